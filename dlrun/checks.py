@@ -1,0 +1,244 @@
+"""Everything that can be known of a spec without training: reading, planning, and the checks across sections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+from dlrun.components.layers import Layer
+from dlrun.components.losses import Loss
+from dlrun.components.metrics import Metric
+from dlrun.components.sources import Facts
+from dlrun.errors import Problem, SpecError
+from dlrun.memory import Memory, machine_memory, needed_memory
+from dlrun.plan import Plan, penalties, plan
+from dlrun.reading import Reading, read_spec
+from dlrun.shapes import ShapeError, readable_bytes, show
+from dlrun.spec.experiment import Experiment, Split, TrainSection
+from dlrun.spec.words import did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSizes:
+    """How many rows each split has."""
+
+    train: int
+    validation: int
+    test: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A spec that is right, with all that follows from it."""
+
+    reading: Reading
+    experiment: Experiment
+    plan: Plan
+    facts: Facts | None
+    sizes: SplitSizes | None
+    memory: Memory
+
+
+def split_sizes(rows: int, split: Split) -> SplitSizes:
+    """How many rows each split gets: shares rounded to the nearest, the rest is trained on."""
+    validation, test = round(rows * split.validation), round(rows * split.test)
+    return SplitSizes(rows - validation - test, validation, test)
+
+
+def check(file: FilePath, overrides: Sequence[str] = (), training: bool = False) -> Checked:
+    """Read, plan and check a spec; with `training`, it must also say all that a run needs.
+
+    Raises:
+        SpecError: with every problem that could be found.
+    """
+    reading = read_spec(file, overrides)
+    planned = checked = None
+    sizes = _check_split(reading)
+    if _may_plan(reading):
+        try:
+            planned = _plan(reading, sizes)
+            checked = _check_planned(reading, planned, sizes)
+        except SpecError as error:
+            reading.problems += error.problems
+    if training and "data" not in reading.written and not reading.problems:
+        hint = "add `data`, `loss` and `optimizer`; `dlrun new FILE` writes an example"
+        reading.problems.append(Problem("there is no `data` to train on", reading.document.root.place, hint))
+    if reading.problems:
+        raise SpecError(reading.problems)
+    assert planned is not None and checked is not None
+    return Checked(reading, reading.experiment, planned, reading.facts(), sizes, checked)
+
+
+def _may_plan(reading: Reading) -> bool:
+    """Whether enough is right to work shapes out: a problem elsewhere must not hide one here."""
+    if "model" not in reading.sections:
+        return False
+    return "data" not in reading.written or reading.facts() is not None
+
+
+def _plan(reading: Reading, sizes: SplitSizes | None) -> Plan:
+    data = reading.sections.get("data")
+    steps = data.preprocess if data else ()
+    return plan(reading.sections["model"], reading.tree, reading.facts(), steps, sizes.train if sizes else 0)
+
+
+def _check_split(reading: Reading) -> SplitSizes | None:
+    data, facts = reading.sections.get("data"), reading.facts()
+    if data is None or facts is None:
+        return None
+    sizes = split_sizes(facts.rows, data.split)
+    for name, share, size in (
+        ("validation", data.split.validation, sizes.validation),
+        ("test", data.split.test, sizes.test),
+    ):
+        if share and not size:
+            hint = "write 0 for no such split"
+            reading.fail(f"{share:g} of {facts.rows} rows is no row", ("data", "split", name), hint)
+    if sizes.train < 1:
+        reading.fail(f"nothing is left to train on of {facts.rows} rows", ("data", "split"))
+    if data.split.stratify and facts.labels is None:
+        reading.fail("`stratify` needs classes, and the target is numbers", ("data", "split", "stratify"))
+    return sizes
+
+
+def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None) -> Memory:
+    facts, loss = reading.facts(), reading.sections.get("loss")
+    if facts is not None and isinstance(loss, Loss):
+        _check_loss(reading, planned, facts, loss)
+        _check_metrics(reading, loss)
+    _check_regularizers(reading, planned)
+    _check_initializers(reading, planned)
+    _check_weights(reading, planned)
+    train = reading.sections.get("train", TrainSection())
+    if sizes is not None:
+        _check_training(reading, planned, train, sizes)
+    return _check_memory(reading, planned, train, facts, sizes)
+
+
+def ending(planned: Plan) -> Any:
+    """What the network's last layer makes of its outputs."""
+    layer = planned.steps[-1].layer
+    return layer.ends_in if isinstance(layer, Layer) else ""
+
+
+def _check_loss(reading: Reading, planned: Plan, facts: Facts, loss: Loss) -> None:
+    classes = len(facts.labels) if facts.labels is not None else None
+    try:
+        loss.check(planned.output, facts.target_shape, classes, ending(planned))
+    except ShapeError as error:
+        last = planned.steps[-1]
+        notes = ((f"the network's output {show(planned.output)} comes from here", last.place),) if last.place else ()
+        problem = Problem(error.message, reading.place(("loss",)), error.hint, notes)
+        reading.problems.append(problem)
+
+
+def _check_metrics(reading: Reading, loss: Loss) -> None:
+    metrics = reading.sections.get("metrics", ())
+    seen: set[str] = set()
+    for index, metric in enumerate(metrics):
+        assert isinstance(metric, Metric)
+        if loss.wants not in metric.suits:
+            what = {"classes": "classes", "binary": "yes or no", "numbers": "numbers"}[loss.wants]
+            hint = f"metrics for {' or '.join(sorted(metric.suits))}"
+            reading.fail(f"{metric.kind} does not fit the loss {loss.kind}, whose target is {what}", ("metrics", index), f"{metric.kind} is one of the {hint}")
+        if metric.kind in seen:
+            reading.fail(f"{metric.kind} stands twice", ("metrics", index), "one name in the journal is one figure")
+        seen.add(metric.kind)
+
+
+def _check_regularizers(reading: Reading, planned: Plan) -> None:
+    regularizers = reading.sections.get("regularizers", ())
+    if "regularizers" in reading.written and "regularizers" not in reading.sections:
+        return
+    acting = penalties(planned, regularizers)
+    for regularizer, names in acting:
+        if names:
+            continue
+        known = [step.name for step in planned.steps if step.weights]
+        for index, own in enumerate(regularizers):
+            if own is regularizer:
+                meant = did_you_mean(regularizer.weights, known, {})
+                hint = "biases and norm scales are left out unless asked for; `dlrun params` shows the names"
+                reading.fail(f"{own.kind} acts on no weight: '{own.weights}'{meant}", ("regularizers", index), hint)
+
+
+def _check_initializers(reading: Reading, planned: Plan) -> None:
+    for step in planned.steps:
+        own = getattr(step.layer, "init", None)
+        for name, shape in step.weights.items():
+            if own is not None and step.layer is not None and step.layer.role(name) == "weight" and not own.suits(shape):
+                message = f"{own.kind} needs a weight with {own.least_rank} axes; {name} is {show(shape)}"
+                reading.problems.append(Problem(message, step.place, "use normal or uniform"))
+
+
+def _check_weights(reading: Reading, planned: Plan) -> None:
+    path = reading.sections["model"].weights
+    if path is None:
+        return
+    from dlrun.weights import WeightsError, compare_header
+
+    try:
+        compare_header(reading.folder / path, planned)
+    except WeightsError as error:
+        reading.fail(error.message, ("model", "weights"), error.hint)
+
+
+def _check_training(reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes) -> None:
+    if train.epochs is not None and train.steps is not None:
+        reading.fail("`epochs` and `steps` say the same thing twice", ("train", "steps"), "keep one", at_key=True)
+    if train.early_stopping is not None:
+        _check_monitor(reading, train, sizes)
+    batch = sizes.train if train.batch_size == "full" else min(train.batch_size, sizes.train)
+    rest = sizes.train % batch if batch else 0
+    flat = next((s for s in planned.steps if s.kind == "batch_norm" and s.input_shapes[0][1:] in ((), (1,), (1, 1))), None)
+    if flat is None or (batch > 1 and (rest != 1 or train.drop_last)):
+        return
+    if batch == 1:
+        message = "batch_norm needs more than one row a batch, and `batch_size` is 1"
+        hint = "a mean over one row is the row itself: use layer_norm, or larger batches"
+    else:
+        message = f"batch_norm needs more than one row a batch; {sizes.train} rows in batches of {batch} leave a last one of 1"
+        hint = "set `drop_last: true`, or another batch_size"
+    notes = (("this batch_norm", flat.place),) if flat.place else ()
+    reading.problems.append(Problem(message, reading.place(("train", "batch_size")), hint, notes))
+
+
+def _check_monitor(reading: Reading, train: TrainSection, sizes: SplitSizes) -> None:
+    path = ("train", "early_stopping", "monitor")
+    assert train.early_stopping is not None
+    known = ["validation/loss", *(f"validation/{m.kind}" for m in reading.sections.get("metrics", ()))]
+    if train.early_stopping.monitor not in known:
+        meant = did_you_mean(train.early_stopping.monitor, known, {})
+        reading.fail(f"nothing is called '{train.early_stopping.monitor}'{meant}", path, "can be " + ", ".join(known))
+    elif not sizes.validation:
+        hint = "give `data.split.validation` a share"
+        reading.fail("early stopping needs validation rows, and their share is 0", path[:2], hint, at_key=True)
+
+
+def _check_memory(
+    reading: Reading, planned: Plan, train: TrainSection, facts: Facts | None, sizes: SplitSizes | None
+) -> Memory:
+    optimizer = reading.sections.get("optimizer")
+    memory = needed_memory(planned, optimizer, train, facts, sizes.train if sizes else None)
+    available = machine_memory()
+    on_gpu = train.device in ("cuda", "mps")
+    if not available or on_gpu:
+        return memory
+    if memory.weights + memory.gradients + memory.state > available:
+        worst = max(planned.steps, key=lambda step: step.params)
+        message = (
+            f"the network can never fit: its weights, gradients and optimizer state need "
+            f"{readable_bytes(memory.weights + memory.gradients + memory.state)}, and this machine has "
+            f"{readable_bytes(available)}"
+        )
+        hint = f"{worst.name} alone has {worst.params:,} weights"
+        reading.problems.append(Problem(message, worst.place, hint))
+    elif memory.total > available and facts is not None:
+        spare = available - (memory.total - memory.activations)
+        fits = int(spare * memory.batch / memory.activations) if memory.activations else 0
+        message = f"a step needs {readable_bytes(memory.total)}, and this machine has {readable_bytes(available)}"
+        hint = f"about {fits} rows a batch would fit" if fits > 0 else "the data alone takes too much"
+        reading.problems.append(Problem(message, reading.place(("train", "batch_size")), hint))
+    return memory

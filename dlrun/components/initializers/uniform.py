@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from pydantic import model_validator
+
+from dlrun.components.initializers import Initializer
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Uniform(Initializer):
+    """Uniform between two bounds.
+
+    Shape: w ~ U(a, b)
+    Reference: torch.nn.init.uniform_.
+    Example: uniform
+    """
+
+    a: float = -0.05
+    """The lower bound."""
+    b: float = 0.05
+    """The upper bound."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.a > self.b:
+            raise ValueError(f"the lower bound a = {self.a:g} is above the upper, b = {self.b:g}")
+        return self
+
+    def fill(self, weight: torch.Tensor) -> None:
+        from torch.nn import init
+
+        init.uniform_(weight, self.a, self.b)

@@ -1,0 +1,222 @@
+"""Layers: what stands in `model.layers`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
+
+from pydantic import Field, PlainValidator, TypeAdapter, WithJsonSchema
+
+from dlrun.errors import Path
+from dlrun.shapes import Shape, ShapeError, numel, product, show
+from dlrun.spec.component import Component, OneOf, Settings, Told, told
+from dlrun.spec.words import shorten
+
+if TYPE_CHECKING:
+    import torch
+    from torch import fx
+
+Accepts = Literal["numbers", "indices", "any"]
+Role = Literal["weight", "bias", "scale"]
+"""What a weight does: a norm layer's factor is a scale; penalties leave biases and scales out unless asked."""
+
+Name = Annotated[str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_]*|[0-9]+)$", max_length=60)]
+
+
+class Layer(Component):
+    """Takes a batch of samples of one shape to a batch of another; all shapes here are one sample's."""
+
+    family: ClassVar[str] = "layers"
+    accepts: ClassVar[Accepts] = "numbers"
+    """What the values must be; a layer that accepts any gives what it got, every other gives numbers."""
+    ends_in: ClassVar[Literal["probabilities", "distribution", ""]] = ""
+    """What the outputs are, where a loss must know: each between 0 and 1, or summing to 1 as well."""
+
+    name: Name | None = None
+    """A name for this layer: in the tables, in weight names, in references."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape of what comes out.
+
+        Raises:
+            ShapeError: the layer cannot take this input.
+        """
+        return shape
+
+    def weights(self, shape: Shape) -> dict[str, Shape]:
+        """The trained weights, by torch's names."""
+        return {}
+
+    def buffers(self, shape: Shape) -> dict[str, Shape]:
+        """What is kept but not trained, such as moving statistics, by torch's names."""
+        return {}
+
+    def role(self, weight: str) -> Role:
+        """What one of `weights` does."""
+        return "bias" if weight.startswith("bias") else "weight"
+
+    def macs(self, shape: Shape) -> int:
+        """Multiply-adds for one sample; additions alone (a bias) do not count."""
+        return 0
+
+    def formulas(self, shape: Shape) -> list[str]:
+        """The layer's own formulas with this input's numbers in them."""
+        return []
+
+    def explain(self, shape: Shape) -> list[str]:
+        """All there is to say of where the numbers come from, weights included."""
+        return [*self.formulas(shape), *count_formula(self.weights(shape))]
+
+    def activations(self, shape: Shape) -> int:
+        """How many values one sample leaves in memory for the backward pass."""
+        return numel(self.output_shape(shape))
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        """The module that computes it."""
+        raise NotImplementedError
+
+
+class WeightedLayer(Layer):
+    """A layer with trained weights: they can be initialized and penalized."""
+
+    init: Annotated[Component, OneOf("initializers")] | None = None
+    """How the weights start; torch's own way for this layer unless given."""
+    bias_init: Annotated[Component, OneOf("initializers")] | None = None
+    """How the biases start; torch's own way for this layer unless given."""
+    regularizers: tuple[Annotated[Component, OneOf("regularizers")], ...] = ()
+    """Penalties on this layer's weights alone, added to the loss."""
+
+
+def count_formula(weights: dict[str, Shape]) -> list[str]:
+    """``weight 32*1*3*3 + bias 32 = 320``, or nothing without weights."""
+    if not weights:
+        return []
+    total = sum(numel(shape) for shape in weights.values())
+    return [" + ".join(f"{name} {product(shape)}" for name, shape in weights.items()) + f" = {total}"]
+
+
+AnyLayer = Annotated[Component, OneOf("layers")]
+Layers = tuple[AnyLayer, ...]
+
+
+class From(Settings):
+    """A branch that starts somewhere else than at the running value."""
+
+    source: str = Field(alias="from")
+    """The name of an earlier layer, whose output the branch starts from."""
+    layers: Layers = ()
+    """The layers of the branch."""
+
+
+@functools.cache
+def _layers_adapter() -> TypeAdapter[Layers]:
+    return TypeAdapter(Layers)
+
+
+def _read_branch(value: Any) -> Layers | str | From:
+    if isinstance(value, str | From):
+        return value
+    if isinstance(value, tuple):
+        return _layers_adapter().validate_python(value)
+    if isinstance(value, dict) and value.keys() <= {"from", "layers"}:
+        return From.read(value)
+    what = f"a branch is a list of layers, the name of an earlier layer, or {{from: name, layers: […]}}; received {shorten(value)}"
+    raise told([Told(what, (), "put the branch's layers in square brackets, one list a branch")])
+
+
+Branch = Annotated[
+    Layers | str | From,
+    PlainValidator(_read_branch),
+    WithJsonSchema({"$ref": "#/$defs/branch"}),
+]
+
+
+class Wiring(Protocol):
+    """What a container may ask of the plan while it is laid out. A value is the number of the step that makes it."""
+
+    def chain(self, layers: Layers, value: int, path: Path) -> int:
+        """Lay layers out one after another."""
+        ...
+
+    def branch(self, branch: Layers | str | From, value: int, path: Path) -> int:
+        """Lay a branch out, from the running value or from where it says."""
+        ...
+
+    def join(self, layer: Joining, values: list[int], path: Path) -> int:
+        """Add the step in which `layer` makes one value of several."""
+        ...
+
+    def again(self, layer: Layer, name: str, value: int, path: Path) -> int:
+        """Apply the layer called `name` once more, with the same weights."""
+        ...
+
+
+class Container(Layer):
+    """A layer made of layers."""
+
+    accepts: ClassVar[Accepts] = "any"
+    layer_lists: ClassVar[tuple[str, ...]] = ("layers",)
+    """The settings that hold a list of layers."""
+    branch_lists: ClassVar[tuple[str, ...]] = ()
+    """The settings that hold a list of branches."""
+
+    def wire(self, wiring: Wiring, value: int, path: Path) -> int:
+        """Lay the inner layers out on the running value; gives the value that comes out."""
+        raise NotImplementedError
+
+
+class Joining(Container):
+    """A container whose last act is to make one value of several."""
+
+    def joined_shape(self, shapes: list[Shape]) -> Shape:
+        """The shape of the one value.
+
+        Raises:
+            ShapeError: the values do not fit together.
+        """
+        raise NotImplementedError
+
+    def join_formulas(self, shapes: list[Shape]) -> list[str]:
+        """How the one shape comes of the several."""
+        return []
+
+    def emit(self, graph: fx.Graph, values: list[fx.Node], shapes: list[Shape]) -> fx.Node:
+        """Write the joining into the graph."""
+        raise NotImplementedError
+
+
+class Merge(Joining):
+    """Runs every branch on the running value and merges what they give."""
+
+    main: ClassVar[str | None] = "branches"
+    layer_lists: ClassVar[tuple[str, ...]] = ()
+    branch_lists: ClassVar[tuple[str, ...]] = ("branches",)
+
+    branches: Annotated[tuple[Branch, ...], Field(min_length=1)]
+    """The branches: each a list of layers (`[]` is the running value itself), the name of an earlier layer, or
+    `{from: name, layers: [...]}`."""
+
+    def wire(self, wiring: Wiring, value: int, path: Path) -> int:
+        values = [wiring.branch(b, value, (*path, "branches", i)) for i, b in enumerate(self.branches)]
+        return wiring.join(self, values, path)
+
+
+class Elementwise(Merge):
+    """A merge of values of one shape, number by number; an axis of size 1 is stretched, as torch broadcasts it."""
+
+    def joined_shape(self, shapes: list[Shape]) -> Shape:
+        merged = shapes[0]
+        for shape in shapes[1:]:
+            fits = len(shape) == len(merged) and all(a == b or 1 in (a, b) for a, b in zip(shape, merged, strict=True))
+            if not fits:
+                raise ShapeError(f"the branches give {' and '.join(map(show, shapes))}, which do not fit together")
+            merged = tuple(b if a == 1 else a for a, b in zip(shape, merged, strict=True))
+        return merged
+
+    def join_formulas(self, shapes: list[Shape]) -> list[str]:
+        return [f"out = {' , '.join(map(show, shapes))} -> {show(self.joined_shape(shapes))}"]
+
+    def fold(self, graph: fx.Graph, values: list[fx.Node], function: Callable[..., Any]) -> fx.Node:
+        """Write a chain of calls of a function of two values."""
+        return functools.reduce(lambda a, b: graph.call_function(function, (a, b)), values)

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING
+
+from dlrun.components.layers import Elementwise
+from dlrun.shapes import Shape
+
+if TYPE_CHECKING:
+    from torch import fx
+
+
+class Average(Elementwise):
+    """Take the mean of the branches' outputs.
+
+    Shape: all alike, or 1 where an axis is stretched
+    Reference: Larsson, Maire and Shakhnarovich, FractalNet, 2016.
+    Example: average: [[], [{linear: 8}, relu]]
+    """
+
+    def emit(self, graph: fx.Graph, values: list[fx.Node], shapes: list[Shape]) -> fx.Node:
+        total = self.fold(graph, values, operator.add)
+        return graph.call_function(operator.truediv, (total, len(values)))

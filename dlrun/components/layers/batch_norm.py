@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from dlrun.components.layers import Role, WeightedLayer
+from dlrun.shapes import Shape, ShapeError, show
+from dlrun.spec.fields import PositiveFloat
+
+if TYPE_CHECKING:
+    import torch
+
+
+class BatchNorm(WeightedLayer):
+    """Give each channel mean 0 and variance 1 over the batch, then scale and shift it; a test uses moving statistics.
+
+    Which of torch's forms (1d, 2d, 3d) it is follows from the shape: the first axis is the channels.
+
+    Shape: (C, ...) -> (C, ...), y = (x - mean) / sqrt(variance + eps) * weight + bias
+    Reference: Ioffe and Szegedy, Batch normalization, 2015.
+    Example: batch_norm
+    """
+
+    eps: PositiveFloat = 1e-5
+    """Added to the variance, so that it is never 0."""
+    momentum: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """The share of each new batch in the moving statistics."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if not 1 <= len(shape) <= 4:
+            raise ShapeError(f"needs an input of shape (channels, ...) with 1 to 4 axes; received {show(shape)}")
+        return shape
+
+    def weights(self, shape: Shape) -> dict[str, Shape]:
+        return {"weight": shape[:1], "bias": shape[:1]}
+
+    def buffers(self, shape: Shape) -> dict[str, Shape]:
+        return {"running_mean": shape[:1], "running_var": shape[:1], "num_batches_tracked": ()}
+
+    def role(self, weight: str) -> Role:
+        return "scale" if weight == "weight" else "bias"
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from torch import nn
+
+        forms = {1: nn.BatchNorm1d, 2: nn.BatchNorm1d, 3: nn.BatchNorm2d, 4: nn.BatchNorm3d}
+        return forms[len(shape)](shape[0], self.eps, self.momentum)

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.layers import Layer
+from dlrun.shapes import Shape, ShapeError, axis, numel, product
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Flatten(Layer):
+    """Lay axes out in one row, the last axis fastest.
+
+    Shape: (A, B, C) -> (A*B*C,); only the axes from start_dim to end_dim where they are given
+    Reference: torch.nn.Flatten.
+    Example: flatten
+    """
+
+    accepts = "any"
+
+    start_dim: int = 0
+    """The first axis to lay out, without counting the batch."""
+    end_dim: int = -1
+    """The last axis to lay out."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        start, end = self._range(shape)
+        return (*shape[:start], numel(shape[start : end + 1]), *shape[end + 1 :])
+
+    def _range(self, shape: Shape) -> tuple[int, int]:
+        start, end = axis(self.start_dim, len(shape)), axis(self.end_dim, len(shape))
+        if start > end:
+            raise ShapeError(f"start_dim {self.start_dim} lies behind end_dim {self.end_dim}")
+        return start, end
+
+    def formulas(self, shape: Shape) -> list[str]:
+        start, end = self._range(shape)
+        return [f"out = {product(shape[start : end + 1])} = {numel(shape[start : end + 1])}"]
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from torch import nn
+
+        start, end = self._range(shape)
+        return nn.Flatten(start + 1, end + 1)

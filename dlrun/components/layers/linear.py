@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.layers import WeightedLayer
+from dlrun.shapes import Shape, ShapeError, numel
+from dlrun.spec.fields import Positive
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Linear(WeightedLayer):
+    """Multiply by a matrix and add a bias: y = x W^T + b, on the last axis.
+
+    Shape: (..., F) -> (..., out_features)
+    Reference: Goodfellow, Bengio and Courville, Deep Learning, 2016, chapter 6.
+    Example: linear: 64
+    """
+
+    out_features: Positive
+    """Number of outputs; `$classes` is how many the data has."""
+    bias: bool = True
+    """Add a trained offset to each output."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if not shape:
+            raise ShapeError("needs at least one axis")
+        return (*shape[:-1], self.out_features)
+
+    def weights(self, shape: Shape) -> dict[str, Shape]:
+        weight = {"weight": (self.out_features, shape[-1])}
+        return weight | ({"bias": (self.out_features,)} if self.bias else {})
+
+    def macs(self, shape: Shape) -> int:
+        return numel(shape) * self.out_features
+
+    def formulas(self, shape: Shape) -> list[str]:
+        return [f"multiply-adds {'*'.join(map(str, shape))}*{self.out_features} = {self.macs(shape)}"]
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from torch import nn
+
+        return nn.Linear(shape[-1], self.out_features, self.bias)

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.layers import Elementwise
+from dlrun.shapes import Shape
+
+if TYPE_CHECKING:
+    from torch import fx
+
+
+class Maximum(Elementwise):
+    """Take the largest of the branches' outputs, number by number.
+
+    Shape: all alike, or 1 where an axis is stretched
+    Reference: Goodfellow, Warde-Farley, Mirza, Courville and Bengio, Maxout networks, 2013.
+    Example: maximum: [[], [{linear: 8}, relu]]
+    """
+
+    def emit(self, graph: fx.Graph, values: list[fx.Node], shapes: list[Shape]) -> fx.Node:
+        import torch
+
+        return self.fold(graph, values, torch.maximum)

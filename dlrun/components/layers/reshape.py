@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from dlrun.components.layers import Layer
+from dlrun.shapes import Shape, ShapeError, numel, product, show
+
+if TYPE_CHECKING:
+    import torch
+
+Size = Annotated[int, Field(ge=-1)]
+
+
+class Reshape(Layer):
+    """Read the same numbers in the same order as another shape.
+
+    Shape: (...) -> shape; one -1 in it is what remains
+    Reference: torch.reshape.
+    Example: reshape: [1, 8, 8]
+    """
+
+    accepts = "any"
+
+    shape: Annotated[tuple[Size, ...], Field(min_length=1)]
+    """One sample's new shape, without the batch; one size may be -1, to be worked out."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if 0 in self.shape:
+            raise ShapeError("a size of 0 holds nothing")
+        if self.shape.count(-1) > 1:
+            raise ShapeError("only one size may be -1")
+        known = numel(tuple(size for size in self.shape if size != -1))
+        total = numel(shape)
+        rest, left = divmod(total, known)
+        if left or (-1 not in self.shape and rest != 1):
+            raise ShapeError(f"{total} numbers, shape {show(shape)}, cannot be read as {show(self.shape)}")
+        return tuple(rest if size == -1 else size for size in self.shape)
+
+    def formulas(self, shape: Shape) -> list[str]:
+        return [f"{product(shape)} = {product(self.output_shape(shape))} = {numel(shape)}"]
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from torch import nn
+
+        return nn.Unflatten(1, self.output_shape(shape)) if len(shape) == 1 else nn.Sequential(
+            nn.Flatten(1), nn.Unflatten(1, self.output_shape(shape))
+        )

@@ -1,0 +1,33 @@
+"""Losses: what training minimises."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from dlrun.shapes import Shape
+from dlrun.spec.component import Component
+
+if TYPE_CHECKING:
+    import torch
+
+Ending = Literal["probabilities", "distribution", ""]
+
+
+class Loss(Component):
+    """Compares a batch of outputs (N, ...) with its targets; gives the mean over the batch."""
+
+    family: ClassVar[str] = "losses"
+    wants: ClassVar[Literal["classes", "binary", "numbers"]]
+    """How the target is read: a class number a row, 0 or 1 for each output, or numbers."""
+
+    def check(self, output: Shape, target: Shape, classes: int | None, ending: Ending) -> None:
+        """Refuse outputs that the loss cannot take; `ending` says what the last layer makes them.
+
+        Raises:
+            ShapeError: with the way out.
+        """
+        raise NotImplementedError
+
+    def __call__(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
+        """The mean loss of a batch, a 0-dimensional tensor."""
+        raise NotImplementedError

@@ -1,0 +1,20 @@
+"""What the losses on numbers share."""
+
+from __future__ import annotations
+
+from dlrun.components.losses import Ending, Loss
+from dlrun.shapes import Shape, ShapeError, show
+
+
+class NumbersLoss(Loss):
+    """Compares outputs with targets of the same shape, number by number."""
+
+    wants = "numbers"
+
+    def check(self, output: Shape, target: Shape, classes: int | None, ending: Ending) -> None:
+        wanted = target or (1,)
+        if output != wanted:
+            raise ShapeError(
+                f"the target needs outputs of shape {show(wanted)}; the network gives {show(output)}",
+                f"end in `- linear: {wanted[0]}`" if len(wanted) == 1 else "",
+            )

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.losses import Ending, Loss
+from dlrun.shapes import Shape, ShapeError, show
+
+if TYPE_CHECKING:
+    import torch
+
+
+class BinaryCrossEntropy(Loss):
+    """Minus the log of the probability given to the right answer, for yes-or-no targets.
+
+    After a final `sigmoid` the outputs are probabilities; without one they are logits, and the sigmoid is computed
+    with the loss, which stays exact where the probability rounds to 0 or 1.
+
+    Shape: output (1,), target 0 or 1 (or as many as outputs). -(y*log(p) + (1 - y)*log(1 - p))
+    Reference: Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.2.2.
+    Example: binary_cross_entropy
+    """
+
+    wants = "binary"
+
+    def check(self, output: Shape, target: Shape, classes: int | None, ending: Ending) -> None:
+        if ending == "distribution":
+            raise ShapeError(
+                "binary_cross_entropy judges each output by itself, and a softmax ties them together",
+                "end in `- linear: 1`, or use `cross_entropy` without the softmax",
+            )
+        if classes is not None and classes > 2:
+            raise ShapeError(f"binary_cross_entropy tells two classes apart; the target has {classes}", "use cross_entropy")
+        wanted = target or (1,)
+        if output != wanted:
+            raise ShapeError(
+                f"the target needs outputs of shape {show(wanted)}; the network gives {show(output)}",
+                f"end in `- linear: {wanted[0]}`" if len(wanted) == 1 else "",
+            )
+
+    def __call__(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
+        from torch.nn import functional
+
+        if ending == "probabilities":
+            return functional.binary_cross_entropy(output, target)
+        return functional.binary_cross_entropy_with_logits(output, target)

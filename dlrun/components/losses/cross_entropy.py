@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from dlrun.components.losses import Ending, Loss
+from dlrun.shapes import Shape, ShapeError, show
+
+if TYPE_CHECKING:
+    import torch
+
+
+class CrossEntropy(Loss):
+    """Minus the log of the probability given to the right class; takes logits and applies the softmax itself.
+
+    Shape: output (classes,), target one class. -log(exp(x[y]) / sum(exp(x)))
+    Reference: Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.2.2.
+    Example: cross_entropy: {label_smoothing: 0.1}
+    """
+
+    wants = "classes"
+
+    label_smoothing: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the target that is spread evenly over all classes."""
+
+    def check(self, output: Shape, target: Shape, classes: int | None, ending: Ending) -> None:
+        if ending == "distribution":
+            raise ShapeError(
+                "cross_entropy takes logits and applies the softmax itself; a softmax before it flattens the gradient",
+                "remove the final `softmax`",
+            )
+        if ending == "probabilities":
+            raise ShapeError(
+                "cross_entropy takes logits, and the network ends in a sigmoid",
+                "remove the final `sigmoid`, or use `binary_cross_entropy`",
+            )
+        if len(output) != 1:
+            raise ShapeError(f"cross_entropy needs one number a class; the network gives {show(output)}")
+        if classes is not None and output[0] < classes:
+            raise ShapeError(
+                f"the data has {classes} classes, and the network gives {show(output)}", "end with `- linear: $classes`"
+            )
+
+    def __call__(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
+        from torch.nn import functional
+
+        return functional.cross_entropy(output, target, label_smoothing=self.label_smoothing)

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.losses import Ending
+from dlrun.components.losses._numbers import NumbersLoss
+
+if TYPE_CHECKING:
+    import torch
+
+
+class L1(NumbersLoss):
+    """The mean absolute error: minus the log likelihood under Laplace noise, up to constants; outliers count less.
+
+    Shape: output and target alike. mean(|x - y|)
+    Reference: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2009, section 10.6.
+    Example: l1
+    """
+
+    def __call__(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
+        from torch.nn import functional
+
+        return functional.l1_loss(output, target)

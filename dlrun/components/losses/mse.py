@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.losses import Ending
+from dlrun.components.losses._numbers import NumbersLoss
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Mse(NumbersLoss):
+    """The mean squared error: minus the log likelihood under Gaussian noise, up to constants.
+
+    Shape: output and target alike. mean((x - y)**2)
+    Reference: Bishop, Pattern Recognition and Machine Learning, 2006, section 3.1.1.
+    Example: mse
+    """
+
+    def __call__(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
+        from torch.nn import functional
+
+        return functional.mse_loss(output, target)

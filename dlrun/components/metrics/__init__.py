@@ -1,0 +1,38 @@
+"""Metrics: what is watched. Each sums up a split in numbers that add, so that nothing is read before the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from dlrun.shapes import Shape
+from dlrun.spec.component import Component
+
+if TYPE_CHECKING:
+    import torch
+
+Ending = Literal["probabilities", "distribution", ""]
+
+
+class Metric(Component):
+    """A figure of a whole split, computed from what `measure` gives for its batches."""
+
+    family: ClassVar[str] = "metrics"
+    suits: ClassVar[frozenset[str]]
+    """The targets that it makes sense for: `classes`, `binary`, `numbers`."""
+    greater_is_better: ClassVar[bool]
+    combine: ClassVar[Literal["sum", "concatenate"]] = "sum"
+    """How the batches' measures become the split's: most add up; an order over all rows needs all rows."""
+
+    def measure(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
+        """What a batch contributes: a float64 tensor of a fixed size, or one row a sample to concatenate.
+
+        Args:
+            output: (N, ...) the network's outputs.
+            target: (N,) class numbers for `classes`; otherwise numbers shaped as the output.
+            ending: what the outputs are; for `binary` targets logits unless probabilities.
+        """
+        raise NotImplementedError
+
+    def value(self, measured: torch.Tensor, output: Shape) -> torch.Tensor:
+        """The figure, a 0-dimensional tensor; NaN where it is not defined. `output` is one sample's."""
+        raise NotImplementedError

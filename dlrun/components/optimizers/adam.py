@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from dlrun.components.optimizers._adam import AdamLike
+from dlrun.spec.fields import NonNegative
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Adam(AdamLike):
+    """Steps from running means of the gradient and of its square, corrected for their start at 0.
+
+    Shape: m = b1*m + (1 - b1)*g; v = b2*v + (1 - b2)*g**2; w = w - lr * m/(1 - b1**t) / (sqrt(v/(1 - b2**t)) + eps)
+    Reference: Kingma and Ba, Adam: a method for stochastic optimization, 2015.
+    Example: adam: {lr: 1e-3}
+    """
+
+    weight_decay: NonNegative = 0.0
+    """Adds weight_decay*w to every gradient, biases' too, before adam rescales it. Not the regularizer `l2: k`; see also adamw."""
+
+    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        from torch import optim
+
+        return optim.Adam(parameters, self.lr, self.betas, self.eps, self.weight_decay, self.amsgrad, fused=True)

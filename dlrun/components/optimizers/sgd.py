@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Self
+
+from pydantic import model_validator
+
+from dlrun.components.optimizers import Optimizer
+from dlrun.spec.fields import NonNegative, PositiveFloat
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Sgd(Optimizer):
+    """Gradient descent: step against the gradient, with momentum if wanted.
+
+    Shape: v = momentum*v + (1 - dampening)*g; w = w - lr*v (nesterov: w - lr*(g + momentum*v))
+    Reference: Robbins and Monro, 1951; Polyak, 1964; Nesterov, 1983; Sutskever and others, 2013.
+    Example: sgd: {lr: 0.1, momentum: 0.9, nesterov: true}
+    """
+
+    lr: PositiveFloat = 1e-3
+    """The learning rate."""
+    momentum: NonNegative = 0.0
+    """The share of the last step that goes into the next."""
+    dampening: NonNegative = 0.0
+    """How much less of the gradient goes into the momentum."""
+    weight_decay: NonNegative = 0.0
+    """Adds weight_decay*w to every gradient, biases' too. Not the regularizer `l2: k`, which adds 2*k*w and spares them."""
+    nesterov: bool = False
+    """Look ahead along the momentum; needs momentum and no dampening."""
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> Self:
+        if self.nesterov and (self.momentum == 0 or self.dampening != 0):
+            raise ValueError("nesterov needs a momentum above 0 and a dampening of 0")
+        return self
+
+    def state_per_weight(self) -> int:
+        return 1 if self.momentum else 0
+
+    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        from torch import optim
+
+        return optim.SGD(
+            parameters, self.lr, self.momentum, self.dampening, self.weight_decay, self.nesterov, fused=True
+        )

@@ -1,0 +1,69 @@
+"""Preprocessing: what stands in `data.preprocess`, fitted on the training rows alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from dlrun.shapes import Shape
+from dlrun.spec.component import Component
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+State = dict[str, "np.ndarray[Any, Any]"]
+"""What a step has learned, by name; float64, so that nothing is lost before the network's own precision."""
+
+
+class FitError(Exception):
+    """The training rows do not allow the step; `hint` is the way out."""
+
+    def __init__(self, message: str, hint: str = ""):
+        super().__init__(message)
+        self.message, self.hint = message, hint
+
+
+class Preprocess(Component):
+    """An affine map of each row whose numbers are learned from the training rows.
+
+    It is planned like a layer and becomes a frozen module in front of the network.
+    """
+
+    family: ClassVar[str] = "preprocess"
+
+    def output_shape(self, shape: Shape, rows: int, classes: int | None) -> tuple[Shape, bool]:
+        """The shape that comes out, and whether that is certain before fitting; if not, the largest it can be.
+
+        Args:
+            shape: one row.
+            rows: how many training rows there will be.
+            classes: how many classes the target has, None where it is numbers.
+
+        Raises:
+            ShapeError: the step cannot be fitted on so many rows of this shape.
+        """
+        return shape, True
+
+    def fitted(self, shape: Shape, output: Shape) -> dict[str, Shape]:
+        """The shapes of the numbers that it learns, the keys of `fit`'s result."""
+        raise NotImplementedError
+
+    def formulas(self, shape: Shape, output: Shape) -> list[str]:
+        """The step's own formulas with this input's numbers in them."""
+        return []
+
+    def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any]) -> State:
+        """Learn from the training rows (N, ...), float64, and their targets (N,) or (N, targets).
+
+        Raises:
+            FitError: the rows do not allow it.
+        """
+        raise NotImplementedError
+
+    def settled(self, state: State) -> Self:
+        """The step with every size that fitting decided written down, for planning again."""
+        return self
+
+    def build(self, state: State) -> torch.nn.Module:
+        """The frozen module: takes raw rows (N, ...) to preprocessed ones."""
+        raise NotImplementedError

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.regularizers import Regularizer
+
+if TYPE_CHECKING:
+    import torch
+
+
+class L2(Regularizer):
+    """Add `coefficient` times the sum of the squared weights to the loss: MAP with a Gaussian prior.
+
+    This is not the optimizer's `weight_decay`. `l2: k` adds 2*k*w to the gradient; torch's sgd with `weight_decay: d`
+    adds d*w, so k = d/2 there; for adam they differ in kind, since adam rescales the gradient that l2 is part of, and
+    adamw's weight_decay shrinks the weights past the gradient altogether. l2 also leaves biases out; weight_decay does not.
+
+    Shape: coefficient * sum(w**2)
+    Reference: Hoerl and Kennard, Ridge regression, 1970; Loshchilov and Hutter, Decoupled weight decay, 2019.
+    Example: l2: 1e-4
+    """
+
+    def penalty(self, weights: list[torch.Tensor]) -> torch.Tensor:
+        import torch
+
+        return torch.stack([weight.square().sum() for weight in weights]).sum() * self.coefficient

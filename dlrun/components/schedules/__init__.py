@@ -1,0 +1,36 @@
+"""Schedules: how the learning rate changes. Plain arithmetic over the optimizer's own rate."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from dlrun.spec.component import Component
+from dlrun.spec.fields import Duration, DurationField
+
+
+class Schedule(Component):
+    """A factor on the learning rate at every step. After the warmup the schedule proper begins, at its own time 0."""
+
+    family: ClassVar[str] = "schedules"
+
+    warmup: DurationField = Duration(0, "epochs")
+    """Grow the rate evenly from 0 to the optimizer's over this long, such as `2 epochs` or `500 steps`."""
+
+    def factor(self, lr: float, epoch: float, epochs: float, steps_per_epoch: int) -> float:
+        """What the learning rate is multiplied by.
+
+        Args:
+            lr: the optimizer's learning rate.
+            epoch: time since the warmup, in epochs, fractions included.
+            epochs: how long training goes on from there, in epochs.
+            steps_per_epoch: for durations in steps.
+        """
+        raise NotImplementedError
+
+    def at(self, lr: float, step: int, steps: int, steps_per_epoch: int) -> float:
+        """The factor on `lr` at a step counted from 0, of `steps` altogether."""
+        warmup = self.warmup.in_steps(steps_per_epoch)
+        if step < warmup:
+            return (step + 1) / (warmup + 1)
+        since, length = step - warmup, steps - warmup
+        return self.factor(lr, since / steps_per_epoch, length / steps_per_epoch, steps_per_epoch)

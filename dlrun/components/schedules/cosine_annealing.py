@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import math
+
+from dlrun.components.schedules import Schedule
+from dlrun.spec.fields import DurationField, NonNegative
+
+
+class CosineAnnealing(Schedule):
+    """Let the learning rate fall along half a cosine, fast in the middle and slow at both ends.
+
+    Shape: eta_min + (lr - eta_min) * (1 + cos(pi * epoch / T_max)) / 2; eta_min from T_max on
+    Reference: Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts, 2017.
+    Example: cosine_annealing: {warmup: 2 epochs}
+    """
+
+    T_max: DurationField | None = None
+    """How long the fall takes; until training ends unless given."""
+    eta_min: NonNegative = 0.0
+    """The learning rate at the end."""
+
+    def factor(self, lr: float, epoch: float, epochs: float, steps_per_epoch: int) -> float:
+        length = self.T_max.in_epochs(steps_per_epoch) if self.T_max else epochs
+        progress = min(1.0, epoch / length) if length > 0 else 1.0
+        least = self.eta_min / lr
+        return least + (1 - least) * (1 + math.cos(math.pi * progress)) / 2

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from dlrun.components.trackers import Tracker
+
+
+class Mlflow(Tracker):
+    """MLflow, by default in an SQLite file under runs/, without a server.
+
+    Reference: https://mlflow.org/docs/latest/ml/tracking.
+    Example: mlflow: {uri: http://localhost:5000, experiment: digits}
+    """
+
+    uri: str | None = None
+    """The tracking store: an address, or `sqlite:///` and a path; the SQLite file runs/mlflow.db unless given."""
+    experiment: str | None = None
+    """The MLflow experiment that the run belongs to; the spec's `name` unless given."""

@@ -1,0 +1,156 @@
+"""Every exception a user can meet, and the places that errors point at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+Path = tuple[Any, ...]
+"""Steps into a document: a str is a key, an int an index."""
+
+
+def show_path(path: Path) -> str:
+    """Write a path as a user would: ``model.layers[0].conv2d``."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            text += f".{step}" if text else str(step)
+    return text
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A text that was read: a file, or one argument of the command line."""
+
+    name: str
+    text: str
+    numbered: bool = True
+    """False for the command line, which has no line numbers."""
+
+    def line(self, number: int) -> str:
+        """The text of a line, counted from 1, or '' past the end."""
+        lines = self.text.split("\n")
+        return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something was written: source, line and column (both from 1), and the path that leads there."""
+
+    source: Source
+    line: int
+    column: int
+    length: int = 1
+    path: Path = ()
+    trail: tuple[tuple[str, Place], ...] = ()
+    """How this text came to be used elsewhere: (what happened, where), innermost first."""
+
+    def via(self, what: str, where: Place) -> Place:
+        """The same place, reached through another one."""
+        return replace(self, trail=(*self.trail, (what, where)))
+
+    def __str__(self) -> str:
+        if not self.source.numbered:
+            return self.source.name
+        return f"{self.source.name}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, where it is, and a way out."""
+
+    message: str
+    place: Place | None = None
+    hint: str = ""
+    notes: tuple[tuple[str, Place], ...] = field(default=())
+    """Other places that matter, each with what it has to do with the problem."""
+
+    def render(self) -> str:
+        """The problem as text, with the line it is about."""
+        parts = [f"error: {self.message}"]
+        if self.place is not None:
+            parts += _frame("-->", self.place, show_path(self.place.path))
+        for text, place in (*self.notes, *(self.place.trail if self.place else ())):
+            parts += _frame(":::", place, text)
+        if self.hint:
+            parts.append(f"   = help: {self.hint}")
+        return "\n".join(parts)
+
+    def as_data(self) -> dict[str, Any]:
+        """The problem as JSON-ready data."""
+        notes = [*self.notes, *(self.place.trail if self.place else ())]
+        return {
+            "message": self.message,
+            "hint": self.hint,
+            **_place_data(self.place),
+            "notes": [{"message": text, **_place_data(place)} for text, place in notes],
+        }
+
+
+def _place_data(place: Place | None) -> dict[str, Any]:
+    if place is None:
+        return {"file": None, "line": None, "column": None, "path": None}
+    return {
+        "file": place.source.name,
+        "line": place.line if place.source.numbered else None,
+        "column": place.column,
+        "path": show_path(place.path),
+    }
+
+
+MAX_SHOWN_LINE = 160
+
+
+def _frame(arrow: str, place: Place, label: str) -> list[str]:
+    number = str(place.line) if place.source.numbered else "  "
+    gap = " " * len(number)
+    line = place.source.line(place.line)
+    start = place.column - 1
+    cut = max(0, start - MAX_SHOWN_LINE // 2)
+    if cut:
+        line, start = "…" + line[cut:], start - cut + 1
+    if len(line) > MAX_SHOWN_LINE:
+        line = line[:MAX_SHOWN_LINE] + "…"
+    # A tab is as wide as the terminal likes: both lines must agree on it.
+    indent = "".join("\t" if character == "\t" else " " for character in line[:start])
+    marks = "^" * max(1, min(place.length, len(line) - start))
+    return [
+        f"{gap}{arrow} {place}" + (f"  {label}" if label else ""),
+        f"{gap} |",
+        f"{number} | {line}",
+        f"{gap} | {indent}{marks}",
+    ]
+
+
+class DlrunError(Exception):
+    """Base of all errors that are told and not thrown at a user."""
+
+    exit_code = 1
+
+
+class SpecError(DlrunError):
+    """What was written (the spec, the data it names, the command line) is wrong; holds every problem found."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Iterable[Problem] | str):
+        found = [Problem(problems)] if isinstance(problems, str) else list(problems)
+        self.problems = _distinct(found)
+        super().__init__("\n\n".join(problem.render() for problem in self.problems))
+
+
+class RunError(DlrunError):
+    """A run that began could not go on."""
+
+
+def _distinct(problems: list[Problem]) -> list[Problem]:
+    """Without repetition: a mistake in a block is told once, however often the block is used."""
+    seen: dict[tuple[Any, ...], Problem] = {}
+    for problem in problems:
+        place = problem.place
+        key = (problem.message, place and (id(place.source), place.line, place.column))
+        seen.setdefault(key, problem)
+    return list(seen.values())

@@ -1,0 +1,74 @@
+"""How much memory a run takes, and how much there is."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dlrun.components.sources import Facts
+from dlrun.plan import Plan
+from dlrun.shapes import numel
+from dlrun.spec.experiment import TrainSection
+
+FLOAT = 4
+INDEX = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes that a training step holds at once."""
+
+    weights: int
+    gradients: int
+    state: int
+    """The optimizer's."""
+    activations: int
+    """What the layers keep for the backward pass, at the batch size."""
+    data: int
+    """All rows, as the network takes them."""
+    batch: int
+    """Rows a step."""
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.gradients + self.state + self.activations + self.data
+
+
+def needed_memory(
+    plan: Plan, optimizer: Any, train: TrainSection, facts: Facts | None, train_rows: int | None
+) -> Memory:
+    """What training by this plan holds; without data, a batch of the given size, and one row for `full`."""
+    if train.batch_size == "full":
+        batch = train_rows or 1
+    else:
+        batch = min(train.batch_size, train_rows) if train_rows else train.batch_size
+    trainable = plan.trainable
+    per_weight = optimizer.state_per_weight() if optimizer is not None else 0
+    row = numel(plan.input) * (INDEX if plan.takes_indices else FLOAT)
+    activations = sum(step.activations for step in plan.steps[1:])
+    return Memory(
+        weights=FLOAT * (plan.total + plan.buffers),
+        gradients=FLOAT * trainable,
+        state=FLOAT * per_weight * trainable,
+        activations=FLOAT * batch * activations,
+        data=row * facts.rows if facts else 0,
+        batch=batch,
+    )
+
+
+def machine_memory() -> int:
+    """Bytes that this process may use: the machine's, or less where a container is given less; 0 if unknown."""
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return 0
+    for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            text = Path(name).read_text().strip()
+        except OSError:
+            continue
+        if text.isdigit():
+            total = min(total, int(text))
+    return total

@@ -1,0 +1,1 @@
+"""The few modules that torch lacks."""

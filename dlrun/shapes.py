@@ -1,0 +1,101 @@
+"""Shapes and their arithmetic. A shape is one sample's, without the batch: an image is (C, H, W), a sequence (T, F)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+Shape = tuple[int, ...]
+
+MAX_NUMEL = 2**62
+"""More values than this no torch tensor can count."""
+
+
+class ShapeError(Exception):
+    """A layer cannot take its input; `hint` is the way out."""
+
+    def __init__(self, message: str, hint: str = ""):
+        super().__init__(message)
+        self.message, self.hint = message, hint
+
+
+def numel(shape: Shape) -> int:
+    """How many values a shape holds."""
+    return math.prod(shape)
+
+
+def show(shape: Shape) -> str:
+    """``(32, 8, 8)``, and ``(64,)`` for a row."""
+    return f"({shape[0]},)" if len(shape) == 1 else "(" + ", ".join(map(str, shape)) + ")"
+
+
+def product(shape: Sequence[int]) -> str:
+    """``32*1*3*3``; an empty shape is one value."""
+    return "*".join(map(str, shape)) or "1"
+
+
+def need_rank(shape: Shape, names: str) -> None:
+    """Require a shape with as many axes as `names` lists, such as ``"C, H, W"``.
+
+    Raises:
+        ShapeError: with what is needed and what came.
+    """
+    wanted = names.count(",") + (not names.endswith(","))
+    if len(shape) != wanted:
+        raise ShapeError(f"needs an input of shape ({names}); received {show(shape)}", _rank_hint(len(shape), wanted))
+
+
+def _rank_hint(rank: int, wanted: int) -> str:
+    if wanted == 3 and rank == 1:
+        return "reshape a row to an image first, `- reshape: [channels, height, width]`, or say so in `model.input`"
+    if wanted == 3 and rank == 2:
+        return "an image has channels: write [1, height, width] as `model.input`, or `- reshape: [1, height, width]`"
+    return ""
+
+
+def axis(dim: int, rank: int) -> int:
+    """`dim` counted from the front; it may be negative, as in torch, and never counts the batch.
+
+    Raises:
+        ShapeError: there is no such axis.
+    """
+    if not -rank <= dim < rank:
+        raise ShapeError(f"dim {dim} does not exist; the input has {rank} " + ("axis" if rank == 1 else "axes"))
+    return dim % rank
+
+
+def convolved(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
+    """How many places a window finds along one axis: (size + 2*padding - dilation*(kernel - 1) - 1) // stride + 1."""
+    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def transposed(size: int, kernel: int, stride: int, padding: int, output_padding: int, dilation: int) -> int:
+    """The size that a transposed convolution makes:
+    (size - 1)*stride - 2*padding + dilation*(kernel - 1) + output_padding + 1.
+    """
+    return (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1
+
+
+def per_axis(lines: Sequence[str], names: Sequence[str] = ("height", "width")) -> list[str]:
+    """One formula where all axes agree, else one for each axis by name."""
+    if len(set(lines)) == 1:
+        return [f"out = {lines[0]}"]
+    return [f"out {name} = {line}" for name, line in zip(names, lines, strict=True)]
+
+
+def readable(count: float) -> str:
+    """``1.23 M``: a count for a human."""
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= size:
+            return f"{count / size:.3g} {letter}"
+    return f"{count:g}"
+
+
+def readable_bytes(count: int) -> str:
+    """``1.5 MiB``."""
+    size = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.3g} {unit}"
+        size /= 1024
+    return f"{size:.3g} PiB"

@@ -1,0 +1,1 @@
+"""YAML text -> a checked Experiment."""

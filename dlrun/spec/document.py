@@ -1,0 +1,350 @@
+"""YAML text -> values, and the place of each.
+
+PyYAML scans and parses; what its events mean is decided here, because the language reads scalars as YAML 1.2 does
+and needs the place of every key and value. Events are consumed in a loop, so that no nesting can exhaust the stack.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import Any
+
+import yaml
+
+from dlrun.errors import Path, Place, Problem, Source, SpecError
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 100
+MAX_NODES = 500_000
+MAX_DIGITS = 40
+
+_INT = re.compile(r"[-+]?[0-9]+\Z")
+_HEX_OR_OCTAL = re.compile(r"0(?:x[0-9a-fA-F]+|o[0-7]+)\Z")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+_WORDS: dict[str, Any] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """A value and where it was written. Never changed once its document is read."""
+
+    value: Any
+    """None, bool, int, float, str, a list of Node, or a dict from str to Node."""
+    place: Place
+    keys: dict[str, Place] = field(default_factory=dict)
+    """For a mapping: the place of each key."""
+    size: int = 1
+    """How many nodes this one stands for, aliases expanded."""
+
+    def plain(self) -> Any:
+        """The value without places; lists become tuples, because what is read is never changed."""
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        if isinstance(self.value, list):
+            return tuple(node.plain() for node in self.value)
+        return self.value
+
+    def locate(self, path: Path, at_key: bool = False) -> Place:
+        """The place of the value at `path`, or of its key; the nearest place that was written if there is none.
+
+        A main setting stands without its name (``dropout: 0.5``), so a step that is not there is passed over.
+        """
+        node, place = self, self.place
+        for step in path:
+            if isinstance(step, str) and isinstance(node.value, dict):
+                if step not in node.value:
+                    break
+                place = node.keys[step] if at_key else node.value[step].place
+                place = node.keys[step] if _is_empty(node.value[step]) else place
+                node = node.value[step]
+            elif isinstance(step, int) and isinstance(node.value, list) and step < len(node.value):
+                node = node.value[step]
+                place = node.place
+        return place
+
+    def value_at(self, path: Path) -> Any:
+        """The value at `path`, found as `locate` finds its place; None where nothing was written."""
+        node = self
+        for step in path:
+            if isinstance(step, str) and isinstance(node.value, dict):
+                if step not in node.value:
+                    return None
+                node = node.value[step]
+            elif isinstance(step, int) and isinstance(node.value, list) and step < len(node.value):
+                node = node.value[step]
+        return node.value
+
+
+def _is_empty(node: Node) -> bool:
+    return node.value is None and node.place.length == 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Document:
+    """One text, read: its root, the source it came from, and the file it lies in (None for bare text)."""
+
+    root: Node
+    source: Source
+    file: FilePath | None = None
+
+    @property
+    def folder(self) -> FilePath:
+        """The folder that relative paths in the document start from."""
+        return self.file.parent if self.file else FilePath()
+
+
+def read_document(path: FilePath) -> Document:
+    """Read a file.
+
+    Raises:
+        SpecError: the file cannot be read, is too large, or is not what the language allows.
+    """
+    try:
+        if path.is_dir():
+            raise SpecError(f"{path} is a folder; name a YAML file in it")
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SpecError(f"cannot read {path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise SpecError(f"cannot read {str(path)!r}: {error}") from None
+    if len(raw) > MAX_BYTES:
+        raise SpecError(f"{path} is larger than 1 MiB; a spec this long is better written with `blocks` and `repeat`")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start]
+        column = len(before) - before.rfind(b"\n")
+        source = Source(str(path), raw.decode("utf-8", errors="replace"))
+        place = Place(source, before.count(b"\n") + 1, column)
+        raise SpecError([Problem("this is not UTF-8 text", place, "save the file as UTF-8")]) from None
+    return parse_text(text, str(path), path)
+
+
+def parse_text(text: str, name: str, file: FilePath | None = None) -> Document:
+    """Read YAML text; `name` is what errors call it."""
+    source = Source(name, text)
+    return Document(compose(source), source, file)
+
+
+def compose(source: Source, path: Path = (), offset: int = 0, start: int = 0) -> Node:
+    """Turn a source's text (from character `start`, shown `offset` columns further right) into nodes."""
+    return _Composer(source, path, offset).compose(source.text[start:])
+
+
+@dataclass(slots=True)
+class _Open:
+    """A collection whose end has not been met."""
+
+    node: Node
+    path: Path
+    anchor: str | None
+    key: str | None = None
+    key_place: Place | None = None
+
+
+class _Composer:
+    def __init__(self, source: Source, path: Path, offset: int):
+        self.source = source
+        self.base = path
+        self.offset = offset
+        self.problems: list[Problem] = []
+        self.anchors: dict[str, Node | None] = {}
+        self.stack: list[_Open] = []
+        self.root: Node | None = None
+        self.documents = 0
+
+    def compose(self, text: str) -> Node:
+        try:
+            for event in _events(text):
+                self.take(event)
+        except yaml.YAMLError as error:
+            raise SpecError([*self.problems, self.syntax_problem(error)]) from None
+        if self.problems:
+            raise SpecError(self.problems)
+        if self.root is None:
+            return Node(None, Place(self.source, 1, 1 + self.offset, 0, self.base))
+        return self.root
+
+    def take(self, event: Any) -> None:
+        match event:
+            case yaml.DocumentStartEvent():
+                self.documents += 1
+                if self.documents == 2:
+                    self.fail("a spec is one document; this '---' starts a second one", self.place(event, ()))
+            case yaml.ScalarEvent():
+                self.add_scalar(event)
+            case yaml.AliasEvent():
+                self.add_alias(event)
+            case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
+                self.open(event)
+            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                self.close()
+
+    def place(self, event: Any, path: Path) -> Place:
+        mark, end = event.start_mark, event.end_mark
+        same_line = end.line == mark.line
+        length = end.column - mark.column if same_line else len(self.source.line(mark.line + 1)) - mark.column
+        shift = self.offset if mark.line == 0 else 0
+        return Place(self.source, mark.line + 1, mark.column + 1 + shift, max(0, length), path)
+
+    def path_of_next(self) -> Path:
+        if not self.stack:
+            return self.base
+        top = self.stack[-1]
+        if isinstance(top.node.value, list):
+            return (*top.path, len(top.node.value))
+        return (*top.path, top.key) if top.key is not None else top.path
+
+    def expects_key(self) -> bool:
+        return bool(self.stack) and isinstance(self.stack[-1].node.value, dict) and self.stack[-1].key is None
+
+    def add_scalar(self, event: Any) -> None:
+        if self.expects_key():
+            self.add_key(event)
+            return
+        place = self.place(event, self.path_of_next())
+        self.refuse_tag(event, place)
+        plain = event.style in (None, "")
+        value = self.resolve(event.value, place) if plain else event.value
+        self.add(Node(value, place), event.anchor)
+
+    def add_key(self, event: Any) -> None:
+        top = self.stack[-1]
+        place = self.place(event, top.path)
+        self.refuse_tag(event, place)
+        key = event.value
+        if key == "<<" and event.style in (None, ""):
+            self.fail("'<<' is not part of YAML 1.2", place, "use `extends`, `vars` or `blocks` to share settings")
+        first = top.node.keys.get(key)
+        if first is not None:
+            note = (("first written here", first),)
+            self.fail(f"'{key}' is written twice", place, "keep one of the two", note)
+        top.key, top.key_place = key, place
+        if event.anchor:
+            self.anchors[event.anchor] = Node(key, place)
+
+    def add_alias(self, event: Any) -> None:
+        place = self.place(event, self.path_of_next())
+        if event.anchor not in self.anchors:
+            self.stop(f"there is no anchor '&{event.anchor}' before this alias", place)
+        node = self.anchors[event.anchor]
+        if node is None:
+            self.stop(f"'*{event.anchor}' stands inside what it names, so it would never end", place)
+        if self.expects_key():
+            self.stop("an alias cannot be a key", place)
+        assert node is not None
+        self.add(node, None)
+
+    def open(self, event: Any) -> None:
+        place = self.place(event, self.path_of_next())
+        if self.expects_key():
+            self.stop("a key must be a word, not a list or a mapping", place)
+        self.refuse_tag(event, place)
+        if len(self.stack) >= MAX_DEPTH:
+            self.stop(f"nested more than {MAX_DEPTH} levels deep", place)
+        if event.anchor:
+            self.anchors[event.anchor] = None
+        value: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
+        self.stack.append(_Open(Node(value, place), self.path_of_next(), event.anchor))
+
+    def close(self) -> None:
+        closed = self.stack.pop()
+        self.add(closed.node, closed.anchor)
+
+    def add(self, node: Node, anchor: str | None) -> None:
+        if anchor:
+            self.anchors[anchor] = node
+        if not self.stack:
+            if self.root is None:
+                self.root = node
+            return
+        top = self.stack[-1]
+        top.node.size += node.size
+        if top.node.size > MAX_NODES:
+            self.stop(f"this expands to more than {MAX_NODES:,} values", top.node.place)
+        if isinstance(top.node.value, list):
+            top.node.value.append(node)
+            return
+        assert top.key is not None and top.key_place is not None
+        top.node.value[top.key] = node
+        top.node.keys[top.key] = top.key_place
+        top.key = top.key_place = None
+
+    def resolve(self, text: str, place: Place) -> Any:
+        if text in _WORDS:
+            return _WORDS[text]
+        if len(text) > MAX_DIGITS and (_INT.match(text) or _HEX_OR_OCTAL.match(text)):
+            self.fail(f"a whole number of more than {MAX_DIGITS} digits", place)
+            return 0
+        if _INT.match(text):
+            return int(text)
+        if _HEX_OR_OCTAL.match(text):
+            return int(text, 0)
+        if _FLOAT.match(text):
+            return float(text)
+        return text
+
+    def refuse_tag(self, event: Any, place: Place) -> None:
+        if event.tag is not None:
+            self.fail(f"tags are not part of the language: '{_short_tag(event.tag)}'", place, "remove the tag")
+
+    def fail(self, message: str, place: Place, hint: str = "", notes: tuple[tuple[str, Place], ...] = ()) -> None:
+        self.problems.append(Problem(message, place, hint, notes))
+
+    def stop(self, message: str, place: Place) -> None:
+        raise SpecError([*self.problems, Problem(message, place)])
+
+    def syntax_problem(self, error: yaml.YAMLError) -> Problem:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        if mark is None:
+            return self.character_problem(error)
+        shift = self.offset if mark.line == 0 else 0
+        place = Place(self.source, mark.line + 1, mark.column + 1 + shift, 1, self.base)
+        said = getattr(error, "problem", None) or "not YAML"
+        context = getattr(error, "context", None)
+        message = f"this is not YAML: {said}" + (f" ({context})" if context else "")
+        return Problem(message, place, _syntax_hint(self.source, place, said))
+
+    def character_problem(self, error: yaml.YAMLError) -> Problem:
+        position = getattr(error, "position", 0) or 0
+        text = self.source.text
+        bad = re.search("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", text)
+        position = bad.start() if bad else min(position, len(text))
+        before = text[:position]
+        place = Place(self.source, before.count("\n") + 1, position - before.rfind("\n"), 1, self.base)
+        return Problem(f"a character that YAML does not allow: {text[position : position + 1]!r}", place, "remove it")
+
+
+def _events(text: str) -> Iterator[Any]:
+    try:
+        yield from yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except UnicodeEncodeError as error:
+        raise yaml.reader.ReaderError("", error.start, 0, "utf-8", "lone surrogate") from None
+
+
+def _short_tag(tag: str) -> str:
+    return tag.replace("tag:yaml.org,2002:", "!!")
+
+
+def _syntax_hint(source: Source, place: Place, said: str) -> str:
+    line = source.line(place.line)
+    if "\t" in line[: len(line) - len(line.lstrip())] or "'\\t'" in said:
+        return "YAML is indented with spaces, never tabs"
+    if "mapping values are not allowed" in said:
+        return "is a space missing after ':', or is this line indented too far?"
+    if "${" in line:
+        return "an expression is written $(...), with round brackets"
+    if "expected <block end>" in said or "did not find expected" in said:
+        return "look at the indentation and at the brackets of this line and the one before"
+    return ""

@@ -1,0 +1,254 @@
+"""``$name`` and ``$(...)``: small arithmetic over named values, and nothing that could run code.
+
+Grammar, loosest first; ``**`` binds tighter than a sign on its left, as in Python:
+
+    sum      product (("+" | "-") product)*
+    product  signed (("*" | "/" | "//" | "%") signed)*
+    signed   ("+" | "-") signed | power
+    power    atom ("**" signed)?
+    atom     number | name | ("min" | "max") "(" sum ("," sum)* ")" | "(" sum ")"
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+MAX_LENGTH = 500
+MAX_NESTING = 40
+LIMIT = 2**63
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<operator>\*\*|//|[-+*/%(),]))"
+)
+_REFERENCE = re.compile(r"\$(?:\$|([A-Za-z_][A-Za-z0-9_]*)|(\())")
+
+
+class ExpressionError(Exception):
+    """An expression that cannot be read or has no value; `position` counts characters from the text's start."""
+
+    def __init__(self, message: str, position: int = 0, length: int = 1, hint: str = ""):
+        super().__init__(message)
+        self.message, self.position, self.length, self.hint = message, position, length, hint
+
+
+Lookup = Callable[[str], Any]
+"""Gives a name's value; raises ExpressionError for a name it does not know."""
+
+
+def interpolate(text: str, lookup: Lookup) -> Any:
+    """The value of a text that may hold expressions.
+
+    A text that is one expression gives that expression's own value, of whatever type; otherwise each expression's
+    value is written into the text, and ``$$`` is a dollar.
+
+    Raises:
+        ExpressionError: with the position of what is wrong.
+    """
+    if "$" not in text:
+        return text
+    parts: list[str] = []
+    position = 0
+    while (dollar := text.find("$", position)) >= 0:
+        parts.append(text[position:dollar])
+        match = _REFERENCE.match(text, dollar)
+        if match is None:
+            raise ExpressionError(
+                "a lone '$'", dollar, hint="write $name, $(an expression), or $$ for a dollar"
+            )
+        if match[0] == "$$":
+            parts.append("$")
+            position = match.end()
+            continue
+        if match[1]:
+            value, end = _look_up(lookup, match[1], dollar, match.end()), match.end()
+        else:
+            end = _closing(text, match.end())
+            value = evaluate(text[match.end() : end - 1], lookup, match.end())
+        if dollar == 0 and end == len(text):
+            return value
+        parts.append(_as_text(value, dollar, end - dollar))
+        position = end
+    parts.append(text[position:])
+    return "".join(parts)
+
+
+def evaluate(text: str, lookup: Lookup, offset: int = 0) -> Any:
+    """The value of an expression; positions in errors are `offset` further right."""
+    if len(text) > MAX_LENGTH:
+        raise ExpressionError(f"an expression of more than {MAX_LENGTH} characters", offset, len(text))
+    return _Parser(text, lookup, offset).parse()
+
+
+def _look_up(lookup: Lookup, name: str, position: int, end: int) -> Any:
+    try:
+        return lookup(name)
+    except ExpressionError as error:
+        if error.length == 0:
+            raise
+        raise ExpressionError(error.message, position, end - position, error.hint) from None
+
+
+def _closing(text: str, start: int) -> int:
+    depth = 1
+    for position in range(start, len(text)):
+        depth += (text[position] == "(") - (text[position] == ")")
+        if depth == 0:
+            return position + 1
+    raise ExpressionError("'$(' is never closed", start - 2, 2, "add the missing ')'")
+
+
+def _as_text(value: Any, position: int, length: int) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ExpressionError("only a number or a word can stand inside a text", position, length)
+    return str(value)
+
+
+class _Parser:
+    def __init__(self, text: str, lookup: Lookup, offset: int):
+        self.text, self.lookup, self.offset = text, lookup, offset
+        self.position = 0
+        self.depth = 0
+        self.kind = self.token = ""
+        self.start = 0
+        self.advance()
+
+    def fail(self, message: str, hint: str = "") -> ExpressionError:
+        return ExpressionError(message, self.offset + self.start, max(1, len(self.token)), hint)
+
+    def advance(self) -> None:
+        rest = self.text[self.position :]
+        self.start = self.position + len(rest) - len(rest.lstrip())
+        if not rest.strip():
+            self.kind = self.token = ""
+            return
+        match = _TOKEN.match(self.text, self.position)
+        if match is None:
+            self.token = self.text[self.start]
+            hint = "an expression knows numbers, names, + - * / // % **, min, max and brackets"
+            raise self.fail(f"'{self.token}' means nothing here", hint)
+        self.kind = match.lastgroup or ""
+        self.token = match[self.kind]
+        self.start = match.start(self.kind)
+        self.position = match.end()
+
+    def take(self, *operators: str) -> str:
+        if self.kind == "operator" and self.token in operators:
+            taken = self.token
+            self.advance()
+            return taken
+        return ""
+
+    def parse(self) -> Any:
+        value = self.sum()
+        if self.token:
+            raise self.fail(f"'{self.token}' was not expected here")
+        return value
+
+    def sum(self) -> Any:
+        self.depth += 1
+        if self.depth > MAX_NESTING:
+            raise self.fail("brackets nested too deep")
+        value = self.product()
+        while operator := self.take("+", "-"):
+            value = self.apply(operator, value, self.product())
+        self.depth -= 1
+        return value
+
+    def product(self) -> Any:
+        value = self.signed()
+        while operator := self.take("*", "//", "/", "%"):
+            value = self.apply(operator, value, self.signed())
+        return value
+
+    def signed(self) -> Any:
+        self.depth += 1
+        if self.depth > MAX_NESTING:
+            raise self.fail("nested too deep")
+        sign = self.take("+", "-")
+        value = self.signed() if sign else self.power()
+        self.depth -= 1
+        if not sign:
+            return value
+        return self.apply(sign, 0, value)
+
+    def power(self) -> Any:
+        value = self.atom()
+        if self.take("**"):
+            return self.apply("**", value, self.signed())
+        return value
+
+    def atom(self) -> Any:
+        if self.kind == "number":
+            text = self.token
+            value = float(text) if any(mark in text for mark in ".eE") else int(text[:40])
+            value = self.bounded(value)
+            self.advance()
+            return value
+        if self.kind == "name":
+            return self.named()
+        if self.take("("):
+            value = self.sum()
+            self.expect(")")
+            return value
+        raise self.fail("a value is missing" if not self.token else f"'{self.token}' was not expected here")
+
+    def named(self) -> Any:
+        name, start = self.token, self.start
+        self.advance()
+        if name in ("min", "max") and self.take("("):
+            values = [self.sum()]
+            while self.take(","):
+                values.append(self.sum())
+            self.expect(")")
+            numbers = [self.number(value) for value in values]
+            return min(numbers) if name == "min" else max(numbers)
+        begin = self.offset + start
+        return _look_up(self.lookup, name, begin, begin + len(name))
+
+    def expect(self, operator: str) -> None:
+        if not self.take(operator):
+            raise self.fail(f"'{operator}' is missing")
+
+    def number(self, value: Any) -> int | float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.fail("arithmetic needs numbers")
+        return value
+
+    def bounded(self, value: Any) -> int | float:
+        if isinstance(value, complex) or (isinstance(value, float) and not math.isfinite(value)):
+            raise self.fail("the result is not a finite number")
+        if abs(value) > LIMIT and isinstance(value, int):
+            raise self.fail("the result is larger than 2**63")
+        return value
+
+    def apply(self, operator: str, left: Any, right: Any) -> int | float:
+        left, right = self.number(left), self.number(right)
+        if operator in ("/", "//", "%") and right == 0:
+            raise self.fail("division by zero")
+        try:
+            return self.bounded(_compute(operator, left, right))
+        except (OverflowError, ZeroDivisionError):
+            raise self.fail("the result is not a finite number") from None
+
+
+def _compute(operator: str, left: Any, right: Any) -> Any:
+    match operator:
+        case "+":
+            return left + right
+        case "-":
+            return left - right
+        case "*":
+            return left * right
+        case "/":
+            return left / right
+        case "//":
+            return left // right
+        case "%":
+            return left % right
+    if isinstance(left, int) and isinstance(right, int) and abs(left) > 1 and right > 64:
+        return math.inf
+    return left**right
