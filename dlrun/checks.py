@@ -13,7 +13,7 @@ from dlrun.components.metrics import Metric
 from dlrun.components.sources import Facts
 from dlrun.errors import Problem, SpecError
 from dlrun.memory import Memory, machine_memory, needed_memory
-from dlrun.plan import Plan, penalties, plan
+from dlrun.plan import Plan, matches, penalties, plan
 from dlrun.reading import Reading, read_spec
 from dlrun.shapes import ShapeError, readable_bytes, show
 from dlrun.spec.experiment import Experiment, Split, TrainSection
@@ -71,6 +71,33 @@ def check(file: FilePath, overrides: Sequence[str] = (), training: bool = False)
     return Checked(reading, reading.experiment, planned, reading.facts(), sizes, checked)
 
 
+def check_model(file: FilePath, overrides: Sequence[str] = ()) -> Plan:
+    """Plan a spec's network; what else the spec says, and whether it is whole, does not matter unless the model needs it.
+
+    Raises:
+        SpecError: with every problem of the model, and of the data where sizes come from it.
+    """
+    reading = read_spec(file, overrides)
+    problems = [p for p in reading.problems if p.place is None or not _elsewhere(p)]
+    if not problems and "model" in reading.sections:
+        told = len(reading.problems)
+        sizes = _check_split(reading)
+        if "data" in reading.written and reading.facts() is None and reading.sections["model"].input is not None:
+            # The data is not there to be looked at, and the model says by itself what it takes.
+            return plan(reading.sections["model"], reading.tree)
+        problems = reading.problems[told:]
+        if not problems:
+            return _plan(reading, sizes)
+    raise SpecError(problems or reading.problems)
+
+
+def _elsewhere(problem: Problem) -> bool:
+    """Whether a problem is about a section that a network's shapes do not depend on."""
+    assert problem.place is not None
+    section = problem.place.path[0] if problem.place.path else ""
+    return section not in ("model", "data", "blocks", "vars")
+
+
 def _may_plan(reading: Reading) -> bool:
     """Whether enough is right to work shapes out: a problem elsewhere must not hide one here."""
     if "model" not in reading.sections:
@@ -108,6 +135,7 @@ def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None) ->
     if facts is not None and isinstance(loss, Loss):
         _check_loss(reading, planned, facts, loss)
         _check_metrics(reading, loss)
+    _check_freeze(reading, planned)
     _check_regularizers(reading, planned)
     _check_initializers(reading, planned)
     _check_weights(reading, planned)
@@ -146,6 +174,20 @@ def _check_metrics(reading: Reading, loss: Loss) -> None:
         if metric.kind in seen:
             reading.fail(f"{metric.kind} stands twice", ("metrics", index), "one name in the journal is one figure")
         seen.add(metric.kind)
+
+
+def _check_freeze(reading: Reading, planned: Plan) -> None:
+    patterns = reading.sections["model"].freeze or ()
+    names = [name for name, _, _ in planned.weights()]
+    layers = [step.name for step in planned.steps if step.weights]
+    for index, pattern in enumerate(patterns):
+        if not any(matches(name, pattern) for name in names):
+            message = f"'{pattern}' names no weight{did_you_mean(pattern, layers, {})}"
+            hint = "`dlrun params` shows the names; `*` stands for anything"
+            reading.fail(message, ("model", "freeze", index), hint)
+    if planned.trainable == 0 and "data" in reading.written:
+        what = "every weight is frozen" if names else "no layer has weights"
+        reading.fail(f"{what}, so there is nothing to train", ("model", "freeze" if names else "layers"), at_key=True)
 
 
 def _check_regularizers(reading: Reading, planned: Plan) -> None:
@@ -223,7 +265,7 @@ def _check_memory(
     optimizer = reading.sections.get("optimizer")
     memory = needed_memory(planned, optimizer, train, facts, sizes.train if sizes else None)
     available = machine_memory()
-    on_gpu = train.device in ("cuda", "mps")
+    on_gpu = train.device == "cuda"
     if not available or on_gpu:
         return memory
     if memory.weights + memory.gradients + memory.state > available:

@@ -109,7 +109,7 @@ def _frame(arrow: str, place: Place, label: str) -> list[str]:
     gap = " " * len(number)
     line = place.source.line(place.line)
     start = place.column - 1
-    cut = max(0, start - MAX_SHOWN_LINE // 2)
+    cut = max(0, start - MAX_SHOWN_LINE // 2) if len(line) > MAX_SHOWN_LINE else 0
     if cut:
         line, start = "…" + line[cut:], start - cut + 1
     if len(line) > MAX_SHOWN_LINE:

@@ -182,7 +182,8 @@ def plan(
     layout = _Layout(tree, network_input, tree.locate(at))
     layout.chain(model.layers, 0, ("model", "layers"))
     steps = layout.settled()
-    frozen = _matching(steps, model.freeze or (), tree)
+    names = [f"{step.name}.{weight}" for step in steps if not step.shared for weight in step.weights]
+    frozen = frozenset(name for name in names if any(matches(name, pattern) for pattern in model.freeze or ()))
     raw = facts.shape if facts else network_input
     return Plan(front, raw, steps, frozen)
 
@@ -230,14 +231,14 @@ class _Scope:
 
 
 RESERVED = frozenset(
-    "add_module apply bfloat16 bind buffers call_super_init children code compile cpu cuda delete_all_unused_submodules "
+    "add_module add_submodule apply bfloat16 bind buffers call_super_init children code compile cpu cuda delete_all_unused_submodules "
     "delete_submodule double dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter "
     "get_submodule graph half ipu load_state_dict meta modules mtia named_buffers named_children named_modules "
     "named_parameters parameters print_readable recompile register_backward_hook register_buffer "
     "register_forward_hook register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook "
     "register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter "
     "register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule "
-    "share_memory state_dict to to_empty to_folder train training type xpu zero_grad".split()
+    "shape_env share_memory state_dict to to_empty to_folder train training type xpu zero_grad".split()
 )
 """Names that torch's own modules have taken."""
 
@@ -312,7 +313,11 @@ class _Layout:
         return len(self.steps) - 1
 
     def origin(self, value: int) -> Place | None:
-        return self.steps[value].place
+        """Where a value got its shape: layers that leave the shape alone are passed over."""
+        step = self.steps[value]
+        while len(step.inputs) == 1 and step.input_shapes[0] == step.output:
+            step = self.steps[step.inputs[0]]
+        return step.place
 
     def settle(self, layer: Layer, value: int, place: Place) -> None:
         """Hold a value to indices or numbers, back to where it came from."""
@@ -327,7 +332,7 @@ class _Layout:
                 message = f"{layer.kind} takes indices, whole numbers; {self.steps[value].kind} gives numbers"
             else:
                 message = f"{layer.kind} takes numbers, and here come indices, for an embedding"
-            notes = tuple((("they come from here", p),) if (p := self.origin(value)) else ())
+            notes = tuple((("they come from here", p),) if (p := self.steps[value].place) else ())
             raise SpecError([Problem(message, place, "an embedding stands first, right after the input", notes)])
 
     def decide(self, value: int, indices: bool) -> None:
@@ -417,22 +422,6 @@ class _Layout:
         self, message: str, path: Path, hint: str = "", notes: tuple[tuple[str, Place], ...] = ()
     ) -> None:
         raise SpecError([Problem(message, self.tree.locate(path), hint, notes)])
-
-
-def _matching(steps: tuple[Step, ...], patterns: tuple[str, ...], tree: Any) -> frozenset[str]:
-    """The weights that patterns name, each pattern a weight or a layer with all inside it."""
-    names = [f"{step.name}.{weight}" for step in steps if not step.shared for weight in step.weights]
-    found: set[str] = set()
-    for index, pattern in enumerate(patterns):
-        matched = [name for name in names if matches(name, pattern)]
-        if not matched:
-            layers = [step.name for step in steps if step.weights]
-            place = tree.locate(("model", "freeze", index))
-            hint = "`dlrun params` shows the names; `*` stands for anything"
-            message = f"'{pattern}' names no weight{did_you_mean(pattern, layers, {})}"
-            raise SpecError([Problem(message, place, hint)])
-        found.update(matched)
-    return frozenset(found)
 
 
 def matches(weight: str, pattern: str) -> bool:

@@ -20,8 +20,10 @@ from dlrun.spec.expressions import ExpressionError
 from dlrun.spec.overrides import with_bases, with_overrides
 from dlrun.spec.words import KINDS, SETTINGS, did_you_mean
 
-FIRST = ("data", "loss")
+FIRST = ("loss", "data")
 """Read before the others, because `$classes` and its like come of them."""
+DESCRIBING = ("source", "features", "target")
+"""The settings of `data` that say what the data is; the others may already use what the data says."""
 NEEDED_WITH_DATA = ("model", "loss", "optimizer")
 
 
@@ -37,6 +39,8 @@ class Reading:
     written: set[str] = field(default_factory=set)
     """The sections that the file has."""
     problems: list[Problem] = field(default_factory=list)
+    described: DataSection | None = None
+    """`data` as far as it says what the data is."""
     _facts: Facts | None = None
     _looked: bool = False
 
@@ -59,9 +63,9 @@ class Reading:
         return Experiment.read({"name": default_name(self.document), **self.sections})
 
     def request(self) -> Request | None:
-        """What the spec asks of its source; None where `data` or `loss` is missing or wrong."""
-        data, loss = self.sections.get("data"), self.sections.get("loss")
-        if not isinstance(data, DataSection) or (loss is None and "loss" in self.written):
+        """What the spec asks of its source; None where that, or the loss, is missing or wrong."""
+        data, loss = self.described, self.sections.get("loss")
+        if data is None or (loss is None and "loss" in self.written):
             return None
         wants = loss.wants if isinstance(loss, Loss) else "classes"
         return Request(self.folder, data.features, data.target, wants)
@@ -70,7 +74,7 @@ class Reading:
         """What the data says of itself, looked up once; None where that is not to be known."""
         if not self._looked:
             self._looked = True
-            request, data = self.request(), self.sections.get("data")
+            request, data = self.request(), self.described
             if request is not None and data is not None and isinstance(data.source, Source):
                 try:
                     self._facts = data.source.describe(request)
@@ -110,7 +114,9 @@ def read(document: Document) -> Reading:
     _tell_unknown_sections(reading, root)
     expander = Expander(root, lambda name: _from_data(reading, name), reading.problems)
     names = [name for name in root.value if name in Experiment.model_fields]
-    for name in sorted(names, key=lambda name: name not in FIRST):
+    for name in sorted(names, key=lambda name: (name not in FIRST, name != "loss")):
+        if name == "data":
+            reading.described = _describe(root, reading.problems)
         _read_section(reading, expander, name)
     if "data" in reading.written:
         for name in NEEDED_WITH_DATA:
@@ -121,6 +127,26 @@ def read(document: Document) -> Reading:
         hint = "a spec has at least a `model`"
         reading.problems.append(Problem("there is no `model`", root.place, hint))
     return reading
+
+
+def _describe(root: Node, problems: list[Problem]) -> DataSection | None:
+    """What `data` says the data is; None where that is wrong."""
+    data = root.value["data"]
+    if not isinstance(data.value, dict):
+        return None
+    kept = {key: node for key, node in data.value.items() if key in DESCRIBING}
+    part = Node({**root.value, "data": Node(kept, data.place, data.keys)}, root.place, root.keys)
+    expander = Expander(part, _not_yet)
+    node = expander.section("data")
+    problems += expander.problems
+    try:
+        return None if expander.problems else DataSection.read(node.plain())
+    except ValidationError:  # told when the whole section is read
+        return None
+
+
+def _not_yet(name: str) -> int:
+    raise ExpressionError(f"`${name}` comes from the data and cannot stand in what describes it")
 
 
 def _read_section(reading: Reading, expander: Expander, name: str) -> None:
@@ -163,8 +189,6 @@ def _tell_unknown_sections(reading: Reading, root: Node) -> None:
 def _from_data(reading: Reading, name: str) -> int:
     if "data" not in reading.written:
         raise ExpressionError(f"`${name}` comes from the data, and this spec has no `data`", hint="write the number")
-    if "data" not in reading.sections and not any(p for p in reading.problems):
-        raise ExpressionError(f"`${name}` comes from the data and cannot stand in what describes it")
     facts = reading.facts()
     if facts is None:
         raise ExpressionError("", length=0)

@@ -43,7 +43,9 @@ def table(
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, title_style="bold")
+    grid = Table(
+        box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, title_style="bold"
+    )
     for column in columns:
         grid.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
@@ -51,6 +53,35 @@ def table(
             grid.add_section()
         else:
             grid.add_row(*(Text(cell) for cell in row))
+    console().print(grid)
+
+
+def heading(text: str, beside: str = "") -> None:
+    """Print a title, bold, with a few words beside it."""
+    from rich.text import Text
+
+    parts = [(text, "bold"), f"  {beside}" if beside else ""]
+    console().print(Text.assemble(*parts))
+
+
+def paragraph(text: str) -> None:
+    """Print text, broken into lines that fit."""
+    from rich.text import Text
+
+    console().print(Text(text))
+
+
+def listing(rows: Sequence[tuple[str, ...]]) -> None:
+    """Print (name, text) pairs, the texts broken to fit; a third text comes below the second, dim."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, text, *more in rows:
+        lines = [Text(text), *(Text(line, style="dim") for line in more)]
+        grid.add_row(Text(f"  {name}", style="cyan"), Text("\n").join(line for line in lines if line.plain))
     console().print(grid)
 
 
@@ -81,3 +112,49 @@ def _coloured(text: str) -> str:
         else:
             lines.append(line)
     return "\n".join(lines)
+
+
+def failure(text: str, word: str = "error") -> None:
+    """Say on standard error what went wrong."""
+    if sys.stderr.isatty():
+        colour = "\033[31m" if word == "error" else "\033[33m"
+        word = f"{colour}\033[1m{word}\033[0m"
+    say(f"{word}: {text}", stderr=True)
+
+
+def figure(value: float) -> str:
+    """A figure for a table; a dash where it is not defined."""
+    return (
+        "-"
+        if value != value
+        else f"{value:.4f}"
+        if 1e-3 <= abs(value) < 1e5 or value == 0
+        else f"{value:.4g}"
+    )
+
+
+class Bar:
+    """One live line: how far, how long, and the current figures."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        self.progress = Progress(
+            TextColumn("  {task.description}"),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[figures]}"),
+            refresh_per_second=8,
+        )
+        self.task = self.progress.add_task("starting", total=1.0, figures="")
+        self.progress.start()
+
+    def show(self, done: float, title: str, figures: str) -> None:
+        """Update the line; `done` is a share of all."""
+        self.progress.update(self.task, completed=done, description=title, figures=figures)
+
+    def stop(self) -> None:
+        """Leave the line as it is."""
+        self.progress.stop()

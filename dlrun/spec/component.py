@@ -183,7 +183,7 @@ def choose(family: str, value: Any) -> Component:
         return value
     kind, settings = _split(family, value)
     if kind not in kinds(family):
-        raise told([_unknown_kind(family, kind, () if isinstance(value, str) else (kind,))])
+        raise told(_unknown_kind(family, kind, settings, () if isinstance(value, str) else (kind,)))
     cls = find(family, kind)
     if settings is None:
         settings = {}
@@ -215,14 +215,18 @@ def _split(family: str, value: Any) -> tuple[str, Any]:
     return next(iter(value.items()))
 
 
-def _unknown_kind(family: str, kind: str, path: Path) -> Told:
-    known = kinds(family)
-    return Told(
-        f"unknown {singular(family).split(' ', 1)[1]} '{kind}'" + did_you_mean(kind, known, KINDS.get(family, {})),
-        path,
-        f"`dlrun kinds {family}` lists what there is",
-        at_key=True,
-    )
+def _unknown_kind(family: str, kind: str, settings: Any, path: Path) -> list[Told]:
+    """The kind is unknown; if it is clear which was meant, its settings are looked at as well."""
+    meant = suggest(kind, kinds(family), KINDS.get(family, {}))
+    what = f"unknown {singular(family).split(' ', 1)[1]} '{kind}'" + (f"; did you mean '{meant}'?" if meant else "")
+    hint = "" if meant else f"`dlrun kinds {family}` lists what there is"
+    problems = [Told(what, path, hint, at_key=True)]
+    if meant and isinstance(settings, dict):
+        try:
+            find(family, meant).read(settings, path)
+        except ValidationError as error:
+            problems += problems_told(error)
+    return problems
 
 
 def singular(family: str) -> str:
@@ -236,15 +240,16 @@ def singular(family: str) -> str:
 def written(value: Any) -> Any:
     """A validated value as plain YAML data; settings that were left out and have no value stay out."""
     if isinstance(value, Settings):
-        fields = {f.alias or name: getattr(value, name) for name, f in type(value).model_fields.items()}
-        return {
-            name: item.written() if isinstance(item, Component) else written(item)
-            for name, item in fields.items()
-            if item is not None and item != ()
-        }
+        found = {}
+        for name, field in type(value).model_fields.items():
+            item = getattr(value, name)
+            if item is None or (item == () and not field.is_required()):
+                continue
+            found[field.alias or name] = item.written() if isinstance(item, Component) else written(item)
+        return found
     if isinstance(value, tuple | list):
         return [item.written() if isinstance(item, Component) else written(item) for item in value]
-    return str(value) if not isinstance(value, bool | int | float | str | dict | None) else value
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 
 _EXPECTED = {
@@ -297,11 +302,11 @@ def _tell(details: Any, cls: type[Settings], prefix: Path) -> Told:
         what = f"{owner} needs '{name}'" if isinstance(owner, str) and owner else f"'{name}' is missing"
         return Told(what, path, _help_for(cls, name), at_key=True)
     if kind in _EXPECTED:
-        hint = "put it in quotes to make it a text" if kind == "string_type" and details["input"] is not None else ""
+        hint = _type_hint(kind, details["input"])
         return Told(f"'{name}' must be {_EXPECTED[kind]}; received {received}", path, hint)
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
-        return Told(f"'{name}' must be {words} {context[key]}; received {received}", path)
+        return Told(f"'{name}' must be {words} {context[key]:g}; received {received}", path)
     if kind == "literal_error":
         choices = _choices(cls, name)
         meant = did_you_mean(str(details["input"]), choices, {}) if choices else ""
@@ -315,6 +320,14 @@ def _tell(details: Any, cls: type[Settings], prefix: Path) -> Told:
     if kind == "value_error":
         return Told(str(context.get("error", details["msg"])), path)
     return Told(f"'{name}': {details['msg'][:1].lower()}{details['msg'][1:]}; received {received}", path)
+
+
+def _type_hint(kind: str, received: Any) -> str:
+    if kind == "string_type" and isinstance(received, bool | int | float):
+        return "put it in quotes to make it a text"
+    if kind == "int_type" and isinstance(received, float) and received.is_integer():
+        return f"write {int(received)}; in an expression, `//` divides to a whole number"
+    return ""
 
 
 def _unknown_setting(word: str, cls: type[Settings], path: Path) -> Told:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -149,6 +149,8 @@ class _Open:
     node: Node
     path: Path
     anchor: str | None
+    flow: bool
+    """Written in brackets."""
     key: str | None = None
     key_place: Place | None = None
 
@@ -189,7 +191,7 @@ class _Composer:
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                 self.open(event)
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                self.close()
+                self.close(event.end_mark)
 
     def place(self, event: Any, path: Path) -> Place:
         mark, end = event.start_mark, event.end_mark
@@ -256,10 +258,14 @@ class _Composer:
         if event.anchor:
             self.anchors[event.anchor] = None
         value: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
-        self.stack.append(_Open(Node(value, place), self.path_of_next(), event.anchor))
+        self.stack.append(_Open(Node(value, place), self.path_of_next(), event.anchor, event.flow_style))
 
-    def close(self) -> None:
+    def close(self, end: Any) -> None:
         closed = self.stack.pop()
+        place = closed.node.place
+        shift = self.offset if end.line == 0 else 0
+        if closed.flow and end.line + 1 == place.line:
+            closed.node.place = replace(place, length=end.column + 1 + shift - place.column)
         self.add(closed.node, closed.anchor)
 
     def add(self, node: Node, anchor: str | None) -> None:
@@ -282,18 +288,11 @@ class _Composer:
         top.key = top.key_place = None
 
     def resolve(self, text: str, place: Place) -> Any:
-        if text in _WORDS:
-            return _WORDS[text]
-        if len(text) > MAX_DIGITS and (_INT.match(text) or _HEX_OR_OCTAL.match(text)):
-            self.fail(f"a whole number of more than {MAX_DIGITS} digits", place)
+        try:
+            return resolve_scalar(text)
+        except ValueError as error:
+            self.fail(str(error), place)
             return 0
-        if _INT.match(text):
-            return int(text)
-        if _HEX_OR_OCTAL.match(text):
-            return int(text, 0)
-        if _FLOAT.match(text):
-            return float(text)
-        return text
 
     def refuse_tag(self, event: Any, place: Place) -> None:
         if event.tag is not None:
@@ -324,6 +323,21 @@ class _Composer:
         before = text[:position]
         place = Place(self.source, before.count("\n") + 1, position - before.rfind("\n"), 1, self.base)
         return Problem(f"a character that YAML does not allow: {text[position : position + 1]!r}", place, "remove it")
+
+
+def resolve_scalar(text: str) -> Any:
+    """What an unquoted scalar means, by YAML 1.2's core schema.
+
+    Raises:
+        ValueError: a whole number too long to be meant.
+    """
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INT.match(text) or _HEX_OR_OCTAL.match(text):
+        if len(text) > MAX_DIGITS:
+            raise ValueError(f"a whole number of more than {MAX_DIGITS} digits")
+        return int(text) if _INT.match(text) else int(text, 0)
+    return float(text) if _FLOAT.match(text) else text
 
 
 def _events(text: str) -> Iterator[Any]:

@@ -226,7 +226,8 @@ class Expander:
 
     def _layers(self, node: Node, scope: Scope) -> Node:
         if not isinstance(node.value, list):
-            return self._node(node, scope)
+            given = self._node(node, scope)  # a list handed in by name may hold blocks in its turn
+            return self._layers(given, scope) if isinstance(given.value, list) else given
         return self._copy(node, [self._layer(item, scope) for item in node.value], scope)
 
     def _branches(self, node: Node, scope: Scope) -> Node:

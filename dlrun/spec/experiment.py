@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from dlrun.spec.component import Component, Nested, OneOf, Settings
-from dlrun.spec.fields import Count, Names, NonNegative, Positive, PositiveFloat, SampleShape
+from dlrun.spec.fields import BatchSize, Count, Names, NonNegative, Positive, PositiveFloat, SampleShape
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 
@@ -75,7 +75,7 @@ class TrainSection(Settings):
     """Passes over the training rows; 10 unless epochs or steps are given."""
     steps: Positive | None = None
     """Optimizer steps, in place of epochs."""
-    batch_size: Positive | Literal["full"] = 32
+    batch_size: BatchSize = 32
     """Rows a step; `full` is all training rows at once (batch gradient descent), 1 is one at a time."""
     drop_last: bool = False
     """Leave out an epoch's last batch when it is smaller than the others."""
@@ -83,7 +83,7 @@ class TrainSection(Settings):
     """Stop when validation no longer improves."""
     clip_grad_norm: PositiveFloat | None = None
     """Scale the gradients down when their norm over all weights is larger than this."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes a GPU where there is one."""
 
 

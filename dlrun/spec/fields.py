@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
@@ -104,6 +105,19 @@ Names = Annotated[
 ]
 """One name or several."""
 
+
+def _read_batch_size(value: Any) -> int | str:
+    if value != "full" and (not _is_whole(value) or value < 1):
+        raise ValueError(f"a batch size is a positive whole number, or `full`; received {shorten(value)}")
+    return value
+
+
+BatchSize = Annotated[
+    int | Literal["full"],
+    PlainValidator(checked(_read_batch_size)),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"enum": ["full"]}]}),
+]
+
 Unit = Literal["epochs", "steps"]
 
 
@@ -123,7 +137,9 @@ class Duration:
         return round(self.count * steps_per_epoch) if self.unit == "epochs" else round(self.count)
 
     def __str__(self) -> str:
-        return f"{self.count:g} {self.unit}"
+        whole = self.count == int(self.count)
+        # Every digit, and never 1e-05, so that it reads back as it was.
+        return f"{Decimal(int(self.count) if whole else repr(self.count)):f} {self.unit}"
 
 
 _DURATION = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?)\s*(epoch|step)s?\s*\Z")
@@ -153,7 +169,11 @@ DurationField = Annotated[
         {
             "anyOf": [
                 {"type": "number", "minimum": 0},
-                {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]*)?\s*(epoch|step)s?\s*$"},
+                {
+                    "type": "string",
+                    "pattern": r"^\s*[0-9]+(\.[0-9]*)?\s*(epoch|step)s?\s*$",
+                    "examples": ["3 epochs", "500 steps"],
+                },
             ]
         }
     ),

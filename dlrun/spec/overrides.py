@@ -125,7 +125,7 @@ def _set(node: Node, steps: list[tuple[str | int, int, int]], value: Node, sourc
     place = Place(source, 1, column, length, done)
     if isinstance(step, int) and isinstance(node.value, list):
         if step >= len(node.value):
-            raise SpecError([Problem(f"the list has {len(node.value)} entries, counted from 0", place)])
+            raise SpecError([Problem(f"there is no entry {step}: the list ends at {len(node.value) - 1}, counted from 0", place)])
         items = list(node.value)
         items[step] = _set(items[step], rest, value, source, (*done, step)) if rest else value
         return Node(items, node.place, size=1 + sum(item.size for item in items))

@@ -54,5 +54,7 @@ class Pool2d(Layer):
         for (size, _, span, stride, padding), result in zip(self._axes(shape), out, strict=True):
             room = f"({size} + 2*{padding} - {span})"
             over = f"ceil({room} / {stride})" if self.ceil_mode else f"{room} // {stride}"
-            lines.append(f"{over} + 1 = {result}")
+            outside = (size + 2 * padding - span + stride - 1) // stride + 1 > result
+            but = " - 1 (no window begins outside the image)" if self.ceil_mode and outside else ""
+            lines.append(f"{over} + 1{but} = {result}")
         return per_axis(lines)

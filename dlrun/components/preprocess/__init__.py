@@ -9,7 +9,8 @@ from dlrun.spec.component import Component
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
+
+    from dlrun.modules.affine import Affine
 
 State = dict[str, "np.ndarray[Any, Any]"]
 """What a step has learned, by name; float64, so that nothing is lost before the network's own precision."""
@@ -32,7 +33,7 @@ class Preprocess(Component):
     family: ClassVar[str] = "preprocess"
 
     def output_shape(self, shape: Shape, rows: int, classes: int | None) -> tuple[Shape, bool]:
-        """The shape that comes out, and whether that is certain before fitting; if not, the largest it can be.
+        """The shape that comes out, and whether it is certain before fitting; if not, the largest it can be.
 
         Args:
             shape: one row.
@@ -52,8 +53,13 @@ class Preprocess(Component):
         """The step's own formulas with this input's numbers in them."""
         return []
 
-    def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any]) -> State:
-        """Learn from the training rows (N, ...), float64, and their targets (N,) or (N, targets).
+    def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> State:
+        """Learn from the training rows.
+
+        Args:
+            rows: (N, ...), float64.
+            target: their class numbers (N,), or their numbers (N, ...).
+            classes: how many classes the target has, None where it is numbers.
 
         Raises:
             FitError: the rows do not allow it.
@@ -64,6 +70,6 @@ class Preprocess(Component):
         """The step with every size that fitting decided written down, for planning again."""
         return self
 
-    def build(self, state: State) -> torch.nn.Module:
+    def build(self, state: State) -> Affine:
         """The frozen module: takes raw rows (N, ...) to preprocessed ones."""
         raise NotImplementedError

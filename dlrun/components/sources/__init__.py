@@ -61,7 +61,7 @@ class Rows:
 
 
 class Source(Component):
-    """Where rows come from. A source says what it holds without loading it, and loads it when it is needed."""
+    """Where rows come from. A source says what it holds without loading it, and loads it when needed."""
 
     family: ClassVar[str] = "sources"
 
@@ -87,12 +87,19 @@ class Source(Component):
 
 
 def class_labels(values: Iterable[Any]) -> tuple[str, ...]:
-    """The distinct values as labels, in the order of their class numbers: numbers by size, words by alphabet."""
-    distinct = {str(value) for value in values}
+    """The distinct values as labels, in the order of their class numbers: by size, or by alphabet."""
+    distinct = sorted({str(value) for value in values})  # so that '1' and '1.0' have an order too
     try:
-        return tuple(sorted(distinct, key=float))
+        return tuple(sorted(distinct, key=_size))
     except ValueError:
-        return tuple(sorted(distinct))
+        return tuple(distinct)
+
+
+def _size(label: str) -> float:
+    size = float(label)
+    if size != size:
+        raise ValueError("not a number has no place among numbers")
+    return size
 
 
 def resolve(path: str, folder: Path, at: tuple[str, ...]) -> Path:

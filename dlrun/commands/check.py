@@ -1,0 +1,102 @@
+"""`dlrun check`: all that can be known without training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dlrun.checks import Checked
+from dlrun.checks import check as check_spec
+from dlrun.commands import screen
+from dlrun.commands.arguments import AsJson
+from dlrun.errors import Problem, SpecError
+from dlrun.memory import machine_memory
+from dlrun.shapes import readable, readable_bytes, show
+
+
+def check(
+    specs: Annotated[
+        list[str],
+        typer.Argument(metavar="SPEC...", help="Specs; section.key=value changes all of them.", show_default=False),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Prove specs without training: the language, the shapes, the wiring, the data's columns, the memory."""
+    files = [Path(text) for text in specs if not is_override(text)]
+    overrides = [text for text in specs if is_override(text)]
+    if not files:
+        raise SpecError("name a spec to check")
+    problems: list[Problem] = []
+    found: list[dict[str, Any]] = []
+    for file in files:
+        try:
+            checked = check_spec(file, overrides)
+        except SpecError as error:
+            problems += error.problems
+            continue
+        found.append(as_data(file, checked))
+        if not as_json:
+            screen.say(f"{file}: " + "\n  ".join(["right", *lines(checked)]))
+    if problems:
+        raise SpecError(problems)
+    if as_json:
+        screen.show_json({"problems": [], "specs": found})
+
+
+def is_override(text: str) -> bool:
+    """Whether an argument is section.key=value and not a file."""
+    return "=" in text and not Path(text).exists()
+
+
+def lines(checked: Checked) -> list[str]:
+    """What was found, a few lines."""
+    plan, memory = checked.plan, checked.memory
+    about = []
+    if checked.facts is not None and checked.sizes is not None:
+        about.append(data_line(checked))
+    few = "" if plan.exact else "up to "
+    about.append(
+        f"model   {show(plan.input)} -> {show(plan.output)}, {few}{plan.total:,} weights, "
+        f"{readable(plan.macs)} multiply-adds a sample"
+    )
+    available = machine_memory()
+    about.append(
+        f"memory  {readable_bytes(memory.total)}"
+        + (f" of {readable_bytes(available)}" if available else "")
+        + f": weights {readable_bytes(memory.weights)}, gradients {readable_bytes(memory.gradients)}, "
+        f"optimizer {readable_bytes(memory.state)}, "
+        f"activations {readable_bytes(memory.activations)} at batch {memory.batch}, data {readable_bytes(memory.data)}"
+    )
+    return about
+
+
+def data_line(checked: Checked) -> str:
+    """The data in a line: rows, splits, classes."""
+    facts, sizes = checked.facts, checked.sizes
+    assert facts is not None and sizes is not None
+    parts = [f"{sizes.train} train"]
+    parts += [f"{count} {name}" for name, count in (("validation", sizes.validation), ("test", sizes.test)) if count]
+    classes = f", {len(facts.labels)} classes" if facts.labels is not None else ""
+    return f"data    {facts.rows} rows of {show(facts.shape)}: {', '.join(parts)}{classes}"
+
+
+def as_data(file: Path, checked: Checked) -> dict[str, Any]:
+    """What was found, as data."""
+    plan, memory, facts, sizes = checked.plan, checked.memory, checked.facts, checked.sizes
+    return {
+        "spec": str(file),
+        "input": list(plan.input),
+        "output": list(plan.output),
+        "total": plan.total,
+        "trainable": plan.trainable,
+        "macs": plan.macs,
+        "rows": facts.rows if facts else None,
+        "classes": list(facts.labels) if facts and facts.labels is not None else None,
+        "split": {"train": sizes.train, "validation": sizes.validation, "test": sizes.test} if sizes else None,
+        "memory": {
+            name: getattr(memory, name) for name in ("weights", "gradients", "state", "activations", "data", "total")
+        }
+        | {"batch": memory.batch, "available": machine_memory()},
+    }

@@ -1,0 +1,11 @@
+"""`dlrun schema`: the language as a JSON Schema, for editors and for programs that write specs."""
+
+from __future__ import annotations
+
+from dlrun.commands import screen
+from dlrun.schema import language_schema
+
+
+def schema() -> None:
+    """Print the JSON Schema of a spec: `dlrun schema > dlrun.schema.json`."""
+    screen.show_json(language_schema())

@@ -1,0 +1,122 @@
+"""`dlrun train`: from a spec to a trained, logged, comparable run."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dlrun.checks import Checked
+from dlrun.checks import check as check_spec
+from dlrun.commands import screen
+from dlrun.commands.arguments import Overrides, Spec
+from dlrun.commands.check import data_line
+from dlrun.shapes import readable, show
+
+if TYPE_CHECKING:
+    from dlrun.training.loop import Progress
+    from dlrun.training.run import Outcome
+
+INTERRUPTED, TERMINATED = 130, 143
+
+
+def train(
+    spec: Spec,
+    overrides: Overrides = None,
+    runs: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("runs"),
+) -> None:
+    """Train by a spec; every figure goes to the run's folder and to MLflow."""
+    checked = check_spec(spec, overrides or (), training=True)
+    announce(checked)
+    from dlrun.training.run import Terminated, run
+
+    watcher = Watcher(checked)
+    try:
+        outcome = run(checked, watcher, runs)
+    except KeyboardInterrupt:
+        watcher.stop()
+        screen.failure(f"interrupted; what was learned so far is in {watcher.folder}" if watcher.folder else "interrupted")
+        raise typer.Exit(INTERRUPTED) from None
+    except Terminated:
+        watcher.stop()
+        raise typer.Exit(TERMINATED) from None
+    finally:
+        watcher.stop()
+    conclude(outcome)
+
+
+def announce(checked: Checked) -> None:
+    """The model and the data in a few lines."""
+    experiment, plan = checked.experiment, checked.plan
+    few = "" if plan.exact else "up to "
+    screen.say(f"{experiment.name}" + (f": {experiment.description}" if experiment.description else ""))
+    screen.say("  " + data_line(checked))
+    steps = " -> ".join([*(p.step.kind for p in plan.preprocess), f"{len(plan.steps) - 1} layers"])
+    screen.say(
+        f"  model   {show(plan.raw)} -> {steps} -> {show(plan.output)}, {few}{plan.total:,} weights, "
+        f"{readable(plan.macs)} multiply-adds a sample"
+    )
+    kinds = [experiment.need("loss").kind, experiment.need("optimizer").kind]
+    kinds += [experiment.schedule.kind] if experiment.schedule else []
+    screen.say(f"  train   {', '.join(kinds)}; seed {experiment.seed}")
+
+
+class Watcher:
+    """Shows how a run goes: a live line on a terminal, a line an epoch elsewhere."""
+
+    def __init__(self, checked: Checked):
+        self.checked = checked
+        self.folder: Path | None = None
+        self.bar: Any = None
+        self.figures = ""
+
+    def ready(self, plan: Any, loaded: Any, folder: Path, device: str) -> None:
+        """Training begins."""
+        self.folder = folder
+        if not self.checked.plan.exact:
+            screen.say(f"  fitted  {show(plan.input)} numbers go into the network, {plan.total:,} weights")
+        screen.say(f"  run     {folder} on {device}")
+        if sys.stdout.isatty():
+            self.bar = screen.Bar()
+
+    def progress(self, progress: Progress) -> None:
+        """A few times a second."""
+        if self.bar is not None:
+            done = (progress.epoch - 1 + progress.step / progress.steps) / progress.epochs
+            loss = "" if math.isnan(progress.loss) else f"train/loss {progress.loss:.4g}  "
+            self.bar.show(done, f"epoch {progress.epoch}/{progress.epochs}", loss + self.figures)
+
+    def epoch(self, epoch: int, figures: dict[str, float], epochs: int) -> None:
+        """An epoch is over."""
+        shown = {name: value for name, value in figures.items() if name != "lr" and not name.startswith("time/")}
+        text = "  ".join(f"{name} {value:.4g}" for name, value in shown.items())
+        self.figures = "  ".join(f"{n} {v:.4g}" for n, v in shown.items() if n.startswith("validation/"))
+        if self.bar is not None:
+            self.bar.show(epoch / epochs, f"epoch {epoch}/{epochs}", text)
+        else:
+            screen.say(f"  epoch {epoch}/{epochs}  {text}")
+
+    def stop(self) -> None:
+        """Leave the terminal as it was."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+
+
+def conclude(outcome: Outcome) -> None:
+    """The test figures, where the run is, and how to compare it."""
+    state = outcome.state
+    if state.stopped_early:
+        screen.say(f"  stopped early after epoch {state.epoch}; the weights of epoch {state.best_epoch} are the best")
+    if outcome.test:
+        screen.table(("test", "value"), [(n, screen.figure(v)) for n, v in outcome.test.items()], right=("value",))
+    else:
+        screen.say("  no test rows: `data.split.test` is 0")
+    screen.say(f"run      {outcome.folder}")
+    if outcome.where:
+        screen.say(f"compare  {outcome.where}")
+    if outcome.undelivered:
+        screen.failure(f"the tracker: {outcome.undelivered}", word="warning")

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.metrics import Ending, Metric
+from dlrun.components.metrics._decision import decide
+from dlrun.shapes import Shape
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Accuracy(Metric):
+    """The share of right answers.
+
+    Shape: right / all
+    Reference: Goodfellow, Bengio and Courville, Deep Learning, 2016, section 5.1.2.
+    Example: accuracy
+    """
+
+    suits = frozenset({"classes", "binary"})
+    greater_is_better = True
+
+    def measure(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
+        import torch
+
+        right = decide(output, target, ending) == target
+        return torch.stack((right.sum(dtype=torch.float64), right.new_full((), right.numel(), dtype=torch.float64)))
+
+    def value(self, measured: torch.Tensor, output: Shape) -> torch.Tensor:
+        return measured[0] / measured[1]

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from dlrun.components.metrics import Ending, Metric
+from dlrun.components.metrics._decision import decide
+from dlrun.shapes import Shape
+
+if TYPE_CHECKING:
+    import torch
+
+
+class F1(Metric):
+    """The harmonic mean of precision and recall.
+
+    Shape: 2*TP / (2*TP + FP + FN), for each class, then averaged; classes that neither occur nor are answered do not count
+    Reference: van Rijsbergen, Information Retrieval, 1979; averages as in sklearn.metrics.f1_score.
+    Example: f1: {average: weighted}
+    """
+
+    suits = frozenset({"classes", "binary"})
+    greater_is_better = True
+
+    average: Literal["binary", "macro", "micro", "weighted"] | None = None
+    """`binary`: the second class alone; `macro`: the mean over classes; `weighted`: weighted by how often each occurs;
+    `micro`: over all decisions. Two classes: binary unless given; more: macro."""
+
+    def measure(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
+        """(3, classes): right answers, answers and occurrences of each class."""
+        import torch
+
+        decided = decide(output, target, ending)
+        if target.dim() == 1:
+            classes = torch.arange(output.shape[1], device=output.device)
+            answers, truth = decided[:, None] == classes, target[:, None] == classes
+        else:
+            answers, truth = decided, target.bool()
+            if answers.shape[1] == 1:  # one yes-or-no: the classes are no and yes
+                answers, truth = torch.cat((~answers, answers), 1), torch.cat((~truth, truth), 1)
+        return torch.stack([(answers & truth).sum(0), answers.sum(0), truth.sum(0)]).double()
+
+    def value(self, measured: torch.Tensor, output: Shape) -> torch.Tensor:
+        import torch
+
+        right, answered, occurring = measured
+        both = answered + occurring
+        average = self.average or ("binary" if len(both) == 2 and output[0] <= 2 else "macro")
+        if average == "micro":
+            return 2 * right.sum() / both.sum()
+        each = torch.where(both > 0, 2 * right / both.clamp(min=1), 0.0)
+        if average == "binary":
+            return each[-1]
+        weight = occurring if average == "weighted" else (both > 0).double()
+        return (each * weight).sum() / weight.sum()

@@ -1,0 +1,77 @@
+"""What the steps share: both affine maps, and fitting without another library's warnings."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from dlrun.components.preprocess import FitError, Preprocess, State
+from dlrun.shapes import Shape, numel
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from dlrun.modules.affine import Projection, Scale
+
+TOO_LARGE = "the numbers are too large or too small to compute with"
+
+
+class Scaling(Preprocess):
+    """A step that moves and scales each number of a row by itself."""
+
+    def fitted(self, shape: Shape, output: Shape) -> dict[str, Shape]:
+        return {"offset": shape, "factor": shape}
+
+    def build(self, state: State) -> Scale:
+        import torch
+
+        from dlrun.modules.affine import Scale
+
+        return Scale(torch.tensor(state["offset"]), torch.tensor(state["factor"]))
+
+
+class Projecting(Preprocess):
+    """A step that multiplies a row, laid out flat, by a matrix."""
+
+    def fitted(self, shape: Shape, output: Shape) -> dict[str, Shape]:
+        return {"mean": (numel(shape),), "matrix": (output[0], numel(shape))}
+
+    def build(self, state: State) -> Projection:
+        import torch
+
+        from dlrun.modules.affine import Projection
+
+        return Projection(torch.tensor(state["mean"]), torch.tensor(state["matrix"]))
+
+
+def flat(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """(N, ...) -> (N, numbers)."""
+    return rows.reshape(len(rows), -1)
+
+
+@contextmanager
+def fitting() -> Iterator[None]:
+    """Let a failure inside be a FitError and a warning be nothing: every result is looked at afterwards."""
+    import numpy as np
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except ValueError as error:  # numpy's LinAlgError is one
+            raise FitError(f"the training rows cannot be decomposed: {error}") from None
+
+
+def need_finite(state: State) -> State:
+    """The state, once all of it is finite.
+
+    Raises:
+        FitError: something overflowed.
+    """
+    import numpy as np
+
+    if not all(np.isfinite(values).all() for values in state.values()):
+        raise FitError(TOO_LARGE)
+    return state

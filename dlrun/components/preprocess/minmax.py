@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from dlrun.components.preprocess import State
+from dlrun.components.preprocess._affine import Scaling, fitting, flat, need_finite
+from dlrun.shapes import Shape, numel
+from dlrun.spec.component import checked
+from dlrun.spec.words import shorten
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def _read_range(value: Any) -> tuple[float, float]:
+    entries = value if isinstance(value, tuple | list) else ()
+    numbers = [item for item in entries if isinstance(item, int | float) and not isinstance(item, bool)]
+    if len(entries) != 2 or len(numbers) != 2 or not all(abs(number) < math.inf for number in numbers):
+        raise ValueError(f"a range is a list of two numbers, [0, 1]; received {shorten(value)}")
+    low, high = map(float, numbers)
+    if not low < high:
+        raise ValueError(f"a range goes from its lower to its higher end; received {shorten(value)}")
+    return low, high
+
+
+class Minmax(Scaling):
+    """Bring each number of a row into a range, from its least to its greatest value over the training rows.
+
+    Other rows may fall outside the range. A number that is the same in all training rows becomes the range's
+    lower end.
+
+    Shape: same as the input. y = low + (x - min) * (high - low) / (max - min)
+    Reference: Han, Kamber and Pei, Data mining: concepts and techniques, 2011, section 3.5.2.
+    Example: minmax
+    """
+
+    feature_range: Annotated[
+        tuple[float, float],
+        PlainValidator(checked(_read_range)),
+        WithJsonSchema({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}),
+    ] = (0.0, 1.0)
+    """[low, high]: what the least and the greatest training value become."""
+
+    def formulas(self, shape: Shape, output: Shape) -> list[str]:
+        low, high = self.feature_range
+        return [f"{low:g} to {high:g} for each of {numel(shape)} numbers"]
+
+    def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> State:
+        from sklearn.preprocessing import MinMaxScaler
+
+        shape = rows.shape[1:]
+        with fitting():
+            scaler = MinMaxScaler(feature_range=self.feature_range).fit(flat(rows))
+            offset = scaler.data_min_ - self.feature_range[0] / scaler.scale_
+        return need_finite({"offset": offset.reshape(shape), "factor": scaler.scale_.reshape(shape)})

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from dlrun.components.preprocess import FitError, State
+from dlrun.components.preprocess._affine import TOO_LARGE, Projecting, fitting, flat, need_finite
+from dlrun.shapes import Shape, ShapeError, numel
+from dlrun.spec.component import checked
+from dlrun.spec.words import shorten
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def _read_components(value: Any) -> int | float:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    if isinstance(value, float) and 0 < value < 1:
+        return value
+    raise ValueError(
+        "'n_components' is a whole number from 1 on, or a share of the variance between 0 and 1; "
+        f"received {shorten(value)}"
+    )
+
+
+class Pca(Projecting):
+    """Turn each row to the directions in which the training rows vary most, and keep the first few.
+
+    A direction's sign is free; it is the one that scikit-learn chooses.
+
+    Shape: (...) of d numbers -> (n_components,). y = (x - mean) V^T, V the directions; `whiten` divides
+    Reference: Bishop, Pattern Recognition and Machine Learning, 2006, section 12.1.
+    Example: pca: 10
+    """
+
+    n_components: Annotated[
+        int | float,
+        PlainValidator(checked(_read_components)),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"type": "integer", "minimum": 1},
+                    {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+                ]
+            }
+        ),
+    ]
+    """How many directions to keep; 0.95: as many as it takes to keep more than that share of the variance."""
+    whiten: bool = False
+    """Scale each direction to variance 1 over the training rows."""
+
+    def output_shape(self, shape: Shape, rows: int, classes: int | None) -> tuple[Shape, bool]:
+        numbers = numel(shape)
+        most = min(rows - 1, numbers)
+        if rows < 2:
+            raise ShapeError(f"needs at least 2 training rows; there are {rows}")
+        if not isinstance(self.n_components, int):
+            return (most,), False
+        if self.n_components > most:
+            why = (
+                f"{numbers} numbers a row"
+                if most == numbers
+                else f"{rows} training rows, less one for their mean,"
+            )
+            raise ShapeError(f"n_components is {self.n_components}, and {why} allow at most {most}")
+        return (self.n_components,), True
+
+    def formulas(self, shape: Shape, output: Shape) -> list[str]:
+        if isinstance(self.n_components, int):
+            return [f"out = {output[0]} of {numel(shape)} numbers"]
+        share = f"as many as keep {self.n_components:g} of the variance"
+        return [f"out = at most {output[0]} of {numel(shape)} numbers, {share}"]
+
+    def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> State:
+        import numpy as np
+        from sklearn.decomposition import PCA
+
+        table = flat(rows)
+        if (table == table[0]).all():
+            raise FitError("all training rows are the same; there is no direction in which they vary")
+        largest = max(abs(table.max()), abs(table.min()))
+        with fitting():
+            if not np.isfinite(largest * largest * table.size):
+                raise FitError(TOO_LARGE, "let `minmax` stand first")
+            start = table[
+                0
+            ]  # taken off first, so that a mean's rounding does not look like one more direction
+            fitted: Any = PCA(self.n_components, copy=False, whiten=self.whiten, svd_solver="full").fit(
+                table - start
+            )
+            rank = _rank(fitted.singular_values_, table.shape, largest)
+            kept = len(fitted.components_)
+            if rank < kept and (rank == 0 or isinstance(self.n_components, int)):
+                why = f"the training rows vary in {rank} directions alone"
+                raise FitError(
+                    f"n_components is {self.n_components}, and {why}",
+                    f"write `pca: {rank}` or less" if rank else "",
+                )
+            kept = min(kept, rank)
+            matrix = fitted.components_[:kept]
+            if self.whiten:
+                matrix = matrix / np.sqrt(fitted.explained_variance_[:kept, np.newaxis])
+        return need_finite({"mean": start + fitted.mean_, "matrix": matrix})
+
+    def settled(self, state: State) -> Self:
+        return self.model_copy(update={"n_components": len(state["matrix"])})
+
+
+def _rank(singular: np.ndarray[Any, Any], shape: tuple[int, ...], largest: float) -> int:
+    """How many directions are more than the rounding of the greatest one, and of the numbers themselves."""
+    import numpy as np
+
+    rounding = np.finfo(np.float64).eps
+    least = max(singular[0] * max(shape) * rounding, largest * np.sqrt(shape[0]) * rounding)
+    return int((singular > least).sum())

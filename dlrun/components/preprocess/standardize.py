@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dlrun.components.preprocess import State
+from dlrun.components.preprocess._affine import Scaling, fitting, flat, need_finite
+from dlrun.shapes import Shape, numel
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Standardize(Scaling):
+    """Give each number of a row mean 0 and variance 1 over the training rows.
+
+    A number that is the same in all training rows becomes 0: it is moved by its value and scaled by 1.
+
+    Shape: same as the input. y = (x - mean) / standard deviation, with the deviation's N, not N - 1
+    Reference: LeCun, Bottou, Orr and Müller, Efficient backprop, 1998.
+    Example: standardize
+    """
+
+    def formulas(self, shape: Shape, output: Shape) -> list[str]:
+        return [f"(x - mean) / deviation for each of {numel(shape)} numbers"]
+
+    def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> State:
+        import numpy as np
+        from sklearn.preprocessing import StandardScaler
+
+        table, shape = flat(rows), rows.shape[1:]
+        with fitting():
+            scaler: Any = StandardScaler().fit(table)
+            constant = table.min(axis=0) == table.max(axis=0)
+            # The mean of equal numbers can miss them by a rounding, and then 0 would not come out.
+            offset = np.asarray(np.where(constant, table[0], scaler.mean_))
+            factor = np.asarray(np.where(constant, 1.0, 1 / scaler.scale_))
+        return need_finite({"offset": offset.reshape(shape), "factor": factor.reshape(shape)})

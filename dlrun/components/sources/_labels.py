@@ -1,0 +1,24 @@
+"""What the sources share: classes that a loss can take."""
+
+from __future__ import annotations
+
+from dlrun.components.sources import SourceError, Target
+from dlrun.spec.words import shorten
+
+
+def need_labels(labels: tuple[str, ...], wants: Target, what: str, at: tuple[str, ...]) -> tuple[str, ...]:
+    """The labels, once there are as many as the loss tells apart: two for yes or no, otherwise two or more.
+
+    Raises:
+        SourceError: `what` has another number of classes.
+    """
+    if wants == "binary" and len(labels) != 2:
+        hint = "use `cross_entropy`, which takes any number of classes" if len(labels) > 2 else ""
+        raise SourceError(f"{what} has {_counted(labels)}; a target of yes or no has 2", at, hint)
+    if len(labels) < 2:
+        raise SourceError(f"{what} has {_counted(labels)}; there is nothing to tell apart", at)
+    return labels
+
+
+def _counted(labels: tuple[str, ...]) -> str:
+    return f"{len(labels)} class" + ("" if len(labels) == 1 else "es") + f", {shorten(labels)}"

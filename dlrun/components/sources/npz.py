@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlrun.components.sources import Facts, Request, Rows, Source, SourceError, class_labels, resolve
+from dlrun.components.sources._labels import need_labels
+from dlrun.shapes import Shape, numel, show
+from dlrun.spec.words import did_you_mean
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+FILE = ("source", "npz", "path")
+FEATURES, TARGET = ("features",), ("target",)
+UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged, encrypted or foreign archive raises."""
+KINDS = {"O": "Python objects", "c": "complex numbers", "U": "texts", "S": "texts", "V": "records"}
+"""numpy's kinds of type that are no numbers."""
+
+
+class Npz(Source):
+    """Arrays that numpy saved: `features` and `target` name two of them, whose first axis counts the rows.
+
+    Whole numbers stay whole and can be indices for an embedding. Nothing in the file is run: arrays of Python
+    objects are refused. The target is what the loss wants: one class a row, a whole number or a text; for yes
+    or no, two labels, or several values of 0 and 1; or numbers.
+
+    Shape: the features' axes after the first; an array with one axis is one number a row, (1,)
+    Reference: Harris et al., Array programming with NumPy, 2020.
+    Example: npz: digits.npz
+    """
+
+    path: str
+    """The file, as `numpy.savez` or `savez_compressed` writes it; a relative path starts from the
+    spec's folder."""
+
+    def located(self, folder: Path) -> Npz:
+        return self.model_copy(update={"path": str((folder / Path(self.path).expanduser()).resolve())})
+
+    def describe(self, request: Request) -> Facts:
+        file, features, target = self._find(request)
+        shape, dtype = _header(file, features)
+        rows = shape[0]
+        vocabulary = None
+        if dtype.kind in "iu":
+            indices = _read(file, features)
+            vocabulary = int(indices.max()) + 1 if indices.min() >= 0 else None
+        values = _read_target(file, target, request)
+        labels = _labels(values, target, request) if _labelled(values, request) else None
+        return Facts(rows, shape[1:] or (1,), _row_shape(values), labels, vocabulary)
+
+    def load(self, request: Request) -> Rows:
+        import numpy as np
+
+        file, features, target = self._find(request)
+        rows = _read(file, features)
+        if rows.dtype.kind in "fb":
+            wide = rows.dtype.kind == "f" and rows.dtype.itemsize > 4
+            rows = rows.astype(np.float64 if wide else np.float32, copy=False)
+            _need_finite(rows, features, FEATURES)
+        else:
+            rows = rows.astype(rows.dtype.newbyteorder("="), copy=False)
+        return Rows(rows.reshape(-1, 1) if rows.ndim == 1 else rows, _read_target(file, target, request))
+
+    def _find(self, request: Request) -> tuple[Path, str, str]:
+        """The file and the names of both arrays, once their headers are right."""
+        file = resolve(self.path, request.folder, FILE)
+        known = _names(file)
+        features = _named(file, known, request.features, "features")
+        target = _named(file, known, request.target, "target")
+        (shape, dtype), (target_shape, target_dtype) = _header(file, features), _header(file, target)
+        if dtype.kind not in "fiub":
+            what = KINDS.get(dtype.kind, f"values of type {dtype}")
+            raise SourceError(f"the array '{features}' holds {what}, and features are numbers", FEATURES)
+        if target_dtype.kind not in "fiubUS":
+            what = KINDS.get(target_dtype.kind, f"values of type {target_dtype}")
+            raise SourceError(f"the array '{target}' holds {what}", TARGET)
+        for name, axes, at in ((features, shape, FEATURES), (target, target_shape, TARGET)):
+            if not axes:
+                raise SourceError(f"the array '{name}' is a single value and has no rows", at)
+            if not numel(axes):
+                raise SourceError(f"the array '{name}' is empty: its shape is {show(axes)}", at)
+        if shape[0] != target_shape[0]:
+            message = f"'{features}' has {shape[0]} rows and '{target}' has {target_shape[0]}"
+            raise SourceError(message, TARGET, "each row needs its target")
+        return file, features, target
+
+
+def _names(file: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = archive.namelist()
+    except UNREADABLE:
+        hint = "`numpy.savez(path, x=…, y=…)` writes one"
+        raise SourceError(f"{file.name} is not an npz file, or is damaged", FILE, hint) from None
+    names = [member.removesuffix(".npy") for member in members if member.endswith(".npy")]
+    if not names:
+        raise SourceError(f"{file.name} holds no arrays", FILE)
+    return names
+
+
+def _named(file: Path, known: list[str], names: tuple[str, ...] | None, setting: str) -> str:
+    more = f" and {len(known) - 20} more" if len(known) > 20 else ""
+    hint = "arrays in the file: " + ", ".join(known[:20]) + more
+    if names is None:
+        raise SourceError(f"npz needs `{setting}`, the name of an array", (setting,), hint)
+    name, *others = names
+    if others:
+        raise SourceError(f"`{setting}` is one array of the file; {len(names)} are listed", (setting,), hint)
+    if name not in known:
+        meant = did_you_mean(name, known, {})
+        raise SourceError(f"{file.name} has no array '{name}'{meant}", (setting,), hint)
+    return name
+
+
+def _header(file: Path, name: str) -> tuple[Shape, np.dtype[Any]]:
+    """An array's shape and type without its values."""
+    from numpy.lib import format as npy
+
+    try:
+        with zipfile.ZipFile(file) as archive, archive.open(f"{name}.npy") as member:
+            # Version 3 differs in the names of records' fields alone, and records are refused.
+            version = npy.read_magic(member)
+            read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+            shape, _, dtype = read(member)
+    except UNREADABLE as error:
+        raise SourceError(f"the array '{name}' of {file.name} cannot be read: {error}", FILE) from None
+    return shape, dtype
+
+
+def _read(file: Path, name: str) -> Array:
+    import numpy as np
+
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            return archive[name]
+    except UNREADABLE as error:
+        raise SourceError(f"the array '{name}' of {file.name} cannot be read: {error}", FILE) from None
+
+
+def _read_target(file: Path, name: str, request: Request) -> Array:
+    """The target as the loss wants it: labels (N,), or numbers (N, ...)."""
+    import numpy as np
+
+    values = _read(file, name)
+    if numel(values.shape[1:]) == 1:
+        values = values.reshape(-1)
+    if values.dtype.kind == "S":
+        try:
+            values = np.char.decode(values, "utf-8")
+        except UnicodeDecodeError:
+            raise SourceError(f"the texts of the array '{name}' are not UTF-8", TARGET) from None
+    if values.dtype.kind == "f":
+        _need_finite(values, name, TARGET)
+    if _labelled(values, request):
+        return _whole(values, name)
+    if request.wants == "classes":
+        message = f"the array '{name}' has {show(values.shape[1:])} values a row, and a class is one"
+        raise SourceError(message, TARGET, "class numbers come of 0 and 1 by `argmax(axis=1)`")
+    if values.dtype.kind == "U":
+        raise SourceError(f"the array '{name}' holds texts, and the loss wants numbers", TARGET)
+    if request.wants == "binary" and not np.isin(values, (0, 1)).all():
+        wrong = values[~np.isin(values, (0, 1))].flat[0]
+        raise SourceError(f"the array '{name}' holds {wrong}; several values of yes or no are 0 or 1", TARGET)
+    return values
+
+
+def _labelled(values: Array, request: Request) -> bool:
+    return request.wants != "numbers" and values.ndim == 1
+
+
+def _whole(values: Array, name: str) -> Array:
+    import numpy as np
+
+    if values.dtype.kind != "f":
+        return values
+    fractions = values[values != np.round(values)]
+    if fractions.size:
+        message = f"the array '{name}' holds {fractions[0]}, and a class is a whole number or a text"
+        raise SourceError(message, TARGET, "numbers are predicted with `loss: mse`")
+    return values.astype(np.int64)
+
+
+def _labels(values: Array, name: str, request: Request) -> tuple[str, ...]:
+    import numpy as np
+
+    labels = class_labels(np.unique(values).tolist())
+    return need_labels(labels, request.wants, f"the array '{name}'", TARGET)
+
+
+def _row_shape(values: Array) -> Shape:
+    return tuple(values.shape[1:])
+
+
+def _need_finite(values: Array, name: str, at: tuple[str, ...]) -> None:
+    import numpy as np
+
+    finite = np.isfinite(values)
+    if not finite.all():
+        place = tuple(int(index) for index in np.argwhere(~finite)[0])
+        where = ", ".join(map(str, place))
+        raise SourceError(f"the array '{name}' holds {values[place]} at [{where}]; numbers are finite", at)

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dlrun.components.sources import Facts, Request, Rows, Source, SourceError
+from dlrun.components.sources._labels import need_labels
+
+
+class Sklearn(Source):
+    """One of the small data sets that come with scikit-learn; nothing is downloaded.
+
+    Shape: (64,) for digits, (4,) for iris, (13,) for wine, (30,) for breast_cancer, (10,) for diabetes
+    Reference: scikit-learn user guide, section Toy datasets; Pedregosa et al., Scikit-learn: machine learning
+        in Python, 2011.
+    Example: sklearn: digits
+    """
+
+    name: Literal["digits", "iris", "wine", "breast_cancer", "diabetes"]
+    """digits: handwritten digits of 8x8 points, from 0 to 16. iris, wine, breast_cancer: measurements with
+    classes. diabetes: measurements with a number to predict."""
+
+    def describe(self, request: Request) -> Facts:
+        for setting, names in (("features", request.features), ("target", request.target)):
+            if names is not None:
+                message = f"{self.name} comes with its own features and target"
+                raise SourceError(message, (setting,), f"remove `{setting}`")
+        published = PUBLISHED[self.name]
+        labels = None
+        if request.wants != "numbers":
+            if not published.labels:
+                message = f"the target of {self.name} is a number, and the loss wants classes"
+                raise SourceError(message, ("source",), "use `loss: mse` or `l1`, or a data set with classes")
+            labels = need_labels(published.labels, request.wants, self.name, ("source",))
+        return Facts(published.rows, (published.features,), (), labels)
+
+    def load(self, request: Request) -> Rows:
+        import numpy as np
+        from sklearn import datasets
+
+        labels = self.describe(request).labels
+        features, target = getattr(datasets, f"load_{self.name}")(return_X_y=True)
+        return Rows(features, np.array(labels)[target] if labels else target)
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """What scikit-learn's documentation says of a data set, so that nothing is loaded to know it."""
+
+    rows: int
+    features: int
+    labels: tuple[str, ...]
+    """The names of classes 0, 1, …; empty where the target is a number."""
+
+
+PUBLISHED = {
+    "digits": _Published(1797, 64, tuple("0123456789")),
+    "iris": _Published(150, 4, ("setosa", "versicolor", "virginica")),
+    "wine": _Published(178, 13, ("class_0", "class_1", "class_2")),
+    "breast_cancer": _Published(569, 30, ("malignant", "benign")),
+    "diabetes": _Published(442, 10, ()),
+}

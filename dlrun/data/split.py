@@ -1,0 +1,100 @@
+"""Which rows are trained on, which choose, and which are measured in the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dlrun.checks import split_sizes
+from dlrun.components.sources import SourceError
+from dlrun.spec.experiment import Split
+
+Indices = np.ndarray[Any, np.dtype[np.int64]]
+AT = ("split", "stratify")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Splits:
+    """The rows of each split, int64, in the order of the data."""
+
+    train: Indices
+    validation: Indices
+    test: Indices
+
+
+def split_rows(
+    target_classes: np.ndarray[Any, Any] | None,
+    rows: int,
+    split: Split,
+    seed: int,
+    labels: tuple[str, ...] | None = None,
+) -> Splits:
+    """Draw the test and the validation rows; the rest is trained on. The same seed draws the same rows.
+
+    With `stratify`, every class has its share of each split, rounded so that the splits keep their sizes
+    (largest remainder), and at least one row.
+
+    Args:
+        target_classes: each row's class number; None where the target is numbers.
+        rows: how many rows there are.
+        split: the shares.
+        seed: what decides, unless the split has a seed of its own.
+        labels: the names of the classes, for errors.
+
+    Raises:
+        SourceError: a class has too few rows to be in every split.
+    """
+    sizes = split_sizes(rows, split)
+    random = np.random.Generator(np.random.PCG64(seed if split.seed is None else split.seed))
+    if not split.stratify:
+        order = random.permutation(rows)
+        test, validation, train = np.split(order, (sizes.test, sizes.test + sizes.validation))
+        return Splits(np.sort(train), np.sort(validation), np.sort(test))
+    if target_classes is None:
+        raise SourceError("`stratify` needs classes, and the target is numbers", AT)
+    counts = np.bincount(target_classes, minlength=len(labels or ()))
+    wanted = {"train": sizes.train, "validation": sizes.validation, "test": sizes.test}
+    _need_enough(counts, {name: size for name, size in wanted.items() if size}, labels)
+    others = 1 + (sizes.validation > 0)
+    test = _apportion(counts, sizes.test, counts - others)
+    validation = _apportion(counts, sizes.validation, counts - test - 1)
+    drawn: tuple[list[Indices], ...] = ([], [], [])
+    for number in range(len(counts)):
+        members = random.permutation(np.flatnonzero(target_classes == number))
+        parts = np.split(members, (test[number], test[number] + validation[number]))
+        for collected, part in zip(drawn, parts, strict=True):
+            collected.append(part)
+    test_rows, validation_rows, train_rows = (np.sort(np.concatenate(parts)) for parts in drawn)
+    return Splits(train_rows, validation_rows, test_rows)
+
+
+def _need_enough(counts: Indices, sizes: dict[str, int], labels: tuple[str, ...] | None) -> None:
+    for number, count in enumerate(counts):
+        if count < len(sizes):
+            name = f"'{labels[number]}'" if labels else f"number {number}"
+            message = f"class {name} has {count} row" + ("" if count == 1 else "s")
+            hint = "add rows of the class, or leave `stratify` out"
+            raise SourceError(f"{message}, too few to be in each of {', '.join(sizes)}", AT, hint)
+    for split, size in sizes.items():
+        if size < len(counts):
+            rows = f"{size} row" + ("" if size == 1 else "s")
+            message = f"{split} has {rows}, too few for one of each of {len(counts)} classes"
+            raise SourceError(message, AT, "raise its share, or leave `stratify` out")
+
+
+def _apportion(counts: Indices, total: int, most: Indices) -> Indices:
+    """Give each class its share of `total` by the largest remainder, from 1 up to `most`."""
+    if not total:
+        return np.zeros_like(counts)
+    shares = counts * total  # in units of one row's rows-th part, so that nothing is rounded
+    rows = counts.sum()
+    given = np.clip(shares // rows, 1, most)
+    while (missing := total - given.sum()) != 0:
+        owed = shares - given * rows
+        if missing > 0:
+            given[np.argmax(np.where(given < most, owed, np.iinfo(np.int64).min))] += 1
+        else:
+            given[np.argmin(np.where(given > 1, owed, np.iinfo(np.int64).max))] -= 1
+    return given

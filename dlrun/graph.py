@@ -1,0 +1,102 @@
+"""Plan -> torch.fx.GraphModule: the network as straight-line code over modules named as in the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import fx, nn
+
+from dlrun.components.layers import Joining
+from dlrun.plan import Plan, Step
+from dlrun.shapes import Shape
+from dlrun.spec.experiment import ModelSection
+
+
+def build(plan: Plan, model: ModelSection) -> fx.GraphModule:
+    """The network, its first weights drawn from torch's seeded generator in the order of the layers.
+
+    Takes a batch (N, *plan.input) to (N, *plan.output).
+    """
+    root = nn.Module()
+    graph = fx.Graph()
+    values: list[fx.Node] = [graph.placeholder("x")]
+    for step in plan.steps[1:]:
+        values.append(_emit(step, root, graph, values, model))
+    graph.output(values[-1])
+    network = fx.GraphModule(root, graph)
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name not in plan.frozen)
+    return network
+
+
+def _emit(step: Step, root: nn.Module, graph: fx.Graph, values: list[fx.Node], model: ModelSection) -> fx.Node:
+    inputs = [values[index] for index in step.inputs]
+    layer = step.layer
+    assert layer is not None
+    if isinstance(layer, Joining):
+        return layer.emit(graph, inputs, list(step.input_shapes))
+    if not step.shared and not _has(root, step.name):
+        module = layer.build(step.input_shapes[0])
+        _initialize(module, step, model)
+        _place(root, step.name, module)
+    return graph.call_module(step.name, tuple(inputs))
+
+
+def _has(root: nn.Module, name: str) -> bool:
+    try:
+        root.get_submodule(name)
+    except AttributeError:
+        return False
+    return True
+
+
+def _place(root: nn.Module, name: str, module: nn.Module) -> None:
+    *groups, last = name.split(".")
+    parent = root
+    for group in groups:
+        if not hasattr(parent, group):
+            parent.add_module(group, nn.Module())
+        parent = parent.get_submodule(group)
+    parent.add_module(last, module)
+
+
+def _initialize(module: nn.Module, step: Step, model: ModelSection) -> None:
+    layer = step.layer
+    assert layer is not None
+    for name, parameter in module.named_parameters():
+        role = layer.role(name)
+        if role == "scale":
+            continue
+        setting = "init" if role == "weight" else "bias_init"
+        own, common = getattr(layer, setting, None), getattr(model, setting)
+        chosen = own or (common if common and common.suits(tuple(parameter.shape)) else None)
+        if chosen is not None:
+            with torch.no_grad():
+                chosen.fill(parameter)
+
+
+def with_front(
+    network: fx.GraphModule, front: Sequence[tuple[str, nn.Module]], shape: Shape, indices: bool
+) -> fx.GraphModule:
+    """The same network, weights shared, behind the fitted preprocessing: takes raw rows.
+
+    Args:
+        network: what `build` gave.
+        front: the fitted steps by name, `preprocess.pca_1`.
+        shape: what the network takes; rows are read as this.
+        indices: whether it takes indices rather than numbers.
+    """
+    root = nn.Module()
+    graph = fx.Graph()
+    value = graph.placeholder("rows")
+    for name, module in front:
+        _place(root, name, module)
+        value = graph.call_module(name, (value,))
+    value = graph.call_method("to", (value, torch.int64 if indices else torch.float32))
+    value = graph.call_method("reshape", (value, (-1, *shape)))
+    for name, module in network.named_children():
+        root.add_module(name, module)
+    placeholder = next(iter(network.graph.nodes))
+    graph.output(graph.graph_copy(network.graph, {placeholder: value}))
+    return fx.GraphModule(root, graph)

@@ -1,0 +1,56 @@
+"""What MLflow accepts: names, lengths, and how much at a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+MAX_KEY = 250
+MAX_PARAM = 500
+"""The smallest limit among the servers still in use; today's own is 6000."""
+MAX_TAG = 5000
+MAX_DATASET_NAME = 500
+SHOWN_DIGEST = 12
+"""MLflow takes 36 characters and shows them all, everywhere; 12 tell data apart."""
+
+METRICS_AT_A_TIME = 1000
+ENTRIES_AT_A_TIME = 100
+"""Params, and likewise tags."""
+
+
+def cut(text: str, length: int) -> str:
+    """At most `length` characters of a text; a text that was longer ends in '…'."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def clean_key(key: str) -> str:
+    """The nearest name that MLflow takes: `layers[0].conv2d` becomes `layers.0.conv2d`; a good name stays.
+
+    MLflow takes letters, digits, `_ - . / :` and spaces, and refuses what isn't a normal relative path.
+    """
+    key = re.sub(r"\[(\d+)\]", r".\1", key)
+    key = re.sub(r"[^\w\-./: ]", "_", key)
+    steps = ["_" if step in ("", ".", "..") else step for step in key[:MAX_KEY].split("/")]
+    return "/".join(steps)
+
+
+def clean_entries(entries: Mapping[str, str], max_value: int) -> dict[str, str]:
+    """Params or tags as MLflow takes them; none is lost because two names became the same one."""
+    found: dict[str, str] = {}
+    for key, value in entries.items():
+        name, count = clean_key(key), 1
+        while name in found:
+            count += 1
+            ending = f"_{count}"
+            name = clean_key(key)[: MAX_KEY - len(ending)] + ending
+        found[name] = cut(str(value), max_value)
+    return found
+
+
+def chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    """The items in order, `size` at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,40 @@
+"""A view of an experiment in MLflow's pages: its figures, and the settings in which its runs differ.
+
+MLflow's own table of runs shows neither until somebody picks them one by one. A view is a tag of the
+experiment; it opens with `ADDRESS` and is in the page's list of views. A version of MLflow that doesn't know
+it shows its own table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+VIEW = "dlrun"
+TAG = f"mlflow.sharedViewState.{VIEW}"
+SIDE = "workflowType=machine_learning"
+"""Part of an address; without it MLflow shows the pages that it has for language-model applications."""
+ADDRESS = f"{SIDE}&viewStateShareKey={VIEW}"
+
+MAX_SETTINGS = 12
+PARTS = ("test/", "validation/", "train/loss")
+"""How the names of figures to compare begin; durations and the like are in the charts."""
+
+
+def view_of(runs: Iterable[tuple[Mapping[str, float], Mapping[str, str]]], time: int) -> str:
+    """The value of the tag, for the figures and settings of runs; `time` is in milliseconds since 1970."""
+    figures: set[str] = set()
+    settings: dict[str, set[str | None]] = {}
+    seen = list(runs)
+    for run_figures, run_settings in seen:
+        figures.update(name for name in run_figures if name.startswith(PARTS))
+        for name in run_settings:
+            settings.setdefault(name, set())
+    for _, run_settings in seen:
+        for name, values in settings.items():
+            values.add(run_settings.get(name))
+    differing = sorted(name for name, values in settings.items() if len(values) > 1)[:MAX_SETTINGS]
+    columns = ["attributes.`Duration`"]
+    columns += [f"metrics.`{name}`" for name in sorted(figures)] + [f"params.`{name}`" for name in differing]
+    state = json.dumps({"selectedColumns": columns})
+    return json.dumps({"name": VIEW, "createdAt": time, "updatedAt": time, "state": state})

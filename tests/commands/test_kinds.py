@@ -1,0 +1,141 @@
+"""`dlrun kinds`: the listing, one kind, one family, one section, and what is not there."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from dlrun.commands.kinds import kinds
+from dlrun.errors import SpecError
+from dlrun.reference import all_kinds, describe_family, describe_kind, describe_section
+from dlrun.spec.component import families
+from dlrun.spec.settings_schema import sections
+
+app = typer.Typer()
+app.command()(kinds)
+
+
+@pytest.fixture(autouse=True)
+def _eighty_columns(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def run(*words: str) -> str:
+    result = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+def refused(word: str) -> str:
+    with pytest.raises(SpecError) as caught:
+        CliRunner().invoke(app, [word], catch_exceptions=False)
+    return str(caught.value)
+
+
+def test_without_a_name_every_kind_of_every_family_is_listed_with_its_summary():
+    shown = " ".join(run().split())
+    for family in families():
+        for kind, summary in describe_family(family).kinds:
+            assert f"{kind} {summary}" in shown
+    for section in sections():
+        assert f"{section} {describe_section(section).summary}" in shown
+
+
+def test_a_family_can_be_named_in_the_singular_or_by_the_section_that_takes_it():
+    assert run("losses") == run("loss")
+    assert run("optimizers") == run("optimizer")
+    assert run("sources") == run("source")
+    assert run("trackers") == run("tracking")
+
+
+def test_a_family_shows_the_settings_that_its_kinds_share():
+    shown = " ".join(run("schedules").split())
+    assert "warmup Grow the rate evenly" in shown
+
+
+def test_a_kind_shows_its_shape_its_reference_its_example_and_each_setting():
+    shown = " ".join(run("conv2d").split())
+    assert "Slide `out_channels` kernels over an image." in shown
+    assert "Shape (C, H, W) -> (out_channels, H', W')" in shown
+    assert "Reference LeCun" in shown
+    assert "Example conv2d: {out_channels: 32, kernel_size: 3, padding: same}" in shown
+    assert (
+        "kernel_size Height and width of a kernel; one number for both. positive whole number, or a list of 2; "
+        in shown
+    )
+    assert (
+        "stride How far a kernel moves at a time. positive whole number, or a list of 2; default 1" in shown
+    )
+
+
+def test_a_setting_says_that_it_may_stand_alone_only_where_no_other_is_required():
+    assert "may stand alone" in run("linear")
+    assert "may stand alone" not in run("conv2d")
+
+
+def test_a_name_that_two_families_have_shows_both_and_a_dot_picks_one():
+    both = run("l1")
+    assert "a loss" in both and "a regularizer" in both
+    assert "a regularizer" not in run("losses.l1")
+    assert run("loss.l1") == run("losses.l1")
+
+
+def test_a_section_shows_its_settings():
+    shown = " ".join(run("train").split())
+    assert "batch_size Rows a step;" in shown
+    assert "positive whole number, or full; default 32" in shown
+    assert "extends One other file to start from" in " ".join(run("spec").split())
+
+
+def test_every_name_in_the_listing_can_be_asked_for():
+    for family, kind in all_kinds():
+        assert describe_kind(family, kind).summary.split()[0] in run(f"{family}.{kind}")
+    for name in (*families(), *sections()):
+        assert run(name)
+
+
+def test_the_same_comes_as_data():
+    listed = json.loads(run("--json"))
+    assert {entry["family"] for entry in listed["families"]} == set(families())
+    (dropout,) = json.loads(run("dropout", "--json"))["found"]
+    (p,) = dropout["settings"]
+    assert (p["name"], p["type"], p["default"], p["main"]) == ("p", "number from 0 to 1", "0.5", True)
+    assert [setting["name"] for setting in dropout["common"]] == ["name"]
+    assert {entry["kind"] for entry in json.loads(run("losses", "--json"))["kinds"]} >= {
+        "mse",
+        "cross_entropy",
+    }
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("dense", "linear"),
+        ("Conv2D", "conv2d"),
+        ("maxpool", "max_pool2d"),
+        ("global_average_pooling2d", "adaptive_avg_pool2d"),
+        ("he_normal", "kaiming_normal"),
+        ("binary_crossentropy", "binary_cross_entropy"),
+        ("layer.dense", "linear"),
+        ("optimisers", "optimizers"),
+    ],
+)
+def test_another_librarys_word_or_a_misspelling_names_ours(word, meant):
+    assert f"did you mean '{meant}'?" in refused(word)
+
+
+def test_the_name_of_a_setting_is_led_to_who_has_it():
+    assert "a setting of layers.lstm" in refused("num_layers")
+    assert "a setting of train" in refused("clip_grad_norm")
+
+
+def test_a_name_that_resembles_nothing_is_led_to_the_list():
+    assert "`dlrun kinds` lists what there is" in refused("qqqqqqqq")
+
+
+def test_nothing_is_wider_than_eighty_columns():
+    for words in ((), ("conv2d",), ("cross_entropy",), ("spec",), ("layers",)):
+        assert max(len(line) for line in run(*words).split("\n")) <= 80

@@ -1,0 +1,496 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+from sklearn import datasets
+
+from dlrun.components.sources import Facts, Request, Rows, Source, SourceError, Target, class_labels
+from dlrun.components.sources.csv import Csv
+from dlrun.components.sources.npz import Npz
+from dlrun.components.sources.sklearn import PUBLISHED, Sklearn
+from dlrun.spec.component import choose
+
+FRUIT = "width,height,class\n1.5,2,apple\n3,4e0,pear\n\n5,6,apple\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "fruit.csv").write_text(FRUIT)
+    return tmp_path
+
+
+def ask(folder: Path, target: Any = None, features: Any = None, wants: Target = "classes") -> Request:
+    def names(value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    return Request(folder, names(features), names(target), wants)
+
+
+def table(folder: Path, text: str | bytes, name: str = "t.csv") -> Path:
+    (folder / name).write_bytes(text.encode() if isinstance(text, str) else text)
+    return folder
+
+
+def refused(source: Source, request: Request, loading: bool = False) -> SourceError:
+    with pytest.raises(SourceError) as caught:
+        (source.load if loading else source.describe)(request)
+    return caught.value
+
+
+class TestLabels:
+    def test_numbers_stand_by_size_and_words_by_alphabet(self):
+        assert class_labels([10, 9, 2]) == ("2", "9", "10")
+        assert class_labels(["b", "10", "9"]) == ("10", "9", "b")
+
+    def test_a_label_that_reads_as_not_a_number_is_a_word_like_others(self):
+        assert class_labels(["nan", "2", "10"]) == ("10", "2", "nan")
+
+    def test_the_order_of_equal_numbers_does_not_hang_on_the_hash_of_texts(self):
+        code = "from dlrun.components.sources import class_labels as c; print(c(['1.0', '1', '1.00', '01']))"
+        said = {
+            subprocess.run(
+                [sys.executable, "-c", code],
+                env={**os.environ, "PYTHONHASHSEED": str(seed)},
+                capture_output=True,
+                check=True,
+            ).stdout
+            for seed in range(4)
+        }
+        assert len(said) == 1
+
+
+class TestSklearn:
+    @pytest.mark.parametrize("name", PUBLISHED)
+    def test_the_published_facts_are_those_of_the_data_set(self, name: str, tmp_path: Path):
+        bunch = getattr(datasets, f"load_{name}")()
+        wants: Target = "numbers" if name == "diabetes" else "classes"
+        facts = Sklearn(name=name).describe(ask(tmp_path, wants=wants))  # type: ignore[arg-type]
+        assert (facts.rows, *facts.shape) == bunch.data.shape
+        assert facts.target_shape == ()
+        names = tuple(map(str, bunch.target_names)) if wants == "classes" else None
+        assert facts.labels == names
+
+    @pytest.mark.parametrize("name", ["digits", "iris", "wine", "breast_cancer"])
+    def test_every_row_has_the_label_of_its_class(self, name: str, tmp_path: Path):
+        bunch = getattr(datasets, f"load_{name}")()
+        rows = Sklearn(name=name).load(ask(tmp_path))  # type: ignore[arg-type]
+        assert (rows.features == bunch.data).all()
+        assert (rows.target == bunch.target_names[bunch.target].astype(str)).all()
+
+    def test_a_number_is_loaded_as_it_is(self, tmp_path: Path):
+        rows = Sklearn(name="diabetes").load(ask(tmp_path, wants="numbers"))
+        assert (rows.target == datasets.load_diabetes().target).all()
+        rows = Sklearn(name="iris").load(ask(tmp_path, wants="numbers"))
+        assert (rows.target == datasets.load_iris().target).all()
+
+    def test_classes_of_numbers_are_refused(self, tmp_path: Path):
+        error = refused(Sklearn(name="diabetes"), ask(tmp_path))
+        assert error.at == ("source",)
+        assert error.message == "the target of diabetes is a number, and the loss wants classes"
+
+    def test_yes_or_no_needs_two_classes(self, tmp_path: Path):
+        assert Sklearn(name="breast_cancer").describe(ask(tmp_path, wants="binary")).labels == (
+            "malignant",
+            "benign",
+        )
+        error = refused(Sklearn(name="iris"), ask(tmp_path, wants="binary"))
+        assert error.at == ("source",)
+        assert error.message.startswith("iris has 3 classes")
+
+    @pytest.mark.parametrize("setting", ["features", "target"])
+    def test_columns_cannot_be_chosen(self, setting: str, tmp_path: Path):
+        error = refused(Sklearn(name="iris"), ask(tmp_path, **{setting: "x"}))
+        assert error.at == (setting,)
+
+    def test_describing_imports_neither_numpy_nor_scikit_learn(self):
+        code = (
+            "import sys, pathlib\n"
+            "from dlrun.components.sources import Request\n"
+            "from dlrun.components.sources.sklearn import Sklearn\n"
+            "Sklearn(name='digits').describe(Request(pathlib.Path(), None, None, 'classes'))\n"
+            "assert not {'sklearn', 'numpy', 'torch'} & set(sys.modules)"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True)
+
+    def test_the_name_is_the_main_setting(self):
+        assert choose("sources", {"sklearn": "wine"}) == Sklearn(name="wine")
+
+
+class TestCsv:
+    def test_classes_are_counted_and_named(self, folder: Path):
+        facts = Csv(path="fruit.csv").describe(ask(folder, "class"))
+        assert facts == Facts(rows=3, shape=(2,), target_shape=(), labels=("apple", "pear"))
+
+    def test_features_are_float64_and_labels_texts(self, folder: Path):
+        rows = Csv(path="fruit.csv").load(ask(folder, "class"))
+        assert rows.features.dtype == np.float64
+        assert rows.features.tolist() == [[1.5, 2], [3, 4], [5, 6]]
+        assert rows.target.tolist() == ["apple", "pear", "apple"]
+
+    def test_features_come_in_the_order_they_are_listed(self, folder: Path):
+        source, request = Csv(path="fruit.csv"), ask(folder, "class", ("height", "width"))
+        assert source.load(request).features.tolist() == [[2, 1.5], [4, 3], [6, 5]]
+        assert source.describe(ask(folder, "class", "height")).shape == (1,)
+
+    def test_a_column_of_numbers_can_be_the_target(self, folder: Path):
+        source, request = Csv(path="fruit.csv"), ask(folder, "height", "width", "numbers")
+        assert source.describe(request) == Facts(3, (1,), (), None)
+        assert source.load(request).target.tolist() == [[2], [4], [6]]
+
+    def test_several_columns_of_numbers_can_be_the_target(self, folder: Path):
+        table(folder, "a,b,c\n1,2,3\n4,5,6\n")
+        source, request = Csv(path="t.csv"), ask(folder, ("c", "a"), wants="numbers")
+        assert source.describe(request) == Facts(2, (1,), (2,), None)
+        assert source.load(request).target.tolist() == [[3, 1], [6, 4]]
+        assert source.load(request).features.tolist() == [[2], [5]]
+
+    def test_one_column_of_yes_or_no_has_two_labels(self, folder: Path):
+        facts = Csv(path="fruit.csv").describe(ask(folder, "class", wants="binary"))
+        assert (facts.labels, facts.target_shape) == (("apple", "pear"), ())
+        table(folder, "x,y\n1,0\n2,7\n3,0.5\n")
+        error = refused(Csv(path="t.csv"), ask(folder, "y", wants="binary"))
+        assert error.message == "the column 'y' has 3 classes, ['0', '0.5', '7']; a target of yes or no has 2"
+
+    def test_several_columns_of_yes_or_no_hold_0_and_1(self, folder: Path):
+        table(folder, "x,p,q\n1,0,1\n2,1,1.0\n")
+        source, request = Csv(path="t.csv"), ask(folder, ("p", "q"), wants="binary")
+        assert source.describe(request) == Facts(2, (1,), (2,), None)
+        assert source.load(request).target.tolist() == [[0, 1], [1, 1]]
+        table(folder, "x,p,q\n1,0,1\n2,1,2\n")
+        assert refused(source, request).message.startswith("t.csv:3: column 'q' is '2'; ")
+
+    @pytest.mark.parametrize("cell", ["", "?", "nan", "inf", "-inf", "1,5", "0x10", "1 2"])
+    def test_a_feature_that_is_no_finite_number_is_named_with_its_line(self, cell: str, folder: Path):
+        table(folder, f'age,class\n1,a\n"{cell}",b\n')
+        error = refused(Csv(path="t.csv"), ask(folder, "class"))
+        what = "not a finite number" if "n" in cell else "not a number"
+        assert error.message == f"t.csv:3: column 'age' is '{cell}', {what}"
+        assert error.at == ("features",)
+
+    def test_loading_names_the_cell_too(self, folder: Path):
+        table(folder, "age,class\n1,a\n nan,b\n")
+        error = refused(Csv(path="t.csv"), ask(folder, "class"), loading=True)
+        assert error.message == "t.csv:3: column 'age' is 'nan', not a finite number"
+
+    def test_numbers_whose_sum_overflows_are_numbers(self, folder: Path):
+        table(folder, "a,b,class\n1e308,1e308,x\n1,2,y\n")
+        source, request = Csv(path="t.csv"), ask(folder, "class")
+        assert source.describe(request).rows == 2
+        assert source.load(request).features[0].tolist() == [1e308, 1e308]
+
+    def test_a_target_of_text_is_no_number(self, folder: Path):
+        error = refused(Csv(path="fruit.csv"), ask(folder, "class", wants="numbers"))
+        assert error.message == "fruit.csv:2: column 'class' is 'apple', not a number"
+        assert error.at == ("target",)
+
+    def test_an_empty_class_is_refused(self, folder: Path):
+        table(folder, "x,class\n1,a\n2, \n")
+        error = refused(Csv(path="t.csv"), ask(folder, "class"))
+        assert (error.message, error.at) == (
+            "t.csv:3: column 'class' is ''; a class is expected",
+            ("target",),
+        )
+
+    def test_one_number_written_in_two_ways_is_not_two_classes(self, folder: Path):
+        table(folder, "x,class\n1,1\n2,1.0\n3,2\n")
+        error = refused(Csv(path="t.csv"), ask(folder, "class"))
+        assert error.message == "the column 'class' writes one number in two ways, '1' and '1.0'"
+
+    def test_a_single_class_is_refused(self, folder: Path):
+        table(folder, "x,class\n1,a\n2,a\n")
+        assert "nothing to tell apart" in refused(Csv(path="t.csv"), ask(folder, "class")).message
+
+    def test_the_target_must_be_named(self, folder: Path):
+        error = refused(Csv(path="fruit.csv"), ask(folder))
+        assert error.at == ("target",)
+        assert error.hint == "columns, from the first line: width, height, class"
+
+    def test_a_misspelt_column_is_told_with_the_nearest(self, folder: Path):
+        error = refused(Csv(path="fruit.csv"), ask(folder, "clas"))
+        assert (error.message, error.at) == (
+            "fruit.csv has no column 'clas'; did you mean 'class'?",
+            ("target",),
+        )
+        error = refused(Csv(path="fruit.csv"), ask(folder, "class", ("width", "hight")))
+        assert error.message == "fruit.csv has no column 'hight'; did you mean 'height'?"
+        assert error.at == ("features",)
+
+    def test_the_target_cannot_be_a_feature(self, folder: Path):
+        error = refused(Csv(path="fruit.csv"), ask(folder, "class", ("width", "class")))
+        assert error.at == ("features",)
+        assert "'class' is the target" in error.message
+
+    def test_a_column_is_listed_once(self, folder: Path):
+        error = refused(Csv(path="fruit.csv"), ask(folder, "class", ("width", "width")))
+        assert error.message == "the column 'width' is listed twice"
+
+    def test_a_class_is_one_column(self, folder: Path):
+        error = refused(Csv(path="fruit.csv"), ask(folder, ("class", "width")))
+        assert (error.message, error.at) == ("one column says the class; `target` lists 2", ("target",))
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("", "t.csv has no names of columns in its first line"),
+            ("a,a,y\n1,2,x\n", "t.csv:1: two columns are called 'a'"),
+            (",a,y\n0,1,x\n", "t.csv:1: column 1 has no name"),
+            ("a,y\n", "t.csv has no rows below its first line"),
+            ("y\n1\n", "t.csv has no column besides the target"),
+            ("a,y\n1,x\n2\n", "t.csv:3: 1 cells; the first line names 2 columns"),
+            ("a,y\n1,x\n2,y,z\n", "t.csv:3: 3 cells; the first line names 2 columns"),
+            ('a,y\n1,x\n2,"y\n', "t.csv:3: unexpected end of data"),
+            (b"a,y\n1,\xff\n", "t.csv is not UTF-8 text"),
+        ],
+    )
+    def test_a_table_that_is_none_is_refused_with_its_line(self, text: str, message: str, folder: Path):
+        error = refused(Csv(path="t.csv"), ask(table(folder, text), "y"))
+        assert (error.message, error.at) == (message, ("source", "csv", "path"))
+
+    def test_byte_order_marks_spaces_quotes_and_line_ends_do_not_count(self, folder: Path):
+        table(folder, b'\xef\xbb\xbf a , "the, class"\r\n 1 , "x, y" \r\n"2",z\r\n')
+        source, request = Csv(path="t.csv"), ask(folder, "the, class")
+        assert source.describe(request) == Facts(2, (1,), (), ("x, y", "z"))
+        rows = source.load(request)
+        assert rows.features.tolist() == [[1], [2]]
+        assert rows.target.tolist() == ["x, y", "z"]
+
+    def test_numbers_that_only_the_slow_way_reads_are_loaded(self, folder: Path):
+        table(folder, 'a,y,t\n1, "2_000",u\n3,4,v\n')
+        source = Csv(path="t.csv")
+        assert source.load(ask(folder, "t")).features.tolist() == [[1, 2000], [3, 4]]
+        assert source.load(ask(folder, "t")).target.tolist() == ["u", "v"]
+        assert source.load(ask(folder, "y", "a", "numbers")).target.tolist() == [[2000], [4]]
+
+    def test_a_single_row_is_a_table(self, folder: Path):
+        rows = Csv(path="t.csv").load(ask(table(folder, "a,b,y\n1,2,3\n"), "y", wants="numbers"))
+        assert (rows.features.shape, rows.target.shape) == ((1, 2), (1, 1))
+
+    @pytest.mark.parametrize("delimiter", [";", "\t", " ", "|"])
+    def test_another_delimiter_can_be_chosen(self, delimiter: str, folder: Path):
+        table(folder, FRUIT.replace(",", delimiter))
+        source = Csv(path="t.csv", delimiter=delimiter)
+        assert source.describe(ask(folder, "class")).shape == (2,)
+        assert source.load(ask(folder, "class")).features.tolist() == [[1.5, 2], [3, 4], [5, 6]]
+
+    @pytest.mark.parametrize("delimiter", ["", ",,", '"', "\n", 3])
+    def test_a_delimiter_is_one_character(self, delimiter: Any):
+        with pytest.raises(ValidationError, match="a delimiter is one character"):
+            choose("sources", {"csv": {"path": "t.csv", "delimiter": delimiter}})
+
+    def test_a_file_that_is_not_there_is_said_with_the_full_path(self, tmp_path: Path):
+        error = refused(Csv(path="gone.csv"), ask(tmp_path, "y"))
+        assert (error.message, error.at) == (
+            "the file gone.csv is not there",
+            ("source", "csv", "path"),
+        )
+        assert str(tmp_path) in error.hint
+
+    def test_located_keeps_everything_but_the_path(self, folder: Path):
+        source = Csv(path="fruit.csv", delimiter=";").located(folder)
+        assert source == Csv(path=str(folder.resolve() / "fruit.csv"), delimiter=";")
+        assert source.located(Path("/elsewhere")) == source
+
+    def test_describing_imports_no_numpy(self, folder: Path):
+        code = (
+            "import sys, pathlib\n"
+            "from dlrun.components.sources import Request\n"
+            "from dlrun.components.sources.csv import Csv\n"
+            "request = Request(pathlib.Path(sys.argv[1]), None, ('class',), 'classes')\n"
+            "assert Csv(path='fruit.csv').describe(request).rows == 3\n"
+            "assert not {'sklearn', 'numpy', 'torch', 'pandas'} & set(sys.modules)"
+        )
+        subprocess.run([sys.executable, "-c", code, str(folder)], check=True)
+
+
+def save(folder: Path, **arrays: Any) -> Path:
+    np.savez(folder / "a.npz", **arrays)
+    return folder
+
+
+def both(folder: Path, x: Any, y: Any, wants: Target = "classes") -> tuple[Facts, Rows]:
+    request = ask(save(folder, x=x, y=y), "y", "x", wants)
+    return Npz(path="a.npz").describe(request), Npz(path="a.npz").load(request)
+
+
+IMAGES = np.arange(24, dtype=np.float32).reshape(4, 1, 2, 3)
+
+
+class TestNpz:
+    def test_images_and_class_numbers(self, tmp_path: Path):
+        facts, rows = both(tmp_path, IMAGES, np.array([2, 0, 2, 10]))
+        assert facts == Facts(4, (1, 2, 3), (), ("0", "2", "10"))
+        assert (rows.features == IMAGES).all()
+        assert rows.features.dtype == np.float32
+
+    @pytest.mark.parametrize("values", [np.array(["b", "a", "b", "a"]), np.array([b"b", b"a", b"b", b"a"])])
+    def test_labels_can_be_texts(self, values: Any, tmp_path: Path):
+        facts, rows = both(tmp_path, IMAGES, values)
+        assert facts.labels == ("a", "b")
+        assert rows.target.tolist() == ["b", "a", "b", "a"]
+
+    def test_whole_floats_are_class_numbers_and_fractions_are_not(self, tmp_path: Path):
+        assert both(tmp_path, IMAGES, np.array([[1.0], [0.0], [1.0], [2.0]]))[0].labels == ("0", "1", "2")
+        request = ask(save(tmp_path, x=IMAGES, y=[0.5, 1, 2, 3]), "y", "x")
+        error = refused(Npz(path="a.npz"), request)
+        assert error.message == "the array 'y' holds 0.5, and a class is a whole number or a text"
+
+    def test_whole_numbers_stay_whole_and_have_a_vocabulary(self, tmp_path: Path):
+        facts, rows = both(tmp_path, np.array([[3, 0], [7, 1]], np.uint8), np.array([0, 1]))
+        assert (facts.vocabulary, rows.features.dtype) == (8, np.uint8)
+        facts, rows = both(tmp_path, np.array([[3, -1], [7, 1]]), np.array([0, 1]))
+        assert (facts.vocabulary, rows.features.dtype) == (None, np.int64)
+        assert both(tmp_path, np.ones((2, 2)), np.array([0, 1]))[0].vocabulary is None
+
+    @pytest.mark.parametrize(
+        ("stored", "loaded"),
+        [("f2", "f4"), ("f4", "f4"), ("f8", "f8"), (">f8", "f8"), (">i4", "i4"), ("?", "f4")],
+    )
+    def test_floats_come_in_the_machines_own_types(self, stored: str, loaded: str, tmp_path: Path):
+        _, rows = both(tmp_path, np.array([[1, 0], [0, 1]], stored), np.array([0, 1]))
+        assert rows.features.dtype == np.dtype(loaded)
+        assert rows.features.dtype.isnative
+        assert rows.features.tolist() == [[1, 0], [0, 1]]
+
+    def test_an_array_with_one_axis_is_one_number_a_row(self, tmp_path: Path):
+        facts, rows = both(tmp_path, np.array([0.5, 1.5]), np.array([1.0, 2.0]), "numbers")
+        assert facts == Facts(2, (1,), (), None)
+        assert rows.features.shape == (2, 1)
+
+    def test_numbers_can_be_one_or_several_a_row(self, tmp_path: Path):
+        assert both(tmp_path, IMAGES, np.ones((4, 1)), "numbers")[0].target_shape == ()
+        assert both(tmp_path, IMAGES, np.ones((4, 3)), "numbers")[0].target_shape == (3,)
+        assert both(tmp_path, IMAGES, IMAGES, "numbers")[0].target_shape == (1, 2, 3)
+
+    def test_yes_or_no_is_two_labels_or_several_0_and_1(self, tmp_path: Path):
+        assert both(tmp_path, IMAGES, np.array([5, 7, 5, 5]), "binary")[0].labels == ("5", "7")
+        facts, rows = both(tmp_path, IMAGES, np.eye(4, dtype=bool), "binary")
+        assert (facts.labels, facts.target_shape) == (None, (4,))
+        assert rows.target.astype(int).tolist() == np.eye(4).tolist()
+        request = ask(save(tmp_path, x=IMAGES, y=2 * np.eye(4)), "y", "x", "binary")
+        assert refused(Npz(path="a.npz"), request).message.startswith("the array 'y' holds 2.0;")
+
+    @pytest.mark.parametrize(
+        ("x", "y", "wants", "at", "message"),
+        [
+            (
+                IMAGES,
+                np.eye(4),
+                "classes",
+                "target",
+                "the array 'y' has (4,) values a row, and a class is one",
+            ),
+            (
+                IMAGES,
+                ["a", "b", "c", "d"],
+                "numbers",
+                "target",
+                "the array 'y' holds texts, and the loss wants",
+            ),
+            (IMAGES, [1j, 2, 3, 4], "numbers", "target", "the array 'y' holds complex numbers"),
+            (IMAGES * 1j, [0, 1, 0, 1], "classes", "features", "the array 'x' holds complex numbers"),
+            (
+                ["a", "b"],
+                [0, 1],
+                "classes",
+                "features",
+                "the array 'x' holds texts, and features are numbers",
+            ),
+            (IMAGES, [0, 1, 2], "classes", "target", "'x' has 4 rows and 'y' has 3"),
+            (3.0, [0, 1, 2], "classes", "features", "the array 'x' is a single value and has no rows"),
+            (IMAGES, 1, "classes", "target", "the array 'y' is a single value and has no rows"),
+            (IMAGES[:0], [], "classes", "features", "the array 'x' is empty: its shape is (0, 1, 2, 3)"),
+            (IMAGES, [0, 1, np.nan, 1], "numbers", "target", "the array 'y' holds nan at [2]; numbers are"),
+            (np.zeros(4, "M8[s]"), [0, 1, 0, 1], "classes", "features", "the array 'x' holds values of type"),
+            (np.zeros(4, "i4,f4"), [0, 1, 0, 1], "classes", "features", "the array 'x' holds records"),
+            (IMAGES, [3, 3, 3, 3], "classes", "target", "the array 'y' has 1 class, ['3']; there is nothing"),
+        ],
+    )
+    def test_arrays_that_do_not_fit_are_refused(
+        self, x: Any, y: Any, wants: Target, at: str, message: str, tmp_path: Path
+    ):
+        error = refused(Npz(path="a.npz"), ask(save(tmp_path, x=x, y=y), "y", "x", wants))
+        assert error.message.startswith(message)
+        assert error.at == (at,)
+
+    def test_python_objects_are_refused_and_never_unpickled(self, tmp_path: Path):
+        class Trap:
+            def __reduce__(self) -> Any:
+                return (Path.touch, (tmp_path / "sprung",))
+
+        objects = np.array([Trap(), Trap()], dtype=object)
+        for x, y, at in ((objects, [0, 1], "features"), ([0.0, 1.0], objects, "target")):
+            request = ask(save(tmp_path, x=x, y=y), "y", "x")
+            for loading in (False, True):
+                error = refused(Npz(path="a.npz"), request, loading)
+                assert "holds Python objects" in error.message
+                assert error.at == (at,)
+        assert not (tmp_path / "sprung").exists()
+
+    def test_features_that_are_not_finite_are_refused_with_their_place(self, tmp_path: Path):
+        x = IMAGES.copy()
+        x[2, 0, 1, 1] = -np.inf
+        error = refused(Npz(path="a.npz"), ask(save(tmp_path, x=x, y=[0, 1, 0, 1]), "y", "x"), loading=True)
+        assert (error.message, error.at) == (
+            "the array 'x' holds -inf at [2, 0, 1, 1]; numbers are finite",
+            ("features",),
+        )
+
+    def test_arrays_go_by_name(self, tmp_path: Path):
+        save(tmp_path, images=IMAGES, labels=[0, 1, 0, 1])
+        error = refused(Npz(path="a.npz"), ask(tmp_path, "labels"))
+        assert (error.message, error.at) == ("npz needs `features`, the name of an array", ("features",))
+        assert error.hint == "arrays in the file: images, labels"
+        error = refused(Npz(path="a.npz"), ask(tmp_path, None, "images"))
+        assert error.at == ("target",)
+        error = refused(Npz(path="a.npz"), ask(tmp_path, "label", "images"))
+        assert error.message == "a.npz has no array 'label'; did you mean 'labels'?"
+        error = refused(Npz(path="a.npz"), ask(tmp_path, "labels", ("images", "labels")))
+        assert error.at == ("features",)
+
+    def test_describing_reads_no_features(self, tmp_path: Path):
+        save(tmp_path, x=IMAGES, y=[0, 1, 0, 1])
+        whole = (tmp_path / "a.npz").read_bytes()
+        broken = bytearray(whole)
+        broken[whole.index(IMAGES.tobytes()) + 5] ^= 1  # the checksum of x no longer agrees
+        (tmp_path / "a.npz").write_bytes(broken)
+        request = ask(tmp_path, "y", "x")
+        assert Npz(path="a.npz").describe(request).shape == (1, 2, 3)
+        error = refused(Npz(path="a.npz"), request, loading=True)
+        assert error.message.startswith("the array 'x' of a.npz cannot be read: ")
+        assert error.at == ("source", "npz", "path")
+
+    @pytest.mark.parametrize("content", [b"", b"x,y\n1,2\n", b"PK\x03\x04 and no more"])
+    def test_another_kind_of_file_is_refused(self, content: bytes, tmp_path: Path):
+        (tmp_path / "a.npz").write_bytes(content)
+        error = refused(Npz(path="a.npz"), ask(tmp_path, "y", "x"))
+        assert (error.message, error.at) == (
+            "a.npz is not an npz file, or is damaged",
+            ("source", "npz", "path"),
+        )
+
+    def test_an_archive_of_something_else_is_refused(self, tmp_path: Path):
+        with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+            archive.writestr("readme.txt", "hello")
+        assert refused(Npz(path="a.npz"), ask(tmp_path, "y", "x")).message == "a.npz holds no arrays"
+        with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+            archive.writestr("x.npy", "hello")
+            archive.writestr("y.npy", "hello")
+        error = refused(Npz(path="a.npz"), ask(tmp_path, "y", "x"))
+        assert error.message.startswith("the array 'x' of a.npz cannot be read: ")
+
+    def test_compressed_files_are_read_too(self, tmp_path: Path):
+        np.savez_compressed(tmp_path / "c.npz", x=IMAGES, y=[0, 1, 0, 1])
+        request = ask(tmp_path, "y", "x")
+        assert Npz(path="c.npz").describe(request).rows == 4
+        assert (Npz(path="c.npz").load(request).features == IMAGES).all()
+
+    def test_located_makes_the_path_absolute(self, tmp_path: Path):
+        assert Npz(path="a.npz").located(tmp_path) == Npz(path=str(tmp_path.resolve() / "a.npz"))

@@ -1,0 +1,59 @@
+"""What each command may import: a slow start is a defect."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SPECS = Path(__file__).parent.parent / "specs"
+HEAVY = ("torch", "mlflow", "sklearn", "pandas", "scipy")
+PROBE = """
+import json, sys
+sys.argv = ["dlrun", *json.loads(sys.argv[1])]
+try:
+    from dlrun.__main__ import main
+    main()
+except SystemExit as end:
+    code = end.code
+print("\\n" + json.dumps([code, sorted({name.partition(".")[0] for name in sys.modules})]))
+"""
+
+
+def imported_by(*arguments: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, json.dumps(arguments)], capture_output=True, text=True, check=True
+    )
+    code, modules = json.loads(done.stdout.splitlines()[-1])
+    assert code in (0, None), done.stdout + done.stderr
+    return set(modules)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["train", "--help"],
+        ["check", *map(str, sorted(SPECS.glob("*.yaml")))],
+        ["params", str(SPECS / "digits_residual.yaml"), "--explain"],
+        ["params", str(SPECS / "digits_pca_mlp.yaml"), "--json"],
+        ["kinds"],
+        ["kinds", "conv2d"],
+        ["schema"],
+    ],
+    ids=lambda arguments: " ".join(arguments[:2])[:40].rpartition("/")[2],
+)
+def test_a_command_that_does_not_train_imports_nothing_heavy(arguments: list[str]) -> None:
+    assert not imported_by(*arguments) & set(HEAVY)
+
+
+def test_a_spec_imports_only_the_kinds_it_names() -> None:
+    code = (
+        "import sys, pathlib; from dlrun.checks import check_model; "
+        f"check_model(pathlib.Path({str(SPECS / 'iris_logistic.yaml')!r})); "
+        "print(*[m for m in sys.modules if m.startswith('dlrun.components.layers.')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["dlrun.components.layers.linear"]

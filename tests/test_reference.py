@@ -1,0 +1,158 @@
+"""The reference: docstrings and fields as data, and the pages made of them."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from dlrun.reference import all_kinds, describe_kind, describe_section
+from dlrun.spec.component import kinds
+from dlrun.spec.document import parse_text
+from dlrun.spec.settings_schema import sections
+from dlrun.type_words import type_words, yaml_words
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+@pytest.fixture(scope="module")
+def pages():
+    spec = importlib.util.spec_from_file_location("make_reference", DOCS / "make_reference.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_reference_page_is_current(pages):
+    written = (DOCS / "reference.md").read_text("utf-8")
+    assert written == pages.reference_text(), "python docs/make_reference.py"
+
+
+def test_the_schema_in_docs_is_current(pages):
+    assert (DOCS / "schema.json").read_text("utf-8") == pages.schema_text(), "python docs/make_reference.py"
+
+
+@pytest.mark.parametrize(("family", "kind"), all_kinds())
+def test_every_kind_says_what_it_does_where_it_is_from_and_how_it_is_written(family, kind):
+    entry = describe_kind(family, kind)
+    assert entry.summary.endswith((".", ":"))
+    assert entry.reference
+    assert entry.example
+    node = parse_text(entry.example, kind).root
+    named = node.value if isinstance(node.value, str) else next(iter(node.value))
+    assert named == kind
+
+
+@pytest.mark.parametrize(("family", "kind"), all_kinds())
+def test_every_setting_has_help_and_a_type_in_words(family, kind):
+    entry = describe_kind(family, kind)
+    for setting in (*entry.settings, *entry.common):
+        assert setting.help, setting.name
+        assert setting.type not in ("", "anything"), setting.name
+        if setting.default is not None:
+            parse_text(setting.default, setting.name)
+
+
+def test_every_setting_of_every_section_has_help():
+    for section in sections():
+        assert describe_section(section).summary
+        for setting in describe_section(section).settings:
+            assert setting.help, f"{section}.{setting.name}"
+
+
+def test_the_docstrings_parts_are_told_apart():
+    entry = describe_kind("losses", "binary_cross_entropy")
+    assert (
+        entry.summary == "Minus the log of the probability given to the right answer, for yes-or-no targets."
+    )
+    assert entry.description.startswith("After a final `sigmoid` the outputs are probabilities;")
+    assert entry.shape.endswith("-(y*log(p) + (1 - y)*log(1 - p))")
+    assert entry.example == "binary_cross_entropy"
+
+
+def test_what_a_family_shares_stands_apart_from_a_kinds_own_settings():
+    entry = describe_kind("layers", "linear")
+    assert [setting.name for setting in entry.settings] == ["out_features", "bias"]
+    assert [setting.name for setting in entry.common] == ["name", "init", "bias_init", "regularizers"]
+    merge = describe_kind("layers", "concat")
+    assert [setting.name for setting in merge.settings] == ["branches", "dim"]
+    assert merge.settings[0].main
+    penalty = describe_kind("regularizers", "l2")
+    assert [setting.name for setting in penalty.settings] == ["coefficient"]
+
+
+def test_a_setting_is_called_as_a_spec_writes_it():
+    names = [setting.name for setting in describe_kind("layers", "repeat").settings]
+    assert "as" in names and "counter" not in names
+
+
+def test_all_families_are_described():
+    assert {family for family, _ in all_kinds()} >= {"layers", "losses", "optimizers", "sources", "metrics"}
+    assert len(all_kinds()) == len(set(all_kinds()))
+    assert kinds("layers")
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"type": "integer", "exclusiveMinimum": 0}, "positive whole number"),
+        ({"type": "integer", "minimum": 1}, "positive whole number"),
+        ({"type": "integer", "minimum": 0}, "whole number from 0 on"),
+        ({"type": "integer"}, "whole number"),
+        ({"type": "number", "exclusiveMinimum": 0}, "positive number"),
+        ({"type": "number", "minimum": 0, "exclusiveMaximum": 1}, "number from 0 to below 1"),
+        ({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, "positive number below 1"),
+        ({"type": "number", "maximum": 3}, "number up to 3"),
+        ({"type": "boolean"}, "true or false"),
+        ({"enum": ["a", "b", "c"]}, "a, b or c"),
+        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, "text"),
+        ({"type": "array", "items": {"$ref": "#/$defs/losses"}}, "list of losses"),
+        ({"type": "array", "items": {"type": "number", "minimum": 0}}, "list of numbers from 0 on"),
+        (
+            {"type": "object", "additionalProperties": {"type": "integer"}},
+            "mapping from names to whole numbers",
+        ),
+        ({}, "anything"),
+        (
+            {
+                "anyOf": [
+                    {"type": "integer", "minimum": 1},
+                    {
+                        "type": "array",
+                        "items": {"type": "integer", "minimum": 1},
+                        "minItems": 3,
+                        "maxItems": 3,
+                    },
+                ]
+            },
+            "positive whole number, or a list of 3",
+        ),
+    ],
+)
+def test_a_type_is_said_in_words(schema, words):
+    assert type_words(schema) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1e-5, "1e-5"),
+        (1e16, "1e16"),
+        (0.1, "0.1"),
+        (True, "true"),
+        (None, "null"),
+        ("*", '"*"'),
+        ("", '""'),
+        ("no", "no"),
+        ("1", '"1"'),
+        ("validation/loss", "validation/loss"),
+        ([0.9, 0.999], "[0.9, 0.999]"),
+        ({"a": [1]}, "{a: [1]}"),
+    ],
+)
+def test_a_value_is_written_as_yaml_and_read_back_the_same(value, text):
+    assert yaml_words(value) == text
+    plain = parse_text(text, "test").root.plain()
+    assert (list(plain) if isinstance(value, list) else plain) == value or isinstance(value, dict)

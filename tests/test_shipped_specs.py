@@ -1,0 +1,51 @@
+"""Every file under specs/: it checks, and its counts are those worked out by hand."""
+
+from pathlib import Path
+
+import pytest
+
+from dlrun.checks import check
+from dlrun.plan import Plan
+
+SPECS = Path(__file__).parent.parent / "specs"
+MODELINE = "# yaml-language-server: $schema=../docs/schema.json"
+
+COUNTS = {
+    # conv 1->32 and 32->64 of 3x3 with biases, two norms, 1024 -> 64 -> 10
+    "digits_cnn": (32 * 9 + 32) + 64 + (64 * 32 * 9 + 64) + 128 + (1024 * 64 + 64) + (64 * 10 + 10),
+    "digits_mlp": (64 * 128 + 128) + (128 * 64 + 64) + (64 * 10 + 10),
+    "digits_lda": 9 * 10 + 10,
+    "wine_mlp": (13 * 32 + 32) + (32 * 3 + 3),
+    "diabetes_regression": (10 * 32 + 32) + (32 + 1),
+    "iris_logistic": 4 * 3 + 3,
+    # stem; two units of 16; one to 32 with a 1x1 shortcut; one of 32; the head
+    "digits_residual": (16 * 9 + 32)
+    + 2 * (2 * 16 * 16 * 9 + 2 * 32)
+    + (32 * 16 * 9 + 64 + 32 * 32 * 9 + 64 + 32 * 16 + 64)
+    + (2 * 32 * 32 * 9 + 2 * 64)
+    + (32 * 10 + 10),
+}
+
+
+def plan_of(name: str) -> Plan:
+    return check(SPECS / f"{name}.yaml", training=True).plan
+
+
+@pytest.mark.parametrize("file", sorted(SPECS.glob("*.yaml")), ids=lambda file: file.stem)
+def test_a_shipped_spec_can_be_trained_and_tells_the_editor_its_schema(file: Path) -> None:
+    check(file, training=True)
+    assert file.read_text().startswith(MODELINE + "\n")
+
+
+@pytest.mark.parametrize(("name", "count"), COUNTS.items())
+def test_a_shipped_spec_has_the_weights_that_a_hand_counts(name: str, count: int) -> None:
+    assert plan_of(name).total == count
+
+
+def test_vgg16_has_its_published_count_and_cost() -> None:
+    # Simonyan and Zisserman, 2014, table 2: 138 million; exactly 138,357,544 for configuration D.
+    from dlrun.checks import check_model
+
+    plan = check_model(SPECS.parent / "benchmarks" / "specs" / "vgg16.yaml")
+    assert plan.total == 138_357_544
+    assert plan.macs == 15_470_264_320  # as torch's flop counter has it, at two flops each
