@@ -72,7 +72,7 @@ def check(file: FilePath, overrides: Sequence[str] = (), training: bool = False)
 
 
 def check_model(file: FilePath, overrides: Sequence[str] = ()) -> Plan:
-    """Plan a spec's network; what else the spec says, and whether it is whole, does not matter unless the model needs it.
+    """Plan a spec's network; what else the spec says does not matter unless the network's sizes depend on it.
 
     Raises:
         SpecError: with every problem of the model, and of the data where sizes come from it.
@@ -170,7 +170,11 @@ def _check_metrics(reading: Reading, loss: Loss) -> None:
         if loss.wants not in metric.suits:
             what = {"classes": "classes", "binary": "yes or no", "numbers": "numbers"}[loss.wants]
             hint = f"metrics for {' or '.join(sorted(metric.suits))}"
-            reading.fail(f"{metric.kind} does not fit the loss {loss.kind}, whose target is {what}", ("metrics", index), f"{metric.kind} is one of the {hint}")
+            reading.fail(
+                f"{metric.kind} does not fit the loss {loss.kind}, whose target is {what}",
+                ("metrics", index),
+                f"{metric.kind} is one of the {hint}",
+            )
         if metric.kind in seen:
             reading.fail(f"{metric.kind} stands twice", ("metrics", index), "one name in the journal is one figure")
         seen.add(metric.kind)
@@ -210,7 +214,12 @@ def _check_initializers(reading: Reading, planned: Plan) -> None:
     for step in planned.steps:
         own = getattr(step.layer, "init", None)
         for name, shape in step.weights.items():
-            if own is not None and step.layer is not None and step.layer.role(name) == "weight" and not own.suits(shape):
+            if (
+                own is not None
+                and step.layer is not None
+                and step.layer.role(name) == "weight"
+                and not own.suits(shape)
+            ):
                 message = f"{own.kind} needs a weight with {own.least_rank} axes; {name} is {show(shape)}"
                 reading.problems.append(Problem(message, step.place, "use normal or uniform"))
 
@@ -234,14 +243,19 @@ def _check_training(reading: Reading, planned: Plan, train: TrainSection, sizes:
         _check_monitor(reading, train, sizes)
     batch = sizes.train if train.batch_size == "full" else min(train.batch_size, sizes.train)
     rest = sizes.train % batch if batch else 0
-    flat = next((s for s in planned.steps if s.kind == "batch_norm" and s.input_shapes[0][1:] in ((), (1,), (1, 1))), None)
+    flat = next(
+        (s for s in planned.steps if s.kind == "batch_norm" and s.input_shapes[0][1:] in ((), (1,), (1, 1))), None
+    )
     if flat is None or (batch > 1 and (rest != 1 or train.drop_last)):
         return
     if batch == 1:
         message = "batch_norm needs more than one row a batch, and `batch_size` is 1"
         hint = "a mean over one row is the row itself: use layer_norm, or larger batches"
     else:
-        message = f"batch_norm needs more than one row a batch; {sizes.train} rows in batches of {batch} leave a last one of 1"
+        message = (
+            f"batch_norm needs more than one row a batch; {sizes.train} rows in batches of {batch} "
+            "leave a last one of 1"
+        )
         hint = "set `drop_last: true`, or another batch_size"
     notes = (("this batch_norm", flat.place),) if flat.place else ()
     reading.problems.append(Problem(message, reading.place(("train", "batch_size")), hint, notes))

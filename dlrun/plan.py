@@ -4,70 +4,16 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
-from dlrun.components.layers import Branch, Container, From, Joining, Layer, Layers, count_formula
+from dlrun.components.layers import count_formula
 from dlrun.components.preprocess import Preprocess
 from dlrun.components.sources import Facts
-from dlrun.errors import Path, Place, Problem, SpecError
-from dlrun.shapes import MAX_NUMEL, Shape, ShapeError, numel, show
+from dlrun.errors import Place, Problem, SpecError
+from dlrun.layout import Layout, Step
+from dlrun.shapes import Shape, ShapeError, numel, show
 from dlrun.spec.component import Component
-from dlrun.spec.words import did_you_mean
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Step:
-    """One step of the network: a layer on one value, or a joining of several. Steps are in order of computation."""
-
-    name: str
-    """The path to the layer; its module and weights are called after it."""
-    layer: Layer | None
-    """None for the input."""
-    inputs: tuple[int, ...]
-    """The steps whose values it takes."""
-    input_shapes: tuple[Shape, ...]
-    output: Shape
-    place: Place | None
-    indices: bool | None
-    """Whether the output is indices; None where nothing has decided yet what the input is."""
-    weights: dict[str, Shape] = field(default_factory=dict)
-    buffers: dict[str, Shape] = field(default_factory=dict)
-    shared: bool = False
-    """True where an earlier step of the same name has the weights."""
-
-    @property
-    def kind(self) -> str:
-        """The layer's kind, or `input`."""
-        return self.layer.kind if self.layer else "input"
-
-    @property
-    def params(self) -> int:
-        """How many weights the step has of its own."""
-        return 0 if self.shared else sum(numel(shape) for shape in self.weights.values())
-
-    @property
-    def macs(self) -> int:
-        """Multiply-adds for one sample."""
-        if self.layer is None or isinstance(self.layer, Container):
-            return 0
-        return self.layer.macs(self.input_shapes[0])
-
-    @property
-    def formula(self) -> list[str]:
-        """Where the step's numbers come from."""
-        if self.layer is None:
-            return []
-        if isinstance(self.layer, Joining):
-            return self.layer.join_formulas(list(self.input_shapes))
-        return self.layer.explain(self.input_shapes[0])
-
-    @property
-    def activations(self) -> int:
-        """How many values one sample leaves in memory for the backward pass."""
-        if self.layer is None or isinstance(self.layer, Container):
-            return numel(self.output)
-        return self.layer.activations(self.input_shapes[0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,7 +125,7 @@ def plan(
     network_input = declared or shape
     assert network_input is not None
     at = ("model", "input") if declared else ("data", "source")
-    layout = _Layout(tree, network_input, tree.locate(at))
+    layout = Layout(tree, network_input, tree.locate(at))
     layout.chain(model.layers, 0, ("model", "layers"))
     steps = layout.settled()
     names = [f"{step.name}.{weight}" for step in steps if not step.shared for weight in step.weights]
@@ -204,224 +150,6 @@ def _plan_preprocess(
         planned.append(PreprocessStep(name, step, shape, output, step.fitted(shape, output), exact, place))
         shape = output
     return tuple(planned), shape
-
-
-@dataclass(slots=True)
-class _Scope:
-    """The names inside one container."""
-
-    prefix: str
-    parent: _Scope | None
-    named: dict[str, tuple[int, Layer, Place]] = field(default_factory=dict)
-    """Given names: the value, the layer and the place of each."""
-    taken: set[str] = field(default_factory=set)
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def find(self, name: str) -> tuple[int, Layer, str] | None:
-        scope: _Scope | None = self
-        while scope is not None:
-            if name in scope.named:
-                value, layer, _ = scope.named[name]
-                return value, layer, f"{scope.prefix}{name}"
-            scope = scope.parent
-        return None
-
-    def known(self) -> list[str]:
-        return [*self.named, *(self.parent.known() if self.parent else ())]
-
-
-RESERVED = frozenset(
-    "add_module add_submodule apply bfloat16 bind buffers call_super_init children code compile cpu cuda delete_all_unused_submodules "
-    "delete_submodule double dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter "
-    "get_submodule graph half ipu load_state_dict meta modules mtia named_buffers named_children named_modules "
-    "named_parameters parameters print_readable recompile register_backward_hook register_buffer "
-    "register_forward_hook register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook "
-    "register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter "
-    "register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule "
-    "shape_env share_memory state_dict to to_empty to_folder train training type xpu zero_grad".split()
-)
-"""Names that torch's own modules have taken."""
-
-
-class _Layout:
-    """Lays layers out as steps; this is the `Wiring` that containers see."""
-
-    def __init__(self, tree: Any, shape: Shape, place: Place):
-        self.tree = tree
-        self.steps = [Step("input", None, (), (), shape, place, None)]
-        self.scope = _Scope("", None)
-        self.reusing = False
-
-    def chain(self, layers: Layers, value: int, path: Path) -> int:
-        for index, layer in enumerate(layers):
-            assert isinstance(layer, Layer)
-            value = self.put(layer, value, (*path, index, layer.kind))
-        return value
-
-    def put(self, layer: Layer, value: int, path: Path) -> int:
-        name = self.name(layer, path)
-        if isinstance(layer, Container):
-            outer, self.scope = self.scope, _Scope(f"{self.scope.prefix}{name}.", self.scope)
-            value = layer.wire(self, value, path)
-            self.scope = outer
-        else:
-            value = self.step(layer, f"{self.scope.prefix}{name}", value, path)
-        if layer.name:
-            self.scope.named[layer.name] = (value, layer, self.tree.locate((*path, "name")))
-        return value
-
-    def name(self, layer: Layer, path: Path) -> str:
-        scope = self.scope
-        if layer.name:
-            if layer.name in scope.named:
-                notes = (("first given here", scope.named[layer.name][2]),)
-                self.refuse(f"the name '{layer.name}' is given twice", (*path, "name"), notes=notes)
-            if layer.name in RESERVED:
-                self.refuse(f"the name '{layer.name}' is taken by torch's own modules", (*path, "name"), "choose another")
-            if layer.name in scope.taken:
-                self.refuse(f"the name '{layer.name}' is another layer's automatic name", (*path, "name"), "choose another")
-            scope.taken.add(layer.name)
-            return layer.name
-        label = getattr(layer, "label", layer.kind)
-        while True:
-            scope.counts[label] = scope.counts.get(label, 0) + 1
-            name = f"{label}_{scope.counts[label]}"
-            if name not in scope.taken:
-                scope.taken.add(name)
-                return name
-
-    def step(self, layer: Layer, name: str, value: int, path: Path) -> int:
-        before = self.steps[value]
-        place = self.tree.locate(path, at_key=True)
-        self.settle(layer, value, place)
-        shape = before.output
-        try:
-            output = layer.output_shape(shape)
-            weights = layer.weights(shape)
-            for held in (output, *weights.values()):
-                if numel(held) > MAX_NUMEL:
-                    raise ShapeError(f"{show(held)} holds more numbers than any machine can address")
-        except ShapeError as error:
-            origin = self.origin(value)
-            notes = ((f"the shape {show(shape)} comes from here", origin),) if origin else ()
-            raise SpecError([Problem(f"{layer.kind}: {error.message}", place, error.hint, notes)]) from None
-        indices = self.steps[value].indices if layer.accepts == "any" else False
-        shared = self.check_shared(name, weights, place) if self.reusing else False
-        self.steps.append(
-            Step(name, layer, (value,), (shape,), output, place, indices, weights, layer.buffers(shape), shared)
-        )
-        return len(self.steps) - 1
-
-    def origin(self, value: int) -> Place | None:
-        """Where a value got its shape: layers that leave the shape alone are passed over."""
-        step = self.steps[value]
-        while len(step.inputs) == 1 and step.input_shapes[0] == step.output:
-            step = self.steps[step.inputs[0]]
-        return step.place
-
-    def settle(self, layer: Layer, value: int, place: Place) -> None:
-        """Hold a value to indices or numbers, back to where it came from."""
-        if layer.accepts == "any":
-            return
-        wants = layer.accepts == "indices"
-        have = self.steps[value].indices
-        if have is None:
-            self.decide(value, wants)
-        elif have != wants:
-            if wants:
-                message = f"{layer.kind} takes indices, whole numbers; {self.steps[value].kind} gives numbers"
-            else:
-                message = f"{layer.kind} takes numbers, and here come indices, for an embedding"
-            notes = tuple((("they come from here", p),) if (p := self.steps[value].place) else ())
-            raise SpecError([Problem(message, place, "an embedding stands first, right after the input", notes)])
-
-    def decide(self, value: int, indices: bool) -> None:
-        pending = [value]
-        while pending:
-            index = pending.pop()
-            step = self.steps[index]
-            if step.indices is None:
-                self.steps[index] = replace(step, indices=indices)
-                pending += step.inputs
-        for index, step in enumerate(self.steps):  # whatever passes the input on
-            if step.indices is None and step.inputs and self.steps[step.inputs[0]].indices is not None:
-                self.steps[index] = replace(step, indices=self.steps[step.inputs[0]].indices)
-
-    def settled(self) -> tuple[Step, ...]:
-        """All steps; an input that nobody asked to be indices is numbers."""
-        return tuple(replace(s, indices=False) if s.indices is None else s for s in self.steps)
-
-    def branch(self, branch: Branch, value: int, path: Path) -> int:
-        if isinstance(branch, str):
-            return self.named(branch, path)[0]
-        if isinstance(branch, From):
-            start = self.named(branch.source, (*path, "from"))[0]
-            return self.chain(branch.layers, start, (*path, "layers"))
-        return self.chain(branch, value, path)
-
-    def named(self, name: str, path: Path) -> tuple[int, Layer, str]:
-        found = self.scope.find(name)
-        if found is None:
-            known = self.scope.known()
-            hint = "names given so far: " + ", ".join(known) if known else "give a layer a name: `{name: stem, …}`"
-            if self.scope.parent is not None and name in self.tree_names():
-                hint = "a name inside a block or branch is not seen from outside it"
-            self.refuse(f"no earlier layer is called '{name}'{did_you_mean(name, known, {})}", path, hint)
-        assert found is not None
-        return found
-
-    def tree_names(self) -> set[str]:
-        return {step.name.rpartition(".")[2] for step in self.steps}
-
-    def join(self, layer: Joining, values: list[int], path: Path) -> int:
-        shapes = [self.steps[value].output for value in values]
-        place = self.tree.locate(path, at_key=True)
-        kinds = {self.steps[value].indices for value in values} - {None}
-        for value in values:
-            if kinds and self.steps[value].indices is None:
-                self.decide(value, kinds == {True})
-        if kinds == {True, False}:
-            raise SpecError([Problem(f"{layer.kind} cannot join indices with numbers", place)])
-        try:
-            output = layer.joined_shape(shapes)
-        except ShapeError as error:
-            notes = tuple(
-                (f"{show(self.steps[value].output)} comes from here", origin)
-                for value in values
-                if (origin := self.origin(value)) is not None
-            )
-            raise SpecError([Problem(f"{layer.kind}: {error.message}", place, error.hint, notes)]) from None
-        name = self.scope.prefix.rstrip(".")
-        indices = next(iter(kinds)) if kinds else None
-        self.steps.append(Step(name, layer, tuple(values), tuple(shapes), output, place, indices))
-        return len(self.steps) - 1
-
-    def again(self, layer: Layer, name: str, value: int, path: Path) -> int:
-        _, original, full_name = self.named(name, (*path, "layer"))
-        scope, reusing = self.scope, self.reusing
-        prefix, _, _ = full_name.rpartition(".")
-        self.scope = _Scope(f"{prefix}." if prefix else "", scope.parent)
-        self.reusing = True
-        first = len(self.steps)
-        result = self.put(original, value, path)
-        self.scope, self.reusing = scope, reusing
-        assert all(step.shared or not step.weights for step in self.steps[first:])
-        return result
-
-    def check_shared(self, name: str, weights: dict[str, Shape], place: Place) -> bool:
-        first = next(step for step in self.steps if step.name == name)
-        if first.weights != weights:
-            was = ", ".join(f"{key} {show(shape)}" for key, shape in first.weights.items())
-            now = ", ".join(f"{key} {show(shape)}" for key, shape in weights.items())
-            notes = (("first used here", first.place),) if first.place else ()
-            message = f"'{name}' has the weights {was}, and this input would need {now}"
-            raise SpecError([Problem(message, place, "a shared layer takes inputs of one size", notes)])
-        return True
-
-    def refuse(
-        self, message: str, path: Path, hint: str = "", notes: tuple[tuple[str, Place], ...] = ()
-    ) -> None:
-        raise SpecError([Problem(message, self.tree.locate(path), hint, notes)])
 
 
 def matches(weight: str, pattern: str) -> bool:

@@ -12,12 +12,13 @@ from pydantic import ValidationError
 from dlrun.components.losses import Loss
 from dlrun.components.sources import Facts, Request, Source, SourceError
 from dlrun.errors import Path, Place, Problem, SpecError
-from dlrun.spec.component import problems_told
-from dlrun.spec.document import Document, Node, read_document
+from dlrun.spec.document import Document, read_document
 from dlrun.spec.expansion import Broken, Expander
 from dlrun.spec.experiment import WRITTEN_ONLY, DataSection, Experiment
 from dlrun.spec.expressions import ExpressionError
+from dlrun.spec.node import Node
 from dlrun.spec.overrides import with_bases, with_overrides
+from dlrun.spec.telling import problems_told
 from dlrun.spec.words import KINDS, SETTINGS, did_you_mean
 
 FIRST = ("loss", "data")
@@ -182,7 +183,9 @@ def _tell_unknown_sections(reading: Reading, root: Node) -> None:
             problem = Problem(f"unknown section '{name}'", place, "write `optimizer: {adam: {lr: 1e-3}}`")
         else:
             meant = did_you_mean(name, known, SETTINGS)
-            problem = Problem(f"unknown section '{name}'{meant}", place, "" if meant else "sections: " + ", ".join(known))
+            problem = Problem(
+                f"unknown section '{name}'{meant}", place, "" if meant else "sections: " + ", ".join(known)
+            )
         reading.problems.append(problem)
 
 

@@ -80,9 +80,7 @@ WRITTEN_ONLY = (
         False,
         False,
     ),
-    SettingReference(
-        "vars", "mapping from names to values", None, "Values for `$name` and `$(...)`.", False, False
-    ),
+    SettingReference("vars", "mapping from names to values", None, "Values for `$name` and `$(...)`.", False, False),
     SettingReference(
         "blocks",
         "mapping from names to blocks",

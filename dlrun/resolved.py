@@ -7,14 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from dlrun.components.sources import Source
+from dlrun.shapes import Shape
 from dlrun.spec.component import Component, Settings, written
-from dlrun.spec.document import MAX_DIGITS, resolve_scalar
+from dlrun.spec.composing import MAX_DIGITS, resolve_scalar
 from dlrun.spec.experiment import Experiment
 
 
-def resolved(experiment: Experiment, folder: Path) -> dict[str, Any]:
-    """The experiment as plain YAML data; paths are absolute, so that it runs from anywhere."""
+def resolved(experiment: Experiment, folder: Path, shape: Shape) -> dict[str, Any]:
+    """The experiment as plain YAML data.
+
+    Paths are absolute, so that it runs from anywhere, and the network's input `shape` is written, so that the network
+    can be built where the data is not.
+    """
     data = written(experiment)
+    data["model"] = {"input": list(shape), **{k: v for k, v in data["model"].items() if k != "input"}}
     if experiment.data is not None and isinstance(experiment.data.source, Source):
         data["data"]["source"] = experiment.data.source.located(folder).written()
     if experiment.model is not None and experiment.model.weights is not None:

@@ -1,8 +1,8 @@
 """The language as a JSON Schema (draft 2020-12): every family, every section, from the classes themselves.
 
-Editors complete from it and show each setting's help. It knows one file at a time, and no arithmetic: a block's
-name is taken on trust, any value may be an expression, and a file that extends another may leave out what that one
-has.
+Editors complete from it and show each setting's help. It knows one file at a time, and no arithmetic: a
+block's name is taken on trust, any value may be an expression, and a file that extends another may leave out
+what that one has.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def _kind(entry: KindReference) -> Schema:
 def _branch() -> Schema:
     start = {name: _or_expression(schema) for name, schema in settings_schemas(From).items()}
     return {
-        "description": "A list of layers (`[]`: the running value), a layer's name, or `{from: …, layers: […]}`.",
+        "description": "Layers (`[]`: the running value), a layer's name, or `{from: …, layers: […]}`.",
         "anyOf": [
             {"type": "array", "items": _ref("layers")},
             {"description": "The name of an earlier layer.", "type": "string"},
@@ -200,6 +200,9 @@ def _or_expression(schema: Schema) -> Schema:
 
 def _with_inner_expressions(schema: Schema) -> Schema:
     found = dict(schema)
+    parts = found.get("prefixItems")
+    if parts and all(part == parts[0] for part in parts):  # `items` alone is what older language servers know
+        found["items"] = found.pop("prefixItems")[0]
     if "items" in found:
         found["items"] = _or_expression(found["items"])
     if "prefixItems" in found:

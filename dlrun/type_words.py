@@ -31,9 +31,7 @@ def yaml_words(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {yaml_words(item)}" for key, item in value.items()) + "}"
     text = str(value)
-    plain = (
-        re.fullmatch(r"[A-Za-z0-9_./~-][A-Za-z0-9_./~ -]*", text) and parse_text(text, "").root.value == value
-    )
+    plain = re.fullmatch(r"[A-Za-z0-9_./~-][A-Za-z0-9_./~ -]*", text) and parse_text(text, "").root.value == value
     return text if plain else json.dumps(text, ensure_ascii=False)
 
 
@@ -85,9 +83,7 @@ def _typed(schema: Schema) -> str:
             return _list(schema)
         case "object":
             inner = schema.get("additionalProperties")
-            return "mapping from names to " + (
-                _words(inner, True) if isinstance(inner, dict) and inner else "values"
-            )
+            return "mapping from names to " + (_words(inner, True) if isinstance(inner, dict) and inner else "values")
     return "anything"
 
 

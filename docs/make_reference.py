@@ -26,9 +26,7 @@ def reference_text() -> str:
         "# Reference",
         "All that a spec can name, made from the package by `python docs/make_reference.py`. The same is at "
         "hand as `dlrun kinds` and `dlrun kinds NAME`; [language.md](language.md) says how it fits together.",
-        "\n".join(
-            f"- [{name}](#{name}): {', '.join(f'`{kind}`' for kind in kinds(name))}" for name in families()
-        ),
+        "\n".join(f"- [{name}](#{name}): {', '.join(f'`{kind}`' for kind in kinds(name))}" for name in families()),
         "## Sections",
         *(text for section in sections() for text in _section(section)),
         *(text for family in families() for text in _family(family)),
@@ -76,15 +74,9 @@ def _table(settings: Iterable[SettingReference]) -> str:
     rows = ["| setting | takes | default | |", "| --- | --- | --- | --- |"]
     for setting in settings:
         name = f"**`{setting.name}`**" if setting.required else f"`{setting.name}`"
-        default = (
-            "required" if setting.required else f"`{setting.default}`" if setting.default is not None else ""
-        )
+        default = "required" if setting.required else f"`{setting.default}`" if setting.default is not None else ""
         helps = setting.help + (" May stand alone." if setting.main else "")
-        rows.append(
-            "| "
-            + " | ".join(cell.replace("|", "\\|") for cell in (name, setting.type, default, helps))
-            + " |"
-        )
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in (name, setting.type, default, helps)) + " |")
     return "\n".join(rows)
 
 

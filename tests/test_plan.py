@@ -6,7 +6,8 @@ import pytest
 
 from dlrun.checks import check, check_model
 from dlrun.errors import SpecError
-from dlrun.plan import RESERVED, Plan
+from dlrun.layout import RESERVED
+from dlrun.plan import Plan
 
 
 @pytest.fixture

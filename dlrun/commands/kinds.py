@@ -18,8 +18,9 @@ from dlrun.reference import (
     describe_kind,
     describe_section,
 )
-from dlrun.spec.component import families, find, setting_names, singular
+from dlrun.spec.component import families, find, singular
 from dlrun.spec.settings_schema import sections
+from dlrun.spec.telling import setting_names
 from dlrun.spec.words import KINDS, suggest
 
 
@@ -158,18 +159,21 @@ def _find(name: str) -> list[KindReference | SectionReference]:
 
 
 def _unknown(name: str) -> Problem:
+    message = f"nothing is called '{name}'"
+    if owners := _owners(name):
+        shown = ", ".join(owners[:6]) + (", …" if len(owners) > 6 else "")
+        return Problem(f"{message}, but it is a setting of {shown}", hint=f"`dlrun kinds {owners[0]}`")
     ours: dict[str, Any] = {}
     for family in sorted(KINDS, key=lambda family: family == "layers"):
         ours |= KINDS[family]
-    known = dict.fromkeys([*(kind for _, kind in all_kinds()), *families(), *sections()])
-    meant = suggest(name.rpartition(".")[2], known, ours)
+    known = [*dict.fromkeys(kind for _, kind in all_kinds()), *families(), *sections()]
+    meant = suggest(name.rpartition(".")[2], known, ours).partition(":")[0]
     if meant:
-        return Problem(f"nothing is called '{name}'; did you mean '{meant}'?", hint=f"`dlrun kinds {meant}`")
-    owners = [f"{family}.{kind}" for family, kind in all_kinds() if name in setting_names(find(family, kind))]
-    owners += [section for section, cls in sections().items() if name in setting_names(cls)]
-    if owners:
-        shown = ", ".join(owners[:6]) + (", …" if len(owners) > 6 else "")
-        return Problem(
-            f"nothing is called '{name}', but it is a setting of {shown}", hint=f"`dlrun kinds {owners[0]}`"
-        )
-    return Problem(f"nothing is called '{name}'", hint="`dlrun kinds` lists what there is")
+        return Problem(f"{message}; did you mean '{meant}'?", hint=f"`dlrun kinds {meant}`")
+    return Problem(message, hint="`dlrun kinds` lists what there is")
+
+
+def _owners(setting: str) -> list[str]:
+    """The kinds and sections that have a setting of this name."""
+    kinds = [f"{family}.{kind}" for family, kind in all_kinds() if setting in setting_names(find(family, kind))]
+    return kinds + [section for section, cls in sections().items() if setting in setting_names(cls)]

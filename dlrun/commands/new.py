@@ -31,9 +31,7 @@ MEANT = {
 def new(
     template: Annotated[
         str | None,
-        typer.Argument(
-            help="tabular_classification (unless given), regression or images.", show_default=False
-        ),
+        typer.Argument(help="tabular_classification (unless given), regression or images.", show_default=False),
     ] = None,
     file: Annotated[
         str | None, typer.Argument(help="The file to write; it may stand alone.", show_default=False)
@@ -52,9 +50,7 @@ def new(
 def _templates() -> dict[str, str]:
     """Each template's name and text."""
     folder = resources.files("dlrun.commands") / "templates"
-    files = sorted(
-        (item for item in folder.iterdir() if item.name.endswith(".yaml")), key=lambda item: item.name
-    )
+    files = sorted((item for item in folder.iterdir() if item.name.endswith(".yaml")), key=lambda item: item.name)
     return {item.name.removesuffix(".yaml"): item.read_text("utf-8") for item in files}
 
 
@@ -67,13 +63,9 @@ def _template_and_file(first: str | None, second: str | None) -> tuple[str, Path
     template, name = (first, second) if second is not None else (DEFAULT_TEMPLATE, first)
     if template not in known:
         hint = "templates: " + ", ".join(known)
-        raise SpecError(
-            [Problem(f"unknown template '{template}'{did_you_mean(template, known, MEANT)}", hint=hint)]
-        )
+        raise SpecError([Problem(f"unknown template '{template}'{did_you_mean(template, known, MEANT)}", hint=hint)])
     if not name.endswith((".yaml", ".yml")):
-        raise SpecError(
-            [Problem(f"a spec is a YAML file, and {name} is not called one", hint=f"write {name}.yaml")]
-        )
+        raise SpecError([Problem(f"a spec is a YAML file, and {name} is not called one", hint=f"write {name}.yaml")])
     return template, Path(name)
 
 

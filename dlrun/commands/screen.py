@@ -35,17 +35,13 @@ def show_json(data: Any) -> None:
     say(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def table(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = (), title: str = ""
-) -> None:
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = (), title: str = "") -> None:
     """Print a table; the columns named in `right` are numbers. A row of '' alone is a line between sections."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(
-        box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, title_style="bold"
-    )
+    grid = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, title_style="bold")
     for column in columns:
         grid.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
@@ -124,13 +120,7 @@ def failure(text: str, word: str = "error") -> None:
 
 def figure(value: float) -> str:
     """A figure for a table; a dash where it is not defined."""
-    return (
-        "-"
-        if value != value
-        else f"{value:.4f}"
-        if 1e-3 <= abs(value) < 1e5 or value == 0
-        else f"{value:.4g}"
-    )
+    return "-" if value != value else f"{value:.4f}" if 1e-3 <= abs(value) < 1e5 or value == 0 else f"{value:.4g}"
 
 
 class Bar:
@@ -138,15 +128,17 @@ class Bar:
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.table import Column
 
+        whole, rest = Column(no_wrap=True, min_width=14), Column(no_wrap=True, overflow="ellipsis", ratio=1)
         self.progress = Progress(
-            TextColumn("  {task.description}"),
-            BarColumn(bar_width=24),
+            TextColumn("  {task.description}", table_column=whole),
+            BarColumn(bar_width=16),
             TimeElapsedColumn(),
-            TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[figures]}"),
+            TextColumn("{task.fields[figures]}", table_column=rest),
             refresh_per_second=8,
+            expand=True,
         )
         self.task = self.progress.add_task("starting", total=1.0, figures="")
         self.progress.start()

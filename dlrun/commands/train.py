@@ -36,13 +36,12 @@ def train(
     watcher = Watcher(checked)
     try:
         outcome = run(checked, watcher, runs)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Terminated) as end:
         watcher.stop()
-        screen.failure(f"interrupted; what was learned so far is in {watcher.folder}" if watcher.folder else "interrupted")
-        raise typer.Exit(INTERRUPTED) from None
-    except Terminated:
-        watcher.stop()
-        raise typer.Exit(TERMINATED) from None
+        kept = f"; what was learned so far is in {watcher.folder}" if watcher.folder else ""
+        by_user = isinstance(end, KeyboardInterrupt)
+        screen.failure(("interrupted" if by_user else "terminated") + kept)
+        raise typer.Exit(INTERRUPTED if by_user else TERMINATED) from None
     finally:
         watcher.stop()
     conclude(outcome)

@@ -20,7 +20,7 @@ import typer
 
 from dlrun.commands.screen import say
 from dlrun.errors import SpecError
-from dlrun.tracking.store import ENVIRONMENT, artifacts_of, sqlite_uri, store_file
+from dlrun.tracking.store import ENVIRONMENT, artifacts_of, locked, sqlite_uri, store_file
 from dlrun.tracking.view import ADDRESS, SIDE, TAG
 
 HOST = "127.0.0.1"
@@ -59,9 +59,9 @@ def ui(
     """
     file = store_file(runs)
     if not file.is_file():
-        raise SpecError(
-            f"there is no {runs / file.name} here; the first `dlrun train` makes it, or say --runs FOLDER"
-        )
+        raise SpecError(f"there is no {runs / file.name} here; the first `dlrun train` makes it, or say --runs FOLDER")
+    with locked(file):
+        pass  # a first run may be about to make the store: MLflow fails on half of one
     free = free_port(port)
     if free != port:
         say(f"port {port} is taken, using {free}", stderr=True)
@@ -140,9 +140,7 @@ def _announce(server: subprocess.Popen[str], address: str, port: int) -> None:
 def _page(file: Path) -> str:
     """The page to begin with: the runs of the experiment that was run last, or all experiments."""
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(file)) as store:
-        last = (
-            "SELECT experiment_id FROM runs WHERE lifecycle_stage = 'active' ORDER BY start_time DESC"
-        )
+        last = "SELECT experiment_id FROM runs WHERE lifecycle_stage = 'active' ORDER BY start_time DESC"
         if (found := store.execute(last).fetchone()) is not None:
             tags = "SELECT 1 FROM experiment_tags WHERE experiment_id = ? AND key = ?"
             has_view = store.execute(tags, (found[0], TAG)).fetchone() is not None

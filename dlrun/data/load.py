@@ -53,9 +53,7 @@ def load(data: DataSection, request: Request, facts: Facts, seed: int) -> Loaded
     features = np.ascontiguousarray(rows.features)
     if features.shape != (facts.rows, *facts.shape) or len(rows.target) != facts.rows:
         now, then = show(features.shape), show((facts.rows, *facts.shape))
-        raise SourceError(
-            f"the data changed while it was read: {now} numbers, and {then} before", ("source",)
-        )
+        raise SourceError(f"the data changed while it was read: {now} numbers, and {then} before", ("source",))
     classes = _class_numbers(rows.target, facts.labels) if facts.labels is not None else None
     target = _target(rows.target if classes is None else classes, request.wants, facts)
     splits = split_rows(classes, facts.rows, data.split, seed, facts.labels)
@@ -68,9 +66,7 @@ def _class_numbers(target: Array, labels: tuple[str, ...]) -> Indices:
     values, inverse = np.unique(target, return_inverse=True)
     unknown = [str(value) for value in values.tolist() if str(value) not in numbers]
     if unknown:
-        raise SourceError(
-            f"the data changed while it was read: it now has a class '{unknown[0]}'", ("source",)
-        )
+        raise SourceError(f"the data changed while it was read: it now has a class '{unknown[0]}'", ("source",))
     return np.array([numbers[str(value)] for value in values.tolist()], np.int64)[inverse.reshape(-1)]
 
 

@@ -146,10 +146,11 @@ def _whole(values: Array, rows: Indices, limit: int | None) -> Array:
     if wrong.any():
         row, value = _first(wrong, values, rows)
         raise SourceError(f"row {row} holds {value}; an index is 0 or more", ("features",))
-    wrong = values >= (np.iinfo(np.int64).max if limit is None else limit)
+    most = 2**63 if limit is None else limit
+    wrong = values >= most
     if wrong.any():
         row, value = _first(wrong, values, rows)
-        message = f"row {row} holds the index {value}, and the embedding has {limit}: 0 to {(limit or 0) - 1}"
+        message = f"row {row} holds the index {value}; there are {most}, from 0 to {most - 1}"
         raise SourceError(message, ("features",), "`num_embeddings: $vocabulary` is as many as the data has")
     return values.astype(np.int64, copy=False)
 

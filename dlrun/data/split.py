@@ -56,7 +56,7 @@ def split_rows(
         raise SourceError("`stratify` needs classes, and the target is numbers", AT)
     counts = np.bincount(target_classes, minlength=len(labels or ()))
     wanted = {"train": sizes.train, "validation": sizes.validation, "test": sizes.test}
-    _need_enough(counts, {name: size for name, size in wanted.items() if size}, labels)
+    _need_enough(counts, {name: size for name, size in wanted.items() if size or name == "train"}, labels)
     others = 1 + (sizes.validation > 0)
     test = _apportion(counts, sizes.test, counts - others)
     validation = _apportion(counts, sizes.validation, counts - test - 1)

@@ -5,7 +5,6 @@ Every node that comes out remembers where it was written and, inside a block or 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,13 +12,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from dlrun.errors import Place, Problem, SpecError
-from dlrun.spec.component import find, kinds, problems_told
-from dlrun.spec.document import MAX_NODES, Node
+from dlrun.spec.component import find, kinds
+from dlrun.spec.composing import MAX_NODES
+from dlrun.spec.definitions import FROM_DATA, IDENTIFIER, Block, read_blocks, read_vars
 from dlrun.spec.expressions import ExpressionError, interpolate
+from dlrun.spec.node import Node
+from dlrun.spec.telling import problems_told
 from dlrun.spec.words import did_you_mean
-
-IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-FROM_DATA = ("classes", "features", "vocabulary")
 
 
 class Broken:
@@ -46,16 +45,6 @@ class Scope:
 
 
 @dataclass(slots=True)
-class Block:
-    """A layer macro of the file."""
-
-    name: str
-    place: Place
-    parameters: dict[str, Node]
-    layers: Node
-
-
-@dataclass(slots=True)
 class Expander:
     """Expands the sections of one file; problems gather in `problems`."""
 
@@ -69,9 +58,8 @@ class Expander:
     _vars_node: Node | None = None
 
     def __post_init__(self) -> None:
-        self._vars_node = _mapping(self.root, "vars")
-        self._read_vars()
-        self._read_blocks()
+        self._vars_node = read_vars(self.root, self.problems)
+        self._blocks = read_blocks(self.root, self.problems)
 
     def section(self, name: str) -> Node:
         """A top-level section, expanded."""
@@ -79,61 +67,6 @@ class Expander:
         if name == "model" and isinstance(node.value, dict):
             return self._mapping(node, Scope({}), lists={"layers": self._layers})
         return self._node(node, Scope({}))
-
-    # -- what the file defines
-
-    def _read_vars(self) -> None:
-        node = self.root.value.get("vars")
-        if node is None or node.value is None:
-            return
-        if not isinstance(node.value, dict):
-            self._fail("`vars` is a mapping from names to values", node.place)
-            return
-        for name, place in node.keys.items():
-            if not IDENTIFIER.match(name):
-                self._fail(f"'{name}' cannot be a name: letters, digits and '_' only", place)
-            elif name in ("min", "max"):
-                self._fail(f"'{name}' is a function of expressions", place, "choose another name")
-            elif name in FROM_DATA:
-                self._fail(f"'{name}' is what the data says", place, "choose another name")
-
-    def _read_blocks(self) -> None:
-        node = self.root.value.get("blocks")
-        if node is None or node.value is None:
-            return
-        if not isinstance(node.value, dict):
-            self._fail("`blocks` is a mapping from names to blocks", node.place)
-            return
-        for name, body in node.value.items():
-            block = self._read_block(name, body, node.keys[name])
-            if block:
-                self._blocks[name] = block
-
-    def _read_block(self, name: str, body: Node, place: Place) -> Block | None:
-        if not IDENTIFIER.match(name):
-            self._fail(f"'{name}' cannot be a block's name: letters, digits and '_' only", place)
-        elif name in kinds("layers"):
-            self._fail(f"'{name}' is a kind of layer already", place, "choose another name for the block")
-        elif not isinstance(body.value, dict) or not isinstance(body.value.get("layers", Node(0, place)).value, list):
-            self._fail(f"block '{name}' needs `layers`, a list", place, "`parameters` may stand beside it")
-        else:
-            for key in body.value.keys() - {"parameters", "layers", "description"}:
-                meant = did_you_mean(key, ("parameters", "layers", "description"), {})
-                self._fail(f"unknown setting '{key}'{meant}", body.keys[key], "a block has parameters and layers")
-            return Block(name, place, self._read_parameters(body), body.value["layers"])
-        return None
-
-    def _read_parameters(self, body: Node) -> dict[str, Node]:
-        node = body.value.get("parameters")
-        if node is None or node.value is None:
-            return {}
-        if not isinstance(node.value, dict):
-            self._fail("`parameters` is a mapping from names to defaults", node.place, "null: it must be given")
-            return {}
-        for name, place in node.keys.items():
-            if not IDENTIFIER.match(name) or name in ("name", "min", "max"):
-                self._fail(f"'{name}' cannot be a parameter's name", place)
-        return node.value
 
     # -- names
 
@@ -182,9 +115,7 @@ class Expander:
             return self._text(node, scope)
         return self._copy(node, node.value, scope)
 
-    def _mapping(
-        self, node: Node, scope: Scope, lists: dict[str, Callable[[Node, Scope], Node]] | None = None
-    ) -> Node:
+    def _mapping(self, node: Node, scope: Scope, lists: dict[str, Callable[[Node, Scope], Node]] | None = None) -> Node:
         read = lists or {}
         value = {key: read.get(key, self._node)(item, scope) for key, item in node.value.items()}
         copy = self._copy(node, value, scope)
@@ -349,15 +280,8 @@ class Expander:
         inner = Node(settings, place, dict.fromkeys(settings, place))
         return Node({"sequential": inner}, place, {"sequential": place})
 
-    def _fail(
-        self, message: str, place: Place, hint: str = "", notes: tuple[tuple[str, Place], ...] = ()
-    ) -> None:
+    def _fail(self, message: str, place: Place, hint: str = "", notes: tuple[tuple[str, Place], ...] = ()) -> None:
         self.problems.append(Problem(message, place, hint, notes))
-
-
-def _mapping(root: Node, key: str) -> Node | None:
-    node = root.value.get(key)
-    return node if node is not None and isinstance(node.value, dict) else None
 
 
 def _kind_of(node: Node) -> tuple[str | None, Node | None, Place]:
@@ -372,9 +296,8 @@ def _kind_of(node: Node) -> tuple[str | None, Node | None, Place]:
 def _via(place: Place, scope: Scope) -> Place:
     if not scope.trail:
         return place
-    return Place(
-        place.source, place.line, place.column, place.length, place.path, (*place.trail, *scope.trail)
-    )
+    trail = (*place.trail, *scope.trail) if place.trail else scope.trail  # mostly shared: there may be many
+    return Place(place.source, place.line, place.column, place.length, place.path, trail)
 
 
 def _as_nodes(value: Any, place: Place) -> Node:
@@ -383,4 +306,3 @@ def _as_nodes(value: Any, place: Place) -> Node:
     if isinstance(value, dict):
         return Node({k: _as_nodes(v, place) for k, v in value.items()}, place, dict.fromkeys(value, place))
     return Node(value, place)
-

@@ -56,9 +56,7 @@ def interpolate(text: str, lookup: Lookup) -> Any:
         parts.append(text[position:dollar])
         match = _REFERENCE.match(text, dollar)
         if match is None:
-            raise ExpressionError(
-                "a lone '$'", dollar, hint="write $name, $(an expression), or $$ for a dollar"
-            )
+            raise ExpressionError("a lone '$'", dollar, hint="write $name, $(an expression), or $$ for a dollar")
         if match[0] == "$$":
             parts.append("$")
             position = match.end()

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path as FilePath
 
 from dlrun.errors import Path, Place, Problem, Source, SpecError, show_path
-from dlrun.spec.document import Document, Node, compose, read_document
+from dlrun.spec.composing import compose
+from dlrun.spec.document import Document, read_document
+from dlrun.spec.node import Node
 from dlrun.spec.words import shorten
 
 MAX_EXTENDS = 20
@@ -40,8 +42,10 @@ def with_bases(document: Document) -> Document:
             raise SpecError([Problem("`extends` names one file", node.place)])
         path = base_of.folder / FilePath(node.value).expanduser()
         base_of = _read_base(path, node)
-        if path.resolve() in seen or len(seen) > MAX_EXTENDS:
+        if path.resolve() in seen:
             raise SpecError([Problem("a file that extends itself in the end", node.place)])
+        if len(seen) > MAX_EXTENDS:
+            raise SpecError([Problem(f"more than {MAX_EXTENDS} files extend each other", node.place)])
         seen.append(path.resolve())
         root = merge(base_of.root, root)
     return Document(root, document.source, document.file)
@@ -51,7 +55,7 @@ def _read_base(path: FilePath, node: Node) -> Document:
     try:
         document = read_document(path)
     except SpecError as error:
-        first, *others = error.problems
+        first = error.problems[0]
         if first.place is None:
             raise SpecError([Problem(first.message, node.place, "paths start from this file's folder")]) from None
         raise
@@ -125,7 +129,9 @@ def _set(node: Node, steps: list[tuple[str | int, int, int]], value: Node, sourc
     place = Place(source, 1, column, length, done)
     if isinstance(step, int) and isinstance(node.value, list):
         if step >= len(node.value):
-            raise SpecError([Problem(f"there is no entry {step}: the list ends at {len(node.value) - 1}, counted from 0", place)])
+            raise SpecError(
+                [Problem(f"there is no entry {step}: the list ends at {len(node.value) - 1}, counted from 0", place)]
+            )
         items = list(node.value)
         items[step] = _set(items[step], rest, value, source, (*done, step)) if rest else value
         return Node(items, node.place, size=1 + sum(item.size for item in items))

@@ -1,7 +1,7 @@
 """The JSON schema of each setting, drawn from its type, so that a new kind has one without a word more.
 
-Where a component of a family stands, the schema is ``{"$ref": "#/$defs/<family>"}``, and for a nested section it is
-alike; who asks gives the definitions.
+Where a component of a family stands, the schema is ``{"$ref": "#/$defs/<family>"}``, and for a nested section
+it is alike; who asks gives the definitions.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from dlrun.spec.component import Component, Settings, field_help, written
+from dlrun.spec.component import Component, Settings, written
+from dlrun.spec.telling import field_help
 
 
 class _WithOuterReferences(GenerateJsonSchema):

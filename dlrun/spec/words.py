@@ -200,7 +200,6 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "y": ("target",),
     "x": ("features",),
     "columns": ("features",),
-    "mode": ("greater_is_better", "monitor"),
     "metric": ("monitor",),
     "dataset": ("data",),
     "network": ("model",),
@@ -225,6 +224,7 @@ EXPLAINED: dict[str, str] = {
     "num_features": "input sizes are inferred and never written",
     "normalized_shape": "input sizes are inferred; `dims` says how many of the last axes are normalised",
     "activation": "an activation is a layer of its own: put it on the next line, `- relu`",
+    "mode": "whether more is better follows from the figure that is watched",
     "keep": "`dropout: p` gives the share that is dropped: write p = 1 - keep",
     "keep_prob": "`dropout: p` gives the share that is dropped: write p = 1 - keep",
     "inplace": "dlrun decides by itself what may be overwritten",
@@ -249,8 +249,8 @@ def suggest(word: str, known: Iterable[str], ours: dict[str, str] | dict[str, tu
     for name in names:
         if name.replace("_", "").lower() == squeezed:
             return name
-    for candidate in (word, snake, squeezed):
-        meant = ours.get(candidate)
+    by_letters = {key.replace("_", ""): meant for key, meant in ours.items()}
+    for meant in (ours.get(word), ours.get(snake), by_letters.get(squeezed)):
         for name in (meant,) if isinstance(meant, str) else meant or ():
             if name.split(":")[0] in names:
                 return name

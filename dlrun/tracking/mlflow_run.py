@@ -175,9 +175,7 @@ def _find_run(
     return None, set()
 
 
-def _tasks(
-    client: MlflowClient, run_id: str, info: RunInfo, tags: dict[str, str], known: set[str]
-) -> Iterator[Task]:
+def _tasks(client: MlflowClient, run_id: str, info: RunInfo, tags: dict[str, str], known: set[str]) -> Iterator[Task]:
     """The calls that send everything that is known of a run when it begins."""
     from mlflow.entities import Param, RunTag
 

@@ -20,15 +20,13 @@ from dlrun.components.metrics import Metric
 from dlrun.components.optimizers import Optimizer
 from dlrun.components.schedules import Schedule
 from dlrun.data.prepare import Prepared
-from dlrun.errors import RunError
 from dlrun.shapes import Shape
 from dlrun.spec.experiment import TrainSection
 from dlrun.training.evaluation import Measurement, evaluate
+from dlrun.training.losses import Losses, State
 
 LOOK_EVERY = 0.1
 """Seconds between two looks at the figures inside an epoch."""
-BUFFER = 4096
-"""Losses kept on the device before they are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +72,6 @@ class Watcher(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class State:
-    """What training has come to; readable at any moment, also after an interruption."""
-
-    epoch: int = 0
-    """Epochs completed."""
-    step: int = 0
-    best_epoch: int = 0
-    best_value: float = math.nan
-    best_weights: dict[str, torch.Tensor] | None = None
-    last_weights: dict[str, torch.Tensor] | None = None
-    """The last epoch's, once the best are back in the network."""
-    stopped_early: bool = False
-
-
 def train(task: Task, watcher: Watcher, state: State) -> None:
     """Train until the epochs or steps are done or early stopping says so; `state` is kept up to date.
 
@@ -118,9 +101,7 @@ def train(task: Task, watcher: Watcher, state: State) -> None:
         task.network.load_state_dict(state.best_weights)
 
 
-def _epoch(
-    task: Task, optimizer: Any, rate: float, length: Length, state: State, watcher: Watcher
-) -> dict[str, float]:
+def _epoch(task: Task, optimizer: Any, rate: float, length: Length, state: State, watcher: Watcher) -> dict[str, float]:
     """One pass over the training rows in an order of its own; gives the epoch's figures."""
     x, y = task.data.train_x, task.data.train_y
     order = permutation(task.seed, state.epoch, len(x), x.device)
@@ -173,9 +154,7 @@ def _validate(task: Task, batch: int) -> dict[str, float]:
         return {}
     measurement = Measurement(task.metrics, task.ending, task.output)
     size = evaluation_batch(batch)
-    found = evaluate(
-        task.network, task.data.validation_x, task.data.validation_y, task.loss, measurement, size
-    )
+    found = evaluate(task.network, task.data.validation_x, task.data.validation_y, task.loss, measurement, size)
     return {f"validation/{name}": value for name, value in found.items()}
 
 
@@ -214,58 +193,6 @@ class Length:
         per_epoch = rows // batch if settings.drop_last else math.ceil(rows / batch)
         steps = settings.steps or (settings.epochs or 10) * per_epoch
         return cls(batch, per_epoch, steps, math.ceil(steps / per_epoch))
-
-
-class Losses:
-    """The losses of an epoch's steps, gathered on the device."""
-
-    def __init__(self, steps: int, state: State, device: torch.device):
-        size = min(steps, BUFFER)
-        self.buffer = torch.zeros(size, 2, device=device)
-        self.sizes: list[int] = []
-        self.state = state
-        self.total = self.penalties = 0.0
-        self.rows = self.steps = 0
-        self.penalized = False
-
-    def add(self, loss: torch.Tensor, penalty: torch.Tensor | None, rows: int) -> None:
-        """Note a step's loss; read all when the buffer is full."""
-        row = self.buffer[len(self.sizes)]
-        row[0] = loss
-        if penalty is not None:
-            row[1] = penalty
-            self.penalized = True
-        self.sizes.append(rows)
-        if len(self.sizes) == len(self.buffer):
-            self.read()
-
-    def read(self) -> None:
-        """Bring what is noted to the host, in order.
-
-        Raises:
-            RunError: a loss is not finite.
-        """
-        if not self.sizes:
-            return
-        for (loss, penalty), rows in zip(self.buffer[: len(self.sizes)].tolist(), self.sizes, strict=True):
-            self.steps += 1
-            if not math.isfinite(loss + penalty):
-                raise RunError(
-                    f"the loss became {loss + penalty} in epoch {self.state.epoch + 1}, step {self.steps} of the epoch; "
-                    "try a smaller lr, `clip_grad_norm`, or `preprocess: [standardize]`"
-                )
-            self.total += loss * rows
-            self.penalties += penalty
-            self.rows += rows
-        self.sizes.clear()
-
-    def mean(self) -> float:
-        """The mean loss over the rows read so far."""
-        return self.total / self.rows if self.rows else math.nan
-
-    def penalty(self) -> dict[str, float]:
-        """The mean penalty over the steps read, where there are penalties."""
-        return {"train/penalty": self.penalties / max(1, self.steps)} if self.penalized else {}
 
 
 def default_monitor(task: Task) -> str:

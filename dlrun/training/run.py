@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-import platform
 import signal
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,15 +21,14 @@ from dlrun.data.prepare import Prepared, StepFitError, fit, prepare
 from dlrun.errors import Problem, RunError, SpecError
 from dlrun.graph import build, with_front
 from dlrun.plan import Plan, penalties, plan
-from dlrun.resolved import as_yaml, flattened, resolved
-from dlrun.summary import as_text
-from dlrun.tracking import DataSet, Record, RunInfo, Status, Tracking
+from dlrun.tracking import Record, RunInfo, Status, Tracking
 from dlrun.tracking.opening import open_tracking
 from dlrun.training import folder as kept
+from dlrun.training.description import about, describe, now
 from dlrun.training.evaluation import Measurement, evaluate
 from dlrun.training.journal import Journal
 from dlrun.training.loop import Progress, Task, evaluation_batch, train
-from dlrun.training.loop import State as TrainingState
+from dlrun.training.losses import State as TrainingState
 
 DELIVERY = 30.0
 """Seconds that the tracker is given at the end."""
@@ -96,11 +91,6 @@ class _Reporter:
         self.tracking.record(record)
 
 
-def now() -> int:
-    """Milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
-
-
 def run(checked: Checked, watcher: Watcher, runs: Path) -> Outcome:
     """Train by a checked spec and keep the run under `runs`.
 
@@ -138,7 +128,7 @@ def run(checked: Checked, watcher: Watcher, runs: Path) -> Outcome:
         finally:
             try:
                 weights.save()
-                kept.write_json(place / kept.STARTED, {**_about(info), "status": status, "test": _plain(test)})
+                kept.write_json(place / kept.STARTED, {**about(info), "status": status, "test": _plain(test)})
             finally:
                 undelivered = tracking.end(status, DELIVERY)
     return Outcome(place, status, test, state, tracking.where(), undelivered)
@@ -268,70 +258,14 @@ class Weights:
         return self.state.last_weights or self.network.state_dict()
 
 
-def describe(checked: Checked, planned: Plan, loaded: Loaded, place: Path, device: torch.device) -> RunInfo:
-    """What a tracker is told of a run."""
-    experiment, reading = checked.experiment, checked.reading
-    text = as_yaml(resolved(experiment, reading.folder))
-    source = experiment.need("data").source
-    name, where = source_of(source)
-    tags = {
-        "dlrun.version": __version__,
-        "torch.version": torch.__version__,
-        "python.version": platform.python_version(),
-        "device": str(device),
-        "spec.hash": hashlib.sha256(text.encode()).hexdigest(),
-        "data.hash": loaded.digest,
-        "split.hash": loaded.split_digest,
-        "params.total": str(planned.total),
-        "params.trainable": str(planned.trainable),
-        "run.folder": str(place.resolve()),
-        **git_commit(reading.folder),
-    }
-    return RunInfo(
-        name=place.name,
-        experiment=experiment.name,
-        description=experiment.description,
-        folder=place,
-        started=now(),
-        params=flattened(experiment),
-        tags=tags,
-        texts={kept.SPEC: reading.document.source.text, kept.RESOLVED: text, kept.PARAMS: as_text(planned)},
-        data=DataSet(name, loaded.digest, where, source.kind, len(loaded.features), loaded.features.shape[1:]),
-    )
-
-
-def source_of(source: Any) -> tuple[str, str]:
-    """A source's name and where it is, for people."""
-    path = getattr(source, "path", None)
-    return (Path(path).name, path) if path else (source.name, f"{source.kind}:{source.name}")
-
-
-def git_commit(folder: Path) -> dict[str, str]:
-    """The commit that the spec's folder is at, marked where it has changes; nothing outside a repository."""
-    try:
-        found = subprocess.run(
-            ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],
-            capture_output=True,
-            text=True,
-            timeout=5,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return {}
-    return {"git.commit": found.stdout.strip()} if found.returncode == 0 else {}
-
-
 def _plain(figures: dict[str, float]) -> dict[str, float | str]:
     return {name: value if math.isfinite(value) else str(value) for name, value in figures.items()}
-
-
-def _about(info: RunInfo) -> dict[str, Any]:
-    return {"name": info.name, "experiment": info.experiment, "started": info.started, "tags": info.tags}
 
 
 def _keep_beginning(checked: Checked, planned: Plan, loaded: Loaded, front: Front, info: RunInfo) -> None:
     for name, text in info.texts.items():
         kept.write_text(info.folder / name, text)
-    kept.write_json(info.folder / kept.STARTED, {**_about(info), "status": "RUNNING"})
+    kept.write_json(info.folder / kept.STARTED, {**about(info), "status": "RUNNING"})
     if loaded.labels is not None:
         kept.write_json(info.folder / kept.LABELS, list(loaded.labels))
     fitted = {f"{name}.{key}": torch.as_tensor(value) for name, _, state in front for key, value in state.items()}

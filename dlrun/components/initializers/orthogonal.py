@@ -13,7 +13,8 @@ class Orthogonal(Initializer):
     """A random matrix whose rows (or columns) are orthogonal, so that it keeps lengths.
 
     Shape: W W^T = gain**2 * I, or W^T W for a tall matrix
-    Reference: Saxe, McClelland and Ganguli, Exact solutions to the nonlinear dynamics of learning in deep linear neural networks, 2013.
+    Reference: Saxe, McClelland and Ganguli, Exact solutions to the nonlinear dynamics of learning in
+        deep linear neural networks, 2013.
     Example: orthogonal
     """
 

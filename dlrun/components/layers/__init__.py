@@ -10,7 +10,8 @@ from pydantic import Field, PlainValidator, TypeAdapter, WithJsonSchema
 
 from dlrun.errors import Path
 from dlrun.shapes import Shape, ShapeError, numel, product, show
-from dlrun.spec.component import Component, OneOf, Settings, Told, told
+from dlrun.spec.component import Component, OneOf, Settings
+from dlrun.spec.telling import Told, told
 from dlrun.spec.words import shorten
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ Accepts = Literal["numbers", "indices", "any"]
 Role = Literal["weight", "bias", "scale"]
 """What a weight does: a norm layer's factor is a scale; penalties leave biases and scales out unless asked."""
 
-Name = Annotated[str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_]*|[0-9]+)$", max_length=60)]
+Name = Annotated[str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_-]*|[0-9]+)$", max_length=60)]
 
 
 class Layer(Component):
@@ -121,7 +122,8 @@ def _read_branch(value: Any) -> Layers | str | From:
         return _layers_adapter().validate_python(value)
     if isinstance(value, dict) and value.keys() <= {"from", "layers"}:
         return From.read(value)
-    what = f"a branch is a list of layers, the name of an earlier layer, or {{from: name, layers: […]}}; received {shorten(value)}"
+    what = "a branch is a list of layers, the name of an earlier layer, or {from: name, layers: […]}"
+    what += f"; received {shorten(value)}"
     raise told([Told(what, (), "put the branch's layers in square brackets, one list a branch")])
 
 

@@ -65,9 +65,7 @@ class Conv2d(WeightedLayer):
         return (self.out_channels, *sizes)
 
     def _axes(self, shape: Shape) -> list[tuple[int, int, int, int, int]]:
-        return list(
-            zip(shape[1:], self.kernel_size, self.stride, self.margins(), self.dilation, strict=True)
-        )
+        return list(zip(shape[1:], self.kernel_size, self.stride, self.margins(), self.dilation, strict=True))
 
     def weights(self, shape: Shape) -> dict[str, Shape]:
         weight = {"weight": (self.out_channels, shape[0] // self.groups, *self.kernel_size)}

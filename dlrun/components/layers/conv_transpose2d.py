@@ -44,9 +44,7 @@ class ConvTranspose2d(WeightedLayer):
         sizes = []
         for size, kernel, stride, padding, extra, dilation in self._axes(shape):
             if extra >= max(stride, dilation):
-                raise ShapeError(
-                    f"output_padding {extra} must be smaller than stride {stride} or dilation {dilation}"
-                )
+                raise ShapeError(f"output_padding {extra} must be smaller than stride {stride} or dilation {dilation}")
             out = transposed(size, kernel, stride, padding, extra, dilation)
             if out < 1:
                 raise ShapeError(f"nothing is left: the output would be {out} pixels", "use less padding")

@@ -13,7 +13,8 @@ class Elu(Layer):
     """Let positive numbers through and bend the others smoothly towards -alpha.
 
     Shape: (...) -> (...), y = x if x > 0 else alpha*(exp(x) - 1)
-    Reference: Clevert, Unterthiner and Hochreiter, Fast and accurate deep network learning by exponential linear units, 2015.
+    Reference: Clevert, Unterthiner and Hochreiter, Fast and accurate deep network learning by exponential
+        linear units, 2015.
     Example: elu
     """
 

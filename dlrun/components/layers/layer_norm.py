@@ -44,4 +44,4 @@ class LayerNorm(WeightedLayer):
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn
 
-        return nn.LayerNorm(shape[-self.dims :], self.eps, self.elementwise_affine, self.bias)
+        return nn.LayerNorm(list(shape[-self.dims :]), self.eps, self.elementwise_affine, self.bias)

@@ -28,6 +28,4 @@ class MaxPool2d(Pool2d):
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn
 
-        return nn.MaxPool2d(
-            self.kernel_size, self.steps(), self.padding, self.dilation, ceil_mode=self.ceil_mode
-        )
+        return nn.MaxPool2d(self.kernel_size, self.steps(), self.padding, self.dilation, ceil_mode=self.ceil_mode)

@@ -44,6 +44,8 @@ class Reshape(Layer):
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn
 
-        return nn.Unflatten(1, self.output_shape(shape)) if len(shape) == 1 else nn.Sequential(
-            nn.Flatten(1), nn.Unflatten(1, self.output_shape(shape))
+        return (
+            nn.Unflatten(1, self.output_shape(shape))
+            if len(shape) == 1
+            else nn.Sequential(nn.Flatten(1), nn.Unflatten(1, self.output_shape(shape)))
         )

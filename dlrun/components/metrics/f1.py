@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 class F1(Metric):
     """The harmonic mean of precision and recall.
 
-    Shape: 2*TP / (2*TP + FP + FN), for each class, then averaged; classes that neither occur nor are answered do not count
+    Shape: 2*TP / (2*TP + FP + FN), for each class, then averaged; a class that neither occurs nor is answered
+        does not count
     Reference: van Rijsbergen, Information Retrieval, 1979; averages as in sklearn.metrics.f1_score.
     Example: f1: {average: weighted}
     """

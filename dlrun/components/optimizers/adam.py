@@ -19,7 +19,8 @@ class Adam(AdamLike):
     """
 
     weight_decay: NonNegative = 0.0
-    """Adds weight_decay*w to every gradient, biases' too, before adam rescales it. Not the regularizer `l2: k`; see also adamw."""
+    """Adds weight_decay*w to every gradient, biases' too, before adam rescales it. Not the regularizer `l2:
+    k`; see also adamw."""
 
     def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
         from torch import optim

@@ -19,7 +19,8 @@ class Adamw(AdamLike):
     """
 
     weight_decay: NonNegative = 0.01
-    """Shrinks every weight by lr*weight_decay of itself a step, biases' too. Not the regularizer `l2: k`, which goes through the gradient."""
+    """Shrinks every weight by lr*weight_decay of itself a step, biases' too. Not the regularizer `l2: k`,
+    which goes through the gradient."""
 
     def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
         from torch import optim

@@ -25,7 +25,8 @@ class Rmsprop(Optimizer):
     eps: PositiveFloat = 1e-8
     """Added to the root, so that it is never 0."""
     weight_decay: NonNegative = 0.0
-    """Adds weight_decay*w to every gradient, biases' too. Not the regularizer `l2: k`, which adds 2*k*w and spares them."""
+    """Adds weight_decay*w to every gradient, biases' too. Not the regularizer `l2: k`, which adds 2*k*w and
+    spares them."""
     momentum: NonNegative = 0.0
     """The share of the last step that goes into the next."""
     centered: bool = False

@@ -27,7 +27,8 @@ class Sgd(Optimizer):
     dampening: NonNegative = 0.0
     """How much less of the gradient goes into the momentum."""
     weight_decay: NonNegative = 0.0
-    """Adds weight_decay*w to every gradient, biases' too. Not the regularizer `l2: k`, which adds 2*k*w and spares them."""
+    """Adds weight_decay*w to every gradient, biases' too. Not the regularizer `l2: k`, which adds 2*k*w and
+    spares them."""
     nesterov: bool = False
     """Look ahead along the momentum; needs momentum and no dampening."""
 

@@ -64,6 +64,18 @@ def fitting() -> Iterator[None]:
             raise FitError(f"the training rows cannot be decomposed: {error}") from None
 
 
+def need_squares(table: np.ndarray[Any, Any]) -> None:
+    """Require numbers whose squares float64 can hold.
+
+    Raises:
+        FitError: they are too large or too small.
+    """
+    import numpy as np
+
+    if not 1e-140 < np.abs(table).max() < 1e140:
+        raise FitError(TOO_LARGE, "let `minmax` stand first")
+
+
 def need_finite(state: State) -> State:
     """The state, once all of it is finite.
 

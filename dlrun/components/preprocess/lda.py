@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from dlrun.components.preprocess import FitError, State
-from dlrun.components.preprocess._affine import TOO_LARGE, Projecting, fitting, flat, need_finite
+from dlrun.components.preprocess._affine import Projecting, fitting, flat, need_finite, need_squares
 from dlrun.shapes import Shape, ShapeError, numel
 from dlrun.spec.fields import Positive
 
@@ -32,17 +32,13 @@ class Lda(Projecting):
 
     def output_shape(self, shape: Shape, rows: int, classes: int | None) -> tuple[Shape, bool]:
         if classes is None:
-            raise ShapeError(
-                "tells classes apart, and the target is numbers", "use `pca`, which needs no classes"
-            )
+            raise ShapeError("tells classes apart, and the target is numbers", "use `pca`, which needs no classes")
         numbers, wanted = numel(shape), self.n_components
         if wanted is not None and wanted > classes - 1:
             why = f"the means of {classes} classes differ in at most {classes - 1} directions"
             raise ShapeError(f"n_components is {wanted}, and {why}", f"write {classes - 1} or less")
         if wanted is not None and wanted > numbers:
-            raise ShapeError(
-                f"n_components is {wanted}, and a row has {numbers} numbers", f"write {numbers} or less"
-            )
+            raise ShapeError(f"n_components is {wanted}, and a row has {numbers} numbers", f"write {numbers} or less")
         return (wanted or min(classes - 1, numbers),), True
 
     def formulas(self, shape: Shape, output: Shape) -> list[str]:
@@ -62,11 +58,10 @@ class Lda(Projecting):
         if still.all():
             message = "the training rows of each class are all the same, so distances within a class are 0"
             raise FitError(message, "leave lda out; for a projection, use `pca`")
+        if still.any():  # as 0 they are exactly what the solver drops; a rounded mean could hide that
+            table = np.where(still, 0.0, table)
+        need_squares(table)
         with fitting():
-            if not np.isfinite(np.square(np.abs(table).max()) * table.size):
-                raise FitError(TOO_LARGE, "let `minmax` stand first")
-            if still.any():  # as 0 they are exactly what the solver drops; a rounded mean could hide that
-                table = np.where(still, 0.0, table)
             fitted = LinearDiscriminantAnalysis(solver="svd").fit(table, target)
             mean, matrix = fitted.xbar_, fitted.scalings_[:, :wanted].T
             if np.abs((fitted.means_ - mean) @ matrix.T).max(initial=0.0) < NO_DISTANCE:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import PlainValidator, WithJsonSchema
 
 from dlrun.components.preprocess import FitError, State
-from dlrun.components.preprocess._affine import TOO_LARGE, Projecting, fitting, flat, need_finite
+from dlrun.components.preprocess._affine import Projecting, fitting, flat, need_finite, need_squares
 from dlrun.shapes import Shape, ShapeError, numel
 from dlrun.spec.component import checked
 from dlrun.spec.words import shorten
@@ -59,11 +59,8 @@ class Pca(Projecting):
         if not isinstance(self.n_components, int):
             return (most,), False
         if self.n_components > most:
-            why = (
-                f"{numbers} numbers a row"
-                if most == numbers
-                else f"{rows} training rows, less one for their mean,"
-            )
+            few_rows = f"{rows} training rows, less one for their mean,"
+            why = few_rows if most < numbers else f"{numbers} numbers a row"
             raise ShapeError(f"n_components is {self.n_components}, and {why} allow at most {most}")
         return (self.n_components,), True
 
@@ -80,24 +77,16 @@ class Pca(Projecting):
         table = flat(rows)
         if (table == table[0]).all():
             raise FitError("all training rows are the same; there is no direction in which they vary")
-        largest = max(abs(table.max()), abs(table.min()))
+        need_squares(table)
         with fitting():
-            if not np.isfinite(largest * largest * table.size):
-                raise FitError(TOO_LARGE, "let `minmax` stand first")
-            start = table[
-                0
-            ]  # taken off first, so that a mean's rounding does not look like one more direction
-            fitted: Any = PCA(self.n_components, copy=False, whiten=self.whiten, svd_solver="full").fit(
-                table - start
-            )
-            rank = _rank(fitted.singular_values_, table.shape, largest)
+            start = table[0]  # taken off first, so that a mean's rounding is not one more direction
+            solver = PCA(self.n_components, copy=False, whiten=self.whiten, svd_solver="full")
+            fitted: Any = solver.fit(table - start)
+            rank = _rank(fitted.singular_values_, table)
             kept = len(fitted.components_)
             if rank < kept and (rank == 0 or isinstance(self.n_components, int)):
-                why = f"the training rows vary in {rank} directions alone"
-                raise FitError(
-                    f"n_components is {self.n_components}, and {why}",
-                    f"write `pca: {rank}` or less" if rank else "",
-                )
+                message = f"{kept} directions are wanted, and the training rows vary in {rank} alone"
+                raise FitError(message, f"write `pca: {rank}` or less" if rank else "")
             kept = min(kept, rank)
             matrix = fitted.components_[:kept]
             if self.whiten:
@@ -108,10 +97,11 @@ class Pca(Projecting):
         return self.model_copy(update={"n_components": len(state["matrix"])})
 
 
-def _rank(singular: np.ndarray[Any, Any], shape: tuple[int, ...], largest: float) -> int:
+def _rank(singular: np.ndarray[Any, Any], table: np.ndarray[Any, Any]) -> int:
     """How many directions are more than the rounding of the greatest one, and of the numbers themselves."""
     import numpy as np
 
     rounding = np.finfo(np.float64).eps
-    least = max(singular[0] * max(shape) * rounding, largest * np.sqrt(shape[0]) * rounding)
+    of_numbers = np.abs(table).max() * np.sqrt(len(table)) * rounding
+    least = max(singular[0] * max(table.shape) * rounding, of_numbers)
     return int((singular > least).sum())

@@ -26,16 +26,14 @@ FEATURES, TARGET = ("features",), ("target",)
 
 def _read_delimiter(value: Any) -> str:
     if not isinstance(value, str) or len(value) != 1 or value in '"\r\n':
-        raise ValueError(
-            f"a delimiter is one character, such as ',' or ';' or '\\t'; received {shorten(value)}"
-        )
+        raise ValueError(f"a delimiter is one character, such as ',' or ';' or '\\t'; received {shorten(value)}")
     return value
 
 
 class Csv(Source):
     """A table as text: one line a row, and the first line the names of the columns.
 
-    Cells may stand in double quotes, and the spaces around a cell do not count. Features are finite numbers.
+    Cells may stand in double quotes; around other cells spaces do not count. Features are finite numbers.
     The target is what the loss wants: one column of classes; for yes or no, one column with two labels or
     several of 0 and 1; or any columns of numbers.
 
@@ -58,19 +56,18 @@ class Csv(Source):
 
     def describe(self, request: Request) -> Facts:
         seen: set[str] = set()
-        count = 0
         with self._open(request) as table:
-            for count, cells in enumerate(table.rows(), 1):  # noqa: B007
+            for cells in table.rows():
                 table.numbers(cells, table.features, FEATURES)
                 if table.labelled:
                     seen.add(table.label(cells))
                 else:
                     table.outputs(cells)
-        if not count:
+        if not table.count:
             raise SourceError(f"{table.file.name} has no rows below its first line", FILE)
         labels = table.labels(seen) if table.labelled else None
         shape = () if len(table.target) == 1 else (len(table.target),)
-        return Facts(count, (len(table.features),), shape, labels)
+        return Facts(table.count, (len(table.features),), shape, labels)
 
     def load(self, request: Request) -> Rows:
         import numpy as np
@@ -84,10 +81,7 @@ class Csv(Source):
             if numbers is not None:
                 labels = [table.label(cells) for cells in table.rows()]
                 return Rows(numbers, np.array(labels))
-            read = [
-                (table.numbers(cells, table.features, FEATURES), table.outputs(cells))
-                for cells in table.rows()
-            ]
+            read = [(table.numbers(cells, table.features, FEATURES), table.outputs(cells)) for cells in table.rows()]
         return Rows(np.array([row for row, _ in read]), np.array([target for _, target in read]))
 
     @contextmanager
@@ -126,6 +120,8 @@ class _Table:
     features: list[int]
     target: list[int]
     request: Request
+    count: int = 0
+    """How many rows were read."""
 
     @classmethod
     def begin(cls, file: Path, stream: TextIO, reader: Any, delimiter: str, request: Request) -> _Table:
@@ -158,6 +154,7 @@ class _Table:
         width = len(self.columns)
         for cells in self.reader:
             if len(cells) == width:
+                self.count += 1
                 yield cells
             elif cells:
                 message = f"{self.place}: {len(cells)} cells; the first line names {width} columns"
@@ -173,9 +170,7 @@ class _Table:
         """Some cells of a row as numbers."""
         try:
             values = [float(cells[index]) for index in columns]
-            if math.isfinite(
-                sum(values)
-            ):  # one look for the whole row: only if it fails does each cell count
+            if math.isfinite(sum(values)):  # one look for the whole row: only if it fails does each cell count
                 return values
         except ValueError:
             pass
@@ -214,9 +209,7 @@ class _Table:
         if self.request.wants == "binary":
             for index, value in zip(self.target, values, strict=True):
                 if value not in (0, 1):
-                    raise SourceError(
-                        f"{self._cell(cells, index)}; several columns of yes or no hold 0 or 1", TARGET
-                    )
+                    raise SourceError(f"{self._cell(cells, index)}; several columns of yes or no hold 0 or 1", TARGET)
         return values
 
     def labels(self, seen: set[str]) -> tuple[str, ...]:
@@ -233,9 +226,7 @@ class _Table:
         import numpy as np
 
         try:
-            numbers = np.loadtxt(
-                self.stream, np.float64, None, self.delimiter, usecols=columns, quotechar='"', ndmin=2
-            )
+            numbers = np.loadtxt(self.stream, np.float64, None, self.delimiter, usecols=columns, quotechar='"', ndmin=2)
         except ValueError:
             return None
         return numbers if np.isfinite(numbers).all() else None

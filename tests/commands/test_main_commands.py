@@ -1,0 +1,213 @@
+"""train, check and params as a user runs them: whole processes, their output and exit codes."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SPECS = Path(__file__).parent.parent.parent / "specs"
+IRIS = """
+name: iris
+data: {source: {sklearn: iris}, split: {stratify: true}, preprocess: [standardize]}
+model: {layers: [{linear: 8}, relu, {linear: $classes}]}
+loss: cross_entropy
+metrics: [accuracy]
+optimizer: {adam: {lr: 0.02}}
+train: {epochs: 3, device: cpu}
+tracking: off
+"""
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    file = tmp_path / "iris.yaml"
+    file.write_text(IRIS)
+    return file
+
+
+def dlrun(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "dlrun", *arguments], capture_output=True, text=True, cwd=folder, timeout=300
+    )
+
+
+def test_train_says_what_it_trains_on_how_it_goes_and_where_the_run_is(spec: Path) -> None:
+    done = dlrun(spec.parent, "train", "iris.yaml")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "150 rows of (4,): 104 train, 23 validation, 23 test, 3 classes" not in done.stdout  # rounding: 106, 22, 22
+    assert "150 rows of (4,): 106 train, 22 validation, 22 test, 3 classes" in done.stdout
+    assert "(4,) -> standardize -> 3 layers -> (3,), 67 weights" in done.stdout
+    assert "epoch 3/3" in done.stdout
+    (run,) = (spec.parent / "runs").iterdir()
+    assert f"runs/{run.name}" in done.stdout
+    figures = json.loads((run / "run.json").read_text())["test"]
+    assert f"{figures['accuracy']:.4f}" in done.stdout
+
+
+def test_train_on_a_terminal_shows_one_live_line(spec: Path) -> None:
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dlrun", "train", "iris.yaml", "train.epochs=40"],
+        cwd=spec.parent,
+        stdout=child,
+        stderr=child,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30"},
+    )
+    os.close(child)
+    shown = b""
+    while True:
+        try:
+            part = os.read(parent, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+    os.close(parent)
+    assert process.wait(60) == 0
+    text = shown.decode()
+    assert "epoch 40/40" in text
+    assert "validation/loss" in text
+    assert "\x1b[?25h" in text  # the cursor is back
+
+
+def test_a_bad_spec_ends_with_2_and_its_problems_on_standard_error(spec: Path) -> None:
+    done = dlrun(spec.parent, "train", "iris.yaml", "train.epoch=3", "optimizer.adam.lr=fast")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "did you mean 'epochs'" in done.stderr
+    assert "'lr' must be a number; received 'fast'" in done.stderr
+    assert "2 problems" in done.stderr
+    assert not (spec.parent / "runs").exists()
+
+
+@pytest.mark.parametrize("command", ["train", "check", "params"])
+@pytest.mark.parametrize("name", ["gone.yaml", "."])
+def test_a_missing_file_or_a_folder_is_told_in_a_line(spec: Path, command: str, name: str) -> None:
+    done = dlrun(spec.parent, command, name)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_run_that_fails_ends_with_1(spec: Path) -> None:
+    done = dlrun(spec.parent, "train", "iris.yaml", "optimizer={sgd: {lr: 1e30}}")
+    assert done.returncode == 1
+    assert "error: the loss became" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_ends_with_1(spec: Path) -> None:
+    (spec.parent / "runs").write_text("in the way")
+    done = dlrun(spec.parent, "train", "iris.yaml")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: cannot make a folder in runs")
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "terminated"]
+)
+def test_an_interrupted_run_is_kept_and_marked_as_killed(spec: Path, number: int, code: int) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dlrun", "train", "iris.yaml", "train.epochs=1000000"],
+        cwd=spec.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "epoch 3/" in line:
+            break
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Traceback" not in errors
+    (run,) = (spec.parent / "runs").iterdir()
+    assert run.name in errors
+    assert json.loads((run / "run.json").read_text())["status"] == "KILLED"
+    assert (run / "last.safetensors").exists()
+    assert not list(run.glob(".*"))
+
+
+def test_check_takes_many_specs_and_tells_all_problems(spec: Path) -> None:
+    (spec.parent / "bad.yaml").write_text("model: {input: 3, layers: [rely]}")
+    done = dlrun(spec.parent, "check", "iris.yaml", "bad.yaml")
+    assert done.returncode == 2
+    assert done.stdout.startswith("iris.yaml: right")
+    assert "bad.yaml:1:28" in done.stderr
+
+
+def test_check_prints_problems_as_data(spec: Path) -> None:
+    done = dlrun(spec.parent, "check", "iris.yaml", "--json", "train.epoch=3")
+    assert done.returncode == 2
+    (problem,) = json.loads(done.stdout)["problems"]
+    assert problem["message"] == "unknown setting 'epoch'; did you mean 'epochs'?"
+    assert (problem["file"], problem["line"], problem["path"]) == ("command line", None, "train")
+
+
+def test_check_is_done_with_a_spec_that_could_never_fit_at_once(spec: Path) -> None:
+    started = time.monotonic()
+    done = dlrun(spec.parent, "check", "iris.yaml", "model.layers[0].linear=1000000000000")
+    assert done.returncode == 2
+    assert "can never fit" in done.stderr
+    assert time.monotonic() - started < 60  # and did not try to allocate 15 TiB
+
+
+def test_params_as_data_has_every_layer_with_its_numbers(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(
+        "model:\n  input: [1, 8, 8]\n  layers:\n"
+        "    - conv2d: {out_channels: 32, kernel_size: 3, padding: 1}\n    - flatten\n    - linear: 10\n"
+    )
+    done = dlrun(tmp_path, "params", "net.yaml", "--json")
+    data = json.loads(done.stdout)
+    assert {key: data[key] for key in ("total", "trainable", "macs")} == {
+        "total": 320 + 20490,
+        "trainable": 320 + 20490,
+        "macs": 32 * 64 * 9 + 20480,
+    }
+    conv, flatten, linear = data["layers"]
+    assert conv == {
+        "name": "conv2d_1",
+        "kind": "conv2d",
+        "line": 4,
+        "input": [1, 8, 8],
+        "output": [32, 8, 8],
+        "exact": True,
+        "weights": {"weight": [32, 1, 3, 3], "bias": [32]},
+        "buffers": {},
+        "params": 320,
+        "trainable": 320,
+        "macs": 18432,
+        "formula": "out = (8 + 2*1 - 3) // 1 + 1 = 8; multiply-adds 32*8*8*1*3*3 = 18432; "
+        "weight 32*1*3*3 + bias 32 = 320",
+        "shared": False,
+    }
+    assert (flatten["params"], linear["weights"]) == (0, {"weight": [10, 2048], "bias": [10]})
+    explained = dlrun(tmp_path, "params", "net.yaml", "--explain").stdout
+    assert "out = (8 + 2*1 - 3) // 1 + 1 = 8" in explained
+    assert "weight 32*1*3*3 + bias 32 = 320" in explained
+    assert "20,810 weights: 20,810 trainable, 0 frozen" in explained
+
+
+def test_params_shows_what_preprocessing_makes_of_a_row() -> None:
+    data = json.loads(dlrun(SPECS, "params", "digits_lda.yaml", "--json").stdout)
+    assert [(layer["name"], layer["output"]) for layer in data["layers"]] == [
+        ("preprocess.standardize_1", [64]),
+        ("preprocess.lda_1", [9]),
+        ("linear_1", [10]),
+    ]
+    assert data["total"] == 100
+
+
+def test_help_and_version_and_an_unknown_command(tmp_path: Path) -> None:
+    assert dlrun(tmp_path, "--version").stdout.startswith("dlrun ")
+    shown = dlrun(tmp_path, "--help").stdout
+    assert len(shown.splitlines()) <= 40
+    assert all(name in shown for name in ("train", "check", "params", "kinds", "schema", "new", "ui"))
+    assert dlrun(tmp_path, "trian", "x.yaml").returncode == 2

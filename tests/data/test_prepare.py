@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
+from torch import nn
+
+import dlrun.data.prepare as prepare_module
+from dlrun.components.sources import SourceError
+from dlrun.data.load import Loaded
+from dlrun.data.prepare import Prepared, StepFitError, fit, prepare
+from dlrun.data.split import Splits
+from dlrun.spec.component import choose
+
+SPLITS = Splits(np.array([0, 2, 3, 5, 6, 8, 9]), np.array([1, 4]), np.array([7]))
+
+
+def holding(features: Any, classes: Any = None, splits: Splits = SPLITS) -> Loaded:
+    features = np.asarray(features)
+    numbers = np.arange(len(features)) % 2 if classes is None else np.asarray(classes)
+    labels = tuple(str(number) for number in range(numbers.max() + 1))
+    return Loaded(features, numbers, numbers, labels, splits, "", "")
+
+
+def noise(*shape: int) -> Any:
+    return np.random.default_rng(2).normal(size=shape)
+
+
+def steps(*written: Any) -> list[Any]:
+    return [choose("preprocess", step) for step in written]
+
+
+def modules(loaded: Loaded, *written: Any) -> list[nn.Module]:
+    return [step.build(state) for step, state in fit(steps(*written), loaded)]
+
+
+def tensors(prepared: Prepared) -> list[torch.Tensor]:
+    return [getattr(prepared, name) for name in prepared.__slots__]
+
+
+EVERY_STEP = [
+    "standardize",
+    "minmax",
+    {"pca": 2},
+    {"pca": 0.8},
+    {"pca": {"n_components": 2, "whiten": True}},
+    "lda",
+]
+
+
+class TestFit:
+    @pytest.mark.parametrize("step", EVERY_STEP)
+    def test_validation_and_test_rows_never_reach_what_is_fitted(self, step: Any):
+        features = noise(10, 3)
+        changed = features.copy()
+        changed[SPLITS.validation], changed[SPLITS.test] = 1e6, np.nan
+        classes = np.arange(10) % 2
+        other_classes = classes.copy()
+        other_classes[SPLITS.validation] = other_classes[SPLITS.test] = 1
+        fitted = fit(steps("standardize", step), holding(features, classes))
+        again = fit(steps("standardize", step), holding(changed, other_classes))
+        for (one, state), (other, other_state) in zip(fitted, again, strict=True):
+            assert one == other
+            assert state.keys() == other_state.keys()
+            assert all(state[name].tobytes() == other_state[name].tobytes() for name in state)
+
+    def test_a_training_row_does_reach_it(self):
+        features = noise(10, 3)
+        changed = features.copy()
+        changed[SPLITS.train[0]] += 1
+        ((_, one),) = fit(steps("standardize"), holding(features))
+        ((_, other),) = fit(steps("standardize"), holding(changed))
+        assert (one["offset"] != other["offset"]).all()
+
+    def test_each_step_is_fitted_on_what_those_before_it_give(self):
+        features = noise(10, 4) * [1, 10, 100, 1000] + 7
+        (_, _), (step, state) = fit(steps("standardize", {"pca": 0.9}), holding(features))
+        train = StandardScaler().fit_transform(features[SPLITS.train])
+        theirs = PCA(0.9, svd_solver="full").fit(train)
+        assert step.n_components == theirs.n_components_  # type: ignore[attr-defined]
+        assert state["matrix"] == pytest.approx(theirs.components_)
+
+    def test_the_later_steps_see_no_rounding_to_float32(self):
+        one = noise(10, 1)
+        features = np.column_stack([one, 2 * one + 0.3])
+        with pytest.raises(StepFitError, match="vary in 1 alone"):
+            fit(steps("standardize", {"pca": {"n_components": 2, "whiten": True}}), holding(features))
+
+    def test_a_step_that_cannot_be_fitted_is_told_by_its_index(self):
+        with pytest.raises(StepFitError) as caught:
+            fit(steps("minmax", {"pca": 3}), holding(np.column_stack([noise(10, 2), np.ones(10)])))
+        assert caught.value.index == 1
+        assert caught.value.message == "3 directions are wanted, and the training rows vary in 2 alone"
+        assert caught.value.hint == "write `pca: 2` or less"
+
+    def test_a_class_without_training_rows_stops_lda(self):
+        classes = np.zeros(10, int)
+        classes[SPLITS.test] = 1
+        with pytest.raises(StepFitError, match="class number 1 has no training row"):
+            fit(steps("lda"), holding(noise(10, 3), classes))
+
+    def test_whole_numbers_and_images_are_fitted_as_they_are(self):
+        images = np.arange(80, dtype=np.uint8).reshape(10, 2, 2, 2)
+        ((_, state),) = fit(steps("minmax"), holding(images))
+        assert state["offset"].tolist() == images[0].tolist()
+        assert state["factor"] == pytest.approx(np.full((2, 2, 2), 1 / 72))
+
+    def test_no_steps_are_nothing_to_fit(self):
+        assert fit([], holding(noise(10, 3))) == []
+
+
+class TestPrepare:
+    @pytest.mark.parametrize("portion", [1, 100, 1 << 26])
+    def test_every_row_goes_where_its_split_says(self, portion: int, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(prepare_module, "PORTION_BYTES", portion)
+        features = noise(10, 4)
+        loaded = holding(features)
+        prepared = prepare(loaded, [], (1, 2, 2), False, "cpu")
+        for name, rows in (("train", SPLITS.train), ("validation", SPLITS.validation), ("test", SPLITS.test)):
+            x, y = getattr(prepared, f"{name}_x"), getattr(prepared, f"{name}_y")
+            assert x.dtype == torch.float32
+            assert (x.numpy() == features[rows].astype(np.float32).reshape(-1, 1, 2, 2)).all()
+            assert (y.dtype, y.tolist()) == (torch.int64, loaded.target[rows].tolist())
+
+    @pytest.mark.parametrize("portion", [1, 100])
+    def test_the_fitted_steps_are_applied_in_order(self, portion: int, monkeypatch: pytest.MonkeyPatch):
+        features = noise(10, 4) * 9 + 3
+        loaded = holding(features)
+        chain = modules(loaded, "standardize", {"pca": 2})
+        monkeypatch.setattr(prepare_module, "PORTION_BYTES", portion)
+        prepared = prepare(loaded, chain, (2,), False, "cpu")
+        expected = nn.Sequential(*chain)(torch.tensor(features))
+        assert torch.allclose(prepared.train_x, expected[SPLITS.train])
+        assert torch.allclose(prepared.test_x, expected[SPLITS.test])
+        assert prepared.train_x.mean(0).tolist() == pytest.approx([0, 0], abs=1e-6)
+        assert not prepared.train_x.requires_grad
+
+    def test_rows_are_the_same_however_they_are_applied(self):
+        features = noise(10, 4).astype(np.float32)
+        loaded = holding(features)
+        chain = modules(loaded, "standardize", "minmax")
+        prepared = prepare(loaded, chain, (4,), False, "cpu")
+        deployed = nn.Sequential(*chain)(torch.tensor(features))
+        assert torch.equal(prepared.validation_x, deployed[SPLITS.validation])
+
+    def test_numbers_are_copied_and_never_shared_with_the_source(self):
+        features = noise(10, 2).astype(np.float32)
+        loaded = holding(features)
+        prepared = prepare(loaded, [], (2,), False, "cpu")
+        before = [tensor.clone() for tensor in tensors(prepared)]
+        features[:] = 0
+        loaded.target[:] = 9
+        assert all(torch.equal(a, b) for a, b in zip(before, tensors(prepared), strict=True))
+
+    def test_a_split_without_rows_is_empty_but_has_its_shape(self):
+        nothing = np.zeros(0, np.int64)
+        loaded = holding(
+            noise(10, 4), splits=replace(SPLITS, train=np.arange(10), validation=nothing, test=nothing)
+        )
+        for chain in ([], modules(loaded, "standardize")):
+            prepared = prepare(loaded, chain, (2, 2), False, "cpu")
+            assert prepared.train_x.shape == (10, 2, 2)
+            assert prepared.test_x.shape == (0, 2, 2)
+            assert prepared.test_y.shape == (0,)
+
+    @pytest.mark.parametrize("kind", ["u1", "i4", "u8", "f8"])
+    def test_indices_are_int64(self, kind: str):
+        features = np.arange(20, dtype=kind).reshape(10, 2)
+        prepared = prepare(holding(features), [], (2,), True, "cpu", 20)
+        assert prepared.train_x.dtype == torch.int64
+        assert prepared.test_x.tolist() == [[14, 15]]
+
+    @pytest.mark.parametrize(
+        ("value", "message"),
+        [
+            (20, "row 4 holds the index 20.0; there are 20, from 0 to 19"),
+            (-1, "row 4 holds -1.0; an index is 0 or more"),
+            (1.5, "row 4 holds 1.5; an index is a whole number"),
+        ],
+    )
+    def test_what_is_no_index_is_named_with_its_row(self, value: float, message: str):
+        features = np.arange(20.0).reshape(10, 2)
+        features[4, 1] = value
+        with pytest.raises(SourceError) as caught:
+            prepare(holding(features), [], (2,), True, "cpu", 20)
+        assert (caught.value.message, caught.value.at) == (message, ("features",))
+
+    @pytest.mark.parametrize("chain", [[], [nn.Identity()]])
+    def test_a_number_too_large_for_float32_is_named_with_its_row(self, chain: list[nn.Module]):
+        features = noise(10, 2)
+        features[7, 0] = 1e39
+        with pytest.raises(SourceError, match=r"row 7 holds 1e\+39, too large for float32"):
+            prepare(holding(features), chain, (2,), False, "cpu")
+
+    def test_a_large_number_that_preprocessing_brings_near_1_is_fine(self):
+        features = noise(10, 2) * 1e39
+        loaded = holding(features)
+        prepared = prepare(loaded, modules(loaded, "standardize"), (2,), False, "cpu")
+        assert all(tensor.isfinite().all() for tensor in tensors(prepared))
+
+    def test_without_a_limit_every_index_that_int64_holds_is_taken(self):
+        features = np.full((10, 1), 2**63 - 1, np.uint64)
+        assert prepare(holding(features), [], (1,), True, "cpu").test_x.tolist() == [[2**63 - 1]]
+        features[5] += 1
+        with pytest.raises(SourceError, match="row 5 holds the index 9223372036854775808"):
+            prepare(holding(features), [], (1,), True, "cpu")

@@ -1,0 +1,128 @@
+"""Each metric against scikit-learn, over batches of any size."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as reference
+
+from dlrun.spec.component import choose, kinds
+from dlrun.training.evaluation import Measurement
+
+METRICS = settings(max_examples=60, deadline=None, derandomize=True)
+
+
+def measured(written, output: torch.Tensor, target: torch.Tensor, ending: str = "", batch: int = 7) -> float:
+    metric = choose("metrics", written)
+    measurement = Measurement([metric], ending, tuple(output.shape[1:]))
+    for start in range(0, len(output), batch):
+        measurement.add(output[start : start + batch], target[start : start + batch])
+    return measurement.values()[metric.kind]
+
+
+def drawn(seed: int, rows: int, classes: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    # Rounded, so that scores tie.
+    output = (torch.randn(rows, classes, generator=generator) * 2).round() / 2
+    output += torch.arange(classes) * 1e-3
+    return output, torch.randint(classes, (rows,), generator=generator)
+
+
+many = given(st.integers(0, 10**6), st.integers(1, 40), st.integers(2, 5))
+
+
+@METRICS
+@many
+def test_accuracy_is_the_share_of_right_answers(seed: int, rows: int, classes: int) -> None:
+    output, target = drawn(seed, rows, classes)
+    assert measured("accuracy", output, target) == pytest.approx(
+        reference.accuracy_score(target, output.argmax(1))
+    )
+
+
+@METRICS
+@many
+@pytest.mark.parametrize("average", ["macro", "micro", "weighted"])
+def test_f1_averages_as_scikit_learn_does(average: str, seed: int, rows: int, classes: int) -> None:
+    output, target = drawn(seed, rows, classes)
+    expected = reference.f1_score(target, output.argmax(1), average=average, zero_division=0)
+    assert measured({"f1": {"average": average}}, output, target) == pytest.approx(expected)
+
+
+@METRICS
+@given(st.integers(0, 10**6), st.integers(1, 40))
+def test_f1_of_two_classes_is_that_of_the_second(seed: int, rows: int) -> None:
+    output, target = drawn(seed, rows, 2)
+    expected = reference.f1_score(target, output.argmax(1), zero_division=0)
+    assert measured("f1", output, target) == pytest.approx(expected)
+    yes, truth = output[:, :1], target[:, None].float()
+    expected = reference.f1_score(target, (yes >= 0).long()[:, 0], zero_division=0)
+    assert measured("f1", yes, truth) == pytest.approx(expected)
+
+
+@METRICS
+@given(st.integers(0, 10**6), st.integers(2, 40))
+def test_roc_auc_of_yes_or_no_counts_ties_half(seed: int, rows: int) -> None:
+    output, target = drawn(seed, rows, 2)
+    score = output[:, :1]
+    value = measured("roc_auc", score, target[:, None].float())
+    if target.min() == target.max():
+        assert math.isnan(value)
+    else:
+        assert value == pytest.approx(reference.roc_auc_score(target, score[:, 0]))
+
+
+@METRICS
+@many
+def test_roc_auc_of_classes_is_each_against_the_rest(seed: int, rows: int, classes: int) -> None:
+    output, target = drawn(seed, rows, classes)
+    value = measured("roc_auc", output, target)
+    if len(target.unique()) < classes:
+        assert math.isnan(value)
+        return
+    shares = output.double().softmax(1)
+    if classes == 2:
+        expected = reference.roc_auc_score(target, shares[:, 1])
+    else:
+        expected = reference.roc_auc_score(target, shares, multi_class="ovr", average="macro")
+    assert value == pytest.approx(expected)
+
+
+@METRICS
+@given(st.integers(0, 10**6), st.integers(2, 40), st.integers(1, 3))
+def test_mse_mae_and_r2_of_numbers(seed: int, rows: int, targets: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    output, target = torch.randn(2, rows, targets, generator=generator) * 3 + 100
+    assert measured("mse", output, target) == pytest.approx(
+        reference.mean_squared_error(target, output), rel=1e-5
+    )
+    assert measured("mae", output, target) == pytest.approx(
+        reference.mean_absolute_error(target, output), rel=1e-5
+    )
+    assert measured("r2", output, target) == pytest.approx(
+        reference.r2_score(target, output), rel=1e-4, abs=1e-6
+    )
+
+
+def test_r2_is_not_defined_where_all_targets_are_alike() -> None:
+    assert math.isnan(measured("r2", torch.randn(9, 1), torch.full((9, 1), 0.1)))
+
+
+@pytest.mark.parametrize("kind", [k for k in kinds("metrics") if "binary" in choose("metrics", k).suits])
+def test_a_probability_and_its_logit_are_judged_alike(kind: str) -> None:
+    logits = torch.tensor([[-2.0], [-0.1], [0.0], [0.3], [4.0]])
+    target = torch.tensor([[0.0], [1.0], [1.0], [0.0], [1.0]])
+    assert measured(kind, logits, target) == measured(kind, logits.sigmoid(), target, "probabilities")
+
+
+@pytest.mark.parametrize("kind", kinds("metrics"))
+def test_a_metric_does_not_depend_on_how_rows_are_batched(kind: str) -> None:
+    metric = choose("metrics", kind)
+    if "numbers" in metric.suits:
+        output, target = torch.randn(2, 30, 2)
+    else:
+        output, target = drawn(3, 30, 3)
+    values = {round(measured(kind, output, target, batch=batch), 12) for batch in (1, 4, 30)}
+    assert len(values) == 1
