@@ -30,11 +30,8 @@ class Block:
 
 def read_vars(root: Node, problems: list[Problem]) -> Node | None:
     """The mapping `vars`, if there is one; names that cannot be used are told."""
-    node = root.value.get("vars")
-    if node is None or node.value is None:
-        return None
-    if not isinstance(node.value, dict):
-        problems.append(Problem("`vars` is a mapping from names to values", node.place))
+    node = _mapping(root, "vars", "from names to values", problems)
+    if node is None:
         return None
     for name, place in node.keys.items():
         if not IDENTIFIER.match(name):
@@ -48,11 +45,8 @@ def read_vars(root: Node, problems: list[Problem]) -> Node | None:
 
 def read_blocks(root: Node, problems: list[Problem]) -> dict[str, Block]:
     """The file's blocks by name; what is wrong with one is told, and it is left out."""
-    node = root.value.get("blocks")
-    if node is None or node.value is None:
-        return {}
-    if not isinstance(node.value, dict):
-        problems.append(Problem("`blocks` is a mapping from names to blocks", node.place))
+    node = _mapping(root, "blocks", "from names to blocks", problems)
+    if node is None:
         return {}
     found = {name: _read_block(name, body, node.keys[name], problems) for name, body in node.value.items()}
     return {name: block for name, block in found.items() if block is not None}
@@ -76,14 +70,20 @@ def _read_block(name: str, body: Node, place: Place, problems: list[Problem]) ->
 
 
 def _read_parameters(body: Node, problems: list[Problem]) -> dict[str, Node]:
-    node = body.value.get("parameters")
-    if node is None or node.value is None:
-        return {}
-    if not isinstance(node.value, dict):
-        hint = "null: it must be given"
-        problems.append(Problem("`parameters` is a mapping from names to defaults", node.place, hint))
+    node = _mapping(body, "parameters", "from names to defaults; null: it must be given", problems)
+    if node is None:
         return {}
     for name, place in node.keys.items():
         if not IDENTIFIER.match(name) or name in (*FUNCTIONS, "name"):
             problems.append(Problem(f"'{name}' cannot be a parameter's name", place))
     return node.value
+
+
+def _mapping(parent: Node, key: str, what: str, problems: list[Problem]) -> Node | None:
+    node = parent.value.get(key)
+    if node is None or node.value is None:
+        return None
+    if not isinstance(node.value, dict):
+        problems.append(Problem(f"`{key}` is a mapping {what}", node.place))
+        return None
+    return node

@@ -1,29 +1,20 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from dlrun.components.initializers import Initializer
+from dlrun.components.initializers._kaiming import Kaiming
 
 if TYPE_CHECKING:
     import torch
 
 
-class KaimingNormal(Initializer):
+class KaimingNormal(Kaiming):
     """Normal, with a spread that keeps the variance through layers followed by relu.
 
     Shape: w ~ N(0, gain**2 / fan); gain is sqrt(2) for relu
     Reference: He, Zhang, Ren and Sun, Delving deep into rectifiers, 2015.
     Example: kaiming_normal
     """
-
-    least_rank = 2
-
-    mode: Literal["fan_in", "fan_out"] = "fan_in"
-    """Keep the variance of the activations (fan_in) or of the gradients (fan_out)."""
-    nonlinearity: Literal["relu", "leaky_relu", "linear", "tanh", "sigmoid", "selu"] = "relu"
-    """The activation that follows."""
-    a: float = 0.0
-    """The slope of leaky_relu for negative numbers."""
 
     def fill(self, weight: torch.Tensor) -> None:
         from torch.nn import init

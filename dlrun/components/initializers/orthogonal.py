@@ -2,14 +2,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.initializers import Initializer
-from dlrun.spec.fields import PositiveFloat
+from dlrun.components.initializers._gain import Gained
 
 if TYPE_CHECKING:
     import torch
 
 
-class Orthogonal(Initializer):
+class Orthogonal(Gained):
     """A random matrix whose rows (or columns) are orthogonal, so that it keeps lengths.
 
     Shape: W W^T = gain**2 * I, or W^T W for a tall matrix
@@ -17,11 +16,6 @@ class Orthogonal(Initializer):
         deep linear neural networks, 2013.
     Example: orthogonal
     """
-
-    least_rank = 2
-
-    gain: PositiveFloat = 1.0
-    """A factor on the spread, for the activation that follows (tanh: 5/3, relu: sqrt(2))."""
 
     def fill(self, weight: torch.Tensor) -> None:
         from torch.nn import init

@@ -2,25 +2,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.initializers import Initializer
-from dlrun.spec.fields import PositiveFloat
+from dlrun.components.initializers._gain import Gained
 
 if TYPE_CHECKING:
     import torch
 
 
-class XavierUniform(Initializer):
+class XavierUniform(Gained):
     """Uniform, with a spread that keeps the variance of activations and gradients alike from layer to layer.
 
     Shape: w ~ U(-a, a), a = gain*sqrt(6 / (fan_in + fan_out))
     Reference: Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010.
     Example: xavier_uniform
     """
-
-    least_rank = 2
-
-    gain: PositiveFloat = 1.0
-    """A factor on the spread, for the activation that follows (tanh: 5/3, relu: sqrt(2))."""
 
     def fill(self, weight: torch.Tensor) -> None:
         from torch.nn import init

@@ -2,15 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.layers import WeightedLayer
-from dlrun.shapes import Shape, ShapeError, convolved, need_rank, numel, per_axis, show
-from dlrun.spec.fields import Padding2d, Pair, Positive
+from dlrun.components.layers._convolution2d import Convolution2d
+from dlrun.shapes import Shape, ShapeError, convolved, numel, per_axis, show
+from dlrun.spec.fields import Padding2d
 
 if TYPE_CHECKING:
     import torch
 
 
-class Conv2d(WeightedLayer):
+class Conv2d(Convolution2d):
     """Slide `out_channels` kernels over an image.
 
     Shape: (C, H, W) -> (out_channels, H', W'), H' = (H + 2*padding - dilation*(kernel_size - 1) - 1) // stride + 1
@@ -18,20 +18,8 @@ class Conv2d(WeightedLayer):
     Example: conv2d: {out_channels: 32, kernel_size: 3, padding: same}
     """
 
-    out_channels: Positive
-    """Number of kernels, and so of output channels."""
-    kernel_size: Pair
-    """Height and width of a kernel; one number for both."""
-    stride: Pair = (1, 1)
-    """How far a kernel moves at a time."""
     padding: Padding2d = (0, 0)
     """Zeros added on each side; `same` keeps height and width (stride 1 only), `valid` adds none."""
-    dilation: Pair = (1, 1)
-    """Distance between the pixels that a kernel looks at."""
-    groups: Positive = 1
-    """Split the channels into so many groups that do not see each other."""
-    bias: bool = True
-    """Add a trained offset to each output channel."""
 
     def margins(self) -> tuple[int, int]:
         """Zeros on both sides together, for height and width."""
@@ -44,15 +32,12 @@ class Conv2d(WeightedLayer):
         return (2 * self.padding[0], 2 * self.padding[1])
 
     def output_shape(self, shape: Shape) -> Shape:
-        need_rank(shape, "channels, height, width")
+        self.need_image(shape)
         if self.padding == "same" and self.stride != (1, 1):
             raise ShapeError(
                 f"padding `same` needs stride 1; received stride {show(self.stride)}",
                 "write the padding as a number: (kernel_size - 1) // 2",
             )
-        for what, channels in (("input", shape[0]), ("output", self.out_channels)):
-            if channels % self.groups:
-                raise ShapeError(f"the {channels} {what} channels cannot be split into {self.groups} groups")
         sizes = []
         for size, kernel, stride, margin, dilation in self._axes(shape):
             span = dilation * (kernel - 1) + 1
@@ -68,8 +53,7 @@ class Conv2d(WeightedLayer):
         return list(zip(shape[1:], self.kernel_size, self.stride, self.margins(), self.dilation, strict=True))
 
     def weights(self, shape: Shape) -> dict[str, Shape]:
-        weight = {"weight": (self.out_channels, shape[0] // self.groups, *self.kernel_size)}
-        return weight | ({"bias": (self.out_channels,)} if self.bias else {})
+        return self.named((self.out_channels, shape[0] // self.groups, *self.kernel_size))
 
     def macs(self, shape: Shape) -> int:
         height, width = self.kernel_size

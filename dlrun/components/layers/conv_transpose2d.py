@@ -2,15 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.layers import WeightedLayer
-from dlrun.shapes import Shape, ShapeError, need_rank, numel, per_axis, transposed
-from dlrun.spec.fields import CountPair, Pair, Positive
+from dlrun.components.layers._convolution2d import Convolution2d
+from dlrun.shapes import Shape, ShapeError, numel, per_axis, transposed
+from dlrun.spec.fields import CountPair
 
 if TYPE_CHECKING:
     import torch
 
 
-class ConvTranspose2d(WeightedLayer):
+class ConvTranspose2d(Convolution2d):
     """Spread each pixel over a kernel's area and add up: a convolution's gradient, used to grow an image.
 
     Shape: (C, H, W) -> (out_channels, H', W'),
@@ -19,28 +19,13 @@ class ConvTranspose2d(WeightedLayer):
     Example: conv_transpose2d: {out_channels: 16, kernel_size: 2, stride: 2}
     """
 
-    out_channels: Positive
-    """Number of output channels."""
-    kernel_size: Pair
-    """Height and width of a kernel; one number for both."""
-    stride: Pair = (1, 1)
-    """How far apart the pixels are spread: the factor of growth."""
     padding: CountPair = (0, 0)
     """Rows and columns cut off on each side of the result."""
     output_padding: CountPair = (0, 0)
     """Rows and columns added at the end of the result; smaller than stride or dilation."""
-    groups: Positive = 1
-    """Split the channels into so many groups that do not see each other."""
-    bias: bool = True
-    """Add a trained offset to each output channel."""
-    dilation: Pair = (1, 1)
-    """Distance between the pixels that a kernel writes to."""
 
     def output_shape(self, shape: Shape) -> Shape:
-        need_rank(shape, "channels, height, width")
-        for what, channels in (("input", shape[0]), ("output", self.out_channels)):
-            if channels % self.groups:
-                raise ShapeError(f"the {channels} {what} channels cannot be split into {self.groups} groups")
+        self.need_image(shape)
         sizes = []
         for size, kernel, stride, padding, extra, dilation in self._axes(shape):
             if extra >= max(stride, dilation):
@@ -56,8 +41,7 @@ class ConvTranspose2d(WeightedLayer):
         return list(zip(shape[1:], *settings, strict=True))
 
     def weights(self, shape: Shape) -> dict[str, Shape]:
-        weight = {"weight": (shape[0], self.out_channels // self.groups, *self.kernel_size)}
-        return weight | ({"bias": (self.out_channels,)} if self.bias else {})
+        return self.named((shape[0], self.out_channels // self.groups, *self.kernel_size))
 
     def macs(self, shape: Shape) -> int:
         height, width = self.kernel_size

@@ -2,14 +2,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.metrics import Ending, Metric
-from dlrun.shapes import Shape
+from dlrun.components.metrics._error import Averaged
 
 if TYPE_CHECKING:
     import torch
 
 
-class Mse(Metric):
+class Mse(Averaged):
     """The mean squared error, in squared units of the target.
 
     Shape: mean((x - y)**2)
@@ -17,14 +16,5 @@ class Mse(Metric):
     Example: mse
     """
 
-    suits = frozenset({"numbers"})
-    greater_is_better = False
-
-    def measure(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
-        import torch
-
-        error = output.double() - target
-        return torch.stack((error.square().sum(), error.new_full((), error.numel())))
-
-    def value(self, measured: torch.Tensor, output: Shape) -> torch.Tensor:
-        return measured[0] / measured[1]
+    def weigh(self, error: torch.Tensor) -> torch.Tensor:
+        return error.square()

@@ -1,0 +1,32 @@
+"""What the metrics that average an error share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.metrics import Ending, Metric
+from dlrun.shapes import Shape
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Averaged(Metric):
+    """The mean over all numbers of some function of the error."""
+
+    suits = frozenset({"numbers"})
+    greater_is_better = False
+
+    def weigh(self, error: torch.Tensor) -> torch.Tensor:
+        """What each error counts."""
+        raise NotImplementedError
+
+    def measure(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
+        """(2,): the sum over all numbers, and how many there are."""
+        import torch
+
+        error = self.weigh(output.double() - target)
+        return torch.stack((error.sum(), error.new_full((), error.numel())))
+
+    def value(self, measured: torch.Tensor, output: Shape) -> torch.Tensor:
+        return measured[0] / measured[1]
