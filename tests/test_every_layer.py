@@ -242,19 +242,30 @@ def test_a_huge_layer_is_built_on_the_meta_device_without_its_memory() -> None:
         ({"max_pool2d": {"kernel_size": 3, "stride": 2, "ceil_mode": True}}, (1, 8, 8), (1, 4, 4)),
         # ceil((2 - 1) / 2) + 1 = 2, but the second window would begin beyond the image
         ({"avg_pool2d": {"kernel_size": 1, "stride": 2, "ceil_mode": True}}, (1, 2, 2), (1, 1, 1)),
+        # padding of exactly half the window: (4 + 2 - 2) // 2 + 1
+        ({"max_pool2d": {"kernel_size": 2, "padding": 1}}, (1, 4, 4), (1, 3, 3)),
         ({"adaptive_avg_pool2d": 1}, (512, 7, 7), (512, 1, 1)),
+        # output_padding as large as the stride, but smaller than the dilation: 3*1 + 2*1 + 1 + 1
+        (
+            {"conv_transpose2d": {"out_channels": 2, "kernel_size": 2, "dilation": 2, "output_padding": 1}},
+            (1, 4, 4),
+            (2, 7, 7),
+        ),
+        # a kernel as large as the padded input
+        ({"conv2d": {"out_channels": 2, "kernel_size": 6, "padding": 1}}, (1, 4, 4), (2, 1, 1)),
         ("flatten", (2, 3, 4), (24,)),
         ({"flatten": {"start_dim": 1}}, (2, 3, 4), (2, 12)),
+        ({"flatten": {"start_dim": 1, "end_dim": -2}}, (2, 3, 4), (2, 3, 4)),
         ({"reshape": (-1, 6)}, (2, 3, 4), (4, 6)),
         ({"embedding": {"num_embeddings": 5, "embedding_dim": 3}}, (7,), (7, 3)),
         ({"lstm": {"hidden_size": 3, "bidirectional": True}}, (9, 4), (6,)),
         ({"lstm": {"hidden_size": 3, "output": "sequence"}}, (9, 4), (9, 3)),
     ],
 )
-def test_output_shapes_worked_by_hand(written: Any, shape: Shape, expected: Shape) -> None:
+def test_output_shapes_worked_by_hand_are_the_rules_and_torchs(written: Any, shape: Shape, expected: Shape) -> None:
     layer = choose("layers", written)
     assert isinstance(layer, Layer)
-    assert layer.output_shape(shape) == expected
+    assert layer.output_shape(shape) == expected == torchs_shape(layer, shape)
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlrun.checks import Checked
-from dlrun.checks import check as check_spec
 from dlrun.commands import screen
 from dlrun.commands.arguments import AsJson
 from dlrun.errors import Problem, SpecError
-from dlrun.memory import machine_memory
 from dlrun.shapes import readable, readable_bytes, show
+
+if TYPE_CHECKING:
+    from dlrun.checks import Checked
 
 
 def check(
@@ -24,6 +24,8 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Prove specs without training: the language, the shapes, the wiring, the data's columns, the memory."""
+    from dlrun.checks import check as check_spec
+
     files = [Path(text) for text in specs if not is_override(text)]
     overrides = [text for text in specs if is_override(text)]
     if not files:
@@ -52,6 +54,8 @@ def is_override(text: str) -> bool:
 
 def lines(checked: Checked) -> list[str]:
     """What was found, a few lines."""
+    from dlrun.memory import machine_memory
+
     plan, memory = checked.plan, checked.memory
     about = []
     if checked.facts is not None and checked.sizes is not None:
@@ -84,6 +88,8 @@ def data_line(checked: Checked) -> str:
 
 def as_data(file: Path, checked: Checked) -> dict[str, Any]:
     """What was found, as data."""
+    from dlrun.memory import machine_memory
+
     plan, memory, facts, sizes = checked.plan, checked.memory, checked.facts, checked.sizes
     return {
         "spec": str(file),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlrun.checks import check_model
 from dlrun.commands import screen
 from dlrun.commands.arguments import AsJson, Overrides, Spec
-from dlrun.plan import Plan
-from dlrun.summary import COLUMNS, NUMBERS, as_data, explained, rows, totals
+
+if TYPE_CHECKING:
+    from dlrun.plan import Plan
 
 
 def params(
@@ -20,6 +20,9 @@ def params(
     as_json: AsJson = False,
 ) -> None:
     """Count a network's weights and multiply-adds, and show the shape after every layer."""
+    from dlrun.checks import check_model
+    from dlrun.summary import COLUMNS, NUMBERS, as_data, rows, totals
+
     plan = check_model(spec, overrides or ())
     if as_json:
         screen.show_json(as_data(plan))
@@ -32,6 +35,8 @@ def params(
 
 
 def _explain(plan: Plan) -> None:
+    from dlrun.summary import explained
+
     for title, formula in explained(plan):
         screen.say(f"\n{title}")
         for line in formula:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dlrun.commands import screen
-from dlrun.schema import language_schema
 
 
 def schema() -> None:
     """Print the JSON Schema of a spec: `dlrun schema > dlrun.schema.json`."""
+    from dlrun.schema import language_schema
+
     screen.show_json(language_schema())

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlrun.checks import Checked
-from dlrun.checks import check as check_spec
 from dlrun.commands import screen
 from dlrun.commands.arguments import Overrides, Spec
 from dlrun.commands.check import data_line
 from dlrun.shapes import readable, show
 
 if TYPE_CHECKING:
+    from dlrun.checks import Checked
     from dlrun.training.loop import Progress
     from dlrun.training.run import Outcome
 
@@ -29,6 +28,8 @@ def train(
     runs: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("runs"),
 ) -> None:
     """Train by a spec; every figure goes to the run's folder and to MLflow."""
+    from dlrun.checks import check as check_spec
+
     checked = check_spec(spec, overrides or (), training=True)
     announce(checked)
     from dlrun.training.run import Terminated, run

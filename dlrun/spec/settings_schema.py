@@ -29,6 +29,7 @@ class _WithOuterReferences(GenerateJsonSchema):
         return json_schema
 
 
+@functools.cache
 def settings_schemas(cls: type[Settings]) -> dict[str, dict[str, Any]]:
     """Each setting's JSON schema by the name that a spec writes, its help and its default included."""
     drawn = cls.model_json_schema(schema_generator=_WithOuterReferences)["properties"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import types
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -164,22 +163,27 @@ def _help_for(cls: type[Settings], name: str) -> str:
     return field_help(cls).get(name, "")
 
 
-@functools.cache
-def field_help(cls: type[Settings]) -> types.MappingProxyType[str, str]:
+def field_help(cls: type[Settings]) -> dict[str, str]:
     """Each field's docstring: the text that follows it in the source, on one line."""
+    found: dict[str, str] = {}
+    for owner in reversed(cls.__mro__):
+        if owner.__module__.partition(".")[0] == "dlrun":  # not pydantic's own
+            found |= _own_help(owner)
+    return found
+
+
+@functools.cache
+def _own_help(owner: type) -> dict[str, str]:
     import ast
     import inspect
     import textwrap
 
     found: dict[str, str] = {}
-    for owner in reversed(cls.__mro__):
-        if "model_fields" not in dir(owner) or owner.__module__.partition(".")[0] != "dlrun":
-            continue  # pydantic's own, or a plain base
-        tree = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
-        assert isinstance(tree, ast.ClassDef)
-        for statement, after in zip(tree.body, tree.body[1:], strict=False):
-            if not (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)):
-                continue
-            if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-                found[statement.target.id] = " ".join(str(after.value.value).split())
-    return types.MappingProxyType(found)
+    tree = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
+    assert isinstance(tree, ast.ClassDef)
+    for statement, after in zip(tree.body, tree.body[1:], strict=False):
+        if not (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)):
+            continue
+        if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            found[statement.target.id] = " ".join(str(after.value.value).split())
+    return found
