@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-Spec = Annotated[Path, typer.Argument(help="The spec, a YAML file.", show_default=False)]
+Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, a YAML file.", show_default=False)]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from dlrun.errors import RunError
 from dlrun.tracking import Record
 
 
@@ -17,20 +20,32 @@ class Journal:
 
     def __init__(self, path: Path):
         self.path = path
-        self.file = path.open("a", encoding="utf-8")
+        self.file = path.open("ab", buffering=0)
 
     def write(self, record: Record) -> None:
-        """Add a record. Numbers that JSON lacks are written as the words nan, inf and -inf."""
+        """Add a record. Numbers that JSON lacks are written as the words nan, inf and -inf.
+
+        Raises:
+            RunError: it cannot be written.
+        """
         metrics = {name: value if math.isfinite(value) else str(value) for name, value in record.metrics.items()}
-        line = json.dumps({"epoch": record.epoch, "time": record.time, "metrics": metrics})
-        self.file.write(line + "\n")
-        self.file.flush()
+        line = json.dumps({"epoch": record.epoch, "time": record.time, "metrics": metrics}) + "\n"
+        left = memoryview(line.encode())
+        with self._told():
+            while left:  # a disk that fills up may take a part
+                left = left[self.file.write(left) :]
 
     def close(self) -> None:
         """Bring everything to the disk."""
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self.file.close()
+        with self.file, self._told():
+            os.fsync(self.file.fileno())
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RunError(f"cannot write {self.path}: {error.strerror}") from None
 
     def __enter__(self) -> Self:
         return self

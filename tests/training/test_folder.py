@@ -60,3 +60,11 @@ def test_a_torn_last_line_of_a_journal_is_left_out(tmp_path: Path) -> None:
     with file.open("a") as stream:
         stream.write('{"epoch": 2, "ti')
     assert [record.epoch for record in read_journal(file)] == [1]
+
+
+def test_a_journal_on_a_full_disk_is_told(tmp_path: Path) -> None:
+    # /dev/full takes nothing, as a full disk does.
+    journal = Journal(Path("/dev/full"))
+    with pytest.raises(RunError, match="No space left on device"):
+        journal.write(Record(1, 1700, {"a": 1.0}))
+    journal.file.close()

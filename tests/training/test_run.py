@@ -212,7 +212,9 @@ def test_frozen_weights_stay_as_they_started(train) -> None:
 
 def test_a_run_starts_from_another_runs_weights(train) -> None:
     first = train()
-    again = train(f"model.weights={first.folder / 'last.safetensors'}", "optimizer={sgd: {lr: 1e-12}}", "train.epochs=1")
+    again = train(
+        f"model.weights={first.folder / 'last.safetensors'}", "optimizer={sgd: {lr: 1e-12}}", "train.epochs=1"
+    )
     one, other = (load_file(o.folder / "last.safetensors") for o in (first, again))
     torch.testing.assert_close(one["linear_1.weight"], other["linear_1.weight"])
 
