@@ -12,6 +12,7 @@ from dlrun.components.losses import Loss
 from dlrun.components.metrics import Metric
 from dlrun.components.sources import Facts
 from dlrun.errors import Problem, SpecError
+from dlrun.length import Length
 from dlrun.memory import Memory, machine_memory, needed_memory
 from dlrun.plan import Plan, matches, penalties, plan
 from dlrun.reading import Reading, read_spec
@@ -241,8 +242,11 @@ def _check_training(reading: Reading, planned: Plan, train: TrainSection, sizes:
         reading.fail("`epochs` and `steps` say the same thing twice", ("train", "steps"), "keep one", at_key=True)
     if train.early_stopping is not None:
         _check_monitor(reading, train, sizes)
-    batch = sizes.train if train.batch_size == "full" else min(train.batch_size, sizes.train)
-    rest = sizes.train % batch if batch else 0
+    if sizes.train < 1:
+        return
+    length = Length.of(train, sizes.train)
+    _check_warmup(reading, length)
+    batch, rest = length.batch, sizes.train % length.batch
     flat = next(
         (s for s in planned.steps if s.kind == "batch_norm" and s.input_shapes[0][1:] in ((), (1,), (1, 1))), None
     )
@@ -259,6 +263,14 @@ def _check_training(reading: Reading, planned: Plan, train: TrainSection, sizes:
         hint = "set `drop_last: true`, or another batch_size"
     notes = (("this batch_norm", flat.place),) if flat.place else ()
     reading.problems.append(Problem(message, reading.place(("train", "batch_size")), hint, notes))
+
+
+def _check_warmup(reading: Reading, length: Length) -> None:
+    schedule = reading.sections.get("schedule")
+    if schedule is not None and schedule.warmup.in_steps(length.per_epoch) >= length.steps:
+        message = f"the warmup, {schedule.warmup}, takes all of the training, {length.steps} steps"
+        hint = f"an epoch is {length.per_epoch} steps; train longer or warm up less"
+        reading.fail(message, ("schedule", schedule.kind, "warmup"), hint)
 
 
 def _check_monitor(reading: Reading, train: TrainSection, sizes: SplitSizes) -> None:

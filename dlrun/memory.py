@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dlrun.components.sources import Facts
+from dlrun.length import Length
 from dlrun.plan import Plan
 from dlrun.shapes import numel
 from dlrun.spec.experiment import TrainSection
@@ -40,10 +41,8 @@ def needed_memory(
     plan: Plan, optimizer: Any, train: TrainSection, facts: Facts | None, train_rows: int | None
 ) -> Memory:
     """What training by this plan holds; without data, a batch of the given size, and one row for `full`."""
-    if train.batch_size == "full":
-        batch = train_rows or 1
-    else:
-        batch = min(train.batch_size, train_rows) if train_rows else train.batch_size
+    rows = train_rows or (1 if train.batch_size == "full" else train.batch_size)
+    batch = Length.of(train, rows).batch
     trainable = plan.trainable
     per_weight = optimizer.state_per_weight() if optimizer is not None else 0
     row = numel(plan.input) * (INDEX if plan.takes_indices else FLOAT)

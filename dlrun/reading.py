@@ -119,6 +119,7 @@ def read(document: Document) -> Reading:
         if name == "data":
             reading.described = _describe(root, reading.problems)
         _read_section(reading, expander, name)
+    expander.finish()
     if "data" in reading.written:
         for name in NEEDED_WITH_DATA:
             if name not in reading.written:

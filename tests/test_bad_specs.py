@@ -1,4 +1,7 @@
-"""Every file in bad_specs/ beside the exact text of its errors; `UPDATE=1 pytest tests/test_bad_specs.py` rewrites them."""
+"""Every file in bad_specs/ beside the exact text of its errors.
+
+`UPDATE=1 pytest tests/test_bad_specs.py` rewrites them, for somebody to read.
+"""
 
 import os
 from pathlib import Path

@@ -30,7 +30,12 @@ def checked(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("rows", "validation", "test", "sizes"),
-    [(1797, 0.15, 0.15, (1257, 270, 270)), (10, 0.25, 0.5, (3, 2, 5)), (150, 0, 0.2, (120, 0, 30)), (5, 0, 0, (5, 0, 0))],
+    [
+        (1797, 0.15, 0.15, (1257, 270, 270)),
+        (10, 0.25, 0.5, (3, 2, 5)),
+        (150, 0, 0.2, (120, 0, 30)),
+        (5, 0, 0, (5, 0, 0)),
+    ],
 )
 def test_splits_are_rounded_to_the_nearest_row(rows, validation, test, sizes) -> None:
     assert split_sizes(rows, Split(validation=validation, test=test)) == SplitSizes(*sizes)
@@ -119,7 +124,7 @@ def test_a_weights_file_is_held_against_the_network_without_torch(checked, tmp_p
     with pytest.raises(SpecError, match="not a safetensors file"):
         checked(text)
     save_file({"linear_1.weight": torch.zeros(2, 4)}, tmp_path / "w.safetensors")
-    with pytest.raises(SpecError, match="has no 'linear_1.bias'"):
+    with pytest.raises(SpecError, match=r"has no 'linear_1\.bias'"):
         checked(text)
     save_file({"linear_1.weight": torch.zeros(2, 5), "linear_1.bias": torch.zeros(2)}, tmp_path / "w.safetensors")
     with pytest.raises(SpecError, match=r"'linear_1.weight' is \(2, 5\)"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -134,3 +135,13 @@ def attempt(family: str, value: Any) -> Any:
         return choose(family, value)
     except ValidationError as error:
         return [problem.message for problem in problems_told(error)]
+
+
+@pytest.mark.parametrize(("family", "kind"), EVERY_KIND)
+def test_the_main_setting_is_the_first_that_the_kind_has_beyond_its_family(family: str, kind: str) -> None:
+    cls = find(family, kind)
+    shared = import_module(f"dlrun.components.{family}").__dict__.values()
+    bases = [base for base in cls.__mro__ if base in shared and base is not cls]
+    common = {name for base in bases for name in base.model_fields} - {cls.main}
+    own = [name for name in cls.model_fields if name not in common]
+    assert cls.main == (own[0] if own else None)

@@ -37,9 +37,7 @@ many = given(st.integers(0, 10**6), st.integers(1, 40), st.integers(2, 5))
 @many
 def test_accuracy_is_the_share_of_right_answers(seed: int, rows: int, classes: int) -> None:
     output, target = drawn(seed, rows, classes)
-    assert measured("accuracy", output, target) == pytest.approx(
-        reference.accuracy_score(target, output.argmax(1))
-    )
+    assert measured("accuracy", output, target) == pytest.approx(reference.accuracy_score(target, output.argmax(1)))
 
 
 @METRICS
@@ -95,15 +93,9 @@ def test_roc_auc_of_classes_is_each_against_the_rest(seed: int, rows: int, class
 def test_mse_mae_and_r2_of_numbers(seed: int, rows: int, targets: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     output, target = torch.randn(2, rows, targets, generator=generator) * 3 + 100
-    assert measured("mse", output, target) == pytest.approx(
-        reference.mean_squared_error(target, output), rel=1e-5
-    )
-    assert measured("mae", output, target) == pytest.approx(
-        reference.mean_absolute_error(target, output), rel=1e-5
-    )
-    assert measured("r2", output, target) == pytest.approx(
-        reference.r2_score(target, output), rel=1e-4, abs=1e-6
-    )
+    assert measured("mse", output, target) == pytest.approx(reference.mean_squared_error(target, output), rel=1e-5)
+    assert measured("mae", output, target) == pytest.approx(reference.mean_absolute_error(target, output), rel=1e-5)
+    assert measured("r2", output, target) == pytest.approx(reference.r2_score(target, output), rel=1e-4, abs=1e-6)
 
 
 def test_r2_is_not_defined_where_all_targets_are_alike() -> None:

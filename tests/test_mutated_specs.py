@@ -16,8 +16,36 @@ SHARES = 8
 """So that a failing share names a small range, and shares run side by side."""
 
 HUGE = ["1" + "0" * 12, "9" * 30, "9" * 60, "-1", "0", "1e308", "1e999", ".nan", "-.inf", "0x" + "f" * 45, "1_000"]
-STRANGE = ["[]", "{}", "''", "null", "true", "[1, 2]", "{a: 1}", "word", "$x", "$(1", "$(1/0)", "$(2**999)", "!!int", "*a"]
-STRANGE += ["&a [*a]", "- - -", "'", '"', "\t", "2026-11-31", "0o8", "!!python/object:os.system x", "{{{{", "@", "`", "%"]
+STRANGE = [
+    "[]",
+    "{}",
+    "''",
+    "null",
+    "true",
+    "[1, 2]",
+    "{a: 1}",
+    "word",
+    "$x",
+    "$(1",
+    "$(1/0)",
+    "$(2**999)",
+    "!!int",
+    "*a",
+]
+STRANGE += [
+    "&a [*a]",
+    "- - -",
+    "'",
+    '"',
+    "\t",
+    "2026-11-31",
+    "0o8",
+    "!!python/object:os.system x",
+    "{{{{",
+    "@",
+    "`",
+    "%",
+]
 
 
 def misspell_a_word(text: str, chance: random.Random) -> str:

@@ -108,7 +108,8 @@ def test_a_layer_used_again_on_another_size_is_refused_with_both_places(planned)
 
 
 def test_frozen_patterns_name_weights_or_whole_layers(planned) -> None:
-    text = "model: {input: 4, layers: [{linear: {out_features: 3, name: a}}, {linear: {out_features: 2, name: b}}], freeze: %s}"
+    layers = "[{linear: {out_features: 3, name: a}}, {linear: {out_features: 2, name: b}}]"
+    text = f"model: {{input: 4, layers: {layers}, freeze: %s}}"
     assert planned(text % "a").trainable == 3 * 2 + 2
     assert planned(text % "'*.bias'").trainable == 4 * 3 + 3 * 2
     assert planned(text % "[a.weight, b]").trainable == 3

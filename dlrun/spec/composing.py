@@ -17,7 +17,7 @@ from dlrun.errors import Path, Place, Problem, Source, SpecError
 from dlrun.spec.node import Node
 
 MAX_DEPTH = 100
-MAX_NODES = 100_000
+MAX_NODES = 200_000
 MAX_DIGITS = 40
 
 _INT = re.compile(r"[-+]?[0-9]+\Z")

@@ -6,6 +6,7 @@ Every node that comes out remembers where it was written and, inside a block or 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +68,12 @@ class Expander:
         if name == "model" and isinstance(node.value, dict):
             return self._mapping(node, Scope({}), lists={"layers": self._layers})
         return self._node(node, Scope({}))
+
+    def finish(self) -> None:
+        """Look at the vars that nothing has used, so that a mistake in one is told too."""
+        for name in self._vars_node.value if self._vars_node else ():
+            with suppress(ExpressionError):  # told where it stands
+                self._var(name)
 
     # -- names
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import Field, PlainValidator, WithJsonSchema
 
 from dlrun.spec.component import checked
 from dlrun.spec.words import shorten
@@ -161,21 +161,22 @@ def _read_duration(value: Any) -> Duration:
     return Duration(int(count) if count == int(count) else count, "epochs" if match[2] == "epoch" else "steps")
 
 
-DurationField = Annotated[
-    Duration,
-    PlainValidator(checked(_read_duration)),
-    PlainSerializer(str),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "number", "minimum": 0},
-                {
-                    "type": "string",
-                    "pattern": r"^\s*[0-9]+(\.[0-9]*)?\s*(epoch|step)s?\s*$",
-                    "examples": ["3 epochs", "500 steps"],
-                },
-            ]
-        }
-    ),
-]
+def _read_positive_duration(value: Any) -> Duration:
+    duration = _read_duration(value)
+    if duration.count <= 0:
+        raise ValueError(f"a duration above 0 is expected; received {shorten(value)}")
+    return duration
+
+
+def _duration_schema(bound: dict[str, float]) -> WithJsonSchema:
+    pattern = r"^\s*[0-9]+(\.[0-9]*)?\s*(epoch|step)s?\s*$"
+    text = {"type": "string", "pattern": pattern, "examples": ["3 epochs", "500 steps"]}
+    return WithJsonSchema({"anyOf": [{"type": "number", **bound}, text]})
+
+
+DurationField = Annotated[Duration, PlainValidator(checked(_read_duration)), _duration_schema({"minimum": 0})]
 """``3 epochs``, ``500 steps``; a number alone counts epochs."""
+PositiveDuration = Annotated[
+    Duration, PlainValidator(checked(_read_positive_duration)), _duration_schema({"exclusiveMinimum": 0})
+]
+"""A duration above 0."""

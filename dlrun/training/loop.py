@@ -20,6 +20,7 @@ from dlrun.components.metrics import Metric
 from dlrun.components.optimizers import Optimizer
 from dlrun.components.schedules import Schedule
 from dlrun.data.prepare import Prepared
+from dlrun.length import Length
 from dlrun.shapes import Shape
 from dlrun.spec.experiment import TrainSection
 from dlrun.training.evaluation import Measurement, evaluate
@@ -80,7 +81,7 @@ def train(task: Task, watcher: Watcher, state: State) -> None:
     Raises:
         RunError: the loss is no longer a finite number.
     """
-    length = Length.of(task)
+    length = Length.of(task.settings, len(task.data.train_x))
     optimizer = task.optimizer.build(p for p in task.network.parameters() if p.requires_grad)
     rate = optimizer.param_groups[0]["lr"]
     choice = Choice(task)
@@ -175,24 +176,6 @@ def mix(seed: int, epoch: int) -> int:
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
     return (z ^ (z >> 31)) >> 1
-
-
-@dataclass(frozen=True, slots=True)
-class Length:
-    """How long training is."""
-
-    batch: int
-    per_epoch: int
-    steps: int
-    epochs: int
-
-    @classmethod
-    def of(cls, task: Task) -> Length:
-        settings, rows = task.settings, len(task.data.train_x)
-        batch = rows if settings.batch_size == "full" else min(settings.batch_size, rows)
-        per_epoch = rows // batch if settings.drop_last else math.ceil(rows / batch)
-        steps = settings.steps or (settings.epochs or 10) * per_epoch
-        return cls(batch, per_epoch, steps, math.ceil(steps / per_epoch))
 
 
 def default_monitor(task: Task) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -101,6 +102,7 @@ def run(checked: Checked, watcher: Watcher, runs: Path) -> Outcome:
     """
     experiment = checked.experiment
     device = choose_device(experiment.train.device)
+    _quiet()
     loaded, front, planned, prepared = load_and_fit(checked, device)
     make_deterministic(experiment.seed, device)
     network = build(planned, experiment.need("model"))
@@ -145,6 +147,11 @@ def choose_device(wanted: str) -> torch.device:
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(wanted)
+
+
+def _quiet() -> None:
+    # With an even kernel, `same` must pad one side more; torch copies the input for that, and would say so each run.
+    warnings.filterwarnings("ignore", message="Using padding='same' with even kernel lengths")
 
 
 def make_deterministic(seed: int, device: torch.device) -> None:

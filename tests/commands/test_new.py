@@ -40,11 +40,7 @@ def test_each_template_is_a_complete_spec_that_could_train(template, tmp_path):
     run(template, "first.yaml")
     checked = check(tmp_path / "first.yaml", (), training=True)
     assert checked.experiment.train.early_stopping is not None
-    assert (
-        (tmp_path / "first.yaml")
-        .read_text()
-        .startswith("# yaml-language-server: $schema=dlrun.schema.json\n")
-    )
+    assert (tmp_path / "first.yaml").read_text().startswith("# yaml-language-server: $schema=dlrun.schema.json\n")
 
 
 def test_these_are_all_the_templates():

@@ -112,9 +112,7 @@ def test_every_shipped_spec_is_right(path):
     assert [error.message for error in VALIDATOR.iter_errors(data)] == []
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "dlrun/commands/templates").glob("*.yaml")), ids=lambda path: path.name
-)
+@pytest.mark.parametrize("path", sorted((ROOT / "dlrun/commands/templates").glob("*.yaml")), ids=lambda path: path.name)
 def test_every_template_is_right(path):
     assert errors(path.read_text("utf-8")) == []
 
@@ -160,16 +158,12 @@ train: {batch_size: full, steps: 100}
 
 
 def test_a_file_that_extends_another_may_be_incomplete_and_no_other():
-    partial = (
-        "data: {split: {test: 0.2}}\nschedule: {step: {gamma: 0.5}}\nblocks: {b: {parameters: {x: 1}}}\n"
-    )
+    partial = "data: {split: {test: 0.2}}\nschedule: {step: {gamma: 0.5}}\nblocks: {b: {parameters: {x: 1}}}\n"
     assert errors("extends: base.yaml\n" + partial) == []
     assert errors(partial + "model: {layers: [relu]}\n")
     assert errors("name: a")
     assert errors(with_line("", "loss: cross_entropy\n"))
-    assert errors(
-        with_line("schedule: {step: {gamma: 0.5}}", "schedule: {cosine_annealing: {warmup: 2 epochs}}")
-    )
+    assert errors(with_line("schedule: {step: {gamma: 0.5}}", "schedule: {cosine_annealing: {warmup: 2 epochs}}"))
     assert errors(with_line("  source: csv", "  source: {sklearn: digits}"))
 
 

@@ -28,9 +28,7 @@ PATIENCE = 120.0
 def runs(tmp_path: Path) -> Path:
     folder = tmp_path / "runs"
     tracking = MlflowTracking(None, None, folder)
-    tracking.begin(
-        RunInfo("calm-otter", "digits", "", folder / "calm-otter", 1, texts={"spec.yaml": "name: x"})
-    )
+    tracking.begin(RunInfo("calm-otter", "digits", "", folder / "calm-otter", 1, texts={"spec.yaml": "name: x"}))
     tracking.record(Record(1, 1, {"validation/loss": 0.5}))
     assert tracking.end("FINISHED", PATIENCE) == ""
     return folder
@@ -95,9 +93,7 @@ def test_the_pages_show_the_run_until_control_c(runs: Path, tmp_path: Path) -> N
             assert process.stdout is not None
             line = process.stdout.readline()
             address, _, page = line.partition("/#/")
-            assert page.startswith(
-                "experiments/1/runs?workflowType=machine_learning&viewStateShareKey=dlrun ("
-            )
+            assert page.startswith("experiments/1/runs?workflowType=machine_learning&viewStateShareKey=dlrun (")
             assert b"<title>MLflow" in fetch(f"{address}/")
             found = json.loads(fetch(f"{address}/api/2.0/mlflow/runs/search", experiment_ids=["1"]))
             (run,) = found["runs"]

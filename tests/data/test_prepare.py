@@ -159,9 +159,7 @@ class TestPrepare:
 
     def test_a_split_without_rows_is_empty_but_has_its_shape(self):
         nothing = np.zeros(0, np.int64)
-        loaded = holding(
-            noise(10, 4), splits=replace(SPLITS, train=np.arange(10), validation=nothing, test=nothing)
-        )
+        loaded = holding(noise(10, 4), splits=replace(SPLITS, train=np.arange(10), validation=nothing, test=nothing))
         for chain in ([], modules(loaded, "standardize")):
             prepared = prepare(loaded, chain, (2, 2), False, "cpu")
             assert prepared.train_x.shape == (10, 2, 2)

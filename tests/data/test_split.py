@@ -93,9 +93,7 @@ def test_a_class_with_too_few_rows_is_named_with_its_count():
     classes = np.repeat([0, 1], [98, 2])
     with pytest.raises(SourceError) as caught:
         split_rows(classes, 100, Split(stratify=True), 1, ("cat", "dog"))
-    assert caught.value.message == (
-        "class 'dog' has 2 rows, too few to be in each of train, validation, test"
-    )
+    assert caught.value.message == ("class 'dog' has 2 rows, too few to be in each of train, validation, test")
     assert caught.value.at == ("split", "stratify")
     splits = split_rows(classes, 100, Split(stratify=True, validation=0), 1)
     assert counts(classes, splits.test) == [14, 1]

@@ -37,9 +37,7 @@ def info(runs: Path, name: str = "calm-otter", **known: Any) -> RunInfo:
     )
 
 
-def deliver(
-    runs: Path, run: RunInfo, records: list[Record] | None = None, status: Status = "FINISHED"
-) -> Any:
+def deliver(runs: Path, run: RunInfo, records: list[Record] | None = None, status: Status = "FINISHED") -> Any:
     """A whole run; gives what MLflow then has of it."""
     tracking = MlflowTracking(None, None, runs)
     tracking.begin(run)
@@ -91,16 +89,12 @@ def test_figures_arrive_under_their_names_with_their_epochs_and_times(tmp_path: 
 
 
 def test_one_record_may_hold_more_figures_than_a_call_takes(tmp_path: Path) -> None:
-    run = deliver(
-        tmp_path, info(tmp_path), [Record(1, 1, {f"train/f{number}": 1.0 for number in range(2345)})]
-    )
+    run = deliver(tmp_path, info(tmp_path), [Record(1, 1, {f"train/f{number}": 1.0 for number in range(2345)})])
     assert len(run.data.metrics) == 2345
 
 
 def test_figures_that_are_not_numbers_arrive_too(tmp_path: Path) -> None:
-    run = deliver(
-        tmp_path, info(tmp_path), [Record(1, 1, {"a": math.nan, "b": math.inf, "c": -math.inf, "d": 1.0})]
-    )
+    run = deliver(tmp_path, info(tmp_path), [Record(1, 1, {"a": math.nan, "b": math.inf, "c": -math.inf, "d": 1.0})])
     figures = run.data.metrics
     assert math.isnan(figures["a"])
     # SQL stores have no infinity: MLflow keeps the largest double instead.
@@ -187,9 +181,7 @@ def test_an_experiment_that_was_deleted_comes_back(tmp_path: Path) -> None:
 
 def test_a_run_that_goes_on_in_its_folder_is_the_same_run(tmp_path: Path) -> None:
     first = deliver(tmp_path, info(tmp_path, params={"epochs": "1"}), [Record(1, 1, {"loss": 2.0})], "KILLED")
-    second = deliver(
-        tmp_path, info(tmp_path, params={"epochs": "2", "more": "x"}), [Record(2, 2, {"loss": 1.0})]
-    )
+    second = deliver(tmp_path, info(tmp_path, params={"epochs": "2", "more": "x"}), [Record(2, 2, {"loss": 1.0})])
     assert second.info.run_id == first.info.run_id
     assert second.info.status == "FINISHED"
     assert second.data.params == {"epochs": "1", "more": "x"}
@@ -238,12 +230,8 @@ def test_a_server_that_comes_late_gets_everything(tmp_path: Path, monkeypatch: p
     tracking.begin(info(tmp_path, texts={"spec.yaml": "name: x"}))
     tracking.record(Record(1, 1, {"train/loss": 1.0}))
     time.sleep(1)
-    program = (
-        f"from pathlib import Path; from dlrun.commands.ui import ui; ui({port}, Path({str(tmp_path)!r}))"
-    )
-    server = subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    program = f"from pathlib import Path; from dlrun.commands.ui import ui; ui({port}, Path({str(tmp_path)!r}))"
+    server = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for(lambda: tracking.run_id is not None)
         tracking.record(Record(2, 2, {"train/loss": math.nan}))
@@ -323,9 +311,7 @@ def test_processes_may_begin_at_once_in_a_new_store_and_nothing_is_printed(tmp_p
 
 
 def test_a_server_that_is_away_prints_nothing(tmp_path: Path) -> None:
-    program = ONE_RUN.replace("MlflowTracking(None,", f"MlflowTracking({NOWHERE!r},").replace(
-        "sys.exit(", "print("
-    )
+    program = ONE_RUN.replace("MlflowTracking(None,", f"MlflowTracking({NOWHERE!r},").replace("sys.exit(", "print(")
     done = subprocess.run(
         [sys.executable, "-c", program, tmp_path, "run"], capture_output=True, text=True, timeout=TIMEOUT
     )

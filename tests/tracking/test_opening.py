@@ -28,12 +28,8 @@ def test_a_tracker_may_name_its_store(tmp_path: Path) -> None:
     assert tracking.where() == "http://localhost:5000"
 
 
-@pytest.mark.parametrize(
-    ("tracker", "experiment"), [(Mlflow(experiment="ours"), "ours"), (Mlflow(), "digits")]
-)
-def test_the_experiment_is_the_trackers_or_else_the_specs(
-    tmp_path: Path, tracker: Mlflow, experiment: str
-) -> None:
+@pytest.mark.parametrize(("tracker", "experiment"), [(Mlflow(experiment="ours"), "ours"), (Mlflow(), "digits")])
+def test_the_experiment_is_the_trackers_or_else_the_specs(tmp_path: Path, tracker: Mlflow, experiment: str) -> None:
     tracking = open_tracking(tracker, "digits", tmp_path)
     tracking.begin(RunInfo("calm-otter", "digits", "", tmp_path / "calm-otter", 1))
     assert tracking.end("FINISHED", 120) == ""
@@ -51,8 +47,6 @@ def test_off_keeps_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("module", ["dlrun.tracking.mlflow", "dlrun.tracking.opening", "dlrun.commands.ui"])
 def test_nothing_slow_is_imported_before_a_run_begins(module: str) -> None:
-    program = (
-        f"import sys, {module}\nprint(sorted({{'mlflow', 'torch', 'pandas', 'numpy'}} & set(sys.modules)))"
-    )
+    program = f"import sys, {module}\nprint(sorted({{'mlflow', 'torch', 'pandas', 'numpy'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 from dlrun.components.schedules import Schedule
-from dlrun.spec.fields import DurationField, NonNegative
+from dlrun.spec.fields import NonNegative, PositiveDuration
 
 
 class CosineAnnealing(Schedule):
@@ -14,7 +14,7 @@ class CosineAnnealing(Schedule):
     Example: cosine_annealing: {warmup: 2 epochs}
     """
 
-    T_max: DurationField | None = None
+    T_max: PositiveDuration | None = None
     """How long the fall takes; until training ends unless given."""
     eta_min: NonNegative = 0.0
     """The learning rate at the end."""

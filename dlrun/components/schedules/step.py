@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dlrun.components.schedules import Schedule
-from dlrun.spec.fields import DurationField, PositiveFloat
+from dlrun.spec.fields import PositiveDuration, PositiveFloat
 
 
 class Step(Schedule):
@@ -12,7 +12,7 @@ class Step(Schedule):
     Example: step: {step_size: 10 epochs, gamma: 0.1}
     """
 
-    step_size: DurationField
+    step_size: PositiveDuration
     """How long the rate stays the same, such as `10 epochs`."""
     gamma: PositiveFloat = 0.1
     """What it is multiplied by each time."""
