@@ -71,7 +71,8 @@ class Watcher:
         self.checked = checked
         self.folder: Path | None = None
         self.bar: Any = None
-        self.figures = ""
+        self.validation = ""
+        """The last epoch's, as a line."""
 
     def ready(self, plan: Any, loaded: Any, folder: Path, device: str) -> None:
         """Training begins."""
@@ -87,23 +88,27 @@ class Watcher:
         if self.bar is not None:
             done = (progress.epoch - 1 + progress.step / progress.steps) / progress.epochs
             loss = "" if math.isnan(progress.loss) else f"train/loss {progress.loss:.4g}  "
-            self.bar.show(done, f"epoch {progress.epoch}/{progress.epochs}", loss + self.figures)
+            self.bar.show(done, f"epoch {progress.epoch}/{progress.epochs}", loss + self.validation)
 
     def epoch(self, epoch: int, figures: dict[str, float], epochs: int) -> None:
         """An epoch is over."""
         shown = {name: value for name, value in figures.items() if name != "lr" and not name.startswith("time/")}
-        text = "  ".join(f"{name} {value:.4g}" for name, value in shown.items())
-        self.figures = "  ".join(f"{n} {v:.4g}" for n, v in shown.items() if n.startswith("validation/"))
-        if self.bar is not None:
-            self.bar.show(epoch / epochs, f"epoch {epoch}/{epochs}", text)
-        else:
-            screen.say(f"  epoch {epoch}/{epochs}  {text}")
+        self.validation = _line({n: v for n, v in shown.items() if n.startswith("validation/")})
+        title = f"epoch {epoch}/{epochs}"
+        if self.bar is None:
+            screen.say(f"  {title}  {_line(shown)}")
+        else:  # a terminal has room for what decides
+            self.bar.show(epoch / epochs, title, f"train/loss {figures['train/loss']:.4g}  {self.validation}")
 
     def stop(self) -> None:
         """Leave the terminal as it was."""
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
+
+
+def _line(figures: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
 
 
 def conclude(outcome: Outcome) -> None:
