@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mlflow import MlflowClient
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from dlrun.checks import check
 from dlrun.data.load import load
@@ -288,3 +290,63 @@ tracking: off
     outcome = train(text=text)
     assert outcome.test["accuracy"] > 0.93
     assert outcome.test["roc_auc"] > 0.97
+
+
+def test_a_run_is_in_mlflow_with_everything_to_compare_it_by(train, tmp_path: Path) -> None:
+    outcome = train("tracking=null", "optimizer.adam.lr=0.003", "description=a try")
+    assert outcome.undelivered == ""
+    client = MlflowClient(f"sqlite:///{tmp_path}/runs/mlflow.db")
+    experiment = client.get_experiment_by_name("wine")
+    (found,) = client.search_runs([experiment.experiment_id])
+    assert (found.info.status, found.info.run_name) == ("FINISHED", outcome.folder.name)
+    params = found.data.params
+    assert (params["optimizer"], params["optimizer.lr"], params["model.layers.0"]) == ("adam", "0.003", "linear")
+    assert (params["model.layers.0.out_features"], params["data.source.name"]) == ("16", "wine")
+    history = client.get_metric_history(found.info.run_id, "validation/accuracy")
+    assert [entry.step for entry in history] == [1, 2, 3, 4]
+    assert found.data.metrics["test/accuracy"] == outcome.test["accuracy"]
+    assert {"train/loss", "validation/loss", "time/epoch", "lr"} <= found.data.metrics.keys()
+    assert {"spec.hash", "data.hash", "split.hash", "torch.version", "mlflow.note.content"} <= found.data.tags.keys()
+    texts = {file.path for file in client.list_artifacts(found.info.run_id)}
+    assert texts == {"spec.yaml", "resolved.yaml", "params.txt"}
+    (data,) = found.inputs.dataset_inputs
+    assert data.dataset.name == "wine"
+
+
+def test_a_run_that_fails_has_failed_in_mlflow_too(train, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="the loss became"):
+        train("tracking=null", "optimizer={sgd: {lr: 1e20}}", "train.epochs=20")
+    client = MlflowClient(f"sqlite:///{tmp_path}/runs/mlflow.db")
+    (found,) = client.search_runs([client.get_experiment_by_name("wine").experiment_id])
+    assert found.info.status == "FAILED"
+
+
+class Reads(TorchDispatchMode):
+    """Counts the operations that bring a number from the device to the host."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func.overloadpacket.__name__ in ("_local_scalar_dense", "item", "is_nonzero", "nonzero", "equal")
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["metrics=[accuracy, f1, roc_auc]", "regularizers=[l1: 0.1, l2: 0.1]", "train.clip_grad_norm=1.0"],
+        ["optimizer={sgd: {lr: 0.01, momentum: 0.9}}", "schedule={cosine_annealing: {warmup: 1 epoch}}"],
+        ["optimizer=rmsprop", "model.layers[1]=batch_norm"],
+    ],
+    ids=["metrics and penalties", "schedule", "batch norm"],
+)
+def test_nothing_in_a_step_waits_for_the_device(train, monkeypatch, overrides) -> None:
+    monkeypatch.setattr("dlrun.training.loop.LOOK_EVERY", 1e9)
+    counts = []
+    for batch in (32, 8):  # 4 and 14 steps an epoch
+        with Reads() as reads:
+            train(*overrides, f"train.batch_size={batch}", "train.epochs=3")
+        counts.append(reads.count)
+    assert counts[0] == counts[1]

@@ -1,0 +1,57 @@
+"""What every source says before loading must be what it loads."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dlrun.components.sources import Request, Source
+from dlrun.spec.component import choose, kinds
+
+ROWS = {
+    "classes": ["b", "a", "b", "c", "a"],
+    "numbers": [0.5, 1.5, -2.0, 4.0, 0.0],
+    "binary": ["no", "yes", "no", "no", "yes"],
+}
+
+
+def written(kind: str, wants: str, folder: Path) -> tuple[dict, tuple[str, ...] | None, tuple[str, ...] | None]:
+    """A source of this kind over real data in `folder`, with the features and the target to ask for."""
+    x = np.arange(15.0).reshape(5, 3)
+    if kind == "csv":
+        lines = [",".join([*map(str, row), str(y)]) for row, y in zip(x, ROWS[wants], strict=True)]
+        (folder / "rows.csv").write_text("a,b,c,y\n" + "\n".join(lines) + "\n")
+        return {"csv": "rows.csv"}, None, ("y",)
+    if kind == "npz":
+        np.savez(folder / "rows.npz", x=x, y=np.array(ROWS[wants]))
+        return {"npz": "rows.npz"}, ("x",), ("y",)
+    name = {"classes": "wine", "numbers": "diabetes", "binary": "breast_cancer"}[wants]
+    return {"sklearn": name}, None, None
+
+
+@pytest.mark.parametrize("wants", ROWS)
+@pytest.mark.parametrize("kind", kinds("sources"))
+def test_a_source_holds_what_it_says_it_holds(kind: str, wants: str, tmp_path: Path) -> None:
+    text, features, target = written(kind, wants, tmp_path)
+    source = choose("sources", text)
+    assert isinstance(source, Source)
+    request = Request(tmp_path, features, target, wants)  # type: ignore[arg-type]
+    facts, rows = source.describe(request), source.load(request)
+    assert rows.features.shape == (facts.rows, *facts.shape)
+    assert len(rows.target) == facts.rows
+    if wants == "numbers":
+        assert facts.labels is None
+    else:
+        assert facts.labels is not None
+        assert set(np.unique(rows.target).tolist()) == set(facts.labels)
+
+
+@pytest.mark.parametrize("kind", kinds("sources"))
+def test_a_located_source_loads_the_same_from_another_folder(kind: str, tmp_path: Path) -> None:
+    text, features, target = written(kind, "classes", tmp_path)
+    source = choose("sources", text)
+    assert isinstance(source, Source)
+    here = source.load(Request(tmp_path, features, target, "classes"))
+    there = source.located(tmp_path).load(Request(tmp_path / "elsewhere", features, target, "classes"))
+    assert np.array_equal(here.features, there.features)
+    assert np.array_equal(here.target, there.target)
