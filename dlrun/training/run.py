@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import warnings
 from collections.abc import Iterator
@@ -129,7 +130,7 @@ def run(checked: Checked, watcher: Watcher, runs: Path) -> Outcome:
             raise RunError(_out_of_memory(error) or f"torch stopped the run: {error}") from error
         finally:
             try:
-                weights.save()
+                weights.save(last=status != "FAILED")
                 kept.write_json(place / kept.STARTED, {**about(info), "status": status, "test": _plain(test)})
             finally:
                 undelivered = tracking.end(status, DELIVERY)
@@ -157,6 +158,7 @@ def _quiet() -> None:
 def make_deterministic(seed: int, device: torch.device) -> None:
     """Seed torch, and have it choose algorithms that give the same bits every time."""
     torch.manual_seed(seed)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS may differ from run to run
     torch.use_deterministic_algorithms(device.type == "cuda", warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
@@ -246,15 +248,16 @@ class Weights:
     plan: Plan
     state: TrainingState
 
-    def save(self) -> None:
-        """Write the best and the last weights; nothing before the first epoch is through."""
+    def save(self, last: bool) -> None:
+        """Write the best weights and, with `last`, the last ones; nothing before the first epoch is through."""
         if self.state.epoch == 0:
             return
         modules = [(name, step.build(state)) for name, step, state in self.front]
         whole = with_front(self.network, modules, self.plan.input, self.plan.takes_indices)
         notes = {"format": "pt", "dlrun": __version__, "epoch": str(self.state.epoch)}
         front = {name: value for name, value in whole.state_dict().items() if name.startswith("preprocess.")}
-        kept.write_tensors(self.folder / kept.LAST, self.last() | front, notes)
+        if last:
+            kept.write_tensors(self.folder / kept.LAST, self.last() | front, notes)
         best = self.state.best_weights
         if best is not None:
             notes["epoch"] = str(self.state.best_epoch)

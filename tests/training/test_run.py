@@ -188,6 +188,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_epoch_and_step(train, tmp_pa
         train("optimizer={sgd: {lr: 1e20}}", "train.epochs=20")
     (folder,) = (tmp_path / "runs").iterdir()
     assert json.loads((folder / "run.json").read_text())["status"] == "FAILED"
+    assert not (folder / "last.safetensors").exists()  # they are no numbers any more
 
 
 def test_steps_end_training_inside_an_epoch(train) -> None:
