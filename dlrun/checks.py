@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
-from dlrun.components.layers import Layer
+from dlrun.components.layers import Container, Layer
 from dlrun.components.losses import Loss
 from dlrun.components.metrics import Metric
 from dlrun.components.sources import Facts
@@ -83,7 +83,9 @@ def check_model(file: FilePath, overrides: Sequence[str] = ()) -> Plan:
     if not problems and "model" in reading.sections:
         told = len(reading.problems)
         sizes = _check_split(reading)
-        if "data" in reading.written and reading.facts() is None and reading.sections["model"].input is not None:
+        if "data" in reading.written and reading.facts() is None:
+            if reading.sections["model"].input is None:
+                raise SpecError(reading.problems)
             # The data is not there to be looked at, and the model says by itself what it takes.
             return plan(reading.sections["model"], reading.tree)
         problems = reading.problems[told:]
@@ -147,9 +149,11 @@ def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None) ->
 
 
 def ending(planned: Plan) -> Any:
-    """What the network's last layer makes of its outputs."""
-    layer = planned.steps[-1].layer
-    return layer.ends_in if isinstance(layer, Layer) else ""
+    """What the network makes of its outputs in the end; a change of shape leaves that as it is."""
+    step = planned.steps[-1]
+    while isinstance(step.layer, Layer) and not isinstance(step.layer, Container) and step.layer.accepts == "any":
+        step = planned.steps[step.inputs[0]]
+    return step.layer.ends_in if isinstance(step.layer, Layer) else ""
 
 
 def _check_loss(reading: Reading, planned: Plan, facts: Facts, loss: Loss) -> None:

@@ -36,19 +36,11 @@ def _emit(step: Step, root: nn.Module, graph: fx.Graph, values: list[fx.Node], m
     assert layer is not None
     if isinstance(layer, Joining):
         return layer.emit(graph, inputs, list(step.input_shapes))
-    if not step.shared and not _has(root, step.name):
+    if not step.shared:
         module = layer.build(step.input_shapes[0])
         _initialize(module, step, model)
         _place(root, step.name, module)
     return graph.call_module(step.name, tuple(inputs))
-
-
-def _has(root: nn.Module, name: str) -> bool:
-    try:
-        root.get_submodule(name)
-    except AttributeError:
-        return False
-    return True
 
 
 def _place(root: nn.Module, name: str, module: nn.Module) -> None:

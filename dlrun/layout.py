@@ -95,7 +95,6 @@ RESERVED = frozenset(
         "add_submodule",
         "apply",
         "bfloat16",
-        "bind",
         "buffers",
         "call_super_init",
         "children",
@@ -117,6 +116,7 @@ RESERVED = frozenset(
         "get_submodule",
         "graph",
         "half",
+        "input",
         "ipu",
         "load_state_dict",
         "meta",
@@ -127,6 +127,7 @@ RESERVED = frozenset(
         "named_modules",
         "named_parameters",
         "parameters",
+        "preprocess",
         "print_readable",
         "recompile",
         "register_backward_hook",
@@ -157,7 +158,7 @@ RESERVED = frozenset(
         "zero_grad",
     ]
 )
-"""Names that torch's own modules have taken."""
+"""Names that torch's own modules have taken, and two of the plan's own."""
 
 
 class Layout:
@@ -195,7 +196,9 @@ class Layout:
                 self.refuse(f"the name '{layer.name}' is given twice", (*path, "name"), notes=notes)
             if layer.name in RESERVED:
                 self.refuse(
-                    f"the name '{layer.name}' is taken by torch's own modules", (*path, "name"), "choose another"
+                    f"the name '{layer.name}' is taken already, by torch or by the plan",
+                    (*path, "name"),
+                    "choose another",
                 )
             if layer.name in scope.taken:
                 self.refuse(

@@ -100,6 +100,19 @@ def test_params_needs_no_more_of_a_spec_than_its_model(tmp_path: Path) -> None:
     assert check_model(file).total == 10
 
 
+def test_params_tells_of_the_loss_where_sizes_hang_on_it(tmp_path: Path) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text("data: {source: {sklearn: iris}}\nmodel: {layers: [{linear: 2}]}\nloss: crossentropy\n")
+    with pytest.raises(SpecError, match="did you mean 'cross_entropy'"):
+        check_model(file)
+
+
+def test_a_final_change_of_shape_does_not_hide_what_the_outputs_are(checked) -> None:
+    text = IRIS.replace("{{linear: 3}}", "{{linear: 3}}, softmax, flatten")
+    with pytest.raises(SpecError, match="applies the softmax itself"):
+        checked(text.format(layer="relu", optimizer="adam", batch=16))
+
+
 def test_softmax_inside_a_network_is_not_mistaken_for_a_final_one(checked) -> None:
     checked(IRIS.format(layer="softmax", optimizer="adam", batch=16))
 

@@ -144,6 +144,7 @@ def test_every_name_that_torch_has_taken_is_reserved() -> None:
     graph_module = torch.fx.GraphModule(torch.nn.Module(), torch.fx.Graph())
     taken = {name for name in dir(graph_module) if not name.startswith("_")}
     assert taken - {"T_destination"} <= RESERVED
+    assert RESERVED - taken == {"input", "preprocess"}
 
 
 def test_pca_by_share_of_variance_is_planned_at_its_largest(tmp_path: Path) -> None:

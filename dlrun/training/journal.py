@@ -20,7 +20,8 @@ class Journal:
 
     def __init__(self, path: Path):
         self.path = path
-        self.file = path.open("ab", buffering=0)
+        with self._told():
+            self.file = path.open("ab", buffering=0)
 
     def write(self, record: Record) -> None:
         """Add a record. Numbers that JSON lacks are written as the words nan, inf and -inf.

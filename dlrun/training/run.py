@@ -8,7 +8,7 @@ import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -78,7 +78,6 @@ class _Reporter:
     journal: Journal
     tracking: Tracking
     watcher: Watcher
-    last: dict[str, float] = field(default_factory=dict)
 
     def progress(self, progress: Progress) -> None:
         self.watcher.progress(progress)
@@ -113,11 +112,11 @@ def run(checked: Checked, watcher: Watcher, runs: Path) -> Outcome:
     info = describe(checked, planned, loaded, place, device)
     _keep_beginning(checked, planned, loaded, front, info)
     tracking = open_tracking(experiment.tracking, experiment.name, runs)
-    tracking.begin(info)
-    watcher.ready(planned, loaded, place, str(device))
     state, test, status = TrainingState(), {}, "FAILED"
     weights = Weights(place, network, front, planned, state)
     with Journal(place / kept.JOURNAL) as journal, terminable():
+        tracking.begin(info)
+        watcher.ready(planned, loaded, place, str(device))
         reporter = _Reporter(journal, tracking, watcher)
         try:
             train(task, reporter, state)
