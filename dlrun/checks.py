@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
@@ -12,11 +12,12 @@ from dlrun.components.losses import Loss
 from dlrun.components.metrics import Metric
 from dlrun.components.sources import Facts
 from dlrun.errors import Problem, SpecError
-from dlrun.length import Length
+from dlrun.gradients import stuck
+from dlrun.length import Length, evaluation_batch
 from dlrun.memory import Memory, machine_memory, needed_memory
-from dlrun.plan import Plan, matches, penalties, plan
+from dlrun.plan import Plan, Step, matches, penalties, plan
 from dlrun.reading import Reading, read_spec
-from dlrun.shapes import ShapeError, readable_bytes, show
+from dlrun.shapes import ShapeError, numel, readable_bytes, show
 from dlrun.spec.experiment import Experiment, Split, TrainSection
 from dlrun.spec.words import did_you_mean
 
@@ -139,6 +140,8 @@ def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None) ->
         _check_loss(reading, planned, facts, loss)
         _check_metrics(reading, loss)
     _check_freeze(reading, planned)
+    if {"data", "optimizer"} & reading.written:
+        reading.problems += stuck(planned)
     _check_regularizers(reading, planned)
     _check_initializers(reading, planned)
     _check_weights(reading, planned)
@@ -159,7 +162,8 @@ def ending(planned: Plan) -> Any:
 def _check_loss(reading: Reading, planned: Plan, facts: Facts, loss: Loss) -> None:
     classes = len(facts.labels) if facts.labels is not None else None
     try:
-        loss.check(planned.output, facts.target_shape, classes, ending(planned))
+        target = planned.input if loss.of_input else facts.target_shape
+        loss.check(planned.output, target, classes, ending(planned))
     except ShapeError as error:
         last = planned.steps[-1]
         notes = ((f"the network's output {show(planned.output)} comes from here", last.place),) if last.place else ()
@@ -250,10 +254,9 @@ def _check_training(reading: Reading, planned: Plan, train: TrainSection, sizes:
         return
     length = Length.of(train, sizes.train)
     _check_warmup(reading, length)
+    _check_single_rows(reading, planned, train, sizes)
     batch, rest = length.batch, sizes.train % length.batch
-    flat = next(
-        (s for s in planned.steps if s.kind == "batch_norm" and s.input_shapes[0][1:] in ((), (1,), (1, 1))), None
-    )
+    flat = next(_flat_batch_norms(planned), None)
     if flat is None or (batch > 1 and (rest != 1 or train.drop_last)):
         return
     if batch == 1:
@@ -267,6 +270,27 @@ def _check_training(reading: Reading, planned: Plan, train: TrainSection, sizes:
         hint = "set `drop_last: true`, or another batch_size"
     notes = (("this batch_norm", flat.place),) if flat.place else ()
     reading.problems.append(Problem(message, reading.place(("train", "batch_size")), hint, notes))
+
+
+def _flat_batch_norms(planned: Plan) -> Iterator[Step]:
+    """Those that take their statistics over rows alone."""
+    return (s for s in planned.steps if s.kind == "batch_norm" and numel(s.input_shapes[0][1:]) == 1)
+
+
+def _check_single_rows(reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes) -> None:
+    """Refuse splits that leave one row to a batch_norm that has no moving statistics to measure it by."""
+    norm = next((s for s in _flat_batch_norms(planned) if not getattr(s.layer, "track_running_stats", True)), None)
+    batch = sizes.train if train.batch_size == "full" else train.batch_size
+    for name, rows, size in (
+        ("validation", sizes.validation, evaluation_batch(min(batch, sizes.train))),
+        ("test", sizes.test, evaluation_batch(batch)),
+    ):
+        if norm is not None and rows % size == 1:
+            message = f"batch_norm without moving statistics needs more than one row; the {name} split's "
+            message += f"{rows} row{'s' * (rows > 1)} leave a last batch of 1"
+            notes = (("this batch_norm", norm.place),) if norm.place else ()
+            hint = f"another share for {name}, or `track_running_stats: true`"
+            reading.problems.append(Problem(message, reading.place(("data", "split")), hint, notes))
 
 
 def _check_warmup(reading: Reading, length: Length) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import fx, nn
 
 from dlrun.components.layers import Joining
+from dlrun.layout import Mask
 from dlrun.plan import Plan, Step
 from dlrun.shapes import Shape
 from dlrun.spec.experiment import ModelSection
@@ -37,10 +39,23 @@ def _emit(step: Step, root: nn.Module, graph: fx.Graph, values: list[fx.Node], m
     if isinstance(layer, Joining):
         return layer.emit(graph, inputs, list(step.input_shapes))
     if not step.shared:
-        module = layer.build(step.input_shapes[0])
+        module = layer.build(*step.input_shapes)
         _initialize(module, step, model)
+        for own, other in step.tied.items():
+            module.register_parameter(own, root.get_parameter(other))
         _place(root, step.name, module)
-    return graph.call_module(step.name, tuple(inputs))
+    told = zip(("mask", "memory_mask"), step.told, strict=False)
+    masks: dict[str, Any] = {name: _mask(graph, values, mask) for name, mask in told if mask is not None}
+    return graph.call_module(step.name, tuple(inputs), masks)
+
+
+def _mask(graph: fx.Graph, values: list[fx.Node], mask: Mask) -> fx.Node:
+    """(N, T), True where a step is real; written once for all that are told."""
+    source = values[mask.indices]
+    for user in source.users:
+        if user.op == "call_function" and user.target is torch.ne and user.args[1] == mask.padding:
+            return user
+    return graph.call_function(torch.ne, (source, mask.padding))
 
 
 def _place(root: nn.Module, name: str, module: nn.Module) -> None:

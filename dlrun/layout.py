@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dlrun.components.layers import Branch, Container, From, Joining, Layer, Layers
+from dlrun.components.layers import Branch, Container, From, Joining, Layer, Layers, count_formula
 from dlrun.errors import Path, Place, Problem, SpecError
 from dlrun.shapes import MAX_NUMEL, Shape, ShapeError, numel, show
 from dlrun.spec.words import did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """Which steps of a sequence are real: those whose index is not the padding's."""
+
+    indices: int
+    """The step that gives the indices (T,)."""
+    padding: int
+    """The index that stands for nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +40,10 @@ class Step:
     """Whether the output is indices; None where nothing has decided yet what the input is."""
     weights: dict[str, Shape] = field(default_factory=dict)
     buffers: dict[str, Shape] = field(default_factory=dict)
+    tied: dict[str, str] = field(default_factory=dict)
+    """Weights that are another step's: their names here, and their full names there. `weights` has the others."""
+    told: tuple[Mask | None, ...] = ()
+    """For a module that must keep padding out: the mask of each input."""
     shared: bool = False
     """True where an earlier step of the same name has the weights."""
 
@@ -46,7 +62,7 @@ class Step:
         """Multiply-adds for one sample."""
         if self.layer is None or isinstance(self.layer, Container):
             return 0
-        return self.layer.macs(self.input_shapes[0])
+        return self.layer.macs(*self.input_shapes)
 
     @property
     def formula(self) -> list[str]:
@@ -55,14 +71,32 @@ class Step:
             return []
         if isinstance(self.layer, Joining):
             return self.layer.join_formulas(list(self.input_shapes))
-        return self.layer.explain(self.input_shapes[0])
+        tied = [f"{own} is that of {other}" for own, other in self.tied.items()]
+        return [*self.layer.formulas(*self.input_shapes), *count_formula(self.weights), *tied]
 
     @property
     def activations(self) -> int:
         """How many values one sample leaves in memory for the backward pass."""
         if self.layer is None or isinstance(self.layer, Container):
             return numel(self.output)
-        return self.layer.activations(self.input_shapes[0])
+        return self.layer.activations(*self.input_shapes)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Steps that lie together: those of a container, or of one of its branches. Groups nest."""
+
+    name: str
+    """The path to the container."""
+    label: str
+    """What it is called within the group around it: `unit_1`, `branch 2`."""
+    kind: str
+    """The container's kind, or the name of the block that it was; `branch` for a branch."""
+    place: Place | None
+    start: int
+    """Its first step."""
+    stop: int
+    """The step after its last."""
 
 
 @dataclass(slots=True)
@@ -167,20 +201,40 @@ class Layout:
     def __init__(self, tree: Any, shape: Shape, place: Place):
         self.tree = tree
         self.steps = [Step("input", None, (), (), shape, place, None)]
+        self.groups: list[Group] = []
+        """In the order in which they begin, the outer before the inner."""
         self.scope = _Scope("", None)
         self.reusing = False
+        self.masks: dict[int, Mask] = {}
+        """The values that are sequences with padding."""
 
-    def chain(self, layers: Layers, value: int, path: Path) -> int:
+    def chain(self, layers: Layers, value: int, path: Path, label: str = "") -> int:
+        if label:
+            with self.group(label, "branch", path):
+                return self.chain(layers, value, path)
         for index, layer in enumerate(layers):
             assert isinstance(layer, Layer)
             value = self.put(layer, value, (*path, index, layer.kind))
         return value
 
+    @contextmanager
+    def group(self, label: str, kind: str, path: Path) -> Iterator[None]:
+        """All steps that are laid out meanwhile are a group, in the scope that is open now."""
+        at, start = len(self.groups), len(self.steps)
+        group = Group(self.scope.prefix.rstrip("."), label, kind, self.tree.locate(path, at_key=True), start, start)
+        self.groups.append(group)
+        yield
+        if len(self.steps) == start:
+            del self.groups[at:]
+        else:
+            self.groups[at] = replace(group, stop=len(self.steps))
+
     def put(self, layer: Layer, value: int, path: Path) -> int:
         name = self.name(layer, path)
         if isinstance(layer, Container):
             outer, self.scope = self.scope, _Scope(f"{self.scope.prefix}{name}.", self.scope)
-            value = layer.wire(self, value, path)
+            with self.group(name, getattr(layer, "label", layer.kind), path):
+                value = layer.wire(self, value, path)
             self.scope = outer
         else:
             value = self.step(layer, f"{self.scope.prefix}{name}", value, path)
@@ -215,13 +269,14 @@ class Layout:
                 return name
 
     def step(self, layer: Layer, name: str, value: int, path: Path) -> int:
-        before = self.steps[value]
         place = self.tree.locate(path, at_key=True)
         self.settle(layer, value, place)
-        shape = before.output
+        values = (value, *self.also(layer, path))
+        shapes = tuple(self.steps[each].output for each in values)
+        shape = shapes[0]
         try:
-            output = layer.output_shape(shape)
-            weights = layer.weights(shape)
+            output = layer.output_shape(*shapes)
+            weights = layer.weights(*shapes)
             for held in (output, *weights.values()):
                 if numel(held) > MAX_NUMEL:
                     raise ShapeError(f"{show(held)} holds more numbers than any machine can address")
@@ -230,11 +285,61 @@ class Layout:
             notes = ((f"the shape {show(shape)} comes from here", origin),) if origin else ()
             raise SpecError([Problem(f"{layer.kind}: {error.message}", place, error.hint, notes)]) from None
         indices = self.steps[value].indices if layer.accepts == "any" else False
+        tied = self.tied(layer, weights, path)
+        weights = {key: held for key, held in weights.items() if key not in tied}
         shared = self.check_shared(name, weights, place) if self.reusing else False
+        buffers = layer.buffers(*shapes)
+        told = self.tell_padding(layer, values, shapes, output, place)
         self.steps.append(
-            Step(name, layer, (value,), (shape,), output, place, indices, weights, layer.buffers(shape), shared)
+            Step(name, layer, values, shapes, output, place, indices, weights, buffers, tied, told, shared)
         )
         return len(self.steps) - 1
+
+    def tell_padding(
+        self, layer: Layer, values: tuple[int, ...], shapes: tuple[Shape, ...], output: Shape, place: Place
+    ) -> tuple[Mask | None, ...]:
+        """What the next step's module is told of padding; its own output's padding is noted."""
+        made = len(self.steps)
+        masks = tuple(self.masks.get(value) for value in values)
+        padding = getattr(layer, "padding_idx", None)
+        if padding is not None and len(shapes[0]) == 1:
+            self.masks[made] = Mask(values[0], padding)
+        if not any(masks):
+            return ()
+        treats = layer.treats_padding(shapes[0])
+        if treats == "refused":
+            mask = next(mask for mask in masks if mask is not None)
+            origin = self.padding_origin(mask)
+            notes = (("the padding comes from here", origin),) if origin else ()
+            hint = "take padding_idx away there to have padding treated as any other index"
+            message = f"{layer.kind}: cannot keep padding out of what it computes from a sequence {show(shapes[0])}"
+            raise SpecError([Problem(message, place, hint, notes)])
+        if masks[0] is not None and len(output) == len(shapes[0]) and output[:1] == shapes[0][:1]:
+            self.masks[made] = masks[0]
+        return masks if treats == "told" else ()
+
+    def padding_origin(self, mask: Mask) -> Place | None:
+        """The embedding that a mask comes from."""
+        made = [value for value, known in self.masks.items() if known == mask]
+        return self.steps[min(made)].place if made else None
+
+    def also(self, layer: Layer, path: Path) -> tuple[int, ...]:
+        """The other values that a layer takes, by the names in its settings."""
+        return tuple(self.named(getattr(layer, setting), (*path, setting))[0] for setting in layer.also)
+
+    def tied(self, layer: Layer, weights: dict[str, Shape], path: Path) -> dict[str, str]:
+        """A layer's weight that is another's, by its full name there."""
+        source = getattr(layer, "tied_to", None)
+        if source is None:
+            return {}
+        _, _, full_name = self.named(source, (*path, "tied_to"))
+        step = next((step for step in self.steps if step.name == full_name), None)
+        held = step.weights.get("weight") if step is not None else None
+        if held != weights["weight"]:
+            what = f"a weight {show(held)}" if held else "no weight of its own"
+            message = f"'{source}' has {what}, and this layer needs {show(weights['weight'])}"
+            self.refuse(message, (*path, "tied_to"), "an embedding (words, size) fits `linear: words` on size")
+        return {"weight": f"{full_name}.weight"}
 
     def origin(self, value: int) -> Place | None:
         """Where a value got its shape: layers that leave the shape alone are passed over."""
@@ -278,10 +383,10 @@ class Layout:
     def branch(self, branch: Branch, value: int, path: Path) -> int:
         if isinstance(branch, str):
             return self.named(branch, path)[0]
+        number = path[-1] + 1 if isinstance(path[-1], int) else path[-1]
         if isinstance(branch, From):
-            start = self.named(branch.source, (*path, "from"))[0]
-            return self.chain(branch.layers, start, (*path, "layers"))
-        return self.chain(branch, value, path)
+            value, path = self.named(branch.source, (*path, "from"))[0], (*path, "layers")
+        return self.chain(branch.layers if isinstance(branch, From) else branch, value, path, f"branch {number}")
 
     def named(self, name: str, path: Path) -> tuple[int, Layer, str]:
         found = self.scope.find(name)
@@ -315,6 +420,11 @@ class Layout:
                 if (origin := self.origin(value)) is not None
             )
             raise SpecError([Problem(f"{layer.kind}: {error.message}", place, error.hint, notes)]) from None
+        masks = {self.masks[value] for value in values if value in self.masks}
+        if masks and (len(masks) > 1 or any(shape[:1] != output[:1] for shape in shapes)):
+            raise SpecError([Problem(f"{layer.kind}: cannot join sequences whose padding differs", place)])
+        if masks:
+            self.masks[len(self.steps)] = masks.pop()
         name = self.scope.prefix.rstrip(".")
         indices = next(iter(kinds)) if kinds else None
         self.steps.append(Step(name, layer, tuple(values), tuple(shapes), output, place, indices))

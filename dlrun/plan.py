@@ -11,7 +11,7 @@ from dlrun.components.layers import count_formula
 from dlrun.components.preprocess import Preprocess
 from dlrun.components.sources import Facts
 from dlrun.errors import Place, Problem, SpecError
-from dlrun.layout import Layout, Step
+from dlrun.layout import Group, Layout, Step
 from dlrun.shapes import Shape, ShapeError, numel, show
 from dlrun.spec.component import Component
 
@@ -46,6 +46,8 @@ class Plan:
     steps: tuple[Step, ...]
     frozen: frozenset[str]
     """Full names of weights that are not trained."""
+    groups: tuple[Group, ...] = ()
+    """Which steps lie together, in the order in which the groups begin, the outer before the inner."""
 
     @property
     def input(self) -> Shape:
@@ -131,7 +133,7 @@ def plan(
     names = [f"{step.name}.{weight}" for step in steps if not step.shared for weight in step.weights]
     frozen = frozenset(name for name in names if any(matches(name, pattern) for pattern in model.freeze or ()))
     raw = facts.shape if facts else network_input
-    return Plan(front, raw, steps, frozen)
+    return Plan(front, raw, steps, frozen, tuple(layout.groups))
 
 
 def _plan_preprocess(

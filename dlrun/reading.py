@@ -69,6 +69,7 @@ class Reading:
         if data is None or (loss is None and "loss" in self.written):
             return None
         wants = loss.wants if isinstance(loss, Loss) else "classes"
+        wants = "nothing" if isinstance(loss, Loss) and loss.of_input else wants
         return Request(self.folder, data.features, data.target, wants)
 
     def facts(self) -> Facts | None:

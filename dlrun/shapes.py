@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 Shape = tuple[int, ...]
 
 MAX_NUMEL = 2**62
 """More values than this no torch tensor can count."""
+
+
+class Window(NamedTuple):
+    """What a place of an output sees along one axis of the input."""
+
+    span: int = 1
+    """Over how many places it reaches."""
+    stride: int | Fraction = 1
+    """How many places of the input lie between two neighbours of the output; below 1 where the output is larger."""
+    axis: int | None = None
+    """The axis of the input; the one in the same position unless given."""
 
 
 class ShapeError(Exception):
@@ -76,11 +91,30 @@ def transposed(size: int, kernel: int, stride: int, padding: int, output_padding
     return (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1
 
 
-def per_axis(lines: Sequence[str], names: Sequence[str] = ("height", "width")) -> list[str]:
+def same_margins(size: int, span: int, stride: int) -> tuple[int, int]:
+    """The zeros before and after an axis with which a window finds ceil(size / stride) places, as TensorFlow has it:
+    max((ceil(size / stride) - 1)*stride + span - size, 0) together, the odd one after.
+    """
+    total = max((-(-size // stride) - 1) * stride + span - size, 0)
+    return total // 2, total - total // 2
+
+
+def along(setting: int | Sequence[int], axes: int) -> tuple[int, ...]:
+    """A setting for each axis, where one number stands for all."""
+    return (setting,) * axes if isinstance(setting, int) else tuple(setting)
+
+
+AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+"""What the axes behind the channels are called."""
+POINTS = {1: "steps", 2: "pixels", 3: "voxels"}
+"""What stands along so many axes."""
+
+
+def per_axis(lines: Sequence[str], what: str = "out") -> list[str]:
     """One formula where all axes agree, else one for each axis by name."""
     if len(set(lines)) == 1:
-        return [f"out = {lines[0]}"]
-    return [f"out {name} = {line}" for name, line in zip(names, lines, strict=True)]
+        return [f"{what} = {lines[0]}"]
+    return [f"{what} {name} = {line}" for name, line in zip(AXES[len(lines)], lines, strict=True)]
 
 
 def readable(count: float) -> str:

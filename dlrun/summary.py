@@ -2,32 +2,172 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
+from dlrun.grid import grid
+from dlrun.memory import FLOAT
+from dlrun.outline import Node, fitting_depth, innermost, outline, unfold
 from dlrun.plan import Plan, PreprocessStep, Step
-from dlrun.shapes import Shape, numel, product, readable, show
+from dlrun.receptive import field_data, receptive_fields, show_field
+from dlrun.shapes import Shape, numel, product, readable, readable_bytes, show
 
-COLUMNS = ("layer", "kind", "output", "weights", "params", "multiply-adds")
-NUMBERS = ("params", "multiply-adds")
+COLUMNS = ("layer", "kind", "output", "weights", "params", "multiply-adds", "receptive field", "activations")
+NUMBERS = ("params", "multiply-adds", "receptive field", "activations")
+FORMULA = 32
+"""No formula of a layer's weights is longer in a table of groups; `--explain` shows all of it."""
 
 
-def rows(plan: Plan) -> list[tuple[str, ...]]:
-    """A row a step, preprocessing first; an empty row stands between sections."""
-    front = [
-        (p.name, p.step.kind, at_most(p), ", ".join(f"{k} {product(v)}" for k, v in p.fitted.items()), "fitted", "")
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table: a layer, a group, or equal ones folded into one."""
+
+    label: str
+    kind: str
+    output: str
+    weights: str
+    params: str
+    macs: int = 0
+    field: str = ""
+    memory: int = 0
+    """Bytes that the backward pass needs of it."""
+    level: int = 0
+    opened: bool = False
+    """Whether what it is made of comes in the lines below."""
+    closed: bool = False
+    """Whether it is made of more than is shown."""
+
+    def cells(self, columns: Sequence[str], short: bool) -> tuple[str, ...]:
+        """What stands in the columns; the kind is told beside a name that does not say it, if not in a column."""
+        told = "" if "kind" in columns or self._kind_is_evident() else f" ({self.kind})"
+        macs = (readable(self.macs) if short else f"{self.macs:,}") if self.macs else ""
+        memory = readable_bytes(self.memory) if self.memory else ""
+        label = "  " * self.level + self.label + told
+        cells = (label, self.kind, self.output, self.weights, self.params, macs, self.field, memory)
+        return tuple(cell for name, cell in zip(COLUMNS, cells, strict=True) if name in columns)
+
+    def _kind_is_evident(self) -> bool:
+        return bool(re.fullmatch(rf"(.*[.: ])?{re.escape(self.kind)}(_[0-9-]+)?( x [0-9]+)?", self.label))
+
+
+def rows(plan: Plan, batch: int = 1) -> list[Row]:
+    """A row a step, by their full names."""
+    sums = _Sums(plan, batch)
+    return [*_front(plan), *(sums.row(_leaf(step, index), step.name) for index, step in enumerate(plan.steps))]
+
+
+def _leaf(step: Step, index: int) -> Node:
+    return Node(step.name, step.kind, index, index + 1)
+
+
+def tree(plan: Plan, depth: int | None = None, batch: int = 1) -> list[Row]:
+    """A row a step or group, so many levels opened; by default as many as are read at a glance."""
+    nodes = outline(plan)
+    sums = _Sums(plan, batch)
+    depth = fitting_depth(nodes) if depth is None else depth
+    shown = [sums.row(node, node.label, level, opened) for level, node, opened in unfold(nodes, depth)]
+    return [*_front(plan), *shown]
+
+
+def _front(plan: Plan) -> list[Row]:
+    return [
+        Row(p.name, p.step.kind, at_most(p), " + ".join(product(shape) for shape in p.fitted.values()), "fitted")
         for p in plan.preprocess
     ]
-    return [*front, *([("",) * len(COLUMNS)] if front else []), *(_row(step, plan) for step in plan.steps)]
 
 
-def _row(step: Step, plan: Plan) -> tuple[str, ...]:
-    weights = ", ".join(f"{name} {product(shape)}" for name, shape in step.weights.items())
-    count = f"{step.params:,}" if step.params else ""
-    if step.shared and step.weights:
-        count = "shared"
-    elif step.params and all(f"{step.name}.{name}" in plan.frozen for name in step.weights):
-        count += " frozen"
-    return (step.name, step.kind, show(step.output), weights, count, f"{step.macs:,}" if step.macs else "")
+class _Sums:
+    """What the steps between two add up to."""
+
+    def __init__(self, plan: Plan, batch: int):
+        self.plan = plan
+        self.batch = batch
+        self.fields = receptive_fields(plan.steps)
+        self.params = _running(step.params for step in plan.steps)
+        self.macs = _running(step.macs for step in plan.steps)
+        self.activations = _running([0, *(step.activations for step in plan.steps[1:])])
+        self.weighted = _running(bool(step.weights) for step in plan.steps)
+        self.frozen = _running(self._is_frozen(step) for step in plan.steps)
+        self.tied = _running(bool(step.tied) for step in plan.steps)
+        self.shared = _running(step.shared and bool(step.weights) for step in plan.steps)
+
+    def _is_frozen(self, step: Step) -> bool:
+        return bool(step.weights) and all(f"{step.name}.{name}" in self.plan.frozen for name in step.weights)
+
+    def row(self, node: Node, label: str, level: int = 0, opened: bool = False) -> Row:
+        def total(sums: Sequence[int]) -> int:
+            return sums[node.stop] - sums[node.start]
+
+        params, weighted = total(self.params), total(self.weighted)
+        count = f"{params:,}" if params else "tied" if total(self.tied) else ""
+        if weighted and total(self.shared) == weighted:
+            count = "shared"
+        elif params and total(self.frozen) == weighted:
+            count += " frozen"
+        return Row(
+            label + (f" x {node.times}" if node.times > 1 else ""),
+            node.kind if opened or not node.inside else self._contents(node),
+            show(self.plan.steps[node.stop - 1].output),
+            self._formula(node, params, opened),
+            count,
+            total(self.macs),
+            show_field(self.fields[node.stop - 1]),
+            FLOAT * self.batch * total(self.activations),
+            level,
+            opened,
+            bool(node.inside) and not opened,
+        )
+
+    def _contents(self, node: Node) -> str:
+        """What a closed group is made of, where that is little."""
+        kinds = [inner.kind for inner in node.inside]
+        plain = all(not inner.inside and inner.times == 1 for inner in node.inside)
+        return " + ".join(kinds) if plain and len(kinds) <= 2 else node.kind
+
+    def _formula(self, node: Node, params: int, opened: bool) -> str:
+        """How the number of weights comes about."""
+        if node.times > 1:
+            return f"{node.times} x {params // node.times:,}" if params else ""
+        steps = [] if opened else [step for step in self.plan.steps[node.start : node.stop] if step.weights]
+        if len(steps) != 1:
+            return ""
+        text = " + ".join(product(shape) for shape in steps[0].weights.values())
+        return text if len(text) <= FORMULA else f"{text[: FORMULA - 2]} …"
+
+
+def _running(numbers: Iterable[int]) -> list[int]:
+    return [0, *accumulate(numbers)]
+
+
+def _without(*names: str) -> tuple[str, ...]:
+    return tuple(name for name in COLUMNS if name not in names)
+
+
+LAYOUTS = (
+    (COLUMNS, False),
+    (COLUMNS, True),
+    (_without("kind"), True),
+    (_without("weights"), False),
+    (_without("weights"), True),
+    (_without("weights", "kind"), True),
+    (_without("weights", "kind", "activations"), True),
+    (_without("weights", "kind", "activations", "receptive field"), True),
+    (_without("weights", "kind", "activations", "receptive field", "multiply-adds"), True),
+)
+"""Which columns there are, and whether multiply-adds are rounded: the first that fits is taken."""
+
+
+def fitted(table: Sequence[Row], width: int) -> tuple[list[str], list[str]]:
+    """The table's head and a line a row, with as many columns as fit."""
+    found: tuple[list[str], list[str]] = ([], [])
+    for columns, short in LAYOUTS:
+        found = grid(columns, [row.cells(columns, short) for row in table], NUMBERS)
+        if max(map(len, [*found[0], *found[1]])) <= width:
+            break
+    return found
 
 
 def at_most(step: PreprocessStep) -> str:
@@ -35,7 +175,7 @@ def at_most(step: PreprocessStep) -> str:
     return show(step.output) if step.exact else f"up to {show(step.output)}"
 
 
-def totals(plan: Plan) -> list[str]:
+def totals(plan: Plan, batch: int = 1) -> list[str]:
     """What it adds up to, a line each."""
     few = "" if plan.exact else "up to "
     lines = [f"{few}{plan.total:,} weights: {plan.trainable:,} trainable, {plan.total - plan.trainable:,} frozen"]
@@ -45,7 +185,15 @@ def totals(plan: Plan) -> list[str]:
     if fitted:
         lines.append(f"{few}{fitted:,} numbers fitted by the preprocessing")
     lines.append(f"{few}{plan.macs:,} multiply-adds a sample ({readable(plan.macs)})")
+    weights, activations = readable_bytes(FLOAT * (plan.total + plan.buffers)), activation_bytes(plan)
+    each = f" ({readable_bytes(batch * activations)} at batch {batch})" if batch > 1 else ""
+    lines.append(f"{few}{weights} of weights, {few}{readable_bytes(activations)} of activations a sample{each}")
     return lines
+
+
+def activation_bytes(plan: Plan) -> int:
+    """What one sample leaves in memory for the backward pass."""
+    return FLOAT * sum(step.activations for step in plan.steps[1:])
 
 
 def explained(plan: Plan) -> list[tuple[str, list[str]]]:
@@ -62,21 +210,19 @@ def _arrow(step: Step) -> str:
 
 def as_text(plan: Plan) -> str:
     """The table as plain text, for a file."""
-    table = [COLUMNS, *(row for row in rows(plan) if any(row))]
-    widths = [max(len(row[i]) for row in table) for i in range(len(COLUMNS))]
-    lines = []
-    for row in table:
-        cells = [
-            cell.rjust(width) if name in NUMBERS else cell.ljust(width)
-            for name, cell, width in zip(COLUMNS, row, widths, strict=True)
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join([*lines, "", *totals(plan)]) + "\n"
+    head, lines = grid(COLUMNS, [row.cells(COLUMNS, short=False) for row in rows(plan)], NUMBERS)
+    return "\n".join([*head, *lines, "", *totals(plan)]) + "\n"
 
 
 def as_data(plan: Plan) -> dict[str, Any]:
     """Everything that the table shows, as JSON-ready data."""
     fitted = sum(numel(shape) for step in plan.preprocess for shape in step.fitted.values())
+    fields, groups = receptive_fields(plan.steps), innermost(plan)
+    steps = [
+        _step_data(step, plan) | {"receptive_field": field_data(field), "group": group}
+        for step, field, group in zip(plan.steps, fields, groups, strict=True)
+        if step.inputs
+    ]
     return {
         "total": plan.total,
         "trainable": plan.trainable,
@@ -90,7 +236,7 @@ def as_data(plan: Plan) -> dict[str, Any]:
             "preprocess": {"fitted": fitted},
             "model": {"total": plan.total, "trainable": plan.trainable, "buffers": plan.buffers, "macs": plan.macs},
         },
-        "layers": [*map(_front_data, plan.preprocess), *(_step_data(step, plan) for step in plan.steps if step.inputs)],
+        "layers": [*map(_front_data, plan.preprocess), *steps],
     }
 
 
@@ -107,8 +253,11 @@ def _front_data(step: PreprocessStep) -> dict[str, Any]:
         "params": 0,
         "trainable": 0,
         "macs": 0,
+        "activations": 0,
         "formula": "; ".join(step.formula),
         "shared": False,
+        "receptive_field": None,
+        "group": None,
     }
 
 
@@ -126,6 +275,7 @@ def _step_data(step: Step, plan: Plan) -> dict[str, Any]:
         "params": step.params,
         "trainable": sum(numel(shape) for name, shape in own.items() if f"{step.name}.{name}" not in plan.frozen),
         "macs": step.macs,
+        "activations": step.activations,
         "formula": "; ".join(step.formula),
         "shared": step.shared,
     }

@@ -39,6 +39,7 @@ def imported_by(*arguments: str) -> set[str]:
         ["check", *map(str, sorted(SPECS.glob("*.yaml")))],
         ["params", str(SPECS / "digits_residual.yaml"), "--explain"],
         ["params", str(SPECS / "digits_pca_mlp.yaml"), "--json"],
+        ["draw", str(SPECS / "digits_residual.yaml"), "--format", "mermaid"],
         ["kinds"],
         ["kinds", "conv2d"],
         ["schema"],
@@ -47,6 +48,11 @@ def imported_by(*arguments: str) -> set[str]:
 )
 def test_a_command_that_does_not_train_imports_nothing_heavy(arguments: list[str]) -> None:
     assert not imported_by(*arguments) & set(HEAVY)
+
+
+def test_drawing_an_svg_imports_nothing_heavy_and_no_engine(tmp_path: Path) -> None:
+    imported = imported_by("draw", str(SPECS / "digits_residual.yaml"), "--output", str(tmp_path / "net.svg"))
+    assert not imported & {*HEAVY, "numpy", "resvg_py"}
 
 
 def test_a_spec_imports_only_the_kinds_it_names() -> None:

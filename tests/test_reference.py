@@ -72,7 +72,7 @@ def test_the_docstrings_parts_are_told_apart():
 
 def test_what_a_family_shares_stands_apart_from_a_kinds_own_settings():
     entry = describe_kind("layers", "linear")
-    assert [setting.name for setting in entry.settings] == ["out_features", "bias"]
+    assert [setting.name for setting in entry.settings] == ["out_features", "bias", "tied_to"]
     assert [setting.name for setting in entry.common] == ["name", "init", "bias_init", "regularizers"]
     merge = describe_kind("layers", "concat")
     assert [setting.name for setting in merge.settings] == ["branches", "dim"]

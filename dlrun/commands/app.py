@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dlrun import __version__
-from dlrun.commands import check, kinds, new, params, schema, screen, train, ui
+from dlrun.commands import check, draw, kinds, new, params, schema, screen, train, ui
 from dlrun.errors import DlrunError, SpecError
 
 app = typer.Typer(
@@ -35,7 +35,7 @@ def _root(
     pass
 
 
-for command in (train.train, check.check, params.params, kinds.kinds, schema.schema, new.new, ui.ui):
+for command in (train.train, check.check, params.params, draw.draw, kinds.kinds, schema.schema, new.new, ui.ui):
     app.command()(command)
 
 

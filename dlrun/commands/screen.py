@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from dlrun.errors import SpecError
 
-NARROWEST = 60
+NARROWEST, WIDE = 60, 120
 
 
 def console(stderr: bool = False) -> Console:
@@ -21,7 +22,7 @@ def console(stderr: bool = False) -> Console:
 
     found = Console(stderr=stderr, highlight=False)
     if found.width < NARROWEST or not found.is_terminal:
-        found = Console(stderr=stderr, highlight=False, width=max(found.width, 120), soft_wrap=False)
+        found = Console(stderr=stderr, highlight=False, width=max(found.width, WIDE), soft_wrap=False)
     return found
 
 
@@ -50,6 +51,21 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
         else:
             grid.add_row(*(Text(cell) for cell in row))
     console().print(grid)
+
+
+def width() -> int:
+    """How many characters fit in a line; plenty where nobody is looking."""
+    columns = shutil.get_terminal_size((WIDE, 24)).columns
+    return max(columns, NARROWEST) if sys.stdout.isatty() else max(columns, WIDE)
+
+
+def grid(head: Sequence[str], rows: Sequence[str], strong: Collection[int] = ()) -> None:
+    """Print the lines of a table; on a terminal its head is bold, and so are the rows numbered in `strong`."""
+    bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+    rule = "─" * max(map(len, [*head, *rows]))
+    lines = [f"{bold}{line}{plain}" for line in head] + [rule]
+    lines += [f"{bold}{line}{plain}" if number in strong else line for number, line in enumerate(rows)]
+    say("\n".join(lines))
 
 
 def heading(text: str, beside: str = "") -> None:

@@ -41,6 +41,10 @@ class Prepared:
     test_x: torch.Tensor
     test_y: torch.Tensor
 
+    def with_input_as_target(self) -> Prepared:
+        """The same rows, each its own target."""
+        return Prepared(self.train_x, self.train_x, self.validation_x, self.validation_x, self.test_x, self.test_x)
+
 
 def fit(steps: Sequence[Preprocess], loaded: Loaded) -> list[tuple[Preprocess, State]]:
     """Fit the steps in order, on the training rows alone; each sees, in float64, what the last one gives.

@@ -182,7 +182,7 @@ def _unknown_kind(family: str, kind: str, settings: Any, path: Path) -> list[Tol
     problems = [Told(what, path, hint, at_key=True)]
     if meant and isinstance(settings, dict):
         try:
-            find(family, meant).read(settings, path)
+            find(family, meant.split(":")[0]).read(settings, path)
         except ValidationError as error:
             problems += problems_told(error)
     return problems

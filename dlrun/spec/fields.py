@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -23,48 +24,104 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _sizes(axes: int, least: int) -> Any:
+Sizes = int | tuple[int, ...]
+"""A whole number for each axis, or one for all; the types below say which are taken, and give one for each.
+Where there is one axis it is a number by itself."""
+
+
+def _reader(axes: int, least: int) -> Callable[[Any], Sizes]:
     what = "positive whole number" if least == 1 else "whole number, 0 or more"
 
-    def read(value: Any) -> tuple[int, ...]:
+    def read(value: Any) -> Sizes:
         entries = (value,) * axes if _is_whole(value) else value
-        if not isinstance(entries, tuple | list) or len(entries) != axes or not all(map(_is_whole, entries)):
-            raise ValueError(f"a {what}, or a list of {axes} of them, is expected; received {shorten(value)}")
+        listed = isinstance(entries, tuple | list) and len(entries) == axes and all(map(_is_whole, entries))
+        if not listed or (axes == 1 and not _is_whole(value)):
+            choice = f"a {what}, or a list of {axes} of them," if axes > 1 else f"a {what}"
+            raise ValueError(f"{choice} is expected; received {shorten(value)}")
         if min(entries) < least:
             raise ValueError(f"a {what} is expected; received {shorten(value)}")
-        return tuple(entries)
+        return tuple(entries) if axes > 1 else entries[0]
 
-    number = {"type": "integer", "minimum": least}
-    schema = {"anyOf": [number, {"type": "array", "items": number, "minItems": axes, "maxItems": axes}]}
-    return PlainValidator(checked(read)), WithJsonSchema(schema)
+    return read
 
 
-_positive_pair, _positive_pair_schema = _sizes(2, 1)
-_count_pair, _count_pair_schema = _sizes(2, 0)
+def _schema(axes: int, least: int) -> dict[str, Any]:
+    number: dict[str, Any] = {"type": "integer", "minimum": least}
+    several = {"type": "array", "items": number, "minItems": axes, "maxItems": axes}
+    return {"anyOf": [number, several]} if axes > 1 else number
 
-Pair = Annotated[tuple[int, int], _positive_pair, _positive_pair_schema]
+
+def _sizes(axes: int, least: int) -> tuple[PlainValidator, WithJsonSchema]:
+    return PlainValidator(checked(_reader(axes, least))), WithJsonSchema(_schema(axes, least))
+
+
+def _padding(axes: int, *words: str) -> tuple[PlainValidator, WithJsonSchema]:
+    counts = _reader(axes, 0)
+    several = {1: "", 2: "two of them, ", 3: "three of them, "}[axes]
+    named = ", ".join(f"'{word}'" for word in words[:-1]) + f" or '{words[-1]}'"
+
+    def read(value: Any) -> Sizes | str:
+        try:
+            return value if isinstance(value, str) and value in words else counts(value)
+        except ValueError:
+            what = f"a padding is a whole number from 0 on, {several}{named}"
+            raise ValueError(f"{what}; received {shorten(value)}") from None
+
+    return PlainValidator(checked(read)), WithJsonSchema({"anyOf": [_schema(axes, 0), {"enum": list(words)}]})
+
+
+Sizes1d = Annotated[Sizes, *_sizes(1, 1)]
+"""A length."""
+Sizes2d = Annotated[Sizes, *_sizes(2, 1)]
 """(height, width), or one number for both."""
-CountPair = Annotated[tuple[int, int], _count_pair, _count_pair_schema]
+Sizes3d = Annotated[Sizes, *_sizes(3, 1)]
+"""(depth, height, width), or one number for all."""
+Counts1d = Annotated[Sizes, *_sizes(1, 0)]
+"""A length from 0 on."""
+Counts2d = Annotated[Sizes, *_sizes(2, 0)]
 """(height, width) from 0 on, or one number for both."""
+Counts3d = Annotated[Sizes, *_sizes(3, 0)]
+"""(depth, height, width) from 0 on, or one number for all."""
+Padding1d = Annotated[Sizes | str, *_padding(1, "same", "valid", "full")]
+"""Counts on each side, or a convolution's `same`, `valid` or `full`."""
+Padding2d = Annotated[Sizes | str, *_padding(2, "same", "valid", "full")]
+Padding3d = Annotated[Sizes | str, *_padding(3, "same", "valid", "full")]
+PoolPadding1d = Annotated[Sizes | str, *_padding(1, "same", "valid")]
+"""Counts on each side, or a pooling's `same` or `valid`."""
+PoolPadding2d = Annotated[Sizes | str, *_padding(2, "same", "valid")]
+PoolPadding3d = Annotated[Sizes | str, *_padding(3, "same", "valid")]
+
+Sides = tuple[tuple[int, int], ...]
 
 
-def _read_padding(value: Any) -> tuple[int, int] | str:
-    if value in ("same", "valid"):
+def _read_sides(value: Any) -> Sizes | Sides:
+    if _is_whole(value) and value >= 0:
         return value
-    entries = (value, value) if _is_whole(value) else value
-    good = isinstance(entries, tuple | list) and len(entries) == 2 and all(map(_is_whole, entries))
-    if not good or min(entries) < 0:
-        raise ValueError(
-            f"a padding is a whole number from 0 on, two of them, 'same' or 'valid'; received {shorten(value)}"
-        )
-    return tuple(entries)
+    if isinstance(value, tuple | list) and 1 <= len(value) <= 3:
+        entries = tuple(_read_side(entry) for entry in value)
+        sides = tuple(entry for entry in entries if entry is not None)
+        if len(sides) == len(entries):
+            return sides
+    what = "a whole number from 0 on is expected, or a list with a number or [before, after] for each axis"
+    raise ValueError(f"{what}; received {shorten(value)}")
 
 
-Padding2d = Annotated[
-    tuple[int, int] | Literal["same", "valid"],
-    PlainValidator(checked(_read_padding)),
-    WithJsonSchema({"anyOf": [_count_pair_schema.json_schema, {"enum": ["same", "valid"]}]}),
+def _read_side(entry: Any) -> tuple[int, int] | None:
+    pair = (entry, entry) if _is_whole(entry) else entry
+    if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(map(_is_whole, pair)) or min(pair) < 0:
+        return None
+    return (pair[0], pair[1])
+
+
+_side_number: dict[str, Any] = {"type": "integer", "minimum": 0}
+_side = {"anyOf": [_side_number, {"type": "array", "items": _side_number, "minItems": 2, "maxItems": 2}]}
+
+SidesField = Annotated[
+    int | Sides,
+    PlainValidator(checked(_read_sides)),
+    WithJsonSchema({"anyOf": [_side_number, {"type": "array", "items": _side, "minItems": 1, "maxItems": 3}]}),
 ]
+"""How many at the beginning and at the end of each axis behind the first; one number for all of them."""
 
 
 def _read_shape(value: Any) -> tuple[int, ...]:

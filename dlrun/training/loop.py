@@ -20,7 +20,7 @@ from dlrun.components.metrics import Metric
 from dlrun.components.optimizers import Optimizer
 from dlrun.components.schedules import Schedule
 from dlrun.data.prepare import Prepared
-from dlrun.length import Length
+from dlrun.length import Length, evaluation_batch
 from dlrun.shapes import Shape
 from dlrun.spec.experiment import TrainSection
 from dlrun.training.evaluation import Measurement, evaluate
@@ -157,11 +157,6 @@ def _validate(task: Task, batch: int) -> dict[str, float]:
     size = evaluation_batch(batch)
     found = evaluate(task.network, task.data.validation_x, task.data.validation_y, task.loss, measurement, size)
     return {f"validation/{name}": value for name, value in found.items()}
-
-
-def evaluation_batch(batch: int) -> int:
-    """Rows at a time without training: more fit, because nothing is kept for a backward pass."""
-    return max(batch, min(4 * batch, 1024))
 
 
 def permutation(seed: int, epoch: int, rows: int, device: torch.device) -> torch.Tensor:

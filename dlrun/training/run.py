@@ -22,6 +22,7 @@ from dlrun.data.load import Loaded, load
 from dlrun.data.prepare import Prepared, StepFitError, fit, prepare
 from dlrun.errors import Problem, RunError, SpecError
 from dlrun.graph import build, with_front
+from dlrun.length import evaluation_batch
 from dlrun.plan import Plan, penalties, plan
 from dlrun.tracking import Record, RunInfo, Status, Tracking
 from dlrun.tracking.opening import open_tracking
@@ -29,8 +30,9 @@ from dlrun.training import folder as kept
 from dlrun.training.description import about, describe, now
 from dlrun.training.evaluation import Measurement, evaluate
 from dlrun.training.journal import Journal
-from dlrun.training.loop import Progress, Task, evaluation_batch, train
+from dlrun.training.loop import Progress, Task, train
 from dlrun.training.losses import State as TrainingState
+from dlrun.weights import expected
 
 DELIVERY = 30.0
 """Seconds that the tracker is given at the end."""
@@ -106,7 +108,7 @@ def run(checked: Checked, watcher: Watcher, runs: Path) -> Outcome:
     loaded, front, planned, prepared = load_and_fit(checked, device)
     make_deterministic(experiment.seed, device)
     network = build(planned, experiment.need("model"))
-    _start_from(checked, network)
+    _start_from(checked, planned, network)
     task = make_task(checked, planned, network.to(device), prepared)
     place = kept.make_folder(runs, experiment.name)
     info = describe(checked, planned, loaded, place, device)
@@ -183,6 +185,7 @@ def load_and_fit(checked: Checked, device: torch.device) -> tuple[Loaded, Front,
         modules = [step.build(state) for _, step, state in front]
         limit = min((s.layer.num_embeddings for s in planned.steps if s.kind == "embedding"), default=None)  # type: ignore[union-attr]
         prepared = prepare(loaded, modules, planned.input, planned.takes_indices, device, limit)
+        prepared = prepared.with_input_as_target() if experiment.need("loss").of_input else prepared
     except SourceError as error:
         place = reading.place(("data", *error.at))
         raise SpecError([Problem(error.message, place, error.hint)]) from None
@@ -215,14 +218,14 @@ def make_task(checked: Checked, planned: Plan, network: torch.nn.Module, prepare
     )
 
 
-def _start_from(checked: Checked, network: torch.nn.Module) -> None:
+def _start_from(checked: Checked, planned: Plan, network: torch.nn.Module) -> None:
     path = checked.experiment.need("model").weights
     if path is None:
         return
     import safetensors.torch
 
     held = safetensors.torch.load_file(checked.reading.folder / path)
-    network.load_state_dict({name: held[name] for name in network.state_dict()})
+    network.load_state_dict({name: held[name] for name in expected(planned)}, strict=False)
 
 
 def _test(task: Task, reporter: _Reporter, state: TrainingState) -> dict[str, float]:
@@ -255,12 +258,14 @@ class Weights:
         whole = with_front(self.network, modules, self.plan.input, self.plan.takes_indices)
         notes = {"format": "pt", "dlrun": __version__, "epoch": str(self.state.epoch)}
         front = {name: value for name, value in whole.state_dict().items() if name.startswith("preprocess.")}
+        names = expected(self.plan)  # a tied weight stands once in a file
         if last:
-            kept.write_tensors(self.folder / kept.LAST, self.last() | front, notes)
+            held = self.last()
+            kept.write_tensors(self.folder / kept.LAST, {name: held[name] for name in names} | front, notes)
         best = self.state.best_weights
         if best is not None:
             notes["epoch"] = str(self.state.best_epoch)
-            kept.write_tensors(self.folder / kept.BEST, best | front, notes)
+            kept.write_tensors(self.folder / kept.BEST, {name: best[name] for name in names} | front, notes)
 
     def last(self) -> dict[str, torch.Tensor]:
         """The weights of the last epoch, also where the best are back in the network."""

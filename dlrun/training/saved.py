@@ -15,6 +15,7 @@ from dlrun.graph import build, with_front
 from dlrun.plan import plan
 from dlrun.reading import read_spec
 from dlrun.training import folder as kept
+from dlrun.weights import expected
 
 
 def load_network(folder: Path, which: Literal["best", "last"] = "best") -> torch.fx.GraphModule:
@@ -36,7 +37,10 @@ def load_network(folder: Path, which: Literal["best", "last"] = "best") -> torch
         weights = safetensors.torch.load_file(file)
         front = _front(folder, data.preprocess)
         whole = with_front(network, front, planned.input, planned.takes_indices)
-        whole.load_state_dict(weights)
+        missing = expected(planned).keys() - weights.keys()
+        if missing:
+            raise SpecError(f"cannot load the network of {folder}: {file.name} lacks {', '.join(sorted(missing))}")
+        whole.load_state_dict(weights, strict=False)  # a tied weight stands once in a file
     except (OSError, safetensors.SafetensorError, RuntimeError) as error:
         raise SpecError(f"cannot load the network of {folder}: {error}") from None
     return whole.eval()

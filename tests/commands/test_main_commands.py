@@ -184,9 +184,12 @@ def test_params_as_data_has_every_layer_with_its_numbers(tmp_path: Path) -> None
         "params": 320,
         "trainable": 320,
         "macs": 18432,
+        "activations": 32 * 64,
         "formula": "out = (8 + 2*1 - 3) // 1 + 1 = 8; multiply-adds 32*8*8*1*3*3 = 18432; "
         "weight 32*1*3*3 + bias 32 = 320",
         "shared": False,
+        "receptive_field": [None, 3, 3],
+        "group": None,
     }
     assert (flatten["params"], linear["weights"]) == (0, {"weight": [10, 2048], "bias": [10]})
     explained = dlrun(tmp_path, "params", "net.yaml", "--explain").stdout

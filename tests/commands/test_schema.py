@@ -195,7 +195,7 @@ def test_a_file_that_extends_another_may_be_incomplete_and_no_other():
         ("    - conv2d: 32", "    - batch_norm"),
         ("    - conv2d: {out_channels: 32}", "    - batch_norm"),
         ("    - conv2d: {out_channels: 32, kernel_size: 3, pading: same}", "    - batch_norm"),
-        ("    - conv2d: {out_channels: 32, kernel_size: 3, padding: full}", "    - batch_norm"),
+        ("    - conv2d: {out_channels: 32, kernel_size: 3, padding: half}", "    - batch_norm"),
         ("    - conv2d: {out_channels: 32, kernel_size: [3, 3, 3]}", "    - batch_norm"),
         ("    - relu: {slope: 1}", "    - relu\n    - max_pool2d: 2"),
         ("    - linear: true", "    - batch_norm"),

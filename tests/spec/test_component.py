@@ -95,9 +95,9 @@ def test_settings_that_are_not_indented_are_refused_with_the_way_to_write_them()
 
 @pytest.mark.parametrize("value", [1, "x", (1, 2), False])
 def test_a_kind_without_settings_takes_none(value: Any) -> None:
-    problem = only_told("losses", {"mse": value})
-    assert problem.message.startswith("mse has no settings; received ")
-    assert problem.hint == "write `mse` alone"
+    problem = only_told("metrics", {"accuracy": value})
+    assert problem.message.startswith("accuracy has no settings; received ")
+    assert problem.hint == "write `accuracy` alone"
 
 
 # -- names
@@ -115,7 +115,17 @@ def test_a_kind_without_settings_takes_none(value: Any) -> None:
         ("layers", "Dense", "linear"),
         ("layers", "dense", "linear"),
         ("layers", "LSTM", "lstm"),
-        ("layers", "GlobalAveragePooling2D", "adaptive_avg_pool2d: 1"),
+        ("layers", "GlobalAveragePooling2D", "global_avg_pool"),
+        ("layers", "Conv1D", "conv1d"),
+        ("layers", "Conv3DTranspose", "conv_transpose3d"),
+        ("layers", "DepthwiseConv2D", "depthwise_conv2d"),
+        ("layers", "SeparableConv2D", "separable_conv2d"),
+        ("layers", "MaxPooling1D", "max_pool1d"),
+        ("layers", "AveragePooling3D", "avg_pool3d"),
+        ("layers", "GlobalMaxPooling1D", "global_max_pool"),
+        ("layers", "UpSampling2D", "upsample"),
+        ("layers", "ZeroPadding2D", "pad"),
+        ("layers", "Cropping2D", "crop"),
         ("losses", "categorical_crossentropy", "cross_entropy"),
         ("losses", "BCEWithLogitsLoss", "binary_cross_entropy"),
         ("optimizers", "AdamW", "adamw"),
@@ -360,4 +370,6 @@ def test_durations_and_names_of_python_are_written_as_a_spec_has_them() -> None:
 def test_the_help_of_a_setting_is_the_text_below_it() -> None:
     told = field_help(find("layers", "dropout"))
     assert told["p"] == "The share that is dropped (1 - p is kept)."
-    assert told["name"] == "A name for this layer: in the tables, in weight names, in references."
+    assert (
+        told["name"] == "A name for this layer: in the tables, in weight names, in references; it begins with a letter."
+    )

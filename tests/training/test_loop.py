@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from dlrun.errors import RunError
-from dlrun.training.loop import evaluation_batch, mix, permutation
+from dlrun.length import evaluation_batch
+from dlrun.training.loop import mix, permutation
 from dlrun.training.losses import Losses, State
 
 CPU = torch.device("cpu")

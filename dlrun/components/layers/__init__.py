@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 from pydantic import Field, PlainValidator, TypeAdapter, WithJsonSchema
 
 from dlrun.errors import Path
-from dlrun.shapes import Shape, ShapeError, numel, product, show
+from dlrun.shapes import Shape, ShapeError, Window, numel, product, show
 from dlrun.spec.component import Component, OneOf, Settings
 from dlrun.spec.telling import Told, told
 from dlrun.spec.words import shorten
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from torch import fx
 
 Accepts = Literal["numbers", "indices", "any"]
+Ending = Literal["probabilities", "distribution", "log_probabilities", "log_distribution", ""]
+Padding = Literal["apart", "told", "refused"]
+"""What becomes of a sequence's padding: each step is computed apart from the others, so that it stays where it is; the
+module is told which steps are real and looks at no other; or the layer cannot keep it out."""
 Role = Literal["weight", "bias", "scale"]
 """What a weight does: a norm layer's factor is a scale; penalties leave biases and scales out unless asked."""
 
@@ -31,11 +35,21 @@ class Layer(Component):
     family: ClassVar[str] = "layers"
     accepts: ClassVar[Accepts] = "numbers"
     """What the values must be; a layer that accepts any gives what it got, every other gives numbers."""
-    ends_in: ClassVar[Literal["probabilities", "distribution", ""]] = ""
-    """What the outputs are, where a loss must know: each between 0 and 1, or summing to 1 as well."""
+    ends_in: ClassVar[Ending] = ""
+    """What the outputs are, where a loss must know: each between 0 and 1, or summing to 1 as well, or logs of such."""
+    differentiable: ClassVar[bool] = True
+    """False where the gradient is 0 everywhere, so that no weight before it can be trained."""
+
+    sees_all: ClassVar[bool] = False
+    """Whether each place of the output sees all of the input, even where no axis changes its size."""
+    padding_is: ClassVar[Padding] = "refused"
+    """How it treats sequences (T, ...) of which some steps are padding, unless `treats_padding` says otherwise."""
+    also: ClassVar[tuple[str, ...]] = ()
+    """The settings that name earlier layers whose outputs it takes as well. In every method below, and in the module's
+    call, these follow the running value."""
 
     name: Name | None = None
-    """A name for this layer: in the tables, in weight names, in references."""
+    """A name for this layer: in the tables, in weight names, in references; it begins with a letter."""
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape of what comes out.
@@ -55,7 +69,7 @@ class Layer(Component):
 
     def role(self, weight: str) -> Role:
         """What one of `weights` does."""
-        return "bias" if weight.startswith("bias") else "weight"
+        return "bias" if "bias" in weight.rpartition(".")[2] else "weight"
 
     def macs(self, shape: Shape) -> int:
         """Multiply-adds for one sample; additions alone (a bias) do not count."""
@@ -65,13 +79,28 @@ class Layer(Component):
         """The layer's own formulas with this input's numbers in them."""
         return []
 
-    def explain(self, shape: Shape) -> list[str]:
-        """All there is to say of where the numbers come from, weights included."""
-        return [*self.formulas(shape), *count_formula(self.weights(shape))]
-
     def activations(self, shape: Shape) -> int:
         """How many values one sample leaves in memory for the backward pass."""
         return numel(self.output_shape(shape))
+
+    def window(self, shape: Shape) -> tuple[Window | None, ...]:
+        """What a place of the output sees of the input, axis by axis of the output; None where it sees all there is.
+
+        Unless a layer says otherwise, an axis that keeps its size is seen place by place, and any other as a whole.
+        The statistics that a norm layer takes over an axis do not count.
+        """
+        output = self.output_shape(shape)
+        if self.sees_all or len(output) != len(shape):
+            return (None,) * len(output)
+        return tuple(Window() if size == before else None for size, before in zip(output, shape, strict=True))
+
+    def treats_padding(self, shape: Shape) -> Padding:
+        """How it treats sequences of this shape of which some steps are padding.
+
+        Where the module is told, it is called with `mask`, (N, T) and True where a step is real; for a second value
+        with `memory_mask`.
+        """
+        return self.padding_is
 
     def build(self, shape: Shape) -> torch.nn.Module:
         """The module that computes it."""
@@ -137,8 +166,8 @@ Branch = Annotated[
 class Wiring(Protocol):
     """What a container may ask of the plan while it is laid out. A value is the number of the step that makes it."""
 
-    def chain(self, layers: Layers, value: int, path: Path) -> int:
-        """Lay layers out one after another."""
+    def chain(self, layers: Layers, value: int, path: Path, label: str = "") -> int:
+        """Lay layers out one after another; `label` says what they are where they stand beside others."""
         ...
 
     def branch(self, branch: Layers | str | From, value: int, path: Path) -> int:

@@ -2,15 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.layers import Layer
-from dlrun.shapes import Shape, need_rank
-from dlrun.spec.fields import Pair
+from dlrun.components.layers._adaptive_pool import AdaptivePool
+from dlrun.shapes import Shape
+from dlrun.spec.fields import Sizes2d
 
 if TYPE_CHECKING:
     import torch
 
 
-class AdaptiveAvgPool2d(Layer):
+class AdaptiveAvgPool2d(AdaptivePool):
     """Average an image down to a given size, whatever its own; 1 averages over all of it (global average pooling).
 
     Shape: (C, H, W) -> (C, *output_size); pixel i averages rows floor(i*H/H') to ceil((i + 1)*H/H')
@@ -18,12 +18,10 @@ class AdaptiveAvgPool2d(Layer):
     Example: adaptive_avg_pool2d: 1
     """
 
-    output_size: Pair
-    """Height and width of the result; one number for both."""
+    rank = 2
 
-    def output_shape(self, shape: Shape) -> Shape:
-        need_rank(shape, "channels, height, width")
-        return (shape[0], *self.output_size)
+    output_size: Sizes2d
+    """Height and width of the result; one number for both."""
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn

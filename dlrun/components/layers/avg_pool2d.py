@@ -1,26 +1,24 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from dlrun.components.layers._pool2d import Pool2d
-from dlrun.shapes import Shape
-
-if TYPE_CHECKING:
-    import torch
+from dlrun.components.layers._pool import AvgPool
+from dlrun.spec.fields import PoolPadding2d, Sizes2d
 
 
-class AvgPool2d(Pool2d):
+class AvgPool2d(AvgPool):
     """Replace each window by its mean.
 
-    Shape: (C, H, W) -> (C, H', W'), H' = (H + 2*padding - kernel_size) // stride + 1
+    Shape: (C, H, W) -> (C, H', W'), H' = (H + 2*padding - kernel_size) // stride + 1;
+        ceil(H / stride) with padding `same`
     Reference: LeCun, Bottou, Bengio and Haffner, Gradient-based learning applied to document recognition, 1998.
     Example: avg_pool2d: 2
     """
 
-    count_include_pad: bool = True
-    """Count the padding's zeros in the mean."""
+    rank = 2
 
-    def build(self, shape: Shape) -> torch.nn.Module:
-        from torch import nn
-
-        return nn.AvgPool2d(self.kernel_size, self.steps(), self.padding, self.ceil_mode, self.count_include_pad)
+    kernel_size: Sizes2d
+    """Height and width of a window; one number for both."""
+    stride: Sizes2d | None = None
+    """How far the window moves at a time; its own size unless given."""
+    padding: PoolPadding2d = (0, 0)
+    """Pixels of value 0 added on each side; at most half the window. `same` adds what makes the output
+    ceil(input / stride), an odd one at the end, as TensorFlow does; `valid` adds none."""

@@ -1,15 +1,9 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from dlrun.components.layers import Layer
-from dlrun.shapes import Shape
-
-if TYPE_CHECKING:
-    import torch
+from dlrun.components.layers._torch import TorchLayer
 
 
-class Elu(Layer):
+class Elu(TorchLayer):
     """Let positive numbers through and bend the others smoothly towards -alpha.
 
     Shape: (...) -> (...), y = x if x > 0 else alpha*(exp(x) - 1)
@@ -18,10 +12,7 @@ class Elu(Layer):
     Example: elu
     """
 
+    torch_class = "ELU"
+
     alpha: float = 1.0
     """How far down the curve goes."""
-
-    def build(self, shape: Shape) -> torch.nn.Module:
-        from torch import nn
-
-        return nn.ELU(self.alpha)

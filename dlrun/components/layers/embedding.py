@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlrun.components.layers import WeightedLayer
-from dlrun.shapes import Shape
-from dlrun.spec.fields import Positive
+from dlrun.shapes import Shape, ShapeError, Window
+from dlrun.spec.fields import Count, Positive
 
 if TYPE_CHECKING:
     import torch
@@ -18,20 +18,29 @@ class Embedding(WeightedLayer):
     Example: embedding: {num_embeddings: 80, embedding_dim: 256}
     """
 
+    padding_is = "apart"
+
     accepts = "indices"
 
     num_embeddings: Positive
     """How many vectors; `$vocabulary` is one more than the data's greatest index."""
     embedding_dim: Positive
     """The length of each vector."""
+    padding_idx: Count | None = None
+    """The index that stands for nothing: its vector starts at 0 and is not trained."""
 
     def output_shape(self, shape: Shape) -> Shape:
+        if self.padding_idx is not None and self.padding_idx >= self.num_embeddings:
+            raise ShapeError(f"padding_idx {self.padding_idx} is none of the {self.num_embeddings} indices")
         return (*shape, self.embedding_dim)
 
     def weights(self, shape: Shape) -> dict[str, Shape]:
         return {"weight": (self.num_embeddings, self.embedding_dim)}
 
+    def window(self, shape: Shape) -> tuple[Window | None, ...]:
+        return (*(Window() for _ in shape), None)
+
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn
 
-        return nn.Embedding(self.num_embeddings, self.embedding_dim)
+        return nn.Embedding(self.num_embeddings, self.embedding_dim, self.padding_idx)

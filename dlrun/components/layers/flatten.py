@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlrun.components.layers import Layer
-from dlrun.shapes import Shape, ShapeError, axis, numel, product
+from dlrun.shapes import Shape, ShapeError, Window, axis, numel, product
 
 if TYPE_CHECKING:
     import torch
@@ -33,6 +33,11 @@ class Flatten(Layer):
         if start > end:
             raise ShapeError(f"start_dim {self.start_dim} lies behind end_dim {self.end_dim}")
         return start, end
+
+    def window(self, shape: Shape) -> tuple[Window | None, ...]:
+        start, end = self._range(shape)
+        before, after = (Window() for _ in range(start)), (Window(axis=at) for at in range(end + 1, len(shape)))
+        return (*before, Window() if start == end else None, *after)
 
     def formulas(self, shape: Shape) -> list[str]:
         start, end = self._range(shape)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.layers import Role, WeightedLayer
+from dlrun.components.layers import Padding
+from dlrun.components.layers._norm import Norm
 from dlrun.shapes import Shape, ShapeError, show
 from dlrun.spec.fields import Positive, PositiveFloat
 
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     import torch
 
 
-class LayerNorm(WeightedLayer):
+class LayerNorm(Norm):
     """Give each sample's last axes mean 0 and variance 1, then scale and shift every number.
 
     Shape: (..., F) -> (..., F), y = (x - mean) / sqrt(variance + eps) * weight + bias
@@ -32,14 +33,14 @@ class LayerNorm(WeightedLayer):
             raise ShapeError(f"normalises the last {self.dims} axes; received {show(shape)}")
         return shape
 
+    def treats_padding(self, shape: Shape) -> Padding:
+        return "apart" if self.dims < len(shape) else "refused"
+
     def weights(self, shape: Shape) -> dict[str, Shape]:
         if not self.elementwise_affine:
             return {}
         sizes = shape[-self.dims :]
         return {"weight": sizes} | ({"bias": sizes} if self.bias else {})
-
-    def role(self, weight: str) -> Role:
-        return "scale" if weight == "weight" else "bias"
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn

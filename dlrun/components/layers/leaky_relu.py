@@ -1,15 +1,9 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from dlrun.components.layers import Layer
-from dlrun.shapes import Shape
-
-if TYPE_CHECKING:
-    import torch
+from dlrun.components.layers._torch import TorchLayer
 
 
-class LeakyRelu(Layer):
+class LeakyRelu(TorchLayer):
     """Let positive numbers through and make the others small.
 
     Shape: (...) -> (...), y = x if x > 0 else negative_slope*x
@@ -17,10 +11,7 @@ class LeakyRelu(Layer):
     Example: leaky_relu
     """
 
+    torch_class = "LeakyReLU"
+
     negative_slope: float = 0.01
     """What negative numbers are multiplied by."""
-
-    def build(self, shape: Shape) -> torch.nn.Module:
-        from torch import nn
-
-        return nn.LeakyReLU(self.negative_slope)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlrun.components.layers import WeightedLayer
-from dlrun.shapes import Shape, ShapeError, numel
+from dlrun.shapes import Shape, ShapeError, Window, numel
 from dlrun.spec.fields import Positive
 
 if TYPE_CHECKING:
@@ -18,10 +18,14 @@ class Linear(WeightedLayer):
     Example: linear: 64
     """
 
+    padding_is = "apart"
+
     out_features: Positive
     """Number of outputs; `$classes` is how many the data has."""
     bias: bool = True
     """Add a trained offset to each output."""
+    tied_to: str | None = None
+    """The name of an earlier layer whose weight this one uses as its own, such as the embedding of the words."""
 
     def output_shape(self, shape: Shape) -> Shape:
         if not shape:
@@ -31,6 +35,9 @@ class Linear(WeightedLayer):
     def weights(self, shape: Shape) -> dict[str, Shape]:
         weight = {"weight": (self.out_features, shape[-1])}
         return weight | ({"bias": (self.out_features,)} if self.bias else {})
+
+    def window(self, shape: Shape) -> tuple[Window | None, ...]:
+        return (*(Window() for _ in shape[1:]), None)
 
     def macs(self, shape: Shape) -> int:
         return numel(shape) * self.out_features

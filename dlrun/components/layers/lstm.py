@@ -2,82 +2,71 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from dlrun.components.layers import WeightedLayer
-from dlrun.shapes import Shape, ShapeError, need_rank
-from dlrun.spec.fields import Positive, Share
+from dlrun.components.layers import Role
+from dlrun.components.layers._recurrent import Recurrent
+from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
     import torch
 
 
-class Lstm(WeightedLayer):
+class Lstm(Recurrent):
     """Read a sequence step by step, with a memory that gates write, forget and show.
 
+    The gates i, f, o are sigmoids and g is a tanh, each of W_ih x + b_ih + W_hh h + b_hh; the cell is c = f*c + i*g,
+    the state h = o*tanh(c).
+
     Shape: (T, F) -> (D*hidden_size,) for `last`, (T, D*hidden_size) for `sequence`; D = 2 if bidirectional, else 1
-    Reference: Hochreiter and Schmidhuber, Long short-term memory, 1997; forget gates: Gers, 2000.
+    Reference: Hochreiter and Schmidhuber, Long short-term memory, 1997; forget gates: Gers, Schmidhuber and Cummins,
+        Learning to forget, 2000; peepholes: Gers and Schmidhuber, Recurrent nets that time and count, 2000; coupled
+        gates: Greff et al., LSTM: a search space odyssey, 2017.
     Example: lstm: {hidden_size: 64, output: sequence}
     """
 
-    hidden_size: Positive
-    """The length of the hidden state."""
-    num_layers: Positive = 1
-    """How many LSTMs stand on each other, each reading the states of the one below."""
-    bias: bool = True
-    """Two trained offsets a gate, as torch has them: one for the input, one for the state."""
-    dropout: Share = 0.0
-    """The share dropped between the layers."""
-    bidirectional: bool = False
-    """Read backwards too, and put both states side by side."""
-    output: Literal["last", "sequence"] = "last"
-    """The state after the last step (reading backwards: after the first), or the state after every step."""
+    states = ("h0", "c0")
 
-    def directions(self) -> int:
-        """2 if it reads both ways."""
-        return 2 if self.bidirectional else 1
+    peepholes: Literal["none", "diagonal", "full"] = "none"
+    """Let the gates see the cell, i and f the one before the step and o the new one: number by number (these weights
+    count as scales), or through matrices."""
+    coupled: bool = False
+    """Write just where the cell forgets: the input gate is 1 - f and has no weights."""
 
-    def output_shape(self, shape: Shape) -> Shape:
-        need_rank(shape, "time, features")
-        if self.dropout and self.num_layers == 1:
-            raise ShapeError(
-                "its dropout acts between layers, and it has one", "set num_layers, or add `- dropout` after it"
-            )
-        size = self.directions() * self.hidden_size
-        return (size,) if self.output == "last" else (shape[0], size)
+    def gates(self) -> int:
+        return 3 if self.coupled else 4
 
-    def weights(self, shape: Shape) -> dict[str, Shape]:
-        found: dict[str, Shape] = {}
-        gates = 4 * self.hidden_size
-        for layer in range(self.num_layers):
-            inputs = shape[1] if layer == 0 else self.directions() * self.hidden_size
-            for suffix in ("", "_reverse")[: self.directions()]:
-                end = f"l{layer}{suffix}"
-                found |= {f"weight_ih_{end}": (gates, inputs), f"weight_hh_{end}": (gates, self.hidden_size)}
-                if self.bias:
-                    found |= {f"bias_ih_{end}": (gates,), f"bias_hh_{end}": (gates,)}
-        return found
+    def single_weights(self, inputs: int) -> dict[str, Shape]:
+        return super().single_weights(inputs) | dict.fromkeys(self._peepholes(), self._peephole_shape())
 
-    def macs(self, shape: Shape) -> int:
-        matrices = (s for name, s in self.weights(shape).items() if name.startswith("weight"))
-        return shape[0] * sum(rows * columns for rows, columns in matrices)
+    def _peepholes(self) -> tuple[str, ...]:
+        if self.peepholes == "none":
+            return ()
+        return ("weight_cf", "weight_co") if self.coupled else ("weight_ci", "weight_cf", "weight_co")
 
-    def formulas(self, shape: Shape) -> list[str]:
-        gates = 4 * self.hidden_size
-        line = f"each layer: 4*{self.hidden_size} = {gates} gates, each with the input and {self.hidden_size} states"
-        return [line, f"multiply-adds {shape[0]} steps * all weights but biases = {self.macs(shape)}"]
+    def _peephole_shape(self) -> Shape:
+        return (self.hidden_size,) * (2 if self.peepholes == "full" else 1)
 
-    def activations(self, shape: Shape) -> int:
-        # A step keeps four gates, the cell and the hidden state.
-        return shape[0] * self.num_layers * self.directions() * 6 * self.hidden_size
+    def single_count(self, inputs: int) -> str:
+        count = super().single_count(inputs)
+        if not self._peepholes():
+            return count
+        return f"{count} + {len(self._peepholes())} peepholes * " + "*".join(map(str, self._peephole_shape()))
+
+    def role(self, weight: str) -> Role:
+        diagonal = self.peepholes == "diagonal" and weight.startswith("weight_c")
+        return "scale" if diagonal else super().role(weight)
+
+    def kept(self) -> int:
+        # The gates, the cell, its tanh and the state. oneDNN, which torch's own runs on, keeps a workspace of 16.
+        return (self.gates() + 3 if self._is_stepwise() else 18) * self.hidden_size
+
+    def _is_stepwise(self) -> bool:
+        return self.coupled or self.peepholes != "none"
 
     def build(self, shape: Shape) -> torch.nn.Module:
+        if self._is_stepwise():
+            from dlrun.modules.stepwise import PeepholeLstm
+
+            return PeepholeLstm(**self.as_stepwise(shape))
         from dlrun.modules.recurrent import Lstm as Module
 
-        return Module(
-            shape[1],
-            self.hidden_size,
-            self.num_layers,
-            self.bias,
-            dropout=self.dropout,
-            bidirectional=self.bidirectional,
-            output=self.output,
-        )
+        return Module(shape[1], self.hidden_size, **self.as_torch_takes_it())

@@ -1,15 +1,9 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from dlrun.components.layers import Layer
-from dlrun.shapes import Shape
-
-if TYPE_CHECKING:
-    import torch
+from dlrun.components.layers._torch import TorchLayer
 
 
-class Relu(Layer):
+class Relu(TorchLayer):
     """Let positive numbers through and make the others 0.
 
     Shape: (...) -> (...), y = max(0, x)
@@ -17,7 +11,4 @@ class Relu(Layer):
     Example: relu
     """
 
-    def build(self, shape: Shape) -> torch.nn.Module:
-        from torch import nn
-
-        return nn.ReLU()
+    torch_class = "ReLU"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from dlrun.components.layers import Layer
-from dlrun.shapes import Shape, ShapeError, numel, product, show
+from dlrun.shapes import Shape, ShapeError, Window, numel, product, show
 
 if TYPE_CHECKING:
     import torch
@@ -37,6 +37,13 @@ class Reshape(Layer):
         if left or (-1 not in self.shape and rest != 1):
             raise ShapeError(f"{total} numbers, shape {show(shape)}, cannot be read as {show(self.shape)}")
         return tuple(rest if size == -1 else size for size in self.shape)
+
+    def window(self, shape: Shape) -> tuple[Window | None, ...]:
+        output = self.output_shape(shape)
+        kept = 0  # only the first axes keep their places
+        while kept < min(len(shape), len(output)) and shape[kept] == output[kept]:
+            kept += 1
+        return (*(Window() for _ in range(kept)), *(None for _ in output[kept:]))
 
     def formulas(self, shape: Shape) -> list[str]:
         return [f"{product(shape)} = {product(self.output_shape(shape))} = {numel(shape)}"]

@@ -4,8 +4,10 @@ import operator
 from typing import TYPE_CHECKING, ClassVar
 
 from dlrun.components.layers import Joining, Layers, Wiring
+from dlrun.components.layers.stochastic_depth import StochasticDepth
 from dlrun.errors import Path
 from dlrun.shapes import Shape, ShapeError, show
+from dlrun.spec.fields import Share
 
 if TYPE_CHECKING:
     from torch import fx
@@ -15,7 +17,8 @@ class Residual(Joining):
     """Add what the layers make of the input to the input itself, or to what the shortcut makes of it.
 
     Shape: layers(x) + shortcut(x), which must have one shape
-    Reference: He, Zhang, Ren and Sun, Deep residual learning for image recognition, 2015.
+    Reference: He, Zhang, Ren and Sun, Deep residual learning for image recognition, 2015; drop: Huang, Sun, Liu, Sedra
+        and Weinberger, Deep networks with stochastic depth, 2016.
     Example: residual: [{linear: 16}, relu, {linear: 8}]
     """
 
@@ -25,10 +28,14 @@ class Residual(Joining):
     """What is added."""
     shortcut: Layers = ()
     """What it is added to; the input itself unless given."""
+    drop: Share = 0.0
+    """Stochastic depth: while training, the share of samples that pass by the layers; see `stochastic_depth`."""
 
     def wire(self, wiring: Wiring, value: int, path: Path) -> int:
         main = wiring.chain(self.layers, value, (*path, "layers"))
-        return wiring.join(self, [main, wiring.chain(self.shortcut, value, (*path, "shortcut"))], path)
+        if self.drop:
+            main = wiring.chain((StochasticDepth(p=self.drop),), main, (*path, "drop"))
+        return wiring.join(self, [main, wiring.chain(self.shortcut, value, (*path, "shortcut"), "shortcut")], path)
 
     def joined_shape(self, shapes: list[Shape]) -> Shape:
         main, shortcut = shapes

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from dlrun.components.layers import Layer
 from dlrun.shapes import Shape
+from dlrun.spec.fields import PositiveFloat
 
 if TYPE_CHECKING:
     import torch
@@ -12,14 +13,21 @@ if TYPE_CHECKING:
 class Sigmoid(Layer):
     """Squeeze numbers into 0 to 1.
 
-    Shape: (...) -> (...), y = 1 / (1 + exp(-x))
+    Shape: (...) -> (...), y = 1 / (1 + exp(-slope*x))
     Reference: Goodfellow, Bengio and Courville, Deep Learning, 2016, section 3.10.
     Example: sigmoid
     """
 
+    padding_is = "apart"
+
     ends_in = "probabilities"
+
+    slope: PositiveFloat = 1.0
+    """How steeply it rises: at 0 by slope/4."""
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn
 
-        return nn.Sigmoid()
+        from dlrun.modules.activations import SlopedSigmoid
+
+        return nn.Sigmoid() if self.slope == 1 else SlopedSigmoid(self.slope)

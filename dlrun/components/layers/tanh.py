@@ -1,15 +1,9 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from dlrun.components.layers import Layer
-from dlrun.shapes import Shape
-
-if TYPE_CHECKING:
-    import torch
+from dlrun.components.layers._torch import TorchLayer
 
 
-class Tanh(Layer):
+class Tanh(TorchLayer):
     """Squeeze numbers into -1 to 1.
 
     Shape: (...) -> (...), y = (exp(x) - exp(-x)) / (exp(x) + exp(-x))
@@ -17,7 +11,4 @@ class Tanh(Layer):
     Example: tanh
     """
 
-    def build(self, shape: Shape) -> torch.nn.Module:
-        from torch import nn
-
-        return nn.Tanh()
+    torch_class = "Tanh"

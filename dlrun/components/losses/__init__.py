@@ -10,7 +10,7 @@ from dlrun.spec.component import Component
 if TYPE_CHECKING:
     import torch
 
-Ending = Literal["probabilities", "distribution", ""]
+Ending = Literal["probabilities", "distribution", "log_probabilities", "log_distribution", ""]
 
 
 class Loss(Component):
@@ -19,6 +19,11 @@ class Loss(Component):
     family: ClassVar[str] = "losses"
     wants: ClassVar[Literal["classes", "binary", "numbers"]]
     """How the target is read: a class number a row, 0 or 1 for each output, or numbers."""
+
+    @property
+    def of_input(self) -> bool:
+        """Whether the outputs are compared with the network's own input, and the data needs no target."""
+        return False
 
     def check(self, output: Shape, target: Shape, classes: int | None, ending: Ending) -> None:
         """Refuse outputs that the loss cannot take; `ending` says what the last layer makes them.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from dlrun.components.losses import Ending, Loss
 from dlrun.shapes import Shape, ShapeError, show
 
@@ -10,6 +12,13 @@ class NumbersLoss(Loss):
     """Compares outputs with targets of the same shape, number by number."""
 
     wants = "numbers"
+
+    target: Literal["data", "input"] = "data"
+    """What the outputs are compared with: the data's target, or the network's own input (an autoencoder)."""
+
+    @property
+    def of_input(self) -> bool:
+        return self.target == "input"
 
     def check(self, output: Shape, target: Shape, classes: int | None, ending: Ending) -> None:
         wanted = target or (1,)

@@ -23,7 +23,12 @@ class BinaryCrossEntropy(Loss):
     wants = "binary"
 
     def check(self, output: Shape, target: Shape, classes: int | None, ending: Ending) -> None:
-        if ending == "distribution":
+        if ending == "log_probabilities":
+            raise ShapeError(
+                "binary_cross_entropy takes logits or probabilities, and the network ends in logarithms of them",
+                "end in `- sigmoid`, or remove the final `log_sigmoid`",
+            )
+        if ending in ("distribution", "log_distribution"):
             raise ShapeError(
                 "binary_cross_entropy judges each output by itself, and a softmax ties them together",
                 "end in `- linear: 1`, or use `cross_entropy` without the softmax",

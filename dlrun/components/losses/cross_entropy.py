@@ -30,10 +30,15 @@ class CrossEntropy(Loss):
                 "cross_entropy takes logits and applies the softmax itself; a softmax before it flattens the gradient",
                 "remove the final `softmax`",
             )
-        if ending == "probabilities":
+        if ending == "log_distribution":
+            raise ShapeError(
+                "cross_entropy takes logits and applies the log_softmax itself; a second one changes nothing",
+                "remove the final `log_softmax`",
+            )
+        if ending:
             raise ShapeError(
                 "cross_entropy takes logits, and the network ends in a sigmoid",
-                "remove the final `sigmoid`, or use `binary_cross_entropy`",
+                "remove the sigmoid at the end, or use `binary_cross_entropy`",
             )
         if len(output) != 1:
             raise ShapeError(f"cross_entropy needs one number a class; the network gives {show(output)}")

@@ -14,7 +14,7 @@ class Mse(NumbersLoss):
 
     Shape: output and target alike. mean((x - y)**2)
     Reference: Bishop, Pattern Recognition and Machine Learning, 2006, section 3.1.1.
-    Example: mse
+    Example: mse: {target: input}
     """
 
     def __call__(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:

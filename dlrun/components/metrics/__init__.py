@@ -10,7 +10,7 @@ from dlrun.spec.component import Component
 if TYPE_CHECKING:
     import torch
 
-Ending = Literal["probabilities", "distribution", ""]
+Ending = Literal["probabilities", "distribution", "log_probabilities", "log_distribution", ""]
 
 
 class Metric(Component):

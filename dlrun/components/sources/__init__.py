@@ -13,8 +13,8 @@ from dlrun.spec.component import Component
 if TYPE_CHECKING:
     import numpy as np
 
-Target = Literal["classes", "binary", "numbers"]
-"""What a loss wants: one class a row, yes or no for each output, or numbers."""
+Target = Literal["classes", "binary", "numbers", "nothing"]
+"""What a loss wants: one class a row, yes or no for each output, numbers, or no target at all."""
 
 
 class SourceError(Exception):

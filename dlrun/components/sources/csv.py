@@ -126,9 +126,9 @@ class _Table:
     @classmethod
     def begin(cls, file: Path, stream: TextIO, reader: Any, delimiter: str, request: Request) -> _Table:
         columns = _header(file, reader)
-        if request.target is None:
+        if request.target is None and request.wants != "nothing":
             raise SourceError("csv needs `target`, the column to predict", TARGET, _listed(columns))
-        target = _find(file, columns, request.target, TARGET)
+        target = _find(file, columns, request.target or (), TARGET)
         if request.features is None:
             features = [index for index in range(len(columns)) if index not in target]
         else:
@@ -138,6 +138,8 @@ class _Table:
             raise SourceError(message, FEATURES, "the answer would stand among the questions")
         if not features:
             raise SourceError(f"{file.name} has no column besides the target", FILE)
+        if request.wants == "nothing":
+            target = []  # named so as not to be a feature
         if request.wants == "classes" and len(target) > 1:
             message = f"one column says the class; `target` lists {len(target)}"
             raise SourceError(message, TARGET, "several columns of 0 and 1 go with `binary_cross_entropy`")

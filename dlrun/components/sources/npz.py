@@ -72,7 +72,7 @@ class Npz(Source):
         file = resolve(self.path, request.folder, FILE)
         known = _names(file)
         features = _named(file, known, request.features, "features")
-        target = _named(file, known, request.target, "target")
+        target = features if request.wants == "nothing" else _named(file, known, request.target, "target")
         (shape, dtype), (target_shape, target_dtype) = _header(file, features), _header(file, target)
         if dtype.kind not in "fiub":
             what = KINDS.get(dtype.kind, f"values of type {dtype}")
@@ -171,7 +171,7 @@ def _read_target(file: Path, name: str, request: Request) -> Array:
 
 
 def _labelled(values: Array, request: Request) -> bool:
-    return request.wants != "numbers" and values.ndim == 1
+    return request.wants in ("classes", "binary") and values.ndim == 1
 
 
 def _whole(values: Array, name: str) -> Array:

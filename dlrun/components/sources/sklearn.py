@@ -27,7 +27,7 @@ class Sklearn(Source):
                 raise SourceError(message, (setting,), f"remove `{setting}`")
         published = PUBLISHED[self.name]
         labels = None
-        if request.wants != "numbers":
+        if request.wants in ("classes", "binary"):
             if not published.labels:
                 message = f"the target of {self.name} is a number, and the loss wants classes"
                 raise SourceError(message, ("source",), "use `loss: mse` or `l1`, or a data set with classes")

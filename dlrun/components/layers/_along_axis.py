@@ -1,0 +1,35 @@
+"""What the activations share that look at all the numbers along an axis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.layers import Padding
+from dlrun.components.layers._torch import TorchLayer
+from dlrun.shapes import Shape, Window, axis
+
+if TYPE_CHECKING:
+    import torch
+
+
+class AlongAxis(TorchLayer):
+    """One of torch.nn's classes that take a `dim`."""
+
+    dim: int = -1
+    """The axis, without counting the batch."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        axis(self.dim, len(shape))
+        return shape
+
+    def window(self, shape: Shape) -> tuple[Window | None, ...]:
+        at = axis(self.dim, len(shape))
+        return tuple(None if i == at else Window() for i in range(len(shape)))
+
+    def treats_padding(self, shape: Shape) -> Padding:
+        return "apart" if axis(self.dim, len(shape)) else "refused"
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from torch import nn
+
+        return getattr(nn, self.torch_class)(axis(self.dim, len(shape)) + 1)

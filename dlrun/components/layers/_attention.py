@@ -1,0 +1,102 @@
+"""What the kinds of attention share."""
+
+from __future__ import annotations
+
+from dlrun.components.layers import Role, WeightedLayer
+from dlrun.shapes import Shape, ShapeError, need_rank, show
+from dlrun.spec.fields import Positive, Share
+
+
+def need_heads(features: int, heads: int) -> None:
+    """Require features that can be divided among the heads.
+
+    Raises:
+        ShapeError: they cannot.
+    """
+    if features % heads:
+        raise ShapeError(f"{features} features cannot be divided among {heads} heads")
+
+
+def need_memory(shape: Shape, memory: Shape) -> None:
+    """Require a second sequence with as many features as the first.
+
+    Raises:
+        ShapeError: it is no sequence, or of another width.
+    """
+    need_rank(shape, "time, features")
+    need_rank(memory, "time, features")
+    if shape[1] != memory[1]:
+        raise ShapeError(f"the two sequences need as many features; they are {show(shape)} and {show(memory)}")
+
+
+def attention_weights(features: int, bias: bool, prefix: str = "") -> dict[str, Shape]:
+    """torch.nn.MultiheadAttention's weights: queries, keys and values in one matrix, then the output's."""
+    weights = {f"{prefix}in_proj_weight": (3 * features, features)}
+    weights |= {f"{prefix}in_proj_bias": (3 * features,)} if bias else {}
+    weights |= {f"{prefix}out_proj.weight": (features, features)}
+    return weights | ({f"{prefix}out_proj.bias": (features,)} if bias else {})
+
+
+def attention_macs(queries: int, keys: int, features: int) -> int:
+    """Projections of queries and outputs, of keys and values, then the scores and the weighted sums."""
+    return 2 * queries * features**2 + 2 * keys * features**2 + 2 * queries * keys * features
+
+
+def attention_formula(queries: int, keys: int, features: int, what: str = "") -> str:
+    """`attention_macs` with its numbers."""
+    total = attention_macs(queries, keys, features)
+    return (
+        f"{what} multiply-adds 2*{queries}*{features}*{features} + 2*{keys}*{features}*{features} "
+        f"+ 2*{queries}*{keys}*{features} = {total}"
+    ).strip()
+
+
+class MultiheadLayer(WeightedLayer):
+    """Attention with heads, each looking at its own share of the features."""
+
+    sees_all = True
+    padding_is = "told"
+
+    num_heads: Positive
+    """How many heads; the features are divided among them."""
+    bias: bool = True
+    """Add trained offsets to queries, keys, values and outputs."""
+    dropout: Share = 0.0
+    """The share of the attention that is dropped while training."""
+
+
+class TransformerLayer(WeightedLayer):
+    """Attention, then a small network at each step, each with a residual connection and a layer norm."""
+
+    sees_all = True
+    padding_is = "told"
+
+    nhead: Positive
+    """How many heads."""
+    dim_feedforward: Positive = 2048
+    """The width of the small network's hidden layer."""
+    dropout: Share = 0.1
+    """The share dropped while training, everywhere in the layer."""
+    bias: bool = True
+    """Add trained offsets everywhere, the norms included."""
+    norm_first: bool = False
+    """Normalise before attention and network (pre-norm) instead of after."""
+    causal: bool = False
+    """Let no step look at later ones."""
+
+    def role(self, weight: str) -> Role:
+        if weight.startswith("norm"):
+            return "scale" if weight.endswith("weight") else "bias"
+        return super().role(weight)
+
+    def rest(self, features: int, norms: int) -> dict[str, Shape]:
+        """The weights besides attention."""
+        hidden = self.dim_feedforward
+        shapes: dict[str, Shape] = {"linear1": (hidden, features), "linear2": (features, hidden)}
+        shapes |= {f"norm{number}": (features,) for number in range(1, norms + 1)}
+        weights: dict[str, Shape] = {}
+        for name, shape in shapes.items():
+            weights[f"{name}.weight"] = shape
+            if self.bias:
+                weights[f"{name}.bias"] = shape[:1]
+        return weights

@@ -1,0 +1,13 @@
+"""What the dropouts share."""
+
+from __future__ import annotations
+
+from dlrun.components.layers._torch import TorchLayer
+from dlrun.spec.fields import Share
+
+
+class AnyDropout(TorchLayer):
+    """Drops a share of something, while training only."""
+
+    p: Share = 0.5
+    """The share that is dropped (1 - p is kept)."""

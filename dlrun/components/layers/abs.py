@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.layers import Layer
+from dlrun.shapes import Shape
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Abs(Layer):
+    """Take the absolute value: what matters is how far from 0, not on which side.
+
+    Shape: (...) -> (...), y = |x|
+    Reference: Jarrett, Kavukcuoglu, Ranzato and LeCun, What is the best multi-stage architecture for object
+        recognition?, 2009.
+    Example: abs
+    """
+
+    padding_is = "apart"
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from dlrun.modules.activations import Abs as Module
+
+        return Module()

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.layers import Layer
+from dlrun.shapes import Shape
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Arctan(Layer):
+    """Squeeze numbers into -pi/2 to pi/2, more slowly than tanh.
+
+    Shape: (...) -> (...), y = arctan(x)
+    Reference: Kamruzzaman and Aziz, A note on activation function in multilayer feedforward learning, 2002.
+    Example: arctan
+    """
+
+    padding_is = "apart"
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from dlrun.modules.activations import Arctan as Module
+
+        return Module()

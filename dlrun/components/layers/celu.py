@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from dlrun.components.layers._torch import TorchLayer
+from dlrun.spec.fields import PositiveFloat
+
+
+class Celu(TorchLayer):
+    """An elu whose slope has no break at 0, whatever alpha is.
+
+    Shape: (...) -> (...), y = max(0, x) + min(0, alpha*(exp(x/alpha) - 1))
+    Reference: Barron, Continuously differentiable exponential linear units, 2017.
+    Example: celu
+    """
+
+    torch_class = "CELU"
+
+    alpha: PositiveFloat = 1.0
+    """How far down the curve goes."""

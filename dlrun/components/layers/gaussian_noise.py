@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.layers import Layer
+from dlrun.shapes import Shape
+from dlrun.spec.fields import NonNegative
+
+if TYPE_CHECKING:
+    import torch
+
+
+class GaussianNoise(Layer):
+    """While training, add to each number a draw from a normal distribution around 0.
+
+    Shape: (...) -> (...), y = x + n, n ~ N(0, std**2)
+    Reference: Bishop, Training with noise is equivalent to Tikhonov regularization, 1995.
+    Example: gaussian_noise: 0.1
+    """
+
+    padding_is = "apart"
+
+    std: NonNegative
+    """The noise's standard deviation."""
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from dlrun.modules.noise import GaussianNoise as Module
+
+        return Module(self.std)

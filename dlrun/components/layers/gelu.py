@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from typing import Literal
+
+from dlrun.components.layers._torch import TorchLayer
+
+
+class Gelu(TorchLayer):
+    """Weigh each number by the share of a normal distribution that lies below it.
+
+    Shape: (...) -> (...), y = x*P(x), P(x) = (1 + erf(x / sqrt(2))) / 2
+    Reference: Hendrycks and Gimpel, Gaussian error linear units (GELUs), 2016.
+    Example: gelu
+    """
+
+    torch_class = "GELU"
+
+    approximate: Literal["none", "tanh"] = "none"
+    """`tanh`: 0.5*x*(1 + tanh(sqrt(2/pi)*(x + 0.044715*x**3))), as in GPT-2."""

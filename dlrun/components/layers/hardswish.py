@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from dlrun.components.layers._torch import TorchLayer
+
+
+class Hardswish(TorchLayer):
+    """Weigh each number by its own hard sigmoid.
+
+    Shape: (...) -> (...), y = x*min(max(0, x/6 + 1/2), 1)
+    Reference: Howard, Sandler, Chu and others, Searching for MobileNetV3, 2019.
+    Example: hardswish
+    """
+
+    torch_class = "Hardswish"

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from dlrun.components.layers import Layer
+from dlrun.shapes import Shape, ShapeError, Window, numel, show
+from dlrun.spec.fields import NonNegative, Positive
+
+if TYPE_CHECKING:
+    import torch
+
+
+class LocalResponseNorm(Layer):
+    """Divide each number by a measure of how strong the neighbouring channels are at the same place.
+
+    As torch computes it, alpha is divided by size; AlexNet's paper does not do so: its alpha 1e-4 with size 5 is
+    5e-4 here.
+
+    Shape: (C, ...) -> (C, ...), y[c] = x[c] / (k + alpha/size * sum of x**2 over size channels around c)**beta
+    Reference: Krizhevsky, Sutskever and Hinton, ImageNet classification with deep convolutional neural networks,
+        2012, section 3.3.
+    Example: local_response_norm: {size: 5, alpha: 5e-4, k: 2}
+    """
+
+    size: Positive
+    """How many channels are neighbours, the number's own among them."""
+    alpha: NonNegative = 1e-4
+    """How much the neighbours count."""
+    beta: NonNegative = 0.75
+    """The exponent."""
+    k: Annotated[float, Field(ge=1e-3)] = 1.0
+    """What the divisor starts from, so that it is never 0."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) < 2:
+            raise ShapeError(f"needs an input of shape (channels, ...) with 2 axes or more; received {show(shape)}")
+        return shape
+
+    def activations(self, shape: Shape) -> int:
+        # The squares, with channels of zeros at both ends, their sums and the divisor are kept beside the output.
+        return (4 * shape[0] + self.size - 1) * numel(shape[1:])
+
+    def window(self, shape: Shape) -> tuple[Window | None, ...]:
+        return (None, *(Window() for _ in shape[1:]))
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from torch import nn
+
+        return nn.LocalResponseNorm(self.size, self.alpha, self.beta, self.k)

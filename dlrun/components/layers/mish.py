@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from dlrun.components.layers._torch import TorchLayer
+
+
+class Mish(TorchLayer):
+    """Weigh each number by the tanh of its softplus.
+
+    Shape: (...) -> (...), y = x*tanh(log(1 + exp(x)))
+    Reference: Misra, Mish: a self regularized non-monotonic activation function, 2019.
+    Example: mish
+    """
+
+    torch_class = "Mish"

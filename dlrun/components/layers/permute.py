@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from dlrun.components.layers import Layer
+from dlrun.shapes import Shape, ShapeError, Window, axis, show
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Permute(Layer):
+    """Put the axes in another order.
+
+    Shape: (A, B, C) with dims [2, 0, 1] -> (C, A, B)
+    Reference: torch.permute.
+    Example: permute: [1, 0]
+    """
+
+    accepts = "any"
+
+    dims: Annotated[tuple[int, ...], Field(min_length=1)]
+    """The axes in their new order, without counting the batch."""
+
+    def order(self, shape: Shape) -> list[int]:
+        """The axes counted from the front.
+
+        Raises:
+            ShapeError: they are not the input's axes, each once.
+        """
+        order = [axis(dim, len(shape)) for dim in self.dims]
+        if sorted(order) != list(range(len(shape))):
+            raise ShapeError(f"dims {show(self.dims)} must name each of the {len(shape)} axes once")
+        return order
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return tuple(shape[dim] for dim in self.order(shape))
+
+    def window(self, shape: Shape) -> tuple[Window | None, ...]:
+        return tuple(Window(axis=at) for at in self.order(shape))
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from dlrun.modules.rearranging import Permute as Module
+
+        return Module([0, *(dim + 1 for dim in self.order(shape))])

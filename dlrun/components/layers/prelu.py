@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.layers import Layer, Padding, Role
+from dlrun.shapes import Shape
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Prelu(Layer):
+    """A leaky_relu whose slope is trained; penalties leave it alone, as they would pull it towards a relu.
+
+    Shape: (C, ...) -> (C, ...), y = x if x > 0 else weight*x
+    Reference: He, Zhang, Ren and Sun, Delving deep into rectifiers, 2015.
+    Example: prelu: {per_channel: true}
+    """
+
+    per_channel: bool = False
+    """One slope for each channel, the first axis, rather than one for all (torch's `num_parameters`)."""
+    init: float = 0.25
+    """What each slope starts from."""
+
+    def weights(self, shape: Shape) -> dict[str, Shape]:
+        return {"weight": shape[:1] if self.per_channel else (1,)}
+
+    def treats_padding(self, shape: Shape) -> Padding:
+        return "refused" if self.per_channel else "apart"
+
+    def role(self, weight: str) -> Role:
+        return "scale"
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from torch import nn
+
+        return nn.PReLU(shape[0] if self.per_channel else 1, self.init)

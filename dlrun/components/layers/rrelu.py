@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import model_validator
+
+from dlrun.components.layers._torch import TorchLayer
+
+
+class Rrelu(TorchLayer):
+    """A leaky_relu whose slope is drawn anew for each number while training; a test takes the middle of the range.
+
+    Shape: (...) -> (...), y = x if x > 0 else a*x, a ~ U(lower, upper), or (lower + upper)/2 in a test
+    Reference: Xu, Wang, Chen and Li, Empirical evaluation of rectified activations in convolutional network, 2015.
+    Example: rrelu
+    """
+
+    torch_class = "RReLU"
+
+    lower: float = 1 / 8
+    """The least slope."""
+    upper: float = 1 / 3
+    """The greatest slope."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.lower > self.upper:
+            raise ValueError(f"lower = {self.lower:g} is above upper = {self.upper:g}")
+        return self

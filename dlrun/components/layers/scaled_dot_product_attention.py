@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.layers import Layer
+from dlrun.shapes import Shape, need_rank
+from dlrun.spec.fields import Share
+
+if TYPE_CHECKING:
+    import torch
+
+
+class ScaledDotProductAttention(Layer):
+    """Self-attention in its bare form, without weights: each step is the mean of all, weighted by likeness.
+
+    Shape: (T, E) -> (T, E), softmax(X X^T / sqrt(E)) X
+    Reference: Vaswani and others, Attention is all you need, 2017, section 3.2.1.
+    Example: scaled_dot_product_attention
+    """
+
+    sees_all = True
+
+    padding_is = "told"
+
+    causal: bool = False
+    """Let no step look at later ones."""
+    dropout: Share = 0.0
+    """The share of the attention that is dropped while training."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        need_rank(shape, "time, features")
+        return shape
+
+    def macs(self, shape: Shape) -> int:
+        return 2 * shape[0] ** 2 * shape[1]
+
+    def formulas(self, shape: Shape) -> list[str]:
+        return [f"multiply-adds 2*{shape[0]}*{shape[0]}*{shape[1]} = {self.macs(shape)}"]
+
+    def activations(self, shape: Shape) -> int:
+        return shape[0] * shape[1] + shape[0] ** 2
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from dlrun.modules.attention import ScaledDotProductAttention as Module
+
+        return Module(self.causal, self.dropout)

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.layers import Layer
+from dlrun.shapes import Shape, numel
+from dlrun.spec.fields import PositiveFloat
+
+if TYPE_CHECKING:
+    import torch
+
+
+class ScaledTanh(Layer):
+    """A tanh stretched so that it takes 1 to about 1 and -1 to about -1, and bends most there.
+
+    Shape: (...) -> (...), y = amplitude*tanh(slope*x)
+    Reference: LeCun, Bottou, Orr and Müller, Efficient backprop, 1998.
+    Example: scaled_tanh
+    """
+
+    padding_is = "apart"
+
+    amplitude: PositiveFloat = 1.7159
+    """How far up and down it goes."""
+    slope: PositiveFloat = 2 / 3
+    """What numbers are multiplied by first."""
+
+    def activations(self, shape: Shape) -> int:
+        return 2 * numel(shape)  # the tanh is kept beside the output
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from dlrun.modules.activations import ScaledTanh as Module
+
+        return Module(self.amplitude, self.slope)

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from dlrun.components.layers._torch import TorchLayer
+from dlrun.shapes import Shape, Window, need_rank
+
+
+class Softmax2d(TorchLayer):
+    """Turn each pixel's channels into shares that sum to 1; the same as `softmax: 0`, for images alone.
+
+    Shape: (C, H, W) -> (C, H, W), y = exp(x) / sum(exp(x)) along C
+    Reference: Long, Shelhamer and Darrell, Fully convolutional networks for semantic segmentation, 2015.
+    Example: softmax2d
+    """
+
+    padding_is = "refused"
+    torch_class = "Softmax2d"
+    ends_in = "distribution"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        need_rank(shape, "channels, height, width")
+        return shape
+
+    def window(self, shape: Shape) -> tuple[Window | None, ...]:
+        return (None, Window(), Window())

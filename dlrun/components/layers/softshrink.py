@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from dlrun.components.layers._torch import TorchLayer
+from dlrun.spec.fields import NonNegative
+
+
+class Softshrink(TorchLayer):
+    """Pull every number towards 0 by lambd, and make 0 of what is nearer.
+
+    Shape: (...) -> (...), y = x - lambd if x > lambd, x + lambd if x < -lambd, else 0
+    Reference: Donoho, De-noising by soft-thresholding, 1995.
+    Example: softshrink
+    """
+
+    torch_class = "Softshrink"
+
+    lambd: NonNegative = 0.5
+    """By how much (torch's spelling; `lambda` is a word of Python's)."""

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.layers import Layer
+from dlrun.shapes import Shape
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Step(Layer):
+    """Fire or not: 1 from 0 on, 0 below. Its gradient is 0, so that nothing before it can be trained.
+
+    Shape: (...) -> (...), y = 1 if x >= 0 else 0
+    Reference: McCulloch and Pitts, A logical calculus of the ideas immanent in nervous activity, 1943.
+    Example: step
+    """
+
+    padding_is = "apart"
+
+    differentiable = False
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from dlrun.modules.activations import Step as Module
+
+        return Module()

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.layers import Layer
+from dlrun.shapes import Shape
+from dlrun.spec.fields import Share
+
+if TYPE_CHECKING:
+    import torch
+
+
+class StochasticDepth(Layer):
+    """While training, set all of a sample to 0 with probability p and scale the other samples by 1/(1 - p).
+
+    At the end of a residual's layers, where `residual: {drop: p}` puts it, a dropped sample passes by them.
+
+    Shape: (...) -> (...)
+    Reference: Huang, Sun, Liu, Sedra and Weinberger, Deep networks with stochastic depth, 2016.
+    Example: stochastic_depth: 0.1
+    """
+
+    padding_is = "apart"
+
+    p: Share = 0.5
+    """The share of samples that is dropped (1 - p is kept)."""
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from dlrun.modules.noise import StochasticDepth as Module
+
+        return Module(self.p)

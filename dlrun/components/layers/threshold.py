@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from dlrun.components.layers._torch import TorchLayer
+
+
+class Threshold(TorchLayer):
+    """Let numbers above a threshold through and replace the others.
+
+    Shape: (...) -> (...), y = x if x > threshold else value
+    Reference: Konda, Memisevic and Krueger, Zero-bias autoencoders and the benefits of co-adapting features, 2014.
+    Example: threshold: {threshold: 1, value: 0}
+    """
+
+    torch_class = "Threshold"
+
+    threshold: float
+    """What a number must exceed."""
+    value: float = 0.0
+    """What stands for the others."""

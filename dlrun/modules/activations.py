@@ -1,0 +1,55 @@
+"""Activations that torch has as functions only, or not with these settings."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+class SlopedSigmoid(nn.Module):
+    """y = 1 / (1 + exp(-slope*x)), number by number."""
+
+    def __init__(self, slope: float):
+        super().__init__()
+        self.slope = slope
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid(self.slope * x)
+
+    def extra_repr(self) -> str:
+        return f"slope={self.slope:g}"
+
+
+class ScaledTanh(nn.Module):
+    """y = amplitude*tanh(slope*x), number by number."""
+
+    def __init__(self, amplitude: float, slope: float):
+        super().__init__()
+        self.amplitude, self.slope = amplitude, slope
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.amplitude * torch.tanh(self.slope * x)
+
+    def extra_repr(self) -> str:
+        return f"amplitude={self.amplitude:g}, slope={self.slope:g}"
+
+
+class Arctan(nn.Module):
+    """y = arctan(x), number by number."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.arctan(x)
+
+
+class Abs(nn.Module):
+    """y = |x|, number by number."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.abs(x)
+
+
+class Step(nn.Module):
+    """y = 1 where x >= 0, else 0; no gradient passes."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x >= 0).to(x.dtype)

@@ -1,0 +1,44 @@
+"""Reading padded sequences so that only the real steps are read, in order, wherever the padding lies."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class RealSteps:
+    """The real steps of each sequence, moved to its front.
+
+    Args:
+        mask: (N, T), True where a step is real.
+    """
+
+    def __init__(self, mask: Tensor):
+        self.mask = mask
+        self.order = (~mask).to(torch.uint8).argsort(dim=1, stable=True)
+        """(N, T): where each step of the moved sequence comes from."""
+        self.lengths = mask.sum(1).clamp(min=1)
+        """(N,); a sequence of nothing but padding is read as one step of zeros."""
+
+    def front(self, x_NTF: Tensor) -> Tensor:
+        """The sequences with their real steps first, and zeros behind."""
+        x_NTF = x_NTF.masked_fill(~self.mask.unsqueeze(2), 0)
+        return x_NTF.gather(1, self._wide(self.order, x_NTF))
+
+    def back(self, x_NTF: Tensor) -> Tensor:
+        """The inverse of `front`, but for the padding, which is 0."""
+        placed = torch.zeros_like(x_NTF).scatter(1, self._wide(self.order, x_NTF), x_NTF)
+        return placed.masked_fill(~self.mask.unsqueeze(2), 0)
+
+    def turned(self, x_NTF: Tensor) -> Tensor:
+        """Moved sequences with the order of their real steps reversed; twice is as before."""
+        step = torch.arange(x_NTF.shape[1], device=x_NTF.device).expand(len(x_NTF), -1)
+        from_end = self.lengths.unsqueeze(1) - 1 - step
+        return x_NTF.gather(1, self._wide(torch.where(from_end >= 0, from_end, step), x_NTF))
+
+    def last(self, x_NTF: Tensor) -> Tensor:
+        """The last real step of moved sequences (N, F)."""
+        return x_NTF.gather(1, self._wide((self.lengths - 1).unsqueeze(1), x_NTF)).squeeze(1)
+
+    def _wide(self, index_NT: Tensor, x_NTF: Tensor) -> Tensor:
+        return index_NT.unsqueeze(2).expand(-1, -1, x_NTF.shape[2])

@@ -1,0 +1,59 @@
+"""Modules that move numbers and compute none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+
+class Permute(nn.Module):
+    """The axes in another order, the batch's included."""
+
+    def __init__(self, dims: Sequence[int]):
+        super().__init__()
+        self.dims = tuple(dims)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.permute(self.dims)
+
+    def extra_repr(self) -> str:
+        return str(self.dims)
+
+
+class Squeeze(nn.Module):
+    """Without one axis, which has size 1."""
+
+    def __init__(self, dim: int):
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.squeeze(self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
+class Select(nn.Module):
+    """One entry of an axis, or a slice of it. With a mask (N, T), an entry is counted among the real steps alone."""
+
+    def __init__(self, dim: int, kept: int | slice):
+        super().__init__()
+        self.where = (slice(None),) * dim + (kept,)
+        self.kept = kept
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        if mask is None:
+            return x[self.where]
+        assert isinstance(self.kept, int)
+        count = mask.sum(1)
+        wanted = self.kept if self.kept >= 0 else count + self.kept
+        number = mask.cumsum(1) - 1  # of each real step, from 0
+        chosen = mask & (number == torch.as_tensor(wanted, device=x.device).expand(len(x))[:, None])
+        # A sum over one step at most; a sequence that is too short gives 0.
+        return torch.where(chosen[(...,) + (None,) * (x.dim() - 2)], x, 0).sum(1)
+
+    def extra_repr(self) -> str:
+        return str(self.where)

@@ -1,0 +1,16 @@
+from pathlib import Path
+
+import pytest
+
+from dlrun.checks import check_model
+from dlrun.plan import Plan
+
+
+@pytest.fixture
+def planned(tmp_path: Path):
+    def plan(text: str) -> Plan:
+        file = tmp_path / "spec.yaml"
+        file.write_text(text)
+        return check_model(file)
+
+    return plan
