@@ -9,10 +9,10 @@ import torch
 from torch import fx, nn
 
 from dlrun.components.layers import Joining
-from dlrun.layout import Mask
 from dlrun.plan import Plan, Step
 from dlrun.shapes import Shape
 from dlrun.spec.experiment import ModelSection
+from dlrun.steps import Mask
 
 
 def build(plan: Plan, model: ModelSection) -> fx.GraphModule:

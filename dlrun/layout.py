@@ -4,195 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from dlrun.components.layers import Branch, Container, From, Joining, Layer, Layers, count_formula
+from dlrun.components.layers import Branch, Container, From, Joining, Layer, Layers
 from dlrun.errors import Path, Place, Problem, SpecError
+from dlrun.scopes import RESERVED, Scope
 from dlrun.shapes import MAX_NUMEL, Shape, ShapeError, numel, show
 from dlrun.spec.words import did_you_mean
-
-
-@dataclass(frozen=True, slots=True)
-class Mask:
-    """Which steps of a sequence are real: those whose index is not the padding's."""
-
-    indices: int
-    """The step that gives the indices (T,)."""
-    padding: int
-    """The index that stands for nothing."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Step:
-    """One step of the network: a layer on one value, or a joining of several. Steps are in order of computation."""
-
-    name: str
-    """The path to the layer; its module and weights are called after it."""
-    layer: Layer | None
-    """None for the input."""
-    inputs: tuple[int, ...]
-    """The steps whose values it takes."""
-    input_shapes: tuple[Shape, ...]
-    output: Shape
-    place: Place | None
-    indices: bool | None
-    """Whether the output is indices; None where nothing has decided yet what the input is."""
-    weights: dict[str, Shape] = field(default_factory=dict)
-    buffers: dict[str, Shape] = field(default_factory=dict)
-    tied: dict[str, str] = field(default_factory=dict)
-    """Weights that are another step's: their names here, and their full names there. `weights` has the others."""
-    told: tuple[Mask | None, ...] = ()
-    """For a module that must keep padding out: the mask of each input."""
-    shared: bool = False
-    """True where an earlier step of the same name has the weights."""
-
-    @property
-    def kind(self) -> str:
-        """The layer's kind, or `input`."""
-        return self.layer.kind if self.layer else "input"
-
-    @property
-    def params(self) -> int:
-        """How many weights the step has of its own."""
-        return 0 if self.shared else sum(numel(shape) for shape in self.weights.values())
-
-    @property
-    def macs(self) -> int:
-        """Multiply-adds for one sample."""
-        if self.layer is None or isinstance(self.layer, Container):
-            return 0
-        return self.layer.macs(*self.input_shapes)
-
-    @property
-    def formula(self) -> list[str]:
-        """Where the step's numbers come from."""
-        if self.layer is None:
-            return []
-        if isinstance(self.layer, Joining):
-            return self.layer.join_formulas(list(self.input_shapes))
-        tied = [f"{own} is that of {other}" for own, other in self.tied.items()]
-        return [*self.layer.formulas(*self.input_shapes), *count_formula(self.weights), *tied]
-
-    @property
-    def activations(self) -> int:
-        """How many values one sample leaves in memory for the backward pass."""
-        if self.layer is None or isinstance(self.layer, Container):
-            return numel(self.output)
-        return self.layer.activations(*self.input_shapes)
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Steps that lie together: those of a container, or of one of its branches. Groups nest."""
-
-    name: str
-    """The path to the container."""
-    label: str
-    """What it is called within the group around it: `unit_1`, `branch 2`."""
-    kind: str
-    """The container's kind, or the name of the block that it was; `branch` for a branch."""
-    place: Place | None
-    start: int
-    """Its first step."""
-    stop: int
-    """The step after its last."""
-
-
-@dataclass(slots=True)
-class _Scope:
-    """The names inside one container."""
-
-    prefix: str
-    parent: _Scope | None
-    named: dict[str, tuple[int, Layer, Place]] = field(default_factory=dict)
-    """Given names: the value, the layer and the place of each."""
-    taken: set[str] = field(default_factory=set)
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def find(self, name: str) -> tuple[int, Layer, str] | None:
-        scope: _Scope | None = self
-        while scope is not None:
-            if name in scope.named:
-                value, layer, _ = scope.named[name]
-                return value, layer, f"{scope.prefix}{name}"
-            scope = scope.parent
-        return None
-
-    def known(self) -> list[str]:
-        return [*self.named, *(self.parent.known() if self.parent else ())]
-
-
-RESERVED = frozenset(
-    [
-        "add_module",
-        "add_submodule",
-        "apply",
-        "bfloat16",
-        "buffers",
-        "call_super_init",
-        "children",
-        "code",
-        "compile",
-        "cpu",
-        "cuda",
-        "delete_all_unused_submodules",
-        "delete_submodule",
-        "double",
-        "dump_patches",
-        "eval",
-        "extra_repr",
-        "float",
-        "forward",
-        "get_buffer",
-        "get_extra_state",
-        "get_parameter",
-        "get_submodule",
-        "graph",
-        "half",
-        "input",
-        "ipu",
-        "load_state_dict",
-        "meta",
-        "modules",
-        "mtia",
-        "named_buffers",
-        "named_children",
-        "named_modules",
-        "named_parameters",
-        "parameters",
-        "preprocess",
-        "print_readable",
-        "recompile",
-        "register_backward_hook",
-        "register_buffer",
-        "register_forward_hook",
-        "register_forward_pre_hook",
-        "register_full_backward_hook",
-        "register_full_backward_pre_hook",
-        "register_load_state_dict_post_hook",
-        "register_load_state_dict_pre_hook",
-        "register_module",
-        "register_parameter",
-        "register_state_dict_post_hook",
-        "register_state_dict_pre_hook",
-        "requires_grad_",
-        "set_extra_state",
-        "set_submodule",
-        "shape_env",
-        "share_memory",
-        "state_dict",
-        "to",
-        "to_empty",
-        "to_folder",
-        "train",
-        "training",
-        "type",
-        "xpu",
-        "zero_grad",
-    ]
-)
-"""Names that torch's own modules have taken, and two of the plan's own."""
+from dlrun.steps import Group, Mask, Step
 
 
 class Layout:
@@ -203,7 +23,7 @@ class Layout:
         self.steps = [Step("input", None, (), (), shape, place, None)]
         self.groups: list[Group] = []
         """In the order in which they begin, the outer before the inner."""
-        self.scope = _Scope("", None)
+        self.scope = Scope("", None)
         self.reusing = False
         self.masks: dict[int, Mask] = {}
         """The values that are sequences with padding."""
@@ -232,7 +52,7 @@ class Layout:
     def put(self, layer: Layer, value: int, path: Path) -> int:
         name = self.name(layer, path)
         if isinstance(layer, Container):
-            outer, self.scope = self.scope, _Scope(f"{self.scope.prefix}{name}.", self.scope)
+            outer, self.scope = self.scope, Scope(f"{self.scope.prefix}{name}.", self.scope)
             with self.group(name, getattr(layer, "label", layer.kind), path):
                 value = layer.wire(self, value, path)
             self.scope = outer
@@ -434,7 +254,7 @@ class Layout:
         _, original, full_name = self.named(name, (*path, "layer"))
         scope, reusing = self.scope, self.reusing
         prefix, _, _ = full_name.rpartition(".")
-        self.scope = _Scope(f"{prefix}." if prefix else "", scope.parent)
+        self.scope = Scope(f"{prefix}." if prefix else "", scope.parent)
         self.reusing = True
         first = len(self.steps)
         result = self.put(original, value, path)

@@ -9,8 +9,8 @@ from itertools import groupby
 from typing import Any
 
 from dlrun.components.layers import Joining
-from dlrun.layout import Group, Step
 from dlrun.plan import Plan
+from dlrun.steps import Group, Step
 
 MOST_ROWS = 40
 """As many rows are shown where nobody says how deep to go, unless there are more on the outermost level."""

@@ -11,9 +11,10 @@ from dlrun.components.layers import count_formula
 from dlrun.components.preprocess import Preprocess
 from dlrun.components.sources import Facts
 from dlrun.errors import Place, Problem, SpecError
-from dlrun.layout import Group, Layout, Step
+from dlrun.layout import Layout
 from dlrun.shapes import Shape, ShapeError, numel, show
 from dlrun.spec.component import Component
+from dlrun.steps import Group, Step
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from dlrun.components.layers import Joining
-from dlrun.layout import Step
 from dlrun.shapes import Window
+from dlrun.steps import Step
 
 if TYPE_CHECKING:
     from fractions import Fraction

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from dlrun.checks import check, check_model
 from dlrun.graph import build
-from dlrun.layout import Step
 from dlrun.plan import Plan
 from dlrun.shapes import numel
+from dlrun.steps import Step
 
 NETS = Path(__file__).parent.parent / "specs" / "nets"
 MODELINE = "# yaml-language-server: $schema=../../docs/schema.json"

@@ -6,8 +6,8 @@ import pytest
 
 from dlrun.checks import check, check_model
 from dlrun.errors import SpecError
-from dlrun.layout import RESERVED
 from dlrun.plan import Plan
+from dlrun.scopes import RESERVED
 
 
 @pytest.fixture

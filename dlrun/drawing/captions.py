@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from dlrun.components.layers import Joining, Layer
-from dlrun.layout import Step
 from dlrun.shapes import numel
+from dlrun.steps import Step
 
 Role = Literal[
     "ends", "linear", "norm", "activation", "pool", "merge", "recurrent", "attention", "noise", "shape", "group"

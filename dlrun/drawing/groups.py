@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from dlrun.components.layers import Joining
 from dlrun.drawing.captions import caption
 from dlrun.layout import Group as PlanGroup
-from dlrun.layout import Step
 from dlrun.plan import Plan
+from dlrun.steps import Step
 
 AUTOMATIC = re.compile(r"_[0-9]+$")
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from dlrun.drawing.captions import FOLDED, Role, caption, role_of, show_shape, told_in_full, weights_line
 from dlrun.drawing.groups import Fold, Group, fold_repeats, group_tree
-from dlrun.layout import Step
 from dlrun.plan import Plan
+from dlrun.steps import Step
 
 
 @dataclass(slots=True, eq=False)
