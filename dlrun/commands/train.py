@@ -32,7 +32,8 @@ def train(
 
     checked = check_spec(spec, overrides or (), training=True)
     announce(checked)
-    from dlrun.training.run import Terminated, run
+    from dlrun.training.ending import Terminated
+    from dlrun.training.run import run
 
     watcher = Watcher(checked)
     try:

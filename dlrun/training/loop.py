@@ -94,6 +94,7 @@ def train(task: Task, watcher: Watcher, state: State) -> None:
         figures |= _validate(task, length.batch)
         choice.see(figures, state)
         watcher.epoch(state.epoch, figures, length.epochs)
+        state.ending.check()
         if choice.should_stop(state):
             state.stopped_early = state.step < length.steps
             break
@@ -130,6 +131,7 @@ def _epoch(task: Task, optimizer: Any, rate: float, length: Length, state: State
             losses.add(loss, penalty, len(index))
             measurement.add(output, target)
         state.step += 1
+        state.ending.check()
         if time.perf_counter() >= look_at:
             look_at = time.perf_counter() + LOOK_EVERY
             if x.device.type == "cpu":  # elsewhere a look would wait for the device

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
 from dlrun.errors import RunError
+from dlrun.training.ending import Ending
 
 BUFFER = 4096
 """Losses kept on the device before they are read."""
@@ -26,6 +27,8 @@ class State:
     last_weights: dict[str, torch.Tensor] | None = None
     """The last epoch's, once the best are back in the network."""
     stopped_early: bool = False
+    ending: Ending = field(default_factory=Ending)
+    """Whether somebody has asked for an end before the end."""
 
 
 class Losses:

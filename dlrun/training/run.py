@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 
@@ -28,6 +25,7 @@ from dlrun.tracking import Record, RunInfo, Status, Tracking
 from dlrun.tracking.opening import open_tracking
 from dlrun.training import folder as kept
 from dlrun.training.description import about, describe, now
+from dlrun.training.ending import Terminated, listening
 from dlrun.training.evaluation import Measurement, evaluate
 from dlrun.training.journal import Journal
 from dlrun.training.loop import Progress, Task, train
@@ -36,10 +34,6 @@ from dlrun.weights import expected
 
 DELIVERY = 30.0
 """Seconds that the tracker is given at the end."""
-
-
-class Terminated(BaseException):
-    """The process was asked to end, by SIGTERM."""
 
 
 class Watcher(Protocol):
@@ -116,7 +110,7 @@ def run(checked: Checked, watcher: Watcher, runs: Path) -> Outcome:
     tracking = open_tracking(experiment.tracking, experiment.name, runs)
     state, test, status = TrainingState(), {}, "FAILED"
     weights = Weights(place, network, front, planned, state)
-    with Journal(place / kept.JOURNAL) as journal, terminable():
+    with Journal(place / kept.JOURNAL) as journal, listening(state.ending):
         tracking.begin(info)
         watcher.ready(planned, loaded, place, str(device))
         reporter = _Reporter(journal, tracking, watcher)
@@ -285,24 +279,6 @@ def _keep_beginning(checked: Checked, planned: Plan, loaded: Loaded, front: Fron
     fitted = {f"{name}.{key}": torch.as_tensor(value) for name, _, state in front for key, value in state.items()}
     if fitted:
         kept.write_tensors(info.folder / kept.FITTED, fitted, {"dlrun": __version__})
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """Let SIGTERM end the run as Ctrl-C does, by an exception that unwinds through everything that must be kept."""
-
-    def end(_number: int, _frame: Any) -> None:
-        raise Terminated
-
-    try:
-        before = signal.signal(signal.SIGTERM, end)
-    except ValueError:  # not in the main thread, where signals do not arrive either
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _out_of_memory(error: BaseException) -> str:
