@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from watching import Silent
 
 from dlrun.checks import check
 from dlrun.training.run import run
@@ -20,12 +21,6 @@ FLOORS = {
     "inception_digits": 0.97,
     "lstm_digits": 0.95,
 }
-
-
-class Silent:
-    def ready(self, plan, loaded, folder, device) -> None: ...
-    def progress(self, progress) -> None: ...
-    def epoch(self, epoch, figures, epochs) -> None: ...
 
 
 @pytest.fixture(autouse=True)

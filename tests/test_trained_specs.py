@@ -8,6 +8,7 @@ a support vector machine is right on 0.98 and more of the digits (scikit-learn's
 from pathlib import Path
 
 import pytest
+from watching import Silent
 
 from dlrun.checks import check
 from dlrun.training.run import run
@@ -23,12 +24,6 @@ FLOORS = {
     "diabetes_regression": ("r2", 0.4),
     "iris_logistic": ("accuracy", 0.9),
 }
-
-
-class Silent:
-    def ready(self, plan, loaded, folder, device) -> None: ...
-    def progress(self, progress) -> None: ...
-    def epoch(self, epoch, figures, epochs) -> None: ...
 
 
 def test_every_shipped_spec_has_a_floor() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from watching import Silent
 
 from dlrun.checks import check
 from dlrun.errors import SpecError
@@ -20,12 +21,6 @@ optimizer: {adam: {lr: 0.05}}
 train: {epochs: 60, batch_size: 32, device: cpu}
 tracking: off
 """
-
-
-class Silent:
-    def ready(self, plan, loaded, folder, device) -> None: ...
-    def progress(self, progress) -> None: ...
-    def epoch(self, epoch, figures, epochs) -> None: ...
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
+from watching import Silent
 
 from dlrun.checks import check
 from dlrun.data.load import load
@@ -36,12 +37,6 @@ optimizer: {adam: {lr: 0.01}}
 train: {epochs: 4, batch_size: 32, device: cpu}
 tracking: off
 """
-
-
-class Silent:
-    def ready(self, plan, loaded, folder, device) -> None: ...
-    def progress(self, progress) -> None: ...
-    def epoch(self, epoch, figures, epochs) -> None: ...
 
 
 @pytest.fixture

@@ -1,0 +1,9 @@
+"""A watcher of runs that watches nothing."""
+
+
+class Silent:
+    """Takes all that a run tells and shows none of it."""
+
+    def ready(self, plan, loaded, folder, device) -> None: ...
+    def progress(self, progress) -> None: ...
+    def epoch(self, epoch, figures, epochs) -> None: ...
