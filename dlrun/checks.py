@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any
 
 from dlrun.components.layers import Container, Layer
 from dlrun.components.losses import Loss
@@ -19,6 +18,7 @@ from dlrun.plan import Plan, Step, matches, penalties, plan
 from dlrun.reading import Reading, read_spec
 from dlrun.shapes import ShapeError, numel, readable_bytes, show
 from dlrun.spec.experiment import Experiment, Split, TrainSection
+from dlrun.spec.fields import Ending
 from dlrun.spec.words import did_you_mean
 
 
@@ -151,7 +151,7 @@ def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None) ->
     return _check_memory(reading, planned, train, facts, sizes)
 
 
-def ending(planned: Plan) -> Any:
+def ending(planned: Plan) -> Ending:
     """What the network makes of its outputs in the end; a change of shape leaves that as it is."""
     step = planned.steps[-1]
     while isinstance(step.layer, Layer) and not isinstance(step.layer, Container) and step.layer.accepts == "any":

@@ -11,6 +11,7 @@ from pydantic import Field, PlainValidator, TypeAdapter, WithJsonSchema
 from dlrun.errors import Path
 from dlrun.shapes import Shape, ShapeError, Window, numel, product, show
 from dlrun.spec.component import Component, OneOf, Settings
+from dlrun.spec.fields import Ending
 from dlrun.spec.telling import Told, told
 from dlrun.spec.words import shorten
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from torch import fx
 
 Accepts = Literal["numbers", "indices", "any"]
-Ending = Literal["probabilities", "distribution", "log_probabilities", "log_distribution", ""]
 Padding = Literal["apart", "told", "refused"]
 """What becomes of a sequence's padding: each step is computed apart from the others, so that it stays where it is; the
 module is told which steps are real and looks at no other; or the layer cannot keep it out."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from dlrun.components.layers import Role, WeightedLayer
 from dlrun.shapes import Shape, ShapeError, need_rank, show
 from dlrun.spec.fields import Positive, Share
@@ -83,6 +85,13 @@ class TransformerLayer(WeightedLayer):
     """Normalise before attention and network (pre-norm) instead of after."""
     causal: bool = False
     """Let no step look at later ones."""
+    activation: Literal["relu", "gelu"] = "relu"
+    """What stands in the small network."""
+
+    def as_torch_takes_it(self) -> dict[str, Any]:
+        """What a module around torch's own takes besides the features."""
+        names = ("nhead", "dim_feedforward", "dropout", "activation", "norm_first", "bias", "causal")
+        return {"batch_first": True, **{name: getattr(self, name) for name in names}}
 
     def role(self, weight: str) -> Role:
         if weight.startswith("norm"):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from dlrun.components.layers._attention import (
     TransformerLayer,
@@ -28,8 +28,6 @@ class TransformerDecoderLayer(TransformerLayer):
 
     memory: str
     """The name of the earlier layer that gives the other sequence."""
-    activation: Literal["relu", "gelu"] = "relu"
-    """What stands in the small network."""
 
     def output_shape(self, shape: Shape, memory: Shape) -> Shape:  # type: ignore[override]
         need_memory(shape, memory)
@@ -66,14 +64,4 @@ class TransformerDecoderLayer(TransformerLayer):
     def build(self, shape: Shape, memory: Shape) -> torch.nn.Module:  # type: ignore[override]
         from dlrun.modules.attention import TransformerDecoderLayer as Module
 
-        return Module(
-            shape[1],
-            self.nhead,
-            self.dim_feedforward,
-            self.dropout,
-            self.activation,
-            batch_first=True,
-            norm_first=self.norm_first,
-            bias=self.bias,
-            causal=self.causal,
-        )
+        return Module(shape[1], **self.as_torch_takes_it())

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from dlrun.components.layers._attention import (
     TransformerLayer,
@@ -23,9 +23,6 @@ class TransformerEncoderLayer(TransformerLayer):
         in the transformer architecture, 2020.
     Example: transformer_encoder_layer: {nhead: 4, dim_feedforward: 64}
     """
-
-    activation: Literal["relu", "gelu"] = "relu"
-    """What stands in the small network."""
 
     def output_shape(self, shape: Shape) -> Shape:
         need_rank(shape, "time, features")
@@ -54,14 +51,4 @@ class TransformerEncoderLayer(TransformerLayer):
     def build(self, shape: Shape) -> torch.nn.Module:
         from dlrun.modules.attention import TransformerEncoderLayer as Module
 
-        return Module(
-            shape[1],
-            self.nhead,
-            self.dim_feedforward,
-            self.dropout,
-            self.activation,
-            batch_first=True,
-            norm_first=self.norm_first,
-            bias=self.bias,
-            causal=self.causal,
-        )
+        return Module(shape[1], **self.as_torch_takes_it())

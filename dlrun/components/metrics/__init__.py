@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from dlrun.shapes import Shape
 from dlrun.spec.component import Component
+from dlrun.spec.fields import Ending
 
 if TYPE_CHECKING:
     import torch
-
-Ending = Literal["probabilities", "distribution", "log_probabilities", "log_distribution", ""]
 
 
 class Metric(Component):
