@@ -1,0 +1,119 @@
+"""The tables, as Markdown."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from growth import Overhead
+from works import KERAS_WEIGHTS, WORKS, Work
+
+CLOSE = 0.05
+"""How far a loss may be from the plain loop's, as a share of the plain loop's loss after one epoch."""
+
+Results = dict[str, dict[str, list[dict[str, Any]]]]
+"""By work and contender, what each round said."""
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; the first column is text, the others are figures."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def windows(stamps: Sequence[float], skipped: int, width: int) -> list[float]:
+    """Seconds an epoch in each stretch of so many epochs, after those that don't count."""
+    starts = range(min(skipped, len(stamps) - 1 - width), len(stamps) - width, width)
+    return [(stamps[start + width] - stamps[start]) / width for start in starts]
+
+
+def times(work: Work, runs: Sequence[dict[str, Any]]) -> list[float]:
+    """Every stretch of every round."""
+    return [s for run in runs for s in windows(run["stamps"], *fitting(work, len(run["stamps"]) - 1))]
+
+
+def fitting(work: Work, epochs: int) -> tuple[int, int]:
+    """How many epochs do not count and how many are taken together; fewer where a run is short."""
+    return min(work.skipped, epochs // 3), max(1, min(work.window, epochs // 3))
+
+
+def speed(results: Results, gflops: float, gigabytes: float) -> str:
+    """Best and median seconds an epoch, their ratio to the plain loop's, and the share of the limit."""
+    head = ["work", "contender", "best s", "median s", "best / plain", "median / plain", "share of the limit"]
+    rows = []
+    for name, contenders in results.items():
+        work, plain = WORKS[name], times(WORKS[name], contenders.get("plain", []))
+        limit = work.limit(gflops, gigabytes)
+        for contender, runs in contenders.items():
+            if own := times(work, runs):
+                best, median = min(own), statistics.median(own)
+                ratios = [f"{best / min(plain):.2f}", f"{median / statistics.median(plain):.2f}"] if plain else ["", ""]
+                rows.append([name, contender, f"{best:.4f}", f"{median:.4f}", *ratios, f"{limit / best:.1%}"])
+        rows.append([name, "*limit*", f"{limit:.4f}", "", f"{limit / min(plain):.2f}" if plain else "", "", ""])
+    return table(head, rows)
+
+
+def sameness(results: Results) -> tuple[str, list[str]]:
+    """Weights and losses of each contender, and in words what is not as it should be."""
+    head = ["work", "contender", "weights", "loss early", "loss at the end"]
+    rows, wrong = [], []
+    for name, contenders in results.items():
+        plain = contenders.get("plain", [])
+        for contender, runs in contenders.items():
+            if not runs:
+                continue
+            weights, expected = runs[0]["weights"], WORKS[name].weights
+            expected += KERAS_WEIGHTS.get(name, 0) if contender.startswith("keras") else 0
+            if weights != expected:
+                wrong.append(f"{contender} on {name} has {weights:,} weights, and not {expected:,}")
+            early, late = losses(runs)
+            for what, own, others in zip(
+                ("early", "late"), (early, late), losses(plain) if plain else (), strict=False
+            ):
+                if not abs(own - others) <= CLOSE * statistics.mean(run["losses"][0] for run in plain):
+                    wrong.append(
+                        f"{contender} on {name}: its {what} loss is {own:.4f}, and the plain loop's {others:.4f}"
+                    )
+            rows.append([name, contender, f"{weights:,}", f"{early:.4f}", f"{late:.4f}"])
+    return table(head, rows), wrong
+
+
+def losses(runs: Sequence[dict[str, Any]]) -> tuple[float, float]:
+    """The mean loss over all rounds in the second tenth of the epochs, and in the last."""
+    epochs = min(len(run["losses"]) for run in runs)
+    tenth = max(1, epochs // 10)
+    early = [statistics.mean(run["losses"][tenth : 2 * tenth] or run["losses"][:1]) for run in runs]
+    late = [statistics.mean(run["losses"][-tenth:]) for run in runs]
+    return statistics.mean(early), statistics.mean(late)
+
+
+def whole(seconds: dict[str, list[float]]) -> str:
+    """Whole runs: best and median, and their ratio to the plain script's."""
+    plain, rows = seconds["plain"], []
+    for name, own in seconds.items():
+        best, median = min(own), statistics.median(own)
+        ratios = (f"{best / min(plain):.2f}", f"{median / statistics.median(plain):.2f}")
+        rows.append([name, f"{best:.2f}", f"{median:.2f}", *ratios])
+    return table(["tabular, 20 epochs", "best s", "median s", "best / plain", "median / plain"], rows)
+
+
+def memory(found: dict[str, dict[str, tuple[float, float]]]) -> str:
+    """Peak memory by work and contender."""
+    rows = []
+    for work, contenders in found.items():
+        for name, (own, tree) in contenders.items():
+            ratio = own / contenders["plain"][0]
+            rows.append([work, name, f"{own:.0f}", f"{ratio:.2f}", f"{tree:.0f}"])
+    return table(["work", "contender", "process, MB", "/ plain", "with what it started, MB"], rows)
+
+
+def rows_growth(found: dict[int, float]) -> str:
+    """Time a sample."""
+    return table(["rows", "us a sample"], [[f"{rows:,}", f"{seconds * 1e6:.2f}"] for rows, seconds in found.items()])
+
+
+def layers_growth(found: Sequence[Overhead]) -> str:
+    """What an epoch costs besides its steps."""
+    rows = [[str(o.layers), f"{o.bare * 1e3:.2f}", f"{o.full * 1e3:.2f}"] for o in found]
+    return table(["layers", "an epoch besides its steps, ms", "with validation and early stopping, ms"], rows)
