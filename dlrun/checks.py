@@ -6,19 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
-from dlrun.components.layers import Container, Layer
-from dlrun.components.losses import Loss
-from dlrun.components.metrics import Metric
-from dlrun.components.sources import Facts
 from dlrun.errors import Problem, SpecError
+from dlrun.facts import Facts
 from dlrun.gradients import stuck
 from dlrun.length import Length, evaluation_batch
 from dlrun.memory import Memory, machine_memory, needed_memory
+from dlrun.objective_checks import check_objective, figures
 from dlrun.plan import Plan, Step, matches, penalties, plan
 from dlrun.reading import Reading, read_spec
 from dlrun.shapes import ShapeError, numel, readable_bytes, show
-from dlrun.spec.experiment import Experiment, Split, TrainSection
-from dlrun.spec.fields import Ending
+from dlrun.spec.experiment import Experiment, Split, TrainSection, as_tuple
 from dlrun.spec.words import did_you_mean
 
 
@@ -85,7 +82,7 @@ def check_model(file: FilePath, overrides: Sequence[str] = ()) -> Plan:
         told = len(reading.problems)
         sizes = _check_split(reading)
         if "data" in reading.written and reading.facts() is None:
-            if reading.sections["model"].input is None:
+            if reading.sections["model"].input is None and reading.sections["model"].inputs is None:
                 raise SpecError(reading.problems)
             # The data is not there to be looked at, and the model says by itself what it takes.
             return plan(reading.sections["model"], reading.tree)
@@ -129,16 +126,18 @@ def _check_split(reading: Reading) -> SplitSizes | None:
             reading.fail(f"{share:g} of {facts.rows} rows is no row", ("data", "split", name), hint)
     if sizes.train < 1:
         reading.fail(f"nothing is left to train on of {facts.rows} rows", ("data", "split"))
-    if data.split.stratify and facts.labels is None:
-        reading.fail("`stratify` needs classes, and the target is numbers", ("data", "split", "stratify"))
+    if data.split.stratify and len(facts.classed) != 1:
+        several = f"one target of classes, and here are {len(facts.classed)}: {', '.join(facts.classed)}"
+        what = several if facts.classed else "classes, and the target is numbers"
+        reading.fail(f"`stratify` needs {what}", ("data", "split", "stratify"))
     return sizes
 
 
 def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None) -> Memory:
-    facts, loss = reading.facts(), reading.sections.get("loss")
-    if facts is not None and isinstance(loss, Loss):
-        _check_loss(reading, planned, facts, loss)
-        _check_metrics(reading, loss)
+    facts, losses = reading.facts(), as_tuple(reading.sections.get("loss"))
+    if facts is not None and losses:
+        check_objective(reading, planned, facts, losses)
+    _check_augment(reading, planned)
     _check_freeze(reading, planned)
     if {"data", "optimizer"} & reading.written:
         reading.problems += stuck(planned)
@@ -151,42 +150,26 @@ def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None) ->
     return _check_memory(reading, planned, train, facts, sizes)
 
 
-def ending(planned: Plan) -> Ending:
-    """What the network makes of its outputs in the end; a change of shape leaves that as it is."""
-    step = planned.steps[-1]
-    while isinstance(step.layer, Layer) and not isinstance(step.layer, Container) and step.layer.accepts == "any":
-        step = planned.steps[step.inputs[0]]
-    return step.layer.ends_in if isinstance(step.layer, Layer) else ""
-
-
-def _check_loss(reading: Reading, planned: Plan, facts: Facts, loss: Loss) -> None:
-    classes = len(facts.labels) if facts.labels is not None else None
-    try:
-        target = planned.input if loss.of_input else facts.target_shape
-        loss.check(planned.output, target, classes, ending(planned))
-    except ShapeError as error:
-        last = planned.steps[-1]
-        notes = ((f"the network's output {show(planned.output)} comes from here", last.place),) if last.place else ()
-        problem = Problem(error.message, reading.place(("loss",)), error.hint, notes)
-        reading.problems.append(problem)
-
-
-def _check_metrics(reading: Reading, loss: Loss) -> None:
-    metrics = reading.sections.get("metrics", ())
-    seen: set[str] = set()
-    for index, metric in enumerate(metrics):
-        assert isinstance(metric, Metric)
-        if loss.wants not in metric.suits:
-            what = {"classes": "classes", "binary": "yes or no", "numbers": "numbers"}[loss.wants]
-            hint = f"metrics for {' or '.join(sorted(metric.suits))}"
-            reading.fail(
-                f"{metric.kind} does not fit the loss {loss.kind}, whose target is {what}",
-                ("metrics", index),
-                f"{metric.kind} is one of the {hint}",
-            )
-        if metric.kind in seen:
-            reading.fail(f"{metric.kind} stands twice", ("metrics", index), "one name in the journal is one figure")
-        seen.add(metric.kind)
+def _check_augment(reading: Reading, planned: Plan) -> None:
+    data = reading.sections.get("data")
+    names = list(planned.takes)
+    for index, step in enumerate(data.augment if data else ()):
+        path = ("data", "augment", index)
+        name = step.input or names[0]
+        if step.input is None and len(names) > 1:
+            hint = f"there are {', '.join(names)}: `{step.kind}: {{input: {name}}}`"
+            reading.fail(f"{step.kind} does not say which input it is for", path, hint)
+        elif name not in names:
+            meant = did_you_mean(name, names, {})
+            reading.fail(f"the network has no input '{name}'{meant}", (*path, step.kind, "input"))
+        else:
+            try:
+                step.check(planned.takes[name], planned.indices[name])
+            except ShapeError as error:
+                taken = planned.inputs[names.index(name)]
+                notes = ((f"the network takes {show(taken.shape)} here", taken.place),)
+                problem = Problem(f"{step.kind}: {error.message}", reading.place(path), error.hint, notes)
+                reading.problems.append(problem)
 
 
 def _check_freeze(reading: Reading, planned: Plan) -> None:
@@ -249,7 +232,7 @@ def _check_training(reading: Reading, planned: Plan, train: TrainSection, sizes:
     if train.epochs is not None and train.steps is not None:
         reading.fail("`epochs` and `steps` say the same thing twice", ("train", "steps"), "keep one", at_key=True)
     if train.early_stopping is not None:
-        _check_monitor(reading, train, sizes)
+        _check_monitor(reading, planned, train, sizes)
     if sizes.train < 1:
         return
     length = Length.of(train, sizes.train)
@@ -301,10 +284,10 @@ def _check_warmup(reading: Reading, length: Length) -> None:
         reading.fail(message, ("schedule", schedule.kind, "warmup"), hint)
 
 
-def _check_monitor(reading: Reading, train: TrainSection, sizes: SplitSizes) -> None:
+def _check_monitor(reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes) -> None:
     path = ("train", "early_stopping", "monitor")
     assert train.early_stopping is not None
-    known = ["validation/loss", *(f"validation/{m.kind}" for m in reading.sections.get("metrics", ()))]
+    known = ["validation/loss", *(f"validation/{name}" for name in figures(reading, planned))]
     if train.early_stopping.monitor not in known:
         meant = did_you_mean(train.early_stopping.monitor, known, {})
         reading.fail(f"nothing is called '{train.early_stopping.monitor}'{meant}", path, "can be " + ", ".join(known))

@@ -9,7 +9,7 @@ from dlrun.grid import grid
 from dlrun.memory import FLOAT
 from dlrun.plan import Plan
 from dlrun.receptive import field_data, receptive_fields, sees_all, show_field
-from dlrun.shapes import readable_bytes, show
+from dlrun.shapes import readable_bytes, show_named
 from dlrun.summary import activation_bytes
 
 
@@ -23,15 +23,15 @@ def depth(plan: Plan) -> int:
         layer = step.layer
         weighs = layer is not None and any(layer.role(name) == "weight" for name in (*step.weights, *step.tied))
         longest.append(max((longest[index] for index in step.inputs), default=0) + weighs)
-    return longest[-1]
+    return max(longest[index] for index in plan.outputs.values())
 
 
 def as_data(plan: Plan) -> dict[str, Any]:
     """A net's figures, as JSON-ready data; the receptive field is the last before all of the input is seen."""
     field = _last_field(plan)
     return {
-        "input": list(plan.input),
-        "output": list(plan.output),
+        "inputs": {name: list(shape) for name, shape in plan.takes.items()},
+        "outputs": {name: list(shape) for name, shape in plan.gives.items()},
         "exact": plan.exact,
         "total": plan.total,
         "trainable": plan.trainable,
@@ -44,7 +44,7 @@ def as_data(plan: Plan) -> dict[str, Any]:
 
 
 def _last_field(plan: Plan) -> Any:
-    fields = [field for field in receptive_fields(plan.steps)[1:] if not sees_all(field)]
+    fields = [field for field in receptive_fields(plan.steps)[len(plan.inputs) :] if not sees_all(field)]
     return fields[-1] if fields else None
 
 
@@ -54,8 +54,8 @@ def lines(plan: Plan) -> dict[str, str]:
     field, end = _last_field(plan), receptive_fields(plan.steps)[-1]
     seen = show_field(field) + (", then all" if sees_all(end) else "") if field else "all"
     return {
-        "input": show(plan.input),
-        "output": show(plan.output),
+        "input": show_named(plan.takes),
+        "output": show_named(plan.gives),
         "weights": f"{few}{plan.total:,}",
         "trainable": f"{few}{plan.trainable:,}",
         "multiply-adds": f"{few}{plan.macs:,}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,7 +10,6 @@ from torch import fx, nn
 
 from dlrun.components.layers import Joining
 from dlrun.plan import Plan, Step
-from dlrun.shapes import Shape
 from dlrun.spec.experiment import ModelSection
 from dlrun.steps import Mask
 
@@ -18,14 +17,16 @@ from dlrun.steps import Mask
 def build(plan: Plan, model: ModelSection) -> fx.GraphModule:
     """The network, its first weights drawn from torch's seeded generator in the order of the layers.
 
-    Takes a batch (N, *plan.input) to (N, *plan.output).
+    Takes a batch (N, ...) for each of `plan.inputs`, in their order. Gives a batch (N, ...), or where there are several
+    outputs one for each by its name.
     """
     root = nn.Module()
     graph = fx.Graph()
-    values: list[fx.Node] = [graph.placeholder("x")]
-    for step in plan.steps[1:]:
+    values: list[fx.Node] = [graph.placeholder(entry.name) for entry in plan.inputs]
+    for step in plan.layers:
         values.append(_emit(step, root, graph, values, model))
-    graph.output(values[-1])
+    given = {name: values[index] for name, index in plan.outputs.items()}
+    graph.output(given if len(given) > 1 else values[next(iter(plan.outputs.values()))])
     network = fx.GraphModule(root, graph)
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name not in plan.frozen)
@@ -84,26 +85,26 @@ def _initialize(module: nn.Module, step: Step, model: ModelSection) -> None:
 
 
 def with_front(
-    network: fx.GraphModule, front: Sequence[tuple[str, nn.Module]], shape: Shape, indices: bool
+    network: fx.GraphModule, plan: Plan, front: Mapping[str, Sequence[tuple[str, nn.Module]]]
 ) -> fx.GraphModule:
     """The same network, weights shared, behind the fitted preprocessing: takes raw rows.
 
     Args:
         network: what `build` gave.
-        front: the fitted steps by name, `preprocess.pca_1`.
-        shape: what the network takes; rows are read as this.
-        indices: whether it takes indices rather than numbers.
+        plan: what it was built by.
+        front: for each input its fitted steps in order, each by its name, `preprocess.pca_1`.
     """
     root = nn.Module()
     graph = fx.Graph()
-    value = graph.placeholder("rows")
-    for name, module in front:
-        _place(root, name, module)
-        value = graph.call_module(name, (value,))
-    value = graph.call_method("to", (value, torch.int64 if indices else torch.float32))
-    value = graph.call_method("reshape", (value, (-1, *shape)))
+    values: dict[fx.Node, Any] = {}
+    for entry, placeholder in zip(plan.inputs, network.graph.nodes, strict=False):
+        value = graph.placeholder(entry.name)
+        for name, module in front[entry.name]:
+            _place(root, name, module)
+            value = graph.call_module(name, (value,))
+        value = graph.call_method("to", (value, torch.int64 if plan.indices[entry.name] else torch.float32))
+        values[placeholder] = graph.call_method("reshape", (value, (-1, *entry.shape)))
     for name, module in network.named_children():
         root.add_module(name, module)
-    placeholder = next(iter(network.graph.nodes))
-    graph.output(graph.graph_copy(network.graph, {placeholder: value}))
+    graph.output(graph.graph_copy(network.graph, values))
     return fx.GraphModule(root, graph)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -18,12 +18,16 @@ from dlrun.steps import Group, Mask, Step
 class Layout:
     """Lays layers out as steps; this is the `Wiring` that containers see."""
 
-    def __init__(self, tree: Any, shape: Shape, place: Place):
+    def __init__(self, tree: Any, inputs: Mapping[str, tuple[Shape, Place]]):
         self.tree = tree
-        self.steps = [Step("input", None, (), (), shape, place, None)]
+        self.steps = [Step(name, None, (), (), shape, place, None) for name, (shape, place) in inputs.items()]
         self.groups: list[Group] = []
         """In the order in which they begin, the outer before the inner."""
         self.scope = Scope("", None)
+        for value, step in enumerate(self.steps):
+            assert step.place is not None
+            self.scope.named[step.name] = (value, None, step.place)
+            self.scope.taken.add(step.name)
         self.reusing = False
         self.masks: dict[int, Mask] = {}
         """The values that are sequences with padding."""
@@ -208,14 +212,14 @@ class Layout:
             value, path = self.named(branch.source, (*path, "from"))[0], (*path, "layers")
         return self.chain(branch.layers if isinstance(branch, From) else branch, value, path, f"branch {number}")
 
-    def named(self, name: str, path: Path) -> tuple[int, Layer, str]:
+    def named(self, name: str, path: Path, what: str = "earlier layer") -> tuple[int, Layer | None, str]:
         found = self.scope.find(name)
         if found is None:
             known = self.scope.known()
             hint = "names given so far: " + ", ".join(known) if known else "give a layer a name: `{name: stem, …}`"
-            if self.scope.parent is not None and name in self.tree_names():
+            if name in self.tree_names():
                 hint = "a name inside a block or branch is not seen from outside it"
-            self.refuse(f"no earlier layer is called '{name}'{did_you_mean(name, known, {})}", path, hint)
+            self.refuse(f"no {what} is called '{name}'{did_you_mean(name, known, {})}", path, hint)
         assert found is not None
         return found
 
@@ -252,6 +256,11 @@ class Layout:
 
     def again(self, layer: Layer, name: str, value: int, path: Path) -> int:
         _, original, full_name = self.named(name, (*path, "layer"))
+        if original is None:
+            self.refuse(
+                f"'{name}' is an input, and no layer to apply again", (*path, "layer"), f"write `input: {name}`"
+            )
+        assert original is not None
         scope, reusing = self.scope, self.reusing
         prefix, _, _ = full_name.rpartition(".")
         self.scope = Scope(f"{prefix}." if prefix else "", scope.parent)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlrun.components.sources import Facts
+from dlrun.facts import Facts
 from dlrun.length import Length
 from dlrun.plan import Plan
 from dlrun.shapes import numel
@@ -45,8 +45,8 @@ def needed_memory(
     batch = Length.of(train, rows).batch
     trainable = plan.trainable
     per_weight = optimizer.state_per_weight() if optimizer is not None else 0
-    row = numel(plan.input) * (INDEX if plan.takes_indices else FLOAT)
-    activations = sum(step.activations for step in plan.steps[1:])
+    row = sum(numel(shape) * (INDEX if plan.indices[name] else FLOAT) for name, shape in plan.takes.items())
+    activations = sum(step.activations for step in plan.layers)
     return Memory(
         weights=FLOAT * (plan.total + plan.buffers),
         gradients=FLOAT * trainable,

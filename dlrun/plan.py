@@ -7,68 +7,60 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from dlrun.components.layers import count_formula
-from dlrun.components.preprocess import Preprocess
-from dlrun.components.sources import Facts
-from dlrun.errors import Place, Problem, SpecError
+from dlrun.errors import Problem, SpecError
+from dlrun.facts import Facts
+from dlrun.inputs import Input, PreprocessStep, plan_inputs
 from dlrun.layout import Layout
-from dlrun.shapes import Shape, ShapeError, numel, show
+from dlrun.shapes import Shape, numel
 from dlrun.spec.component import Component
 from dlrun.steps import Group, Step
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PreprocessStep:
-    """One fitted step in front of the network."""
-
-    name: str
-    step: Preprocess
-    input: Shape
-    output: Shape
-    fitted: dict[str, Shape]
-    """What it learns from the training rows."""
-    exact: bool
-    """False where the output's size is known only once fitted; `output` is then the largest it can be."""
-    place: Place | None
-
-    @property
-    def formula(self) -> list[str]:
-        """Where the step's numbers come from."""
-        return [*self.step.formulas(self.input, self.output), *count_formula(self.fitted)]
+OUTPUT = "output"
+"""What the only output is called where the spec does not list outputs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """The whole network, worked out."""
 
-    preprocess: tuple[PreprocessStep, ...]
-    raw: Shape
-    """One row as the data has it; the network's input where there is no data."""
+    inputs: tuple[Input, ...]
     steps: tuple[Step, ...]
+    outputs: dict[str, int]
+    """The steps whose values the network gives, by name; `output` is what the last layer gives."""
     frozen: frozenset[str]
     """Full names of weights that are not trained."""
     groups: tuple[Group, ...] = ()
     """Which steps lie together, in the order in which the groups begin, the outer before the inner."""
 
     @property
-    def input(self) -> Shape:
-        """What the network takes."""
-        return self.steps[0].output
+    def layers(self) -> tuple[Step, ...]:
+        """The steps that compute something: all but the inputs."""
+        return self.steps[len(self.inputs) :]
 
     @property
-    def output(self) -> Shape:
-        """What the network gives."""
-        return self.steps[-1].output
+    def preprocess(self) -> tuple[PreprocessStep, ...]:
+        """The fitted steps before all inputs."""
+        return tuple(step for entry in self.inputs for step in entry.preprocess)
+
+    @property
+    def takes(self) -> dict[str, Shape]:
+        """The shape of each input."""
+        return {entry.name: entry.shape for entry in self.inputs}
+
+    @property
+    def indices(self) -> dict[str, bool]:
+        """Whether each input is indices, for an embedding."""
+        return {entry.name: bool(step.indices) for entry, step in zip(self.inputs, self.steps, strict=False)}
+
+    @property
+    def gives(self) -> dict[str, Shape]:
+        """The shape of each output."""
+        return {name: self.steps[index].output for name, index in self.outputs.items()}
 
     @property
     def exact(self) -> bool:
         """False where some sizes are known only once the preprocessing is fitted."""
         return all(step.exact for step in self.preprocess)
-
-    @property
-    def takes_indices(self) -> bool:
-        """Whether the network's input is indices, for an embedding."""
-        return bool(self.steps[0].indices)
 
     def weights(self) -> Iterator[tuple[str, Shape, Step]]:
         """Every weight once: its full name, its shape and the step that has it."""
@@ -113,46 +105,58 @@ def plan(
     Raises:
         SpecError: a layer cannot take its input, or a name means nothing.
     """
-    front, shape = _plan_preprocess(preprocess, facts, train_rows, tree) if facts else ((), None)
-    declared = model.input
-    if declared is None and shape is None:
-        place = tree.locate(("model",), at_key=True)
-        hint = "write one sample's shape, without the batch: `input: [1, 28, 28]`"
-        raise SpecError([Problem("`model` needs `input`: there is no data to infer it from", place, hint)])
-    if declared is not None and shape is not None and numel(declared) != numel(shape):
-        place = tree.locate(("model", "input"))
-        source = ("data", "preprocess") if front else ("data", "source")
-        message = f"the network's input {show(declared)} has {numel(declared)} numbers, and a row {numel(shape)}"
-        notes = ((f"a row is {show(shape)} here", tree.locate(source)),)
-        raise SpecError([Problem(message, place, "remove `input` to take the data's own shape", notes)])
-    network_input = declared or shape
-    assert network_input is not None
-    at = ("model", "input") if declared else ("data", "source")
-    layout = Layout(tree, network_input, tree.locate(at))
-    layout.chain(model.layers, 0, ("model", "layers"))
+    inputs = plan_inputs(model, tree, facts, preprocess, train_rows)
+    layout = Layout(tree, {entry.name: (entry.shape, entry.place) for entry in inputs})
+    last = layout.chain(model.layers, 0, ("model", "layers"))
+    outputs = _outputs(model, layout, last)
     steps = layout.settled()
-    names = [f"{step.name}.{weight}" for step in steps if not step.shared for weight in step.weights]
-    frozen = frozenset(name for name in names if any(matches(name, pattern) for pattern in model.freeze or ()))
-    raw = facts.shape if facts else network_input
-    return Plan(front, raw, steps, frozen, tuple(layout.groups))
+    _refuse_unused(steps, inputs, outputs)
+    weights = [f"{step.name}.{weight}" for step in steps if not step.shared for weight in step.weights]
+    frozen = frozenset(name for name in weights if any(matches(name, pattern) for pattern in model.freeze or ()))
+    return Plan(inputs, steps, outputs, frozen, tuple(layout.groups))
 
 
-def _plan_preprocess(
-    preprocess: tuple[Any, ...], facts: Facts, train_rows: int, tree: Any
-) -> tuple[tuple[PreprocessStep, ...], Shape]:
-    shape = facts.shape
-    planned: list[PreprocessStep] = []
-    for index, step in enumerate(preprocess):
-        place = tree.locate(("data", "preprocess", index))
-        classes = len(facts.labels) if facts.labels else None
-        try:
-            output, exact = step.output_shape(shape, train_rows, classes)
-        except ShapeError as error:
-            raise SpecError([Problem(f"{step.kind}: {error.message}", place, error.hint)]) from None
-        name = f"preprocess.{step.kind}_{sum(p.step.kind == step.kind for p in planned) + 1}"
-        planned.append(PreprocessStep(name, step, shape, output, step.fitted(shape, output), exact, place))
-        shape = output
-    return tuple(planned), shape
+def _outputs(model: Any, layout: Layout, last: int) -> dict[str, int]:
+    if model.outputs is None:
+        return {OUTPUT: last}
+    found: dict[str, int] = {}
+    for index, name in enumerate(model.outputs):
+        path = ("model", "outputs", index)
+        if name in found:
+            layout.refuse(f"the output '{name}' is listed twice", path)
+        value, layer, _ = layout.named(name, path, "layer")
+        if layer is None:
+            layout.refuse(f"'{name}' is an input, and no layer whose output it could be", path)
+        found[name] = value
+    return found
+
+
+def _refuse_unused(steps: tuple[Step, ...], inputs: tuple[Input, ...], outputs: dict[str, int]) -> None:
+    """Hold every input and every layer to being of use to an output.
+
+    Raises:
+        SpecError: something is computed, or taken in, for nothing.
+    """
+    pending, used = list(outputs.values()), set[int]()
+    while pending:
+        index = pending.pop()
+        if index not in used:
+            used.add(index)
+            step = steps[index]
+            pending += [*step.inputs, *(mask.indices for mask in step.told if mask is not None)]
+    problems = []
+    passed_on = {value for step in steps for value in step.inputs}
+    for index, step in enumerate(steps):
+        if index in used:
+            continue
+        if index < len(inputs):
+            hint = f"`- input: {step.name}` goes on from it"
+            problems.append(Problem(f"the input '{step.name}' is not used", step.place, hint))
+        elif index not in passed_on:
+            hint = "name it in `model.outputs`, use it by its name, or take it away"
+            problems.append(Problem(f"what {step.name} gives goes nowhere", step.place, hint))
+    if problems:
+        raise SpecError(problems)
 
 
 def matches(weight: str, pattern: str) -> bool:

@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dlrun.components.losses import Loss
-from dlrun.components.sources import Facts, Request, Source, SourceError
+from dlrun.components.sources import Source, SourceError
 from dlrun.errors import Path, Place, Problem, SpecError
+from dlrun.facts import Facts, describe
 from dlrun.spec.document import Document, read_document
 from dlrun.spec.expansion import Broken, Expander
-from dlrun.spec.experiment import WRITTEN_ONLY, DataSection, Experiment
+from dlrun.spec.experiment import WRITTEN_ONLY, DataSection, Experiment, as_tuple
 from dlrun.spec.expressions import ExpressionError
 from dlrun.spec.node import Node
 from dlrun.spec.overrides import with_bases, with_overrides
@@ -63,25 +63,18 @@ class Reading:
         """The spec as one object; only once nothing is wrong."""
         return Experiment.read({"name": default_name(self.document), **self.sections})
 
-    def request(self) -> Request | None:
-        """What the spec asks of its source; None where that, or the loss, is missing or wrong."""
-        data, loss = self.described, self.sections.get("loss")
-        if data is None or (loss is None and "loss" in self.written):
-            return None
-        wants = loss.wants if isinstance(loss, Loss) else "classes"
-        wants = "nothing" if isinstance(loss, Loss) and loss.of_input else wants
-        return Request(self.folder, data.features, data.target, wants)
-
     def facts(self) -> Facts | None:
         """What the data says of itself, looked up once; None where that is not to be known."""
         if not self._looked:
             self._looked = True
-            request, data = self.request(), self.described
-            if request is not None and data is not None and isinstance(data.source, Source):
+            losses = as_tuple(self.sections.get("loss"))
+            known = losses or "loss" not in self.written
+            if known and self.described is not None and isinstance(self.described.source, Source):
                 try:
-                    self._facts = data.source.describe(request)
+                    self._facts = describe(self.described, losses, self.folder)
                 except SourceError as error:
-                    self.fail(error.message, ("data", *error.at), error.hint)
+                    at = error.at if error.at[:1] == ("loss",) else ("data", *error.at)
+                    self.fail(error.message, at, error.hint)
         return self._facts
 
 
@@ -175,7 +168,7 @@ def _tell_unknown_sections(reading: Reading, root: Node) -> None:
     known = [*Experiment.model_fields, *WRITTEN_ONLY]
     homes = {**dict.fromkeys(("layers", "input", "init", "freeze"), "model")}
     homes |= dict.fromkeys(("epochs", "steps", "batch_size", "early_stopping", "device"), "train")
-    homes |= dict.fromkeys(("source", "split", "preprocess", "features", "target"), "data")
+    homes |= dict.fromkeys(("source", "split", "preprocess", "augment", "features", "target"), "data")
     for name, place in root.keys.items():
         if name in known:
             continue
@@ -198,13 +191,22 @@ def _from_data(reading: Reading, name: str) -> int:
     if facts is None:
         raise ExpressionError("", length=0)
     if name == "classes":
-        if facts.labels is None:
+        labels = [target.labels for target in facts.targets.values() if target.labels is not None]
+        if not labels:
             raise ExpressionError("the target is numbers, not classes", hint="`$classes` goes with a loss for classes")
-        return len(facts.labels)
+        return len(_only(labels, name, "targets are classes"))
     if name == "features":
-        if len(facts.shape) != 1:
-            raise ExpressionError(f"`$features` counts a row's numbers, and a sample here is {facts.shape}")
-        return facts.shape[0]
-    if facts.vocabulary is None:
+        shape = _only([feature.shape for feature in facts.features.values()], name, "inputs are there")
+        if len(shape) != 1:
+            raise ExpressionError(f"`$features` counts a row's numbers, and a sample here is {shape}")
+        return shape[0]
+    sizes = [feature.vocabulary for feature in facts.features.values() if feature.vocabulary is not None]
+    if not sizes:
         raise ExpressionError("`$vocabulary` needs features that are indices, whole numbers from 0 on")
-    return facts.vocabulary
+    return _only(sizes, name, "inputs are indices")
+
+
+def _only(found: list[Any], name: str, what: str) -> Any:
+    if len(found) > 1:
+        raise ExpressionError(f"which `${name}` is meant? {len(found)} {what}", hint="write the number")
+    return found[0]

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from dlrun.components.sources import Source
+from dlrun.facts import INPUT
 from dlrun.shapes import Shape
 from dlrun.spec.component import Component, Settings, written
 from dlrun.spec.composing import MAX_DIGITS, resolve_scalar
 from dlrun.spec.experiment import Experiment
 
 
-def resolved(experiment: Experiment, folder: Path, shape: Shape) -> dict[str, Any]:
+def resolved(experiment: Experiment, folder: Path, inputs: Mapping[str, Shape]) -> dict[str, Any]:
     """The experiment as plain YAML data.
 
-    Paths are absolute, so that it runs from anywhere, and the network's input `shape` is written, so that the network
-    can be built where the data is not.
+    Paths are absolute, so that it runs from anywhere, and the shapes of the network's `inputs` are written, so that
+    it can be built where the data is not.
     """
     data = written(experiment)
-    data["model"] = {"input": list(shape), **{k: v for k, v in data["model"].items() if k != "input"}}
+    shapes = {name: list(shape) for name, shape in inputs.items()}
+    taken = {"input": shapes[INPUT]} if list(shapes) == [INPUT] else {"inputs": shapes}
+    data["model"] = taken | {key: value for key, value in data["model"].items() if key not in ("input", "inputs")}
     if experiment.data is not None and isinstance(experiment.data.source, Source):
         data["data"]["source"] = experiment.data.source.located(folder).written()
     if experiment.model is not None and experiment.model.weights is not None:
@@ -66,6 +69,9 @@ def _pairs(name: str, value: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(value, tuple) and any(isinstance(item, Settings) for item in value):
         for index, item in enumerate(value):
             yield from _pairs(f"{name}.{index}", item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _pairs(f"{name}.{key}", item)
     elif value is not None and value != ():
         yield name, _text(value)
 

@@ -205,6 +205,9 @@ def _with_inner_expressions(schema: Schema) -> Schema:
         found["items"] = found.pop("prefixItems")[0]
     if "items" in found:
         found["items"] = _or_expression(found["items"])
+    if "patternProperties" in found:  # a mapping whose names are the user's own
+        found["patternProperties"] = {name: _or_expression(part) for name, part in found["patternProperties"].items()}
+        found["additionalProperties"] = False
     if "prefixItems" in found:
         found["prefixItems"] = [_or_expression(item) for item in found["prefixItems"]]
     return found

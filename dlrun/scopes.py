@@ -14,12 +14,12 @@ class Scope:
 
     prefix: str
     parent: Scope | None
-    named: dict[str, tuple[int, Layer, Place]] = field(default_factory=dict)
-    """Given names: the value, the layer and the place of each."""
+    named: dict[str, tuple[int, Layer | None, Place]] = field(default_factory=dict)
+    """Given names: the value, the layer and the place of each; an input has no layer."""
     taken: set[str] = field(default_factory=set)
     counts: dict[str, int] = field(default_factory=dict)
 
-    def find(self, name: str) -> tuple[int, Layer, str] | None:
+    def find(self, name: str) -> tuple[int, Layer | None, str] | None:
         """The value, the layer and the full name of what is called so here or further out."""
         scope: Scope | None = self
         while scope is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -42,6 +42,13 @@ def numel(shape: Shape) -> int:
 def show(shape: Shape) -> str:
     """``(32, 8, 8)``, and ``(64,)`` for a row."""
     return f"({shape[0]},)" if len(shape) == 1 else "(" + ", ".join(map(str, shape)) + ")"
+
+
+def show_named(shapes: Mapping[str, Shape]) -> str:
+    """One shape as it is; of several, each behind its name: ``image (1, 8, 8), table (3,)``."""
+    if len(shapes) == 1:
+        return show(next(iter(shapes.values())))
+    return ", ".join(f"{name} {show(shape)}" for name, shape in shapes.items())
 
 
 def product(shape: Sequence[int]) -> str:

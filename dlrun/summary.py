@@ -88,7 +88,8 @@ class _Sums:
         self.fields = receptive_fields(plan.steps)
         self.params = _running(step.params for step in plan.steps)
         self.macs = _running(step.macs for step in plan.steps)
-        self.activations = _running([0, *(step.activations for step in plan.steps[1:])])
+        taken = [0] * len(plan.inputs)
+        self.activations = _running([*taken, *(step.activations for step in plan.layers)])
         self.weighted = _running(bool(step.weights) for step in plan.steps)
         self.frozen = _running(self._is_frozen(step) for step in plan.steps)
         self.tied = _running(bool(step.tied) for step in plan.steps)
@@ -193,7 +194,7 @@ def totals(plan: Plan, batch: int = 1) -> list[str]:
 
 def activation_bytes(plan: Plan) -> int:
     """What one sample leaves in memory for the backward pass."""
-    return FLOAT * sum(step.activations for step in plan.steps[1:])
+    return FLOAT * sum(step.activations for step in plan.layers)
 
 
 def explained(plan: Plan) -> list[tuple[str, list[str]]]:
@@ -230,8 +231,8 @@ def as_data(plan: Plan) -> dict[str, Any]:
         "buffers": plan.buffers,
         "macs": plan.macs,
         "exact": plan.exact,
-        "input": list(plan.input),
-        "output": list(plan.output),
+        "inputs": _lists(plan.takes),
+        "outputs": _lists(plan.gives),
         "sections": {
             "preprocess": {"fitted": fitted},
             "model": {"total": plan.total, "trainable": plan.trainable, "buffers": plan.buffers, "macs": plan.macs},

@@ -82,6 +82,8 @@ def _typed(schema: Schema) -> str:
         case "array":
             return _list(schema)
         case "object":
+            if named := schema.get("patternProperties"):
+                return "mapping from names to " + type_words(next(iter(named.values())))
             inner = schema.get("additionalProperties")
             return "mapping from names to " + (_words(inner, True) if isinstance(inner, dict) and inner else "values")
     return "anything"

@@ -17,7 +17,9 @@ from dlrun.spec.document import parse_text
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = ("language.md", "editor.md")
-WINE = "alcohol,ash,grower\n" + "".join(f"{12 + row / 10},{row % 7},{'abc'[row % 3]}\n" for row in range(30))
+WINE = "alcohol,ash,hue,intensity,grower\n" + "".join(
+    f"{12 + row / 10},{row % 7},{row % 5},{row % 4},{'abc'[row % 3]}\n" for row in range(30)
+)
 
 
 def examples(page: str) -> list[str]:

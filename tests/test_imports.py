@@ -36,6 +36,7 @@ def imported_by(*arguments: str) -> set[str]:
         ["--help"],
         ["--version"],
         ["train", "--help"],
+        ["sync", "--help"],
         ["check", *map(str, sorted(SPECS.glob("*.yaml")))],
         ["params", str(SPECS / "digits_residual.yaml"), "--explain"],
         ["params", str(SPECS / "digits_pca_mlp.yaml"), "--json"],

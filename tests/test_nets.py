@@ -79,6 +79,9 @@ COUNTS = {
     "bidirectional_lstm": 2_757_761,  # the summary in Keras' example "Bidirectional LSTM on IMDB"
     "gru_classifier": 20_000 * 128 + recurrent(3, 128, 64) + dense(64, 1),
     "autoencoder": dense(784, 1000, 500, 250, 30, 250, 500, 1000, 784),
+    # Hugging Face's BertModel on the published checkpoint, with the pooler and without the heads of the pre-training;
+    # Devlin and others, 2019, say 110 M
+    "bert_base": 109_482_240,
     "conv_autoencoder": 28_353,  # the summary in Keras' example "Convolutional autoencoder for image denoising"
 }
 
@@ -266,6 +269,12 @@ STAGES: dict[str, dict[str, Shape]] = {
         "conv2d_1": (1, 28, 28),
     },
 }
+STAGES["bert_base"] = {  # Devlin and others, 2019, section 3: 12 layers, 768 wide; 512 positions as published
+    "add_1": (512, 768),
+    **{f"repeat_1.{i}": (512, 768) for i in range(12)},
+    "select_1": (768,),
+    "pooler": (768,),
+}
 STAGES["mobilenet_v1"] = {"global_avg_pool_1": (1024,), "linear_1": (1000,)}  # every row is in a test below
 
 
@@ -318,7 +327,7 @@ def test_a_net_costs_what_its_paper_says(name: str, published: tuple[float, floa
 def test_every_stage_of_a_net_gives_the_published_shape(name: str, stages: dict[str, Shape]) -> None:
     plan = planned(name)
     assert {stage: inside(plan, stage)[-1].output for stage in stages} == stages
-    assert next(reversed(stages.values())) == plan.output
+    assert next(reversed(stages.values())) == plan.gives["output"]
 
 
 @pytest.mark.parametrize("name", COUNTS)
@@ -326,9 +335,11 @@ def test_torch_agrees_on_a_nets_weights_and_output(name: str) -> None:
     checked = check(NETS / f"{name}.yaml")
     with torch.device("meta"):
         network = build(checked.plan, checked.experiment.need("model"))
-        indices = checked.plan.takes_indices
-        batch = torch.zeros(2, *checked.plan.input, dtype=torch.int64 if indices else torch.float32)
-        assert network(batch).shape == (2, *checked.plan.output)
+        batches = [
+            torch.zeros(2, *shape, dtype=torch.int64 if checked.plan.indices[name] else torch.float32)
+            for name, shape in checked.plan.takes.items()
+        ]
+        assert network(*batches).shape == (2, *checked.plan.gives["output"])
     assert sum(parameter.numel() for parameter in network.parameters()) == COUNTS[name]
 
 

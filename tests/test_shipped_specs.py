@@ -15,6 +15,8 @@ COUNTS = {
     "digits_cnn": (32 * 9 + 32) + 64 + (64 * 32 * 9 + 64) + 128 + (1024 * 64 + 64) + (64 * 10 + 10),
     "digits_mlp": (64 * 128 + 128) + (128 * 64 + 64) + (64 * 10 + 10),
     "digits_lda": 9 * 10 + 10,
+    # the trunk, the digit's head, the image's head
+    "digits_two_heads": (64 * 128 + 128 + 128 * 24 + 24) + (24 * 10 + 10) + (24 * 128 + 128 + 128 * 64 + 64),
     "wine_mlp": (13 * 32 + 32) + (32 * 3 + 3),
     "diabetes_regression": (10 * 32 + 32) + (32 + 1),
     "iris_logistic": 4 * 3 + 3,

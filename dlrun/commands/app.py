@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dlrun import __version__
-from dlrun.commands import check, draw, kinds, new, params, schema, screen, train, ui
+from dlrun.commands import check, draw, kinds, new, params, resume, schema, screen, sync, train, ui
 from dlrun.errors import DlrunError, SpecError
 
 app = typer.Typer(
@@ -35,7 +35,19 @@ def _root(
     pass
 
 
-for command in (train.train, check.check, params.params, draw.draw, kinds.kinds, schema.schema, new.new, ui.ui):
+COMMANDS = (
+    train.train,
+    resume.resume,
+    sync.sync,
+    ui.ui,
+    check.check,
+    params.params,
+    draw.draw,
+    kinds.kinds,
+    schema.schema,
+    new.new,
+)
+for command in COMMANDS:
     app.command()(command)
 
 

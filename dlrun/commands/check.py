@@ -10,7 +10,7 @@ import typer
 from dlrun.commands import screen
 from dlrun.commands.arguments import AsJson
 from dlrun.errors import Problem, SpecError
-from dlrun.shapes import readable, readable_bytes, show
+from dlrun.shapes import readable, readable_bytes, show_named
 
 if TYPE_CHECKING:
     from dlrun.checks import Checked
@@ -62,7 +62,7 @@ def lines(checked: Checked) -> list[str]:
         about.append(data_line(checked))
     few = "" if plan.exact else "up to "
     about.append(
-        f"model   {show(plan.input)} -> {show(plan.output)}, {few}{plan.total:,} weights, "
+        f"model   {show_named(plan.takes)} -> {show_named(plan.gives)}, {few}{plan.total:,} weights, "
         f"{readable(plan.macs)} multiply-adds a sample"
     )
     available = machine_memory()
@@ -78,12 +78,17 @@ def lines(checked: Checked) -> list[str]:
 
 def data_line(checked: Checked) -> str:
     """The data in a line: rows, splits, classes."""
+    from dlrun.facts import TARGET
+
     facts, sizes = checked.facts, checked.sizes
     assert facts is not None and sizes is not None
     parts = [f"{sizes.train} train"]
     parts += [f"{count} {name}" for name, count in (("validation", sizes.validation), ("test", sizes.test)) if count]
-    classes = f", {len(facts.labels)} classes" if facts.labels is not None else ""
-    return f"data    {facts.rows} rows of {show(facts.shape)}: {', '.join(parts)}{classes}"
+    for name in facts.classed:
+        of = "" if name == TARGET else f" of {name}"
+        parts.append(f"{len(facts.targets[name].labels or ())} classes{of}")
+    shapes = show_named({name: feature.shape for name, feature in facts.features.items()})
+    return f"data    {facts.rows} rows of {shapes}: {', '.join(parts)}"
 
 
 def as_data(file: Path, checked: Checked) -> dict[str, Any]:
@@ -93,13 +98,13 @@ def as_data(file: Path, checked: Checked) -> dict[str, Any]:
     plan, memory, facts, sizes = checked.plan, checked.memory, checked.facts, checked.sizes
     return {
         "spec": str(file),
-        "input": list(plan.input),
-        "output": list(plan.output),
+        "inputs": {name: list(shape) for name, shape in plan.takes.items()},
+        "outputs": {name: list(shape) for name, shape in plan.gives.items()},
         "total": plan.total,
         "trainable": plan.trainable,
         "macs": plan.macs,
         "rows": facts.rows if facts else None,
-        "classes": list(facts.labels) if facts and facts.labels is not None else None,
+        "classes": {name: list(facts.targets[name].labels or ()) for name in facts.classed} if facts else {},
         "split": {"train": sizes.train, "validation": sizes.validation, "test": sizes.test} if sizes else None,
         "memory": {
             name: getattr(memory, name) for name in ("weights", "gradients", "state", "activations", "data", "total")

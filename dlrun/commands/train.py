@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,10 +13,12 @@ import typer
 from dlrun.commands import screen
 from dlrun.commands.arguments import Overrides, Spec
 from dlrun.commands.check import data_line
-from dlrun.shapes import readable, show
+from dlrun.errors import RunError
+from dlrun.shapes import readable, show_named
 
 if TYPE_CHECKING:
     from dlrun.checks import Checked
+    from dlrun.tracking import Tracking
     from dlrun.training.loop import Progress
     from dlrun.training.run import Outcome
 
@@ -31,22 +34,42 @@ def train(
     from dlrun.checks import check as check_spec
 
     checked = check_spec(spec, overrides or (), training=True)
-    announce(checked)
-    from dlrun.training.ending import Terminated
-    from dlrun.training.run import run
 
+    def begin(watcher: Watcher, tracking: Tracking) -> Outcome:
+        from dlrun.training.run import run
+
+        return run(checked, watcher, runs, tracking)
+
+    attend(checked, runs, begin)
+
+
+def attend(checked: Checked, runs: Path, go: Callable[[Watcher, Tracking], Outcome]) -> None:
+    """Show a run from its first line to its last; `go` runs it."""
+    from dlrun.tracking.opening import open_tracking
+
+    announce(checked)
     watcher = Watcher(checked)
-    try:
-        outcome = run(checked, watcher, runs)
-    except (KeyboardInterrupt, Terminated) as end:
-        watcher.stop()
-        kept = f"; what was learned so far is in {watcher.folder}" if watcher.folder else ""
-        by_user = isinstance(end, KeyboardInterrupt)
-        screen.failure(("interrupted" if by_user else "terminated") + kept)
-        raise typer.Exit(INTERRUPTED if by_user else TERMINATED) from None
-    finally:
-        watcher.stop()
-    conclude(outcome)
+    # What follows a run starts before torch is imported: it has an import of its own to do meanwhile.
+    with open_tracking(checked.experiment.tracking, runs) as tracking:
+        from dlrun.training.ending import Terminated
+
+        try:
+            outcome = go(watcher, tracking)
+        except (KeyboardInterrupt, Terminated) as end:
+            watcher.stop()
+            by_user = isinstance(end, KeyboardInterrupt)
+            way = f"; `dlrun resume {watcher.folder}` goes on" if watcher.folder else ""
+            screen.failure(("interrupted" if by_user else "terminated") + way)
+            raise typer.Exit(INTERRUPTED if by_user else TERMINATED) from None
+        except (MemoryError, RuntimeError) as error:  # before training began, which has words of its own
+            from dlrun.training.run import out_of_memory
+
+            if what := out_of_memory(error):
+                raise RunError(what) from error
+            raise
+        finally:
+            watcher.stop()
+        conclude(outcome)
 
 
 def announce(checked: Checked) -> None:
@@ -55,12 +78,13 @@ def announce(checked: Checked) -> None:
     few = "" if plan.exact else "up to "
     screen.say(f"{experiment.name}" + (f": {experiment.description}" if experiment.description else ""))
     screen.say("  " + data_line(checked))
-    steps = " -> ".join([*(p.step.kind for p in plan.preprocess), f"{len(plan.steps) - 1} layers"])
+    steps = " -> ".join([*(p.step.kind for p in plan.preprocess), f"{len(plan.layers)} layers"])
+    raw = {entry.name: entry.raw for entry in plan.inputs}
     screen.say(
-        f"  model   {show(plan.raw)} -> {steps} -> {show(plan.output)}, {few}{plan.total:,} weights, "
+        f"  model   {show_named(raw)} -> {steps} -> {show_named(plan.gives)}, {few}{plan.total:,} weights, "
         f"{readable(plan.macs)} multiply-adds a sample"
     )
-    kinds = [experiment.need("loss").kind, experiment.need("optimizer").kind]
+    kinds = [" + ".join(loss.kind for loss in experiment.losses), experiment.need("optimizer").kind]
     kinds += [experiment.schedule.kind] if experiment.schedule else []
     screen.say(f"  train   {', '.join(kinds)}; seed {experiment.seed}")
 
@@ -79,10 +103,14 @@ class Watcher:
         """Training begins."""
         self.folder = folder
         if not self.checked.plan.exact:
-            screen.say(f"  fitted  {show(plan.input)} numbers go into the network, {plan.total:,} weights")
+            screen.say(f"  fitted  {show_named(plan.takes)} numbers go into the network, {plan.total:,} weights")
         screen.say(f"  run     {folder} on {device}")
         if sys.stdout.isatty():
             self.bar = screen.Bar()
+
+    def notice(self, text: str) -> None:
+        """Something to know."""
+        screen.failure(text, word="note")
 
     def progress(self, progress: Progress) -> None:
         """A few times a second."""

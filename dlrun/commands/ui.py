@@ -20,7 +20,7 @@ import typer
 
 from dlrun.commands.screen import say
 from dlrun.errors import SpecError
-from dlrun.tracking.store import ENVIRONMENT, artifacts_of, locked, sqlite_uri, store_file
+from dlrun.tracking.store import ENVIRONMENT, artifacts_of, sqlite_uri, store_file
 from dlrun.tracking.view import ADDRESS, SIDE, TAG
 
 HOST = "127.0.0.1"
@@ -60,8 +60,6 @@ def ui(
     file = store_file(runs)
     if not file.is_file():
         raise SpecError(f"there is no {runs / file.name} here; the first `dlrun train` makes it, or say --runs FOLDER")
-    with locked(file):
-        pass  # a first run may be about to make the store: MLflow fails on half of one
     free = free_port(port)
     if free != port:
         say(f"port {port} is taken, using {free}", stderr=True)

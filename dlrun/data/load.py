@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dlrun.components.sources import Facts, Request, Source, SourceError, Target
+from dlrun.components.losses import Loss
+from dlrun.components.sources import Rows, SourceError
 from dlrun.data.split import Indices, Splits, split_rows
+from dlrun.facts import Facts, Feature, Target, load_parts
 from dlrun.shapes import show
 from dlrun.spec.experiment import DataSection
 
@@ -17,48 +21,80 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What is to be predicted, of all rows."""
+
+    values: Array
+    """Class numbers (N,) int64; for yes or no and for numbers (N, targets) float32."""
+    classes: Indices | None
+    """Each row's class number, also where the target is yes or no; None where it is numbers."""
+    labels: tuple[str, ...] | None
+    """What the class numbers stand for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Loaded:
     """All rows, in the order of the source."""
 
-    features: Array
-    """(N, ...) as the source has them: float32, float64 or whole numbers."""
-    target: Array
-    """Class numbers (N,) int64; for yes or no and for numbers (N, targets) float32."""
-    classes: Indices | None
-    """Each row's class number, also where the target is yes or no; None where the target is numbers."""
-    labels: tuple[str, ...] | None
-    """What the class numbers stand for."""
+    features: dict[str, Array]
+    """For each input (N, ...) as the source has them: float32, float64 or whole numbers."""
+    targets: dict[str, Answers]
     splits: Splits
     digest: str
-    """SHA-256 over type, shape and bytes of features and target."""
+    """SHA-256 over type, shape and bytes of features and targets."""
     split_digest: str
     """SHA-256 over the rows of each split."""
 
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(next(iter(self.features.values())))
 
-def load(data: DataSection, request: Request, facts: Facts, seed: int) -> Loaded:
+
+def only_classes(targets: Mapping[str, Answers]) -> Answers | None:
+    """The one target of classes; None where there is none, or several."""
+    found = [answers for answers in targets.values() if answers.classes is not None]
+    return found[0] if len(found) == 1 else None
+
+
+def load(data: DataSection, losses: Sequence[Loss], folder: Path, facts: Facts, seed: int) -> Loaded:
     """Read the rows and split them.
 
     Args:
         data: the section of the spec.
-        request: what it asks of its source.
+        losses: what says how the targets are to be read.
+        folder: where relative paths start.
         facts: what the source said of itself.
         seed: the experiment's, for the split.
 
     Raises:
         SourceError: the data cannot be read, or is no longer what it said of itself.
     """
-    source = data.source
-    assert isinstance(source, Source)
-    rows = source.load(request)
+    features: dict[str, Array] = {}
+    targets: dict[str, Answers] = {}
+    for part, rows in load_parts(data, losses, folder):
+        if part.input not in features:
+            features[part.input] = _features(rows, facts.rows, facts.features[part.input])
+        if part.target in facts.targets and part.target not in targets:
+            targets[part.target] = _answers(rows.target, facts.rows, facts.targets[part.target])
+    classed = only_classes(targets)
+    classes, labels = (classed.classes, classed.labels) if classed else (None, None)
+    splits = split_rows(classes, facts.rows, data.split, seed, labels)
+    digest = _digest(*features.values(), *(answers.values for answers in targets.values()))
+    return Loaded(features, targets, splits, digest, _digest(splits.train, splits.validation, splits.test))
+
+
+def _features(rows: Rows, count: int, feature: Feature) -> Array:
     features = np.ascontiguousarray(rows.features)
-    if features.shape != (facts.rows, *facts.shape) or len(rows.target) != facts.rows:
-        now, then = show(features.shape), show((facts.rows, *facts.shape))
+    if features.shape != (count, *feature.shape) or len(rows.target) != count:
+        now, then = show(features.shape), show((count, *feature.shape))
         raise SourceError(f"the data changed while it was read: {now} numbers, and {then} before", ("source",))
-    classes = _class_numbers(rows.target, facts.labels) if facts.labels is not None else None
-    target = _target(rows.target if classes is None else classes, request.wants, facts)
-    splits = split_rows(classes, facts.rows, data.split, seed, facts.labels)
-    split_digest = _digest(splits.train, splits.validation, splits.test)
-    return Loaded(features, target, classes, facts.labels, splits, _digest(features, target), split_digest)
+    return features
+
+
+def _answers(values: Array, count: int, target: Target) -> Answers:
+    classes = _class_numbers(values, target.labels) if target.labels is not None else None
+    return Answers(_target(values if classes is None else classes, count, target), classes, target.labels)
 
 
 def _class_numbers(target: Array, labels: tuple[str, ...]) -> Indices:
@@ -70,17 +106,17 @@ def _class_numbers(target: Array, labels: tuple[str, ...]) -> Indices:
     return np.array([numbers[str(value)] for value in values.tolist()], np.int64)[inverse.reshape(-1)]
 
 
-def _target(values: Array, wants: Target, facts: Facts) -> Array:
-    if wants == "classes":
+def _target(values: Array, count: int, target: Target) -> Array:
+    if target.wants == "classes":
         return values
     with np.errstate(over="ignore"):
-        target = np.ascontiguousarray(values.reshape(facts.rows, *(facts.target_shape or (1,))), np.float32)
-    finite = np.isfinite(target)
+        numbers = np.ascontiguousarray(values.reshape(count, *(target.shape or (1,))), np.float32)
+    finite = np.isfinite(numbers)
     if not finite.all():
         place = tuple(np.argwhere(~finite)[0])
-        value = values.reshape(target.shape)[place]
+        value = values.reshape(numbers.shape)[place]
         raise SourceError(f"row {place[0]} has the target {value}, too large for float32", ("target",))
-    return target
+    return numbers
 
 
 def _digest(*arrays: Array) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ from torch import nn
 
 from dlrun.components.preprocess import FitError, Preprocess, State
 from dlrun.components.sources import SourceError
-from dlrun.data.load import Loaded
+from dlrun.data.load import Loaded, only_classes
 from dlrun.data.split import Indices
+from dlrun.plan import Plan
 from dlrun.shapes import Shape, numel
 
 Array = np.ndarray[Any, Any]
@@ -31,94 +32,139 @@ class StepFitError(Exception):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Rows on the device, all of a split or a few: what goes into the network, and what should come out."""
+
+    inputs: tuple[torch.Tensor, ...]
+    """One for each input of the network: float32, or int64 where it takes indices."""
+    targets: dict[str, torch.Tensor]
+
+    def __len__(self) -> int:
+        return len(self.inputs[0])
+
+    def __getitem__(self, rows: Any) -> Batch:
+        """Some of the rows: a slice, or a tensor of their numbers."""
+        return Batch(tuple(x[rows] for x in self.inputs), {name: y[rows] for name, y in self.targets.items()})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """The rows of each split on the device: inputs float32, or int64 where they are indices, and targets."""
+    """The rows of each split on the device."""
 
-    train_x: torch.Tensor
-    train_y: torch.Tensor
-    validation_x: torch.Tensor
-    validation_y: torch.Tensor
-    test_x: torch.Tensor
-    test_y: torch.Tensor
-
-    def with_input_as_target(self) -> Prepared:
-        """The same rows, each its own target."""
-        return Prepared(self.train_x, self.train_x, self.validation_x, self.validation_x, self.test_x, self.test_x)
+    train: Batch
+    validation: Batch
+    test: Batch
 
 
-def fit(steps: Sequence[Preprocess], loaded: Loaded) -> list[tuple[Preprocess, State]]:
-    """Fit the steps in order, on the training rows alone; each sees, in float64, what the last one gives.
+Fitted = tuple[Preprocess, State]
+"""A step with the sizes that fitting decided, and what it has learned."""
 
-    Returns:
-        Each step with the sizes that fitting decided, and what it learned.
+
+def fit(steps: Sequence[Preprocess], loaded: Loaded) -> list[Fitted]:
+    """Fit the steps, on the training rows alone; each sees, in float64, what the one before it for its input gives.
 
     Raises:
         StepFitError: the training rows do not allow a step.
     """
-    fitted: list[tuple[Preprocess, State]] = []
-    if not steps:
-        return fitted
-    train = loaded.splits.train
-    rows = loaded.features[train].astype(np.float64, copy=False)
-    target = (loaded.target if loaded.classes is None else loaded.classes)[train]
-    classes = len(loaded.labels) if loaded.labels is not None else None
-    for index, step in enumerate(steps):
+    fitted: dict[int, Fitted] = {}
+    for name, features in loaded.features.items():
+        own = [(index, step) for index, step in enumerate(steps) if step.input in (None, name)]
+        if own:
+            chain = _fit_chain(own, features[loaded.splits.train], loaded)
+            fitted |= dict(zip([index for index, _ in own], chain, strict=True))
+    return [fitted[index] for index in range(len(steps))]
+
+
+def _fit_chain(steps: list[tuple[int, Preprocess]], rows: Array, loaded: Loaded) -> list[Fitted]:
+    target, classes = _target_of(loaded)
+    rows = rows.astype(np.float64, copy=False)
+    fitted: list[Fitted] = []
+    for index, step in steps:
         try:
             state = step.fit(rows, target, classes)
         except FitError as error:
             raise StepFitError(index, error.message, error.hint) from None
         settled = step.settled(state)
         fitted.append((settled, state))
-        if index + 1 < len(steps):
+        if len(fitted) < len(steps):
             exact = settled.build(state).exact
             rows = exact(torch.from_numpy(rows)).numpy()
     return fitted
 
 
+def _target_of(loaded: Loaded) -> tuple[Array, int | None]:
+    """The training rows' classes and how many there are; the first target's numbers where there are no classes."""
+    train, classed = loaded.splits.train, only_classes(loaded.targets)
+    if classed is not None and classed.classes is not None and classed.labels is not None:
+        return classed.classes[train], len(classed.labels)
+    values = [answers.values for answers in loaded.targets.values()]
+    return (values[0][train] if values else np.empty((len(train), 0))), None
+
+
 def prepare(
-    loaded: Loaded,
-    modules: Sequence[nn.Module],
-    shape: Shape,
-    indices: bool,
-    device: torch.device | str,
-    limit: int | None = None,
+    loaded: Loaded, plan: Plan, front: Mapping[str, Sequence[tuple[str, nn.Module]]], device: torch.device | str
 ) -> Prepared:
     """Put every split's rows on the device.
 
     Args:
         loaded: the rows.
-        modules: the fitted preprocessing, in order.
-        shape: one sample as the network takes it.
-        indices: whether the network takes indices, whole numbers from 0 on.
+        plan: the network's, which says what each input takes.
+        front: for each input its fitted preprocessing in order.
         device: where the tensors go.
-        limit: with `indices`, how many there are; every index is less.
 
     Raises:
         SourceError: a number is too large for float32, or is no index.
     """
-    found: list[torch.Tensor] = []
+    limits = index_limits(plan)
+    found: list[Batch] = []
     for rows in (loaded.splits.train, loaded.splits.validation, loaded.splits.test):
-        found.append(_inputs(loaded.features, rows, modules, shape, indices, torch.device(device), limit))
-        found.append(torch.from_numpy(loaded.target[rows]).to(device))
+        inputs = []
+        for entry in plan.inputs:
+            modules = [module for _, module in front[entry.name]]
+            kind = _Kind(entry.shape, plan.indices[entry.name], limits.get(entry.name), torch.device(device))
+            inputs.append(_inputs(loaded.features[entry.name], rows, modules, kind))
+        targets = {name: torch.from_numpy(t.values[rows]).to(device) for name, t in loaded.targets.items()}
+        found.append(Batch(tuple(inputs), targets))
     return Prepared(*found)
 
 
-def _inputs(
-    features: Array,
-    rows: Indices,
-    modules: Sequence[nn.Module],
-    shape: Shape,
-    indices: bool,
-    device: torch.device,
-    limit: int | None,
-) -> torch.Tensor:
-    inputs = torch.empty((len(rows), *shape), dtype=torch.int64 if indices else torch.float32, device=device)
-    portion = max(1, PORTION_BYTES // (8 * max(numel(features.shape[1:]), numel(shape))))
+def index_limits(plan: Plan) -> dict[str, int]:
+    """For each input that goes into embeddings, how many indices the smallest of them has."""
+    limits: dict[str, int] = {}
+    for step in plan.layers:
+        count = getattr(step.layer, "num_embeddings", None)
+        pending = list(step.inputs[:1]) if count is not None else []
+        while pending:
+            value = pending.pop()
+            if value < len(plan.inputs):
+                name = plan.inputs[value].name
+                limits[name] = min(count or 0, limits.get(name, count or 0))
+            pending += plan.steps[value].inputs
+    return limits
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What an input takes."""
+
+    shape: Shape
+    indices: bool
+    limit: int | None
+    """With `indices`, how many there are; every index is less."""
+    device: torch.device
+
+
+def _inputs(features: Array, rows: Indices, modules: Sequence[nn.Module], kind: _Kind) -> torch.Tensor:
+    dtype = torch.int64 if kind.indices else torch.float32
+    # Images lie with their channels last, as the fast convolutions want them; everything else sees no difference.
+    layout = torch.channels_last if len(kind.shape) == 3 else torch.contiguous_format
+    inputs = torch.empty((len(rows), *kind.shape), dtype=dtype, device=kind.device, memory_format=layout)
+    portion = max(1, PORTION_BYTES // (8 * max(numel(features.shape[1:]), numel(kind.shape))))
     for start in range(0, len(rows), portion):
         chosen = rows[start : start + portion]
         values = _apply(modules, features[chosen]) if modules else features[chosen]
-        values = _whole(values, chosen, limit) if indices else _single(values, chosen)
-        inputs[start : start + portion] = torch.from_numpy(values).reshape(-1, *shape)
+        values = _whole(values, chosen, kind.limit) if kind.indices else _single(values, chosen)
+        inputs[start : start + portion] = torch.from_numpy(values).reshape(-1, *kind.shape)
     return inputs
 
 

@@ -74,7 +74,7 @@ def role_of(step: Step) -> Role:
 def caption(step: Step) -> str:
     """``conv2d 3×3, 64, /2``: the kind and its main numbers."""
     if step.layer is None:
-        return step.kind
+        return step.name
     if step.kind == "residual":
         return "add"
     numbers = ", ".join(_numbers(step.layer))

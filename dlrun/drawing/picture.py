@@ -88,12 +88,15 @@ def picture(plan: Plan, name: str, depth: int | None = None, with_weights: bool 
 class _Painter:
     def __init__(self, plan: Plan, name: str, depth: int | None, with_weights: bool):
         self.steps, self.name, self.depth, self.with_weights = plan.steps, name, depth, with_weights
+        self.outputs = plan.outputs
         self.tree = group_tree(plan)
         self.folds = fold_repeats(self.tree, plan.steps, with_weights)
         self.pairs = _edges_once(plan.steps, self.folds)
         self.consumers: dict[int, set[int]] = {}
         for source, target in self.pairs:
             self.consumers.setdefault(source, set()).add(target)
+        for index in plan.outputs.values():  # an output ends its box: what follows makes something else of it
+            self.consumers.setdefault(representative(index, self.folds), set()).add(len(plan.steps))
         self.box_of: dict[int, Box] = {}
         self.frames = 0
         self.turn_of: dict[Box, range] = {}
@@ -109,10 +112,11 @@ class _Painter:
             for source, target in self.pairs
             if self.box_of[source] is not self.box_of[target]
         )
-        output = Box("output", [("output", "ends")])
-        root.children.append(output)
-        last = representative(len(self.steps) - 1, self.folds)
-        return Picture(self.name, root, [*edges, Edge(self.box_of[last].id, output.id)])
+        for number, (name, index) in enumerate(self.outputs.items()):
+            output = Box("output" if len(self.outputs) == 1 else f"output{number}", [(name, "ends")])
+            root.children.append(output)
+            edges[Edge(self.box_of[representative(index, self.folds)].id, output.id)] = None
+        return Picture(self.name, root, list(edges))
 
     def _fill(self, group: Group, frame: Frame, depth: int) -> None:
         for child in group.children:

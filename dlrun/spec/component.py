@@ -11,6 +11,7 @@ import functools
 import importlib
 import pkgutil
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -79,6 +80,17 @@ class OneOf:
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         return {"$ref": f"#/$defs/{self.family}"}
+
+
+class SomeOf(OneOf):
+    """Marks a field that takes one component of a family, or a list of them."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(functools.partial(choose_some, self.family))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        one = {"$ref": f"#/$defs/{self.family}"}
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
 
 
 class Nested:
@@ -154,6 +166,28 @@ def choose(family: str, value: Any) -> Component:
     return cls.read(settings, (kind,))
 
 
+def choose_some(family: str, value: Any) -> Component | tuple[Component, ...]:
+    """The one rule for one value or for each of a list.
+
+    Raises:
+        ValidationError: see `told`.
+    """
+    if not isinstance(value, tuple | list):
+        return choose(family, value)
+    if not value:
+        raise told([Told(f"{singular(family)}, or a list of them, is expected; received []", ())])
+    chosen: list[Component] = []
+    problems: list[Told] = []
+    for index, item in enumerate(value):
+        try:
+            chosen.append(choose(family, item))
+        except ValidationError as error:
+            problems += [replace(problem, path=(index, *problem.path)) for problem in problems_told(error)]
+    if problems:
+        raise told(problems)
+    return tuple(chosen)
+
+
 def _split(family: str, value: Any) -> tuple[str, Any]:
     if isinstance(value, str):
         return value, None
@@ -190,9 +224,8 @@ def _unknown_kind(family: str, kind: str, settings: Any, path: Path) -> list[Tol
 
 def singular(family: str) -> str:
     """``an optimizer`` for ``optimizers``."""
-    word = {"losses": "loss", "preprocess": "preprocessing step", "sources": "data source"}.get(
-        family, family.removesuffix("s")
-    )
+    words = {"losses": "loss", "preprocess": "preprocessing step", "sources": "data source", "augment": "augmentation"}
+    word = words.get(family, family.removesuffix("s"))
     return ("an " if word[0] in "aeiou" else "a ") + word
 
 
@@ -208,4 +241,6 @@ def written(value: Any) -> Any:
         return found
     if isinstance(value, tuple | list):
         return [item.written() if isinstance(item, Component) else written(item) for item in value]
+    if isinstance(value, dict):
+        return {name: written(item) for name, item in value.items()}
     return value if isinstance(value, bool | int | float | str | None) else str(value)

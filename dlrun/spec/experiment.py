@@ -6,8 +6,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from dlrun.spec.component import Component, Nested, OneOf, Settings
-from dlrun.spec.fields import BatchSize, Count, Names, NonNegative, Positive, PositiveFloat, SampleShape
+from dlrun.spec.component import Component, Nested, OneOf, Settings, SomeOf
+from dlrun.spec.fields import (
+    BatchSize,
+    Count,
+    Identifier,
+    Interval,
+    IntervalField,
+    Names,
+    NamesByName,
+    NonNegative,
+    Positive,
+    PositiveFloat,
+    SampleShape,
+)
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 
@@ -30,14 +42,18 @@ class DataSection(Settings):
 
     source: Annotated[Component, OneOf("sources")]
     """Where the rows come from."""
-    features: Names | None = None
-    """The columns (csv) or the array (npz) to learn from; csv: every column but the target unless given."""
-    target: Names | None = None
-    """The column (csv) or array (npz) to predict; several columns for several numbers."""
+    features: NamesByName | None = None
+    """The columns (csv) or the array (npz) to learn from; csv: every column but the target unless given. For a network
+    with several inputs, those of each: `{image: pixels, table: [age, height]}`."""
+    target: NamesByName | None = None
+    """The column (csv) or array (npz) to predict; several columns for several numbers. For a network with several
+    outputs, that of each: `{digit: label, parity: odd}`; one alone is for all of them."""
     split: Annotated[Split, Nested()] = Split.model_construct()
     """How the rows are divided."""
     preprocess: tuple[Annotated[Component, OneOf("preprocess")], ...] = ()
     """Steps in order, each fitted on the training rows alone."""
+    augment: tuple[Annotated[Component, OneOf("augment")], ...] = ()
+    """Random changes of the training rows, new in every epoch, in order, after the preprocessing."""
 
 
 class ModelSection(Settings):
@@ -45,6 +61,11 @@ class ModelSection(Settings):
 
     input: SampleShape | None = None
     """The shape of one sample, without the batch; the data's own unless given."""
+    inputs: Annotated[dict[Identifier, SampleShape], Field(min_length=1)] | None = None
+    """In place of `input`, where there are several: the shape of each by name. The layers begin on the first; `input:
+    name` goes on from another."""
+    outputs: Names | None = None
+    """The layers whose outputs are the network's, by name; the last layer's alone unless given."""
     layers: Annotated[tuple[Annotated[Component, OneOf("layers")], ...], Field(min_length=1)]
     """The layers; each takes the output of the one before."""
     init: Annotated[Component, OneOf("initializers")] | None = None
@@ -68,6 +89,14 @@ class EarlyStopping(Settings):
     """How much better counts as better."""
 
 
+class Checkpoint(Settings):
+    """What a run that was interrupted goes on from."""
+
+    every: IntervalField = Interval(seconds=300)
+    """How often one is written: `1 epoch`, `500 steps`, `10 minutes`; at the end, and when a run is asked to end, there
+    is one anyway."""
+
+
 class TrainSection(Settings):
     """How long and in what portions to train."""
 
@@ -81,6 +110,8 @@ class TrainSection(Settings):
     """Leave out an epoch's last batch when it is smaller than the others."""
     early_stopping: Annotated[EarlyStopping, Nested()] | None = None
     """Stop when validation no longer improves."""
+    checkpoint: Annotated[Checkpoint, Nested()] = Checkpoint.model_construct()
+    """How often the training is kept."""
     clip_grad_norm: PositiveFloat | None = None
     """Scale the gradients down when their norm over all weights is larger than this."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -100,8 +131,8 @@ class Experiment(Settings):
     """Where the rows come from and what is done to them first."""
     model: Annotated[ModelSection, Nested()] | None = None
     """The network."""
-    loss: Annotated[Component, OneOf("losses")] | None = None
-    """What is minimised."""
+    loss: Annotated[Component | tuple[Component, ...], SomeOf("losses")] | None = None
+    """What is minimised; of a list the sum, each loss times its `coefficient`."""
     metrics: tuple[Annotated[Component, OneOf("metrics")], ...] = ()
     """What is watched."""
     regularizers: tuple[Annotated[Component, OneOf("regularizers")], ...] = ()
@@ -115,11 +146,21 @@ class Experiment(Settings):
     tracking: Annotated[Component, OneOf("trackers")] | None = None
     """Where the figures go besides the run's own folder; MLflow's SQLite store under runs/ unless given."""
 
+    @property
+    def losses(self) -> tuple[Any, ...]:
+        """The losses whose sum is minimised."""
+        return as_tuple(self.loss)
+
     def need(self, section: str) -> Any:
         """A section that is there because the spec was checked for training."""
         value = getattr(self, section)
         assert value is not None, section
         return value
+
+
+def as_tuple(chosen: Component | tuple[Component, ...] | None) -> tuple[Any, ...]:
+    """What was chosen where one component or a list of them may stand."""
+    return chosen if isinstance(chosen, tuple) else () if chosen is None else (chosen,)
 
 
 WRITTEN_ONLY = ("extends", "vars", "blocks")

@@ -162,6 +162,46 @@ Names = Annotated[
 ]
 """One name or several."""
 
+IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]*$"
+LONGEST = 60
+"""Characters of an input's name."""
+
+
+def _read_identifier(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > LONGEST or not re.fullmatch(IDENTIFIER, value):
+        what = f"at most {LONGEST} letters, digits and _, and begins with no digit"
+        raise ValueError(f"a name is {what}; received {shorten(value)}")
+    return value
+
+
+def _read_names_by_name(value: Any) -> tuple[str, ...] | dict[str, tuple[str, ...]]:
+    if not isinstance(value, dict):
+        return _read_names(value)
+    for name in value:
+        _read_identifier(name)
+    if not value:
+        raise ValueError(f"a name, a list of names, or such by name is expected; received {shorten(value)}")
+    return {name: _read_names(entry) for name, entry in value.items()}
+
+
+_names: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+
+NamesByName = Annotated[
+    tuple[str, ...] | dict[str, tuple[str, ...]],
+    PlainValidator(checked(_read_names_by_name)),
+    WithJsonSchema(
+        {"anyOf": [*_names["anyOf"], {"type": "object", "patternProperties": {IDENTIFIER: _names}, "minProperties": 1}]}
+    ),
+]
+"""One name or several; or such for each of several inputs or outputs, by its name."""
+
+Identifier = Annotated[
+    str,
+    PlainValidator(checked(_read_identifier)),
+    WithJsonSchema({"type": "string", "pattern": IDENTIFIER, "maxLength": LONGEST}),
+]
+"""What an input can be called."""
+
 
 def _read_batch_size(value: Any) -> int | str:
     if value != "full" and (not _is_whole(value) or value < 1):
@@ -240,3 +280,53 @@ PositiveDuration = Annotated[
     Duration, PlainValidator(checked(_read_positive_duration)), _duration_schema({"exclusiveMinimum": 0})
 ]
 """A duration above 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """How often something comes: every so many epochs, steps or seconds; the others are None."""
+
+    epochs: int | None = None
+    steps: int | None = None
+    seconds: float | None = None
+
+    def __str__(self) -> str:
+        if self.seconds is not None:
+            minutes = self.seconds / 60
+            return f"{minutes:g} minute{'s' * (minutes != 1)}"
+        count, unit = (self.epochs, "epoch") if self.epochs is not None else (self.steps, "step")
+        return f"{count} {unit}{'s' * (count != 1)}"
+
+
+_INTERVAL = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(epoch|step|second|minute|hour)s?\s*\Z")
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600}
+
+
+def _read_interval(value: Any) -> Interval:
+    if isinstance(value, Interval):
+        return value
+    match = _INTERVAL.match(value) if isinstance(value, str) and len(value) < 40 else None
+    if match is None:
+        raise ValueError(f"an interval is `1 epoch`, `500 steps` or `10 minutes`; received {shorten(value)}")
+    count, unit = float(match[1]), match[2]
+    if not count:
+        raise ValueError(f"an interval is longer than nothing; received {shorten(value)}")
+    if unit in _SECONDS:
+        return Interval(seconds=count * _SECONDS[unit])
+    if count != int(count):
+        raise ValueError(f"{unit}s come whole here; received {shorten(value)}")
+    return Interval(epochs=int(count)) if unit == "epoch" else Interval(steps=int(count))
+
+
+IntervalField = Annotated[
+    Interval,
+    PlainValidator(checked(_read_interval)),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(epoch|step|second|minute|hour)s?\s*$",
+            "examples": ["10 minutes", "500 steps"],
+        }
+    ),
+]
+"""``1 epoch``, ``500 steps``, ``10 minutes``."""

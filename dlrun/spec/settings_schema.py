@@ -25,6 +25,9 @@ class _WithOuterReferences(GenerateJsonSchema):
             drawn = self.definitions[inner]
         return drawn
 
+    def default_schema(self, schema: Any) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])  # defaults are written as a spec has them, below
+
     def handle_ref_overrides(self, json_schema: JsonSchemaValue) -> JsonSchemaValue:
         return json_schema
 

@@ -92,6 +92,8 @@ def _tell(details: Any, cls: type[Settings], prefix: Path) -> Told:
     loc, kind, context = details["loc"], details["type"], details.get("ctx", {})
     path = (*prefix, *loc)
     if kind == TOLD:
+        if loc[-1:] == ("[key]",):  # pydantic's word for a key of a mapping
+            return Told(context["message"], path[:-1], context["hint"], at_key=True)
         return Told(context["message"], path, context["hint"], context["at_key"])
     name = next((step for step in reversed(loc) if isinstance(step, str)), "")
     received = shorten(details["input"])

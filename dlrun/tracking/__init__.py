@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from types import TracebackType
+from typing import Literal, Protocol, Self
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
+
+DEFAULT_STORE = "default"
+"""The store that lies in the same folder as the run, wherever that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +36,18 @@ class RunInfo:
 
     name: str
     experiment: str
+    """The MLflow experiment that the run belongs to."""
     description: str
     folder: Path
     started: int
-    """Milliseconds since 1970."""
+    """Milliseconds since 1970. With the tag `run.folder` this tells a run from all others, also after a resume."""
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     """Files of text by name: the spec, the table of layers."""
     data: DataSet | None = None
+    store: str | None = DEFAULT_STORE
+    """The address of the MLflow store that the run is to be in; None for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +55,21 @@ class Record:
     """Figures of one moment."""
 
     epoch: int
+    step: int
+    """Optimizer steps done."""
     time: int
     """Milliseconds since 1970."""
     metrics: dict[str, float]
 
 
 class Tracking(Protocol):
-    """Receives a run. No call waits for anything but `end`."""
+    """Shows a run elsewhere. All of it is in the run's folder already, and no call waits for anything but `end`.
+
+    `with` begins what takes time before there is a run, and whatever happens leaves nothing behind that lives on.
+    """
 
     def begin(self, run: RunInfo) -> None:
-        """The run starts."""
-        ...
-
-    def record(self, record: Record) -> None:
-        """Figures to show."""
+        """The run starts, or goes on; its folder holds run.json."""
         ...
 
     def end(self, status: Status, timeout: float) -> str:
@@ -71,3 +79,9 @@ class Tracking(Protocol):
     def where(self) -> str:
         """How to see the run, as a command or an address; '' if there is nothing to see."""
         ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

@@ -1,24 +1,28 @@
-"""Bringing a run's figures to a place that may be slow, away, or coming and going."""
+"""Bringing a run from its folder to a store that may be slow, away, or coming and going."""
 
 from __future__ import annotations
 
-import queue
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from enum import Enum, auto
 from functools import partial
+from pathlib import Path
 
+from dlrun import durable
+from dlrun.errors import RunError
 from dlrun.tracking import Record, Status
+from dlrun.tracking.delivered import Delivered, recall, remember
 from dlrun.tracking.limits import METRICS_AT_A_TIME, cut
 from dlrun.tracking.mlflow_run import MlflowRun, Task
+from dlrun.tracking.run_file import RUNNING, read_run, with_texts
 from dlrun.tracking.store import without_password
+from dlrun.training import folder as kept
+from dlrun.training.journal import Tail
 
-GATHER = 1.0
-"""Seconds between two batches. Sending needs the processor that training needs, and nobody looks oftener."""
-LONGEST_PAUSE = 30.0
-"""Seconds between attempts at a server that stays away."""
 LAST_ATTEMPTS = 3
+"""How many in a row may bring nothing at all before the last ones are over."""
 LAST_PAUSE = 0.5
 LONGEST_REASON = 300
 
@@ -26,139 +30,214 @@ NOT_FINAL = (401, 403, 404, 408, 429)
 """HTTP statuses of refusals that may be over at the next attempt: a proxy, a login, a server that starts."""
 
 
-@dataclass(frozen=True, slots=True)
-class End:
-    """The last message of a run."""
+class Tried(Enum):
+    """What came of trying to send something."""
 
-    status: Status
-    time: int
-    """Milliseconds since 1970."""
+    SENT = auto()
+    REFUSED = auto()
+    """It would be refused again."""
+    FAILED = auto()
+    """It may go well another time."""
 
 
 class Delivery:
-    """What the background thread does: `work` runs on it; `report` is for the thread that waits for it."""
+    """Brings one run to one store, from where an earlier delivery ended. What is sent twice adds nothing.
 
-    def __init__(self, run: MlflowRun, inbox: queue.SimpleQueue[Record | End]):
-        self._run = run
-        self._inbox = inbox
-        self._records: deque[Record] = deque()
+    The journal is the way: it is followed while the run goes on, and brought to the disk before it is sent, so that
+    the store has nothing that a resumed run could have lost.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        uri: str,
+        stop: Callable[[], bool] = lambda: False,
+        watch: Callable[[Delivery], None] = lambda _: None,
+    ):
+        """`stop` is asked between two calls, and may end all attempts; `watch` is told when figures were sent.
+
+        Raises:
+            RunError: the folder holds no run.
+        """
+        known = read_run(folder)
+        self.folder = folder
+        self._running = known.status == RUNNING
+        self._run = MlflowRun(uri, known.info.experiment, with_texts(known.info))
+        self._stop = stop
+        self._watch = watch
+        self._journal = folder / kept.JOURNAL
+        self._before = recall(folder, uri) or Delivered()
+        self._tail = Tail(self._journal)
+        self._records: deque[tuple[Record, int]] = deque()
+        """What was read and not sent, each with the offset after it."""
+        self._safe = 0
+        """Bytes of the journal that have arrived without a gap."""
+        self._gap = False
+        self._unread = False
+        """Whether the journal can't be read to its end."""
         self._others: list[Task] = []
         """What belongs to the run besides its figures."""
-        self._end: End | None = None
-        self._delivered = 0
-        self._done = False
+        self._refused: list[str] = []
+        self._successes = 0
+        self._status_sent = False
         self._trouble = ""
         """Why the last attempt failed; '' after one that didn't."""
-        self._refused: list[str] = []
+        self.sent = 0
+        """Figures that were delivered by this very delivery."""
+        remember(folder, uri, Delivered(self._before.run, self._before.journal))
 
-    def work(self) -> None:
-        """Send until the end has come and all is sent, or can't be."""
-        try:
-            self._work()
-        except BaseException as error:
-            # An exception that left the thread would be printed over the user's screen.
-            self._trouble = reason(error)
+    @property
+    def page(self) -> str:
+        """The run's page, below the address of a server; '' until it is there."""
+        return self._run.page
 
-    def report(self, asked: int, late: str) -> str:
-        """One line on what did not arrive, of `asked` figures, and why; '' if all did."""
-        if self._done and not self._refused:
-            return ""
-        shown = without_password(self._run.uri)
-        why = "; ".join(part for part in (late, self._trouble) if part).replace(self._run.uri, shown)
-        if self._run.run_id is None:
-            return f"MLflow at {shown} has nothing of this run: {why or 'no reason was given'}"
-        missing = [f"{asked - self._delivered} of {asked} figures"] if asked > self._delivered else []
-        missing += [name for name, _ in list(self._others)] + list(self._refused)
-        missing += [] if self._done else ["the run's status"]
-        return f"MLflow at {shown} lacks {', '.join(missing)}" + (f": {why}" if why else "")
+    @property
+    def share(self) -> float:
+        """How much of the journal is delivered, from 0 to 1."""
+        with contextlib.suppress(OSError):
+            return self._safe / max(self._journal.stat().st_size, 1)
+        return 0.0
 
-    def _work(self) -> None:
-        pause = 0.0
-        while self._end is None:
-            self._gather(time.monotonic() + pause)
-            if self._end is None:
-                pause = GATHER if self._attempt() else min(max(2 * pause, 1.0), LONGEST_PAUSE)
-        for attempt in range(LAST_ATTEMPTS):
-            if attempt:
-                time.sleep(LAST_PAUSE)
-            if self._attempt(last=attempt == LAST_ATTEMPTS - 1):
-                break
+    @property
+    def reached(self) -> bool:
+        """Whether the store has the run."""
+        return self._run.run_id is not None
 
-    def _gather(self, earliest: float) -> None:
-        """Take from the inbox until there is something to send and the time has come, or until the end."""
-        while self._end is None:
-            left = earliest - time.monotonic()
-            waiting = bool(self._records or self._others or self._run.run_id is None)
-            try:
-                taken = self._inbox.get(timeout=max(left, 0.0) if waiting else None)
-            except queue.Empty:
-                return
-            if isinstance(taken, End):
-                self._end = taken
-            else:
-                self._records.append(taken)
-
-    def _attempt(self, last: bool = False) -> bool:
-        """Send all that waits; False if some of it must be tried again.
-
-        After the end that includes the run's status, which comes last; the last attempt sends it anyway.
-        """
+    def attempt(self) -> bool:
+        """Send all that is there now and wasn't sent; False if some of it must be tried again."""
         self._trouble = ""
-        if self._run.run_id is None and not self._try("the run", self._open):
+        if not self.reached and self._try("the run", self._open) is Tried.FAILED:
             return False
         figures, others = self._send_figures(), self._send_others()
-        complete = figures and others
-        if self._end is None:
-            return complete
-        if complete or last:
-            terminate = partial(self._run.terminate, self._end.status, self._end.time)
-            self._done = self._try("the run's status", terminate) and complete
-        return self._done
+        return figures and others
+
+    def finish(self, status: Status, time_ended: int) -> None:
+        """Send all that is left, the status last; a store that gives nothing but trouble is left alone soon."""
+        failures = 0
+        complete = False
+        while not complete and failures < LAST_ATTEMPTS and not self._stop():
+            if failures:
+                time.sleep(LAST_PAUSE)
+            before = self._successes
+            complete = self.attempt() and self._terminate(status, time_ended)
+            failures = 0 if self._successes > before else failures + 1
+        if not complete and self.reached and not self._stop():
+            trouble = self._trouble
+            self._terminate(status, time_ended)  # the rest may be refused, but a run that is over is not running
+            self._trouble = trouble or self._trouble
+
+    def report(self, late: str = "") -> str:
+        """One line on what did not arrive, and why; '' if all did."""
+        if self._complete:
+            return ""
+        uri = self._run.uri
+        shown = without_password(uri)
+        why = "; ".join(part for part in (late, self._trouble) if part).replace(uri, shown)
+        if not self.reached:
+            return f"MLflow at {shown} has nothing of this run: {why or 'no reason was given'}"
+        figures = sum(len(record.metrics) for record, _ in list(self._records))
+        missing = [f"{figures} figures"] if figures else []
+        missing += ["the rest of the journal"] if self._unread else []
+        missing += [name for name, _ in list(self._others)] + list(self._refused)
+        missing += [] if self._status_sent else ["the run's status"]
+        return f"MLflow at {shown} lacks {', '.join(dict.fromkeys(missing))}" + (f": {why}" if why else "")
 
     def _open(self) -> None:
-        self._others = self._run.open()
+        self._others = self._run.open(self._running, self._before.run)
+        # A store that was made anew has the run under another id, and none of its figures.
+        self._safe = self._before.journal if self._run.run_id == self._before.run else 0
+        self._tail = Tail(self._journal, self._safe)
+        self._remember()
 
-    def _try(self, name: str, send: Callable[[], object]) -> bool:
-        """Send one thing; False if it must be tried again."""
+    def _terminate(self, status: Status, time_ended: int) -> bool:
+        tried = self._try("the run's status", partial(self._run.terminate, status, time_ended))
+        self._status_sent = tried is Tried.SENT
+        self._remember()
+        return tried is not Tried.FAILED
+
+    @property
+    def _complete(self) -> bool:
+        return self._status_sent and not (self._unread or self._records or self._others or self._refused)
+
+    def _remember(self) -> None:
+        remember(self.folder, self._run.uri, Delivered(self._run.run_id, self._safe, self._complete))
+
+    def _try(self, name: str, send: Callable[[], object]) -> Tried:
         try:
             send()
         except Exception as error:
-            if self._run.run_id is None or not is_refusal(error):
+            if not self.reached or not is_refusal(error):
                 self._trouble = reason(error)
-                return False
-            self._refused.append(f"{name} ({reason(error)})")
-        return True
+                return Tried.FAILED
+            told = f"{name} ({reason(error)})"
+            if told not in self._refused:
+                self._refused.append(told)
+            self._successes += 1
+            return Tried.REFUSED
+        self._successes += 1
+        return Tried.SENT
 
     def _send_figures(self) -> bool:
+        whole = self._read()
         while self._records:
+            if self._stop():
+                return False
             taken = self._next_batch()
-            refused = len(self._refused)
-            if not self._try("some figures", partial(self._run.log, taken)):
+            tried = self._try("some figures", partial(self._run.log, [record for record, _ in taken]))
+            if tried is Tried.FAILED:
                 return False
             for _ in taken:
                 self._records.popleft()
-            if len(self._refused) == refused:
-                self._delivered += sum(len(record.metrics) for record in taken)
-        return True
+            if tried is Tried.SENT:
+                self.sent += sum(len(record.metrics) for record, _ in taken)
+            self._gap |= tried is Tried.REFUSED
+            if not self._gap:
+                self._safe = taken[-1][1]
+                self._remember()
+            self._watch(self)
+        return whole
 
-    def _next_batch(self) -> list[Record]:
+    def _read(self) -> bool:
+        """Take what was added to the journal; False if it can't be read to its end."""
+        self._unread = False
+        try:
+            while added := self._tail.more():  # damage is told when nothing good stands before it any more
+                _bring_to_disk(self._journal)
+                self._records.extend(added)
+        except RunError as error:
+            self._trouble = reason(error)
+            self._unread = True
+        return not self._unread
+
+    def _next_batch(self) -> list[tuple[Record, int]]:
         """As many whole records as one call takes, but at least one."""
-        taken: list[Record] = []
+        taken: list[tuple[Record, int]] = []
         figures = 0
-        for record in self._records:
+        for record, end in self._records:
             figures += len(record.metrics)
             if taken and figures > METRICS_AT_A_TIME:
                 break
-            taken.append(record)
+            taken.append((record, end))
         return taken
 
     def _send_others(self) -> bool:
-        self._others = [(name, send) for name, send in self._others if not self._try(name, send)]
-        return not self._others
+        left = []
+        for name, send in self._others:
+            if self._stop() or self._try(name, send) is Tried.FAILED:
+                left.append((name, send))
+        self._others = left
+        return not left
+
+
+def _bring_to_disk(path: Path) -> None:
+    with contextlib.suppress(OSError), path.open("rb") as file:  # where nothing can be written, nothing is to be synced
+        durable.sync(file.fileno())
 
 
 def is_refusal(error: Exception) -> bool:
     """Whether a server has understood and would refuse the same again."""
+    if getattr(error, "error_code", "") == "BAD_REQUEST":  # so MLflow calls all trouble of a database
+        return False
     status = getattr(error, "get_http_status_code", lambda: 500)()
     return 400 <= status < 500 and status not in NOT_FINAL
 

@@ -1,73 +1,134 @@
-"""A run's figures on their way to MLflow, on a thread of their own, so that training never waits for them."""
+"""A run on its way to MLflow: the process that trains starts another one, and tells it where the run is and its end."""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import queue
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
 
-from dlrun.tracking import Record, RunInfo, Status
-from dlrun.tracking.delivery import Delivery, End
-from dlrun.tracking.mlflow_run import MlflowRun
-from dlrun.tracking.store import prepare_process, sqlite_uri, store_file, without_password
+from dlrun.tracking import DEFAULT_STORE, RunInfo, Status
+from dlrun.tracking.store import address, without_password
+
+GRACE = 60.0
+"""Seconds that the other process has for what it still has to say, if this one is killed."""
+ANSWER = 2.0
+"""Seconds in which it says that it has not come to an end in time."""
 
 
 class MlflowTracking:
-    """Sends a run to MLflow from a background thread, the only place where MLflow is imported.
+    """Has a process of its own (tracking/shipper.py) deliver a run from its folder.
 
-    Figures wait in a queue without bounds. An attempt that fails is repeated after a pause, with everything
-    that came meanwhile; what MLflow refuses for good is left out. Both are told by `end`, and not before.
+    Training shares nothing with MLflow: no memory, no lock of Python's, no exception. It is told at `end`, and not
+    before, what could not be delivered, and the command that delivers it later.
     """
 
-    def __init__(self, uri: str | None, experiment: str | None, runs: Path):
-        """`uri` is the store, by default mlflow.db under `runs`; `experiment` is by default the run's own."""
+    def __init__(self, store: str, runs: Path, grace: float = GRACE):
+        """`store` is its address or `default`, which is mlflow.db under `runs`."""
+        self._store = store
         self._runs = runs
-        self._default = uri is None
-        self._uri = uri or sqlite_uri(store_file(runs))
-        self._experiment = experiment
-        self._run: MlflowRun | None = None
-        self._inbox: queue.SimpleQueue[Record | End] = queue.SimpleQueue()
-        self._delivery: Delivery | None = None
-        self._thread: threading.Thread | None = None
-        self._asked = 0
+        self._grace = grace
+        self._uri = address(store, runs)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._run: RunInfo | None = None
+        self._page = ""
+        self._trouble = ""
 
-    @property
-    def run_id(self) -> str | None:
-        """MLflow's id of the run; None as long as the run isn't there."""
-        return self._run.run_id if self._run else None
+    def __enter__(self) -> Self:
+        """Start the process: it loads MLflow, and makes a new store, while this one loads torch and the data."""
+        try:
+            self._process = start_process()
+        except OSError as error:
+            self._trouble = f"no process can be started: {error.strerror}"
+        self._say(store=self._uri, process=os.getpid(), grace=self._grace)
+        return self
 
     def begin(self, run: RunInfo) -> None:
-        """The run starts: so does the thread."""
-        prepare_process()
-        self._run = MlflowRun(self._uri, self._experiment or run.experiment, run)
-        self._delivery = Delivery(self._run, self._inbox)
-        self._thread = threading.Thread(target=self._delivery.work, name="mlflow", daemon=True)
-        self._thread.start()
-
-    def record(self, record: Record) -> None:
-        """Queue figures."""
-        self._asked += len(record.metrics)
-        self._inbox.put(record)
+        """The process follows the run from now on."""
+        self._run = run
+        self._say(folder=str(run.folder.resolve()))
 
     def end(self, status: Status, timeout: float) -> str:
-        """Deliver what is left, for at most `timeout` seconds.
-
-        Gives '' if all arrived, or one line on what didn't and why. The import of MLflow and the making of a
-        new store take some seconds, and a run that is over at once needs them here.
-        """
-        if self._thread is None or self._delivery is None:
+        """Have what is left delivered, for at most `timeout` seconds; gives one line on what was not, or ''."""
+        if self._run is None:
             return ""
-        self._inbox.put(End(status, time.time_ns() // 1_000_000))
-        self._thread.join(timeout)
-        late = f"not done after {timeout:g} s" if self._thread.is_alive() else ""
-        return self._delivery.report(self._asked, late)
+        self._say(status=status, time=time.time_ns() // 1_000_000, timeout=timeout)
+        answer = self._answer(timeout)
+        self._page = answer["page"]
+        missing = answer["missing"]
+        return missing and f"{missing}; `dlrun sync {self._run.folder}` delivers the rest"
 
     def where(self) -> str:
         """`dlrun ui` and what to look for there, or the address of the run on its server."""
-        if self._default:
+        if self._store == DEFAULT_STORE:
             runs = "" if self._runs == Path("runs") else f" --runs {self._runs}"
             run = self._run
-            return f"dlrun ui{runs}" + (f" (experiment {run.experiment}, run {run.info.name})" if run else "")
-        page = self._run.page if self._run and self._uri.startswith(("http://", "https://")) else ""
+            return f"dlrun ui{runs}" + (f" (experiment {run.experiment}, run {run.name})" if run else "")
+        page = self._page if self._uri.startswith(("http://", "https://")) else ""
         return without_password(self._uri).rstrip("/") + page
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of the process: it ends at once, or soon if it knows of a run whose end it was not told."""
+        process = self._process
+        if process is None:
+            return
+        if self._run is None:
+            process.kill()  # there is nothing to deliver
+            process.wait()
+        with contextlib.suppress(OSError):
+            _given(process.stdin).close()
+        if process.poll() is not None:  # otherwise a thread may be reading
+            _given(process.stdout).close()
+
+    def _say(self, **words: Any) -> None:
+        """A line to the process; it fits into the pipe, so nothing waits. One that has died is told of at the end."""
+        if self._process is not None:
+            with contextlib.suppress(OSError):
+                stream = _given(self._process.stdin)
+                stream.write(json.dumps(words).encode() + b"\n")
+                stream.flush()
+
+    def _answer(self, timeout: float) -> dict[str, str]:
+        """The last word of the process, which is over then. Ctrl-C ends the waiting: the process knows the end."""
+        process, trouble = self._process, self._trouble
+        if process is not None:
+            lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+            threading.Thread(target=lambda: lines.put(_given(process.stdout).readline()), daemon=True).start()
+            try:
+                line = lines.get(timeout=timeout + ANSWER)
+                trouble = "the process that delivers has died"
+            except queue.Empty:
+                line = b""
+                trouble = f"not done after {timeout:g} s"
+            process.kill()  # it has answered, or it hangs
+            process.wait()
+            if line:
+                return json.loads(line)
+        return {"missing": f"MLflow at {without_password(self._uri)} lacks some of this run: {trouble}", "page": ""}
+
+
+def _given(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None
+    return stream
+
+
+def start_process() -> subprocess.Popen[bytes]:
+    """The process, with what this one can import, and with a session of its own, where Ctrl-C does not reach it."""
+    program = f"import sys; sys.path = {sys.path!r}; from dlrun.tracking.shipper import main; main()"
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        creationflags=0x200 if os.name == "nt" else 0,  # CREATE_NEW_PROCESS_GROUP
+    )

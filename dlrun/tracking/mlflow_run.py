@@ -1,4 +1,4 @@
-"""One run in MLflow: the calls of its client. MLflow is imported by `open`, which takes seconds."""
+"""One run in MLflow: the calls of its client. MLflow is imported by the first of them, which takes seconds."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ from dlrun.tracking.limits import (
     clean_key,
     cut,
 )
-from dlrun.tracking.store import artifacts_of, locked, sqlite_file
+from dlrun.tracking.store import artifacts_of, make_store, prepare_process, sqlite_file
 from dlrun.tracking.view import SIDE, TAG, view_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 FOLDER = "run.folder"
 """The tag that tells a run from all others on the same machine."""
@@ -57,30 +58,29 @@ class MlflowRun:
         self._client: MlflowClient | None = None
         self._experiment_id = ""
 
-    def open(self) -> list[Task]:
+    def open(self, running: bool, known: str | None = None) -> list[Task]:
         """Open the store, find or make the experiment, and start the run in it; gives what is left to send.
 
-        If the run is there already, it goes on: the answer to an earlier attempt got lost, or the run was
-        resumed in its folder.
+        If the run is there already, it goes on: the answer to an earlier attempt got lost, the run was resumed, or it
+        is delivered once more. `known` is its id from an earlier time. One that is not `running` keeps its status.
         """
-        import_quietly()
-        from mlflow import MlflowClient
-
-        file = sqlite_file(self.uri)
-        with locked(file):
-            self._client = client = MlflowClient(tracking_uri=self.uri)
-            self._experiment_id = experiment_id = _experiment_id(client, self.experiment, file)
+        self._client = client = client_of(self.uri)
         tags = clean_entries(_tags(self.info), MAX_TAG)
-        run_id, known = _find_run(client, experiment_id, self.info, tags)
-        if run_id is None:
+        run = self._known(known, tags) or self._found(client, tags)
+        settings = set(run.data.params) if run else set()
+        if run is None:
             # As many tags as one call takes: from its first moment on, the run can be found by its folder.
             first = dict(list(tags.items())[:ENTRIES_AT_A_TIME])
-            run = client.create_run(experiment_id, self.info.started, first, self.info.name)
-            run_id = run.info.run_id
+            run = client.create_run(self._experiment_id, self.info.started, first, self.info.name)
             tags = {key: value for key, value in tags.items() if key not in first}
-        self.page = f"/#/experiments/{experiment_id}/runs/{run_id}?{SIDE}"
-        self.run_id = run_id
-        return list(_tasks(client, run_id, self.info, tags, known))
+        else:
+            if run.info.lifecycle_stage == "deleted":
+                client.restore_run(run.info.run_id)
+            if running:
+                client.update_run(run.info.run_id, status="RUNNING")
+        self.page = f"/#/experiments/{self._experiment_id}/runs/{run.info.run_id}?{SIDE}"
+        self.run_id = run.info.run_id
+        return list(_tasks(client, run.info.run_id, self.info, tags, settings))
 
     def log(self, records: list[Record]) -> None:
         """Send figures. Some may be sent twice: MLflow keeps one of a name, epoch, time and value."""
@@ -98,9 +98,47 @@ class MlflowRun:
     def terminate(self, status: Status, time: int) -> None:
         """The run is over, since `time`."""
         client, run_id = self._opened()
+        self._remove_twins(client, run_id)
         client.set_terminated(run_id, status, time)
         with contextlib.suppress(Exception):  # a view is a convenience: the run is complete without it
             self._renew_view(client, time)
+
+    def _known(self, run_id: str | None, tags: dict[str, str]) -> Run | None:
+        """The run by its id, in whichever experiment it is by now."""
+        from mlflow.exceptions import MlflowException
+
+        if run_id is None or self._client is None:
+            return None
+        try:
+            run = self._client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
+        self._experiment_id = run.info.experiment_id
+        return run if self._is_this(run, tags) else None
+
+    def _found(self, client: MlflowClient, tags: dict[str, str]) -> Run | None:
+        """The run by what tells it from others; the experiment is made or brought back if need be."""
+        self._experiment_id = _experiment_id(client, self.experiment, sqlite_file(self.uri))
+        return min(self._twins(client, tags), key=_worth, default=None)
+
+    def _twins(self, client: MlflowClient, tags: dict[str, str]) -> list[Run]:
+        """Whatever is this very run; more than one if a server did what it was asked to long after that."""
+        from mlflow.entities import ViewType
+
+        same_moment = f"attributes.start_time = {self.info.started}"
+        found = client.search_runs([self._experiment_id], same_moment, ViewType.ALL)
+        return [run for run in found if self._is_this(run, tags)]
+
+    def _is_this(self, run: Run, tags: dict[str, str]) -> bool:
+        """By the moment it began and its folder, which stays what it was wherever the folder is moved to."""
+        return run.info.start_time == self.info.started and run.data.tags.get(FOLDER) == tags[FOLDER]
+
+    def _remove_twins(self, client: MlflowClient, run_id: str) -> None:
+        for run in self._twins(client, clean_entries(_tags(self.info), MAX_TAG)):
+            if run.info.run_id != run_id and run.info.lifecycle_stage == "active" and not run.data.metrics:
+                client.delete_run(run.info.run_id)
 
     def _renew_view(self, client: MlflowClient, time: int) -> None:
         runs = client.search_runs([self._experiment_id], max_results=RUNS_IN_VIEW)
@@ -113,8 +151,18 @@ class MlflowRun:
         return self._client, self.run_id
 
 
+def client_of(uri: str) -> MlflowClient:
+    """A client of a store, which is made if it is an SQLite file that isn't there."""
+    import_quietly()
+    from mlflow import MlflowClient
+
+    make_store(sqlite_file(uri))
+    return MlflowClient(tracking_uri=uri)
+
+
 def import_quietly() -> None:
     """Import MLflow and keep it from writing to the screen, where it would break into our own lines."""
+    prepare_process()
     import mlflow  # noqa: F401  (importing it sets up the loggers that are silenced here)
 
     for name in CHATTY:
@@ -160,19 +208,9 @@ def _tags(info: RunInfo) -> dict[str, str]:
     return {**tags, **info.tags}
 
 
-def _find_run(
-    client: MlflowClient, experiment_id: str, info: RunInfo, tags: dict[str, str]
-) -> tuple[str | None, set[str]]:
-    """The id of this very run if it is there, and the names of the settings that it has."""
-    folder = tags[FOLDER]
-    if '"' in folder or "\\" in folder:
-        return None, set()  # a filter has no way to write these
-    found = client.search_runs([experiment_id], filter_string=f'tags.`{FOLDER}` = "{folder}"')
-    for run in found:
-        if run.info.start_time == info.started:
-            client.update_run(run.info.run_id, status="RUNNING")
-            return run.info.run_id, set(run.data.params)
-    return None, set()
+def _worth(run: Run) -> tuple[bool, int, str]:
+    """What sorts the one to go on with first."""
+    return run.info.lifecycle_stage == "deleted", -len(run.data.metrics), run.info.run_id
 
 
 def _tasks(client: MlflowClient, run_id: str, info: RunInfo, tags: dict[str, str], known: set[str]) -> Iterator[Task]:

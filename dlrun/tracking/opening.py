@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from dlrun.components.trackers.mlflow import Mlflow
 from dlrun.components.trackers.off import Off
 from dlrun.spec.component import Component
-from dlrun.tracking import Record, RunInfo, Status, Tracking
+from dlrun.tracking import DEFAULT_STORE, RunInfo, Status, Tracking
+from dlrun.tracking.store import sqlite_file, sqlite_uri
 
 
 class NoTracking:
     """Forgets everything: the figures are in the run's own folder alone."""
 
-    def begin(self, run: RunInfo) -> None:
-        """Nothing happens."""
+    def __enter__(self) -> Self:
+        return self
 
-    def record(self, record: Record) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def begin(self, run: RunInfo) -> None:
         """Nothing happens."""
 
     def end(self, status: Status, timeout: float) -> str:
@@ -28,17 +36,29 @@ class NoTracking:
         return ""
 
 
-def open_tracking(tracker: Component | None, experiment_name: str, runs: Path) -> Tracking:
-    """The Tracking for a run: MLflow's embedded store under `runs` unless the spec says otherwise.
-
-    `experiment_name` is the MLflow experiment where the tracker names none. Nothing is opened yet.
-    """
-    if tracker is None:
-        tracker = Mlflow()
+def store_of(tracker: Component | None) -> str | None:
+    """The store that a spec names, `default` if it names none, None if there is to be no tracker."""
     if isinstance(tracker, Off):
-        return NoTracking()
-    if isinstance(tracker, Mlflow):
-        from dlrun.tracking.mlflow import MlflowTracking
-
-        return MlflowTracking(tracker.uri, tracker.experiment or experiment_name, runs)
+        return None
+    if tracker is None or (isinstance(tracker, Mlflow) and tracker.uri is None):
+        return DEFAULT_STORE
+    if isinstance(tracker, Mlflow) and tracker.uri is not None:
+        file = sqlite_file(tracker.uri)
+        # A later command may run in another folder than this one.
+        return tracker.uri if file is None or "?" in tracker.uri else sqlite_uri(file)
     raise NotImplementedError(f"no tracking for {tracker.kind!r}")
+
+
+def experiment_of(tracker: Component | None, name: str) -> str:
+    """The MLflow experiment of the runs of a spec, which is called after the spec unless the tracker says otherwise."""
+    return (tracker.experiment if isinstance(tracker, Mlflow) else None) or name
+
+
+def open_tracking(tracker: Component | None, runs: Path) -> Tracking:
+    """The Tracking for a run under `runs`. Nothing is started before `with`."""
+    store = store_of(tracker)
+    if store is None:
+        return NoTracking()
+    from dlrun.tracking.mlflow import MlflowTracking
+
+    return MlflowTracking(store, runs)

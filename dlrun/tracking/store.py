@@ -1,4 +1,4 @@
-"""Where the MLflow store is, found without MLflow, which takes seconds to import."""
+"""Where the MLflow store is, found without MLflow, which takes seconds to import; and how a new one is made."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from dlrun import durable
+from dlrun.tracking import DEFAULT_STORE
 
 try:
     import fcntl
@@ -19,9 +23,11 @@ STORE = "mlflow.db"
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # A server that is down is tried again by us, and not for minutes inside one call.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "10",
 }
 """What MLflow reads when it is imported and when it calls a server; what a user has set stays."""
 
@@ -42,6 +48,11 @@ def sqlite_file(uri: str) -> Path | None:
     return Path(path).absolute() if uri.startswith("sqlite:///") and path and path != ":memory:" else None
 
 
+def address(store: str, runs: Path) -> str:
+    """What MLflow takes for a store; the default one lies in the folder of runs."""
+    return sqlite_uri(store_file(runs)) if store == DEFAULT_STORE else store
+
+
 def artifacts_of(file: Path) -> Path:
     """The folder for the texts of the runs in an SQLite file.
 
@@ -56,28 +67,77 @@ def without_password(uri: str) -> str:
 
 
 def prepare_process() -> None:
-    """Set what MLflow reads from the environment, and hide the warnings about its own code.
-
-    To be called on the main thread: C code on other threads may read the environment while it changes, and
-    the main thread may be about to put older filters of warnings back.
-    """
+    """Set what MLflow reads from the environment, and hide the warnings about its own code."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     warnings.filterwarnings("ignore", module=r"(mlflow|sqlalchemy|alembic)(\.|$)")
 
 
-@contextlib.contextmanager
-def locked(file: Path | None) -> Iterator[None]:
-    """Let one process at a time open the store in an SQLite file; None, another kind of store, isn't locked.
+def make_store(file: Path | None) -> None:
+    """Make the store in an SQLite file where there is none, whole or not at all; None is another kind of store.
 
-    MLflow creates the tables of a new file in many steps and takes no lock for it: a second process that
-    opens the file meanwhile creates some of them too, or finds half a schema, and fails. The lock is a file
-    beside the store; the system lets go of it when its holder dies.
+    MLflow creates the tables of a new file in many steps: a second process that opens the file meanwhile finds half a
+    schema and fails, and a process that is killed leaves one for good. So it is made under another name, by one process
+    at a time.
     """
-    if file is None or fcntl is None:
-        yield
+    if file is None or _is_there(file):
         return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.with_name(f"{file.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(file):
+        if _is_there(file):
+            return
+        beside = file.with_name(f".{file.name}.part")
+        for left in (beside, beside.with_name(f"{beside.name}-journal")):
+            left.unlink(missing_ok=True)
+        with _unsynced():
+            store = SqlAlchemyStore(sqlite_uri(beside), artifacts_of(file).as_uri())
+            store.engine.dispose()
+        with beside.open("rb") as made:
+            durable.sync(made.fileno())
+        beside.replace(file)
+        durable.sync_folder(file.parent)
+
+
+@contextlib.contextmanager
+def _unsynced() -> Iterator[None]:
+    """Leave the syncing of what is written to SQLite files to the end: on a busy disk each of many takes its time."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    def hurry(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Engine, "connect", hurry)
+    try:
         yield
+    finally:
+        event.remove(Engine, "connect", hurry)
+
+
+def _is_there(file: Path) -> bool:
+    return file.exists() and file.stat().st_size > 0
+
+
+@contextlib.contextmanager
+def locked(file: Path, wait: bool = True) -> Iterator[bool]:
+    """Let one process at a time work on a file; gives whether this one may, which it always may if it waits.
+
+    The lock is a file beside it; the system lets go of it when its holder dies. Where none can be made, nobody writes.
+    """
+    if fcntl is None:
+        yield True
+        return
+    try:
+        lock = file.with_name(f".{file.name}.lock").open("w")
+    except OSError:
+        yield True
+        return
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True

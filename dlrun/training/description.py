@@ -16,8 +16,10 @@ from dlrun.checks import Checked
 from dlrun.data.load import Loaded
 from dlrun.plan import Plan
 from dlrun.resolved import as_yaml, flattened, resolved
+from dlrun.shapes import numel
 from dlrun.summary import as_text
 from dlrun.tracking import DataSet, RunInfo
+from dlrun.tracking.opening import experiment_of, store_of
 from dlrun.training import folder as kept
 
 
@@ -29,7 +31,7 @@ def now() -> int:
 def describe(checked: Checked, planned: Plan, loaded: Loaded, place: Path, device: torch.device) -> RunInfo:
     """What a tracker is told of a run."""
     experiment, reading = checked.experiment, checked.reading
-    text = as_yaml(resolved(experiment, reading.folder, planned.input))
+    text = as_yaml(resolved(experiment, reading.folder, planned.takes))
     source = experiment.need("data").source
     name, where = source_of(source)
     tags = {
@@ -45,16 +47,19 @@ def describe(checked: Checked, planned: Plan, loaded: Loaded, place: Path, devic
         "run.folder": str(place.resolve()),
         **git_commit(reading.folder),
     }
+    raw = [entry.raw for entry in planned.inputs]
+    shape = raw[0] if len(raw) == 1 else (sum(map(numel, raw)),)
     return RunInfo(
         name=place.name,
-        experiment=experiment.name,
+        experiment=experiment_of(experiment.tracking, experiment.name),
         description=experiment.description,
         folder=place,
         started=now(),
         params=flattened(experiment),
         tags=tags,
         texts={kept.SPEC: reading.document.source.text, kept.RESOLVED: text, kept.PARAMS: as_text(planned)},
-        data=DataSet(name, loaded.digest, where, source.kind, len(loaded.features), loaded.features.shape[1:]),
+        data=DataSet(name, loaded.digest, where, source.kind, loaded.rows, shape),
+        store=store_of(experiment.tracking),
     )
 
 
@@ -76,8 +81,3 @@ def git_commit(folder: Path) -> dict[str, str]:
     except (OSError, subprocess.TimeoutExpired):
         return {}
     return {"git.commit": found.stdout.strip()} if found.returncode == 0 else {}
-
-
-def about(info: RunInfo) -> dict[str, Any]:
-    """What a run's folder says of it at any time."""
-    return {"name": info.name, "experiment": info.experiment, "started": info.started, "tags": info.tags}

@@ -24,6 +24,8 @@ class Ending:
 
     number: int | None = None
     """The signal."""
+    urgent: bool = False
+    """Whether it came twice, so that nothing else is to be done."""
 
     def check(self) -> None:
         """Unwind if somebody has asked.
@@ -41,9 +43,9 @@ def listening(ending: Ending) -> Iterator[None]:
     """Note a first SIGINT or SIGTERM in `ending`; a second one raises at once."""
 
     def ask(number: int, _frame: Any) -> None:
-        again = ending.number is not None
+        ending.urgent = ending.number is not None
         ending.number = number
-        if again:
+        if ending.urgent:
             ending.check()
 
     before: dict[int, Any] = {}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import safetensors.torch
-import torch
-
+from dlrun import durable
 from dlrun.errors import RunError
+
+if TYPE_CHECKING:
+    import torch
 
 STARTED, SPEC, RESOLVED = "run.json", "spec.yaml", "resolved.yaml"
 PARAMS, JOURNAL, LABELS = "params.txt", "metrics.jsonl", "labels.json"
@@ -31,7 +31,7 @@ def make_folder(runs: Path, name: str) -> Path:
         for number in range(1, 1000):
             folder = runs / (f"{name}-{stamp}" + (f"-{number}" if number > 1 else ""))
             try:
-                folder.mkdir()
+                durable.make_folder(folder)
             except FileExistsError:
                 continue
             return folder
@@ -46,7 +46,7 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         RunError: it cannot be written; nothing half-written is left.
     """
-    _write(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+    _write(path, [text.encode()])
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -56,17 +56,13 @@ def write_json(path: Path, data: Any) -> None:
 
 def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], notes: Mapping[str, str]) -> None:
     """Write a safetensors file, whole or not at all."""
-    held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    _write(path, lambda beside: safetensors.torch.save_file(held, beside, dict(notes)))
+    from dlrun.training.tensors import as_safetensors  # with torch, which who only looks at a run does not need
+
+    _write(path, as_safetensors(tensors, notes))
 
 
-def _write(path: Path, write: Any) -> None:
-    beside = path.with_name(f".{path.name}.part")
+def _write(path: Path, blocks: Iterable[durable.Data]) -> None:
     try:
-        write(beside)
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except (OSError, safetensors.SafetensorError) as error:
-        beside.unlink(missing_ok=True)
-        raise RunError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
+        durable.replace_file(path, blocks)
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror}") from None

@@ -2,29 +2,36 @@
 
 Nothing in a step waits for the device: losses are written into a buffer that is read when it is full, when an epoch
 ends, or when somebody looks; metrics gather on the device; a batch is an index into tensors that are already there.
+
+What a step does depends on the weights, the optimizer's state, torch's generators, and the numbers of epoch and step.
+`kept` gives all of that and `take` goes on from it, between any two steps, so that nothing tells the rest of a run that
+was interrupted there from the rest of one that was not.
 """
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
-from dlrun.components.losses import Ending, Loss
-from dlrun.components.metrics import Metric
 from dlrun.components.optimizers import Optimizer
 from dlrun.components.schedules import Schedule
-from dlrun.data.prepare import Prepared
+from dlrun.data.augment import Augmenters
+from dlrun.data.prepare import Batch, Prepared
 from dlrun.length import Length, evaluation_batch
-from dlrun.shapes import Shape
+from dlrun.modules.chance import nth
+from dlrun.objective import Watched
 from dlrun.spec.experiment import TrainSection
+from dlrun.training.choice import Choice
 from dlrun.training.evaluation import Measurement, evaluate
-from dlrun.training.losses import Losses, State
+from dlrun.training.losses import Losses
+from dlrun.training.objective import Objective, Pairing
+from dlrun.training.state import State
+from dlrun.training.stepping import Stepper
 
 LOOK_EVERY = 0.1
 """Seconds between two looks at the figures inside an epoch."""
@@ -36,15 +43,15 @@ class Task:
 
     network: nn.Module
     data: Prepared
-    loss: Loss
-    metrics: Sequence[Metric]
+    augment: Augmenters
+    objective: Objective
+    watched: Sequence[Watched]
+    pairing: Pairing
     penalties: Sequence[tuple[Any, list[nn.Parameter]]]
     optimizer: Optimizer
     schedule: Schedule | None
     settings: TrainSection
     seed: int
-    ending: Ending
-    output: Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,140 +80,121 @@ class Watcher(Protocol):
         ...
 
 
-def train(task: Task, watcher: Watcher, state: State) -> None:
-    """Train until the epochs or steps are done or early stopping says so; `state` is kept up to date.
+class Keeper(Protocol):
+    """Is told of each moment at which training could be kept."""
 
-    With early stopping the best weights are back in the network at the end.
+    def after_step(self, training: Training) -> None:
+        """A step is done."""
+        ...
 
-    Raises:
-        RunError: the loss is no longer a finite number.
-    """
-    length = Length.of(task.settings, len(task.data.train_x))
-    optimizer = task.optimizer.build(p for p in task.network.parameters() if p.requires_grad)
-    rate = optimizer.param_groups[0]["lr"]
-    choice = Choice(task)
-    task.network.train()
-    while state.step < length.steps:
-        started = time.perf_counter()
-        figures = _epoch(task, optimizer, rate, length, state, watcher)
-        figures["time/epoch"] = time.perf_counter() - started
-        state.epoch += 1
-        figures |= _validate(task, length.batch)
-        choice.see(figures, state)
-        watcher.epoch(state.epoch, figures, length.epochs)
-        state.ending.check()
-        if choice.should_stop(state):
-            state.stopped_early = state.step < length.steps
-            break
-    if task.settings.early_stopping is not None and state.best_weights is not None:
-        state.last_weights = {name: weight.clone() for name, weight in task.network.state_dict().items()}
-        task.network.load_state_dict(state.best_weights)
+    def after_epoch(self, training: Training) -> None:
+        """An epoch is done, and told."""
+        ...
 
 
-def _epoch(task: Task, optimizer: Any, rate: float, length: Length, state: State, watcher: Watcher) -> dict[str, float]:
-    """One pass over the training rows in an order of its own; gives the epoch's figures."""
-    x, y = task.data.train_x, task.data.train_y
-    order = permutation(task.seed, state.epoch, len(x), x.device)
-    steps = min(length.per_epoch, length.steps - state.step)
-    losses = Losses(steps, state, x.device)
-    measurement = Measurement(task.metrics, task.ending, task.output)
-    clip, schedule = task.settings.clip_grad_norm, task.schedule
-    look_at = time.perf_counter() + LOOK_EVERY
-    for step in range(steps):
-        if schedule is not None:
-            factor = schedule.at(rate, state.step, length.steps, length.per_epoch)
-            for group in optimizer.param_groups:
-                group["lr"] = rate * factor
-        index = order[step * length.batch : (step + 1) * length.batch]
-        target = y[index]
-        output = task.network(x[index])
-        loss = task.loss(output, target, task.ending)
-        penalty = penalize(task.penalties)
-        (loss if penalty is None else loss + penalty).backward()
-        if clip is not None:
-            nn.utils.clip_grad_norm_(task.network.parameters(), clip)
-        optimizer.step()
-        optimizer.zero_grad()
+class Training:
+    """A training under way."""
+
+    def __init__(self, task: Task, watcher: Watcher, keeper: Keeper, state: State):
+        self.task, self.watcher, self.keeper, self.state = task, watcher, keeper, state
+        self.length = Length.of(task.settings, len(task.data.train))
+        self.device = task.data.train.inputs[0].device
+        self.step = Stepper(task)
+        self.choice = Choice(task.settings.early_stopping, task.watched, len(task.data.validation) > 0)
+        self.begin_epoch()
+
+    def run(self) -> None:
+        """Train until the epochs or steps are done or early stopping says so.
+
+        Raises:
+            RunError: the loss is no longer a finite number.
+            KeyboardInterrupt, Terminated: somebody has asked for an end; the step under way is done.
+        """
+        self.task.network.train()
+        # Not by steps: a run that was interrupted after its very last one has still to tell that epoch's figures.
+        while self.state.epoch < self.length.epochs and not self.state.stopped_early:
+            self._epoch()
+
+    def finish(self) -> None:
+        """With early stopping, put the best weights back into the network."""
+        state, network = self.state, self.task.network
+        if self.task.settings.early_stopping is not None and state.best_weights is not None:
+            state.last_weights = {name: weight.clone() for name, weight in network.state_dict().items()}
+            network.load_state_dict(state.best_weights, strict=False)  # a tied weight may stand once
+
+    def begin_epoch(self) -> None:
+        """Get ready for the steps of the epoch that the state is in."""
+        task, state = self.task, self.state
+        self.order = permutation(task.seed, state.epoch, len(task.data.train), self.device)
+        self.steps = min(self.length.per_epoch, self.length.steps - state.epoch * self.length.per_epoch)
+        self.losses = Losses(state, task.objective.names, bool(task.penalties))
+        self.measurement = Measurement(task.watched, task.pairing)
+        self.started = time.perf_counter()
+        self.look_at = self.started + LOOK_EVERY
+
+    def _epoch(self) -> None:
+        """What is left of a pass over the training rows, in an order of its own; then its figures."""
+        state = self.state
+        for step in range(state.step - state.epoch * self.length.per_epoch, self.steps):
+            self._step(self.order[step * self.length.batch : (step + 1) * self.length.batch])
+            state.step += 1
+            self._look(step + 1)
+            self.keeper.after_step(self)
+        self.losses.read()
+        figures = self.losses.figures()
+        figures |= {f"train/{name}": value for name, value in self.measurement.values().items()}
+        figures["lr"] = float(self._learning_rate(state.step - 1))
+        figures["time/epoch"] = self.seconds()
+        state.epoch, state.seconds = state.epoch + 1, 0.0
+        figures |= self._validate()
+        self.choice.see(figures, self.task.network, state)
+        state.stopped_early = state.step < self.length.steps and self.choice.should_stop(state)
+        self.watcher.epoch(state.epoch, figures, self.length.epochs)
+        self.begin_epoch()
+        self.keeper.after_epoch(self)
+
+    def seconds(self) -> float:
+        """How long the epoch has taken so far, also before this process took over."""
+        return self.state.seconds + time.perf_counter() - self.started
+
+    def _learning_rate(self, step: int) -> float:
+        """Of the step after so many; not read from the optimizer, which after a resume has taken none yet."""
+        schedule, length, rate = self.task.schedule, self.length, self.step.rate
+        return rate * (schedule.at(rate, step, length.steps, length.per_epoch) if schedule else 1.0)
+
+    def _step(self, rows: torch.Tensor) -> None:
+        task, state = self.task, self.state
+        if task.schedule is not None:
+            self.step.set_rate(self._learning_rate(state.step))
+        batch = task.augment(task.data.train[rows], state.epoch, rows)
+        found, outputs = self.step(batch)
         with torch.no_grad():
-            losses.add(loss, penalty, len(index))
-            measurement.add(output, target)
-        state.step += 1
-        state.ending.check()
-        if time.perf_counter() >= look_at:
-            look_at = time.perf_counter() + LOOK_EVERY
-            if x.device.type == "cpu":  # elsewhere a look would wait for the device
-                losses.read()
-            watcher.progress(Progress(state.epoch + 1, length.epochs, step + 1, steps, losses.mean()))
-    losses.read()
-    figures = {"train/loss": losses.mean(), **losses.penalty()}
-    figures |= {f"train/{name}": value for name, value in measurement.values().items()}
-    return figures | {"lr": float(optimizer.param_groups[0]["lr"])}
+            self.losses.add(found, len(rows))
+            self.measurement.add(outputs, batch)
 
+    def _look(self, step: int) -> None:
+        """Show the figures so far, now and then."""
+        if time.perf_counter() < self.look_at:
+            return
+        self.look_at = time.perf_counter() + LOOK_EVERY
+        if self.device.type == "cpu":  # elsewhere a look would wait for the device
+            self.losses.read()
+        progress = Progress(self.state.epoch + 1, self.length.epochs, step, self.steps, self.losses.mean())
+        self.watcher.progress(progress)
 
-def penalize(penalties: Sequence[tuple[Any, list[nn.Parameter]]]) -> torch.Tensor | None:
-    """The sum of all penalties on the weights as they are."""
-    total: torch.Tensor | None = None
-    for regularizer, weights in penalties:
-        penalty = regularizer.penalty(weights)
-        total = penalty if total is None else total + penalty
-    return total
+    def _validate(self) -> dict[str, float]:
+        found = self.measure(self.task.data.validation, evaluation_batch(self.length.batch))
+        return {f"validation/{name}": value for name, value in found.items()}
 
-
-def _validate(task: Task, batch: int) -> dict[str, float]:
-    if not len(task.data.validation_x):
-        return {}
-    measurement = Measurement(task.metrics, task.ending, task.output)
-    size = evaluation_batch(batch)
-    found = evaluate(task.network, task.data.validation_x, task.data.validation_y, task.loss, measurement, size)
-    return {f"validation/{name}": value for name, value in found.items()}
+    def measure(self, rows: Batch, batch_size: int) -> dict[str, float]:
+        """The losses and metrics of the network as it is on some rows; nothing where there are none."""
+        if not len(rows):
+            return {}
+        measurement = Measurement(self.task.watched, self.task.pairing)
+        return evaluate(self.task.network, rows, self.task.objective, measurement, batch_size)
 
 
 def permutation(seed: int, epoch: int, rows: int, device: torch.device) -> torch.Tensor:
     """The order of the rows in an epoch (rows,): a function of seed and epoch alone."""
-    generator = torch.Generator().manual_seed(mix(seed, epoch))
+    generator = torch.Generator().manual_seed(nth(seed, epoch) >> 1)
     return torch.randperm(rows, generator=generator).to(device)
-
-
-def mix(seed: int, epoch: int) -> int:
-    """A seed for one epoch, far from those of other epochs and seeds (the finalizer of splitmix64)."""
-    z = (seed + (epoch + 1) * 0x9E3779B97F4A7C15) & (2**64 - 1)
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
-    return (z ^ (z >> 31)) >> 1
-
-
-def default_monitor(task: Task) -> str:
-    """What the best weights are best by where the spec does not say."""
-    return "validation/loss" if len(task.data.validation_x) else "train/loss"
-
-
-@dataclass(slots=True)
-class Choice:
-    """Which weights are best, and when to stop looking for better ones."""
-
-    task: Task
-    waited: int = 0
-    monitor: str = field(init=False)
-    better: Callable[[float, float], bool] = field(init=False)
-
-    def __post_init__(self) -> None:
-        stopping = self.task.settings.early_stopping
-        self.monitor = stopping.monitor if stopping else default_monitor(self.task)
-        delta = stopping.min_delta if stopping else 0.0
-        kind = self.monitor.partition("/")[2]
-        rising = any(metric.kind == kind and metric.greater_is_better for metric in self.task.metrics)
-        self.better = (lambda new, old: new > old + delta) if rising else (lambda new, old: new < old - delta)
-
-    def see(self, figures: dict[str, float], state: State) -> None:
-        """Keep the weights if they are the best so far."""
-        value = figures.get(self.monitor, math.nan)
-        if not math.isnan(value) and (math.isnan(state.best_value) or self.better(value, state.best_value)):
-            state.best_value, state.best_epoch, self.waited = value, state.epoch, 0
-            state.best_weights = {name: weight.clone() for name, weight in self.task.network.state_dict().items()}
-        else:
-            self.waited += 1
-
-    def should_stop(self, state: State) -> bool:
-        """Whether patience is at its end."""
-        stopping = self.task.settings.early_stopping
-        return stopping is not None and self.waited >= stopping.patience

@@ -1,83 +1,88 @@
-"""Where training is, and the losses on the way there."""
+"""The losses of an epoch."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 
 from dlrun.errors import RunError
-from dlrun.training.ending import Ending
+from dlrun.training.state import State
 
-BUFFER = 4096
-"""Losses kept on the device before they are read."""
+MOST = 4096
+"""Steps whose losses are kept on the device before they are read."""
 
 
-@dataclass(slots=True)
-class State:
-    """What training has come to; readable at any moment, also after an interruption."""
-
-    epoch: int = 0
-    """Epochs completed."""
-    step: int = 0
-    best_epoch: int = 0
-    best_value: float = math.nan
-    best_weights: dict[str, torch.Tensor] | None = None
-    last_weights: dict[str, torch.Tensor] | None = None
-    """The last epoch's, once the best are back in the network."""
-    stopped_early: bool = False
-    ending: Ending = field(default_factory=Ending)
-    """Whether somebody has asked for an end before the end."""
+class LossError(RunError):
+    """A loss is not finite."""
 
 
 class Losses:
-    """The losses of an epoch's steps, gathered on the device."""
+    """The losses of an epoch's steps, kept on the device until they are read."""
 
-    def __init__(self, steps: int, state: State, device: torch.device):
-        size = min(steps, BUFFER)
-        self.buffer = torch.zeros(size, 2, device=device)
+    def __init__(self, state: State, terms: Sequence[str] = (), penalized: bool = False):
+        """`terms` names the losses whose weighted sum is minimised, where they are several."""
+        self.noted: list[torch.Tensor] = []
         self.sizes: list[int] = []
         self.state = state
-        self.total = self.penalties = 0.0
+        self.terms = tuple(terms)
+        self.penalized = penalized
         self.rows = self.steps = 0
-        self.penalized = False
+        self.totals = [0.0] * (1 + len(terms) + penalized)
+        """The sums over rows of the loss and of each term; last, over steps, that of the penalty."""
 
-    def add(self, loss: torch.Tensor, penalty: torch.Tensor | None, rows: int) -> None:
-        """Note a step's loss; read all when the buffer is full."""
-        row = self.buffer[len(self.sizes)]
-        row[0] = loss
-        if penalty is not None:
-            row[1] = penalty
-            self.penalized = True
+    def add(self, found: Sequence[torch.Tensor], rows: int) -> None:
+        """Note a step's loss, its terms where there are several, and its penalty where there is one."""
+        self.noted += found
         self.sizes.append(rows)
-        if len(self.sizes) == len(self.buffer):
+        if len(self.sizes) == MOST:
             self.read()
 
     def read(self) -> None:
         """Bring what is noted to the host, in order.
 
         Raises:
-            RunError: a loss is not finite.
+            LossError: a loss is not finite.
         """
         if not self.sizes:
             return
-        for (loss, penalty), rows in zip(self.buffer[: len(self.sizes)].tolist(), self.sizes, strict=True):
+        read = torch.stack(self.noted).tolist()
+        width = len(self.totals)
+        for step, rows in enumerate(self.sizes):
+            values = read[step * width : (step + 1) * width]
             self.steps += 1
-            if not math.isfinite(loss + penalty):
-                raise RunError(
-                    f"the loss became {loss + penalty} in epoch {self.state.epoch + 1}, step {self.steps}; "
+            loss = values[0] + (values[-1] if self.penalized else 0.0)
+            if not math.isfinite(loss):
+                raise LossError(
+                    f"the loss became {loss} in epoch {self.state.epoch + 1}, step {self.steps}; "
                     "try a smaller lr, `clip_grad_norm`, or `preprocess: [standardize]`"
                 )
-            self.total += loss * rows
-            self.penalties += penalty
+            for place, value in enumerate(values):
+                self.totals[place] += value * (1 if self.penalized and place == width - 1 else rows)
             self.rows += rows
+        self.noted.clear()
         self.sizes.clear()
 
     def mean(self) -> float:
         """The mean loss over the rows read so far."""
-        return self.total / self.rows if self.rows else math.nan
+        return self.totals[0] / self.rows if self.rows else math.nan
 
-    def penalty(self) -> dict[str, float]:
-        """The mean penalty over the steps read, where there are penalties."""
-        return {"train/penalty": self.penalties / max(1, self.steps)} if self.penalized else {}
+    def figures(self) -> dict[str, float]:
+        """The means over the rows read: of the loss, of each term where there are several, and of the penalty."""
+        found = {"train/loss": self.mean()}
+        for place, name in enumerate(self.terms, 1):
+            found[f"train/{name}"] = self.totals[place] / max(1, self.rows)
+        if self.penalized:
+            found["train/penalty"] = self.totals[-1] / max(1, self.steps)
+        return found
+
+    def kept(self) -> dict[str, Any]:
+        """All that has been added, to go on from elsewhere."""
+        self.read()
+        return {"rows": self.rows, "steps": self.steps, "totals": list(self.totals)}
+
+    def take(self, kept: dict[str, Any]) -> None:
+        """Go on from what `kept` gave."""
+        self.rows, self.steps, self.totals = kept["rows"], kept["steps"], list(kept["totals"])

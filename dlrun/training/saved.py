@@ -9,17 +9,19 @@ import safetensors
 import safetensors.torch
 import torch
 
-from dlrun.components.preprocess import Preprocess, State
+from dlrun.components.preprocess import Preprocess
 from dlrun.errors import SpecError
 from dlrun.graph import build, with_front
+from dlrun.inputs import front_chains
 from dlrun.plan import plan
 from dlrun.reading import read_spec
 from dlrun.training import folder as kept
+from dlrun.training.setup import states_of
 from dlrun.weights import expected
 
 
 def load_network(folder: Path, which: Literal["best", "last"] = "best") -> torch.fx.GraphModule:
-    """A trained network in evaluation mode: takes raw rows (N, ...) to outputs.
+    """A trained network in evaluation mode: takes raw rows (N, ...), of each input, to outputs.
 
     Nothing in the folder is executed: the spec is YAML, the weights are safetensors.
 
@@ -35,8 +37,7 @@ def load_network(folder: Path, which: Literal["best", "last"] = "best") -> torch
     file = folder / {"best": kept.BEST, "last": kept.LAST}[which]
     try:
         weights = safetensors.torch.load_file(file)
-        front = _front(folder, data.preprocess)
-        whole = with_front(network, front, planned.input, planned.takes_indices)
+        whole = with_front(network, planned, _front(folder, data.preprocess, list(planned.takes)))
         missing = expected(planned).keys() - weights.keys()
         if missing:
             raise SpecError(f"cannot load the network of {folder}: {file.name} lacks {', '.join(sorted(missing))}")
@@ -46,18 +47,9 @@ def load_network(folder: Path, which: Literal["best", "last"] = "best") -> torch
     return whole.eval()
 
 
-def _front(folder: Path, steps: tuple[Preprocess, ...]) -> list[tuple[str, torch.nn.Module]]:
-    if not steps:
-        return []
-    held = safetensors.torch.load_file(folder / kept.FITTED)
-    states: dict[str, State] = {}
-    for name, tensor in held.items():
-        step, _, key = name.rpartition(".")
-        states.setdefault(step, {})[key] = tensor.numpy()
-    counts: dict[str, int] = {}
-    front = []
-    for step in steps:
-        counts[step.kind] = counts.get(step.kind, 0) + 1
-        name = f"preprocess.{step.kind}_{counts[step.kind]}"
-        front.append((name, step.build(states[name])))
-    return front
+def _front(
+    folder: Path, steps: tuple[Preprocess, ...], inputs: list[str]
+) -> dict[str, list[tuple[str, torch.nn.Module]]]:
+    states = states_of(safetensors.torch.load_file(folder / kept.FITTED)) if steps else {}
+    chains = front_chains(steps, inputs)
+    return {name: [(key, step.build(states[key])) for key, _, step in chain] for name, chain in chains.items()}

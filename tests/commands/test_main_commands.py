@@ -151,6 +151,53 @@ def test_check_prints_problems_as_data(spec: Path) -> None:
     assert (problem["file"], problem["line"], problem["path"]) == ("command line", None, "train")
 
 
+SEVERAL = """
+data:
+  source: {csv: rows.csv}
+  features: {left: [a, b], right: c}
+  target: {kind: kind, size: d}
+  split: {validation: 0.2, test: 0}
+model:
+  outputs: [kind, size]
+  layers:
+    - concat: {branches: [[], right], name: both}
+    - linear: {name: kind, out_features: $classes}
+    - input: both
+    - linear: {name: size, out_features: 1}
+loss: [{cross_entropy: {output: kind}}, {mse: {output: size, coefficient: 0.5}}]
+metrics: [{accuracy: {output: kind}}]
+optimizer: adam
+train: {epochs: 2, device: cpu}
+tracking: off
+"""
+
+
+@pytest.fixture
+def several(tmp_path: Path) -> Path:
+    rows = "\n".join(f"{i},{-i},{i % 5},{'xyz'[i % 3]},{i / 8}" for i in range(30))
+    (tmp_path / "rows.csv").write_text(f"a,b,c,kind,d\n{rows}\n")
+    (tmp_path / "several.yaml").write_text(SEVERAL)
+    return tmp_path / "several.yaml"
+
+
+def test_check_tells_several_inputs_and_outputs_by_name(several: Path) -> None:
+    shown = dlrun(several.parent, "check", several).stdout
+    assert "30 rows of left (2,), right (1,): 24 train, 6 validation, 3 classes of kind" in shown
+    assert f"left (2,), right (1,) -> kind (3,), size (1,), {4 * 3 + 4} weights" in shown
+    (data,) = json.loads(dlrun(several.parent, "check", several, "--json").stdout)["specs"]
+    assert (data["inputs"], data["outputs"]) == ({"left": [2], "right": [1]}, {"kind": [3], "size": [1]})
+    assert data["classes"] == {"kind": ["x", "y", "z"]}
+
+
+def test_train_tells_every_output_by_name(several: Path) -> None:
+    done = dlrun(several.parent, "train", several)
+    assert done.returncode == 0, done.stderr
+    assert "train   cross_entropy + mse, adam" in done.stdout
+    assert "train/kind/cross_entropy" in done.stdout and "validation/size/mse" in done.stdout
+    (run,) = [folder for folder in (several.parent / "runs").iterdir() if folder.is_dir()]
+    assert json.loads((run / "labels.json").read_text()) == ["x", "y", "z"]
+
+
 def test_check_is_done_with_a_spec_that_could_never_fit_at_once(spec: Path) -> None:
     started = time.monotonic()
     done = dlrun(spec.parent, "check", "iris.yaml", "model.layers[0].linear=1000000000000")

@@ -96,8 +96,8 @@ def test_a_comparison_as_data_has_every_figure_as_a_number() -> None:
     vgg, lda = json.loads(params("--compare", VGG16, SPECS / "digits_lda.yaml", "--json").stdout)["specs"]
     assert vgg == {
         "spec": str(VGG16),
-        "input": [3, 224, 224],
-        "output": [1000],
+        "inputs": {"input": [3, 224, 224]},
+        "outputs": {"output": [1000]},
         "exact": True,
         "total": 138357544,
         "trainable": 138357544,
@@ -132,3 +132,44 @@ def test_data_lists_every_layer_of_a_folded_repeat(tmp_path: Path) -> None:
     data = json.loads(params(file, "--json").stdout)
     assert len(data["layers"]) == 3 * 3 + 1
     assert [layer["group"] for layer in data["layers"][:3]] == ["repeat_1.0.unit_1"] * 2 + ["repeat_1.0"]
+
+
+SEVERAL = """
+model:
+  inputs: {image: [1, 8, 8], table: 3}
+  outputs: [digit, size]
+  layers:
+    - flatten
+    - concat: {branches: [[], {from: table, layers: [{linear: 8}]}], name: both}
+    - linear: {name: digit, out_features: 10}
+    - input: both
+    - linear: 5
+    - linear: {name: size, out_features: 2}
+"""
+COUNTED = (3 * 8 + 8) + (72 * 10 + 10) + (72 * 5 + 5) + (5 * 2 + 2)
+
+
+def test_several_inputs_and_outputs_are_told_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text(SEVERAL)
+    shown = params(file).stdout
+    first = [line.partition(" ")[0] for line in shown.splitlines()[3:]]
+    assert first[:3] == ["image", "table", "flatten_1"]
+    assert f"{COUNTED:,} weights" in shown
+    data = json.loads(params(file, "--json").stdout)
+    assert data["inputs"] == {"image": [1, 8, 8], "table": [3]}
+    assert data["outputs"] == {"digit": [10], "size": [2]}
+    assert data["total"] == sum(layer["params"] for layer in data["layers"]) == COUNTED
+    assert "image" not in [layer["name"] for layer in data["layers"]]
+
+
+def test_a_comparison_tells_several_inputs_and_outputs_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    file.write_text(SEVERAL)
+    (told,) = json.loads(params("--compare", file, "--json").stdout)["specs"]
+    assert (told["inputs"], told["outputs"]) == ({"image": [1, 8, 8], "table": [3]}, {"digit": [10], "size": [2]})
+    assert told["depth"] == 3  # table, linear 8, linear 5, size
+    shown = params("--compare", file, SPECS / "digits_mlp.yaml").stdout
+    assert "image (1, 8, 8), table (3,)" in shown and "digit (10,), size (2,)" in shown
+    (_, line) = [row for row in shown.splitlines() if "(10,)" in row or "(64,)" in row]
+    assert line.split("  ")[-1].strip() == "(10,)"

@@ -57,6 +57,7 @@ PLACES = {
     "schedules": "{{extends: a.yaml, schedule: {example}}}",
     "initializers": "model: {{layers: [relu], init: {example}}}",
     "preprocess": "{{extends: a.yaml, data: {{preprocess: [{example}]}}}}",
+    "augment": "{{extends: a.yaml, data: {{augment: [{example}]}}}}",
     "sources": "{{extends: a.yaml, data: {{source: {example}}}}}",
     "trackers": "{{extends: a.yaml, tracking: {example}}}",
 }

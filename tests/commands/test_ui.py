@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from run_folders import make_run
 
+from dlrun.commands.sync import sync
 from dlrun.commands.ui import free_port, ui
 from dlrun.errors import SpecError
-from dlrun.tracking import Record, RunInfo
-from dlrun.tracking.mlflow import MlflowTracking
+from dlrun.tracking import Record
 
 COMMAND = "import typer; from dlrun.commands.ui import ui; app = typer.Typer(); app.command()(ui); app()"
 PATIENCE = 120.0
@@ -27,10 +28,8 @@ PATIENCE = 120.0
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     folder = tmp_path / "runs"
-    tracking = MlflowTracking(None, None, folder)
-    tracking.begin(RunInfo("calm-otter", "digits", "", folder / "calm-otter", 1, texts={"spec.yaml": "name: x"}))
-    tracking.record(Record(1, 1, {"validation/loss": 0.5}))
-    assert tracking.end("FINISHED", PATIENCE) == ""
+    make_run(folder / "calm-otter", [Record(1, 1, 1, {"validation/loss": 0.5})])
+    sync("calm-otter", runs=folder)
     return folder
 
 

@@ -6,19 +6,28 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlrun.components.sources import Request, Source, SourceError, Target
-from dlrun.data.load import Loaded, load
-from dlrun.spec.experiment import DataSection
+from dlrun.components.sources import SourceError
+from dlrun.data.load import Answers, Loaded, load
+from dlrun.facts import describe
+from dlrun.spec.component import choose_some
+from dlrun.spec.experiment import DataSection, as_tuple
 
 
 def section(**settings: Any) -> DataSection:
     return DataSection.read(settings)
 
 
-def loaded(folder: Path, data: DataSection, wants: Target = "classes", seed: int = 1) -> Loaded:
-    request = Request(folder, data.features, data.target, wants)
-    assert isinstance(data.source, Source)
-    return load(data, request, data.source.describe(request), seed)
+def losses(*written: Any) -> tuple[Any, ...]:
+    return as_tuple(choose_some("losses", list(written)))
+
+
+def loaded(folder: Path, data: DataSection, *written: Any, seed: int = 1) -> Loaded:
+    judging = losses(*(written or ("cross_entropy",)))
+    return load(data, judging, folder, describe(data, judging, folder), seed)
+
+
+def answers(folder: Path, data: DataSection, *written: Any) -> Answers:
+    return loaded(folder, data, *written).targets["target"]
 
 
 def csv(folder: Path, text: str, **settings: Any) -> DataSection:
@@ -28,11 +37,11 @@ def csv(folder: Path, text: str, **settings: Any) -> DataSection:
 
 def test_classes_become_numbers_in_the_order_of_the_labels(tmp_path: Path):
     data = csv(tmp_path, "x,y\n1,10\n2,9\n3,10\n4,2\n", target="y")
-    found = loaded(tmp_path, data)
+    found = answers(tmp_path, data)
     assert found.labels == ("2", "9", "10")
-    assert (found.target.dtype, found.target.tolist()) == (np.int64, [2, 1, 2, 0])
+    assert (found.values.dtype, found.values.tolist()) == (np.int64, [2, 1, 2, 0])
     assert found.classes is not None
-    assert found.classes.tolist() == found.target.tolist()
+    assert found.classes.tolist() == found.values.tolist()
 
 
 def test_classes_of_scikit_learn_keep_their_published_numbers(tmp_path: Path):
@@ -40,46 +49,46 @@ def test_classes_of_scikit_learn_keep_their_published_numbers(tmp_path: Path):
 
     for name in ("digits", "iris", "wine", "breast_cancer"):
         bunch = getattr(datasets, f"load_{name}")()
-        found = loaded(tmp_path, section(source={"sklearn": name}))
-        assert (found.target == bunch.target).all()
+        found = answers(tmp_path, section(source={"sklearn": name}))
+        assert (found.values == bunch.target).all()
 
 
 def test_one_yes_or_no_becomes_a_column_of_0_and_1(tmp_path: Path):
     data = csv(tmp_path, "x,y\n1,yes\n2,no\n3,yes\n", target="y")
-    found = loaded(tmp_path, data, "binary")
-    assert (found.target.dtype, found.target.tolist()) == (np.float32, [[1], [0], [1]])
+    found = answers(tmp_path, data, "binary_cross_entropy")
+    assert (found.values.dtype, found.values.tolist()) == (np.float32, [[1], [0], [1]])
     assert found.classes is not None
     assert found.classes.tolist() == [1, 0, 1]
 
 
 def test_several_yes_or_no_become_as_many_columns(tmp_path: Path):
     data = csv(tmp_path, "x,p,q\n1,1,0\n2,0,0\n", target=["p", "q"])
-    found = loaded(tmp_path, data, "binary")
-    assert (found.target.dtype, found.target.tolist()) == (np.float32, [[1, 0], [0, 0]])
+    found = answers(tmp_path, data, "binary_cross_entropy")
+    assert (found.values.dtype, found.values.tolist()) == (np.float32, [[1, 0], [0, 0]])
     assert (found.labels, found.classes) == (None, None)
 
 
 def test_numbers_become_float32_columns(tmp_path: Path):
-    found = loaded(tmp_path, csv(tmp_path, "x,y\n1,0.5\n2,3\n", target="y"), "numbers")
-    assert (found.target.dtype, found.target.tolist()) == (np.float32, [[0.5], [3]])
+    found = answers(tmp_path, csv(tmp_path, "x,y\n1,0.5\n2,3\n", target="y"), "mse")
+    assert (found.values.dtype, found.values.tolist()) == (np.float32, [[0.5], [3]])
     np.savez(tmp_path / "a.npz", x=np.ones((2, 3)), y=np.array([[1, 2], [3, 4]]), z=[5, 6])
     for target, expected in (("y", [[1, 2], [3, 4]]), ("z", [[5], [6]])):
         data = section(source={"npz": "a.npz"}, features="x", target=target)
-        found = loaded(tmp_path, data, "numbers")
-        assert (found.target.dtype, found.target.tolist()) == (np.float32, expected)
+        found = answers(tmp_path, data, "mse")
+        assert (found.values.dtype, found.values.tolist()) == (np.float32, expected)
 
 
 def test_classes_of_an_npz_can_be_numbers_truths_or_texts(tmp_path: Path):
     for values in ([7, 3, 7], [True, False, True], ["b", "a", "b"], [7.0, 3.0, 7.0]):
         np.savez(tmp_path / "a.npz", x=np.ones((3, 2)), y=np.array(values))
         data = section(source={"npz": "a.npz"}, features="x", target="y")
-        assert loaded(tmp_path, data).target.tolist() == [1, 0, 1]
+        assert answers(tmp_path, data).values.tolist() == [1, 0, 1]
 
 
 def test_a_target_too_large_for_float32_is_refused_with_its_row(tmp_path: Path):
     data = csv(tmp_path, "x,y\n1,0.5\n2,1e39\n", target="y")
     with pytest.raises(SourceError) as caught:
-        loaded(tmp_path, data, "numbers")
+        loaded(tmp_path, data, "mse")
     assert caught.value.message == "row 1 has the target 1e+39, too large for float32"
     assert caught.value.at == ("target",)
 
@@ -129,9 +138,7 @@ def test_stratifying_names_the_class_that_is_too_small(tmp_path: Path):
 )
 def test_a_file_that_changes_after_it_was_described_is_refused(then: str, message: str, tmp_path: Path):
     data = csv(tmp_path, "x,y\n1,a\n2,b\n3,b\n", target="y")
-    request = Request(tmp_path, None, ("y",), "classes")
-    assert isinstance(data.source, Source)
-    facts = data.source.describe(request)
+    facts = describe(data, losses("cross_entropy"), tmp_path)
     (tmp_path / "t.csv").write_text(then)
     with pytest.raises(SourceError, match=f"the data changed while it was read: {message}"):
-        load(data, request, facts, 1)
+        load(data, losses("cross_entropy"), tmp_path, facts, 1)

@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from networks import plan_of
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 import dlrun.data.prepare as prepare_module
 from dlrun.components.sources import SourceError
-from dlrun.data.load import Loaded
-from dlrun.data.prepare import Prepared, StepFitError, fit, prepare
+from dlrun.data.load import Answers, Loaded
+from dlrun.data.prepare import Prepared, StepFitError, fit, index_limits, prepare
 from dlrun.data.split import Splits
 from dlrun.spec.component import choose
 
@@ -24,7 +25,7 @@ def holding(features: Any, classes: Any = None, splits: Splits = SPLITS) -> Load
     features = np.asarray(features)
     numbers = np.arange(len(features)) % 2 if classes is None else np.asarray(classes)
     labels = tuple(str(number) for number in range(numbers.max() + 1))
-    return Loaded(features, numbers, numbers, labels, splits, "", "")
+    return Loaded({"input": features}, {"target": Answers(numbers, numbers, labels)}, splits, "", "")
 
 
 def noise(*shape: int) -> Any:
@@ -39,8 +40,24 @@ def modules(loaded: Loaded, *written: Any) -> list[nn.Module]:
     return [step.build(state) for step, state in fit(steps(*written), loaded)]
 
 
+def numbers_in(*shape: int) -> str:
+    """A network that takes numbers."""
+    return f"{{input: {list(shape)}, layers: [relu]}}"
+
+
+def indices_in(length: int, count: int) -> str:
+    """A network that takes so many indices, each below `count`."""
+    return f"{{input: {length}, layers: [embedding: {{num_embeddings: {count}, embedding_dim: 1}}]}}"
+
+
+def prepared(loaded: Loaded, model: str, *chain: nn.Module) -> Prepared:
+    """The rows for a network with one input, behind the modules of a chain."""
+    return prepare(loaded, plan_of(model), {"input": [("step", module) for module in chain]}, "cpu")
+
+
 def tensors(prepared: Prepared) -> list[torch.Tensor]:
-    return [getattr(prepared, name) for name in prepared.__slots__]
+    splits = [prepared.train, prepared.validation, prepared.test]
+    return [tensor for split in splits for tensor in (*split.inputs, *split.targets.values())]
 
 
 EVERY_STEP = [
@@ -120,12 +137,14 @@ class TestPrepare:
         monkeypatch.setattr(prepare_module, "PORTION_BYTES", portion)
         features = noise(10, 4)
         loaded = holding(features)
-        prepared = prepare(loaded, [], (1, 2, 2), False, "cpu")
+        found = prepared(loaded, numbers_in(1, 2, 2))
         for name, rows in (("train", SPLITS.train), ("validation", SPLITS.validation), ("test", SPLITS.test)):
-            x, y = getattr(prepared, f"{name}_x"), getattr(prepared, f"{name}_y")
+            batch = getattr(found, name)
+            (x,), y = batch.inputs, batch.targets["target"]
+            assert len(batch) == len(rows)
             assert x.dtype == torch.float32
             assert (x.numpy() == features[rows].astype(np.float32).reshape(-1, 1, 2, 2)).all()
-            assert (y.dtype, y.tolist()) == (torch.int64, loaded.target[rows].tolist())
+            assert (y.dtype, y.tolist()) == (torch.int64, loaded.targets["target"].values[rows].tolist())
 
     @pytest.mark.parametrize("portion", [1, 100])
     def test_the_fitted_steps_are_applied_in_order(self, portion: int, monkeypatch: pytest.MonkeyPatch):
@@ -133,45 +152,46 @@ class TestPrepare:
         loaded = holding(features)
         chain = modules(loaded, "standardize", {"pca": 2})
         monkeypatch.setattr(prepare_module, "PORTION_BYTES", portion)
-        prepared = prepare(loaded, chain, (2,), False, "cpu")
+        found = prepared(loaded, numbers_in(2), *chain)
         expected = nn.Sequential(*chain)(torch.tensor(features))
-        assert torch.allclose(prepared.train_x, expected[SPLITS.train])
-        assert torch.allclose(prepared.test_x, expected[SPLITS.test])
-        assert prepared.train_x.mean(0).tolist() == pytest.approx([0, 0], abs=1e-6)
-        assert not prepared.train_x.requires_grad
+        (train,), (test,) = found.train.inputs, found.test.inputs
+        assert torch.allclose(train, expected[SPLITS.train])
+        assert torch.allclose(test, expected[SPLITS.test])
+        assert train.mean(0).tolist() == pytest.approx([0, 0], abs=1e-6)
+        assert not train.requires_grad
 
     def test_rows_are_the_same_however_they_are_applied(self):
         features = noise(10, 4).astype(np.float32)
         loaded = holding(features)
         chain = modules(loaded, "standardize", "minmax")
-        prepared = prepare(loaded, chain, (4,), False, "cpu")
+        found = prepared(loaded, numbers_in(4), *chain)
         deployed = nn.Sequential(*chain)(torch.tensor(features))
-        assert torch.equal(prepared.validation_x, deployed[SPLITS.validation])
+        assert torch.equal(found.validation.inputs[0], deployed[SPLITS.validation])
 
     def test_numbers_are_copied_and_never_shared_with_the_source(self):
         features = noise(10, 2).astype(np.float32)
         loaded = holding(features)
-        prepared = prepare(loaded, [], (2,), False, "cpu")
-        before = [tensor.clone() for tensor in tensors(prepared)]
+        found = prepared(loaded, numbers_in(2))
+        before = [tensor.clone() for tensor in tensors(found)]
         features[:] = 0
-        loaded.target[:] = 9
-        assert all(torch.equal(a, b) for a, b in zip(before, tensors(prepared), strict=True))
+        loaded.targets["target"].values[:] = 9
+        assert all(torch.equal(a, b) for a, b in zip(before, tensors(found), strict=True))
 
     def test_a_split_without_rows_is_empty_but_has_its_shape(self):
         nothing = np.zeros(0, np.int64)
         loaded = holding(noise(10, 4), splits=replace(SPLITS, train=np.arange(10), validation=nothing, test=nothing))
         for chain in ([], modules(loaded, "standardize")):
-            prepared = prepare(loaded, chain, (2, 2), False, "cpu")
-            assert prepared.train_x.shape == (10, 2, 2)
-            assert prepared.test_x.shape == (0, 2, 2)
-            assert prepared.test_y.shape == (0,)
+            found = prepared(loaded, numbers_in(2, 2), *chain)
+            assert found.train.inputs[0].shape == (10, 2, 2)
+            assert (len(found.test), found.test.inputs[0].shape) == (0, (0, 2, 2))
+            assert found.test.targets["target"].shape == (0,)
 
     @pytest.mark.parametrize("kind", ["u1", "i4", "u8", "f8"])
     def test_indices_are_int64(self, kind: str):
         features = np.arange(20, dtype=kind).reshape(10, 2)
-        prepared = prepare(holding(features), [], (2,), True, "cpu", 20)
-        assert prepared.train_x.dtype == torch.int64
-        assert prepared.test_x.tolist() == [[14, 15]]
+        found = prepared(holding(features), indices_in(2, 20))
+        assert found.train.inputs[0].dtype == torch.int64
+        assert found.test.inputs[0].tolist() == [[14, 15]]
 
     @pytest.mark.parametrize(
         ("value", "message"),
@@ -185,7 +205,7 @@ class TestPrepare:
         features = np.arange(20.0).reshape(10, 2)
         features[4, 1] = value
         with pytest.raises(SourceError) as caught:
-            prepare(holding(features), [], (2,), True, "cpu", 20)
+            prepared(holding(features), indices_in(2, 20))
         assert (caught.value.message, caught.value.at) == (message, ("features",))
 
     @pytest.mark.parametrize("chain", [[], [nn.Identity()]])
@@ -193,17 +213,32 @@ class TestPrepare:
         features = noise(10, 2)
         features[7, 0] = 1e39
         with pytest.raises(SourceError, match=r"row 7 holds 1e\+39, too large for float32"):
-            prepare(holding(features), chain, (2,), False, "cpu")
+            prepared(holding(features), numbers_in(2), *chain)
 
     def test_a_large_number_that_preprocessing_brings_near_1_is_fine(self):
         features = noise(10, 2) * 1e39
         loaded = holding(features)
-        prepared = prepare(loaded, modules(loaded, "standardize"), (2,), False, "cpu")
-        assert all(tensor.isfinite().all() for tensor in tensors(prepared))
+        found = prepared(loaded, numbers_in(2), *modules(loaded, "standardize"))
+        assert all(tensor.isfinite().all() for tensor in tensors(found))
 
-    def test_without_a_limit_every_index_that_int64_holds_is_taken(self):
+    def test_every_index_that_int64_holds_can_be_taken(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(prepare_module, "index_limits", lambda plan: {})
         features = np.full((10, 1), 2**63 - 1, np.uint64)
-        assert prepare(holding(features), [], (1,), True, "cpu").test_x.tolist() == [[2**63 - 1]]
+        (test,) = prepared(holding(features), indices_in(1, 20)).test.inputs
+        assert test.tolist() == [[2**63 - 1]]
         features[5] += 1
         with pytest.raises(SourceError, match="row 5 holds the index 9223372036854775808"):
-            prepare(holding(features), [], (1,), True, "cpu")
+            prepared(holding(features), indices_in(1, 20))
+
+    def test_the_smallest_embedding_on_an_input_says_how_many_indices_there_are(self):
+        plan = plan_of("""
+  inputs: {words: 4, kinds: 4, table: 3}
+  layers:
+    - add:
+        - [embedding: {num_embeddings: 30, embedding_dim: 2}]
+        - [embedding: {num_embeddings: 20, embedding_dim: 2}]
+        - {from: kinds, layers: [{reshape: [4]}, {embedding: {num_embeddings: 5, embedding_dim: 2}}]}
+    - flatten
+    - concat: [[], table]
+""")
+        assert index_limits(plan) == {"words": 20, "kinds": 5}

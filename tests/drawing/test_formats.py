@@ -135,3 +135,24 @@ def test_a_small_network_in_dot(planned) -> None:
 }
 """
     )
+
+
+def test_several_inputs_and_outputs_in_mermaid_and_dot(planned) -> None:
+    text = "model: {inputs: {left: 2, right: 3}, outputs: [one, two], layers: [{concat: [[], right]}, "
+    text += "{linear: {name: one, out_features: 4}}, {linear: {name: two, out_features: 1}}]}"
+    drawn = picture(planned(text), "several")
+    in_mermaid = mermaid(drawn).splitlines()
+    assert [line.strip() for line in in_mermaid if "([" in line] == [
+        'b0(["left"])',
+        'b1(["right"])',
+        'output0(["one"])',
+        'output1(["two"])',
+    ]
+    assert [line.strip() for line in in_mermaid if "output" in line and "-->" in line] == [
+        'b3 -->|"4"| output0',
+        'b4 -->|"1"| output1',
+    ]
+    # DOT takes letters, digits and _ without quotes.
+    arrows = re.findall(r"^    (\S+) -> (\S+)", dot(drawn), re.MULTILINE)
+    assert [tuple(pair) for pair in arrows] == [(edge.source, edge.target) for edge in drawn.edges]
+    assert all(re.fullmatch(r"\w+", name) for pair in arrows for name in pair)

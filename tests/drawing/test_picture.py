@@ -38,7 +38,8 @@ def assert_nothing_is_lost(plan: Plan, drawn: Picture) -> None:
     edges = set(drawn.edges)
     repeated = {box.id for frame in frames(drawn.root) if "×" in frame.title for box in frame.boxes()}
     repeated |= {box.id for box in drawn.boxes().values() if box.times > 1}
-    made = {Edge(box_of[len(plan.steps) - 1].id, "output")}
+    ends = ["output"] if len(plan.outputs) == 1 else [f"output{number}" for number in range(len(plan.outputs))]
+    made = {Edge(box_of[step].id, end) for step, end in zip(plan.outputs.values(), ends, strict=True)}
     for index, step in enumerate(plan.steps):
         for source in step.inputs:
             one, other = box_of[source], box_of[index]
@@ -191,3 +192,36 @@ def test_every_role_that_is_folded_leaves_the_shape_alone(planned) -> None:
         "flatten": "shape",
     }
     assert {"norm", "activation", "noise"} == set(FOLDED)
+
+
+SEVERAL = """
+model:
+  inputs: {image: [1, 8, 8], table: [3]}
+  outputs: [digit, size]
+  layers:
+    - flatten
+    - concat: {branches: [[], table], name: both}
+    - linear: {name: digit, out_features: 10}
+    - input: both
+    - linear: {name: size, out_features: 2}
+"""
+
+
+def test_every_input_and_every_output_has_a_box_with_its_name(planned) -> None:
+    plan = planned(SEVERAL)
+    drawn = picture(plan, "several")
+    assert_nothing_is_lost(plan, drawn)
+    ends = [box.lines[0][0] for box in drawn.boxes().values() if box.lines[0][1] == "ends"]
+    assert ends == ["image", "table", "digit", "size"]
+    assert sources(drawn, box_with(drawn, "flatten")) == {"image"}
+    assert sources(drawn, box_with(drawn, "concat")) == {"flatten", "table"}
+    assert sources(drawn, box_with(drawn, "linear 10")) == sources(drawn, box_with(drawn, "linear 2")) == {"concat"}
+    assert sources(drawn, box_with(drawn, "digit")) == {"linear 10"}
+    assert sources(drawn, box_with(drawn, "size")) == {"linear 2"}
+
+
+def test_an_output_in_the_middle_leaves_before_what_follows_it(planned) -> None:
+    layers = "[{linear: {name: middle, out_features: 8}}, relu, {linear: {name: end, out_features: 2}}]"
+    drawn = picture(planned(f"model: {{input: 4, outputs: [middle, end], layers: {layers}}}"), "net")
+    assert lines(drawn) == [["input"], ["linear 8"], ["relu"], ["linear 2"], ["middle"], ["end"]]
+    assert sources(drawn, box_with(drawn, "middle")) == sources(drawn, box_with(drawn, "relu")) == {"linear 8"}

@@ -345,6 +345,7 @@ def _section(name: str) -> Any:
         ("optimizers", "an optimizer"),
         ("initializers", "an initializer"),
         ("preprocess", "a preprocessing step"),
+        ("augment", "an augmentation"),
         ("sources", "a data source"),
     ],
 )

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from watching import Silent
+from watching import run_silently
 
 from dlrun.checks import check
 from dlrun.errors import SpecError
-from dlrun.training.run import Outcome, run
+from dlrun.training.run import Outcome
 from dlrun.training.saved import load_network
 
 NET = """
@@ -28,7 +28,7 @@ def train(tmp_path: Path):
     def trained(text: str) -> Outcome:
         file = tmp_path / "spec.yaml"
         file.write_text(text)
-        return run(check(file, training=True), Silent(), tmp_path / "runs")
+        return run_silently(check(file, training=True), tmp_path / "runs")
 
     return trained
 

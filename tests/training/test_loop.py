@@ -5,10 +5,11 @@ import math
 import pytest
 import torch
 
-from dlrun.errors import RunError
 from dlrun.length import evaluation_batch
-from dlrun.training.loop import mix, permutation
-from dlrun.training.losses import Losses, State
+from dlrun.modules.chance import nth
+from dlrun.training.loop import permutation
+from dlrun.training.losses import LossError, Losses
+from dlrun.training.state import State
 
 CPU = torch.device("cpu")
 
@@ -23,31 +24,59 @@ def test_an_order_is_a_permutation_and_a_function_of_seed_and_epoch() -> None:
 
 
 def test_seeds_of_neighbouring_epochs_and_seeds_do_not_meet() -> None:
-    assert len({mix(seed, epoch) for seed in range(100) for epoch in range(100)}) == 10_000
-    assert all(0 <= mix(seed, 5) < 2**63 for seed in (0, 1, 2**63 - 1))
+    assert len({nth(seed, epoch) >> 1 for seed in range(100) for epoch in range(100)}) == 10_000
+    assert all(0 <= nth(seed, 5) >> 1 < 2**63 for seed in (0, 1, 2**63 - 1))
 
 
 def test_losses_are_averaged_over_rows_and_read_in_order_when_the_buffer_is_full(monkeypatch) -> None:
-    monkeypatch.setattr("dlrun.training.losses.BUFFER", 2)
-    losses = Losses(5, State(), CPU)
+    monkeypatch.setattr("dlrun.training.losses.MOST", 2)
+    losses = Losses(State(), penalized=True)
     for value, rows in ((1.0, 4), (2.0, 4), (3.0, 2)):
-        losses.add(torch.tensor(value), torch.tensor(0.5), rows)
+        losses.add([torch.tensor(value), torch.tensor(0.5)], rows)
     assert losses.steps == 2  # the third is not read yet
     losses.read()
     assert losses.mean() == pytest.approx((4 + 8 + 6) / 10)
-    assert losses.penalty() == {"train/penalty": 0.5}
+    assert losses.figures() == {"train/loss": losses.mean(), "train/penalty": 0.5}
+
+
+def test_each_of_several_losses_is_averaged_over_rows_and_the_penalty_over_steps() -> None:
+    losses = Losses(State(), ["digit/mse", "image/l1"], penalized=True)
+    for values, rows in (([1.0, 2.0, 4.0, 0.5], 3), ([2.0, 6.0, 0.0, 1.5], 1)):
+        losses.add([torch.tensor(value) for value in values], rows)
+    losses.read()
+    assert losses.figures() == {
+        "train/loss": (1 * 3 + 2) / 4,
+        "train/digit/mse": (2 * 3 + 6) / 4,
+        "train/image/l1": 4 * 3 / 4,
+        "train/penalty": (0.5 + 1.5) / 2,
+    }
+
+
+def test_losses_that_were_kept_halfway_go_on_to_the_same_means() -> None:
+    whole, first, second = (Losses(State(), ["a", "b"]) for _ in range(3))
+    rows = [([torch.tensor(0.1 * step), torch.tensor(1.0 / step), torch.tensor(0.3)], step) for step in range(1, 5)]
+    for found, count in rows:
+        whole.add(found, count)
+    for found, count in rows[:2]:
+        first.add(found, count)
+    second.take(first.kept())
+    for found, count in rows[2:]:
+        second.add(found, count)
+    whole.read()
+    second.read()
+    assert (second.figures(), second.steps) == (whole.figures(), 4)
 
 
 def test_a_loss_that_is_not_finite_is_told_with_its_own_step() -> None:
-    losses = Losses(5, State(epoch=2), CPU)
+    losses = Losses(State(epoch=2))
     for value in (1.0, 2.0, math.nan, 4.0):
-        losses.add(torch.tensor(value), None, 1)
-    with pytest.raises(RunError, match="nan in epoch 3, step 3"):
+        losses.add([torch.tensor(value)], 1)
+    with pytest.raises(LossError, match="nan in epoch 3, step 3"):
         losses.read()
 
 
 def test_nothing_is_read_before_the_first_look() -> None:
-    assert math.isnan(Losses(3, State(), CPU).mean())
+    assert math.isnan(Losses(State()).mean())
 
 
 @pytest.mark.parametrize(("batch", "size"), [(1, 4), (64, 256), (1000, 1024), (5000, 5000)])

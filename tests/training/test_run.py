@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 import torch
 from mlflow import MlflowClient
+from networks import rows_of
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
-from watching import Silent
+from watching import run_silently
 
 from dlrun.checks import check
-from dlrun.data.load import load
 from dlrun.errors import RunError, SpecError
 from dlrun.training.journal import read_journal
 from dlrun.training.loop import permutation
-from dlrun.training.run import Outcome, run
+from dlrun.training.run import Outcome
 from dlrun.training.saved import load_network
 
 WINE = """
@@ -44,7 +44,7 @@ def train(tmp_path: Path):
     def trained(*overrides: str, text: str = WINE) -> Outcome:
         file = tmp_path / "spec.yaml"
         file.write_text(text)
-        return run(check(file, overrides, training=True), Silent(), tmp_path / "runs")
+        return run_silently(check(file, overrides, training=True), tmp_path / "runs")
 
     return trained
 
@@ -72,12 +72,9 @@ def test_the_loop_computes_what_a_plain_torch_loop_computes(train, tmp_path: Pat
     overrides = ["model.layers=[{linear: {out_features: 16, regularizers: [l2: 0.01]}}, tanh, {linear: 3}]"]
     overrides += ["schedule={exponential: 0.9}", "train.clip_grad_norm=0.5", "metrics=[]"]
     outcome = train(*overrides)
-    checked = check(tmp_path / "spec.yaml", overrides)
-    data = checked.experiment.data
-    assert data is not None and checked.facts is not None
-    loaded = load(data, checked.reading.request(), checked.facts, 3)
+    loaded = rows_of(check(tmp_path / "spec.yaml", overrides))
 
-    rows, classes = np.asarray(loaded.features), torch.as_tensor(np.asarray(loaded.target))
+    rows, classes = loaded.features["input"], torch.as_tensor(loaded.targets["target"].values)
     own = rows[loaded.splits.train]
     x = torch.tensor((own - own.mean(0)) / own.std(0), dtype=torch.float32)
     y = classes[loaded.splits.train]
@@ -104,12 +101,10 @@ def test_the_loop_computes_what_a_plain_torch_loop_computes(train, tmp_path: Pat
 
 def test_a_saved_network_takes_raw_rows_and_gives_the_test_figures(train, tmp_path: Path) -> None:
     outcome = train("data.preprocess=[standardize, {pca: 0.9}]")
-    checked = check(tmp_path / "spec.yaml")
-    assert checked.experiment.data is not None and checked.facts is not None
-    loaded = load(checked.experiment.data, checked.reading.request(), checked.facts, 3)
+    loaded = rows_of(check(tmp_path / "spec.yaml"))
     network = load_network(outcome.folder, "last")
-    rows = torch.as_tensor(np.asarray(loaded.features)[loaded.splits.test])
-    target = torch.as_tensor(np.asarray(loaded.target)[loaded.splits.test])
+    rows = torch.as_tensor(loaded.features["input"][loaded.splits.test])
+    target = torch.as_tensor(loaded.targets["target"].values[loaded.splits.test])
     with torch.no_grad():
         output = network(rows)
     assert functional.cross_entropy(output, target).item() == pytest.approx(outcome.test["loss"], rel=1e-5)
@@ -223,9 +218,7 @@ def test_validation_and_test_rows_never_reach_what_is_fitted(train, tmp_path: Pa
     data = "data={source: {npz: rows.npz}, features: x, target: y, preprocess: [standardize, {pca: 4}, lda]}"
     np.savez(tmp_path / "rows.npz", x=x, y=y)
     first = train(data)
-    checked = check(tmp_path / "spec.yaml", [data])
-    assert checked.experiment.data is not None and checked.facts is not None
-    splits = load(checked.experiment.data, checked.reading.request(), checked.facts, 3).splits
+    splits = rows_of(check(tmp_path / "spec.yaml", [data])).splits
     x[splits.validation] = 1e6
     x[splits.test] *= -50
     np.savez(tmp_path / "rows.npz", x=x, y=y)
@@ -288,6 +281,7 @@ tracking: off
     assert outcome.test["roc_auc"] > 0.97
 
 
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's own way of asking SQLAlchemy
 def test_a_run_is_in_mlflow_with_everything_to_compare_it_by(train, tmp_path: Path) -> None:
     outcome = train("tracking=null", "optimizer.adam.lr=0.003", "description=a try")
     assert outcome.undelivered == ""
@@ -309,6 +303,7 @@ def test_a_run_is_in_mlflow_with_everything_to_compare_it_by(train, tmp_path: Pa
     assert data.dataset.name == "wine"
 
 
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's own way of asking SQLAlchemy
 def test_a_run_that_fails_has_failed_in_mlflow_too(train, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="the loss became"):
         train("tracking=null", "optimizer={sgd: {lr: 1e20}}", "train.epochs=20")
@@ -340,9 +335,64 @@ class Reads(TorchDispatchMode):
 )
 def test_nothing_in_a_step_waits_for_the_device(train, monkeypatch, overrides) -> None:
     monkeypatch.setattr("dlrun.training.loop.LOOK_EVERY", 1e9)
+    monkeypatch.setattr("dlrun.training.stepping.AFTER", 1)  # capturing looks at what it has captured, once a size
     counts = []
     for batch in (32, 8):  # 4 and 14 steps an epoch
         with Reads() as reads:
             train(*overrides, f"train.batch_size={batch}", "train.epochs=3")
         counts.append(reads.count)
     assert counts[0] == counts[1]
+
+
+SEVERAL = """
+name: several
+seed: 4
+data:
+  source: {npz: rows.npz}
+  features: {words: words, table: table}
+  target: {kind: kind, size: size}
+  split: {validation: 0.2, test: 0.2}
+  preprocess: [{standardize: {input: table}}]
+model:
+  outputs: [kind, size]
+  layers:
+    - embedding: {num_embeddings: $vocabulary, embedding_dim: 3}
+    - flatten
+    - concat: {branches: [[], table], name: both}
+    - linear: {name: kind, out_features: $classes}
+    - input: both
+    - linear: {name: size, out_features: 1}
+loss: [{cross_entropy: {output: kind}}, {mse: {output: size, coefficient: 0.5}}]
+metrics: [{accuracy: {output: kind}}]
+optimizer: {adam: {lr: 0.05}}
+train: {epochs: 3, device: cpu}
+tracking: off
+"""
+
+
+def test_a_run_with_several_inputs_and_outputs_is_saved_for_raw_rows_of_each(train, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    words, table = generator.integers(0, 6, size=(80, 4)), generator.normal(50, 20, size=(80, 2))
+    rows = {"words": words, "table": table, "kind": np.array(list("abc"))[words[:, 0] % 3], "size": table.sum(1)}
+    np.savez(tmp_path / "rows.npz", **rows)
+    outcome = train(text=SEVERAL)
+    loaded = rows_of(check(tmp_path / "spec.yaml"))
+    test = loaded.splits.test
+    (tmp_path / "rows.npz").unlink()
+    network = load_network(outcome.folder, "last")
+    with torch.no_grad():
+        given = network(torch.tensor(words[test]), torch.tensor(table[test]))
+    kind, size = (torch.tensor(loaded.targets[name].values[test]) for name in ("kind", "size"))
+    losses = functional.cross_entropy(given["kind"], kind).item(), functional.mse_loss(given["size"], size).item()
+    assert outcome.test == {
+        "loss": pytest.approx(losses[0] + 0.5 * losses[1], rel=1e-5),
+        "kind/cross_entropy": pytest.approx(losses[0], rel=1e-5),
+        "size/mse": pytest.approx(losses[1], rel=1e-5),
+        "kind/accuracy": (given["kind"].argmax(1) == kind).double().mean().item(),
+    }
+    assert json.loads((outcome.folder / "labels.json").read_text()) == ["a", "b", "c"]
+    np.savez(tmp_path / "rows.npz", **rows)
+    again = train(text=(outcome.folder / "resolved.yaml").read_text())
+    one, other = (load_file(o.folder / "last.safetensors") for o in (outcome, again))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from dlrun.shapes import Shape
 from dlrun.spec.component import Component
-from dlrun.spec.fields import Ending
+from dlrun.spec.fields import Ending, PositiveFloat
 
 if TYPE_CHECKING:
     import torch
@@ -19,10 +19,16 @@ class Loss(Component):
     wants: ClassVar[Literal["classes", "binary", "numbers"]]
     """How the target is read: a class number a row, 0 or 1 for each output, or numbers."""
 
+    output: str | None = None
+    """The output of the network that it judges, by name; needed where there are several."""
+    coefficient: PositiveFloat = 1.0
+    """What it is multiplied by, next to the other losses of a list."""
+
     @property
-    def of_input(self) -> bool:
-        """Whether the outputs are compared with the network's own input, and the data needs no target."""
-        return False
+    def of_input(self) -> str | None:
+        """The input that the outputs are compared with in place of a target of the data: its name, or `input` for the
+        only one; None where the data gives the target."""
+        return None
 
     def check(self, output: Shape, target: Shape, classes: int | None, ending: Ending) -> None:
         """Refuse outputs that the loss cannot take; `ending` says what the last layer makes them.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from dlrun.components.losses import Ending, Loss
 from dlrun.shapes import Shape, ShapeError, show
 
@@ -13,12 +11,13 @@ class NumbersLoss(Loss):
 
     wants = "numbers"
 
-    target: Literal["data", "input"] = "data"
-    """What the outputs are compared with: the data's target, or the network's own input (an autoencoder)."""
+    target: str = "data"
+    """What the outputs are compared with: the data's target, or the network's own `input` (an autoencoder); where
+    there are several inputs, the name of one."""
 
     @property
-    def of_input(self) -> bool:
-        return self.target == "input"
+    def of_input(self) -> str | None:
+        return None if self.target == "data" else self.target
 
     def check(self, output: Shape, target: Shape, classes: int | None, ending: Ending) -> None:
         wanted = target or (1,)

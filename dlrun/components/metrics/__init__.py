@@ -22,6 +22,9 @@ class Metric(Component):
     combine: ClassVar[Literal["sum", "concatenate"]] = "sum"
     """How the batches' measures become the split's: most add up; an order over all rows needs all rows."""
 
+    output: str | None = None
+    """The output of the network that it measures, by name; needed where there are several."""
+
     def measure(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
         """What a batch contributes: a float64 tensor of a fixed size, or one row a sample to concatenate.
 

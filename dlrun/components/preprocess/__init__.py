@@ -32,6 +32,9 @@ class Preprocess(Component):
 
     family: ClassVar[str] = "preprocess"
 
+    input: str | None = None
+    """The input of the network whose rows it is for, by name; needed where there are several."""
+
     def output_shape(self, shape: Shape, rows: int, classes: int | None) -> tuple[Shape, bool]:
         """The shape that comes out, and whether it is certain before fitting; if not, the largest it can be.
 

@@ -20,7 +20,7 @@ Target = Literal["classes", "binary", "numbers", "nothing"]
 class SourceError(Exception):
     """The data is not as the spec says; `at` is the path below `data` that it is about."""
 
-    def __init__(self, message: str, at: tuple[str, ...], hint: str = ""):
+    def __init__(self, message: str, at: tuple[str | int, ...], hint: str = ""):
         super().__init__(message)
         self.message, self.at, self.hint = message, at, hint
 
@@ -35,6 +35,8 @@ class Request:
     target: tuple[str, ...] | None
     wants: Target
     """How the target is to be read."""
+    other_targets: tuple[str, ...] = ()
+    """What else is predicted, and so is no feature unless it is named as one."""
 
 
 @dataclass(frozen=True, slots=True)

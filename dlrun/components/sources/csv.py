@@ -130,7 +130,8 @@ class _Table:
             raise SourceError("csv needs `target`, the column to predict", TARGET, _listed(columns))
         target = _find(file, columns, request.target or (), TARGET)
         if request.features is None:
-            features = [index for index in range(len(columns)) if index not in target]
+            taken = {*target, *(columns.index(name) for name in request.other_targets if name in columns)}
+            features = [index for index in range(len(columns)) if index not in taken]
         else:
             features = _find(file, columns, request.features, FEATURES)
         if both := [columns[index] for index in features if index in target]:

@@ -1,0 +1,191 @@
+"""What a step and a command cost in things that can be counted, and so do not depend on the machine's mood.
+
+    python benchmarks/counts.py
+
+In a training step: torch's operators (those that call others and those that are called), reads that wait for the
+device, bytes allocated for tensors, calls of Python's and of C's functions. Each is the difference of two runs of the
+same spec, one on more rows than the other, divided by the difference in steps, so that the beginning, the end and what
+an epoch costs fall out. Of each command: how many modules it imports, and which heavy ones.
+tests/test_counts.py holds bounds of a few of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+SPECS = ROOT / "specs"
+HEAVY = ("torch", "mlflow", "sklearn", "pandas", "scipy", "numpy")
+READS = ("aten::_local_scalar_dense", "aten::nonzero")
+"""Operators that wait for the device: `item`, `bool` and `int` of a tensor end in the first."""
+EPOCHS, BATCH, VALIDATION = 2, 128, 64
+STEPS = 120, 200
+"""Steps an epoch of the two runs."""
+
+NETWORKS = {
+    "tabular": {
+        "shape": (20,),
+        "classes": 2,
+        "layers": ["linear: 64", "relu", "dropout: 0.5", "linear: 64", "relu", "dropout: 0.5", "linear: 1"],
+        "loss": "binary_cross_entropy",
+        "optimizer": "rmsprop: {lr: 1e-3}",
+    },
+    "cnn": {
+        "shape": (1, 8, 8),
+        "classes": 4,
+        "layers": [
+            *("conv2d: {out_channels: 8, kernel_size: 3, padding: 1}", "batch_norm", "relu", "max_pool2d: 2"),
+            *("flatten", "linear: 4"),
+        ],
+        "loss": "cross_entropy",
+        "optimizer": "adam: {lr: 1e-3}",
+    },
+}
+
+COMMANDS = {
+    "--help": ["--help"],
+    "train --help": ["train", "--help"],
+    "check": ["check", str(SPECS / "digits_residual.yaml")],
+    "params": ["params", str(SPECS / "digits_residual.yaml")],
+    "draw": ["draw", str(SPECS / "digits_residual.yaml"), "--format", "mermaid"],
+    "kinds": ["kinds"],
+    "kinds conv2d": ["kinds", "conv2d"],
+    "schema": ["schema"],
+}
+
+
+def write(network: str, steps: int, folder: Path) -> Path:
+    """A spec and its rows, for so many steps an epoch."""
+    import numpy as np
+
+    described, rows = NETWORKS[network], steps * BATCH + VALIDATION
+    random = np.random.default_rng(1)
+    x = random.standard_normal((rows, *described["shape"]), dtype=np.float32)
+    np.savez(folder / f"{network}{steps}.npz", x=x, y=np.arange(rows) % described["classes"])
+    lines = [
+        f"name: {network}",
+        f"data: {{source: {{npz: {network}{steps}.npz}}, features: x, target: y,",
+        f"       split: {{validation: $({VALIDATION}/{rows}), test: 0}}}}",
+        "model:",
+        "  layers:",
+        *(f"    - {layer}" for layer in described["layers"]),
+        f"loss: {described['loss']}",
+        "metrics: [accuracy]",
+        f"optimizer: {{{described['optimizer']}}}",
+        f"train: {{epochs: {EPOCHS}, batch_size: {BATCH}, early_stopping: {{patience: 1000000}}}}",
+        "tracking: off",
+    ]
+    spec = folder / f"{network}{steps}.yaml"
+    spec.write_text("\n".join(lines) + "\n")
+    return spec
+
+
+def in_a_step(network: str) -> dict[str, float]:
+    """What a training step of a network costs, by name."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        found = []
+        for steps in STEPS:
+            run = ["train", str(write(network, steps, folder)), "--runs", str(folder / "runs")]
+            found.append(_child("operators", run) | _child("calls", run))
+    few, many = found
+    return {what: (many[what] - few[what]) / ((STEPS[1] - STEPS[0]) * EPOCHS) for what in many}
+
+
+def imported_by(command: list[str]) -> list[str]:
+    """The modules that are there when a command has ended."""
+    return _child("modules", command)
+
+
+def _child(what: str, command: list[str]) -> Any:
+    """Run a dlrun command in a fresh process and count."""
+    call = [sys.executable, __file__, "--child", what, json.dumps(command)]
+    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(call, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": paths})
+    if done.returncode:
+        raise SystemExit(f"dlrun {' '.join(command)} ended with {done.returncode}: {done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _dlrun(command: list[str]) -> None:
+    """The command line, in this process."""
+    sys.argv = ["dlrun", *command]
+    from dlrun.__main__ import main as run
+
+    try:
+        run()
+    except SystemExit as end:
+        if end.code:
+            raise
+
+
+def modules_after(work: Callable[[], object]) -> list[str]:
+    """The modules that are there once `work` is done."""
+    work()
+    return sorted(sys.modules)
+
+
+def calls_of(work: Callable[[], object]) -> dict[str, int]:
+    """Calls in this thread while `work` is done."""
+    counted = {"call": 0, "c_call": 0}
+
+    def note(frame: object, event: str, argument: object) -> None:
+        if event in counted:
+            counted[event] += 1
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return {"Python calls": counted["call"], "C calls": counted["c_call"]}
+
+
+def operators_of(work: Callable[[], object]) -> dict[str, int]:
+    """Operators and tensor memory while `work` is done, as torch's profiler sees them."""
+    import torch
+
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+        work()
+    counted = {"operators": 0, "reads": 0, "bytes": 0}
+    for event in profile.profiler.kineto_results.events():
+        if event.name() == "[memory]":
+            counted["bytes"] += max(0, event.nbytes())
+        elif event.name().startswith("aten::"):
+            counted["operators"] += 1
+            counted["reads"] += event.name() in READS
+    return counted
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["--child"]:
+        count = {"modules": modules_after, "calls": calls_of, "operators": operators_of}[sys.argv[2]]
+        counted = count(lambda: _dlrun(json.loads(sys.argv[3])))
+        print("\n" + json.dumps(counted))
+        return
+    print("in a step")
+    print(f"{'network':<14} {'operators':>10} {'reads':>7} {'bytes':>12} {'Python calls':>13} {'C calls':>9}")
+    for name in NETWORKS:
+        step = in_a_step(name)
+        print(
+            f"{name:<14} {step['operators']:10.1f} {step['reads']:7.2f} {step['bytes']:12,.0f} "
+            f"{step['Python calls']:13.1f} {step['C calls']:9.1f}"
+        )
+    print(f"\n{'command':<14} {'modules':>8}  heavy ones")
+    with tempfile.TemporaryDirectory() as folder:
+        training = ["train", str(write("tabular", 2, Path(folder))), "--runs", str(Path(folder) / "runs")]
+        for name, command in {**COMMANDS, "train": training}.items():
+            modules = imported_by(command)
+            heavy = [package for package in HEAVY if package in modules]
+            print(f"{name:<14} {len(modules):8}  {', '.join(heavy)}")
+
+
+if __name__ == "__main__":
+    main()

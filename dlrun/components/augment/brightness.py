@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.augment import ImageAugmentation
+from dlrun.components.augment._range import Factors
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dlrun.modules.chance import Chance
+
+
+class Brightness(ImageAugmentation):
+    """Multiply all numbers of an image by a random factor.
+
+    Black must be 0 for this to be the brightness: so it is after `minmax`, not after `standardize`.
+
+    Shape: (C, H, W) -> (C, H, W), y = f*x
+    Reference: Howard, Some improvements on deep convolutional neural network based image classification, 2013.
+    Example: brightness: 0.4
+    """
+
+    factor: Factors
+    """[low, high] of the factor; one number is how far from 1 it may be: 0.4 is [0.6, 1.4]."""
+
+    def apply(self, x: Tensor, draw: Chance) -> Tensor:
+        from dlrun.modules.images import between, per_image
+
+        return x * per_image(between(self.factor, draw.uniform()).to(x.dtype))

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.augment import ImageAugmentation
+from dlrun.components.augment._range import Factors
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dlrun.modules.chance import Chance
+
+
+class Contrast(ImageAugmentation):
+    """Bring all numbers of an image nearer to the image's mean, or farther from it, by a random factor.
+
+    Shape: (C, H, W) -> (C, H, W), y = m + f*(x - m), m = mean(x) over all channels and pixels
+    Reference: Howard, Some improvements on deep convolutional neural network based image classification, 2013.
+    Example: contrast: 0.4
+    """
+
+    factor: Factors
+    """[low, high] of the factor; one number is how far from 1 it may be: 0.4 is [0.6, 1.4]."""
+
+    def apply(self, x: Tensor, draw: Chance) -> Tensor:
+        from dlrun.modules.images import between, means, per_image
+
+        mean = per_image(means(x))
+        return (x - mean) * per_image(between(self.factor, draw.uniform()).to(x.dtype)) + mean

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.augment import Augmentation
+from dlrun.spec.fields import NonNegative
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dlrun.modules.chance import Chance
+
+
+class GaussianNoise(Augmentation):
+    """Add to each number a draw from a normal distribution around 0.
+
+    The layer of the same name does so anywhere in a network.
+
+    Shape: (...) -> (...), y = x + n, n ~ N(0, std**2)
+    Reference: Bishop, Training with noise is equivalent to Tikhonov regularization, 1995.
+    Example: gaussian_noise: 0.1
+    """
+
+    std: NonNegative
+    """The noise's standard deviation, in units of the preprocessed numbers."""
+
+    def apply(self, x: Tensor, draw: Chance) -> Tensor:
+        return x + draw.normal(*x.shape[1:]).to(x.dtype).mul_(self.std)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from dlrun.components.augment import ImageAugmentation
+from dlrun.components.augment._range import LARGEST, Ratios, Shares
+from dlrun.spec.component import checked
+from dlrun.spec.fields import Share
+from dlrun.spec.words import shorten
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dlrun.modules.chance import Chance
+
+
+def _read_value(value: Any) -> float | str:
+    if value == "random":
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
+        raise ValueError(f"a number or `random` is expected; received {shorten(value)}")
+    return float(value)
+
+
+Value = Annotated[
+    float | Literal["random"],
+    PlainValidator(checked(_read_value)),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["random"]}]}),
+]
+
+
+class RandomErasing(ImageAugmentation):
+    """With probability `p`, put one value in a rectangle of random size, shape and place.
+
+    Ten sizes are drawn; the first that is smaller than the image is taken, and where none is, nothing is erased.
+
+    Shape: (C, H, W) -> (C, H, W), h*w pixels of each channel are erased, h*w = about scale*H*W and h/w = ratio
+    Reference: Zhong, Zheng, Kang, Li and Yang, Random erasing data augmentation, 2020.
+    Example: random_erasing: {p: 0.25, scale: [0.02, 0.2]}
+    """
+
+    p: Share = 0.5
+    """The probability that something of an image is erased."""
+    scale: Shares = (0.02, 0.33)
+    """[low, high]: how large the rectangle is, as a share of the image's area."""
+    ratio: Ratios = (0.3, 3.3)
+    """[low, high]: height by width of the rectangle; its logarithm is drawn uniformly."""
+    value: Value = 0.0
+    """What is put there; random draws each number from the standard normal distribution."""
+
+    def apply(self, x: Tensor, draw: Chance) -> Tensor:
+        import torch
+
+        from dlrun.modules.images import first_that_fits, inside, per_image, sizes
+
+        height, width = x.shape[2:]
+        chosen = draw.uniform() < self.p
+        along, across = sizes(draw, height * width, self.scale, self.ratio)
+        fits = (along < height) & (across < width)
+        chosen = chosen & fits.any(1)
+        h, w = (
+            size.clamp(max=most).long()
+            for size, most in zip(first_that_fits(fits, along, across), (height, width), strict=True)
+        )
+        rows = inside(draw.below(height - h + 1), h, height)
+        columns = inside(draw.below(width - w + 1), w, width)
+        erased = per_image(chosen) & rows[:, None, :, None] & columns[:, None, None, :]
+        if isinstance(self.value, str):
+            return torch.where(erased, draw.normal(*x.shape[1:]).to(x.dtype), x)
+        return x.masked_fill(erased, self.value)

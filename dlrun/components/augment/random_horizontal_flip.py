@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from dlrun.components.augment._flip import Flip
+from dlrun.spec.fields import Share
+
+
+class RandomHorizontalFlip(Flip):
+    """Mirror an image with probability `p`, so that left and right change places.
+
+    Shape: (C, H, W) -> (C, H, W), y[c, i, j] = x[c, i, W - 1 - j] or x[c, i, j]
+    Reference: Krizhevsky, Sutskever and Hinton, ImageNet classification with deep convolutional neural networks, 2012.
+    Example: random_horizontal_flip
+    """
+
+    dim = 3
+
+    p: Share = 0.5
+    """The probability that an image is mirrored."""

@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from dlrun.components.augment._flip import Flip
+from dlrun.spec.fields import Share
+
+
+class RandomVerticalFlip(Flip):
+    """Mirror an image with probability `p`, so that top and bottom change places.
+
+    Shape: (C, H, W) -> (C, H, W), y[c, i, j] = x[c, H - 1 - i, j] or x[c, i, j]
+    Reference: Dieleman, Willett and Dambre, Rotation-invariant convolutional neural networks for galaxy morphology
+    prediction, 2015.
+    Example: random_vertical_flip
+    """
+
+    dim = 2
+
+    p: Share = 0.5
+    """The probability that an image is mirrored."""

@@ -1,0 +1,135 @@
+"""Files that are still there after a kill or a power cut: the only place where a run makes something durable.
+
+What is written stays in memory until it is synced, a file's name until its folder is. So the order is always the same:
+write beside, sync the file, rename, sync the folder; whoever looks finds the old one or the new one, and it is whole.
+
+All functions raise OSError where the system does; the callers know what to say of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+Data = bytes | bytearray | memoryview
+BINARY = getattr(os, "O_BINARY", 0)
+AT_A_TIME = 1 << 30
+"""Bytes handed over in one write; Linux takes 2 GiB at most."""
+
+
+def append(descriptor: int, data: Data) -> None:
+    """Write all of `data` at the end; it is not synced yet."""
+    left = memoryview(data)
+    while left:  # a disk that fills up may take a part
+        left = left[os.write(descriptor, left[:AT_A_TIME]) :]
+
+
+def open_to_append(path: Path) -> int:
+    """Open a file that is only ever added to; it is made if there is none."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | BINARY, 0o666)
+
+
+def sync(descriptor: int) -> None:
+    """Bring what was written to the disk."""
+    os.fsync(descriptor)
+
+
+def cut(descriptor: int, size: int) -> None:
+    """Take away everything after the first `size` bytes."""
+    os.ftruncate(descriptor, size)
+
+
+def write_files(folder: Path, files: Iterable[tuple[str, Iterable[Data]]]) -> None:
+    """Write new files, each given in blocks, into a folder that nobody reads yet; then sync them and the folder.
+
+    A file is asked for when the one before is written, so that no two need to be in memory. They are synced together at
+    the end, which the disk does sooner than one after the other.
+    """
+    with contextlib.ExitStack() as opened:
+        descriptors = []
+        for name, blocks in files:
+            descriptor = _open_new(folder / name)
+            opened.callback(os.close, descriptor)
+            descriptors.append(descriptor)
+            for block in blocks:
+                append(descriptor, block)
+        for descriptor in descriptors:
+            os.fsync(descriptor)
+    sync_folder(folder)
+
+
+def _open_new(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY, 0o666)
+
+
+def replace_file(path: Path, blocks: Iterable[Data]) -> None:
+    """Write a file, given in blocks, whole or not at all; what was there stays until the new one is on the disk."""
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        descriptor = _open_new(beside)
+        try:
+            for block in blocks:
+                append(descriptor, block)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(beside, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
+        raise
+    sync_folder(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder where there is none yet."""
+    os.mkdir(path)
+    sync_folder(path.parent)
+
+
+def rename_folder(old: Path, new: Path) -> None:
+    """Give a folder another name beside its old one; there must be none of that name."""
+    os.rename(old, new)
+    sync_folder(new.parent)
+
+
+def remove_folders(paths: Iterable[Path]) -> None:
+    """Remove folders of one parent with all that is in them.
+
+    Each gets a hidden name first, and that is synced: a half-emptied folder never stands under its good name.
+    """
+    hidden = []
+    for path in paths:
+        if not path.name.startswith("."):
+            away = path.with_name(f".{path.name}.old")
+            if away.exists():
+                _remove(away)
+            os.rename(path, away)
+            path = away
+        hidden.append(path)
+    if hidden:
+        sync_folder(hidden[0].parent)
+    for path in hidden:
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    for entry in list(os.scandir(path)):
+        if entry.is_dir(follow_symlinks=False):
+            _remove(Path(entry.path))
+        else:
+            os.unlink(entry.path)
+    os.rmdir(path)
+
+
+def sync_folder(path: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    if os.name == "nt":  # no folder can be opened there; renaming is durable enough
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

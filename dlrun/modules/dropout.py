@@ -1,0 +1,50 @@
+"""Dropout from random words: on a processor torch draws a Bernoulli sample a number, which takes five times as long."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+WORDS = 1 << 16
+"""A number is dropped where its word, one of so many, is below a threshold: p is rounded to a 65,536th."""
+PER_DRAW = 4
+"""Words in one of the generator's 64-bit numbers."""
+
+_divert: Callable[[int], torch.Tensor] | None = None
+
+
+def draw_words(count: int) -> torch.Tensor:
+    """(count,) int16, each from -32768 to 32767 alike, from torch's generator on the processor."""
+    numbers = torch.empty((count + PER_DRAW - 1) // PER_DRAW, dtype=torch.int64).random_(-(2**63), None)
+    return numbers.view(torch.int16)[:count]
+
+
+@contextlib.contextmanager
+def diverted(take: Callable[[int], torch.Tensor]) -> Iterator[None]:
+    """Have modules take their words from elsewhere, for whoever captures a step."""
+    global _divert
+    _divert = take
+    try:
+        yield
+    finally:
+        _divert = None
+
+
+class Dropout(nn.Dropout):
+    """While training, set each number to 0 with probability p and divide the others by 1 - p; otherwise x."""
+
+    def __init__(self, p: float = 0.5):
+        super().__init__(p)
+        dropped = round(p * WORDS)
+        self.threshold = dropped - WORDS // 2
+        self.scale = WORDS / (WORDS - dropped) if dropped < WORDS else 0.0
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        if not self.training or input.device.type != "cpu":
+            return functional.dropout(input, self.p, self.training)
+        words = (_divert or draw_words)(input.numel()).view(input.shape)
+        return input * (words >= self.threshold).to(input.dtype).mul_(self.scale)

@@ -1,0 +1,33 @@
+"""JSON objects that carry a checksum of their own text, so that a reader knows that it reads what was written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+KEY = b',"check":"'
+
+
+def seal(content: dict[str, Any], check: Callable[[bytes], str]) -> bytes:
+    """A line of JSON, its newline included, whose last key is the checksum of all bytes before that key."""
+    text = json.dumps(content, separators=(",", ":"), allow_nan=False).encode()[:-1]
+    return text + KEY + check(text).encode() + b'"}\n'
+
+
+def unseal(line: bytes, check: Callable[[bytes], str]) -> dict[str, Any]:
+    """What was sealed.
+
+    Raises:
+        ValueError: the line is not one that `seal` has written, to the last bit.
+    """
+    text, key, _ = line.rpartition(KEY)
+    if not key or line != text + KEY + check(text).encode() + b'"}\n':
+        raise ValueError("its checksum does not fit")
+    try:
+        content = json.loads(text + b"}")
+    except (ValueError, RecursionError) as error:
+        raise ValueError("it is no JSON object") from error
+    if not isinstance(content, dict):
+        raise ValueError("it is no JSON object")
+    return content

@@ -1,0 +1,52 @@
+"""The losses of a batch, each at its output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+
+from dlrun.data.prepare import Batch
+from dlrun.objective import Answer, Term
+
+Outputs = torch.Tensor | dict[str, torch.Tensor]
+"""What a network gives: a batch, or one for each output by its name."""
+
+
+class Pairing:
+    """Finds the outputs and the answers that belong together."""
+
+    def __init__(self, inputs: Iterable[str]):
+        """`inputs` are the names of the network's inputs, in order."""
+        self.places = {name: place for place, name in enumerate(inputs)}
+
+    def answer(self, answer: Answer, batch: Batch) -> torch.Tensor:
+        """What outputs are compared with, of a batch."""
+        return batch.inputs[self.places[answer.name]] if answer.is_input else batch.targets[answer.name]
+
+    @staticmethod
+    def output(name: str, outputs: Outputs) -> torch.Tensor:
+        """One output of a network."""
+        return outputs[name] if isinstance(outputs, dict) else outputs
+
+
+class Objective:
+    """What is minimised: the sum of the losses, each times its coefficient."""
+
+    def __init__(self, terms: Sequence[Term], pairing: Pairing):
+        self.terms, self.pairing = tuple(terms), pairing
+        self.names = tuple(term.name for term in terms) if len(terms) > 1 else ()
+        """What the losses are called, where they are several."""
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> list[torch.Tensor]:
+        """The mean loss over a batch; behind it each loss alone, before its coefficient, where they are several."""
+        values = [
+            term.loss(self.pairing.output(term.output, outputs), self.pairing.answer(term.answer, batch), term.ending)
+            for term in self.terms
+        ]
+        total: torch.Tensor | None = None
+        for term, value in zip(self.terms, values, strict=True):
+            weighted = value if term.loss.coefficient == 1 else term.loss.coefficient * value
+            total = weighted if total is None else total + weighted
+        assert total is not None
+        return [total, *values] if self.names else [total]

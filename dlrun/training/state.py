@@ -1,0 +1,32 @@
+"""What training has come to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+
+from dlrun.training.ending import Ending
+
+
+@dataclass(slots=True)
+class State:
+    """Where training is; readable at any moment, also after an interruption."""
+
+    epoch: int = 0
+    """Epochs completed."""
+    step: int = 0
+    """Steps done, of all epochs together."""
+    best_epoch: int = 0
+    best_value: float = math.nan
+    best_weights: dict[str, torch.Tensor] | None = None
+    last_weights: dict[str, torch.Tensor] | None = None
+    """The last epoch's, once the best are back in the network."""
+    waited: int = 0
+    """Epochs since the best."""
+    stopped_early: bool = False
+    seconds: float = 0.0
+    """What the epoch that is under way has taken before this process took over."""
+    ending: Ending = field(default_factory=Ending)
+    """Whether somebody has asked for an end before the end."""

@@ -1,0 +1,57 @@
+"""What a step and a command may cost, in things that can be counted; benchmarks/counts.py shows them all."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+A_STEP = {"operators": 240, "reads": 0.1, "bytes": 730_000, "Python calls": 180, "C calls": 150}
+"""Bounds for a step of the tabular network, with a tenth to a third of room. Inside an epoch the losses are looked at
+ten times a second, which is why a slow machine may make a few calls more."""
+MODULES = {"--help": 400, "check": 415, "schema": 570}
+
+
+@pytest.fixture(scope="module")
+def counts() -> object:
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        import counts
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+    return counts
+
+
+def test_a_step_costs_no_more_than_it_did(counts) -> None:
+    found = counts.in_a_step("tabular")
+    assert found["operators"] > 20 and found["Python calls"] > 1  # something was counted
+    assert {what: found[what] for what, most in A_STEP.items() if found[what] > most} == {}
+
+
+@pytest.mark.parametrize("command", MODULES)
+def test_a_command_imports_no_more_modules_than_it_did(counts, command: str) -> None:
+    modules = counts.imported_by(counts.COMMANDS[command])
+    assert "dlrun.commands.app" in modules
+    assert len(modules) <= MODULES[command]
+
+
+def test_a_read_from_the_device_is_counted_and_so_is_memory(counts) -> None:
+    rows = torch.ones(1000)
+    found = counts.operators_of(lambda: (rows * 2).sum().item())
+    assert found["reads"] == 1
+    assert found["bytes"] >= 4000  # the product; the sum is a number more
+
+
+def test_calls_of_python_and_of_c_are_counted(counts) -> None:
+    def work() -> None:
+        for number in range(10):
+            square(number)
+            abs(number)
+
+    def square(number: int) -> int:
+        return number * number
+
+    found = counts.calls_of(work)
+    assert found["Python calls"] == 11
+    assert found["C calls"] == 10 + 1  # setprofile, which ends the counting

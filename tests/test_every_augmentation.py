@@ -1,0 +1,132 @@
+"""Every augmentation there is: what becomes of a row depends on the row and its place alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import components, draws
+
+from dlrun.components.augment import Augmentation, ImageAugmentation
+from dlrun.modules.chance import Chance, streams
+from dlrun.reference import describe_kind
+from dlrun.shapes import Shape, ShapeError
+from dlrun.spec.component import choose, find, kinds
+from dlrun.spec.document import parse_text
+
+KINDS = kinds("augment")
+IMAGE = st.tuples(st.integers(1, 4), st.integers(1, 12), st.integers(1, 12))
+
+
+def an_example(kind: str) -> Augmentation:
+    """The kind as its docstring shows it."""
+    found = choose("augment", parse_text(describe_kind("augment", kind).example, "example").root.plain())
+    assert isinstance(found, Augmentation)
+    return found
+
+
+def images(shape: Shape, rows: int = 8, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    return torch.randn(rows, *shape, generator=torch.Generator().manual_seed(1), dtype=dtype)
+
+
+def augmented(step: Augmentation, x: torch.Tensor, rows: torch.Tensor, epoch: int = 0, seed: int = 0) -> torch.Tensor:
+    return step.apply(x, Chance(streams(seed, epoch, rows)))
+
+
+def takes(step: Augmentation, shape: Shape) -> bool:
+    try:
+        step.check(shape)
+    except ShapeError as error:
+        assert str(error)
+        return False
+    return True
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@draws(60)
+@given(data=st.data())
+def test_shape_and_dtype_stay_and_numbers_are_finite_and_the_input_is_left_alone(kind: str, data: Any) -> None:
+    step, shape = data.draw(components("augment", kind)), data.draw(IMAGE)
+    if takes(step, shape):
+        for dtype in (torch.float32, torch.float64):
+            x = images(shape, dtype=dtype)
+            before = x.clone()
+            out = augmented(step, x, torch.arange(8), data.draw(st.integers(0, 100)))
+            assert (out.shape, out.dtype) == (x.shape, dtype)
+            assert out.isfinite().all()
+            assert torch.equal(x, before)
+            assert out.data_ptr() != x.data_ptr()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@draws(30)
+@given(data=st.data())
+def test_a_row_becomes_the_same_alone_in_any_batch_and_in_any_order(kind: str, data: Any) -> None:
+    step, shape = data.draw(components("augment", kind)), data.draw(IMAGE)
+    if takes(step, shape):
+        hold_apart(
+            step, images(shape), torch.tensor(data.draw(st.lists(st.integers(0, 2**40), min_size=8, max_size=8)))
+        )
+
+
+def hold_apart(step: Augmentation, x: torch.Tensor, rows: torch.Tensor) -> None:
+    together = augmented(step, x, rows)
+    alone = [augmented(step, x[i : i + 1], rows[i : i + 1]) for i in range(len(x))]
+    assert torch.equal(torch.cat(alone), together)
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(2))
+    assert torch.equal(augmented(step, x[order], rows[order]), together[order])
+    laid_out = x.transpose(0, -1).contiguous().transpose(0, -1)
+    assert torch.equal(augmented(step, laid_out, rows), together)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", [(3, 32, 32), (1, 61, 47), (3, 120, 130)])
+def test_so_it_does_at_sizes_at_which_torch_divides_its_work_in_other_ways(kind: str, shape: Shape) -> None:
+    hold_apart(an_example(kind), images(shape, 9), torch.arange(100, 109))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_so_it_does_in_a_large_batch(kind: str) -> None:
+    hold_apart(an_example(kind), images((3, 9, 10), 131), torch.arange(131))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_becomes_another_in_another_epoch_with_another_seed_and_under_another_number(kind: str) -> None:
+    step, x, rows = an_example(kind), images((3, 16, 16), 64), torch.arange(64)
+    base = augmented(step, x, rows)
+    assert torch.equal(augmented(step, x, rows), base)
+    for other in (
+        augmented(step, x, rows, epoch=1),
+        augmented(step, x, rows, seed=1),
+        augmented(step, x, rows + 64),
+    ):
+        changed = (other != base).flatten(1).any(1)
+        assert changed.sum() > 64 / 8
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_becomes_of_an_image_is_not_the_same_for_all(kind: str) -> None:
+    same = images((3, 16, 16), 1).expand(64, -1, -1, -1)
+    out = augmented(an_example(kind), same, torch.arange(64))
+    assert len(out.unique(dim=0)) > 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_indices_are_refused(kind: str) -> None:
+    with pytest.raises(ShapeError, match="indices"):
+        an_example(kind).check((3, 16, 16), indices=True)
+    an_example(kind).check((3, 16, 16))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", [(4,), (4, 4), (3, 4, 4, 4)])
+def test_what_is_for_images_refuses_everything_else(kind: str, shape: Shape) -> None:
+    step = an_example(kind)
+    if issubclass(find("augment", kind), ImageAugmentation):
+        with pytest.raises(ShapeError, match="needs images"):
+            step.check(shape)
+    else:
+        assert augmented(step, images(shape), torch.arange(8)).shape == (8, *shape)

@@ -1,0 +1,199 @@
+"""Steps as straight-line code: the same bits, or none of it."""
+
+import sys
+import warnings
+from pathlib import Path
+
+import networks
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from dlrun.components.optimizers.adam import Adam
+from dlrun.components.optimizers.rmsprop import Rmsprop
+from dlrun.components.optimizers.sgd import Sgd
+from dlrun.modules.dropout import Dropout
+from dlrun.training import stepping
+from dlrun.training.capture import can_capture, capture
+from dlrun.training.flat import MOST, Flat
+
+DIGITS = """
+data: {source: {sklearn: digits}, preprocess: [minmax]}
+model:
+  input: [1, 8, 8]
+  layers: %s
+loss: %s
+metrics: [%s]
+regularizers: [l2: 1e-4]
+optimizer: %s
+schedule: cosine_annealing
+train: {epochs: 6, batch_size: 64, clip_grad_norm: 1.0}
+"""
+MLP = "[flatten, {linear: 24}, layer_norm, relu, {dropout: 0.3}, {gaussian_noise: 0.1}, {linear: %s}]"
+CONV = "[{conv2d: {out_channels: 4, kernel_size: 3}}, {max_pool2d: 2}, tanh, flatten, {linear: 10}]"
+
+needs_capture = pytest.mark.skipif(not can_capture(), reason="this Python's torch cannot capture a step")
+
+
+@needs_capture
+@pytest.mark.parametrize(
+    ("layers", "loss", "optimizer"),
+    [
+        (MLP % 10, "cross_entropy", "{adamw: {lr: 1e-2}}"),
+        (MLP % 10, "cross_entropy", "{rmsprop: {lr: 1e-3, momentum: 0.5}}"),
+        (CONV, "cross_entropy", "{sgd: {lr: 0.1, momentum: 0.9}}"),
+        ("[{linear: 8}, {batch_norm: {name: b}}, relu, flatten, {linear: 10}]", "cross_entropy", "adam"),
+    ],
+)
+def test_a_captured_training_ends_in_the_bits_of_one_that_was_not(
+    layers: str, loss: str, optimizer: str, tmp_path: Path, monkeypatch
+) -> None:
+    text = DIGITS % (layers, loss, "accuracy", optimizer)
+    monkeypatch.setattr(stepping, "AFTER", 3)  # so that the last, smaller batch of an epoch is captured too
+    captured = networks.train(tmp_path, text)
+    monkeypatch.setattr(stepping, "AFTER", sys.maxsize)
+    plain = networks.train(tmp_path, text)
+    for name, weight in plain.ready.network.state_dict().items():
+        assert torch.equal(captured.ready.network.state_dict()[name], weight), name
+    for one, other in zip(captured.epochs, plain.epochs, strict=True):
+        assert {n: v for n, v in one.items() if n != "time/epoch"} == {
+            n: v for n, v in other.items() if n != "time/epoch"
+        }
+
+
+class Halving(nn.Module):
+    """Does something that code without Python cannot do again."""
+
+    def __init__(self, how: str):
+        super().__init__()
+        self.how = how
+        self.weight = nn.Parameter(torch.ones(3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.how == "reads a number back":
+            return x * self.weight * x.mean().item()
+        if self.how == "has a tensor from elsewhere":
+            return x * self.weight * torch.ones(3).numpy().sum() * HALF
+        return x * self.weight
+
+
+HALF = torch.tensor(0.5)
+
+
+def _gradient(network: nn.Module):
+    def compute(weight: torch.Tensor, x: torch.Tensor) -> list[torch.Tensor]:
+        loss = network(x).square().sum()
+        return [loss.detach(), *torch.autograd.grad(loss, [weight])]
+
+    return compute
+
+
+@needs_capture
+@pytest.mark.parametrize("how", ["reads a number back", "has a tensor from elsewhere"])
+def test_what_cannot_be_captured_is_computed_all_the_same(how: str) -> None:
+    network, x = Halving(how), torch.randn(4, 3)
+    compute = _gradient(network)
+    results, code = capture(compute, [network.weight, x], network)
+    assert code is None
+    for found, expected in zip(results, compute(network.weight, x), strict=True):
+        assert torch.equal(found, expected)
+
+
+@needs_capture
+def test_captured_code_sees_the_weights_and_the_rows_it_is_given_and_draws_anew() -> None:
+    torch.manual_seed(3)
+    network = nn.Sequential(nn.Linear(3, 5), Dropout(0.5), nn.Linear(5, 1))
+    weights = list(network.parameters())
+
+    def compute(*inputs: torch.Tensor) -> list[torch.Tensor]:
+        loss = functional.mse_loss(network(inputs[-1]), torch.zeros(7, 1))
+        return [loss.detach(), *torch.autograd.grad(loss, weights)]
+
+    # A target that is made in the step comes of a call like any other; the rows are given.
+    _, code = capture(compute, [*weights, torch.randn(7, 3)], network)
+    assert code is not None
+    with torch.no_grad():
+        for weight in weights:
+            weight.mul_(0.7)
+    rows = torch.randn(7, 3)
+    for _ in range(3):
+        state = torch.get_rng_state()
+        expected = compute(*weights, rows)
+        after = torch.get_rng_state()
+        torch.set_rng_state(state)
+        found = code(*weights, rows)
+        assert all(map(torch.equal, found, expected))
+        assert torch.equal(torch.get_rng_state(), after)
+
+
+@needs_capture
+def test_moving_statistics_move_once_a_step_and_not_while_it_is_captured() -> None:
+    network = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    twin = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    twin.load_state_dict(network.state_dict())
+    rows, weights = torch.randn(9, 3), list(network.parameters())
+
+    def compute(*inputs: torch.Tensor) -> list[torch.Tensor]:
+        loss = network(inputs[-1]).square().mean()
+        return [loss.detach(), *torch.autograd.grad(loss, weights)]
+
+    capture(compute, [*weights, rows], network)
+    twin(rows)
+    for name, value in twin.state_dict().items():
+        assert torch.equal(network.state_dict()[name], value), name
+
+
+@needs_capture
+def test_capturing_imports_no_compiler_and_warns_of_nothing() -> None:
+    before = set(sys.modules)
+    network = nn.Linear(3, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _, code = capture(_linear(network), [*network.parameters(), torch.randn(4, 3)], network)
+    assert code is not None
+    assert not {"torch._dynamo", "torch._inductor", "sympy"} & (set(sys.modules) - before)
+
+
+def _linear(network: nn.Linear):
+    def compute(*inputs: torch.Tensor) -> list[torch.Tensor]:
+        loss = network(inputs[-1]).square().mean()
+        return [loss.detach(), *torch.autograd.grad(loss, list(network.parameters()))]
+
+    return compute
+
+
+@pytest.mark.parametrize("optimizer", [Adam(lr=1e-2), Rmsprop(momentum=0.9), Sgd(momentum=0.9, weight_decay=0.1)])
+def test_weights_that_are_one_tensor_move_as_they_would_apart(optimizer) -> None:
+    together, apart = (nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 2)) for _ in range(2))
+    apart.load_state_dict(together.state_dict())
+    flat = Flat(list(together.parameters()))
+    movers = optimizer.build([flat.whole]), optimizer.build(apart.parameters())
+    rows = torch.randn(11, 5)
+    for _ in range(5):
+        for network in (together, apart):
+            network(rows).square().mean().backward()
+        flat.gather()
+        for mover in movers:
+            mover.step()
+            mover.zero_grad()
+        assert all(weight.grad is None for weight in together.parameters())
+        for one, other in zip(together.parameters(), apart.parameters(), strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-7)
+
+
+def test_a_weight_that_got_no_gradient_stands_still_among_those_that_did() -> None:
+    used, unused = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(3))
+    flat = Flat([used, unused])
+    mover = Sgd(lr=1.0).build([flat.whole])
+    used.sum().backward()
+    flat.gather()
+    mover.step()
+    assert used.tolist() == [0.0, 0.0]
+    assert unused.tolist() == [1.0, 1.0, 1.0]
+
+
+def test_only_small_networks_of_several_weights_become_one_tensor() -> None:
+    assert not Flat.suits([nn.Parameter(torch.ones(3))])
+    assert Flat.suits([nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(MOST - 3))])
+    assert not Flat.suits([nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(MOST - 2))])

@@ -1,0 +1,234 @@
+"""What `dlrun resume` goes on from, what it refuses, and what it says."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from whole_runs import KILLED, TRAIN, Program, Result, differences, result_of, resumed, the_run, write_digits
+
+from dlrun.training.lock import lock
+
+AFTER_STEP = """
+import os, signal, dlrun.training.keeping as k
+keep = k.Keeping.{method}
+def keeping(self, training):
+    keep(self, training)
+    if training.state.step == {step}:
+        os.kill(os.getpid(), signal.SIGKILL)
+k.Keeping.{method} = keeping
+"""
+"""SIGKILL once a step is done and kept."""
+
+
+def killed(program: Program, runs: Path, step: int, *overrides: str, method: str = "after_step") -> Path:
+    """The folder of a run that was killed after a step."""
+    done = program(*TRAIN, runs, *overrides, before=AFTER_STEP.format(step=step, method=method))
+    folder = the_run(runs)
+    assert done.code == KILLED and folder is not None, done.said
+    return folder
+
+
+def finished(program: Program, runs: Path, *overrides: str) -> Result:
+    """What a run leaves that was left alone."""
+    done = program(*TRAIN, runs, *overrides)
+    folder = the_run(runs)
+    assert done.code == 0 and folder is not None, done.said
+    return result_of(folder)
+
+
+def refused(program: Program, folder: Path, *overrides: str, code: int = 2) -> str:
+    """Why a resume is refused; the folder stays as it is."""
+    before = contents(folder)
+    done = program("resume", folder, *overrides)
+    assert done.code == code, done.said
+    assert done.said.count("error: ") == 1 and "Traceback" not in done.said, done.said
+    assert contents(folder) == before
+    return done.said
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize(
+    ("step", "every"), [(18, "6 steps"), (18, "1 step"), (12, "1 epoch"), (17, "1 step"), (11, "10 minutes")]
+)
+def test_a_kill_around_the_end_of_an_epoch_loses_nothing(
+    program: Program, alone: Result, runs: Path, every: str, step: int
+) -> None:
+    killed(program, runs, step, f"train.checkpoint.every={every}")
+    assert resumed(program, runs, alone)
+
+
+@pytest.mark.parametrize("step", [6, 12, 18])
+def test_a_kill_between_the_end_of_an_epoch_and_its_figures_loses_nothing(
+    program: Program, alone: Result, runs: Path, step: int
+) -> None:
+    killed(program, runs, step, "train.checkpoint.every=3 steps")
+    assert f"goes on after step {step}, in epoch {step // 6}" in resumed(program, runs, alone)
+
+
+RICH = """
+name: rich
+seed: 5
+data:
+  source: {csv: digits.csv}
+  features: {left: [p10, p11, p12, p13, p18, p19, p20, p21], right: [p26, p27, p28, p29, p34, p35, p36, p37]}
+  target: {kind: digit, size: [p42, p43]}
+  split: {validation: 0.2, test: 0.2}
+  preprocess: [{standardize: {input: left}}, {pca: {input: right, n_components: 3}}]
+model:
+  inputs: {left: [8], right: [3]}
+  outputs: [kind, size]
+  layers:
+    - concat: [[], right]
+    - linear: {name: trunk, out_features: 16}
+    - layer_norm
+    - relu
+    - dropout: 0.2
+    - linear: {name: kind, out_features: 10}
+    - input: trunk
+    - linear: {name: size, out_features: 2}
+loss:
+  - cross_entropy: {output: kind}
+  - mse: {output: size, coefficient: 0.125}
+metrics: [{roc_auc: {output: kind}}, {f1: {output: kind}}, {r2: {output: size}}, {mae: {output: size}}]
+regularizers: [l2: 1e-3, l1: 1e-5]
+optimizer: {sgd: {lr: 0.05, momentum: 0.9, nesterov: true}}
+schedule: {step: {step_size: 5 steps, gamma: 0.5}}
+train: {epochs: 3, batch_size: 13, clip_grad_norm: 0.5, device: cpu, checkpoint: {every: 1 step}}
+tracking: off
+"""
+"""Several inputs, outputs, losses, penalties, and metrics that need all rows of an epoch at once."""
+
+
+def test_partial_sums_of_several_losses_penalties_and_metrics_go_on_exactly(program: Program, runs: Path) -> None:
+    (program.folder / "rich.yaml").write_text(RICH)
+    train = ("train", "rich.yaml", "--runs")
+    done = program(*train, runs / "alone")
+    assert done.code == 0, done.said
+    folder = the_run(runs / "alone")
+    assert folder is not None
+    wanted = result_of(folder)
+    assert {"train/kind/cross_entropy", "train/size/mse", "train/penalty"} <= set(wanted.journal[0][2]), wanted.journal[
+        0
+    ]
+    for step in (1, 7, 12, 19, 35):
+        own = runs / str(step)
+        assert program(*train, own, before=AFTER_STEP.format(step=step, method="after_step")).code == KILLED
+        assert f"goes on after step {step}," in resumed(program, own, wanted)
+
+
+def test_a_damaged_checkpoint_is_passed_over_told_and_the_one_before_is_used(
+    program: Program, alone: Result, runs: Path
+) -> None:
+    folder = killed(program, runs, 16)
+    file = folder / "checkpoints" / "step-000000016" / "weights.safetensors"
+    data = bytearray(file.read_bytes())
+    data[-5] ^= 4
+    file.write_bytes(data)
+    done = program("resume", folder)
+    assert done.code == 0, done.said
+    assert "note: a damaged checkpoint is passed over: step-000000016: weights.safetensors is not what was" in done.said
+    assert "goes on after step 12, in epoch 2" in done.said
+    assert not differences(result_of(folder), alone)
+
+
+def test_when_all_checkpoints_are_damaged_nothing_begins_at_zero(program: Program, runs: Path) -> None:
+    folder = killed(program, runs, 16)
+    for place in (folder / "checkpoints").iterdir():
+        os.truncate(place / "state.json", 10)
+    said = refused(program, folder, code=1)
+    assert "no checkpoint in" in said
+    assert "step-000000016: state.json has 10 bytes" in said and "step-000000012: state.json has 10 bytes" in said
+
+
+def test_another_spec_is_refused_with_what_differs(program: Program, alone: Result, runs: Path) -> None:
+    folder = killed(program, runs, 9)
+    said = refused(program, folder, "optimizer.adamw.lr=0.5", "seed=4")
+    assert "optimizer.lr was 0.02, now 0.5" in said and "seed was 3, now 4" in said
+    resolved = folder / "resolved.yaml"
+    text = resolved.read_text()
+    resolved.write_text(text.replace("p: 0.3", "p: 0.4"))
+    assert "model.layers.5.p was 0.3, now 0.4" in refused(program, folder)
+    resolved.write_text(text)
+    assert resumed(program, runs, alone)
+
+
+def test_other_data_is_refused(program: Program, alone: Result, runs: Path) -> None:
+    folder = killed(program, runs, 9)
+    write_digits(program.folder / "digits.csv", change=1.0)
+    try:
+        said = refused(program, folder)
+    finally:
+        write_digits(program.folder / "digits.csv")
+    assert f"the data is not what {folder.name} was begun with" in said
+    assert resumed(program, runs, alone)
+
+
+def test_the_same_data_elsewhere_is_gone_on_with(program: Program, alone: Result, runs: Path) -> None:
+    folder = killed(program, runs, 9)
+    elsewhere = shutil.copy(program.folder / "digits.csv", runs.parent / "moved.csv")
+    done = program("resume", folder, f"data.source.csv.path={elsewhere}")
+    assert done.code == 0, done.said
+    assert not differences(result_of(folder), alone)
+
+
+def test_a_run_that_is_done_is_refused(program: Program, runs: Path) -> None:
+    finished(program, runs)
+    folder = the_run(runs)
+    assert folder is not None
+    assert f"{folder.name} is done, after epoch 3; `train.epochs=6` trains it longer" in refused(program, folder)
+
+
+def test_a_shorter_training_is_refused(program: Program, runs: Path) -> None:
+    folder = killed(program, runs, 9)
+    assert "was to take 18 steps, and 12 are fewer" in refused(program, folder, "train.epochs=2")
+
+
+@pytest.mark.parametrize("begun", ["killed", "finished"])
+def test_a_longer_training_is_the_one_that_was_begun_so_long(program: Program, runs: Path, begun: str) -> None:
+    steady = "schedule=null"
+    wanted = finished(program, runs / "long", steady, "train.epochs=5")
+    if begun == "killed":
+        folder = killed(program, runs / "own", 9, steady)
+    else:
+        finished(program, runs / "own", steady)
+        folder = the_run(runs / "own")
+        assert folder is not None
+    done = program("resume", folder, "train.epochs=5")
+    assert done.code == 0 and "not what it was" not in done.said, done.said
+    found = result_of(folder)
+    # The test of the shorter run stays in the journal, where it was.
+    tests = [line for line in found.journal if line[0] == 3 and "test/loss" in line[2]]
+    assert len(tests) == (begun == "finished")
+    assert not differences(replace(found, journal=[line for line in found.journal if line not in tests]), wanted)
+    assert "epochs: 5" in (folder / "resolved.yaml").read_text()
+
+
+def test_a_training_that_has_ended_inside_an_epoch_is_not_made_longer(program: Program, runs: Path) -> None:
+    finished(program, runs, "train.epochs=null", "train.steps=8")
+    folder = the_run(runs)
+    assert folder is not None
+    assert "has ended inside an epoch, after step 8" in refused(program, folder, "train.steps=18")
+    assert "is done, after epoch 2\n" in refused(program, folder)
+
+
+def test_another_machine_is_told(program: Program, alone: Result, runs: Path) -> None:
+    folder = killed(program, runs, 9)
+    before = "import torch\ntorch.backends.cpu.get_cpu_capability = lambda: 'ANOTHER'"
+    done = program("resume", folder, before=before)
+    assert done.code == 0, done.said
+    assert "note: begun on another machine (cpu " in done.said and "now ANOTHER): the last bits may differ" in done.said
+
+
+def test_a_run_that_is_being_trained_is_not_resumed(program: Program, alone: Result, runs: Path) -> None:
+    folder = killed(program, runs, 9)
+    with lock(folder):
+        assert f"{folder.name} is being trained by process {os.getpid()}" in refused(program, folder, code=1)
+    assert resumed(program, runs, alone)
