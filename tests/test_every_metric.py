@@ -11,29 +11,29 @@ from sklearn import metrics as reference
 from dlrun.data.prepare import Batch
 from dlrun.objective import Answer, Watched
 from dlrun.spec.component import choose, kinds
-from dlrun.training.evaluation import Measurement
+from dlrun.training.evaluation import Measurement, measures
 from dlrun.training.objective import Pairing
 
 METRICS = settings(max_examples=60, deadline=None, derandomize=True)
 
 
 def measured(written, output: torch.Tensor, target: torch.Tensor, ending: str = "", batch: int = 7) -> float:
-    measurement = measuring(written, output, ending)
+    watched = watching(written, output, ending)
+    measurement = Measurement([watched])
     for start in range(0, len(output), batch):
-        measurement.add(output[start : start + batch], answered(target[start : start + batch]))
+        measurement.add(measure(watched, output[start : start + batch], target[start : start + batch]))
     return measurement.values()["figure"]
 
 
-def measuring(written, output: torch.Tensor, ending: str = "") -> Measurement:
-    """What gathers one metric over a network's only output."""
+def watching(written, output: torch.Tensor, ending: str = "") -> Watched:
+    """One metric on a network's only output."""
     answer, shape = Answer("target", is_input=False), tuple(output.shape[1:])
-    watched = Watched(choose("metrics", written), "output", answer, ending, shape, "figure")
-    return Measurement([watched], Pairing({}))
+    return Watched(choose("metrics", written), "output", answer, ending, shape, "figure")
 
 
-def answered(target: torch.Tensor) -> Batch:
-    """A batch of which only the target matters."""
-    return Batch((target,), {"target": target})
+def measure(watched: Watched, output: torch.Tensor, target: torch.Tensor) -> list[torch.Tensor]:
+    """What it has to say of a batch, of which only the target matters."""
+    return measures([watched], Pairing({}), output, Batch((target,), {"target": target}))
 
 
 def drawn(seed: int, rows: int, classes: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -138,12 +138,13 @@ def test_a_metric_does_not_depend_on_how_rows_are_batched(kind: str) -> None:
 def test_what_was_kept_halfway_is_gone_on_from_to_the_same_bits(kind: str) -> None:
     metric = choose("metrics", kind)
     output, target = torch.randn(2, 30, 2) if "numbers" in metric.suits else drawn(3, 30, 3)
-    whole, first, second = (measuring(kind, output) for _ in range(3))
-    parts = [(output[i : i + 10], answered(target[i : i + 10])) for i in (0, 10, 20)]
-    for rows, batch in parts:
-        whole.add(rows, batch)
-    for rows, batch in parts[:2]:
-        first.add(rows, batch)
+    watched = watching(kind, output)
+    whole, first, second = (Measurement([watched]) for _ in range(3))
+    parts = [measure(watched, output[i : i + 10], target[i : i + 10]) for i in (0, 10, 20)]
+    for part in parts:
+        whole.add([value.clone() for value in part])  # the first that is added is added to
+    for part in parts[:2]:
+        first.add([value.clone() for value in part])
     second.take(first.kept())
-    second.add(*parts[2])
+    second.add(parts[2])
     assert second.values() == whole.values()

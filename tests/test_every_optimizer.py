@@ -11,6 +11,7 @@ import torch
 from hypothesis import given
 from pydantic import ValidationError
 from strategies import components, draws
+from torch.overrides import TorchFunctionMode
 
 from dlrun.components.optimizers import Optimizer
 from dlrun.spec.component import choose, kinds
@@ -31,7 +32,23 @@ def some_weights() -> list[torch.nn.Parameter]:
     return [torch.nn.Parameter(torch.randn(s, generator=generator, dtype=torch.float64)) for s in shapes]
 
 
-def three_steps(optimizer: torch.optim.Optimizer, weights: list[torch.nn.Parameter]) -> None:
+class Moving:
+    """One of ours with its weights, used as torch's are."""
+
+    def __init__(self, optimizer: Optimizer, weights: list[torch.nn.Parameter]):
+        self.optimizer, self.weights, self.state = optimizer, weights, optimizer.begin(weights)
+
+    def zero_grad(self) -> None:
+        for weight in self.weights:
+            weight.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        grads = [weight.grad for weight in self.weights if weight.grad is not None]
+        self.optimizer.step(list(self.weights), grads, self.state, self.optimizer.lr)
+
+
+def three_steps(optimizer: torch.optim.Optimizer | Moving, weights: list[torch.nn.Parameter]) -> None:
     """Descend on a sum of fourth powers, so that every step has another gradient."""
     for _ in range(3):
         optimizer.zero_grad()
@@ -39,10 +56,10 @@ def three_steps(optimizer: torch.optim.Optimizer, weights: list[torch.nn.Paramet
         optimizer.step()
 
 
-def built(written: Any, weights: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+def built(written: Any, weights: list[torch.nn.Parameter]) -> Moving:
     optimizer = choose("optimizers", written)
     assert isinstance(optimizer, Optimizer)
-    return optimizer.build(weights)
+    return Moving(optimizer, weights)
 
 
 def test_every_optimizer_has_a_judge() -> None:
@@ -55,7 +72,7 @@ def test_three_steps_are_those_of_torchs_own_optimizer_written_as_a_loop(kind: s
     @given(components("optimizers", kind))
     def holds(optimizer: Any) -> None:
         ours, theirs = some_weights(), some_weights()
-        three_steps(optimizer.build(ours), ours)
+        three_steps(Moving(optimizer, ours), ours)
         three_steps(TORCHS[kind](theirs, **optimizer.model_dump(), foreach=False), theirs)
         for mine, other in zip(ours, theirs, strict=True):
             torch.testing.assert_close(mine, other, equal_nan=True)
@@ -69,10 +86,10 @@ def test_the_numbers_kept_for_each_weight_are_as_many_as_said(kind: str) -> None
     @given(components("optimizers", kind))
     def holds(optimizer: Any) -> None:
         weights = some_weights()
-        torchs = optimizer.build(weights)
-        three_steps(torchs, weights)
-        for weight in weights:
-            kept = [value for value in torchs.state[weight].values() if isinstance(value, torch.Tensor)]
+        moving = Moving(optimizer, weights)
+        three_steps(moving, weights)
+        for number, weight in enumerate(weights):
+            kept = [tensors[number] for tensors in moving.state.values()]
             assert sum(value.numel() == weight.numel() for value in kept) == optimizer.state_per_weight()
 
     holds()
@@ -80,8 +97,26 @@ def test_the_numbers_kept_for_each_weight_are_as_many_as_said(kind: str) -> None
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_optimizer_walks_through_its_weights_one_by_one(kind: str) -> None:
-    defaults = built(kind, some_weights()).defaults
-    assert defaults.get("fused") or defaults.get("foreach")
+    counts = []
+    for times in (1, 20):
+        weights = [weight for _ in range(times) for weight in some_weights()]
+        moving = built(kind, weights)
+        three_steps(moving, weights)
+        grads = [torch.ones_like(weight) for weight in weights]
+        with torch.no_grad(), Calls() as calls:
+            moving.optimizer.step(list(weights), grads, moving.state, 0.1)
+        counts.append(calls.count)
+    assert counts[0] == counts[1] > 0
+
+
+class Calls(TorchFunctionMode):
+    """Counts the calls of torch's functions."""
+
+    count = 0
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        self.count += 1
+        return func(*args, **(kwargs or {}))
 
 
 Moves = Iterator[Callable[[float, float], float]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ class Loaded:
     """All rows, in the order of the source."""
 
     features: dict[str, Array]
-    """For each input (N, ...) as the source has them: float32, float64 or whole numbers."""
+    """For each input (N, ...) as the source has them: float32, float64 or whole numbers; none once let go of."""
     targets: dict[str, Answers]
     splits: Splits
     digest: str
@@ -48,7 +48,11 @@ class Loaded:
     @property
     def rows(self) -> int:
         """How many rows there are."""
-        return len(next(iter(self.features.values())))
+        return len(self.splits.train) + len(self.splits.validation) + len(self.splits.test)
+
+    def without_features(self) -> Loaded:
+        """The same once the features are on the device: they are the most of it, and nobody looks at them again."""
+        return replace(self, features={})
 
 
 def only_classes(targets: Mapping[str, Answers]) -> Answers | None:

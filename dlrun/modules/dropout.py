@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import nn
@@ -19,8 +19,14 @@ _divert: Callable[[int], torch.Tensor] | None = None
 
 def draw_words(count: int) -> torch.Tensor:
     """(count,) int16, each from -32768 to 32767 alike, from torch's generator on the processor."""
-    numbers = torch.empty((count + PER_DRAW - 1) // PER_DRAW, dtype=torch.int64).random_(-(2**63), None)
-    return numbers.view(torch.int16)[:count]
+    return draw_several([count])[0]
+
+
+def draw_several(counts: Sequence[int]) -> list[torch.Tensor]:
+    """What as many calls of `draw_words` would give."""
+    numbers = [(count + PER_DRAW - 1) // PER_DRAW for count in counts]
+    words = torch.empty(sum(numbers), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
+    return [part[:count] for part, count in zip(words.split([PER_DRAW * n for n in numbers]), counts, strict=True)]
 
 
 @contextlib.contextmanager
@@ -47,4 +53,7 @@ class Dropout(nn.Dropout):
         if not self.training or input.device.type != "cpu":
             return functional.dropout(input, self.p, self.training)
         words = (_divert or draw_words)(input.numel()).view(input.shape)
-        return input * (words >= self.threshold).to(input.dtype).mul_(self.scale)
+        # 0 below the threshold and 1 from it on; whole numbers are exact, and compared they would take three times as
+        # long.
+        kept = words.to(torch.float32).sub_(self.threshold - 1).clamp_(0, 1)
+        return input * kept.to(input.dtype).mul_(self.scale)

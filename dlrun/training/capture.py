@@ -12,17 +12,21 @@ from __future__ import annotations
 import operator
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import fx, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dlrun.modules.dropout import diverted, draw_words
+from dlrun.data.prepare import Batch
+from dlrun.modules.dropout import diverted, draw_several, draw_words
 
-Compute = Callable[..., list[torch.Tensor]]
+Tensors = list[torch.Tensor]
+
+AFTER = 20
+"""Calls of a size after which one is captured: it takes about their time, so that a short run loses none by it."""
 
 
 class NotCapturableError(Exception):
@@ -86,16 +90,17 @@ class _Recorder(TorchDispatchMode):
         if function is torch.ops.aten.detach.default:
             self.note(result, self.node(args[0]))
             return result
-        node = self.graph.call_function(
-            _with_numbers(function, args), self.node(tuple(args)), {k: self.node(v) for k, v in (kwargs or {}).items()}
-        )
+        given = self.node(tuple(args)), {name: self.node(value) for name, value in (kwargs or {}).items()}
         if isinstance(result, torch.Tensor):
-            self.note(result, node)
+            self.note(result, self.graph.call_function(_with_numbers(function, args), *given))
         elif isinstance(result, list | tuple):
-            for place, part in enumerate(result):
-                if isinstance(part, torch.Tensor):
-                    self.note(part, self.graph.call_function(operator.getitem, (node, place)))
-        elif result is not None:
+            there = [place for place, part in enumerate(result) if isinstance(part, torch.Tensor)]
+            node = self.graph.call_function(_giving(function, there), *given)
+            for number, place in enumerate(there):
+                self.note(result[place], self.graph.call_function(operator.getitem, (node, number)))
+        elif result is None:
+            self.graph.call_function(function, *given)
+        else:
             raise NotCapturableError("a number that is read back")
         return result
 
@@ -111,16 +116,77 @@ def _with_numbers(function: Any, args: Sequence[Any]) -> Any:
     return function
 
 
+def _giving(function: Any, there: Sequence[int]) -> Any:
+    """An operator with several results, as one that gives those in some places alone.
+
+    torch's tracer knows no operator that is told which of its results to leave out, as the backward passes of
+    convolutions and norms are, nor a result that is left out. In a function of TorchScript it meets neither.
+    """
+    schema = function._schema
+    if all(argument.N is None for argument in schema.arguments if str(argument.type) == "List[bool]"):
+        return function
+    parameters = ", ".join(f"{argument.name}: {argument.type.annotation_str}" for argument in schema.arguments)
+    arguments = ", ".join(argument.name for argument in schema.arguments)
+    call = f"torch.ops.{schema.name.replace('::', '.')}({arguments})"
+    results = "".join(f"results[{place}], " for place in there)
+    source = f"def giving({parameters}):\n    results = {call}\n    return ({results})\n"
+    code = torch.jit.CompilationUnit(source).giving
+
+    def giving(*given: Any) -> Any:  # with a name, which a graph wants
+        return code(*given)
+
+    return giving
+
+
 class Captured:
     """The code, called with tensors like those that it was taken from."""
 
     def __init__(self, code: Any, extra: Sequence[torch.Tensor], draws: Sequence[int]):
         self.code, self.extra, self.draws = code, tuple(extra), tuple(draws)
 
-    def __call__(self, *inputs: torch.Tensor) -> list[torch.Tensor]:
-        words = [draw_words(count) for count in self.draws]
+    def __call__(self, *inputs: torch.Tensor) -> Tensors:
+        words = draw_several(self.draws)
         with torch.no_grad():
-            return self.code(*inputs, *words, *self.extra)
+            return list(self.code(*inputs, *words, *self.extra))
+
+
+class Repeated:
+    """A function of batches that is captured, for each size of batch, once it has been called often enough."""
+
+    def __init__(self, compute: Callable[[Batch], Tensors], held: Callable[[], Tensors], may: bool):
+        """
+        Args:
+            compute: the function; what it draws comes from torch's generator on the processor.
+            held: gives all that it may use and change besides the batch.
+            may: whether it is worth it.
+        """
+        self.compute, self.held = compute, held
+        self.may = may and can_capture()
+        self.seen: Counter[int] = Counter()
+        """How many batches of each size have come."""
+        self.captured: dict[int, Captured | None] = {}
+        """The code for each size of batch; None where there can be none."""
+
+    def __call__(self, batch: Batch) -> Tensors:
+        """The same, to the bit, as `compute`."""
+        if not self.may:
+            return self.compute(batch)
+        rows, given = len(batch), [*batch.inputs, *batch.targets.values()]
+        if rows in self.captured:
+            code = self.captured[rows]
+            return self.compute(batch) if code is None else code(*given)
+        self.seen[rows] += 1
+        if self.seen[rows] <= AFTER:
+            return self.compute(batch)
+        results, self.captured[rows] = capture(self._of_tensors(batch), given, self.held())
+        return results
+
+    def _of_tensors(self, like: Batch) -> Callable[..., Tensors]:
+        def of_tensors(*given: torch.Tensor) -> Tensors:
+            inputs, targets = given[: len(like.inputs)], given[len(like.inputs) :]
+            return self.compute(Batch(inputs, dict(zip(like.targets, targets, strict=True))))
+
+        return of_tensors
 
 
 def can_capture() -> bool:
@@ -129,50 +195,50 @@ def can_capture() -> bool:
 
 
 def capture(
-    compute: Compute, inputs: Sequence[torch.Tensor], network: nn.Module
-) -> tuple[list[torch.Tensor], Captured | None]:
+    compute: Callable[..., Tensors], inputs: Sequence[torch.Tensor], held: Sequence[torch.Tensor]
+) -> tuple[Tensors, Captured | None]:
     """Compute once, and capture how.
 
     Args:
         compute: gives the results of a step; what it draws comes from torch's generator on the processor.
         inputs: what it is called with.
-        network: what it may use and change besides: its weights and buffers.
+        held: what it may use and change besides: weights, buffers, the optimizer's state.
 
     Returns:
         The results, and the code that gives them again; None where it cannot be captured.
     """
-    held = [*network.parameters(), *network.buffers()]
-    generator, before = torch.get_rng_state(), [buffer.clone() for buffer in network.buffers()]
+    before = _Moment(held)
     recorder = _Recorder(inputs, held)
     try:
         with recorder, diverted(recorder.draw):
             results = compute(*inputs)
         captured = _compiled(recorder, inputs, results)
-    except (NotCapturableError, RuntimeError):
-        _put_back(network, generator, before)
+    except Exception:  # whatever it is, the step itself has done without
+        before.put_back()
         return compute(*inputs), None
-    generator_after, after = torch.get_rng_state(), [buffer.clone() for buffer in network.buffers()]
-    _put_back(network, generator, before)
+    after = _Moment(held)
+    before.put_back()
     try:
-        again = captured(*inputs)
-        same = _equal(results, again) and _equal(after, list(network.buffers()))
-        same = same and torch.equal(generator_after, torch.get_rng_state())
+        same = _equal(results, captured(*inputs)) and after.is_now()
     except RuntimeError:
         same = False
-    _put_back(network, generator_after, after)
+    after.put_back()
     return results, captured if same else None
 
 
-def _compiled(recorder: _Recorder, inputs: Sequence[torch.Tensor], results: list[torch.Tensor]) -> Captured:
+def _compiled(recorder: _Recorder, inputs: Sequence[torch.Tensor], results: Tensors) -> Captured:
     recorder.graph.output(tuple(recorder.node(result) for result in results))
     recorder.graph.eliminate_dead_code()
     _order_placeholders(recorder)
+    recorder.alive.clear()  # they are all that the step has computed
     words = [torch.zeros(count, dtype=torch.int16) for count in recorder.draws]
-    with warnings.catch_warnings(), torch.no_grad(), _unchanged(recorder.extra):
+    before = _Moment(recorder.extra)
+    with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         code = torch.jit.trace(
             fx.GraphModule(nn.Module(), recorder.graph), (*inputs, *words, *recorder.extra), check_trace=False
         )
+    before.put_back()  # what turns code into TorchScript runs it
     return Captured(code, recorder.extra, recorder.draws)
 
 
@@ -189,21 +255,22 @@ def _order_placeholders(recorder: _Recorder) -> None:
             first = node
 
 
-@contextmanager
-def _unchanged(tensors: Sequence[torch.Tensor]) -> Any:
-    """Put tensors back as they were: what turns code into TorchScript runs it."""
-    before = [tensor.detach().clone() for tensor in tensors]
-    generator = torch.get_rng_state()
-    yield
-    torch.set_rng_state(generator)
-    for tensor, value in zip(tensors, before, strict=True):
-        tensor.detach().copy_(value)
+class _Moment:
+    """What some tensors and torch's generator on the processor are at a moment."""
 
+    def __init__(self, tensors: Sequence[torch.Tensor]):
+        self.tensors, self.values = tensors, [tensor.detach().clone() for tensor in tensors]
+        self.generator = torch.get_rng_state()
 
-def _put_back(network: nn.Module, generator: torch.Tensor, buffers: list[torch.Tensor]) -> None:
-    torch.set_rng_state(generator)
-    for buffer, value in zip(network.buffers(), buffers, strict=True):
-        buffer.copy_(value)
+    def put_back(self) -> None:
+        """Have all be as it was."""
+        for tensor, value in zip(self.tensors, self.values, strict=True):
+            tensor.detach().copy_(value)
+        torch.set_rng_state(self.generator)
+
+    def is_now(self) -> bool:
+        """Whether all is as it was."""
+        return _equal(self.tensors, self.values) and torch.equal(self.generator, torch.get_rng_state())
 
 
 def _equal(some: Sequence[torch.Tensor], others: Sequence[torch.Tensor]) -> bool:

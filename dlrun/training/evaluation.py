@@ -9,27 +9,34 @@ import torch
 
 from dlrun.data.prepare import Batch
 from dlrun.objective import Watched
+from dlrun.training.capture import Repeated, Tensors
 from dlrun.training.objective import Objective, Outputs, Pairing
+
+
+def measures(watched: Sequence[Watched], pairing: Pairing, outputs: Outputs, batch: Batch) -> Tensors:
+    """What each metric has to say of a batch; the outputs have no graph behind them."""
+    return [
+        one.metric.measure(pairing.output(one.output, outputs), pairing.answer(one.answer, batch), one.ending)
+        for one in watched
+    ]
 
 
 class Measurement:
     """What gathers over the batches of a split."""
 
-    def __init__(self, watched: Sequence[Watched], pairing: Pairing):
-        self.watched, self.pairing = watched, pairing
+    def __init__(self, watched: Sequence[Watched]):
+        self.watched = watched
         self.gathered: dict[str, list[torch.Tensor]] = {}
         """For each figure, the sum so far; where rows are needed, all of them, a tensor a batch."""
 
-    def add(self, outputs: Outputs, batch: Batch) -> None:
-        """Take a batch in; nothing is read from the device."""
-        for one in self.watched:
-            output, target = self.pairing.output(one.output, outputs), self.pairing.answer(one.answer, batch)
-            measured = one.metric.measure(output, target, one.ending)
+    def add(self, measured: Sequence[torch.Tensor]) -> None:
+        """Take in what `measures` gives of a batch; nothing is read from the device."""
+        for one, value in zip(self.watched, measured, strict=True):
             held = self.gathered.setdefault(one.name, [])
             if held and one.metric.combine == "sum":
-                held[0] += measured
+                held[0] += value
             else:
-                held.append(measured)
+                held.append(value)
 
     def values(self) -> dict[str, float]:
         """The figures of everything added so far, read together."""
@@ -50,21 +57,38 @@ class Measurement:
         self.gathered = {name: [tensor] for name, tensor in kept.items()}
 
 
-def evaluate(
-    network: torch.nn.Module, rows: Batch, objective: Objective, measurement: Measurement, batch_size: int
-) -> dict[str, float]:
-    """The losses and the metrics of a network over all rows, without training: `loss`, and each by its name."""
-    network.eval()
-    losses, sizes = [], []
-    with torch.inference_mode():
+class Evaluator:
+    """Measures a network without training it; a small one's arithmetic is captured, as its steps' is."""
+
+    def __init__(self, network: torch.nn.Module, objective: Objective, watched: Sequence[Watched], captures: bool):
+        self.network, self.objective, self.watched = network, objective, watched
+        self.repeated = Repeated(self._compute, self._held, captures)
+
+    @torch.no_grad()
+    def __call__(self, rows: Batch, batch_size: int) -> dict[str, float]:
+        """The losses and the metrics over all rows: `loss`, and each by its name."""
+        count = len(self.objective.names) + 1
+        measurement = Measurement(self.watched)
+        losses, sizes = [], []
         for start in range(0, len(rows), batch_size):
             batch = rows[start : start + batch_size]
-            outputs = network(*batch.inputs)
-            losses.append(torch.stack(objective(outputs, batch)))
+            results = self.repeated(batch)
+            losses.append(torch.stack(results[:count]))
             sizes.append(len(batch))
-            measurement.add(outputs, batch)
+            measurement.add(results[count:])
         read = torch.stack(losses).T.tolist()
         values = measurement.values()
-    network.train()
-    means = [math.fsum(v * size for v, size in zip(row, sizes, strict=True)) / sum(sizes) for row in read]
-    return dict(zip(("loss", *objective.names), means, strict=True)) | values
+        if not self.network.training:
+            self.network.train()
+        means = [math.fsum(v * size for v, size in zip(row, sizes, strict=True)) / sum(sizes) for row in read]
+        return dict(zip(("loss", *self.objective.names), means, strict=True)) | values
+
+    def _compute(self, batch: Batch) -> Tensors:
+        if self.network.training:
+            self.network.eval()
+        outputs = self.network(*batch.inputs)
+        measured = measures(self.watched, self.objective.pairing, outputs, batch)
+        return [*self.objective(outputs, batch), *measured]
+
+    def _held(self) -> Tensors:
+        return [*self.network.parameters(), *self.network.buffers()]

@@ -15,7 +15,6 @@ class Flat:
     """Makes each weight a view of one tensor."""
 
     def __init__(self, weights: Sequence[nn.Parameter]):
-        self.weights = list(weights)
         whole = torch.cat([weight.detach().reshape(-1) for weight in weights])
         start = 0
         for weight in weights:
@@ -27,10 +26,3 @@ class Flat:
     def suits(weights: Sequence[nn.Parameter]) -> bool:
         """Whether it is worth it."""
         return len(weights) > 1 and sum(weight.numel() for weight in weights) <= MOST
-
-    def gather(self) -> None:
-        """Take every weight's gradient over into that of the whole."""
-        grads = [torch.zeros_like(w) if w.grad is None else w.grad for w in self.weights]
-        self.whole.grad = torch.cat([grad.reshape(-1) for grad in grads])
-        for weight in self.weights:
-            weight.grad = None

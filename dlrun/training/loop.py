@@ -27,9 +27,9 @@ from dlrun.modules.chance import nth
 from dlrun.objective import Watched
 from dlrun.spec.experiment import TrainSection
 from dlrun.training.choice import Choice
-from dlrun.training.evaluation import Measurement, evaluate
+from dlrun.training.evaluation import Evaluator, Measurement
 from dlrun.training.losses import Losses
-from dlrun.training.objective import Objective, Pairing
+from dlrun.training.objective import Objective
 from dlrun.training.state import State
 from dlrun.training.stepping import Stepper
 
@@ -46,7 +46,6 @@ class Task:
     augment: Augmenters
     objective: Objective
     watched: Sequence[Watched]
-    pairing: Pairing
     penalties: Sequence[tuple[Any, list[nn.Parameter]]]
     optimizer: Optimizer
     schedule: Schedule | None
@@ -100,6 +99,7 @@ class Training:
         self.length = Length.of(task.settings, len(task.data.train))
         self.device = task.data.train.inputs[0].device
         self.step = Stepper(task)
+        self.evaluate = Evaluator(task.network, task.objective, task.watched, self.step.captures)
         self.choice = Choice(task.settings.early_stopping, task.watched, len(task.data.validation) > 0)
         self.begin_epoch()
 
@@ -128,7 +128,7 @@ class Training:
         self.order = permutation(task.seed, state.epoch, len(task.data.train), self.device)
         self.steps = min(self.length.per_epoch, self.length.steps - state.epoch * self.length.per_epoch)
         self.losses = Losses(state, task.objective.names, bool(task.penalties))
-        self.measurement = Measurement(task.watched, task.pairing)
+        self.measurement = Measurement(task.watched)
         self.started = time.perf_counter()
         self.look_at = self.started + LOOK_EVERY
 
@@ -158,19 +158,18 @@ class Training:
         return self.state.seconds + time.perf_counter() - self.started
 
     def _learning_rate(self, step: int) -> float:
-        """Of the step after so many; not read from the optimizer, which after a resume has taken none yet."""
-        schedule, length, rate = self.task.schedule, self.length, self.step.rate
+        """Of the step after so many."""
+        schedule, length, rate = self.task.schedule, self.length, self.task.optimizer.lr
         return rate * (schedule.at(rate, step, length.steps, length.per_epoch) if schedule else 1.0)
 
     def _step(self, rows: torch.Tensor) -> None:
         task, state = self.task, self.state
         if task.schedule is not None:
-            self.step.set_rate(self._learning_rate(state.step))
+            self.step.rate = self._learning_rate(state.step)
         batch = task.augment(task.data.train[rows], state.epoch, rows)
-        found, outputs = self.step(batch)
-        with torch.no_grad():
-            self.losses.add(found, len(rows))
-            self.measurement.add(outputs, batch)
+        losses, measured = self.step(batch)
+        self.losses.add(losses, len(rows))
+        self.measurement.add(measured)
 
     def _look(self, step: int) -> None:
         """Show the figures so far, now and then."""
@@ -190,8 +189,7 @@ class Training:
         """The losses and metrics of the network as it is on some rows; nothing where there are none."""
         if not len(rows):
             return {}
-        measurement = Measurement(self.task.watched, self.task.pairing)
-        return evaluate(self.task.network, rows, self.task.objective, measurement, batch_size)
+        return self.evaluate(rows, batch_size)
 
 
 def permutation(seed: int, epoch: int, rows: int, device: torch.device) -> torch.Tensor:

@@ -13,6 +13,13 @@ Outputs = torch.Tensor | dict[str, torch.Tensor]
 """What a network gives: a batch, or one for each output by its name."""
 
 
+def detached(outputs: Outputs) -> Outputs:
+    """The same without the graph behind it."""
+    if isinstance(outputs, dict):
+        return {name: value.detach() for name, value in outputs.items()}
+    return outputs.detach()
+
+
 class Pairing:
     """Finds the outputs and the answers that belong together."""
 

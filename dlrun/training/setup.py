@@ -86,14 +86,15 @@ def make_deterministic(seed: int, device: torch.device) -> None:
     """Seed torch, and have it choose algorithms that give the same bits every time."""
     torch.manual_seed(seed)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS may differ from run to run
-    torch.use_deterministic_algorithms(device.type == "cuda", warn_only=True)
+    # Not by use_deterministic_algorithms, which tells torch's compiler too, and for that imports it: longer than torch.
+    torch.set_deterministic_debug_mode("warn" if device.type == "cuda" else "default")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def load_and_fit(
     checked: Checked, device: torch.device, learned: Mapping[str, torch.Tensor] | None = None
 ) -> tuple[Loaded, Front, Plan, Prepared]:
-    """The data in memory, the preprocessing fitted on its training rows, and the plan with all sizes known.
+    """What was loaded, the preprocessing fitted on its training rows, the plan with all sizes known, and the rows.
 
     Raises:
         SpecError: the data is not what the spec says, or does not allow a step.
@@ -120,7 +121,7 @@ def load_and_fit(
     except StepFitError as error:
         place = reading.place(("data", "preprocess", error.index))
         raise SpecError([Problem(error.message, place, error.hint)]) from None
-    return loaded, front, planned, prepared
+    return loaded.without_features(), front, planned, prepared
 
 
 def learned_by(front: Front) -> dict[str, torch.Tensor]:
@@ -157,14 +158,12 @@ def make_task(checked: Checked, planned: Plan, network: torch.nn.Module, prepare
         for regularizer, names in penalties(planned, experiment.regularizers)
     ]
     terms = [term(loss, planned, facts) for loss in experiment.losses]
-    pairing = Pairing(planned.takes)
     return Task(
         network=network,
         data=prepared,
         augment=Augmenters(experiment.need("data").augment, list(planned.takes), experiment.seed),
-        objective=Objective(terms, pairing),
+        objective=Objective(terms, Pairing(planned.takes)),
         watched=[watched(metric, planned, terms) for metric in experiment.metrics],  # type: ignore[arg-type]
-        pairing=pairing,
         penalties=[(regularizer, parameters) for regularizer, parameters in acting if parameters],
         optimizer=experiment.need("optimizer"),
         schedule=experiment.schedule,  # type: ignore[arg-type]

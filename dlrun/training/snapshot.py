@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from dlrun.components.optimizers import State
 from dlrun.training.checkpoints import Checkpoint
 from dlrun.training.loop import Training
 
@@ -29,7 +30,7 @@ def snapshot(training: Training, names: Iterable[str]) -> tuple[Tensors, dict[st
     held = training.task.network.state_dict()
     tensors = {
         WEIGHTS: {name: held[name] for name in names},
-        OPTIMIZER: _optimizer_tensors(training.step.optimizer),
+        OPTIMIZER: _optimizer_tensors(training.step.state),
         PROGRESS: _generators() | {METRIC + name: tensor for name, tensor in training.measurement.kept().items()},
     }
     if state.best_weights is not None:
@@ -47,17 +48,17 @@ def snapshot(training: Training, names: Iterable[str]) -> tuple[Tensors, dict[st
 def restore(training: Training, checkpoint: Checkpoint) -> None:
     """Bring a training to where a checkpoint was made."""
     state, data, tensors = training.state, checkpoint.state, checkpoint.tensors
+    device = training.device
     for name in FIELDS:
         setattr(state, name, data[name])
     state.seconds = data["seconds"]
     network = training.task.network
     network.load_state_dict(tensors[WEIGHTS], strict=False)  # a tied weight stands once
     if BEST in tensors:
-        state.best_weights = {name: value.to(training.device) for name, value in tensors[BEST].items()}
-    _restore_optimizer(training.step.optimizer, tensors[OPTIMIZER])
+        state.best_weights = {name: value.to(device) for name, value in tensors[BEST].items()}
+    training.step.state = _optimizer_state(tensors[OPTIMIZER], device)
     training.begin_epoch()
     training.losses.take(data["losses"])
-    device = training.device
     training.measurement.take(
         {name.removeprefix(METRIC): t.to(device) for name, t in tensors[PROGRESS].items() if name.startswith(METRIC)}
     )
@@ -68,22 +69,16 @@ def restore(training: Training, checkpoint: Checkpoint) -> None:
     np.random.set_state(("MT19937", np.array(numbers, np.uint32), position, has_gauss, gauss))
 
 
-def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    held = optimizer.state_dict()["state"]
-    return {
-        f"{number}.{key}": value
-        for number, values in held.items()
-        for key, value in values.items()
-        if isinstance(value, torch.Tensor)
-    }
+def _optimizer_tensors(state: State) -> dict[str, torch.Tensor]:
+    return {f"{name}.{number}": tensor for name, tensors in state.items() for number, tensor in enumerate(tensors)}
 
 
-def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for name, tensor in tensors.items():
-        number, _, key = name.partition(".")
-        state.setdefault(int(number), {})[key] = tensor
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+def _optimizer_state(tensors: Mapping[str, torch.Tensor], device: torch.device) -> State:
+    state: State = {}
+    for place in sorted(tensors, key=lambda place: int(place.rpartition(".")[2])):
+        # A copy: what was read lies as the file has it, and kernels want numbers to lie at even addresses.
+        state.setdefault(place.rpartition(".")[0], []).append(tensors[place].to(device, copy=True))
+    return state
 
 
 def _generators() -> dict[str, torch.Tensor]:

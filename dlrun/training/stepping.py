@@ -1,8 +1,7 @@
-"""One step: the losses of a batch, their gradients, and the weights moved by them."""
+"""One step: the losses of a batch, their gradients, the weights moved by them, and what the metrics measure."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +9,13 @@ import torch
 from torch import nn
 
 from dlrun.data.prepare import Batch
-from dlrun.training.capture import Captured, can_capture, capture
+from dlrun.training.capture import Repeated, Tensors
+from dlrun.training.evaluation import measures
 from dlrun.training.flat import Flat
-from dlrun.training.objective import Outputs
+from dlrun.training.objective import detached
 
 if TYPE_CHECKING:
     from dlrun.training.loop import Task
-
-AFTER = 20
-"""Steps of a size after which one is captured: it takes about their time, so that a short run loses none by it."""
 
 
 class Stepper:
@@ -29,82 +26,59 @@ class Stepper:
         self.weights = [weight for weight in task.network.parameters() if weight.requires_grad]
         on_processor = all(weight.device.type == "cpu" for weight in self.weights)
         self.flat = Flat(self.weights) if on_processor and Flat.suits(self.weights) else None
-        self.moved = self.weights if self.flat is None else [self.flat.whole]
-        self.optimizer = task.optimizer.build(self.moved)
-        self.rate = self.optimizer.param_groups[0]["lr"]
-        self.may_capture = self.flat is not None and can_capture()
-        self.seen: Counter[int] = Counter()
-        """How many batches of each size have come."""
-        self.captured: dict[int, Captured | None] = {}
-        """The code for each size of batch; None where there can be none."""
-        self.names: tuple[str, ...] | None = None
-        """The outputs that the captured step gives, where they have names."""
+        self.moved: list[nn.Parameter] = self.weights if self.flat is None else [self.flat.whole]
+        self.state = task.optimizer.begin(self.moved)
+        self.rate: float = task.optimizer.lr
+        self.losses = len(task.objective.names) + 1 + bool(task.penalties)
+        """How many losses a step gives."""
+        self.captures = self.flat is not None
+        """Whether the network is small enough for captured code to be worth it."""
+        self.repeated = Repeated(self._compute, self._held, self.captures)
 
-    def __call__(self, batch: Batch) -> tuple[list[torch.Tensor], Outputs]:
-        """Move the weights; gives the loss, its terms and its penalty, and the outputs, none with a graph behind it."""
-        found, outputs = self._compute(batch)
-        if self.task.settings.clip_grad_norm is not None:
-            nn.utils.clip_grad_norm_(self.moved, self.task.settings.clip_grad_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        return found, outputs
+    def __call__(self, batch: Batch) -> tuple[Tensors, Tensors]:
+        """Move the weights.
 
-    def set_rate(self, rate: float) -> None:
-        """The learning rate from the next step on."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        Returns:
+            The loss, its terms where there are several, and the penalty where there is one; what each metric measures.
+        """
+        results, count = self.repeated(batch), len(self.moved)
+        self._move(results[-count:])
+        return results[: self.losses], results[self.losses : -count]
 
-    def _compute(self, batch: Batch) -> tuple[list[torch.Tensor], Outputs]:
-        """The losses and outputs of a batch, with every gradient in its place."""
-        rows = len(batch)
-        code = self.captured.get(rows)
-        if code is not None:
-            return self._sorted(code(*self._given(batch)))
-        self.seen[rows] += 1
-        if self.may_capture and rows not in self.captured and self.seen[rows] > AFTER:
-            arithmetic, given = self._arithmetic(batch), self._given(batch)
-            results, self.captured[rows] = capture(arithmetic, given, self.task.network)
-            return self._sorted(results)
-        found, outputs = self._forward(batch)
-        self._total(found).backward()
+    def _held(self) -> Tensors:
+        return [*self.task.network.parameters(), *self.task.network.buffers()]
+
+    def _compute(self, batch: Batch) -> Tensors:
+        """The losses of a batch, what the metrics measure, and the gradient of each of `moved`."""
+        task = self.task
+        outputs = task.network(*batch.inputs)
+        found = task.objective(outputs, batch)
+        total, penalty = found[0], penalize(task.penalties)
+        if penalty is not None:
+            found, total = [*found, penalty], total + penalty
+        grads = torch.autograd.grad(total, self.weights, materialize_grads=True, allow_unused=True)
+        measured = measures(task.watched, task.objective.pairing, detached(outputs), batch)
         if self.flat is not None:
-            self.flat.gather()
-        return [value.detach() for value in found], _detached(outputs)
+            moving = [torch.cat([grad.reshape(-1) for grad in grads])]
+        else:
+            moving = [_laid_out_like(*pair) for pair in zip(grads, self.weights, strict=True)]
+        return [*(value.detach() for value in found), *measured, *moving]
 
-    def _given(self, batch: Batch) -> list[torch.Tensor]:
-        return [*self.weights, *batch.inputs, *batch.targets.values()]
+    @torch.no_grad()
+    def _move(self, grads: Tensors) -> None:
+        clip = self.task.settings.clip_grad_norm
+        if clip is not None:
+            for weight, grad in zip(self.moved, grads, strict=True):
+                weight.grad = grad
+            nn.utils.clip_grad_norm_(self.moved, clip)
+            for weight in self.moved:
+                weight.grad = None
+        self.task.optimizer.step(list(self.moved), grads, self.state, self.rate)
 
-    def _forward(self, batch: Batch) -> tuple[list[torch.Tensor], Outputs]:
-        outputs = self.task.network(*batch.inputs)
-        found = self.task.objective(outputs, batch)
-        penalty = penalize(self.task.penalties)
-        return found if penalty is None else [*found, penalty], outputs
 
-    def _total(self, found: list[torch.Tensor]) -> torch.Tensor:
-        return found[0] + found[-1] if self.task.penalties else found[0]
-
-    def _arithmetic(self, like: Batch) -> Any:
-        """A step from the weights and a batch to one gradient, the losses and the outputs, in a list."""
-
-        def arithmetic(*inputs: torch.Tensor) -> list[torch.Tensor]:
-            given = inputs[len(self.weights) :]
-            targets = dict(zip(like.targets, given[len(like.inputs) :], strict=True))
-            found, outputs = self._forward(Batch(tuple(given[: len(like.inputs)]), targets))
-            grads = torch.autograd.grad(self._total(found), self.weights, materialize_grads=True, allow_unused=True)
-            self.names = tuple(outputs) if isinstance(outputs, dict) else None
-            values = list(outputs.values()) if isinstance(outputs, dict) else [outputs]
-            whole = torch.cat([grad.reshape(-1) for grad in grads])
-            return [whole, *(value.detach() for value in (*found, *values))]
-
-        return arithmetic
-
-    def _sorted(self, results: Sequence[torch.Tensor]) -> tuple[list[torch.Tensor], Outputs]:
-        """What `_arithmetic` gives: the gradient where it belongs, the losses, and the outputs."""
-        assert self.flat is not None
-        count = len(self.names) if self.names is not None else 1
-        whole, found, values = results[0], list(results[1:-count]), results[-count:]
-        self.flat.whole.grad = whole
-        return found, dict(zip(self.names, values, strict=True)) if self.names is not None else values[0]
+def _laid_out_like(grad: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """A gradient with its numbers in the order of the weight's, as optimizers' kernels take them."""
+    return grad if grad.stride() == weight.stride() else torch.empty_like(weight, requires_grad=False).copy_(grad)
 
 
 def penalize(penalties: Sequence[tuple[Any, list[nn.Parameter]]]) -> torch.Tensor | None:
@@ -114,9 +88,3 @@ def penalize(penalties: Sequence[tuple[Any, list[nn.Parameter]]]) -> torch.Tenso
         penalty = regularizer.penalty(weights)
         total = penalty if total is None else total + penalty
     return total
-
-
-def _detached(outputs: Outputs) -> Outputs:
-    if isinstance(outputs, dict):
-        return {name: value.detach() for name, value in outputs.items()}
-    return outputs.detach()

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -335,7 +336,8 @@ class Reads(TorchDispatchMode):
 )
 def test_nothing_in_a_step_waits_for_the_device(train, monkeypatch, overrides) -> None:
     monkeypatch.setattr("dlrun.training.loop.LOOK_EVERY", 1e9)
-    monkeypatch.setattr("dlrun.training.stepping.AFTER", 1)  # capturing looks at what it has captured, once a size
+    # Captured code cannot wait: what reads a number back is not captured. To capture it looks once a size of batch.
+    monkeypatch.setattr("dlrun.training.capture.AFTER", sys.maxsize)
     counts = []
     for batch in (32, 8):  # 4 and 14 steps an epoch
         with Reads() as reads:

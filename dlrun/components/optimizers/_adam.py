@@ -1,11 +1,17 @@
 """What adam and adamw share."""
 
+# The kernels under torch.optim have no other name.
+# pyright: reportPrivateImportUsage=false
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from dlrun.components.optimizers import Beta, Optimizer
-from dlrun.spec.fields import PositiveFloat
+from dlrun.components.optimizers import Beta, Optimizer, State, zeros
+from dlrun.spec.fields import NonNegative, PositiveFloat
+
+if TYPE_CHECKING:
+    import torch
 
 
 class AdamLike(Optimizer):
@@ -21,6 +27,39 @@ class AdamLike(Optimizer):
     """Added to the root, so that it is never 0."""
     amsgrad: bool = False
     """Divide by the largest mean square so far instead of the current one."""
+    weight_decay: NonNegative
+
+    def kernel(self) -> Any:
+        """torch's own for all weights at once."""
+        raise NotImplementedError
 
     def state_per_weight(self) -> int:
         return 2 + self.amsgrad
+
+    def begin(self, weights: Sequence[torch.Tensor]) -> State:
+        import torch
+
+        # The steps are counted on the device, as the kernels want them.
+        state = {"step": [torch.zeros((), device=weight.device) for weight in weights]}
+        state |= {"exp_avg": zeros(weights), "exp_avg_sq": zeros(weights)}
+        return state | ({"max_exp_avg_sq": zeros(weights)} if self.amsgrad else {})
+
+    def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: State, lr: float) -> None:
+        import torch
+
+        torch._foreach_add_(state["step"], 1)
+        self.kernel()(
+            weights,
+            grads,
+            state["exp_avg"],
+            state["exp_avg_sq"],
+            state.get("max_exp_avg_sq", []),
+            state["step"],
+            lr=lr,
+            beta1=self.betas[0],
+            beta2=self.betas[1],
+            weight_decay=self.weight_decay,
+            eps=self.eps,
+            amsgrad=self.amsgrad,
+            maximize=False,
+        )

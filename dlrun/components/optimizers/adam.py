@@ -1,13 +1,11 @@
+# The kernels under torch.optim have no other name.
+# pyright: reportPrivateImportUsage=false
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Any
 
 from dlrun.components.optimizers._adam import AdamLike
 from dlrun.spec.fields import NonNegative
-
-if TYPE_CHECKING:
-    import torch
 
 
 class Adam(AdamLike):
@@ -22,7 +20,7 @@ class Adam(AdamLike):
     """Adds weight_decay*w to every gradient, biases' too, before adam rescales it. Not the regularizer `l2:
     k`; see also adamw."""
 
-    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
-        from torch import optim
+    def kernel(self) -> Any:
+        import torch
 
-        return optim.Adam(parameters, self.lr, self.betas, self.eps, self.weight_decay, self.amsgrad, fused=True)
+        return torch._fused_adam_

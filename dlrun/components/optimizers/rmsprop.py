@@ -1,9 +1,11 @@
+# The kernels under torch.optim have no other name.
+# pyright: reportPrivateImportUsage=false
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlrun.components.optimizers import Beta, Optimizer
+from dlrun.components.optimizers import Beta, Optimizer, State, zeros
 from dlrun.spec.fields import NonNegative, PositiveFloat
 
 if TYPE_CHECKING:
@@ -35,16 +37,31 @@ class Rmsprop(Optimizer):
     def state_per_weight(self) -> int:
         return 1 + bool(self.momentum) + self.centered
 
-    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
-        from torch import optim
+    def begin(self, weights: Sequence[torch.Tensor]) -> State:
+        state = {"square_avg": zeros(weights)}
+        state |= {"momentum_buffer": zeros(weights)} if self.momentum else {}
+        return state | ({"grad_avg": zeros(weights)} if self.centered else {})
 
-        return optim.RMSprop(
-            parameters,
-            self.lr,
-            self.alpha,
-            self.eps,
-            self.weight_decay,
-            self.momentum,
-            self.centered,
-            foreach=True,
-        )
+    def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: State, lr: float) -> None:
+        import torch
+
+        if self.weight_decay:
+            grads = list(torch._foreach_add(grads, weights, alpha=self.weight_decay))
+        squares = state["square_avg"]
+        torch._foreach_mul_(squares, self.alpha)
+        torch._foreach_addcmul_(squares, grads, grads, value=1 - self.alpha)
+        if self.centered:
+            means = state["grad_avg"]
+            torch._foreach_lerp_(means, grads, 1 - self.alpha)
+            roots = torch._foreach_addcmul(squares, means, means, value=-1)
+            torch._foreach_sqrt_(roots)
+        else:
+            roots = torch._foreach_sqrt(squares)
+        torch._foreach_add_(roots, self.eps)
+        if self.momentum:
+            moves = state["momentum_buffer"]
+            torch._foreach_mul_(moves, self.momentum)
+            torch._foreach_addcdiv_(moves, grads, roots)
+            torch._foreach_add_(weights, moves, alpha=-lr)
+        else:
+            torch._foreach_addcdiv_(weights, grads, roots, value=-lr)

@@ -1,11 +1,13 @@
+# The kernels under torch.optim have no other name.
+# pyright: reportPrivateImportUsage=false
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 from pydantic import model_validator
 
-from dlrun.components.optimizers import Optimizer
+from dlrun.components.optimizers import Optimizer, State, zeros
 from dlrun.spec.fields import NonNegative, PositiveFloat
 
 if TYPE_CHECKING:
@@ -41,9 +43,24 @@ class Sgd(Optimizer):
     def state_per_weight(self) -> int:
         return 1 if self.momentum else 0
 
-    def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
-        from torch import optim
+    def begin(self, weights: Sequence[torch.Tensor]) -> State:
+        return {}  # the first step begins the momentum with its own gradient, undampened
 
-        return optim.SGD(
-            parameters, self.lr, self.momentum, self.dampening, self.weight_decay, self.nesterov, fused=True
+    def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: State, lr: float) -> None:
+        import torch
+
+        first = bool(self.momentum) and not state
+        if first:
+            state["momentum_buffer"] = zeros(weights)
+        torch._fused_sgd_(
+            weights,
+            grads,
+            state.get("momentum_buffer", []),
+            weight_decay=self.weight_decay,
+            momentum=self.momentum,
+            lr=lr,
+            dampening=self.dampening,
+            nesterov=self.nesterov,
+            maximize=False,
+            is_first_step=first,
         )
