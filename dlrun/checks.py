@@ -231,6 +231,9 @@ def _check_weights(reading: Reading, planned: Plan) -> None:
 def _check_training(reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes) -> None:
     if train.epochs is not None and train.steps is not None:
         reading.fail("`epochs` and `steps` say the same thing twice", ("train", "steps"), "keep one", at_key=True)
+    if train.precision == "tf32" and train.device == "cpu":
+        hint = "`precision: float32` computes on any device"
+        reading.fail("GPUs alone compute in tf32, and `device` is cpu", ("train", "precision"), hint)
     if train.early_stopping is not None:
         _check_monitor(reading, planned, train, sizes)
     if sizes.train < 1:

@@ -116,6 +116,9 @@ class TrainSection(Settings):
     """Scale the gradients down when their norm over all weights is larger than this."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes a GPU where there is one."""
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    """How exactly the network computes. tf32 (GPUs only) rounds what goes into a product to 10 bits behind the point;
+    bfloat16 holds products, and what comes of them, in half the width, with 7. Weights and losses stay float32."""
 
 
 class Experiment(Settings):

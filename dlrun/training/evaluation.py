@@ -11,6 +11,7 @@ from dlrun.data.prepare import Batch
 from dlrun.objective import Watched
 from dlrun.training.capture import Repeated, Tensors
 from dlrun.training.objective import Objective, Outputs, Pairing
+from dlrun.training.precision import Forward
 
 
 def measures(watched: Sequence[Watched], pairing: Pairing, outputs: Outputs, batch: Batch) -> Tensors:
@@ -60,8 +61,17 @@ class Measurement:
 class Evaluator:
     """Measures a network without training it; a small one's arithmetic is captured, as its steps' is."""
 
-    def __init__(self, network: torch.nn.Module, objective: Objective, watched: Sequence[Watched], captures: bool):
-        self.network, self.objective, self.watched = network, objective, watched
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        forward: Forward,
+        objective: Objective,
+        watched: Sequence[Watched],
+        captures: bool,
+    ):
+        """`forward` is the network's, in the precision that it is to be measured in."""
+        self.network, self.forward = network, forward
+        self.objective, self.watched = objective, watched
         self.repeated = Repeated(self._compute, self._held, captures)
 
     @torch.no_grad()
@@ -86,7 +96,7 @@ class Evaluator:
     def _compute(self, batch: Batch) -> Tensors:
         if self.network.training:
             self.network.eval()
-        outputs = self.network(*batch.inputs)
+        outputs = self.forward(*batch.inputs)
         measured = measures(self.watched, self.objective.pairing, outputs, batch)
         return [*self.objective(outputs, batch), *measured]
 

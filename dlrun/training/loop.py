@@ -30,6 +30,7 @@ from dlrun.training.choice import Choice
 from dlrun.training.evaluation import Evaluator, Measurement
 from dlrun.training.losses import Losses
 from dlrun.training.objective import Objective
+from dlrun.training.precision import Forward
 from dlrun.training.state import State
 from dlrun.training.stepping import Stepper
 
@@ -42,6 +43,8 @@ class Task:
     """All that the loop trains with."""
 
     network: nn.Module
+    forward: Forward
+    """The network's forward pass, in the precision that was asked for."""
     data: Prepared
     augment: Augmenters
     objective: Objective
@@ -99,7 +102,7 @@ class Training:
         self.length = Length.of(task.settings, len(task.data.train))
         self.device = task.data.train.inputs[0].device
         self.step = Stepper(task)
-        self.evaluate = Evaluator(task.network, task.objective, task.watched, self.step.captures)
+        self.evaluate = Evaluator(task.network, task.forward, task.objective, task.watched, self.step.captures)
         self.choice = Choice(task.settings.early_stopping, task.watched, len(task.data.validation) > 0)
         self.begin_epoch()
 

@@ -20,6 +20,13 @@ def detached(outputs: Outputs) -> Outputs:
     return outputs.detach()
 
 
+def cast(outputs: Outputs, dtype: torch.dtype) -> Outputs:
+    """The same as numbers of another kind."""
+    if isinstance(outputs, dict):
+        return {name: value.to(dtype) for name, value in outputs.items()}
+    return outputs.to(dtype)
+
+
 class Pairing:
     """Finds the outputs and the answers that belong together."""
 

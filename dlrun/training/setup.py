@@ -23,6 +23,7 @@ from dlrun.plan import Plan, penalties, plan
 from dlrun.training.allocator import keep_memory
 from dlrun.training.loop import Task
 from dlrun.training.objective import Objective, Pairing
+from dlrun.training.precision import forward_in, set_precision
 from dlrun.training.threads import choose_threads
 from dlrun.weights import expected
 
@@ -51,10 +52,12 @@ def get_ready(checked: Checked, learned: Mapping[str, torch.Tensor] | None = Non
         learned: what the preprocessing has learned, where it was fitted before: see `learned_by`.
 
     Raises:
-        SpecError: the data is not what the spec says, or does not allow a step; there is no such device.
+        SpecError: the data is not what the spec says, or does not allow a step; there is no such device, or it cannot
+            compute so.
     """
     experiment = checked.experiment
     device = choose_device(experiment.train.device)
+    set_precision(experiment.train.precision, device)
     keep_memory()
     # With an even kernel, `same` must pad one side more; torch copies the input for that, and would say so each run.
     warnings.filterwarnings("ignore", message="Using padding='same' with even kernel lengths")
@@ -160,6 +163,7 @@ def make_task(checked: Checked, planned: Plan, network: torch.nn.Module, prepare
     terms = [term(loss, planned, facts) for loss in experiment.losses]
     return Task(
         network=network,
+        forward=forward_in(experiment.train.precision, network, prepared.train.inputs[0].device),
         data=prepared,
         augment=Augmenters(experiment.need("data").augment, list(planned.takes), experiment.seed),
         objective=Objective(terms, Pairing(planned.takes)),

@@ -51,7 +51,7 @@ class Stepper:
     def _compute(self, batch: Batch) -> Tensors:
         """The losses of a batch, what the metrics measure, and the gradient of each of `moved`."""
         task = self.task
-        outputs = task.network(*batch.inputs)
+        outputs = task.forward(*batch.inputs)
         found = task.objective(outputs, batch)
         total, penalty = found[0], penalize(task.penalties)
         if penalty is not None:
