@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,6 +30,7 @@ def build(plan: Plan, model: ModelSection) -> fx.GraphModule:
     given = {name: values[index] for name, index in plan.outputs.items()}
     graph.output(given if len(given) > 1 else values[next(iter(plan.outputs.values()))])
     network = fx.GraphModule(root, graph)
+    _reuse_memory(network, plan)
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name not in plan.frozen)
     return network
@@ -48,6 +51,34 @@ def _emit(step: Step, root: nn.Module, graph: fx.Graph, values: list[fx.Node], m
     told = zip(("mask", "memory_mask"), step.told, strict=False)
     masks: dict[str, Any] = {name: _mask(graph, values, mask) for name, mask in told if mask is not None}
     return graph.call_module(step.name, tuple(inputs), masks)
+
+
+MADE_ANEW = (
+    nn.Conv1d,
+    nn.Conv2d,
+    nn.Conv3d,
+    nn.BatchNorm1d,
+    nn.BatchNorm2d,
+    nn.BatchNorm3d,
+    nn.Linear,
+    operator.add,
+    torch.cat,
+)
+"""What gives numbers of its own, which its backward pass does not ask for."""
+
+
+def _reuse_memory(network: fx.GraphModule, plan: Plan) -> None:
+    """Have a relu write over what it is given where nobody else wants that: an activation less to keep for each."""
+    modules = dict(network.named_modules())
+    called = Counter(node.target for node in network.graph.nodes if node.op == "call_module")
+    sequences = {step.name for step in plan.layers if len(step.output) > 1}
+    for node in network.graph.nodes:
+        module = modules.get(str(node.target)) if node.op == "call_module" else None
+        if isinstance(module, nn.ReLU) and called[node.target] == 1:
+            given = node.args[0]
+            maker = type(modules[given.target]) if given.op == "call_module" else given.target
+            view = maker is nn.Linear and given.target in sequences  # of rows that lie one after the other
+            module.inplace = maker in MADE_ANEW and not view and len(given.users) == 1
 
 
 def _mask(graph: fx.Graph, values: list[fx.Node], mask: Mask) -> fx.Node:

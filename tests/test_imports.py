@@ -51,6 +51,14 @@ def test_a_command_that_does_not_train_imports_nothing_heavy(arguments: list[str
     assert not imported_by(*arguments) & set(HEAVY)
 
 
+def test_training_imports_what_it_needs_of_torch_and_neither_its_compiler_nor_mlflow(tmp_path: Path) -> None:
+    # The compiler takes longer to import than the rest of torch; sympy comes with it. MLflow has a process of its own.
+    spec = str(SPECS / "wine_mlp.yaml")  # its steps are captured, and its data needs no library
+    imported = imported_by("train", spec, "train.epochs=12", "train.batch_size=4", "--runs", str(tmp_path))
+    assert "torch" in imported
+    assert not imported & {"mlflow", "pandas", "scipy", "sklearn", "sympy"}
+
+
 def test_drawing_an_svg_imports_nothing_heavy_and_no_engine(tmp_path: Path) -> None:
     imported = imported_by("draw", str(SPECS / "digits_residual.yaml"), "--output", str(tmp_path / "net.svg"))
     assert not imported & {*HEAVY, "numpy", "resvg_py"}

@@ -44,8 +44,7 @@ def resume(folder: Path, checked: Checked, watcher: Watcher, tracking: Tracking)
         ready = get_ready(checked, checkpoint.tensors.get(FITTED, {}) if checkpoint else None)
         _hold_to_data(folder, known.info, checkpoint, identity(ready))
         _hold_to_length(folder, checkpoint, ready, known.status == "FINISHED")
-        if checkpoint is not None:
-            _tell_other_machine(checkpoint, ready, watcher)
+        _tell_beginning(checkpoint, ready, watcher)
         info = _begin_again(known.info, ready)
         return train(ready, info, watcher, tracking, checkpoint)
 
@@ -55,10 +54,6 @@ def _newest(folder: Path, watcher: Watcher) -> Checkpoint | None:
     checkpoint = checkpoints.newest()
     for damage in checkpoints.damaged:
         watcher.notice(f"a damaged checkpoint is passed over: {damage}")
-    if checkpoint is not None:
-        watcher.notice(f"goes on after step {checkpoint.step}, in epoch {checkpoint.state['epoch'] + 1}")
-    else:
-        watcher.notice("the run ended before its first checkpoint: it begins anew, as it began then")
     return checkpoint
 
 
@@ -122,7 +117,11 @@ def _hold_to_length(folder: Path, checkpoint: Checkpoint | None, ready: Ready, f
         raise SpecError(f"{folder.name} is done, after epoch {checkpoint.state['epoch']}{way}")
 
 
-def _tell_other_machine(checkpoint: Checkpoint, ready: Ready, watcher: Watcher) -> None:
+def _tell_beginning(checkpoint: Checkpoint | None, ready: Ready, watcher: Watcher) -> None:
+    if checkpoint is None:
+        watcher.notice("the run ended before its first checkpoint: it begins anew, as it began then")
+        return
+    watcher.notice(f"goes on after step {checkpoint.step}, in epoch {checkpoint.state['epoch'] + 1}")
     then, now = checkpoint.state["fingerprint"], fingerprint(ready.device)
     differing = [f"{name} {then.get(name)}, now {now[name]}" for name in now if then.get(name) != now[name]]
     if differing:
