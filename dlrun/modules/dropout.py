@@ -17,16 +17,25 @@ PER_DRAW = 4
 _divert: Callable[[int], torch.Tensor] | None = None
 
 
+class Words:
+    """Room for random words, drawn anew into the same place: to make room takes longer than to draw."""
+
+    def __init__(self, counts: Sequence[int]):
+        numbers = [(count + PER_DRAW - 1) // PER_DRAW for count in counts]
+        self.numbers = torch.empty(sum(numbers), dtype=torch.int64)
+        parts = self.numbers.view(torch.int16).split([PER_DRAW * number for number in numbers])
+        self.words = [part[:count] for part, count in zip(parts, counts, strict=True)]
+        """For each count so many int16, each from -32768 to 32767 alike."""
+
+    def draw(self) -> list[torch.Tensor]:
+        """The words, from torch's generator on the processor: those that as many calls of `draw_words` would give."""
+        self.numbers.random_(-(2**63), None)
+        return self.words
+
+
 def draw_words(count: int) -> torch.Tensor:
     """(count,) int16, each from -32768 to 32767 alike, from torch's generator on the processor."""
-    return draw_several([count])[0]
-
-
-def draw_several(counts: Sequence[int]) -> list[torch.Tensor]:
-    """What as many calls of `draw_words` would give."""
-    numbers = [(count + PER_DRAW - 1) // PER_DRAW for count in counts]
-    words = torch.empty(sum(numbers), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
-    return [part[:count] for part, count in zip(words.split([PER_DRAW * n for n in numbers]), counts, strict=True)]
+    return Words([count]).draw()[0]
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""A small network's step as straight-line code that runs without Python.
+"""A small network's arithmetic as straight-line code that runs without Python: that of its steps, and of validation.
 
 A step of a small network takes most of its time between the products: in Python, in the making of the graph for the
 backward pass, in its walk. So one step is computed as ever while every call that reaches torch's kernels is noted, the
@@ -21,7 +21,7 @@ from torch import fx, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from dlrun.data.prepare import Batch
-from dlrun.modules.dropout import diverted, draw_several, draw_words
+from dlrun.modules.dropout import Words, diverted, draw_words
 
 Tensors = list[torch.Tensor]
 
@@ -142,12 +142,12 @@ class Captured:
     """The code, called with tensors like those that it was taken from."""
 
     def __init__(self, code: Any, extra: Sequence[torch.Tensor], draws: Sequence[int]):
-        self.code, self.extra, self.draws = code, tuple(extra), tuple(draws)
+        """`code` takes the inputs, random words in portions as large as `draws` says, and `extra`."""
+        self.code, self.extra, self.words = code, tuple(extra), Words(draws)
 
     def __call__(self, *inputs: torch.Tensor) -> Tensors:
-        words = draw_several(self.draws)
         with torch.no_grad():
-            return list(self.code(*inputs, *words, *self.extra))
+            return list(self.code(*inputs, *self.words.draw(), *self.extra))
 
 
 class Repeated:
@@ -202,7 +202,7 @@ def capture(
     Args:
         compute: gives the results of a step; what it draws comes from torch's generator on the processor.
         inputs: what it is called with.
-        held: what it may use and change besides: weights, buffers, the optimizer's state.
+        held: what it may use and change besides: weights and buffers.
 
     Returns:
         The results, and the code that gives them again; None where it cannot be captured.
@@ -235,11 +235,11 @@ def _compiled(recorder: _Recorder, inputs: Sequence[torch.Tensor], results: Tens
     before = _Moment(recorder.extra)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        code = torch.jit.trace(
+        code: Any = torch.jit.trace(
             fx.GraphModule(nn.Module(), recorder.graph), (*inputs, *words, *recorder.extra), check_trace=False
         )
     before.put_back()  # what turns code into TorchScript runs it
-    return Captured(code, recorder.extra, recorder.draws)
+    return Captured(code.forward, recorder.extra, recorder.draws)  # around forward lie calls of Python for nothing
 
 
 def _order_placeholders(recorder: _Recorder) -> None:

@@ -59,7 +59,7 @@ class Measurement:
 
 
 class Evaluator:
-    """Measures a network without training it; a small one's arithmetic is captured, as its steps' is."""
+    """Measures a network without training it; a small one's arithmetic is captured, as that of its steps is."""
 
     def __init__(
         self,

@@ -49,10 +49,12 @@ class Minmax(Scaling):
         return [f"{low:g} to {high:g} for each of {numel(shape)} numbers"]
 
     def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> State:
-        from sklearn.preprocessing import MinMaxScaler
+        import numpy as np
 
-        shape = rows.shape[1:]
+        table, shape, (low, high) = flat(rows), rows.shape[1:], self.feature_range
         with fitting():
-            scaler = MinMaxScaler(feature_range=self.feature_range).fit(flat(rows))
-            offset = scaler.data_min_ - self.feature_range[0] / scaler.scale_
-        return need_finite({"offset": offset.reshape(shape), "factor": scaler.scale_.reshape(shape)})
+            least = table.min(axis=0)
+            span = table.max(axis=0) - least
+            factor = (high - low) / np.where(span > 0, span, 1.0)
+            offset = least - low / factor
+        return need_finite({"offset": offset.reshape(shape), "factor": factor.reshape(shape)})

@@ -25,13 +25,15 @@ class Standardize(Scaling):
 
     def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> State:
         import numpy as np
-        from sklearn.preprocessing import StandardScaler
 
         table, shape = flat(rows), rows.shape[1:]
         with fitting():
-            scaler: Any = StandardScaler().fit(table)
+            mean, deviation = table.mean(axis=0), table.std(axis=0)
             constant = table.min(axis=0) == table.max(axis=0)
+            # A deviation as small as the rounding of the mean says nothing; the bound is scikit-learn's.
+            noise = len(table) * np.finfo(np.float64).eps
+            known = deviation**2 > noise * deviation**2 + (noise * mean) ** 2
             # The mean of equal numbers can miss them by a rounding, and then 0 would not come out.
-            offset = np.asarray(np.where(constant, table[0], scaler.mean_))
-            factor = np.asarray(np.where(constant, 1.0, 1 / scaler.scale_))
+            offset = np.where(constant, table[0], mean)
+            factor = np.divide(1.0, deviation, out=np.ones_like(deviation), where=known & ~constant)
         return need_finite({"offset": offset.reshape(shape), "factor": factor.reshape(shape)})
