@@ -1,7 +1,7 @@
 # What is too long for every day. What a change must pass is .ci/run.
 
-# Every fault as often as docs/safety.md says. Training's take about 45 minutes of one core; then come tracking's, of
-# which the stores that are locked for a minute each take 20 minutes and more.
+# Every fault as often as docs/safety.md says. Training's take 20 to 45 minutes of one core; then come tracking's, among
+# them stores that are locked for a minute each, 8 minutes and more.
 faults: export OMP_NUM_THREADS = 1
 faults:
 	DLRUN_FAULTS=2000 pytest -s tests/training tests/test_durable.py

@@ -116,6 +116,7 @@ class Benchmark:
         versions = f"Python {platform.python_version()}; torch {limits[0]['torch']} with {limits[0]['threads']} threads"
         speeds = f"products {gflops:.0f} GFLOP/s, copies {gigabytes:.1f} GB/s (read and written)"
         print(f"\n{machine.describe()}; {versions}; {speeds}")
+        print(f"\n## Best seconds an epoch, and to the plain loop's\n\n{tables.overview(results, gflops, gigabytes)}")
         print(f"\n## Seconds an epoch, {given.rounds} rounds\n\n{tables.speed(results, gflops, gigabytes)}")
         same, wrong = tables.sameness(results)
         print(f"\n## Do all train the same?\n\n{same}\n")

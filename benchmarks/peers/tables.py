@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from typing import Any
@@ -36,6 +37,19 @@ def times(work: Work, runs: Sequence[dict[str, Any]]) -> list[float]:
 def fitting(work: Work, epochs: int) -> tuple[int, int]:
     """How many epochs do not count and how many are taken together; fewer where a run is short."""
     return min(work.skipped, epochs // 3), max(1, min(work.window, epochs // 3))
+
+
+def overview(results: Results, gflops: float, gigabytes: float) -> str:
+    """A work a line: each contender's best seconds an epoch, and as a ratio to the plain loop's."""
+    contenders = list(next(iter(results.values())))
+    rows = []
+    for name, runs in results.items():
+        best = {contender: min(own) for contender in contenders if (own := times(WORKS[name], runs[contender]))}
+        best["limit"] = WORKS[name].limit(gflops, gigabytes)
+        plain = best.get("plain", math.nan)
+        cells = (best.get(contender, math.nan) for contender in [*contenders, "limit"])
+        rows.append([name, *(f"{seconds:.3g} ({seconds / plain:.2f})" for seconds in cells)])
+    return table(["work", *contenders, "*limit*"], rows).replace("nan (nan)", "-")
 
 
 def speed(results: Results, gflops: float, gigabytes: float) -> str:
