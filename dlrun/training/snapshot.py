@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,7 @@ def restore(training: Training, checkpoint: Checkpoint) -> None:
     network.load_state_dict(tensors[WEIGHTS], strict=False)  # a tied weight stands once
     if BEST in tensors:
         state.best_weights = {name: value.to(device) for name, value in tensors[BEST].items()}
-    training.step.state = _optimizer_state(tensors[OPTIMIZER], device)
+    training.step.state = _optimizer_state(tensors[OPTIMIZER], training.step.moved)
     training.begin_epoch()
     training.losses.take(data["losses"])
     training.measurement.take(
@@ -73,12 +73,20 @@ def _optimizer_tensors(state: State) -> dict[str, torch.Tensor]:
     return {f"{name}.{number}": tensor for name, tensors in state.items() for number, tensor in enumerate(tensors)}
 
 
-def _optimizer_state(tensors: Mapping[str, torch.Tensor], device: torch.device) -> State:
+def _optimizer_state(tensors: Mapping[str, torch.Tensor], weights: Sequence[torch.Tensor]) -> State:
     state: State = {}
-    for place in sorted(tensors, key=lambda place: int(place.rpartition(".")[2])):
-        # A copy: what was read lies as the file has it, and kernels want numbers to lie at even addresses.
-        state.setdefault(place.rpartition(".")[0], []).append(tensors[place].to(device, copy=True))
+    for place in sorted(tensors, key=_number):
+        tensor, weight = tensors[place], weights[_number(place)]
+        # Kernels take it that what is kept of a weight lies in memory as the weight does; files know no layout.
+        room = torch.empty_like(weight, requires_grad=False) if tensor.shape == weight.shape else None
+        held = tensor.to(weight.device, copy=True) if room is None else room.copy_(tensor)
+        state.setdefault(place.rpartition(".")[0], []).append(held)
     return state
+
+
+def _number(place: str) -> int:
+    """Which weight a tensor of an optimizer belongs to."""
+    return int(place.rpartition(".")[2])
 
 
 def _generators() -> dict[str, torch.Tensor]:
