@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 
@@ -13,18 +13,11 @@ Outputs = torch.Tensor | dict[str, torch.Tensor]
 """What a network gives: a batch, or one for each output by its name."""
 
 
-def detached(outputs: Outputs) -> Outputs:
-    """The same without the graph behind it."""
+def each(outputs: Outputs, change: Callable[[torch.Tensor], torch.Tensor]) -> Outputs:
+    """Every output changed."""
     if isinstance(outputs, dict):
-        return {name: value.detach() for name, value in outputs.items()}
-    return outputs.detach()
-
-
-def cast(outputs: Outputs, dtype: torch.dtype) -> Outputs:
-    """The same as numbers of another kind."""
-    if isinstance(outputs, dict):
-        return {name: value.to(dtype) for name, value in outputs.items()}
-    return outputs.to(dtype)
+        return {name: change(value) for name, value in outputs.items()}
+    return change(outputs)
 
 
 class Pairing:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from dlrun.errors import SpecError
-from dlrun.training.objective import Outputs, cast
+from dlrun.training.objective import Outputs, each
 
 Forward = Callable[..., Outputs]
 """From a batch for each input to the outputs, float32."""
@@ -35,6 +35,6 @@ def forward_in(precision: str, network: nn.Module, device: torch.device) -> Forw
     def forward(*inputs: torch.Tensor) -> Outputs:
         with torch.autocast(device.type, torch.bfloat16):
             outputs = network(*inputs)
-        return cast(outputs, torch.float32)
+        return each(outputs, torch.Tensor.float)
 
     return forward

@@ -12,7 +12,7 @@ from dlrun.data.prepare import Batch
 from dlrun.training.capture import Repeated, Tensors
 from dlrun.training.evaluation import measures
 from dlrun.training.flat import Flat
-from dlrun.training.objective import detached
+from dlrun.training.objective import each
 
 if TYPE_CHECKING:
     from dlrun.training.loop import Task
@@ -57,7 +57,7 @@ class Stepper:
         if penalty is not None:
             found, total = [*found, penalty], total + penalty
         grads = torch.autograd.grad(total, self.weights, materialize_grads=True, allow_unused=True)
-        measured = measures(task.watched, task.objective.pairing, detached(outputs), batch)
+        measured = measures(task.watched, task.objective.pairing, each(outputs, torch.Tensor.detach), batch)
         if self.flat is not None:
             moving = [torch.cat([grad.reshape(-1) for grad in grads])]
         else:
