@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from mlflow import MlflowClient
-from networks import rows_of
+from networks import checked, rows_of
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
@@ -22,6 +22,7 @@ from dlrun.training.journal import read_journal
 from dlrun.training.loop import permutation
 from dlrun.training.run import Outcome
 from dlrun.training.saved import load_network
+from dlrun.training.setup import get_ready
 
 WINE = """
 name: wine
@@ -398,3 +399,10 @@ def test_a_run_with_several_inputs_and_outputs_is_saved_for_raw_rows_of_each(tra
     one, other = (load_file(o.folder / "last.safetensors") for o in (outcome, again))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_features_are_let_go_of_once_they_are_on_the_device(tmp_path: Path) -> None:
+    ready = get_ready(checked(tmp_path, WINE))
+    assert ready.loaded.features == {}
+    assert ready.loaded.rows == 178  # scikit-learn's wines
+    assert len(ready.task.data.train) == 178 - 2 * 36
