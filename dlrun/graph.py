@@ -11,6 +11,7 @@ import torch
 from torch import fx, nn
 
 from dlrun.components.layers import Joining
+from dlrun.modules.linear import Linear
 from dlrun.plan import Plan, Step
 from dlrun.spec.experiment import ModelSection
 from dlrun.steps import Mask
@@ -60,7 +61,7 @@ MADE_ANEW = (
     nn.BatchNorm1d,
     nn.BatchNorm2d,
     nn.BatchNorm3d,
-    nn.Linear,
+    Linear,
     operator.add,
     torch.cat,
 )
@@ -77,7 +78,7 @@ def _reuse_memory(network: fx.GraphModule, plan: Plan) -> None:
         if isinstance(module, nn.ReLU) and called[node.target] == 1:
             given = node.args[0]
             maker = type(modules[given.target]) if given.op == "call_module" else given.target
-            view = maker is nn.Linear and given.target in sequences  # of rows that lie one after the other
+            view = maker is Linear and given.target in sequences  # of rows that lie one after the other
             module.inplace = maker in MADE_ANEW and not view and len(given.users) == 1
 
 

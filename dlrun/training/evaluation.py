@@ -9,9 +9,10 @@ import torch
 
 from dlrun.data.prepare import Batch
 from dlrun.objective import Watched
-from dlrun.training.capture import Repeated, Tensors
+from dlrun.training.capture import Repeated
 from dlrun.training.objective import Objective, Outputs, Pairing
 from dlrun.training.precision import Forward
+from dlrun.training.recording import Tensors
 
 
 def measures(watched: Sequence[Watched], pairing: Pairing, outputs: Outputs, batch: Batch) -> Tensors:
@@ -35,7 +36,7 @@ class Measurement:
         for one, value in zip(self.watched, measured, strict=True):
             held = self.gathered.setdefault(one.name, [])
             if held and one.metric.combine == "sum":
-                held[0] += value
+                held[0] = held[0] + value
             else:
                 held.append(value)
 

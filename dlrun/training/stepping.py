@@ -9,13 +9,18 @@ import torch
 from torch import nn
 
 from dlrun.data.prepare import Batch
-from dlrun.training.capture import Repeated, Tensors
+from dlrun.training.capture import Repeated
 from dlrun.training.evaluation import measures
 from dlrun.training.flat import Flat
 from dlrun.training.objective import each
+from dlrun.training.recording import Tensors
 
 if TYPE_CHECKING:
     from dlrun.training.loop import Task
+
+
+MOST_WEIGHTS = 1 << 22
+"""Weights of a network whose steps are captured: in a larger one's, nearly all time is that of the products."""
 
 
 class Stepper:
@@ -31,7 +36,7 @@ class Stepper:
         self.rate: float = task.optimizer.lr
         self.losses = len(task.objective.names) + 1 + bool(task.penalties)
         """How many losses a step gives."""
-        self.captures = self.flat is not None
+        self.captures = on_processor and sum(weight.numel() for weight in self.weights) <= MOST_WEIGHTS
         """Whether the network is small enough for captured code to be worth it."""
         self.repeated = Repeated(self._compute, self._held, self.captures)
 
@@ -64,7 +69,7 @@ class Stepper:
             moving = [_laid_out_like(*pair) for pair in zip(grads, self.weights, strict=True)]
         return [*(value.detach() for value in found), *measured, *moving]
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def _move(self, grads: Tensors) -> None:
         clip = self.task.settings.clip_grad_norm
         if clip is not None:

@@ -14,7 +14,7 @@ from torch import nn
 import dlrun.data.prepare as prepare_module
 from dlrun.components.sources import SourceError
 from dlrun.data.load import Answers, Loaded
-from dlrun.data.prepare import Prepared, StepFitError, fit, index_limits, prepare
+from dlrun.data.prepare import Batch, Prepared, StepFitError, fit, index_limits, prepare
 from dlrun.data.split import Splits
 from dlrun.spec.component import choose
 
@@ -242,3 +242,16 @@ class TestPrepare:
     - concat: [[], table]
 """)
         assert index_limits(plan) == {"words": 20, "kinds": 5}
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (4, 3), (2, 3, 4), (1, 3, 4), (2, 1, 1)])
+def test_rows_of_a_batch_are_those_rows_laid_out_as_all_are(shape: tuple[int, ...]) -> None:
+    rows = torch.tensor([5, 0, 5, 2])
+    layout = torch.channels_last if len(shape) == 3 else torch.contiguous_format
+    x = torch.randn(7, *shape).to(memory_format=layout)
+    batch = Batch((x,), {"target": torch.arange(7)})
+    some, first = batch[rows], batch[:4]
+    assert torch.equal(some.inputs[0], x[rows])
+    assert some.inputs[0].stride() == first.inputs[0].stride() == x.stride()
+    assert some.targets["target"].tolist() == rows.tolist()
+    assert torch.equal(first.inputs[0], x[:4])

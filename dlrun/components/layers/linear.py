@@ -46,6 +46,6 @@ class Linear(WeightedLayer):
         return [f"multiply-adds {'*'.join(map(str, shape))}*{self.out_features} = {self.macs(shape)}"]
 
     def build(self, shape: Shape) -> torch.nn.Module:
-        from torch import nn
+        from dlrun.modules.linear import Linear as Module
 
-        return nn.Linear(shape[-1], self.out_features, self.bias)
+        return Module(shape[-1], self.out_features, self.bias)
