@@ -35,10 +35,12 @@ class Measurement:
         """Take in what `measures` gives of a batch; nothing is read from the device."""
         for one, value in zip(self.watched, measured, strict=True):
             held = self.gathered.setdefault(one.name, [])
-            if held and one.metric.combine == "sum":
-                held[0] = held[0] + value
-            else:
+            if one.metric.combine != "sum":
                 held.append(value)
+            elif held:
+                held[0] += value
+            else:
+                held.append(value.clone())  # captured code gives tensors that only others of its kind may change
 
     def values(self) -> dict[str, float]:
         """The figures of everything added so far, read together."""

@@ -20,7 +20,7 @@ class Flat:
         for weight in weights:
             weight.data = whole[start : start + weight.numel()].view(weight.shape)
             start += weight.numel()
-        self.whole = nn.Parameter(whole)
+        self.whole = whole
 
     @staticmethod
     def suits(weights: Sequence[nn.Parameter]) -> bool:

@@ -31,6 +31,9 @@ class NotRecordableError(Exception):
 SINCERE = {torch.ops.aten._unsafe_view.default: torch.ops.aten.view.default}
 """Operators that give what lies where their argument does and don't say so, and the same that do."""
 
+FOR_EACH, NAMED = "aten::_foreach_", ("alpha", "value")
+"""Operators on lists of tensors, and what those on tensors want to be told by name."""
+
 WHOLE = {
     f"aten::{name}"
     for name in (
@@ -132,7 +135,9 @@ class Recorder(TorchDispatchMode):
         if self.paused:
             return result
         _check_memory(function, args, result)
-        if isinstance(result, torch.Tensor):
+        if function._schema.name.startswith(FOR_EACH):
+            self._call_for_each(function, args, kwargs or {}, result)
+        elif isinstance(result, torch.Tensor):
             known = self.places.get(_place(result)) if _is_view(function) else None
             self._note(result, known or self._call(function, args, kwargs or {}))
         elif isinstance(result, list | tuple):
@@ -156,6 +161,22 @@ class Recorder(TorchDispatchMode):
         positional = [self._written(value, kind) for value, kind in zip(args, types.values(), strict=False)]
         named = [f"{name}={self._written(value, types[name])}" for name, value in kwargs.items()]
         return self._assign(f"torch.ops.{schema.name.replace('::', '.')}({', '.join(positional + named)})")
+
+    def _call_for_each(
+        self, function: Any, args: Sequence[Any], kwargs: dict[str, Any], results: Sequence[Any] | None
+    ) -> None:
+        """A call for a list of tensors as one for each: to TorchScript, nothing is written into what a list holds."""
+        name = function._schema.name.removeprefix(FOR_EACH)
+        given = dict(zip([argument.name for argument in function._schema.arguments], args, strict=False)) | kwargs
+        for place in range(len(args[0])):
+            written = [
+                f"{'' if key not in NAMED else f'{key}='}"
+                + self._written(value[place] if isinstance(value, list | tuple) else value, "")
+                for key, value in given.items()
+            ]
+            done = self._assign(f"torch.ops.aten.{name}({', '.join(written)})")
+            if results is not None:
+                self._note(results[place], done)
 
     def _assign(self, expression: str) -> str:
         name = f"v{len(self.lines)}"

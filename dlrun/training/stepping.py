@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -31,14 +32,18 @@ class Stepper:
         self.weights = [weight for weight in task.network.parameters() if weight.requires_grad]
         on_processor = all(weight.device.type == "cpu" for weight in self.weights)
         self.flat = Flat(self.weights) if on_processor and Flat.suits(self.weights) else None
-        self.moved: list[nn.Parameter] = self.weights if self.flat is None else [self.flat.whole]
+        self.moved = [weight.data for weight in self.weights] if self.flat is None else [self.flat.whole]
+        """What the optimizer moves: the same memory without a thought of gradients."""
         self.state = task.optimizer.begin(self.moved)
         self.rate: float = task.optimizer.lr
         self.losses = len(task.objective.names) + 1 + bool(task.penalties)
         """How many losses a step gives."""
         self.captures = on_processor and sum(weight.numel() for weight in self.weights) <= MOST_WEIGHTS
         """Whether the network is small enough for captured code to be worth it."""
-        self.repeated = Repeated(self._compute, self._held, self.captures)
+        at_once = self.flat is not None and not task.optimizer.fused
+        self.moves = at_once and task.schedule is None and task.settings.clip_grad_norm is None
+        """Whether moving the weights is captured too: by the same numbers in every step, in calls that can be."""
+        self.repeated = Repeated(self._computed, self._held, self.captures)
 
     def __call__(self, batch: Batch) -> tuple[Tensors, Tensors]:
         """Move the weights.
@@ -46,12 +51,23 @@ class Stepper:
         Returns:
             The loss, its terms where there are several, and the penalty where there is one; what each metric measures.
         """
-        results, count = self.repeated(batch), len(self.moved)
+        results = self.repeated(batch)
+        if self.moves:
+            return results[: self.losses], results[self.losses :]
+        count = len(self.moved)
         self._move(results[-count:])
         return results[: self.losses], results[self.losses : -count]
 
     def _held(self) -> Tensors:
-        return [*self.task.network.parameters(), *self.task.network.buffers()]
+        moved = [*self.moved, *chain(*self.state.values())] if self.moves else []
+        return [*self.task.network.parameters(), *self.task.network.buffers(), *moved]
+
+    def _computed(self, batch: Batch) -> Tensors:
+        """What is captured."""
+        results = self._compute(batch)
+        if self.moves:
+            self._move([results.pop()])
+        return results
 
     def _compute(self, batch: Batch) -> Tensors:
         """The losses of a batch, what the metrics measure, and the gradient of each of `moved`."""
@@ -69,16 +85,17 @@ class Stepper:
             moving = [_laid_out_like(*pair) for pair in zip(grads, self.weights, strict=True)]
         return [*(value.detach() for value in found), *measured, *moving]
 
-    @torch.inference_mode()
     def _move(self, grads: Tensors) -> None:
         clip = self.task.settings.clip_grad_norm
         if clip is not None:
-            for weight, grad in zip(self.moved, grads, strict=True):
-                weight.grad = grad
-            nn.utils.clip_grad_norm_(self.moved, clip)
-            for weight in self.moved:
-                weight.grad = None
-        self.task.optimizer.step(list(self.moved), grads, self.state, self.rate)
+            grads = _clipped(grads, clip)
+        self.task.optimizer.step(self.moved, grads, self.state, self.rate)
+
+
+def _clipped(grads: Tensors, most: float) -> Tensors:
+    """The gradients, made smaller where their norm, taken together, is larger than `most`: as torch does it."""
+    factor = most / (nn.utils.get_total_norm(grads) + 1e-6)
+    return list(torch._foreach_mul(grads, factor.clamp(max=1.0)))  # pyright: ignore[reportPrivateImportUsage]
 
 
 def _laid_out_like(grad: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

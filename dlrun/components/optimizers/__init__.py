@@ -27,6 +27,8 @@ class Optimizer(Component):
     """
 
     family: ClassVar[str] = "optimizers"
+    fused: ClassVar[bool]
+    """Whether a step is one of torch's kernels; else it is a few that do simple things, which can be captured."""
 
     lr: PositiveFloat
     """The learning rate."""

@@ -18,6 +18,7 @@ class AdamLike(Optimizer):
     """Running means of the gradient and of its square."""
 
     main: ClassVar[str | None] = "lr"
+    fused = True
 
     lr: PositiveFloat = 1e-3
     """The learning rate."""

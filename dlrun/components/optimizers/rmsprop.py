@@ -20,6 +20,8 @@ class Rmsprop(Optimizer):
     Example: rmsprop: {lr: 1e-3}
     """
 
+    fused = False
+
     lr: PositiveFloat = 1e-2
     """The learning rate."""
     alpha: Beta = 0.99

@@ -22,6 +22,8 @@ class Sgd(Optimizer):
     Example: sgd: {lr: 0.1, momentum: 0.9, nesterov: true}
     """
 
+    fused = True
+
     lr: PositiveFloat = 1e-3
     """The learning rate."""
     momentum: NonNegative = 0.0
