@@ -9,23 +9,25 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-WORDS = 1 << 16
-"""A number is dropped where its word, one of so many, is below a threshold: p is rounded to a 65,536th."""
-PER_DRAW = 4
-"""Words in one of the generator's 64-bit numbers."""
+BITS = 16
+"""Of the longest words. A number is dropped where its word, one of 2^bits, is below a threshold: p is rounded to a
+65,536th."""
+DTYPES = {8: torch.int8, 16: torch.int16}
+"""What words are, by their bits: whole numbers with a sign."""
 
-_divert: Callable[[int], torch.Tensor] | None = None
+_divert: Callable[[int, int], torch.Tensor] | None = None
 
 
 class Words:
     """Room for random words, drawn anew into the same place: to make room takes longer than to draw."""
 
-    def __init__(self, counts: Sequence[int]):
-        numbers = [(count + PER_DRAW - 1) // PER_DRAW for count in counts]
+    def __init__(self, draws: Sequence[tuple[int, int]]):
+        """`draws` says how many words, and of how many bits."""
+        numbers = [-(-count * bits // 64) for count, bits in draws]
         self.numbers = torch.empty(sum(numbers), dtype=torch.int64)
-        parts = self.numbers.view(torch.int16).split([PER_DRAW * number for number in numbers])
-        self.words = [part[:count] for part, count in zip(parts, counts, strict=True)]
-        """For each count so many int16, each from -32768 to 32767 alike."""
+        parts = zip(self.numbers.split(numbers), draws, strict=True)
+        self.words = [part.view(DTYPES[bits])[:count] for part, (count, bits) in parts]
+        """For each draw its words, every value alike."""
 
     def draw(self) -> list[torch.Tensor]:
         """The words, from torch's generator on the processor: those that as many calls of `draw_words` would give."""
@@ -33,13 +35,13 @@ class Words:
         return self.words
 
 
-def draw_words(count: int) -> torch.Tensor:
-    """(count,) int16, each from -32768 to 32767 alike, from torch's generator on the processor."""
-    return Words([count]).draw()[0]
+def draw_words(count: int, bits: int) -> torch.Tensor:
+    """(count,) words of 8 or 16 bits, from torch's generator on the processor."""
+    return Words([(count, bits)]).draw()[0]
 
 
 @contextlib.contextmanager
-def diverted(take: Callable[[int], torch.Tensor]) -> Iterator[None]:
+def diverted(take: Callable[[int, int], torch.Tensor]) -> Iterator[None]:
     """Have modules take their words from elsewhere, for whoever captures a step."""
     global _divert
     _divert = take
@@ -54,14 +56,16 @@ class Dropout(nn.Dropout):
 
     def __init__(self, p: float = 0.5):
         super().__init__(p)
-        dropped = round(p * WORDS)
-        self.threshold = dropped - WORDS // 2
-        self.scale = WORDS / (WORDS - dropped) if dropped < WORDS else 0.0
+        self.bits = 8 if (p * 2**8).is_integer() else BITS
+        words = 2**self.bits
+        dropped = round(p * words)
+        self.threshold = dropped - words // 2
+        self.scale = words / (words - dropped) if dropped < words else 0.0
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         if not self.training or input.device.type != "cpu":
             return functional.dropout(input, self.p, self.training)
-        words = (_divert or draw_words)(input.numel()).view(input.shape)
+        words = (_divert or draw_words)(input.numel(), self.bits).view(input.shape)
         # 0 below the threshold and 1 from it on; whole numbers are exact, and compared they would take three times as
         # long.
         kept = words.to(torch.float32).sub_(self.threshold - 1).clamp_(0, 1)

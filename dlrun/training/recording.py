@@ -67,8 +67,8 @@ WHOLE = {
 class Code:
     """The calls, with tensors like those that they were recorded with."""
 
-    def __init__(self, run: Any, extra: Sequence[torch.Tensor], draws: Sequence[int]):
-        """`run` takes the inputs, random words in portions as large as `draws` says, and `extra`."""
+    def __init__(self, run: Any, extra: Sequence[torch.Tensor], draws: Sequence[tuple[int, int]]):
+        """`run` takes the inputs, random words as `draws` says, and `extra`."""
         self.run, self.extra, self.words = run, tuple(extra), Words(draws)
 
     def __call__(self, *inputs: torch.Tensor) -> Tensors:
@@ -100,7 +100,7 @@ class Recorder(TorchDispatchMode):
         self.held = {id(tensor): tensor for tensor in held}
         self.inputs = [self._take(tensor) for tensor in inputs]
         self.words: list[str] = []
-        self.draws: list[int] = []
+        self.draws: list[tuple[int, int]] = []
         self.extra: list[torch.Tensor] = []
         """Of `held`, those that were used."""
         self.extras: list[str] = []
@@ -108,12 +108,12 @@ class Recorder(TorchDispatchMode):
         """Whether no operator leaves a result out: torch's static runtime ends the process where one does."""
         self.paused = False
 
-    def draw(self, count: int) -> torch.Tensor:
+    def draw(self, count: int, bits: int) -> torch.Tensor:
         """Random words: they are drawn outside of the code, which is given them."""
         self.paused = True
-        words = draw_words(count)
+        words = draw_words(count, bits)
         self.paused = False
-        self.draws.append(count)
+        self.draws.append((count, bits))
         self.words.append(self._take(words))
         return words
 

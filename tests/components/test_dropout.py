@@ -5,29 +5,32 @@ import torch
 from scipy import stats
 from torch import nn
 
-from dlrun.modules.dropout import WORDS, Dropout, draw_words
+from dlrun.modules.dropout import BITS, Dropout, draw_words
 
 
-def test_words_are_uniform_in_every_bit_and_every_place_of_a_draw() -> None:
+@pytest.mark.parametrize("bits", [8, 16])
+def test_words_are_uniform_in_every_bit_and_every_place_of_a_draw(bits: int) -> None:
     torch.manual_seed(0)
-    words = draw_words(400_000).to(torch.int64) + WORDS // 2
-    assert words.min() >= 0 and words.max() < WORDS
-    for bit in range(16):
-        for place in range(4):
-            ones = int(((words[place::4] >> bit) & 1).sum())
-            assert abs(ones - 50_000) < 5 * (100_000 / 4) ** 0.5, (bit, place)
-    counts = torch.bincount(words // 256, minlength=256).tolist()
+    words = draw_words(400_000, bits).to(torch.int64) + 2 ** (bits - 1)
+    assert words.min() >= 0 and words.max() < 2**bits
+    places = 64 // bits
+    count = 400_000 // places
+    for bit in range(bits):
+        for place in range(places):
+            ones = int(((words[place::places] >> bit) & 1).sum())
+            assert abs(ones - count / 2) < 5 * (count / 4) ** 0.5, (bit, place)
+    counts = torch.bincount(words >> (bits - 8), minlength=256).tolist()
     assert stats.chisquare(counts).pvalue > 1e-4
 
 
-@pytest.mark.parametrize("p", [0.1, 0.25, 0.5, 0.9])
+@pytest.mark.parametrize("p", [0.1, 0.25, 0.5, 0.75, 0.9])
 def test_a_share_of_p_is_dropped_and_the_mean_is_kept(p: float) -> None:
     torch.manual_seed(1)
     layer = Dropout(p)
     x = torch.ones(1000, 500)
     y = layer(x)
     share = (y == 0).float().mean().item()
-    assert share == pytest.approx(p, abs=5 * (p * (1 - p) / x.numel()) ** 0.5 + 1 / WORDS)
+    assert share == pytest.approx(p, abs=5 * (p * (1 - p) / x.numel()) ** 0.5 + 2**-BITS)
     kept = y[y != 0]
     assert kept.min() == kept.max() == pytest.approx(1 / (1 - p), rel=2e-4)
     assert y.mean().item() == pytest.approx(1, abs=0.02)
@@ -49,11 +52,12 @@ def test_none_and_all_can_be_dropped_and_nothing_is_while_measuring() -> None:
     assert isinstance(Dropout(0.5), nn.Dropout)
 
 
-def test_draws_follow_the_seed_and_the_generator_goes_on() -> None:
+@pytest.mark.parametrize("bits", [8, 16])
+def test_draws_follow_the_seed_and_the_generator_goes_on(bits: int) -> None:
     torch.manual_seed(5)
-    first, second = draw_words(10), draw_words(10)
+    first, second = draw_words(10, bits), draw_words(10, bits)
     torch.manual_seed(5)
-    assert torch.equal(draw_words(10), first)
-    assert torch.equal(draw_words(10), second)
+    assert torch.equal(draw_words(10, bits), first)
+    assert torch.equal(draw_words(10, bits), second)
     assert not torch.equal(first, second)
-    assert draw_words(0).shape == (0,)
+    assert draw_words(0, bits).shape == (0,)
