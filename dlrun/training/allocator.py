@@ -10,19 +10,20 @@ from __future__ import annotations
 import ctypes
 import sys
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """mallopt's own numbers for its settings (malloc.h)."""
-LARGEST = 32 << 20
-"""The largest block that glibc takes from its heap if asked to; larger ones come from the system as before."""
 KEPT = 1 << 30
 """Bytes at the end of the heap that may stay unused before they are given back."""
 
 
 def keep_memory() -> None:
-    """Have freed memory reused; does nothing where the C library is not glibc."""
+    """Have memory freed from now on reused, large blocks too; does nothing where the C library is not glibc.
+
+    To be called when the rows are loaded: what only that needed goes back to the system as ever.
+    """
     if not sys.platform.startswith("linux"):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, LARGEST)
+        mallopt(M_MMAP_MAX, 0)  # no block with pages of its own, at any size; a threshold ends at 32 MB
         mallopt(M_TRIM_THRESHOLD, KEPT)

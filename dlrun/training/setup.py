@@ -58,10 +58,10 @@ def get_ready(checked: Checked, learned: Mapping[str, torch.Tensor] | None = Non
     experiment = checked.experiment
     device = choose_device(experiment.train.device)
     set_precision(experiment.train.precision, device)
-    keep_memory()
     # With an even kernel, `same` must pad one side more; torch copies the input for that, and would say so each run.
     warnings.filterwarnings("ignore", message="Using padding='same' with even kernel lengths")
     loaded, front, planned, prepared = load_and_fit(checked, device, learned)
+    keep_memory()
     make_deterministic(experiment.seed, device)
     torch.set_num_threads(choose_threads(planned, Length.of(experiment.train, len(prepared.train)).batch))
     network = build(planned, experiment.need("model"))
