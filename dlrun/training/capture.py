@@ -1,9 +1,10 @@
 """A network's arithmetic as straight-line code that runs without Python: that of its steps, and of validation.
 
 A step of a small network takes most of its time between the products: in Python, in the making of the graph for the
-backward pass, in its walk. So one step is computed as ever while it is recorded, and the code is used from then on. It
-is used only where it gave the same bits as the step that it was taken from: what cannot be recorded (a number that is
-read back, a choice made in Python) leaves everything as it was.
+backward pass, in its walk. So one step is computed as ever while it is recorded, and what was recorded is used from
+then on: code on a processor (`training/recording.py`), a CUDA graph on a GPU (`training/graphs.py`). It is used only
+where it gave the same bits as the step that it was taken from: what cannot be recorded (a number that is read back, a
+choice made in Python) leaves everything as it was.
 """
 
 from __future__ import annotations
@@ -16,12 +17,19 @@ import torch
 
 from dlrun.data.prepare import Batch
 from dlrun.modules.dropout import diverted
-from dlrun.training.recording import Code, Recorder, Tensors
+from dlrun.training.graphs import Graph
+from dlrun.training.recording import Recorder, Tensors
 
 AFTER = 20
 """Calls of a size after which one is captured: it takes about their time, so that a short run loses none by it."""
 TRIALS = 3
 """Runs in which code must give the same: from the second on, torch's static runtime has its memory laid out."""
+MOST_WEIGHTS = {"cpu": 1 << 22, "cuda": 1 << 27}
+"""Weights of a network whose steps are captured, by the device: in a larger one's, nearly all time is that of the
+products."""
+
+Code = Callable[..., Tensors]
+"""What was captured: gives the results for tensors like those that it was taken from."""
 
 
 class Repeated:
@@ -34,8 +42,7 @@ class Repeated:
             held: gives all that it may use and change besides the batch.
             may: whether it is worth it.
         """
-        self.compute, self.held = compute, held
-        self.may = may and can_capture()
+        self.compute, self.held, self.may = compute, held, may
         self.seen: Counter[int] = Counter()
         """How many batches of each size have come."""
         self.captured: dict[int, Code | None] = {}
@@ -63,9 +70,10 @@ class Repeated:
         return of_tensors
 
 
-def can_capture() -> bool:
-    """Whether this Python and this torch have what it takes."""
-    return sys.version_info < (3, 14) and hasattr(torch.jit, "CompilationUnit")
+def can_capture(device: str = "cpu", weights: int = 0) -> bool:
+    """Whether it is possible, and worth it, for a network of so many weights on a type of device."""
+    possible = sys.version_info < (3, 14) and hasattr(torch.jit, "CompilationUnit") if device == "cpu" else True
+    return possible and weights <= MOST_WEIGHTS.get(device, -1)
 
 
 def capture(
@@ -74,26 +82,46 @@ def capture(
     """Compute once, and capture how.
 
     Args:
-        compute: gives the results of a step; what it draws comes from torch's generator on the processor.
-        inputs: what it is called with.
+        compute: gives the results of a step; what it draws comes from torch's generators.
+        inputs: what it is called with, all on one device.
         held: what it may use and change besides: weights and buffers.
 
     Returns:
         The results, and the code that gives them again; None where it cannot be captured.
     """
-    before = _Moment(held)
+    device = inputs[0].device
+    before = _Moment(held, device)
+    results, codes = (_record if device.type == "cpu" else _play)(compute, inputs, held, before)
+    after = _Moment(held, device)
+    found = next((code for code in codes if _gives(code, inputs, results, before, after)), None)
+    after.put_back()
+    return results, found
+
+
+def _record(
+    compute: Callable[..., Tensors], inputs: Sequence[torch.Tensor], held: Sequence[torch.Tensor], before: _Moment
+) -> tuple[Tensors, Sequence[Code]]:
     recorder = Recorder(inputs, held)
     try:
         with recorder, diverted(recorder.draw):
             results = compute(*inputs)
-        codes = recorder.codes(results)
+        return results, recorder.codes(results)
     except Exception:  # whatever it is, the step itself has done without
         before.put_back()
-        return compute(*inputs), None
-    after = _Moment(held)
-    found = next((code for code in codes if _gives(code, inputs, results, before, after)), None)
-    after.put_back()
-    return results, found
+        return compute(*inputs), []
+
+
+def _play(
+    compute: Callable[..., Tensors], inputs: Sequence[torch.Tensor], held: Sequence[torch.Tensor], before: _Moment
+) -> tuple[Tensors, Sequence[Code]]:
+    results = compute(*inputs)
+    after = _Moment(held, before.device)
+    try:
+        return results, [Graph(compute, inputs)]
+    except RuntimeError:
+        return results, []
+    finally:
+        after.put_back()
 
 
 def _gives(code: Code, inputs: Sequence[torch.Tensor], results: Tensors, before: _Moment, after: _Moment) -> bool:
@@ -109,21 +137,35 @@ def _gives(code: Code, inputs: Sequence[torch.Tensor], results: Tensors, before:
 
 
 class _Moment:
-    """What some tensors and torch's generator on the processor are at a moment."""
+    """What some tensors and torch's generators are at a moment."""
 
-    def __init__(self, tensors: Sequence[torch.Tensor]):
-        self.tensors, self.values = tensors, [tensor.detach().clone() for tensor in tensors]
-        self.generator = torch.get_rng_state()
+    def __init__(self, tensors: Sequence[torch.Tensor], device: torch.device):
+        self.tensors, self.values = tensors, [_on_processor(tensor) for tensor in tensors]
+        self.device, self.generators = device, _generators(device)
 
     def put_back(self) -> None:
         """Have all be as it was."""
         for tensor, value in zip(self.tensors, self.values, strict=True):
             tensor.detach().copy_(value)
-        torch.set_rng_state(self.generator)
+        torch.set_rng_state(self.generators[0])
+        for state in self.generators[1:]:
+            torch.cuda.set_rng_state(state, self.device)
 
     def is_now(self) -> bool:
         """Whether all is as it was."""
-        return _equal(self.tensors, self.values) and torch.equal(self.generator, torch.get_rng_state())
+        return _equal([_on_processor(tensor) for tensor in self.tensors], self.values) and _equal(
+            self.generators, _generators(self.device)
+        )
+
+
+def _on_processor(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy that takes no room on a GPU."""
+    return tensor.detach().to("cpu", copy=True)
+
+
+def _generators(device: torch.device) -> Tensors:
+    """The states of the processor's, and of the GPU's where it is one."""
+    return [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
 
 
 def _equal(some: Sequence[torch.Tensor], others: Sequence[torch.Tensor]) -> bool:

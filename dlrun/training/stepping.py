@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from dlrun.data.prepare import Batch
-from dlrun.training.capture import Repeated
+from dlrun.training.capture import Repeated, can_capture
 from dlrun.training.evaluation import measures
 from dlrun.training.flat import Flat
 from dlrun.training.objective import each
@@ -20,28 +20,25 @@ if TYPE_CHECKING:
     from dlrun.training.loop import Task
 
 
-MOST_WEIGHTS = 1 << 22
-"""Weights of a network whose steps are captured: in a larger one's, nearly all time is that of the products."""
-
-
 class Stepper:
-    """Computes steps; with a small network on a processor the whole of a step's arithmetic is captured."""
+    """Computes steps, from captured code where that is worth it."""
 
     def __init__(self, task: Task):
         self.task = task
         self.weights = [weight for weight in task.network.parameters() if weight.requires_grad]
-        on_processor = all(weight.device.type == "cpu" for weight in self.weights)
-        self.flat = Flat(self.weights) if on_processor and Flat.suits(self.weights) else None
+        device = task.data.train.inputs[0].device.type
+        self.flat = Flat(self.weights) if device == "cpu" and Flat.suits(self.weights) else None
         self.moved = [weight.data for weight in self.weights] if self.flat is None else [self.flat.whole]
         """What the optimizer moves: the same memory without a thought of gradients."""
         self.state = task.optimizer.begin(self.moved)
         self.rate: float = task.optimizer.lr
+        self.clip = task.settings.clip_grad_norm
         self.losses = len(task.objective.names) + 1 + bool(task.penalties)
         """How many losses a step gives."""
-        self.captures = on_processor and sum(weight.numel() for weight in self.weights) <= MOST_WEIGHTS
-        """Whether the network is small enough for captured code to be worth it."""
-        at_once = self.flat is not None and not task.optimizer.fused
-        self.moves = at_once and task.schedule is None and task.settings.clip_grad_norm is None
+        self.captures = can_capture(device, sum(weight.numel() for weight in self.weights))
+        """Whether a step is captured, and so validation."""
+        movable = device != "cpu" or (self.flat is not None and not task.optimizer.fused and self.clip is None)
+        self.moves = self.captures and movable and task.schedule is None
         """Whether moving the weights is captured too: by the same numbers in every step, in calls that can be."""
         self.repeated = Repeated(self._computed, self._held, self.captures)
 
@@ -52,11 +49,9 @@ class Stepper:
             The loss, its terms where there are several, and the penalty where there is one; what each metric measures.
         """
         results = self.repeated(batch)
-        if self.moves:
-            return results[: self.losses], results[self.losses :]
-        count = len(self.moved)
-        self._move(results[-count:])
-        return results[: self.losses], results[self.losses : -count]
+        if not self.moves:
+            results = self._moved_by(results)
+        return results[: self.losses], results[self.losses :]
 
     def _held(self) -> Tensors:
         moved = [*self.moved, *chain(*self.state.values())] if self.moves else []
@@ -65,9 +60,13 @@ class Stepper:
     def _computed(self, batch: Batch) -> Tensors:
         """What is captured."""
         results = self._compute(batch)
-        if self.moves:
-            self._move([results.pop()])
-        return results
+        return self._moved_by(results) if self.moves else results
+
+    def _moved_by(self, results: Tensors) -> Tensors:
+        """Move the weights by the gradients among the results; gives the rest."""
+        count = len(self.moved)
+        self._move(results[-count:])
+        return results[:-count]
 
     def _compute(self, batch: Batch) -> Tensors:
         """The losses of a batch, what the metrics measure, and the gradient of each of `moved`."""
@@ -86,9 +85,8 @@ class Stepper:
         return [*(value.detach() for value in found), *measured, *moving]
 
     def _move(self, grads: Tensors) -> None:
-        clip = self.task.settings.clip_grad_norm
-        if clip is not None:
-            grads = _clipped(grads, clip)
+        if self.clip is not None:
+            grads = _clipped(grads, self.clip)
         self.task.optimizer.step(self.moved, grads, self.state, self.rate)
 
 
