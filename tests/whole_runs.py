@@ -65,6 +65,41 @@ tracking: off
 """
 """Three epochs of six steps; checkpoints fall inside epochs (4, 8, 16), on the end of one (12) and on the end (18)."""
 
+CAPTURED = {
+    "wide": """
+  layers:
+    - conv2d: {out_channels: 16, kernel_size: 3, padding: same}
+    - relu
+    - flatten
+    - dropout: 0.25
+    - linear: 1536
+    - relu
+    - linear: $classes
+optimizer: {adam: {lr: 0.002}}
+""",
+    "narrow": """
+  layers: [flatten, {linear: 32}, layer_norm, relu, {dropout: 0.5}, {linear: 32}, {dropout: 0.3}, {linear: $classes}]
+optimizer: {rmsprop: {lr: 0.002}}
+""",
+}
+"""Networks whose steps are captured in a run's second epoch: one of 1.6 million weights, and one with its optimizer."""
+
+
+def captured_spec(network: str) -> str:
+    """A run of 48 steps, of which the first 20 and those that follow a resume are computed as they are written."""
+    return f"""
+name: {network}
+seed: 4
+data: {{source: {{csv: digits.csv}}, target: digit, split: {{validation: 0.2, test: 0.2}}, preprocess: [standardize]}}
+model:
+  input: [1, 8, 8]{CAPTURED[network]}
+loss: cross_entropy
+metrics: [accuracy]
+train: {{epochs: 4, batch_size: 12, device: cpu, early_stopping: {{patience: 50}}, checkpoint: {{every: 5 steps}}}}
+tracking: off
+"""
+
+
 PROGRAM = """
 import json, os, pathlib, random, signal, socket, sys, time, traceback, warnings
 import faults
@@ -169,6 +204,8 @@ class Program:
         self.folder = folder
         write_digits(folder / "digits.csv")
         (folder / "spec.yaml").write_text(SPEC)
+        for network in CAPTURED:
+            (folder / f"{network}.yaml").write_text(captured_spec(network))
         self._own, theirs = socket.socketpair()
         with theirs:
             paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]

@@ -72,16 +72,16 @@ class Code:
         self.run, self.extra, self.words = run, tuple(extra), Words(draws)
 
     def __call__(self, *inputs: torch.Tensor) -> Tensors:
-        with torch.no_grad():
-            return list(self.run(*inputs, *self.words.draw(), *self.extra))
+        return list(self.run(*inputs, *self.words.draw(), *self.extra))
 
 
 def _machines(source: str, static: bool) -> list[Any]:
     function = torch.jit.CompilationUnit(source).computed
+    interpreted = torch.no_grad()(function)
     make: Any = getattr(torch._C, "_jit_to_static_module", None) if static else None
     with contextlib.suppress(RuntimeError):
-        return [make(function.graph), function] if make is not None else [function]
-    return [function]
+        return [make(function.graph), interpreted] if make is not None else [interpreted]
+    return [interpreted]
 
 
 class Recorder(TorchDispatchMode):

@@ -12,6 +12,7 @@ from random import Random
 
 import pytest
 from whole_runs import (
+    CAPTURED,
     KILLED,
     MANY,
     TRAIN,
@@ -99,6 +100,36 @@ def test_six_kills_in_a_row_lose_nothing(program: Program, counted: Done, alone:
         resumed(program, own, alone)
         shutil.rmtree(own)
     tell(f"chains of up to six kills in a row: {chains}, {killed} kills, all equal")
+
+
+TELL_OF_CAPTURES = """
+import sys, dlrun.training.capture as capturing
+own = capturing.capture
+def told(*given):
+    found = own(*given)
+    sys.stderr.write("captured" if found[1] else "not captured")
+    return found
+capturing.capture = told
+"""
+
+
+@pytest.mark.parametrize("network", CAPTURED)
+def test_a_kill_loses_nothing_where_steps_are_captured(program: Program, runs: Path, network: str) -> None:
+    # Killed once its steps are captured, a run goes on with twenty that are not.
+    train = "train", f"{network}.yaml", "--runs"
+    whole = program(*train, runs / "alone", before=TELL_OF_CAPTURES)
+    folder = the_run(runs / "alone")
+    assert whole.code == 0 and folder is not None, whole.said
+    assert "captured" in whole.said and "not captured" not in whole.said
+    alone, random, began = result_of(folder), Random(3), 0
+    for number in range(MANY // 20 or 3):
+        own = runs / str(number)
+        at = random.randint(len(whole.calls) // 2, len(whole.calls))
+        assert program(*train, own, mode="kill", at=at).code == KILLED
+        began += bool(resumed(program, own, alone))
+        shutil.rmtree(own)
+    assert began
+    tell(f"kill of captured steps, {network}: {MANY // 20 or 3}, {began} resumed, all equal")
 
 
 def test_a_run_that_was_killed_before_it_began_is_trained_anew_in_the_same_second(
