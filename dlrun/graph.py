@@ -31,6 +31,7 @@ def build(plan: Plan, model: ModelSection) -> fx.GraphModule:
     given = {name: values[index] for name, index in plan.outputs.items()}
     graph.output(given if len(given) > 1 else values[next(iter(plan.outputs.values()))])
     network = fx.GraphModule(root, graph)
+    _pool_first(network)
     _reuse_memory(network, plan)
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name not in plan.frozen)
@@ -54,6 +55,33 @@ def _emit(step: Step, root: nn.Module, graph: fx.Graph, values: list[fx.Node], m
     return graph.call_module(step.name, tuple(inputs), masks)
 
 
+MAX_POOLS = nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d
+
+
+def _pool_first(network: fx.GraphModule) -> None:
+    """Have a relu that only a max pool wants come behind it: the same numbers and gradients, from fewer numbers.
+
+    The largest of a window stays the largest, and where it is not above 0 no gradient passes either way.
+    """
+    modules, called = dict(network.named_modules()), _calls(network)
+    for pool in list(network.graph.nodes):
+        relu = pool.args[0] if pool.op == "call_module" and isinstance(modules[pool.target], MAX_POOLS) else None
+        if not (
+            isinstance(relu, fx.Node) and relu.op == "call_module" and isinstance(modules[str(relu.target)], nn.ReLU)
+        ):
+            continue
+        if len(relu.users) == 1 and called[relu.target] == called[pool.target] == 1:
+            pool.replace_all_uses_with(relu)
+            pool.args, relu.args = relu.args, (pool,)
+            pool.append(relu)
+    network.recompile()
+
+
+def _calls(network: fx.GraphModule) -> Counter[Any]:
+    """How often each module is called."""
+    return Counter(node.target for node in network.graph.nodes if node.op == "call_module")
+
+
 MADE_ANEW = (
     nn.Conv1d,
     nn.Conv2d,
@@ -61,6 +89,7 @@ MADE_ANEW = (
     nn.BatchNorm1d,
     nn.BatchNorm2d,
     nn.BatchNorm3d,
+    *MAX_POOLS,
     Linear,
     operator.add,
     torch.cat,
@@ -70,8 +99,7 @@ MADE_ANEW = (
 
 def _reuse_memory(network: fx.GraphModule, plan: Plan) -> None:
     """Have a relu write over what it is given where nobody else wants that: an activation less to keep for each."""
-    modules = dict(network.named_modules())
-    called = Counter(node.target for node in network.graph.nodes if node.op == "call_module")
+    modules, called = dict(network.named_modules()), _calls(network)
     sequences = {step.name for step in plan.layers if len(step.output) > 1}
     for node in network.graph.nodes:
         module = modules.get(str(node.target)) if node.op == "call_module" else None

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from dlrun import graph
 from dlrun.graph import build
 from dlrun.reading import read
 from dlrun.spec.document import parse_text
@@ -49,3 +50,54 @@ def test_a_relu_writes_over_what_nobody_else_wants(case: str) -> None:
     for relu in relus:
         relu.inplace = False
     assert all(map(torch.equal, found, results()))
+
+
+POOLED = {
+    "behind": ("{conv2d: {out_channels: 3, kernel_size: 3}}, relu, {max_pool2d: 2}, flatten, {linear: 2}", True),
+    "in windows that overlap": (
+        "{conv2d: {out_channels: 3, kernel_size: 3, padding: 1}}, relu, "
+        "{max_pool2d: {kernel_size: 3, stride: 1, padding: 1}}, flatten, {linear: 2}",
+        True,
+    ),
+    "in one dimension": ("{reshape: [5, 5]}, {conv1d: {out_channels: 4, kernel_size: 2}}, relu, {max_pool1d: 2}", True),
+    "whose relu is wanted elsewhere": (
+        "{conv2d: {out_channels: 1, kernel_size: 1}}, {relu: {name: r}}, "
+        "{max_pool2d: {kernel_size: 3, stride: 1, padding: 1}}, {add: [[], r]}",
+        False,
+    ),
+    "of a relu that is used twice": (
+        "{conv2d: {out_channels: 1, kernel_size: 1}}, {relu: {name: r}}, {max_pool2d: 2}, {use: r}",
+        False,
+    ),
+    "of the mean": ("{conv2d: {out_channels: 3, kernel_size: 3}}, relu, {avg_pool2d: 2}", False),
+}
+
+
+@pytest.mark.parametrize("case", POOLED)
+def test_a_max_pool_comes_before_a_relu_that_nobody_else_wants(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    layers, expected = POOLED[case]
+    text = f"{{input: [1, 5, 5], layers: [{layers}]}}"
+    plan = networks.plan_of(text)
+    model = read(parse_text(f"model: {text}", "spec.yaml")).sections["model"]
+
+    def order(network: torch.fx.GraphModule) -> list[str]:
+        kinds = {name: type(module).__name__[:7] for name, module in network.named_modules()}
+        called = [kinds[str(node.target)] for node in network.graph.nodes if node.op == "call_module"]
+        return [kind for kind in called if kind in ("ReLU", "MaxPool")]
+
+    network = build(plan, model)
+    monkeypatch.setattr(graph, "_pool_first", lambda network: None)
+    plain = build(plan, model)
+    plain.load_state_dict(network.state_dict())
+    assert (order(network) != order(plain)) == expected
+    # Whole numbers, so that many windows hold several of the largest, and many nothing above 0.
+    rows = torch.randint(-2, 3, (16, 1, 5, 5)).float().requires_grad_()
+    with torch.no_grad():
+        for weight in [*network.parameters(), *plain.parameters()]:
+            weight.copy_(weight.sign())
+
+    def results(network: nn.Module) -> list[torch.Tensor]:
+        output = network(rows)
+        return [output, *torch.autograd.grad(output.square().sum(), [rows, *network.parameters()])]
+
+    assert all(map(torch.equal, results(network), results(plain)))
