@@ -7,7 +7,7 @@ import pytest
 import torch
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
-A_STEP = {"operators": 240, "reads": 0.1, "bytes": 640_000, "Python calls": 60, "C calls": 60}
+A_STEP = {"operators": 230, "reads": 0.1, "bytes": 445_000, "Python calls": 28, "C calls": 30}
 """Bounds for a step of the tabular network, with a tenth to a third of room. Inside an epoch the losses are looked at
 ten times a second, which is why a slow machine may make a few calls more."""
 MODULES = {"--help": 400, "check": 415, "schema": 570}

@@ -1,7 +1,7 @@
 """What tuning by hand makes of the plain loop: batches by index, a fused optimizer, channels_last, memory that is kept.
 
-Two settings of glibc's allocator go before torch's first tensor: blocks of up to 32 MB, the most that it allows, come
-from memory that is kept and not from freshly mapped pages, and nothing is given back.
+Two settings of glibc's allocator go before torch's first tensor: no block comes from freshly mapped pages, and nothing
+is given back.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 with contextlib.suppress(OSError, AttributeError):  # another C library: without
     libc = ctypes.CDLL("libc.so.6")
-    libc.mallopt(M_MMAP_THRESHOLD, 32 << 20)
+    libc.mallopt(M_MMAP_MAX, 0)
     libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 import torch  # noqa: E402
