@@ -32,7 +32,8 @@ def build(plan: Plan, model: ModelSection) -> fx.GraphModule:
     graph.output(given if len(given) > 1 else values[next(iter(plan.outputs.values()))])
     network = fx.GraphModule(root, graph)
     _pool_first(network)
-    _reuse_memory(network, plan)
+    _give_to_linear(network)
+    _reuse_memory(network)
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name not in plan.frozen)
     return network
@@ -82,6 +83,21 @@ def _calls(network: fx.GraphModule) -> Counter[Any]:
     return Counter(node.target for node in network.graph.nodes if node.op == "call_module")
 
 
+def _give_to_linear(network: fx.GraphModule) -> None:
+    """Have a linear layer do the relu that alone wants what it gives."""
+    modules, called = dict(network.named_modules()), _calls(network)
+    for node in list(network.graph.nodes):
+        given = node.args[0] if node.op == "call_module" and isinstance(modules[node.target], nn.ReLU) else None
+        if not isinstance(given, fx.Node) or given.op != "call_module" or called[node.target] > 1:
+            continue
+        linear = modules[str(given.target)]
+        if isinstance(linear, Linear) and called[given.target] == len(given.users) == 1:
+            linear.relu = True
+            node.replace_all_uses_with(given)
+            network.graph.erase_node(node)
+    network.recompile()
+
+
 MADE_ANEW = (
     nn.Conv1d,
     nn.Conv2d,
@@ -90,24 +106,21 @@ MADE_ANEW = (
     nn.BatchNorm2d,
     nn.BatchNorm3d,
     *MAX_POOLS,
-    Linear,
     operator.add,
     torch.cat,
 )
 """What gives numbers of its own, which its backward pass does not ask for."""
 
 
-def _reuse_memory(network: fx.GraphModule, plan: Plan) -> None:
+def _reuse_memory(network: fx.GraphModule) -> None:
     """Have a relu write over what it is given where nobody else wants that: an activation less to keep for each."""
     modules, called = dict(network.named_modules()), _calls(network)
-    sequences = {step.name for step in plan.layers if len(step.output) > 1}
     for node in network.graph.nodes:
         module = modules.get(str(node.target)) if node.op == "call_module" else None
         if isinstance(module, nn.ReLU) and called[node.target] == 1:
             given = node.args[0]
             maker = type(modules[given.target]) if given.op == "call_module" else given.target
-            view = maker is Linear and given.target in sequences  # of rows that lie one after the other
-            module.inplace = maker in MADE_ANEW and not view and len(given.users) == 1
+            module.inplace = maker in MADE_ANEW and len(given.users) == 1
 
 
 def _mask(graph: fx.Graph, values: list[fx.Node], mask: Mask) -> fx.Node:

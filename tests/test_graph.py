@@ -10,22 +10,19 @@ from dlrun.graph import build
 from dlrun.reading import read
 from dlrun.spec.document import parse_text
 
+CONV = "{conv2d: {out_channels: 3, kernel_size: 3, padding: 1}}"
+
 IN_PLACE = {
-    "after a convolution": ("{conv2d: {out_channels: 3, kernel_size: 3}}, relu, flatten, {linear: 2}", [True]),
-    "after a norm": ("{conv2d: {out_channels: 3, kernel_size: 3}}, batch_norm, relu, flatten, {linear: 2}", [True]),
-    "after rows": ("flatten, {linear: 4}, relu, {linear: 2}", [True]),
+    "after a convolution": (f"{CONV}, relu, flatten, {{linear: 2}}", [True]),
+    "after a norm": (f"{CONV}, batch_norm, relu, flatten, {{linear: 2}}", [True]),
     "of the network's input": ("relu, flatten, {linear: 2}", [False]),
-    "after steps, which are rows of one another": ("{linear: 4}, relu, flatten, {linear: 2}", [False]),
     "after what needs its output to go back": ("flatten, {linear: 4}, tanh, relu, {linear: 2}", [False]),
-    "of what a skip takes too": (
-        "flatten, {linear: 4}, {residual: [relu, {linear: 4}]}, relu, {linear: 2}",
-        [False, True],
-    ),
+    "of what a skip takes too": (f"{CONV}, {{residual: [relu, {CONV}]}}, relu, flatten, {{linear: 2}}", [False, True]),
     "of what is named later": (
-        "flatten, {linear: {out_features: 4, name: a}}, relu, {add: [[], a]}, {linear: 2}",
+        "{conv2d: {out_channels: 1, kernel_size: 1, name: a}}, relu, {add: [[], a]}, flatten, {linear: 2}",
         [False],
     ),
-    "that is used twice": ("flatten, {linear: 4}, {relu: {name: r}}, {linear: 4}, {use: r}, {linear: 2}", [False]),
+    "that is used twice": (f"{CONV}, {{relu: {{name: r}}}}, {CONV}, {{use: r}}, flatten, {{linear: 2}}", [False]),
 }
 
 
@@ -101,3 +98,42 @@ def test_a_max_pool_comes_before_a_relu_that_nobody_else_wants(case: str, monkey
         return [output, *torch.autograd.grad(output.square().sum(), [rows, *network.parameters()])]
 
     assert all(map(torch.equal, results(network), results(plain)))
+
+
+JOINED = {
+    "of rows": ("flatten, {linear: 6}, relu, {linear: 2}", True),
+    "of rows, large": ("flatten, {linear: 4096}, relu, {linear: 4096}, relu, {linear: 2}", True),
+    "of sequences": ("{reshape: [5, 5]}, {linear: 4}, relu, {linear: 3}", True),
+    "without a bias": ("flatten, {linear: {out_features: 6, bias: false}}, relu, {linear: 2}", True),
+    "of what is named later": (
+        "flatten, {linear: {out_features: 4, name: a}}, relu, {add: [[], a]}, {linear: 2}",
+        False,
+    ),
+    "of a layer that is used twice": (
+        "flatten, {linear: {out_features: 25, name: l}}, relu, {use: l}, {linear: 2}",
+        False,
+    ),
+    "that is used twice": ("flatten, {linear: 4}, {relu: {name: r}}, {linear: 4}, {use: r}, {linear: 2}", False),
+}
+
+
+@pytest.mark.parametrize("case", JOINED)
+def test_a_linear_layer_does_the_relu_that_nobody_else_wants(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    layers, expected = JOINED[case]
+    text = f"{{input: [1, 5, 5], layers: [{layers}]}}"
+    plan = networks.plan_of(text)
+    model = read(parse_text(f"model: {text}", "spec.yaml")).sections["model"]
+    network = build(plan, model)
+    monkeypatch.setattr(graph, "_give_to_linear", lambda network: None)
+    plain = build(plan, model)
+    plain.load_state_dict(network.state_dict())
+    called = [node.target for node in network.graph.nodes if node.op == "call_module"]
+    assert any("relu" in name or name == "r" for name in called) != expected
+    rows = torch.randn(16, 1, 5, 5)
+
+    def results(network: nn.Module) -> list[torch.Tensor]:
+        output = network(rows)
+        return [output, *torch.autograd.grad(output.square().sum(), list(network.parameters()))]
+
+    for one, other in zip(results(network), results(plain), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5 if "large" in case else 0, atol=1e-5 if "large" in case else 0)
