@@ -22,13 +22,21 @@ def resolved(experiment: Experiment, folder: Path, inputs: Mapping[str, Shape]) 
     """
     data = written(experiment)
     shapes = {name: list(shape) for name, shape in inputs.items()}
-    taken = {"input": shapes[INPUT]} if list(shapes) == [INPUT] else {"inputs": shapes}
+    taken = {"input": shapes[INPUT]} if _is_one(inputs) else {"inputs": shapes}
     data["model"] = taken | {key: value for key, value in data["model"].items() if key not in ("input", "inputs")}
     if experiment.data is not None and isinstance(experiment.data.source, Source):
         data["data"]["source"] = experiment.data.source.located(folder).written()
     if experiment.model is not None and experiment.model.weights is not None:
-        data["model"]["weights"] = str((folder / experiment.model.weights).resolve())
+        data["model"]["weights"] = _located(folder, experiment.model.weights)
     return data
+
+
+def _is_one(inputs: Mapping[str, Shape]) -> bool:
+    return list(inputs) == [INPUT]
+
+
+def _located(folder: Path, path: str) -> str:
+    return str((folder / path).resolve())
 
 
 def as_yaml(data: dict[str, Any]) -> str:
@@ -51,12 +59,21 @@ def as_yaml(data: dict[str, Any]) -> str:
     return yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
-def flattened(experiment: Experiment) -> dict[str, str]:
+def flattened(experiment: Experiment, folder: Path, inputs: Mapping[str, Shape]) -> dict[str, str]:
     """Every setting under a stable name: a component gives its kind, its settings stand below its place.
 
     So two runs with different optimizers compare `optimizer` with `optimizer` and `optimizer.lr` with `optimizer.lr`.
+    Takes what `resolved` takes, and gives the same for an experiment and for what that makes of it.
     """
-    return dict(_pairs("", experiment))
+    found = dict(_pairs("", experiment))
+    given = [name for name in found if name == "model.input" or name.startswith("model.inputs.")]
+    for name in given:
+        del found[name]
+    for name, shape in inputs.items():
+        found["model.input" if _is_one(inputs) else f"model.inputs.{name}"] = _text(shape)
+    if experiment.model is not None and experiment.model.weights is not None:
+        found["model.weights"] = _located(folder, experiment.model.weights)
+    return found
 
 
 def _pairs(name: str, value: Any) -> Iterator[tuple[str, str]]:

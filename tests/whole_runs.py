@@ -67,6 +67,7 @@ tracking: off
 
 CAPTURED = {
     "wide": """
+  input: [1, 8, 8]
   layers:
     - conv2d: {out_channels: 16, kernel_size: 3, padding: same}
     - relu
@@ -78,7 +79,7 @@ CAPTURED = {
 optimizer: {adam: {lr: 0.002}}
 """,
     "narrow": """
-  layers: [flatten, {linear: 32}, layer_norm, relu, {dropout: 0.5}, {linear: 32}, {dropout: 0.3}, {linear: $classes}]
+  layers: [{linear: 32}, layer_norm, relu, {dropout: 0.5}, {linear: 32}, {dropout: 0.3}, {linear: $classes}]
 optimizer: {rmsprop: {lr: 0.002}}
 """,
 }
@@ -91,8 +92,7 @@ def captured_spec(network: str) -> str:
 name: {network}
 seed: 4
 data: {{source: {{csv: digits.csv}}, target: digit, split: {{validation: 0.2, test: 0.2}}, preprocess: [standardize]}}
-model:
-  input: [1, 8, 8]{CAPTURED[network]}
+model:{CAPTURED[network]}
 loss: cross_entropy
 metrics: [accuracy]
 train: {{epochs: 4, batch_size: 12, device: cpu, early_stopping: {{patience: 50}}, checkpoint: {{every: 5 steps}}}}

@@ -55,7 +55,7 @@ def describe(checked: Checked, planned: Plan, loaded: Loaded, place: Path, devic
         description=experiment.description,
         folder=place,
         started=now(),
-        params=flattened(experiment),
+        params=flattened(experiment, reading.folder, planned.takes),
         tags=tags,
         texts={kept.SPEC: reading.document.source.text, kept.RESOLVED: text, kept.PARAMS: as_text(planned)},
         data=DataSet(name, loaded.digest, where, source.kind, loaded.rows, shape),

@@ -40,7 +40,8 @@ def resume(folder: Path, checked: Checked, watcher: Watcher, tracking: Tracking)
         known = read_run(folder)
         checkpoint = _newest(folder, watcher)
         settings = checkpoint.state["settings"] if checkpoint else known.info.params
-        _hold_to_settings(folder, settings, flattened(checked.experiment))
+        now = flattened(checked.experiment, checked.reading.folder, checked.plan.takes)
+        _hold_to_settings(folder, settings, now)
         ready = get_ready(checked, checkpoint.tensors.get(FITTED, {}) if checkpoint else None)
         _hold_to_data(folder, known.info, checkpoint, identity(ready))
         _hold_to_length(folder, checkpoint, ready, known.status == "FINISHED")
@@ -130,10 +131,10 @@ def _tell_beginning(checkpoint: Checkpoint | None, ready: Ready, watcher: Watche
 
 def _begin_again(info: RunInfo, ready: Ready) -> RunInfo:
     """Write down that the run goes on, and how long it is to be now."""
-    experiment = ready.checked.experiment
-    text = as_yaml(resolved(experiment, ready.checked.reading.folder, ready.plan.takes))
+    is_now = ready.checked.experiment, ready.checked.reading.folder, ready.plan.takes
+    text = as_yaml(resolved(*is_now))
     if text != info.texts.get(kept.RESOLVED):
         kept.write_text(info.folder / kept.RESOLVED, text)
-    info = replace(info, params=flattened(experiment), texts={**info.texts, kept.RESOLVED: text})
+    info = replace(info, params=flattened(*is_now), texts={**info.texts, kept.RESOLVED: text})
     kept.write_json(info.folder / kept.STARTED, {**about(info), "status": RUNNING})
     return info

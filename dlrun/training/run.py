@@ -166,8 +166,9 @@ def _ending(ready: Ready, info: RunInfo, outcome: Outcome, tracking: Tracking, w
 
 def identity(ready: Ready) -> dict[str, Any]:
     """What a run is; a checkpoint of another one is not gone on from."""
+    checked = ready.checked
     return {
-        "settings": flattened(ready.checked.experiment),
+        "settings": flattened(checked.experiment, checked.reading.folder, ready.plan.takes),
         "data": ready.loaded.digest,
         "split": ready.loaded.split_digest,
         "labels": {name: list(target.labels or ()) for name, target in ready.loaded.targets.items()},
