@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import operator
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,8 +9,8 @@ import torch
 from torch import fx, nn
 
 from dlrun.components.layers import Joining
-from dlrun.modules.linear import Linear
 from dlrun.plan import Plan, Step
+from dlrun.relus import arrange_relus
 from dlrun.spec.experiment import ModelSection
 from dlrun.steps import Mask
 
@@ -31,9 +29,7 @@ def build(plan: Plan, model: ModelSection) -> fx.GraphModule:
     given = {name: values[index] for name, index in plan.outputs.items()}
     graph.output(given if len(given) > 1 else values[next(iter(plan.outputs.values()))])
     network = fx.GraphModule(root, graph)
-    _pool_first(network)
-    _give_to_linear(network)
-    _reuse_memory(network)
+    arrange_relus(network)
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name not in plan.frozen)
     return network
@@ -54,73 +50,6 @@ def _emit(step: Step, root: nn.Module, graph: fx.Graph, values: list[fx.Node], m
     told = zip(("mask", "memory_mask"), step.told, strict=False)
     masks: dict[str, Any] = {name: _mask(graph, values, mask) for name, mask in told if mask is not None}
     return graph.call_module(step.name, tuple(inputs), masks)
-
-
-MAX_POOLS = nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d
-
-
-def _pool_first(network: fx.GraphModule) -> None:
-    """Have a relu that only a max pool wants come behind it: the same numbers and gradients, from fewer numbers.
-
-    The largest of a window stays the largest, and where it is not above 0 no gradient passes either way.
-    """
-    modules, called = dict(network.named_modules()), _calls(network)
-    for pool in list(network.graph.nodes):
-        relu = pool.args[0] if pool.op == "call_module" and isinstance(modules[pool.target], MAX_POOLS) else None
-        if not (
-            isinstance(relu, fx.Node) and relu.op == "call_module" and isinstance(modules[str(relu.target)], nn.ReLU)
-        ):
-            continue
-        if len(relu.users) == 1 and called[relu.target] == called[pool.target] == 1:
-            pool.replace_all_uses_with(relu)
-            pool.args, relu.args = relu.args, (pool,)
-            pool.append(relu)
-    network.recompile()
-
-
-def _calls(network: fx.GraphModule) -> Counter[Any]:
-    """How often each module is called."""
-    return Counter(node.target for node in network.graph.nodes if node.op == "call_module")
-
-
-def _give_to_linear(network: fx.GraphModule) -> None:
-    """Have a linear layer do the relu that alone wants what it gives."""
-    modules, called = dict(network.named_modules()), _calls(network)
-    for node in list(network.graph.nodes):
-        given = node.args[0] if node.op == "call_module" and isinstance(modules[node.target], nn.ReLU) else None
-        if not isinstance(given, fx.Node) or given.op != "call_module" or called[node.target] > 1:
-            continue
-        linear = modules[str(given.target)]
-        if isinstance(linear, Linear) and called[given.target] == len(given.users) == 1:
-            linear.relu = True
-            node.replace_all_uses_with(given)
-            network.graph.erase_node(node)
-    network.recompile()
-
-
-MADE_ANEW = (
-    nn.Conv1d,
-    nn.Conv2d,
-    nn.Conv3d,
-    nn.BatchNorm1d,
-    nn.BatchNorm2d,
-    nn.BatchNorm3d,
-    *MAX_POOLS,
-    operator.add,
-    torch.cat,
-)
-"""What gives numbers of its own, which its backward pass does not ask for."""
-
-
-def _reuse_memory(network: fx.GraphModule) -> None:
-    """Have a relu write over what it is given where nobody else wants that: an activation less to keep for each."""
-    modules, called = dict(network.named_modules()), _calls(network)
-    for node in network.graph.nodes:
-        module = modules.get(str(node.target)) if node.op == "call_module" else None
-        if isinstance(module, nn.ReLU) and called[node.target] == 1:
-            given = node.args[0]
-            maker = type(modules[given.target]) if given.op == "call_module" else given.target
-            module.inplace = maker in MADE_ANEW and len(given.users) == 1
 
 
 def _mask(graph: fx.Graph, values: list[fx.Node], mask: Mask) -> fx.Node:

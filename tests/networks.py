@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+import torch
+from torch import fx
+
 from dlrun.checks import Checked, check
 from dlrun.data.load import Loaded, load
+from dlrun.graph import build
 from dlrun.plan import Plan, plan
 from dlrun.reading import read
 from dlrun.spec.document import parse_text
+from dlrun.training import capture as capturing
 from dlrun.training.loop import Training
 from dlrun.training.setup import Ready, get_ready
 from dlrun.training.state import State
@@ -23,8 +30,13 @@ def plan_of(model: str) -> Plan:
     return plan(reading.sections["model"], reading.tree)
 
 
+def built(model: str) -> fx.GraphModule:
+    """The network of a `model` section in YAML."""
+    return build(plan_of(model), read(parse_text(f"model: {model}", "spec.yaml")).sections["model"])
+
+
 def checked(folder: Path, text: str, *overrides: str) -> Checked:
-    """A spec, written into a folder and checked for training on the CPU."""
+    """A spec, written into a folder and checked for training, on the CPU unless an override says otherwise."""
     file = folder / "spec.yaml"
     file.write_text(text)
     return check(file, ["train.device=cpu", *overrides], training=True)
@@ -53,6 +65,30 @@ class Trained:
 
     def epoch(self, epoch: int, figures: dict[str, float], epochs: int) -> None:
         self.epochs.append(figures)
+
+
+def two_ways(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch, *overrides: str) -> list[Any]:
+    """Train with what can be captured and without, and hold that the same comes of it; gives what was captured."""
+    codes, own = [], capturing.capture
+
+    def noted(*given: Any) -> Any:
+        results, code = own(*given)
+        codes.append(code)
+        return results, code
+
+    monkeypatch.setattr(capturing, "capture", noted)
+    monkeypatch.setattr(capturing, "AFTER", 3)  # so that the last, smaller batch of an epoch is captured too
+    captured = train(folder, text, *overrides)
+    monkeypatch.setattr(capturing, "AFTER", sys.maxsize)
+    plain = train(folder, text, *overrides)
+    for name, weight in plain.ready.network.state_dict().items():
+        assert torch.equal(captured.ready.network.state_dict()[name], weight), name
+    timeless = [
+        [{name: value for name, value in epoch.items() if name != "time/epoch"} for epoch in done.epochs]
+        for done in (captured, plain)
+    ]
+    assert timeless[0] == timeless[1]
+    return codes
 
 
 def train(folder: Path, text: str, *overrides: str) -> Trained:

@@ -4,13 +4,10 @@ from pathlib import Path
 
 import pytest
 import safetensors.torch
-from networks import plan_of
+from networks import built
 
 from dlrun.checks import check
-from dlrun.graph import build
-from dlrun.reading import read
 from dlrun.resolved import as_yaml, flattened, resolved
-from dlrun.spec.document import parse_text
 
 DATA = """
 data: {source: {sklearn: iris}, preprocess: [%s]}
@@ -28,9 +25,8 @@ SPECS = {
 
 @pytest.mark.parametrize("case", SPECS)
 def test_settings_are_the_same_once_a_spec_is_resolved(case: str, tmp_path: Path) -> None:
-    model = "{input: [4], layers: [{linear: 3}]}"
-    network = build(plan_of(model), read(parse_text(f"model: {model}", "spec.yaml")).sections["model"])
-    safetensors.torch.save_file(network.state_dict(), tmp_path / "w.safetensors")
+    weights = built("{input: [4], layers: [{linear: 3}]}").state_dict()
+    safetensors.torch.save_file(weights, tmp_path / "w.safetensors")
     first = tmp_path / "spec.yaml"
     first.write_text("".join(SPECS[case]))
     (tmp_path / "elsewhere").mkdir()
