@@ -9,6 +9,7 @@ choice made in Python) leaves everything as it was.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -28,7 +29,7 @@ MOST_WEIGHTS = {"cpu": 1 << 22, "cuda": 1 << 27}
 """Weights of a network whose steps are captured, by the device: in a larger one's, nearly all time is that of the
 products."""
 
-Code = Callable[..., Tensors]
+Captured = Callable[..., Tensors]
 """What was captured: gives the results for tensors like those that it was taken from."""
 
 
@@ -38,14 +39,14 @@ class Repeated:
     def __init__(self, compute: Callable[[Batch], Tensors], held: Callable[[], Tensors], may: bool):
         """
         Args:
-            compute: the function; what it draws comes from torch's generator on the processor.
+            compute: the function; what it draws comes from torch's generators.
             held: gives all that it may use and change besides the batch.
             may: whether it is worth it.
         """
         self.compute, self.held, self.may = compute, held, may
         self.seen: Counter[int] = Counter()
         """How many batches of each size have come."""
-        self.captured: dict[int, Code | None] = {}
+        self.captured: dict[int, Captured | None] = {}
         """The code for each size of batch; None where there can be none."""
 
     def __call__(self, batch: Batch) -> Tensors:
@@ -72,13 +73,14 @@ class Repeated:
 
 def can_capture(device: str = "cpu", weights: int = 0) -> bool:
     """Whether it is possible, and worth it, for a network of so many weights on a type of device."""
-    possible = sys.version_info < (3, 14) and hasattr(torch.jit, "CompilationUnit") if device == "cpu" else True
-    return possible and weights <= MOST_WEIGHTS.get(device, -1)
+    if device == "cpu" and (sys.version_info >= (3, 14) or not hasattr(torch.jit, "CompilationUnit")):
+        return False
+    return weights <= MOST_WEIGHTS.get(device, -1)
 
 
 def capture(
     compute: Callable[..., Tensors], inputs: Sequence[torch.Tensor], held: Sequence[torch.Tensor]
-) -> tuple[Tensors, Code | None]:
+) -> tuple[Tensors, Captured | None]:
     """Compute once, and capture how.
 
     Args:
@@ -93,38 +95,33 @@ def capture(
     before = _Moment(held, device)
     results, codes = (_record if device.type == "cpu" else _play)(compute, inputs, held, before)
     after = _Moment(held, device)
-    found = next((code for code in codes if _gives(code, inputs, results, before, after)), None)
+    found = None
+    with contextlib.suppress(Exception):  # whatever it is, the step itself has done without
+        found = next((code for code in codes() if _gives(code, inputs, results, before, after)), None)
     after.put_back()
     return results, found
 
 
 def _record(
     compute: Callable[..., Tensors], inputs: Sequence[torch.Tensor], held: Sequence[torch.Tensor], before: _Moment
-) -> tuple[Tensors, Sequence[Code]]:
+) -> tuple[Tensors, Callable[[], Sequence[Captured]]]:
     recorder = Recorder(inputs, held)
     try:
         with recorder, diverted(recorder.draw):
             results = compute(*inputs)
-        return results, recorder.codes(results)
-    except Exception:  # whatever it is, the step itself has done without
+    except Exception:  # as above
         before.put_back()
-        return compute(*inputs), []
+        return compute(*inputs), list
+    return results, lambda: recorder.codes(results)
 
 
 def _play(
-    compute: Callable[..., Tensors], inputs: Sequence[torch.Tensor], held: Sequence[torch.Tensor], before: _Moment
-) -> tuple[Tensors, Sequence[Code]]:
-    results = compute(*inputs)
-    after = _Moment(held, before.device)
-    try:
-        return results, [Graph(compute, inputs)]
-    except RuntimeError:
-        return results, []
-    finally:
-        after.put_back()
+    compute: Callable[..., Tensors], inputs: Sequence[torch.Tensor], _held: Sequence[torch.Tensor], _before: _Moment
+) -> tuple[Tensors, Callable[[], Sequence[Captured]]]:
+    return compute(*inputs), lambda: [Graph(compute, inputs)]
 
 
-def _gives(code: Code, inputs: Sequence[torch.Tensor], results: Tensors, before: _Moment, after: _Moment) -> bool:
+def _gives(code: Captured, inputs: Sequence[torch.Tensor], results: Tensors, before: _Moment, after: _Moment) -> bool:
     """Whether code gives the same, and leaves the same behind."""
     for _ in range(TRIALS):
         before.put_back()

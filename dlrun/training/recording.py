@@ -77,11 +77,11 @@ class Code:
 
 def _machines(source: str, static: bool) -> list[Any]:
     function = torch.jit.CompilationUnit(source).computed
-    interpreted = torch.no_grad()(function)
-    make: Any = getattr(torch._C, "_jit_to_static_module", None) if static else None
-    with contextlib.suppress(RuntimeError):
-        return [make(function.graph), interpreted] if make is not None else [interpreted]
-    return [interpreted]
+    machines: list[Any] = [torch.no_grad()(function)]
+    if static and hasattr(torch._C, "_jit_to_static_module"):
+        with contextlib.suppress(RuntimeError):
+            machines.insert(0, torch._C._jit_to_static_module(function.graph))  # type: ignore[attr-defined]
+    return machines
 
 
 class Recorder(TorchDispatchMode):

@@ -14,7 +14,7 @@ from dlrun.components.optimizers.adam import Adam
 from dlrun.components.optimizers.rmsprop import Rmsprop
 from dlrun.components.optimizers.sgd import Sgd
 from dlrun.modules.dropout import Dropout
-from dlrun.training import capture as capturing
+from dlrun.training import recording
 from dlrun.training.capture import can_capture, capture
 from dlrun.training.flat import MOST, Flat
 
@@ -27,7 +27,6 @@ loss: %s
 metrics: [%s]
 regularizers: [l2: 1e-4]
 optimizer: %s
-schedule: cosine_annealing
 train: {epochs: 6, batch_size: 64, clip_grad_norm: 1.0}
 """
 MLP = "[flatten, {linear: 24}, layer_norm, relu, {dropout: 0.3}, {gaussian_noise: 0.1}, {linear: %s}]"
@@ -46,30 +45,13 @@ needs_capture = pytest.mark.skipif(not can_capture(), reason="this Python's torc
         ("[{linear: 8}, {batch_norm: {name: b}}, relu, flatten, {linear: 10}]", "cross_entropy", "adam"),
     ],
 )
+@pytest.mark.parametrize("schedule", ["", "schedule: cosine_annealing"])
 def test_a_captured_training_ends_in_the_bits_of_one_that_was_not(
-    layers: str, loss: str, optimizer: str, tmp_path: Path, monkeypatch
+    layers: str, loss: str, optimizer: str, schedule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = DIGITS % (layers, loss, "accuracy", optimizer)
-    codes, own = [], capturing.capture
-
-    def noted(*given):
-        results, code = own(*given)
-        codes.append(code)
-        return results, code
-
-    monkeypatch.setattr(capturing, "capture", noted)
-    monkeypatch.setattr(capturing, "AFTER", 3)  # so that the last, smaller batch of an epoch is captured too
-    captured = networks.train(tmp_path, text)
+    codes = networks.two_ways(tmp_path, DIGITS % (layers, loss, "accuracy", optimizer) + schedule, monkeypatch)
     assert len(codes) == 4  # steps and validation, each in whole batches and in the rest
     assert all(code is not None for code in codes)
-    monkeypatch.setattr(capturing, "AFTER", sys.maxsize)
-    plain = networks.train(tmp_path, text)
-    for name, weight in plain.ready.network.state_dict().items():
-        assert torch.equal(captured.ready.network.state_dict()[name], weight), name
-    for one, other in zip(captured.epochs, plain.epochs, strict=True):
-        assert {n: v for n, v in one.items() if n != "time/epoch"} == {
-            n: v for n, v in other.items() if n != "time/epoch"
-        }
 
 
 class Halving(nn.Module):
@@ -108,6 +90,44 @@ def test_what_cannot_be_captured_is_computed_all_the_same(how: str) -> None:
     assert code is None
     for found, expected in zip(results, compute(network.weight, x), strict=True):
         assert torch.equal(found, expected)
+
+
+@needs_capture
+@pytest.mark.parametrize("why", ["there is too much", "an operator does not say where its result lies"])
+def test_what_is_not_safe_to_record_is_computed_all_the_same(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if why == "there is too much":
+        monkeypatch.setattr(recording, "MOST_BYTES", 100)
+    else:
+        monkeypatch.setattr(recording, "SINCERE", {})
+    x = torch.randn(4, 3, 2)
+
+    def compute(x: torch.Tensor) -> list[torch.Tensor]:
+        return [x.transpose(0, 1).reshape(3, 8) * 2]
+
+    results, code = capture(compute, [x], [])
+    assert code is None
+    assert torch.equal(results[0], compute(x)[0])
+    monkeypatch.undo()
+    assert capture(compute, [x], [])[1] is not None
+
+
+@needs_capture
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_static_runtime_gets_nothing_that_leaves_a_result_out(bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = nn.Conv1d(2, 3, 2, bias=bias), torch.randn(4, 2, 5)
+    own, asked = recording._machines, []
+
+    def noted(source: str, static: bool) -> list:
+        asked.append(static)
+        return own(source, static)
+
+    def compute(x: torch.Tensor) -> list[torch.Tensor]:
+        x.requires_grad_()
+        return list(torch.autograd.grad(layer(x).square().sum(), [x, *layer.parameters()]))
+
+    monkeypatch.setattr(recording, "_machines", noted)
+    assert capture(compute, [x], list(layer.parameters()))[1] is not None
+    assert asked == [bias]  # the gradient of a bias that is not there is left out
 
 
 @needs_capture

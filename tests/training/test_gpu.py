@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,33 +25,10 @@ loss: cross_entropy
 metrics: [accuracy]
 %s
 optimizer: {adam: {lr: 1e-2}}
-train: {epochs: 6, batch_size: 64, device: %s%s}
+train: {epochs: 6, batch_size: 64%s}
 """
 SCHEDULE = "schedule: cosine_annealing"
-
-
-def twice(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Train with what is captured and without: the same must come of it. Gives how often something was captured."""
-    codes, own = [], capturing.capture
-
-    def noted(*given: Any) -> Any:
-        results, code = own(*given)
-        codes.append(code)
-        return results, code
-
-    monkeypatch.setattr(capturing, "capture", noted)
-    monkeypatch.setattr(capturing, "AFTER", 3)
-    captured = networks.train(tmp_path, text)
-    monkeypatch.setattr(capturing, "AFTER", sys.maxsize)
-    plain = networks.train(tmp_path, text)
-    for name, weight in plain.ready.network.state_dict().items():
-        assert torch.equal(captured.ready.network.state_dict()[name], weight), name
-    for one, other in zip(captured.epochs, plain.epochs, strict=True):
-        assert {n: v for n, v in one.items() if n != "time/epoch"} == {
-            n: v for n, v in other.items() if n != "time/epoch"
-        }
-    assert all(code is not None for code in codes)
-    return len(codes)
+ON_GPU = "train.device=cuda"
 
 
 @pytest.mark.parametrize("schedule", ["", SCHEDULE])
@@ -76,7 +52,8 @@ def test_a_training_that_is_played_back_ends_in_the_bits_of_one_that_is_not(
     monkeypatch.setattr(graphs, "record", record)
     monkeypatch.setattr(capturing, "_record", capturing._play)
     monkeypatch.setattr(AdamLike, "fused", False)  # so that moving the weights is played back too, as on a GPU
-    assert twice(DIGITS % (schedule, "cpu", ""), tmp_path, monkeypatch) == 4
+    codes = networks.two_ways(tmp_path, DIGITS % (schedule, ""), monkeypatch)
+    assert [type(code) for code in codes] == [graphs.Graph] * 4
     # Steps give gradients only where the weights are moved outside: at a rate that changes.
     assert len(recorded) == 4
     assert {len(results) for results in recorded} == ({2, 3} if schedule else {2})
@@ -108,7 +85,8 @@ def test_what_a_gpu_cannot_record_is_computed_all_the_same(monkeypatch: pytest.M
 def test_on_a_gpu_a_training_from_graphs_ends_in_the_bits_of_one_without(
     schedule: str, more: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert twice(DIGITS % (schedule, "cuda", more), tmp_path, monkeypatch) == 4
+    codes = networks.two_ways(tmp_path, DIGITS % (schedule, more), monkeypatch, ON_GPU)
+    assert [type(code) for code in codes] == [graphs.Graph] * 4
 
 
 @needs_gpu
@@ -117,8 +95,8 @@ def test_no_step_waits_for_the_gpu(schedule: str, tmp_path: Path, monkeypatch: p
     own, steps = Training._step, []
 
     def watched(training: Training, rows: torch.Tensor) -> None:
-        counts = training.step.repeated.seen[len(rows)]
-        capturing_now = counts == capturing.AFTER and len(rows) not in training.step.repeated.captured
+        seen, captured = training.step.repeated.seen, training.step.repeated.captured
+        capturing_now = seen[len(rows)] == capturing.AFTER and len(rows) not in captured
         torch.cuda.set_sync_debug_mode("default" if capturing_now else "error")
         try:
             own(training, rows)
@@ -128,6 +106,7 @@ def test_no_step_waits_for_the_gpu(schedule: str, tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(Training, "_step", watched)
     monkeypatch.setattr(capturing, "AFTER", 3)
-    networks.train(tmp_path, DIGITS % (schedule, "cuda", ""))
+    done = networks.train(tmp_path, DIGITS % (schedule, ""), ON_GPU)
+    assert done.ready.device.type == "cuda"
     assert sum(steps) == 2  # whole batches and the rest
     assert len(steps) > 60
