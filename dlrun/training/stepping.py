@@ -32,12 +32,11 @@ class Stepper:
         """What the optimizer moves: the same memory without a thought of gradients."""
         self.state = task.optimizer.begin(self.moved)
         self.rate: float = task.optimizer.lr
-        self.clip = task.settings.clip_grad_norm
         self.losses = len(task.objective.names) + 1 + bool(task.penalties)
         """How many losses a step gives."""
         self.captures = can_capture(device, sum(weight.numel() for weight in self.weights))
         """Whether a step is captured, and so validation."""
-        movable = device != "cpu" or (self.flat is not None and not task.optimizer.fused and self.clip is None)
+        movable = device != "cpu" or (self.flat is not None and not task.optimizer.fused)
         self.moves = self.captures and movable and task.schedule is None
         """Whether moving the weights is captured too: by the same numbers in every step, in calls that can be."""
         self.repeated = Repeated(self._computed, self._held, self.captures)
@@ -85,8 +84,9 @@ class Stepper:
         return [*(value.detach() for value in found), *measured, *moving]
 
     def _move(self, grads: Tensors) -> None:
-        if self.clip is not None:
-            grads = _clipped(grads, self.clip)
+        most = self.task.settings.clip_grad_norm
+        if most is not None:
+            grads = _clipped(grads, most)
         self.task.optimizer.step(self.moved, grads, self.state, self.rate)
 
 
