@@ -2,10 +2,12 @@
 
     python benchmarks/peers [--quick] [--works mlp,cnn] [--peers plain,keras-jax] [--rounds 3] [--epochs 8]
                             [--parts speed,whole,memory,growth] [--largest 1e6] [--folder FOLDER] [--json FILE]
+                            [--device cuda] [--here] [--without-tracking]
 
 It needs nothing but Python: an environment is made in the folder, a temporary one unless given, and a given one is used
-again. What cannot be installed is said and left out. Every contender is a fresh process each time, one after the other,
-and the rounds go through all of them, so that a change in the machine's mood meets all alike.
+again; with `--here` the interpreter that runs this is used as it is. What cannot be installed is named and left out, and
+with `--device cuda` so are the peers that have no loop for a GPU. Every contender is a fresh process each time, one after
+the other, and the rounds go through all of them, so that a change in the machine's load affects all alike.
 
 dlrun trains with everything on: metrics, journal, MLflow with a fresh store, validation on a tenth more rows, early
 stopping that never stops. The others only train. Every contender's time runs from the end of one epoch to the end of
@@ -50,6 +52,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, help="epochs of every work, in place of its own number")
     parser.add_argument("--largest", type=float, default=1e6, help="rows of the largest file; 1e7 needs several GB")
     parser.add_argument("--folder", type=Path, help="where the environment and the arrays are kept")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where all train")
+    parser.add_argument("--here", action="store_true", help="install nothing: take the interpreter that runs this")
+    parser.add_argument("--without-tracking", action="store_true", help="dlrun trains with `tracking: off`")
     parser.add_argument("--json", type=Path, help="a file for all that was measured")
     parser.add_argument("--quick", action="store_true", help="one round of few epochs: does it run at all?")
     given = parser.parse_args()
@@ -58,7 +63,7 @@ def options() -> argparse.Namespace:
         if unknown := sorted(set(chosen) - set(known)):
             parser.error(f"--{name}: {', '.join(unknown)}; there are {', '.join(known)}")
         setattr(given, name, chosen)
-    given.peers = list(dict.fromkeys(["plain", *given.peers]))
+    given.peers = [name for name in dict.fromkeys(["plain", *given.peers]) if given.device in PEERS[name].devices]
     if given.quick:
         given.rounds, given.epochs, given.largest = 1, given.epochs or 3, 1e4
     return given
@@ -77,7 +82,7 @@ class Benchmark:
 
     def __init__(self, given: argparse.Namespace, folder: Path):
         self.given, self.folder = given, folder
-        self.environment = Environment(folder)
+        self.environment = Environment(folder, given.here)
         self.measured: dict[str, Any] = {}
 
     def run(self) -> None:
@@ -105,7 +110,7 @@ class Benchmark:
         results: tables.Results = {work: {name: [] for name in contenders} for work in given.works}
         limits = []
         for turn in range(given.rounds):
-            limits.append(python(self.environment, HERE / "limits.py").said)
+            limits.append(python(self.environment, HERE / "limits.py", given.device).said)
             for work in given.works:
                 for name in contenders:
                     say(f"round {turn + 1} of {given.rounds}: {work}, {name}")
@@ -127,7 +132,9 @@ class Benchmark:
         """What a contender says of a work; nothing if it fails, which is told."""
         try:
             if name == OWN:
-                done = dlrun(self.environment, self.folder / f"{work}.yaml", f"train.epochs={epochs}", watch=watch)
+                overrides = [f"train.epochs={epochs}", f"train.device={self.given.device}"]
+                overrides += ["tracking=off"] if self.given.without_tracking else []
+                done = dlrun(self.environment, self.folder / f"{work}.yaml", *overrides, watch=watch)
             else:
                 done = peer(self.environment, name, self._given(work, epochs), watch)
         except FailedError as error:
@@ -137,7 +144,7 @@ class Benchmark:
 
     def _given(self, work: str, epochs: int) -> tuple[object, ...]:
         known = WORKS[work]
-        return work, self.folder / f"{work}.npz", known.rows, known.batch, epochs
+        return work, self.folder / f"{work}.npz", known.rows, known.batch, epochs, self.given.device
 
     def _whole(self) -> None:
         seconds: dict[str, list[float]] = {"plain": [], OWN: []}

@@ -105,7 +105,8 @@ def family(pid: int) -> list[int]:
 def python(environment: Environment, script: Path, *arguments: object, watch: bool = False, **variables: str) -> Done:
     """Run one of our scripts; what it says is the JSON of its last line."""
     command = [str(environment.python), str(script), *map(str, arguments)]
-    done, output = call(command, script.parent, watch, PYTHONPATH="", **variables)
+    paths = os.environ.get("PYTHONPATH", "") if environment.here else ""
+    done, output = call(command, script.parent, watch, PYTHONPATH=paths, **variables)
     done.said = json.loads(output.strip().splitlines()[-1])
     return done
 
@@ -121,7 +122,8 @@ def peer(environment: Environment, name: str, given: tuple[object, ...], watch: 
 def dlrun(environment: Environment, spec: Path, *overrides: str, watch: bool = False) -> Done:
     """`dlrun train`, its store fresh; the times of the epochs are those of the journal's lines."""
     with tempfile.TemporaryDirectory(dir=spec.parent) as runs:
-        command = [str(environment.bin / "dlrun"), "train", str(spec), *overrides, "--runs", runs]
+        program = [str(environment.python), "-m", "dlrun"] if environment.here else [str(environment.bin / "dlrun")]
+        command = [*program, "train", str(spec), *overrides, "--runs", runs]
         done, output = call(command, spec.parent, watch)
         journal = next(Path(runs).glob("*/metrics.jsonl"))
         lines = [json.loads(line) for line in journal.read_text().splitlines()]

@@ -28,11 +28,13 @@ class Peer:
     """Keras' backend."""
     together: tuple[str, ...] = ()
     """The works all of whose steps it can do in one call."""
+    devices: tuple[str, ...] = ("cpu",)
+    """Where it can train."""
 
 
 PEERS = {
-    "plain": Peer("plain.py"),
-    "tuned": Peer("tuned.py"),
+    "plain": Peer("plain.py", devices=("cpu", "cuda")),
+    "tuned": Peer("tuned.py", devices=("cpu", "cuda")),
     "lightning": Peer("on_lightning.py", ("lightning",)),
     "skorch": Peer("on_skorch.py", ("skorch",)),
     "keras-torch": Peer("on_keras.py", ("keras",), "torch"),
@@ -41,15 +43,19 @@ PEERS = {
 
 
 class Environment:
-    """A folder with an interpreter that has what was asked for."""
+    """An interpreter that has what was asked for: that of a folder, or the one that runs this."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, here: bool = False):
+        """With `here`, nothing is made or installed."""
+        self.folder, self.here = folder, here
         self.bin = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
-        self.python = self.bin / "python"
+        self.python = Path(sys.executable) if here else self.bin / "python"
 
     def install(self, peers: list[str]) -> dict[str, str]:
         """Install torch, dlrun and the peers, unless they are there; gives why a peer cannot be had."""
+        if self.here:
+            lacking = {name: [one for one in PEERS[name].packages if not self.has(one)] for name in peers}
+            return {name: f"there is no {packages[0]}" for name, packages in lacking.items() if packages}
         if not self.python.exists():
             say(f"making an environment in {self.folder}")
             venv.create(self.folder / "venv", with_pip=True)

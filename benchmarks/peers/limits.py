@@ -1,8 +1,9 @@
-"""How fast products and copies are here, by torch: python limits.py"""
+"""How fast products and copies are here, by torch: python limits.py [DEVICE]"""
 
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable
 
@@ -11,23 +12,28 @@ import torch
 SIDE, NUMBERS = 2048, 64 << 20
 
 
-def best(work: Callable[[], object], times: int) -> float:
-    """The seconds of the fastest of several calls; the first does not count."""
+def best(work: Callable[[], object], times: int, wait: Callable[[], object]) -> float:
+    """The seconds of the fastest of several calls; the first does not count. `wait` is for what they have begun."""
     work()
     seconds = []
     for _ in range(times):
+        wait()
         started = time.perf_counter()
         work()
+        wait()
         seconds.append(time.perf_counter() - started)
     return min(seconds)
 
 
 def main() -> None:
+    device = sys.argv[1] if len(sys.argv) > 1 else "cpu"
+    torch.set_default_device(device)
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     a, b = torch.randn(SIDE, SIDE), torch.randn(SIDE, SIDE)
     product = torch.empty(SIDE, SIDE)
-    gflops = 2 * SIDE**3 / best(lambda: torch.mm(a, b, out=product), 12) / 1e9
+    gflops = 2 * SIDE**3 / best(lambda: torch.mm(a, b, out=product), 12, wait) / 1e9
     source, target = torch.ones(NUMBERS), torch.zeros(NUMBERS)
-    gigabytes = 2 * 4 * NUMBERS / best(lambda: target.copy_(source), 8) / 1e9
+    gigabytes = 2 * 4 * NUMBERS / best(lambda: target.copy_(source), 8, wait) / 1e9
     told = {"gflops": gflops, "gigabytes": gigabytes, "threads": torch.get_num_threads(), "torch": torch.__version__}
     print(json.dumps(told))
 

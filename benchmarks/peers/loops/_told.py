@@ -26,19 +26,20 @@ class Clock:
 
 @dataclass(frozen=True)
 class Given:
-    """The command line: NAME FILE ROWS BATCH EPOCHS."""
+    """The command line: NAME FILE ROWS BATCH EPOCHS [DEVICE]."""
 
     name: str
     file: str
     rows: int
     batch: int
     epochs: int
+    device: str = "cpu"
 
     @classmethod
     def read(cls) -> Given:
         """From the command line."""
-        name, file, rows, batch, epochs = sys.argv[1:6]
-        return cls(name, file, int(rows), int(batch), int(epochs))
+        name, file, rows, batch, epochs, *device = (word for word in sys.argv[1:] if not word.startswith("--"))
+        return cls(name, file, int(rows), int(batch), int(epochs), *device)
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """The rows that are trained on."""

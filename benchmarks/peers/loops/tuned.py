@@ -22,8 +22,8 @@ from _told import Clock, Given, tell  # noqa: E402
 
 def main() -> None:
     given = Given.read()
-    model, loss_of = network(given.name), criterion(given.name)
-    x, y = tensors(given)
+    model, loss_of = network(given.name).to(given.device), criterion(given.name)
+    x, y = (tensor.to(given.device) for tensor in tensors(given))
     if x.ndim == 4:
         model, x = model.to(memory_format=torch.channels_last), x.contiguous(memory_format=torch.channels_last)
     optimizer = (
@@ -34,14 +34,14 @@ def main() -> None:
     clock = Clock()
     model.train()
     for _ in range(given.epochs):
-        total = torch.zeros(())
-        for rows in torch.randperm(given.rows).split(given.batch):
+        total = torch.zeros((), device=given.device)
+        for rows in torch.randperm(given.rows, device=given.device).split(given.batch):
             loss = loss_of(model(x[rows]), y[rows])
             loss.backward()
             optimizer.step()
             optimizer.zero_grad()
             total += loss.detach() * len(rows)
-        clock.epoch(total / given.rows)
+        clock.epoch((total / given.rows).cpu())  # a GPU's steps are done then
     tell(clock, count(model), threads=torch.get_num_threads(), version=torch.__version__)
 
 
