@@ -159,7 +159,7 @@ def _common_settings(cls: type[Component]) -> set[str]:
     """The settings that the family's own base classes declare, but for the kind's main one."""
     shared: set[str] = set()
     for base in cls.__mro__:
-        if base.__module__ == f"dlrun.components.{cls.family}" and issubclass(base, Settings):
+        if base is not Component and issubclass(base, Component) and base.is_family_base():
             declared = inspect.get_annotations(base)
             shared |= {f.alias or name for name, f in base.model_fields.items() if name in declared}
     return shared - {cls.main}

@@ -93,7 +93,7 @@ def test_a_sliding_window_is_as_wide_as_it_says_and_moves_as_it_says(kind: str) 
 
 
 def test_a_transposed_convolution_sees_the_few_inputs_that_fall_on_an_output() -> None:
-    from dlrun.components.layers.conv_transpose1d import ConvTranspose1d
+    from dlrun.components.layers.convolution.conv_transpose1d import ConvTranspose1d
 
     for kernel, stride, dilation in ((2, 2, 1), (3, 2, 1), (5, 3, 2), (4, 2, 2), (5, 1, 3)):
         layer = ConvTranspose1d(out_channels=2, kernel_size=kernel, stride=stride, dilation=dilation)

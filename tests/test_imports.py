@@ -71,4 +71,4 @@ def test_a_spec_imports_only_the_kinds_it_names() -> None:
         "print(*[m for m in sys.modules if m.startswith('dlrun.components.layers.')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["dlrun.components.layers.linear"]
+    assert done.stdout.split() == ["dlrun.components.layers.dense", "dlrun.components.layers.dense.linear"]

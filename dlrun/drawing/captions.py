@@ -4,39 +4,26 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from dlrun.components.layers import Joining, Layer
+from dlrun.components.layers import DrawnAs, Joining, Layer
 from dlrun.shapes import numel
 from dlrun.steps import Step
 
-Role = Literal[
-    "ends", "linear", "norm", "activation", "pool", "merge", "recurrent", "attention", "noise", "shape", "group"
-]
+Role = Literal[DrawnAs, "ends", "group"]
 
-ROLE_OF_WORD: tuple[tuple[str, Role], ...] = (
-    ("dropout", "noise"),
-    ("noise", "noise"),
-    ("stochastic", "noise"),
-    ("attention", "attention"),
-    ("transformer", "attention"),
-    ("norm", "norm"),
-    ("pool", "pool"),
-    ("conv", "linear"),
-    ("linear", "linear"),
-    ("embedding", "linear"),
-    ("position", "linear"),
-    ("lstm", "recurrent"),
-    ("gru", "recurrent"),
-    ("rnn", "recurrent"),
-)
-"""A kind that holds the word plays the role; the first word found decides."""
-NOT_BY_WORD: dict[str, Role] = {
-    "log_softmax": "activation",
-    "softmax": "activation",
-    "glu": "activation",
-    "maxout": "activation",
-    "prelu": "activation",
-    **dict.fromkeys(("crop", "pad", "upsample", "flatten", "reshape", "permute", "squeeze", "select"), "shape"),
+ROLE_OF_ROOM: dict[str, Role] = {
+    "activations": "activation",
+    "attention": "attention",
+    "combining": "merge",
+    "convolution": "linear",
+    "dense": "linear",
+    "dropout": "noise",
+    "normalization": "norm",
+    "pooling": "pool",
+    "recurrent": "recurrent",
+    "reshaping": "shape",
+    "wiring": "shape",
 }
+"""What the layers of each room are drawn as."""
 FOLDED: tuple[Role, ...] = ("norm", "activation", "noise")
 """The roles that are drawn as a line in the box of the layer before."""
 SIZES = (
@@ -56,19 +43,11 @@ RATES = ("p", "std", "negative_slope")
 
 def role_of(step: Step) -> Role:
     """What part a step plays in the network."""
-    if step.layer is None or step.kind == "input":
+    if step.layer is None:
         return "ends"
     if isinstance(step.layer, Joining):
         return "merge"
-    if step.kind in NOT_BY_WORD:
-        return NOT_BY_WORD[step.kind]
-    for word, role in ROLE_OF_WORD:
-        if word in step.kind:
-            return role
-    if any(len(shape) > 1 for shape in step.weights.values()):
-        return "linear"
-    unchanged = bool(step.input_shapes) and step.input_shapes[0] == step.output
-    return "activation" if unchanged and len(step.inputs) == 1 else "shape"
+    return step.layer.drawn_as or ROLE_OF_ROOM[step.layer.room]
 
 
 def caption(step: Step) -> str:
@@ -114,7 +93,7 @@ def _stride(layer: Layer) -> list[str]:
         stride = getattr(layer, "kernel_size", None)  # a pool moves by its own size unless told
     if not _is_number(stride) or _all_one(stride):
         return []
-    return [f"up {_short(stride)}" if "transpose" in layer.kind else f"/{_short(stride)}"]
+    return [f"up {_short(stride)}" if layer.enlarges else f"/{_short(stride)}"]
 
 
 def _get(layer: Layer, name: str) -> Any:

@@ -1,8 +1,8 @@
 """The base of everything that a spec can name: settings, the one rule, and discovery.
 
-A component is a pydantic model in a file of its own, named after its kind, in its family's folder: ``conv2d`` is
-``Conv2d`` in ``components/layers/conv2d.py``. The folder's listing is therefore the list of kinds, and a spec imports
-just the kinds it names, which keeps `check` and `params` quick however many kinds there are.
+A component is a pydantic model in a file of its own, named after its kind, in its family's folder or in a room of that:
+``conv2d`` is ``Conv2d`` in ``components/layers/convolution/conv2d.py``. So the listing of the folder is the list of
+kinds, and a spec imports just the kinds that it names, which keeps `check` and `params` quick however many there are.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from pydantic_core import PydanticCustomError, core_schema
 from dlrun.errors import Path
 from dlrun.spec.telling import TOLD, Told, problems_told, tell_all, told
 from dlrun.spec.words import KINDS, shorten, suggest
+
+COMPONENTS = "dlrun.components"
+"""The package that holds the families."""
 
 
 class Settings(BaseModel):
@@ -52,14 +55,22 @@ class Component(Settings):
 
     family: ClassVar[str]
     kind: ClassVar[str]
+    room: ClassVar[str]
+    """The folder within the family's that holds the kind; '' where the family has no rooms."""
     main: ClassVar[str | None] = None
     """The setting that may stand alone after the kind: the first one of the kind's own."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        cls.kind = cls.__module__.rpartition(".")[2]
-        if cls.main is None and cls.__module__ != f"dlrun.components.{cls.family}":
+        rooms, _, cls.kind = cls.__module__.removeprefix(f"{COMPONENTS}.").rpartition(".")
+        cls.room = rooms.partition(".")[2]
+        if cls.main is None and not cls.is_family_base():
             cls.main = next((name for name in cls.__annotations__ if name in cls.model_fields), None)
+
+    @classmethod
+    def is_family_base(cls) -> bool:
+        """Whether this is no kind, but a class that all kinds of a family may extend, in the family's own module."""
+        return cls.kind == cls.family
 
     def written(self) -> dict[str, Any]:
         """The component as a spec would write it, with every setting that has a value."""
@@ -120,27 +131,33 @@ def checked(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def kinds(family: str) -> tuple[str, ...]:
-    """The kinds of a family, from the files in its folder; nothing of them is imported."""
-    return _kinds(family)
+    """The kinds of a family, from the files in its folder and its rooms; nothing of them is imported."""
+    return tuple(_modules(family))
 
 
 @functools.cache
-def _kinds(family: str) -> tuple[str, ...]:
-    package = importlib.import_module(f"dlrun.components.{family}")
-    return tuple(sorted(m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_")))
+def _modules(family: str) -> dict[str, str]:
+    """For each kind of a family its module, by kind in alphabetical order."""
+    folder = importlib.import_module(f"{COMPONENTS}.{family}").__path__[0]
+    found: dict[str, str] = {}
+    for module in pkgutil.iter_modules([folder]):
+        room = pkgutil.iter_modules([f"{folder}/{module.name}"]) if module.ispkg else [module]
+        prefix = f"{COMPONENTS}.{family}." + (f"{module.name}." if module.ispkg else "")
+        found |= {kind.name: prefix + kind.name for kind in room if not kind.name.startswith("_")}
+    return dict(sorted(found.items()))
 
 
 @functools.cache
 def families() -> tuple[str, ...]:
     """The families, from the folders under components/."""
-    package = importlib.import_module("dlrun.components")
+    package = importlib.import_module(COMPONENTS)
     return tuple(sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg))
 
 
 @functools.cache
 def find(family: str, kind: str) -> type[Component]:
     """The class of a kind that `kinds` lists."""
-    module = importlib.import_module(f"dlrun.components.{family}.{kind}")
+    module = importlib.import_module(_modules(family)[kind])
     return getattr(module, "".join(part.capitalize() for part in kind.split("_")))
 
 

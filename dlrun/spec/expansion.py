@@ -241,7 +241,7 @@ class Expander:
         return given, given.pop("name", None)
 
     def _repeat(self, settings: Node, use: Place, scope: Scope) -> Node:
-        from dlrun.components.layers.repeat import Repeat
+        from dlrun.components.layers.wiring.repeat import Repeat
 
         if not isinstance(settings.value, dict):
             settings = Node({"times": settings}, settings.place, {"times": settings.place})

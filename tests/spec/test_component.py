@@ -298,7 +298,7 @@ def test_all_that_is_wrong_with_a_component_is_told_at_once() -> None:
 def test_a_file_holds_the_kind_that_it_is_named_after(family: str, kind: str) -> None:
     cls = find(family, kind)
     assert (cls.family, cls.kind) == (family, kind)
-    assert cls.__module__ == f"dlrun.components.{family}.{kind}"
+    assert cls.__module__ == ".".join(["dlrun.components", family, *filter(None, [cls.room]), kind])
     assert issubclass(cls, Component)
     assert cls.main is None or cls.main in cls.model_fields
 

@@ -26,6 +26,9 @@ module is told which steps are real and looks at no other; or the layer cannot k
 Role = Literal["weight", "bias", "scale"]
 """What a weight does: a norm layer's factor is a scale; penalties leave biases and scales out unless asked."""
 
+DrawnAs = Literal["linear", "norm", "activation", "pool", "merge", "recurrent", "attention", "noise", "shape"]
+"""What a picture of the network shows a layer as."""
+
 Name = Annotated[str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_-]*|[0-9]+)$", max_length=60)]
 
 
@@ -47,6 +50,11 @@ class Layer(Component):
     also: ClassVar[tuple[str, ...]] = ()
     """The settings that name earlier layers whose outputs it takes as well. In every method below, and in the module's
     call, these follow the running value."""
+
+    drawn_as: ClassVar[DrawnAs | None] = None
+    """What a picture shows it as; None for what all layers of its room are shown as."""
+    enlarges: ClassVar[bool] = False
+    """Whether its stride makes axes longer, and not shorter."""
 
     name: Name | None = None
     """A name for this layer: in the tables, in weight names, in references; it begins with a letter."""

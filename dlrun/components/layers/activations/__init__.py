@@ -1,0 +1,1 @@
+"""Activations: a function of each number, or of the numbers along one axis."""

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from dlrun.components.layers.activations._along_axis import AlongAxis
+from dlrun.shapes import Shape, ShapeError, axis, show
+
+
+class Glu(AlongAxis):
+    """Split the input in two halves; the second, through a sigmoid, opens and closes gates for the first.
+
+    Shape: 2*n numbers along dim -> n, y = a / (1 + exp(-b)) for the halves a and b
+    Reference: Dauphin, Fan, Auli and Grangier, Language modeling with gated convolutional networks, 2016.
+    Example: glu
+    """
+
+    torch_class = "GLU"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        at = axis(self.dim, len(shape))
+        if shape[at] % 2:
+            raise ShapeError(
+                f"splits axis {at} in two halves, and its size is {shape[at]}; received {show(shape)}",
+                "let the layer before it give twice as many as are to come out",
+            )
+        return (*shape[:at], shape[at] // 2, *shape[at + 1 :])
+
+    def formulas(self, shape: Shape) -> list[str]:
+        at = axis(self.dim, len(shape))
+        return [f"out = {shape[at]} / 2 = {shape[at] // 2}"]

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from dlrun.components.layers.activations._along_axis import AlongAxis
+
+
+class LogSoftmax(AlongAxis):
+    """The logarithm of the softmax, exact where it would round to 0; not before `cross_entropy`, which does it itself.
+
+    Shape: (...) -> (...), y = x - log(sum(exp(x))) along dim
+    Reference: Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.2.2.
+    Example: log_softmax
+    """
+
+    torch_class = "LogSoftmax"
+    ends_in = "log_distribution"

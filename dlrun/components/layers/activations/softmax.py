@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from dlrun.components.layers.activations._along_axis import AlongAxis
+
+
+class Softmax(AlongAxis):
+    """Turn numbers into shares that sum to 1; not before `cross_entropy`, which does it itself.
+
+    Shape: (...) -> (...), y = exp(x) / sum(exp(x)) along dim
+    Reference: Bridle, Probabilistic interpretation of feedforward classification network outputs, 1990.
+    Example: softmax
+    """
+
+    torch_class = "Softmax"
+    ends_in = "distribution"

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from dlrun.components.layers.activations._along_axis import AlongAxis
+
+
+class Softmin(AlongAxis):
+    """Turn numbers into shares that sum to 1, the smallest number into the largest share: distances into weights.
+
+    Shape: (...) -> (...), y = exp(-x) / sum(exp(-x)) along dim
+    Reference: torch.nn.Softmin.
+    Example: softmin
+    """
+
+    torch_class = "Softmin"
+    ends_in = "distribution"

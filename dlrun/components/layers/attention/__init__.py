@@ -1,0 +1,1 @@
+"""Attention: each step of a sequence looks at others; transformers, and positions for them."""

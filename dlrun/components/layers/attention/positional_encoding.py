@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.layers import Layer
+from dlrun.shapes import Shape, need_rank
+from dlrun.spec.fields import PositiveFloat
+
+if TYPE_CHECKING:
+    import torch
+
+
+class PositionalEncoding(Layer):
+    """Add to each step of a sequence sines and cosines of its position, from fast to slow.
+
+    Shape: (T, E) -> (T, E), plus sin(t / base**(2*i/E)) at 2*i and cos of the same at 2*i + 1
+    Reference: Vaswani and others, Attention is all you need, 2017, section 3.5.
+    Example: positional_encoding
+    """
+
+    padding_is = "apart"
+    drawn_as = "linear"
+
+    base: PositiveFloat = 10000.0
+    """How slow the slowest wave is, about base*2*pi steps long."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        need_rank(shape, "time, features")
+        return shape
+
+    def buffers(self, shape: Shape) -> dict[str, Shape]:
+        return {"encoding": shape}
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from dlrun.modules.positions import PositionalEncoding as Module
+
+        return Module(shape[0], shape[1], self.base)

@@ -1,0 +1,1 @@
+"""Convolutions: one small set of weights, moved over all places."""

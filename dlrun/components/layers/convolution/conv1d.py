@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from dlrun.components.layers.convolution._convolution import Convolution
+from dlrun.spec.fields import Padding1d, Sizes1d
+
+
+class Conv1d(Convolution):
+    """Slide `out_channels` kernels along a sequence of channels, such as a sound.
+
+    Shape: (C, L) -> (out_channels, L'), L' = (L + 2*padding - dilation*(kernel_size - 1) - 1) // stride + 1;
+        ceil(L / stride) with padding `same`
+    Reference: Waibel, Hanazawa, Hinton, Shikano and Lang, Phoneme recognition using time-delay neural networks, 1989.
+    Example: conv1d: {out_channels: 32, kernel_size: 5, padding: same}
+    """
+
+    rank = 1
+
+    kernel_size: Sizes1d
+    """Length of a kernel."""
+    stride: Sizes1d = 1
+    """How far a kernel moves at a time."""
+    dilation: Sizes1d = 1
+    """Distance between the steps that a kernel touches."""
+    padding: Padding1d = 0
+    """Zeros added on each side. `same` adds what makes the output ceil(input / stride), an odd one at the end, as
+    TensorFlow does; `full` adds dilation*(kernel_size - 1), so that a kernel touches every edge; `valid` none."""

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.layers import Role, WeightedLayer
+from dlrun.components.layers._slide import Slide, need_points, seen_through, slides
+from dlrun.components.layers.convolution._convolution import build_convolution, fitting_places, place_formulas
+from dlrun.shapes import Shape, Window, along, numel, product
+from dlrun.spec.fields import Padding2d, Positive, Sizes2d
+
+if TYPE_CHECKING:
+    import torch
+
+
+class SeparableConv2d(WeightedLayer):
+    """Slide a kernel over each channel of an image by itself, then mix the channels pixel by pixel.
+
+    A depthwise_conv2d without a bias, then a conv2d of kernel size 1, which has the bias.
+
+    Shape: (C, H, W) -> (out_channels, H', W'),
+        H' = (H + 2*padding - dilation*(kernel_size - 1) - 1) // stride + 1; ceil(H / stride) with padding `same`
+    Reference: Chollet, Xception: deep learning with depthwise separable convolutions, 2017.
+    Example: separable_conv2d: {out_channels: 32, kernel_size: 3, padding: same}
+    """
+
+    out_channels: Positive
+    """Number of output channels."""
+    kernel_size: Sizes2d
+    """Height and width of a kernel over one channel; one number for both."""
+    stride: Sizes2d = (1, 1)
+    """How far such a kernel moves at a time."""
+    padding: Padding2d = (0, 0)
+    """Zeros added on each side, or `same`, `valid` or `full`, as in conv2d."""
+    dilation: Sizes2d = (1, 1)
+    """Distance between the pixels that a kernel touches."""
+    multiplier: Positive = 1
+    """How many kernels each channel has before the channels are mixed."""
+    bias: bool = True
+    """Add a trained offset to each output channel, at the end."""
+
+    def _slides(self, shape: Shape) -> list[Slide]:
+        return slides(shape, 2, self.kernel_size, self.stride, self.dilation, self.padding)
+
+    def _between(self, shape: Shape) -> Shape:
+        """What stands between the two."""
+        need_points(shape, 2)
+        return (shape[0] * self.multiplier, *fitting_places(self._slides(shape)))
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (self.out_channels, *self._between(shape)[1:])
+
+    def window(self, shape: Shape) -> tuple[Window | None, ...]:
+        return (None, *seen_through(self._slides(shape)))
+
+    def weights(self, shape: Shape) -> dict[str, Shape]:
+        channels = shape[0] * self.multiplier
+        found: dict[str, Shape] = {
+            "depthwise.weight": (channels, 1, *along(self.kernel_size, 2)),
+            "pointwise.weight": (self.out_channels, channels, 1, 1),
+        }
+        return found | ({"pointwise.bias": (self.out_channels,)} if self.bias else {})
+
+    def role(self, weight: str) -> Role:
+        return "bias" if weight == "pointwise.bias" else "weight"
+
+    def _products(self, shape: Shape) -> tuple[list[int], list[int]]:
+        between = self._between(shape)
+        return [*between, *along(self.kernel_size, 2)], [*self.output_shape(shape), between[0]]
+
+    def macs(self, shape: Shape) -> int:
+        return sum(numel(tuple(factors)) for factors in self._products(shape))
+
+    def formulas(self, shape: Shape) -> list[str]:
+        lines = place_formulas(self._slides(shape), self.padding)
+        factors = " + ".join(map(product, self._products(shape)))
+        return [*lines, f"multiply-adds {factors} = {self.macs(shape)}"]
+
+    def activations(self, shape: Shape) -> int:
+        return numel(self._between(shape)) + numel(self.output_shape(shape))
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from collections import OrderedDict
+
+        from torch import nn
+
+        channels = shape[0] * self.multiplier
+        depthwise = build_convolution(self._slides(shape), shape[0], channels, shape[0], bias=False)
+        pointwise = nn.Conv2d(channels, self.out_channels, 1, bias=self.bias)
+        return nn.Sequential(OrderedDict(depthwise=depthwise, pointwise=pointwise))

@@ -1,0 +1,1 @@
+"""Weights between all inputs and all outputs, or one vector for each index."""

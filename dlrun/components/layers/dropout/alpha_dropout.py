@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from dlrun.components.layers.dropout._dropout import AnyDropout
+
+
+class AlphaDropout(AnyDropout):
+    """A dropout for behind selu: what is dropped becomes selu's least value, and mean and variance stay as they were.
+
+    Shape: (...) -> (...), y = a*x or a*d with probability p, plus b; d = -1.7580..., a = ((1 - p)*(1 + p*d**2))**-0.5,
+        b = -a*p*d
+    Reference: Klambauer, Unterthiner, Mayr and Hochreiter, Self-normalizing neural networks, 2017.
+    Example: alpha_dropout: 0.1
+    """
+
+    torch_class = "AlphaDropout"

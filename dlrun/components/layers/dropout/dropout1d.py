@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from dlrun.components.layers.dropout._dropout import AnyDropout
+from dlrun.shapes import Shape, need_rank
+
+
+class Dropout1d(AnyDropout):
+    """While training, set each channel of a sequence to 0 with probability p and scale the others by 1/(1 - p).
+
+    Neighbours in a channel are alike, so that dropping single numbers would take little away.
+
+    Shape: (C, L) -> (C, L)
+    Reference: Tompson, Goroshin, Jain, LeCun and Bregler, Efficient object localization using convolutional
+        networks, 2014.
+    Example: dropout1d: 0.2
+    """
+
+    padding_is = "refused"
+    torch_class = "Dropout1d"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        need_rank(shape, "channels, length")
+        return shape

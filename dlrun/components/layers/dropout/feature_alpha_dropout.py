@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from dlrun.components.layers.dropout._dropout import AnyDropout
+
+
+class FeatureAlphaDropout(AnyDropout):
+    """An alpha_dropout of whole channels, the first axis, at a time.
+
+    Shape: (C, ...) -> (C, ...)
+    Reference: Klambauer, Unterthiner, Mayr and Hochreiter, Self-normalizing neural networks, 2017.
+    Example: feature_alpha_dropout: 0.1
+    """
+
+    padding_is = "refused"
+    torch_class = "FeatureAlphaDropout"

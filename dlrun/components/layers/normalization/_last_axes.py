@@ -1,0 +1,28 @@
+"""What the normalizations of each sample's last axes share."""
+
+from __future__ import annotations
+
+from dlrun.components.layers import Padding
+from dlrun.components.layers.normalization._norm import Norm
+from dlrun.shapes import Shape, ShapeError, show
+from dlrun.spec.fields import Positive
+
+
+class LastAxes(Norm):
+    """Brings the last axes of each sample to one size, and every number of them by itself to another."""
+
+    dims: Positive = 1
+    """How many of the last axes are normalised together; their sizes are inferred."""
+    elementwise_affine: bool = True
+    """Scale every number afterwards, and shift it where there is a shift, with trained weights."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) < self.dims:
+            raise ShapeError(f"normalises the last {self.dims} axes; received {show(shape)}")
+        return shape
+
+    def treats_padding(self, shape: Shape) -> Padding:
+        return "apart" if self.dims < len(shape) else "refused"
+
+    def weights(self, shape: Shape) -> dict[str, Shape]:
+        return {"weight": shape[-self.dims :]} if self.elementwise_affine else {}

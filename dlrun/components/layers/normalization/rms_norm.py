@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.layers.normalization._last_axes import LastAxes
+from dlrun.shapes import Shape
+from dlrun.spec.fields import PositiveFloat
+
+if TYPE_CHECKING:
+    import torch
+
+
+class RmsNorm(LastAxes):
+    """Divide each sample's last axes by their root mean square, then scale every number; no mean is taken away.
+
+    Shape: (..., F) -> (..., F), y = x / sqrt(mean(x**2) + eps) * weight
+    Reference: Zhang and Sennrich, Root mean square layer normalization, 2019.
+    Example: rms_norm
+    """
+
+    eps: PositiveFloat | None = None
+    """Added to the mean square, so that it is never 0; as in torch, the least step of the number type unless given."""
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from torch import nn
+
+        return nn.RMSNorm(list(shape[-self.dims :]), self.eps, self.elementwise_affine)

@@ -1,0 +1,1 @@
+"""Pooling: a window of places becomes one number."""

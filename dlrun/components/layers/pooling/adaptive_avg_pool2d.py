@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.layers.pooling._adaptive_pool import AdaptivePool
+from dlrun.shapes import Shape
+from dlrun.spec.fields import Sizes2d
+
+if TYPE_CHECKING:
+    import torch
+
+
+class AdaptiveAvgPool2d(AdaptivePool):
+    """Average an image down to a given size, whatever its own; 1 averages over all of it (global average pooling).
+
+    Shape: (C, H, W) -> (C, *output_size); pixel i averages rows floor(i*H/H') to ceil((i + 1)*H/H')
+    Reference: Lin, Chen and Yan, Network in network, 2013, section 3.2.
+    Example: adaptive_avg_pool2d: 1
+    """
+
+    rank = 2
+
+    output_size: Sizes2d
+    """Height and width of the result; one number for both."""
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from torch import nn
+
+        return nn.AdaptiveAvgPool2d(self.output_size)

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.layers.pooling._adaptive_pool import AdaptivePool
+from dlrun.shapes import Shape
+from dlrun.spec.fields import Sizes1d
+
+if TYPE_CHECKING:
+    import torch
+
+
+class AdaptiveMaxPool1d(AdaptivePool):
+    """Keep the largest number of each part of a sequence, in as many parts as are asked for.
+
+    Shape: (C, L) -> (C, output_size); step i looks at steps floor(i*L/L') to ceil((i + 1)*L/L')
+    Reference: He, Zhang, Ren and Sun, Spatial pyramid pooling in deep convolutional networks for visual recognition,
+        2014.
+    Example: adaptive_max_pool1d: 2
+    """
+
+    rank = 1
+
+    output_size: Sizes1d
+    """Length of the result."""
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from torch import nn
+
+        return nn.AdaptiveMaxPool1d(self.output_size)

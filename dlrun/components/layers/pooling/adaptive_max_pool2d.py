@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.layers.pooling._adaptive_pool import AdaptivePool
+from dlrun.shapes import Shape
+from dlrun.spec.fields import Sizes2d
+
+if TYPE_CHECKING:
+    import torch
+
+
+class AdaptiveMaxPool2d(AdaptivePool):
+    """Keep the largest number of each part of an image, in as many parts as are asked for.
+
+    Shape: (C, H, W) -> (C, *output_size); pixel i looks at rows floor(i*H/H') to ceil((i + 1)*H/H')
+    Reference: He, Zhang, Ren and Sun, Spatial pyramid pooling in deep convolutional networks for visual recognition,
+        2014.
+    Example: adaptive_max_pool2d: 2
+    """
+
+    rank = 2
+
+    output_size: Sizes2d
+    """Height and width of the result; one number for both."""
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from torch import nn
+
+        return nn.AdaptiveMaxPool2d(self.output_size)

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.layers.pooling._adaptive_pool import AdaptivePool
+from dlrun.shapes import Shape
+from dlrun.spec.fields import Sizes3d
+
+if TYPE_CHECKING:
+    import torch
+
+
+class AdaptiveMaxPool3d(AdaptivePool):
+    """Keep the largest number of each part of a volume, in as many parts as are asked for.
+
+    Shape: (C, D, H, W) -> (C, *output_size); voxel i looks at slices floor(i*D/D') to ceil((i + 1)*D/D')
+    Reference: He, Zhang, Ren and Sun, Spatial pyramid pooling in deep convolutional networks for visual recognition,
+        2014.
+    Example: adaptive_max_pool3d: 2
+    """
+
+    rank = 3
+
+    output_size: Sizes3d
+    """Depth, height and width of the result; one number for all."""
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from torch import nn
+
+        return nn.AdaptiveMaxPool3d(self.output_size)

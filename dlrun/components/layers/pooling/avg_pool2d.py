@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from dlrun.components.layers.pooling._pool import AvgPool
+from dlrun.spec.fields import PoolPadding2d, Sizes2d
+
+
+class AvgPool2d(AvgPool):
+    """Replace each window by its mean.
+
+    Shape: (C, H, W) -> (C, H', W'), H' = (H + 2*padding - kernel_size) // stride + 1;
+        ceil(H / stride) with padding `same`
+    Reference: LeCun, Bottou, Bengio and Haffner, Gradient-based learning applied to document recognition, 1998.
+    Example: avg_pool2d: 2
+    """
+
+    rank = 2
+
+    kernel_size: Sizes2d
+    """Height and width of a window; one number for both."""
+    stride: Sizes2d | None = None
+    """How far the window moves at a time; its own size unless given."""
+    padding: PoolPadding2d = (0, 0)
+    """Pixels of value 0 added on each side; at most half the window. `same` adds what makes the output
+    ceil(input / stride), an odd one at the end, as TensorFlow does; `valid` adds none."""

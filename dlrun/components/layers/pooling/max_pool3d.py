@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from dlrun.components.layers.pooling._pool import MaxPool
+from dlrun.spec.fields import PoolPadding3d, Sizes3d
+
+
+class MaxPool3d(MaxPool):
+    """Keep the largest number of each window of a volume.
+
+    Shape: (C, D, H, W) -> (C, D', H', W'), D' = (D + 2*padding - dilation*(kernel_size - 1) - 1) // stride + 1;
+        ceil(D / stride) with padding `same`
+    Reference: Goodfellow, Bengio and Courville, Deep Learning, 2016, section 9.3.
+    Example: max_pool3d: 2
+    """
+
+    rank = 3
+
+    kernel_size: Sizes3d
+    """Depth, height and width of a window; one number for all."""
+    stride: Sizes3d | None = None
+    """How far the window moves at a time; its own size unless given."""
+    padding: PoolPadding3d = (0, 0, 0)
+    """Voxels added on each side, which are never the largest; at most half the window. `same` adds what makes the
+    output ceil(input / stride), an odd one at the end, as TensorFlow does; `valid` adds none."""
+    dilation: Sizes3d = (1, 1, 1)
+    """Distance between the voxels of a window."""

@@ -1,0 +1,1 @@
+"""Recurrent layers: a state goes from step to step of a sequence."""

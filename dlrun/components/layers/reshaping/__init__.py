@@ -1,0 +1,1 @@
+"""The same numbers in another shape: cut, padded, moved or repeated."""

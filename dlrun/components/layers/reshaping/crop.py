@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.layers import Layer
+from dlrun.components.layers._slide import build_sides
+from dlrun.components.layers.reshaping._sides import sides_along
+from dlrun.shapes import Shape, ShapeError, Window, per_axis
+from dlrun.spec.fields import SidesField
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Crop(Layer):
+    """Cut the sides off an input, along each axis behind the channels.
+
+    Shape: (C, H, W) -> (C, H', W'), H' = H - before - after; (C, L) and (C, D, H, W) likewise
+    Reference: Ronneberger, Fischer and Brox, U-Net: convolutional networks for biomedical image segmentation, 2015.
+    Example: crop: 2
+    """
+
+    cropping: SidesField
+    """How much: one number for all sides, or for each axis, first axis first, a number or [before, after]:
+    `[[1, 2], [3, 4]]` cuts 1 above, 2 below, 3 left and 4 right off an image."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        sides = sides_along(self.cropping, shape)
+        for size, side in zip(shape[1:], sides, strict=True):
+            if sum(side) >= size:
+                raise ShapeError(f"nothing is left: {sum(side)} are cut off {size}", "cut off less")
+        return (shape[0], *(size - sum(side) for size, side in zip(shape[1:], sides, strict=True)))
+
+    def window(self, shape: Shape) -> tuple[Window | None, ...]:
+        return (Window(),) * len(shape)
+
+    def formulas(self, shape: Shape) -> list[str]:
+        sides = zip(shape[1:], sides_along(self.cropping, shape), strict=True)
+        return per_axis([f"{size} - {before} - {after} = {size - before - after}" for size, (before, after) in sides])
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        return build_sides([(-before, -after) for before, after in sides_along(self.cropping, shape)])

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import model_validator
+
+from dlrun.components.layers import Layer
+from dlrun.components.layers._slide import build_sides, last_axis_first
+from dlrun.components.layers.reshaping._sides import sides_along
+from dlrun.shapes import Shape, ShapeError, Window, per_axis
+from dlrun.spec.fields import SidesField
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Pad(Layer):
+    """Put something around an input, along each axis behind the channels.
+
+    Shape: (C, H, W) -> (C, H', W'), H' = before + H + after; (C, L) and (C, D, H, W) likewise
+    Reference: Dumoulin and Visin, A guide to convolution arithmetic for deep learning, 2016, chapter 2.
+    Example: pad: [[0, 1], [0, 1]]
+    """
+
+    padding: SidesField
+    """How much: one number for all sides, or for each axis, first axis first, a number or [before, after]:
+    `[[1, 2], [3, 4]]` puts 1 above, 2 below, 3 left and 4 right of an image."""
+    mode: Literal["constant", "reflect", "replicate", "circular"] = "constant"
+    """With what: one value, the input mirrored at its edge, its edge over and over, or its other end."""
+    value: float = 0.0
+    """The value that mode constant puts around."""
+
+    @model_validator(mode="after")
+    def _value_for_constant(self) -> Self:
+        if self.value and self.mode != "constant":
+            raise ValueError(f"value is for mode constant; received mode {self.mode}")
+        return self
+
+    def output_shape(self, shape: Shape) -> Shape:
+        sides = sides_along(self.padding, shape)
+        for size, side in zip(shape[1:], sides, strict=True):
+            most = {"reflect": size - 1, "circular": size}.get(self.mode, max(side))
+            if max(side) > most:
+                raise ShapeError(f"mode {self.mode} can put {most} at most beside {size}; asked for {max(side)}")
+        return (shape[0], *(before + size + after for size, (before, after) in zip(shape[1:], sides, strict=True)))
+
+    def window(self, shape: Shape) -> tuple[Window | None, ...]:
+        return (Window(),) * len(shape)
+
+    def formulas(self, shape: Shape) -> list[str]:
+        sides = zip(shape[1:], sides_along(self.padding, shape), strict=True)
+        return per_axis([f"{before} + {size} + {after} = {before + size + after}" for size, (before, after) in sides])
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from torch import nn
+
+        sides = sides_along(self.padding, shape)
+        if self.mode == "constant":
+            return build_sides(sides, self.value)
+        modules: dict[str, Any] = {
+            "reflect": (nn.ReflectionPad1d, nn.ReflectionPad2d, nn.ReflectionPad3d),
+            "replicate": (nn.ReplicationPad1d, nn.ReplicationPad2d, nn.ReplicationPad3d),
+            "circular": (nn.CircularPad1d, nn.CircularPad2d, nn.CircularPad3d),
+        }
+        return modules[self.mode][len(sides) - 1](last_axis_first(sides))

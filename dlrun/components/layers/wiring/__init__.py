@@ -1,0 +1,1 @@
+"""Containers: layers made of layers, and where they take their inputs from."""
