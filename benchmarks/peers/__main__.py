@@ -6,8 +6,8 @@
 
 It needs nothing but Python: an environment is made in the folder, a temporary one unless given, and a given one is
 used again; with `--here` the interpreter that runs this is used as it is. What cannot be installed is named and left
-out; with `--device cuda` so are the peers that have no loop for a GPU. Every contender is a fresh process each time, one
-after the other, and the rounds go through all of them, so that a change in the machine's load affects all alike.
+out; with `--device cuda` so are the peers that have no loop for a GPU. Every contender is a fresh process each time,
+one after the other, and the rounds go through all of them, so that a change in the machine's load affects all alike.
 
 dlrun trains with everything on: metrics, journal, MLflow with a fresh store, validation on a tenth more rows, early
 stopping that never stops. The others only train. Every contender's time runs from the end of one epoch to the end of

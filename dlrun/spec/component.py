@@ -62,8 +62,8 @@ class Component(Settings):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        rooms, _, cls.kind = cls.__module__.removeprefix(f"{COMPONENTS}.").rpartition(".")
-        cls.room = rooms.partition(".")[2]
+        *rooms, cls.kind = cls.__module__.removeprefix(f"{COMPONENTS}.").split(".")
+        cls.room = ".".join(rooms[1:])
         if cls.main is None and not cls.is_family_base():
             cls.main = next((name for name in cls.__annotations__ if name in cls.model_fields), None)
 
