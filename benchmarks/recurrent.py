@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from dlrun.components.layers import Layer
-from dlrun.spec.component import choose
+from dlrun.language.component import choose
 
 SIZES = {"large": (64, 40, 256, 512), "small": (32, 20, 32, 64)}
 """Batch, steps, input, hidden."""

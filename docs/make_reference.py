@@ -6,16 +6,16 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from dlrun.reference import (
+from dlrun.language.component import families, kinds
+from dlrun.language.settings_schema import sections
+from dlrun.views.reference.json_schema import language_schema
+from dlrun.views.reference.reference import (
     KindReference,
     SettingReference,
     describe_family,
     describe_kind,
     describe_section,
 )
-from dlrun.schema import language_schema
-from dlrun.spec.component import families, kinds
-from dlrun.spec.settings_schema import sections
 
 FOLDER = Path(__file__).parent
 

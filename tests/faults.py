@@ -2,7 +2,7 @@
 
     python tests/faults.py MODE K -- train spec.yaml ...
 
-runs `dlrun train spec.yaml ...`, with the `os` that `dlrun.durable` knows replaced by one that counts:
+runs `dlrun train spec.yaml ...`, with the `os` that `dlrun.runs.durable` knows replaced by one that counts:
 
     count     nothing happens; the last line on stderr says how many operations there were
     trace     as count, with a line for each
@@ -90,8 +90,8 @@ def _target(target: Any) -> str:
 
 @contextlib.contextmanager
 def faults(mode: str, at: int = 0) -> Iterator[FaultyOs]:
-    """Have `dlrun.durable` meet a fault."""
-    from dlrun import durable
+    """Have `dlrun.runs.durable` meet a fault."""
+    from dlrun.runs import durable
 
     faulty = FaultyOs(mode, at)
     durable.os = faulty  # type: ignore[assignment]

@@ -11,15 +11,15 @@ import pytest
 import torch
 from torch import fx
 
-from dlrun.checks import Checked, check
+from dlrun.checks.check import Checked, check
+from dlrun.checks.reading import read
 from dlrun.data.load import Loaded, load
-from dlrun.graph import build
-from dlrun.plan import Plan, plan
-from dlrun.reading import read
-from dlrun.spec.document import parse_text
-from dlrun.training import capture as capturing
+from dlrun.language.text.document import parse_text
+from dlrun.network.build import build
+from dlrun.plan.network import Plan, plan
+from dlrun.training.lifecycle.setup import Ready, get_ready
 from dlrun.training.loop import Training
-from dlrun.training.setup import Ready, get_ready
+from dlrun.training.speed import capture as capturing
 from dlrun.training.state import State
 
 

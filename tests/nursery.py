@@ -18,7 +18,7 @@ from typing import IO
 
 PROGRAM = """
 import os, signal, socket, sys
-import dlrun.tracking.shipper
+import dlrun.tracking.delivery_process
 from dlrun.tracking.mlflow_run import import_quietly
 import_quietly()
 import mlflow.store.tracking.sqlalchemy_store, mlflow.store.tracking.rest_store
@@ -35,7 +35,7 @@ while True:
         for descriptor, number in zip(descriptors, (0, 1)):
             os.dup2(descriptor, number)
             os.close(descriptor)
-        dlrun.tracking.shipper.main()
+        dlrun.tracking.delivery_process.main()
     for descriptor in descriptors:
         os.close(descriptor)
     mother.sendall(str(child).encode())

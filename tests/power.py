@@ -25,7 +25,7 @@ class Node:
 
 
 class Disk:
-    """Stands for `os` in `dlrun.durable`: does everything, and remembers what is safe at which moment."""
+    """Stands for `os` in `dlrun.runs.durable`: does everything, and remembers what is safe at which moment."""
 
     def __init__(self, root: Path, deaf: bool = False):
         """With `deaf`, syncing is not heard."""
@@ -139,8 +139,8 @@ def _content(past: list[tuple[int, bytes]], safe: int, random: Random) -> bytes:
 
 @contextmanager
 def disk(root: Path, deaf: bool = False) -> Iterator[Disk]:
-    """Have `dlrun.durable` write to a disk whose power may be cut."""
-    from dlrun import durable
+    """Have `dlrun.runs.durable` write to a disk whose power may be cut."""
+    from dlrun.runs import durable
 
     modelled = Disk(root, deaf)
     durable.os = modelled  # type: ignore[assignment]

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlrun.tracking import Record, RunInfo
-from dlrun.tracking.run_file import about
-from dlrun.training import folder as kept
-from dlrun.training.journal import Journal
+from dlrun.runs import folder as kept
+from dlrun.runs.info import Record, RunInfo
+from dlrun.runs.journal import Journal
+from dlrun.runs.run_file import about
 
 STARTED = 1_700_000_000_000
 

@@ -19,8 +19,8 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from pydantic import ValidationError, WithJsonSchema
 from pydantic.fields import FieldInfo
 
+from dlrun.language.component import OneOf, Settings, choose, find, kinds
 from dlrun.shapes import Shape, ShapeError
-from dlrun.spec.component import OneOf, Settings, choose, find, kinds
 
 LARGEST = 12
 """No size, count or number is drawn larger than this, unless its field asks for it."""

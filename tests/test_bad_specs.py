@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dlrun.checks import check
+from dlrun.checks.check import check
 from dlrun.errors import SpecError
 
 FOLDER = Path(__file__).parent / "bad_specs"
@@ -22,7 +22,7 @@ MACHINE = 16 << 30
 @pytest.mark.parametrize("name", sorted(file.stem for file in FOLDER.glob("*.yaml")))
 def test_a_bad_spec_is_told_as_written_down(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(FOLDER)
-    monkeypatch.setattr("dlrun.checks.machine_memory", lambda: MACHINE)
+    monkeypatch.setattr("dlrun.checks.check.machine_memory", lambda: MACHINE)
     with pytest.raises(SpecError) as caught:
         check(Path(f"{name}.yaml"), OVERRIDES.get(name, []))
     said = str(caught.value).replace(str(FOLDER.resolve()), "<here>") + "\n"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from dlrun.checks import check
-from dlrun.spec.document import parse_text
+from dlrun.checks.check import check
+from dlrun.language.text.document import parse_text
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = ("language.md", "editor.md")

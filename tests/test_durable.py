@@ -10,7 +10,7 @@ import pytest
 from faults import faults, in_child
 from power import disk
 
-from dlrun import durable
+from dlrun.runs import durable
 
 OLD, NEW = b"old" * 50, [b"new" * 40, b"er" * 30]
 

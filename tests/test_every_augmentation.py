@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from strategies import components, draws
 
 from dlrun.components.augment import Augmentation, ImageAugmentation
-from dlrun.modules.chance import Chance, streams
-from dlrun.reference import describe_kind
+from dlrun.language.component import choose, find, kinds
+from dlrun.language.text.document import parse_text
+from dlrun.modules.random_streams import Chance, streams
 from dlrun.shapes import Shape, ShapeError
-from dlrun.spec.component import choose, find, kinds
-from dlrun.spec.document import parse_text
+from dlrun.views.reference.reference import describe_kind
 
 KINDS = kinds("augment")
 IMAGE = st.tuples(st.integers(1, 4), st.integers(1, 12), st.integers(1, 12))

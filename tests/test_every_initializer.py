@@ -13,8 +13,8 @@ from strategies import components, draws, sample_shapes
 from torch.nn import init
 
 from dlrun.components.initializers import Initializer
-from dlrun.spec.component import choose, kinds
-from dlrun.spec.telling import problems_told
+from dlrun.language.component import choose, kinds
+from dlrun.language.messages import problems_told
 
 KINDS = kinds("initializers")
 

@@ -11,13 +11,13 @@ from hypothesis import given
 from pydantic import ValidationError
 from strategies import components, draws, every_kind
 
-from dlrun.reading import read
-from dlrun.resolved import as_yaml
-from dlrun.spec.component import choose, families, find, kinds
-from dlrun.spec.document import parse_text
-from dlrun.spec.expansion import Expander
-from dlrun.spec.expressions import ExpressionError
-from dlrun.spec.telling import field_help, problems_told
+from dlrun.checks.reading import read
+from dlrun.language.component import choose, families, find, kinds
+from dlrun.language.messages import field_help, problems_told
+from dlrun.language.resolved import as_yaml
+from dlrun.language.text.document import parse_text
+from dlrun.language.text.expansion import Expander
+from dlrun.language.text.expressions import ExpressionError
 
 EVERY_KIND = every_kind(*families())
 

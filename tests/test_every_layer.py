@@ -17,9 +17,9 @@ from strategies import components, draws, layers_and_shapes, sample_shapes, take
 from torch.utils.flop_counter import FlopCounterMode
 
 from dlrun.components.layers import Container, Layer, count_formula
+from dlrun.language.component import choose, find, kinds
 from dlrun.shapes import Shape, ShapeError, numel
-from dlrun.spec.component import choose, find, kinds
-from dlrun.training.capture import can_capture, capture
+from dlrun.training.speed.capture import can_capture, capture
 
 
 def _alone(cls: Any) -> bool:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from strategies import draws
 
 from dlrun.components.losses import Ending, Loss
+from dlrun.language.component import choose, kinds
 from dlrun.shapes import Shape, ShapeError
-from dlrun.spec.component import choose, kinds
 
 KINDS = kinds("losses")
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from dlrun.data.prepare import Batch
-from dlrun.objective import Answer, Watched
-from dlrun.spec.component import choose, kinds
+from dlrun.language.component import choose, kinds
+from dlrun.plan.objective import Answer, Watched
 from dlrun.training.evaluation import Measurement, measures
 from dlrun.training.objective import Pairing
 

@@ -14,8 +14,8 @@ from strategies import components, draws
 from torch.overrides import TorchFunctionMode
 
 from dlrun.components.optimizers import Optimizer
-from dlrun.spec.component import choose, kinds
-from dlrun.spec.telling import problems_told
+from dlrun.language.component import choose, kinds
+from dlrun.language.messages import problems_told
 
 KINDS = kinds("optimizers")
 TORCHS = {

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from dlrun.checks import check_model
+from dlrun.checks.check import check_model
+from dlrun.checks.reading import read_spec
 from dlrun.components.layers import Container, Layer
 from dlrun.errors import SpecError
-from dlrun.graph import build
-from dlrun.reading import read_spec
-from dlrun.spec.component import choose, find, kinds
+from dlrun.language.component import choose, find, kinds
+from dlrun.network.build import build
 
 T, S, E, ADDED = 5, 4, 6, 3
 WRITTEN = {

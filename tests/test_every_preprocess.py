@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from strategies import components, draws, sample_shapes
 
 from dlrun.components.preprocess import FitError, Preprocess
+from dlrun.language.component import choose, find, kinds
 from dlrun.shapes import Shape, ShapeError, numel
-from dlrun.spec.component import choose, find, kinds
 
 KINDS = kinds("preprocess")
 ROWS, CLASSES = 60, 4

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from strategies import draws, sample_shapes
 
 from dlrun.components.regularizers import Regularizer
+from dlrun.language.component import choose, kinds
+from dlrun.language.messages import problems_told
 from dlrun.shapes import Shape
-from dlrun.spec.component import choose, kinds
-from dlrun.spec.telling import problems_told
 
 KINDS = kinds("regularizers")
 Formula = Callable[[torch.Tensor], torch.Tensor]

@@ -14,7 +14,7 @@ from strategies import components, draws
 from torch.optim import lr_scheduler
 
 from dlrun.components.schedules import Schedule
-from dlrun.spec.component import choose, kinds
+from dlrun.language.component import choose, kinds
 
 KINDS = kinds("schedules")
 

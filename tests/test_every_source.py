@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dlrun.components.sources import Request, Source
-from dlrun.spec.component import choose, kinds
+from dlrun.language.component import choose, kinds
 
 ROWS = {
     "classes": ["b", "a", "b", "c", "a"],

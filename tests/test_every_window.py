@@ -11,8 +11,8 @@ from hypothesis import assume, given
 from strategies import draws, layers_and_shapes, takes
 
 from dlrun.components.layers import Container
+from dlrun.language.component import find, kinds
 from dlrun.shapes import Shape
-from dlrun.spec.component import find, kinds
 
 STATISTICS = {"batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"}
 """Their statistics are taken over places that a window leaves out on purpose."""

@@ -66,7 +66,7 @@ def test_drawing_an_svg_imports_nothing_heavy_and_no_engine(tmp_path: Path) -> N
 
 def test_a_spec_imports_only_the_kinds_it_names() -> None:
     code = (
-        "import sys, pathlib; from dlrun.checks import check_model; "
+        "import sys, pathlib; from dlrun.checks.check import check_model; "
         f"check_model(pathlib.Path({str(SPECS / 'iris_logistic.yaml')!r})); "
         "print(*[m for m in sys.modules if m.startswith('dlrun.components.layers.')])"
     )

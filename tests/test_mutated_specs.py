@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dlrun.checks import check, check_model
+from dlrun.checks.check import check, check_model
 from dlrun.errors import SpecError
 
 SPECS = sorted((Path(__file__).parent.parent / "specs").glob("*.yaml"))

@@ -18,11 +18,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dlrun.checks import check, check_model
-from dlrun.graph import build
-from dlrun.plan import Plan
+from dlrun.checks.check import check, check_model
+from dlrun.network.build import build
+from dlrun.plan.network import Plan
+from dlrun.plan.steps import Step
 from dlrun.shapes import numel
-from dlrun.steps import Step
 
 NETS = Path(__file__).parent.parent / "specs" / "nets"
 MODELINE = "# yaml-language-server: $schema=../../docs/schema.json"

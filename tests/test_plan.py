@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from dlrun.checks import check, check_model
+from dlrun.checks.check import check, check_model
 from dlrun.errors import SpecError
-from dlrun.plan import Plan
-from dlrun.scopes import RESERVED
+from dlrun.plan.names import RESERVED
+from dlrun.plan.network import Plan
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from dlrun.reference import all_kinds, describe_kind, describe_section
-from dlrun.spec.component import kinds
-from dlrun.spec.document import parse_text
-from dlrun.spec.settings_schema import sections
-from dlrun.type_words import type_words, yaml_words
+from dlrun.language.component import kinds
+from dlrun.language.settings_schema import sections
+from dlrun.language.text.document import parse_text
+from dlrun.views.reference.reference import all_kinds, describe_kind, describe_section
+from dlrun.views.reference.type_names import type_words, yaml_words
 
 DOCS = Path(__file__).parents[1] / "docs"
 

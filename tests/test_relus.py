@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import fx, nn
 
-from dlrun import relus
+from dlrun.network import rewrites as relus
 
 CONV = "{conv2d: {out_channels: 3, kernel_size: 3, padding: 1}}"
 

@@ -6,8 +6,8 @@ import pytest
 import safetensors.torch
 from networks import built
 
-from dlrun.checks import check
-from dlrun.resolved import as_yaml, flattened, resolved
+from dlrun.checks.check import check
+from dlrun.language.resolved import as_yaml, flattened, resolved
 
 DATA = """
 data: {source: {sklearn: iris}, preprocess: [%s]}

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from dlrun.checks import check
-from dlrun.plan import Plan
+from dlrun.checks.check import check
+from dlrun.plan.network import Plan
 
 SPECS = Path(__file__).parent.parent / "specs"
 MODELINE = "# yaml-language-server: $schema=../docs/schema.json"
@@ -46,7 +46,7 @@ def test_a_shipped_spec_has_the_weights_that_a_hand_counts(name: str, count: int
 
 def test_vgg16_has_its_published_count_and_cost() -> None:
     # Simonyan and Zisserman, 2014, table 2: 138 million; exactly 138,357,544 for configuration D.
-    from dlrun.checks import check_model
+    from dlrun.checks.check import check_model
 
     plan = check_model(SPECS.parent / "benchmarks" / "specs" / "vgg16.yaml")
     assert plan.total == 138_357_544

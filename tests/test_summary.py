@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from dlrun.checks import check_model
-from dlrun.comparison import depth
-from dlrun.outline import MOST_ROWS, outline
-from dlrun.plan import Plan
-from dlrun.receptive import receptive_fields, show_field
-from dlrun.summary import Row, as_data, as_text, fitted, tree
+from dlrun.checks.check import check_model
+from dlrun.plan.network import Plan
+from dlrun.views.comparison import depth
+from dlrun.views.outline import MOST_ROWS, outline
+from dlrun.views.receptive_field import receptive_fields, show_field
+from dlrun.views.table import Row, as_data, as_text, fitted, tree
 
 VGG16 = Path(__file__).parent.parent / "benchmarks" / "specs" / "vgg16.yaml"
 

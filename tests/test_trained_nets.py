@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from watching import run_silently
 
-from dlrun.checks import check
+from dlrun.checks.check import check
 
 NETS = Path(__file__).parent.parent / "specs" / "nets"
 FLOORS = {

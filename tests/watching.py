@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from dlrun.checks import Checked
-from dlrun.tracking.opening import open_tracking
-from dlrun.training.run import Outcome, run
+from dlrun.checks.check import Checked
+from dlrun.tracking.open import open_tracking
+from dlrun.training.lifecycle.run import Outcome, run
 
 
 class Silent:

@@ -19,10 +19,10 @@ from typing import Any
 import torch
 from sklearn.datasets import load_digits
 
-from dlrun.tracking import Record
-from dlrun.tracking.run_file import closed_run
-from dlrun.training.checkpoints import Checkpoints
-from dlrun.training.journal import read_journal
+from dlrun.runs.checkpoints import Checkpoints
+from dlrun.runs.info import Record
+from dlrun.runs.journal import read_journal
+from dlrun.runs.run_file import closed_run
 
 MANY = int(os.environ.get("DLRUN_FAULTS", "0"))
 """How many random moments; 0 for the quick share, 2000 for the whole."""
@@ -103,10 +103,10 @@ tracking: off
 PROGRAM = """
 import json, os, pathlib, random, signal, socket, sys, time, traceback, warnings
 import faults
-import dlrun.commands.app, dlrun.checks, dlrun.training.run, dlrun.training.resume
+import dlrun.commands.app, dlrun.checks.check, dlrun.training.lifecycle.run, dlrun.training.lifecycle.resume
 import numpy, rich._emoji_codes, safetensors.torch, sklearn.metrics, torch, torch._inductor.config, torch.fx
 from dlrun.__main__ import main
-dlrun.checks.check(pathlib.Path(sys.argv[2]), (), training=True)  # brings in the kinds
+dlrun.checks.check.check(pathlib.Path(sys.argv[2]), (), training=True)  # brings in the kinds
 mother = socket.socket(fileno=int(sys.argv[1]))
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # what a child does with it before dlrun is there is not dlrun's
 

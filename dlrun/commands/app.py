@@ -8,7 +8,10 @@ from typing import Annotated
 import typer
 
 from dlrun import __version__
-from dlrun.commands import check, draw, kinds, new, params, resume, schema, screen, sync, train, ui
+from dlrun.commands import screen
+from dlrun.commands.look import sync, ui
+from dlrun.commands.train import resume, train
+from dlrun.commands.write import check, draw, kinds, new, params, schema
 from dlrun.errors import DlrunError, SpecError
 
 app = typer.Typer(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dlrun.components.augment import Augmentation
 from dlrun.data.prepare import Batch
-from dlrun.modules.chance import Chance, nth, streams
+from dlrun.modules.random_streams import Chance, nth, streams
 
 
 class Augmenter:

@@ -13,9 +13,9 @@ import numpy as np
 from dlrun.components.losses import Loss
 from dlrun.components.sources import Rows, SourceError
 from dlrun.data.split import Indices, Splits, split_rows
-from dlrun.facts import Facts, Feature, Target, load_parts
+from dlrun.language.experiment import DataSection
+from dlrun.plan.data_info import Facts, Feature, Target, load_parts
 from dlrun.shapes import show
-from dlrun.spec.experiment import DataSection
 
 Array = np.ndarray[Any, Any]
 

@@ -14,7 +14,7 @@ from dlrun.components.preprocess import FitError, Preprocess, State
 from dlrun.components.sources import SourceError
 from dlrun.data.load import Loaded, only_classes
 from dlrun.data.split import Indices
-from dlrun.plan import Plan
+from dlrun.plan.network import Plan
 from dlrun.shapes import Shape, numel
 
 Array = np.ndarray[Any, Any]

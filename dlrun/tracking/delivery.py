@@ -10,16 +10,16 @@ from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 
-from dlrun import durable
 from dlrun.errors import RunError
-from dlrun.tracking import Record, Status
-from dlrun.tracking.delivered import Delivered, recall, remember
-from dlrun.tracking.limits import METRICS_AT_A_TIME, cut
+from dlrun.runs import durable
+from dlrun.runs import folder as kept
+from dlrun.runs.info import Record, Status
+from dlrun.runs.journal import Tail
+from dlrun.runs.run_file import RUNNING, read_run, with_texts
+from dlrun.tracking.delivery_state import Delivered, recall, remember
+from dlrun.tracking.mlflow_limits import METRICS_AT_A_TIME, cut
 from dlrun.tracking.mlflow_run import MlflowRun, Task
-from dlrun.tracking.run_file import RUNNING, read_run, with_texts
 from dlrun.tracking.store import without_password
-from dlrun.training import folder as kept
-from dlrun.training.journal import Tail
 
 LAST_ATTEMPTS = 3
 """How many in a row may bring nothing at all before the last ones are over."""

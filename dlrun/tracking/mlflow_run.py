@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlrun.tracking import DataSet, Record, RunInfo, Status
-from dlrun.tracking.limits import (
+from dlrun.runs.info import DataSet, Record, RunInfo, Status
+from dlrun.tracking.mlflow_limits import (
     ENTRIES_AT_A_TIME,
     MAX_DATASET_NAME,
     MAX_PARAM,
@@ -24,8 +24,8 @@ from dlrun.tracking.limits import (
     clean_key,
     cut,
 )
+from dlrun.tracking.mlflow_view import SIDE, TAG, view_of
 from dlrun.tracking.store import artifacts_of, make_store, prepare_process, sqlite_file
-from dlrun.tracking.view import SIDE, TAG, view_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dlrun import durable
-from dlrun.tracking import DEFAULT_STORE
+from dlrun.runs import durable
+from dlrun.runs.info import DEFAULT_STORE
 
 try:
     import fcntl

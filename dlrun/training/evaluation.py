@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import torch
 
 from dlrun.data.prepare import Batch
-from dlrun.objective import Watched
-from dlrun.training.capture import Repeated
+from dlrun.plan.objective import Watched
+from dlrun.training.lifecycle.device import Forward
 from dlrun.training.objective import Objective, Outputs, Pairing
-from dlrun.training.precision import Forward
-from dlrun.training.recording import Tensors
+from dlrun.training.speed.capture import Repeated
+from dlrun.training.speed.recording import Tensors
 
 
 def measures(watched: Sequence[Watched], pairing: Pairing, outputs: Outputs, batch: Batch) -> Tensors:

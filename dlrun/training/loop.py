@@ -22,17 +22,17 @@ from dlrun.components.optimizers import Optimizer
 from dlrun.components.schedules import Schedule
 from dlrun.data.augment import Augmenters
 from dlrun.data.prepare import Batch, Prepared
-from dlrun.length import Length, evaluation_batch
-from dlrun.modules.chance import nth
-from dlrun.objective import Watched
-from dlrun.spec.experiment import TrainSection
-from dlrun.training.choice import Choice
+from dlrun.language.experiment import TrainSection
+from dlrun.modules.random_streams import nth
+from dlrun.plan.length import Length, evaluation_batch
+from dlrun.plan.objective import Watched
+from dlrun.training.early_stopping import Choice
 from dlrun.training.evaluation import Evaluator, Measurement
-from dlrun.training.losses import Losses
+from dlrun.training.lifecycle.device import Forward
+from dlrun.training.loss_totals import Losses
 from dlrun.training.objective import Objective
-from dlrun.training.precision import Forward
 from dlrun.training.state import State
-from dlrun.training.stepping import Stepper
+from dlrun.training.step import Stepper
 
 LOOK_EVERY = 0.1
 """Seconds between two looks at the figures inside an epoch."""

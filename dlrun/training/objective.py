@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 
 from dlrun.data.prepare import Batch
-from dlrun.objective import Answer, Term
+from dlrun.plan.objective import Answer, Term
 
 Outputs = torch.Tensor | dict[str, torch.Tensor]
 """What a network gives: a batch, or one for each output by its name."""

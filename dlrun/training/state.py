@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from dlrun.training.ending import Ending
+from dlrun.training.signals import Ending
 
 
 @dataclass(slots=True)

@@ -9,11 +9,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from dlrun.commands.kinds import kinds
+from dlrun.commands.write.kinds import kinds
 from dlrun.errors import SpecError
-from dlrun.reference import all_kinds, describe_family, describe_kind, describe_section
-from dlrun.spec.component import families
-from dlrun.spec.settings_schema import sections
+from dlrun.language.component import families
+from dlrun.language.settings_schema import sections
+from dlrun.views.reference.reference import all_kinds, describe_family, describe_kind, describe_section
 
 app = typer.Typer()
 app.command()(kinds)

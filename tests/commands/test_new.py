@@ -8,10 +8,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from dlrun.checks import check
-from dlrun.commands import new as command
+from dlrun.checks.check import check
+from dlrun.commands.write import new as command
 from dlrun.errors import SpecError
-from dlrun.schema import language_schema
+from dlrun.views.reference.json_schema import language_schema
 
 app = typer.Typer()
 app.command()(command.new)

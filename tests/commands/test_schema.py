@@ -10,10 +10,10 @@ import typer
 from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
-from dlrun.commands.schema import schema
-from dlrun.reference import all_kinds, describe_kind
-from dlrun.schema import language_schema
-from dlrun.spec.document import parse_text, read_document
+from dlrun.commands.write.schema import schema
+from dlrun.language.text.document import parse_text, read_document
+from dlrun.views.reference.json_schema import language_schema
+from dlrun.views.reference.reference import all_kinds, describe_kind
 
 ROOT = Path(__file__).parents[2]
 VALIDATOR = Draft202012Validator(language_schema())
@@ -113,7 +113,9 @@ def test_every_shipped_spec_is_right(path):
     assert [error.message for error in VALIDATOR.iter_errors(data)] == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "dlrun/commands/templates").glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "dlrun/commands/write/templates").glob("*.yaml")), ids=lambda path: path.name
+)
 def test_every_template_is_right(path):
     assert errors(path.read_text("utf-8")) == []
 

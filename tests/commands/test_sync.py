@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from run_folders import STARTED, end_run, epochs, make_run, rows, stored
 
-from dlrun.commands.sync import sync
+from dlrun.commands.look.sync import sync
 from dlrun.errors import RunError, SpecError
-from dlrun.training.lock import lock
+from dlrun.runs.lock import lock
 
 RECORDS = epochs(5)
 NOWHERE = "http://127.0.0.1:1"

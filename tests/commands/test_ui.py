@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 from run_folders import make_run
 
-from dlrun.commands.sync import sync
-from dlrun.commands.ui import free_port, ui
+from dlrun.commands.look.sync import sync
+from dlrun.commands.look.ui import free_port, ui
 from dlrun.errors import SpecError
-from dlrun.tracking import Record
+from dlrun.runs.info import Record
 
-COMMAND = "import typer; from dlrun.commands.ui import ui; app = typer.Typer(); app.command()(ui); app()"
+COMMAND = "import typer; from dlrun.commands.look.ui import ui; app = typer.Typer(); app.command()(ui); app()"
 PATIENCE = 120.0
 
 

@@ -13,13 +13,13 @@ from torch.nn import functional
 from torch.nn.modules import activation
 from torch.utils.flop_counter import FlopCounterMode
 
-from dlrun.checks import check, check_model
+from dlrun.checks.check import check, check_model
 from dlrun.components.layers import Layer
 from dlrun.errors import SpecError
+from dlrun.language.component import choose, find, kinds
+from dlrun.language.messages import problems_told
+from dlrun.language.synonyms import KINDS, suggest
 from dlrun.shapes import Shape, ShapeError
-from dlrun.spec.component import choose, find, kinds
-from dlrun.spec.telling import problems_told
-from dlrun.spec.words import KINDS, suggest
 
 RANGE = torch.linspace(-8, 8, 97, dtype=torch.float64)
 """Every sixth, 0 and each threshold's both sides among them."""
@@ -150,8 +150,8 @@ def test_penalties_and_initializers_leave_a_prelus_slopes_alone(tmp_path: Path) 
         "model: {init: zeros, layers: [{linear: {out_features: 3, name: first}}, {prelu: {name: bend}}]}\n"
         "loss: cross_entropy\noptimizer: adam\nregularizers: [l2: 0.1]\n"
     )
-    from dlrun.graph import build
-    from dlrun.plan import penalties
+    from dlrun.network.build import build
+    from dlrun.plan.network import penalties
 
     checked = check(spec)
     assert [names for _, names in penalties(checked.plan, checked.experiment.regularizers)] == [["first.weight"]]

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from dlrun.checks import check_model
+from dlrun.checks.check import check_model
+from dlrun.checks.reading import read_spec
 from dlrun.errors import SpecError
-from dlrun.graph import build
-from dlrun.reading import read_spec
+from dlrun.language.component import choose
+from dlrun.network.build import build
 from dlrun.shapes import ShapeError
-from dlrun.spec.component import choose
 
 T, S, E = 7, 5, 12
 

@@ -13,10 +13,10 @@ from scipy import ndimage, stats
 from torch.nn import functional
 
 from dlrun.components.augment import Augmentation
-from dlrun.modules.chance import Chance, streams
+from dlrun.language.component import choose
+from dlrun.language.messages import problems_told
+from dlrun.modules.random_streams import Chance, streams
 from dlrun.shapes import ShapeError
-from dlrun.spec.component import choose
-from dlrun.spec.telling import problems_told
 
 ROWS = 2000
 

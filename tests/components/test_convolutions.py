@@ -13,8 +13,8 @@ from strategies import draws
 from torch.nn import functional
 
 from dlrun.components.layers import Layer
+from dlrun.language.component import choose
 from dlrun.shapes import Shape
-from dlrun.spec.component import choose
 
 CONVOLVE = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
 

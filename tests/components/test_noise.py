@@ -14,11 +14,11 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from dlrun.checks import check, check_model
+from dlrun.checks.check import check, check_model
 from dlrun.components.layers import Layer
+from dlrun.language.component import choose
+from dlrun.language.messages import problems_told
 from dlrun.shapes import Shape, ShapeError
-from dlrun.spec.component import choose
-from dlrun.spec.telling import problems_told
 
 DROPOUTS = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")
 EVERY = [*((kind, {kind: 0.3}) for kind in (*DROPOUTS, "stochastic_depth")), ("gaussian_noise", {"gaussian_noise": 2})]
@@ -192,7 +192,7 @@ def test_drop_may_grow_with_depth_as_in_the_paper(tmp_path: Path) -> None:
 
 
 def test_a_dropped_sample_passes_a_residual_unchanged_and_a_test_adds_all(tmp_path: Path) -> None:
-    from dlrun.graph import build
+    from dlrun.network.build import build
 
     spec = tmp_path / "spec.yaml"
     p = 0.25

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from dlrun.checks import check
+from dlrun.checks.check import check
 from dlrun.components.layers import Layer
 from dlrun.errors import SpecError
+from dlrun.language.component import choose
 from dlrun.shapes import Shape, ShapeError
-from dlrun.spec.component import choose
 
 
 def layer(written: Any) -> Layer:
@@ -233,8 +233,8 @@ def test_a_norm_refuses_what_it_would_make_nothing_of(written: Any, shape: Shape
 
 
 def test_penalties_and_initializers_leave_the_scales_of_norms_alone(tmp_path: Path) -> None:
-    from dlrun.graph import build
-    from dlrun.plan import penalties
+    from dlrun.network.build import build
+    from dlrun.plan.network import penalties
 
     spec = tmp_path / "spec.yaml"
     spec.write_text(

@@ -15,7 +15,7 @@ from strategies import draws
 from torch.nn import functional
 
 from dlrun.components.layers import Layer
-from dlrun.spec.component import choose
+from dlrun.language.component import choose
 
 Axes = tuple[tuple[int, int, int, int], ...]
 

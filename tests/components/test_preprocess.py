@@ -16,8 +16,8 @@ from dlrun.components.preprocess.lda import Lda
 from dlrun.components.preprocess.minmax import Minmax
 from dlrun.components.preprocess.pca import Pca
 from dlrun.components.preprocess.standardize import Standardize
+from dlrun.language.component import choose, problems_told
 from dlrun.shapes import ShapeError
-from dlrun.spec.component import choose, problems_told
 
 SETS = ["digits", "iris", "wine"]
 NO_TARGET = np.zeros(0)

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from dlrun.components.layers import Layer
+from dlrun.language.component import choose
+from dlrun.language.messages import problems_told
 from dlrun.shapes import numel
-from dlrun.spec.component import choose
-from dlrun.spec.telling import problems_told
 
 F, H, K, T, N = 3, 4, 2, 5, 6
 

@@ -16,7 +16,7 @@ from dlrun.components.sources import Facts, Request, Rows, Source, SourceError, 
 from dlrun.components.sources.csv import Csv
 from dlrun.components.sources.npz import Npz
 from dlrun.components.sources.sklearn import PUBLISHED, Sklearn
-from dlrun.spec.component import choose
+from dlrun.language.component import choose
 
 FRUIT = "width,height,class\n1.5,2,apple\n3,4e0,pear\n\n5,6,apple\n"
 

@@ -8,7 +8,7 @@ import torch
 
 from dlrun.components.augment import Augmentation
 from dlrun.data.augment import Augmenter
-from dlrun.spec.component import choose
+from dlrun.language.component import choose
 
 STEPS = [{"random_crop": 2}, "random_horizontal_flip", {"random_rotation": 20}, {"gaussian_noise": 0.1}]
 IMAGES = torch.randn(50, 3, 12, 10, generator=torch.Generator().manual_seed(0))

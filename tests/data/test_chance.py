@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy import stats
 
-from dlrun.modules.chance import PART, PLACES, Chance, nth, streams
+from dlrun.modules.random_streams import PART, PLACES, Chance, nth, streams
 
 PUBLISHED = [
     6457827717110365317,

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from dlrun.components.sources import SourceError
-from dlrun.facts import Facts, describe
-from dlrun.spec.component import choose_some
-from dlrun.spec.experiment import DataSection, as_tuple
+from dlrun.language.component import choose_some
+from dlrun.language.experiment import DataSection, as_tuple
+from dlrun.plan.data_info import Facts, describe
 
 
 def described(folder: Path, arrays: dict[str, Any], features: Any, target: Any, *losses: Any) -> Facts:

@@ -8,9 +8,9 @@ import pytest
 
 from dlrun.components.sources import SourceError
 from dlrun.data.load import Answers, Loaded, load
-from dlrun.facts import describe
-from dlrun.spec.component import choose_some
-from dlrun.spec.experiment import DataSection, as_tuple
+from dlrun.language.component import choose_some
+from dlrun.language.experiment import DataSection, as_tuple
+from dlrun.plan.data_info import describe
 
 
 def section(**settings: Any) -> DataSection:

@@ -16,7 +16,7 @@ from dlrun.components.sources import SourceError
 from dlrun.data.load import Answers, Loaded
 from dlrun.data.prepare import Batch, Prepared, StepFitError, fit, index_limits, prepare
 from dlrun.data.split import Splits
-from dlrun.spec.component import choose
+from dlrun.language.component import choose
 
 SPLITS = Splits(np.array([0, 2, 3, 5, 6, 8, 9]), np.array([1, 4]), np.array([7]))
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from dlrun.checks import check_model
-from dlrun.plan import Plan
+from dlrun.checks.check import check_model
+from dlrun.plan.network import Plan
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from dlrun.checks import check_model
-from dlrun.drawing.dot import dot
-from dlrun.drawing.mermaid import mermaid
-from dlrun.drawing.picture import Picture, picture
-from dlrun.drawing.placing import place
-from dlrun.drawing.svg import svg
-from dlrun.drawing.text_width import text_width
+from dlrun.checks.check import check_model
+from dlrun.views.drawing.dot import dot
+from dlrun.views.drawing.mermaid import mermaid
+from dlrun.views.drawing.picture import Picture, picture
+from dlrun.views.drawing.placing import place
+from dlrun.views.drawing.svg import svg
+from dlrun.views.drawing.text_width import text_width
 
 ROOT = Path(__file__).parents[2]
 SPECS = [*sorted((ROOT / "specs").rglob("*.yaml")), ROOT / "benchmarks" / "specs" / "vgg16.yaml"]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from dlrun.checks import check_model
-from dlrun.drawing.picture import Frame, Picture, picture
-from dlrun.drawing.placing import Placed, Rectangle, place
+from dlrun.checks.check import check_model
+from dlrun.views.drawing.picture import Frame, Picture, picture
+from dlrun.views.drawing.placing import Placed, Rectangle, place
 
 ROOT = Path(__file__).parents[2]
 SPECS = [*sorted((ROOT / "specs").rglob("*.yaml")), ROOT / "benchmarks" / "specs" / "vgg16.yaml"]

@@ -10,10 +10,10 @@ import pytest
 from pydantic import ValidationError
 from strategies import every_kind
 
-from dlrun.spec.component import Component, choose, families, find, kinds, singular, written
-from dlrun.spec.experiment import Experiment
-from dlrun.spec.telling import Told, field_help, problems_told
-from dlrun.spec.words import KINDS, SETTINGS, snake_case
+from dlrun.language.component import Component, choose, families, find, kinds, singular, written
+from dlrun.language.experiment import Experiment
+from dlrun.language.messages import Told, field_help, problems_told
+from dlrun.language.synonyms import KINDS, SETTINGS, snake_case
 
 
 def told_of(family: str, value: Any) -> list[Told]:
@@ -305,7 +305,7 @@ def test_a_file_holds_the_kind_that_it_is_named_after(family: str, kind: str) ->
 
 def test_listing_the_kinds_imports_none_of_them_and_no_torch() -> None:
     program = (
-        "import sys; from dlrun.spec.component import families, kinds\n"
+        "import sys; from dlrun.language.component import families, kinds\n"
         "assert 'conv2d' in kinds('layers') and len(families()) > 5\n"
         "print([m for m in sys.modules if m == 'torch' or m.startswith('dlrun.components.layers.')])"
     )

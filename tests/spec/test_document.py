@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from strategies import draws
 
 from dlrun.errors import Problem, SpecError, show_path
-from dlrun.spec.composing import MAX_DEPTH, MAX_NODES
-from dlrun.spec.document import MAX_BYTES, parse_text, read_document
-from dlrun.spec.node import Node
+from dlrun.language.text.document import MAX_BYTES, parse_text, read_document
+from dlrun.language.text.node import Node
+from dlrun.language.text.yaml_events import MAX_DEPTH, MAX_NODES
 
 
 def value_of(text: str) -> Any:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from dlrun.checks.reading import Reading, read
 from dlrun.errors import Problem, SpecError
-from dlrun.reading import Reading, read
-from dlrun.spec.component import written
-from dlrun.spec.composing import MAX_NODES
-from dlrun.spec.document import parse_text
+from dlrun.language.component import written
+from dlrun.language.text.document import parse_text
+from dlrun.language.text.yaml_events import MAX_NODES
 
 
 def reading(text: str) -> Reading:

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import draws
 
-from dlrun.spec.expressions import LIMIT, MAX_LENGTH, MAX_NESTING, ExpressionError, evaluate, interpolate
+from dlrun.language.text.expressions import LIMIT, MAX_LENGTH, MAX_NESTING, ExpressionError, evaluate, interpolate
 
 NAMES: dict[str, Any] = {"width": 8, "depth": 3, "rate": 0.25, "word": "stem", "flag": True, "sizes": (1, 2)}
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from dlrun.errors import Problem, SpecError
-from dlrun.spec.document import parse_text, read_document
-from dlrun.spec.overrides import MAX_EXTENDS, with_bases, with_overrides
+from dlrun.language.text.document import parse_text, read_document
+from dlrun.language.text.overrides import MAX_EXTENDS, with_bases, with_overrides
 
 SPEC = """
 name: first

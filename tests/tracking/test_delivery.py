@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from run_folders import STARTED, end_run, epochs, make_run, rows, stored
 
-from dlrun.tracking import DataSet, Record, RunInfo, Status
-from dlrun.tracking.delivered import NAME, Delivered, recall
+from dlrun.runs.folder import JOURNAL
+from dlrun.runs.info import DataSet, Record, RunInfo, Status
+from dlrun.runs.journal import Journal
 from dlrun.tracking.delivery import Delivery
+from dlrun.tracking.delivery_state import NAME, Delivered, recall
+from dlrun.tracking.mlflow_view import TAG
 from dlrun.tracking.store import sqlite_uri
-from dlrun.tracking.view import TAG
-from dlrun.training.folder import JOURNAL
-from dlrun.training.journal import Journal
 
 NOWHERE = "http://127.0.0.1:1"
 """Port 1 is for programs of the system; nobody listens there."""

@@ -24,12 +24,12 @@ from faulty_server import FAULTS, Server, door, wait_for
 from nursery import Nursery
 from run_folders import end_run, epochs, make_run, rows, stored
 
-from dlrun.commands.sync import sync
-from dlrun.tracking import mlflow
-from dlrun.tracking.mlflow import MlflowTracking
-from dlrun.training.folder import JOURNAL
-from dlrun.training.journal import Journal
-from dlrun.training.lock import lock
+from dlrun.commands.look.sync import sync
+from dlrun.runs.folder import JOURNAL
+from dlrun.runs.journal import Journal
+from dlrun.runs.lock import lock
+from dlrun.tracking import mlflow_tracking as mlflow
+from dlrun.tracking.mlflow_tracking import MlflowTracking
 
 pytestmark = pytest.mark.counts
 

@@ -7,7 +7,7 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlrun.tracking.limits import MAX_KEY, chunks, clean_entries, clean_key, cut
+from dlrun.tracking.mlflow_limits import MAX_KEY, chunks, clean_entries, clean_key, cut
 
 
 def test_a_good_name_stays_as_it_is() -> None:

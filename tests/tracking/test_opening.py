@@ -10,9 +10,9 @@ import pytest
 
 from dlrun.components.trackers.mlflow import Mlflow
 from dlrun.components.trackers.off import Off
-from dlrun.tracking import RunInfo
-from dlrun.tracking.mlflow import MlflowTracking
-from dlrun.tracking.opening import NoTracking, experiment_of, open_tracking, store_of
+from dlrun.runs.info import RunInfo
+from dlrun.tracking.mlflow_tracking import MlflowTracking
+from dlrun.tracking.open import NoTracking, experiment_of, open_tracking, store_of
 
 
 def test_without_a_tracker_runs_are_in_the_store_under_runs(tmp_path: Path) -> None:
@@ -51,7 +51,12 @@ def test_off_keeps_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["dlrun.tracking.mlflow", "dlrun.tracking.opening", "dlrun.tracking.shipper", "dlrun.commands.sync"],
+    [
+        "dlrun.tracking.mlflow_tracking",
+        "dlrun.tracking.open",
+        "dlrun.tracking.delivery_process",
+        "dlrun.commands.look.sync",
+    ],
 )
 def test_nothing_slow_is_imported_before_it_is_needed(module: str) -> None:
     program = f"import sys, {module}\nprint(sorted({{'mlflow', 'torch', 'pandas', 'numpy'}} & set(sys.modules)))"

@@ -15,14 +15,14 @@ from faulty_server import wait_for
 from nursery import Nursery
 from run_folders import STARTED, end_run, epochs, make_run, rows, stored
 
-from dlrun.tracking import mlflow
-from dlrun.tracking.delivered import Delivered, recall
-from dlrun.tracking.mlflow import MlflowTracking
+from dlrun.runs.folder import JOURNAL
+from dlrun.runs.folder import STARTED as RUN_FILE
+from dlrun.runs.journal import Journal
+from dlrun.runs.lock import lock
+from dlrun.tracking import mlflow_tracking as mlflow
+from dlrun.tracking.delivery_state import Delivered, recall
+from dlrun.tracking.mlflow_tracking import MlflowTracking
 from dlrun.tracking.store import locked, sqlite_uri
-from dlrun.training.folder import JOURNAL
-from dlrun.training.folder import STARTED as RUN_FILE
-from dlrun.training.journal import Journal
-from dlrun.training.lock import lock
 
 RECORDS = epochs(4)
 
@@ -30,10 +30,10 @@ TRAINER = """
 import os, sys, time
 from pathlib import Path
 from run_folders import end_run, epochs, make_run
-from dlrun.tracking.mlflow import MlflowTracking
-from dlrun.training.folder import JOURNAL
-from dlrun.training.journal import Journal
-from dlrun.training.lock import lock
+from dlrun.tracking.mlflow_tracking import MlflowTracking
+from dlrun.runs.folder import JOURNAL
+from dlrun.runs.journal import Journal
+from dlrun.runs.lock import lock
 
 runs = Path(sys.argv[1])
 with MlflowTracking("default", runs) as tracking:
@@ -163,7 +163,7 @@ def test_without_a_run_nothing_is_left_of_the_process(runs: Path, quick: None) -
 def test_the_command_line_that_everybody_sees_has_no_address(runs: Path) -> None:
     with MlflowTracking("http://me:secret@127.0.0.1:1", runs) as tracking:
         line = Path(f"/proc/{process_of(tracking).pid}/cmdline")
-        wait_for(lambda: b"shipper" in line.read_bytes())
+        wait_for(lambda: b"delivery_process" in line.read_bytes())
         assert b"secret" not in line.read_bytes()
         assert tracking.where() == "http://me:***@127.0.0.1:1"
 

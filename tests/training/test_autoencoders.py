@@ -8,10 +8,10 @@ import torch
 from safetensors.torch import load_file
 from watching import run_silently
 
-from dlrun.checks import check
+from dlrun.checks.check import check
 from dlrun.errors import SpecError
-from dlrun.training.run import Outcome
-from dlrun.training.saved import load_network
+from dlrun.network.files import load_network
+from dlrun.training.lifecycle.run import Outcome
 
 NET = """
 model: {layers: [{linear: 2}, {linear: $features}]}

@@ -10,7 +10,7 @@ import pytest
 from faults import NEED_ROOM
 from whole_runs import MANY, TRAIN, Done, Program, Result, of_each_kind, resumed, spread, status_of, tell, the_run
 
-from dlrun.training.checkpoints import Checkpoints
+from dlrun.runs.checkpoints import Checkpoints
 
 pytestmark = pytest.mark.counts
 
@@ -113,7 +113,7 @@ def test_memory_that_is_full_in_a_step_is_one_error_and_loses_nothing(
 
 
 def test_memory_that_is_full_while_the_network_is_built_is_one_error(program: Program, runs: Path) -> None:
-    failing = "import dlrun.training.setup as s\ndef build(*_): raise MemoryError\ns.build = build"
+    failing = "import dlrun.training.lifecycle.setup as s\ndef build(*_): raise MemoryError\ns.build = build"
     has_failed(program(*TRAIN, runs, before=failing))
 
 

@@ -14,9 +14,9 @@ from dlrun.components.optimizers.adam import Adam
 from dlrun.components.optimizers.rmsprop import Rmsprop
 from dlrun.components.optimizers.sgd import Sgd
 from dlrun.modules.dropout import Dropout
-from dlrun.training import recording
-from dlrun.training.capture import can_capture, capture
-from dlrun.training.flat import MOST, Flat
+from dlrun.training.speed import recording
+from dlrun.training.speed.capture import can_capture, capture
+from dlrun.training.speed.flat_weights import MOST, Flat
 
 DIGITS = """
 data: {source: {sklearn: digits}, preprocess: [minmax]}

@@ -22,9 +22,9 @@ from faults import faults, in_child
 from power import disk
 
 from dlrun.errors import RunError
-from dlrun.sealed import seal, unseal
-from dlrun.training import checkpoints
-from dlrun.training.checkpoints import Checkpoint, Checkpoints
+from dlrun.runs import checkpoints
+from dlrun.runs.checkpoints import Checkpoint, Checkpoints
+from dlrun.runs.checksummed_json import seal, unseal
 
 pytestmark = pytest.mark.counts
 

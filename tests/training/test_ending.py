@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from dlrun.training.ending import Ending, Terminated, listening
+from dlrun.training.signals import Ending, Terminated, listening
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from dlrun.errors import RunError
-from dlrun.training.folder import make_folder, write_tensors, write_text
+from dlrun.runs.folder import make_folder, write_tensors, write_text
 
 
 def test_runs_of_one_second_get_folders_of_their_own(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from dlrun.components.optimizers._adam import AdamLike
-from dlrun.training import capture as capturing
-from dlrun.training import graphs
 from dlrun.training.loop import Training
+from dlrun.training.speed import capture as capturing
+from dlrun.training.speed import cuda_graphs as graphs
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 

@@ -76,7 +76,7 @@ def test_a_second_signal_during_the_save_ends_at_once_and_the_run_is_resumable(
 ) -> None:
     # The first comes in the ninth step, and the save that it asks for gets the second.
     before = f"""
-import os, dlrun.training.keeping as k, dlrun.durable as d
+import os, dlrun.training.lifecycle.checkpointing as k, dlrun.runs.durable as d
 after, count = k.Keeping.after_step, [0]
 def after_step(self, training):
     if training.state.step == 9:

@@ -17,8 +17,8 @@ from faults import faults, in_child
 from power import disk
 
 from dlrun.errors import RunError
-from dlrun.tracking import Record
-from dlrun.training.journal import Journal, Tail, as_line, read_journal
+from dlrun.runs.info import Record
+from dlrun.runs.journal import Journal, Tail, as_line, read_journal
 
 NAMES = ("train/loss", "validation/accuracy", "time/epoch")
 

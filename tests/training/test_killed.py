@@ -103,7 +103,7 @@ def test_six_kills_in_a_row_lose_nothing(program: Program, counted: Done, alone:
 
 
 TELL_OF_CAPTURES = """
-import sys, dlrun.training.capture as capturing
+import sys, dlrun.training.speed.capture as capturing
 own = capturing.capture
 def told(*given):
     found = own(*given)

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from dlrun.errors import RunError
-from dlrun.training import lock as locking
-from dlrun.training.lock import is_locked, lock
+from dlrun.runs import lock as locking
+from dlrun.runs.lock import is_locked, lock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from dlrun.training.lock import lock
+from dlrun.runs.lock import lock
 with lock(Path(sys.argv[1])):
     {inside}
     print("held", flush=True)
@@ -101,7 +101,7 @@ def test_a_child_that_ends_does_not_free_the_lock_of_its_parent(tmp_path: Path) 
     program = f"""
 import os, sys
 from pathlib import Path
-from dlrun.training.lock import is_locked, lock
+from dlrun.runs.lock import is_locked, lock
 with lock(Path({str(tmp_path)!r})):
     child = os.fork()
     if child:

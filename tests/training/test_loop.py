@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from dlrun.length import evaluation_batch
-from dlrun.modules.chance import nth
+from dlrun.modules.random_streams import nth
+from dlrun.plan.length import evaluation_batch
 from dlrun.training.loop import permutation
-from dlrun.training.losses import LossError, Losses
+from dlrun.training.loss_totals import LossError, Losses
 from dlrun.training.state import State
 
 CPU = torch.device("cpu")
@@ -29,7 +29,7 @@ def test_seeds_of_neighbouring_epochs_and_seeds_do_not_meet() -> None:
 
 
 def test_losses_are_averaged_over_rows_and_read_in_order_when_the_buffer_is_full(monkeypatch) -> None:
-    monkeypatch.setattr("dlrun.training.losses.MOST", 2)
+    monkeypatch.setattr("dlrun.training.loss_totals.MOST", 2)
     losses = Losses(State(), penalized=True)
     for value, rows in ((1.0, 4), (2.0, 4), (3.0, 2)):
         losses.add([torch.tensor(value), torch.tensor(0.5)], rows)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from whole_runs import KILLED, TRAIN, Program, Result, differences, result_of, resumed, the_run, write_digits
 
-from dlrun.training.lock import lock
+from dlrun.runs.lock import lock
 
 AFTER_STEP = """
-import os, signal, dlrun.training.keeping as k
+import os, signal, dlrun.training.lifecycle.checkpointing as k
 keep = k.Keeping.{method}
 def keeping(self, training):
     keep(self, training)

@@ -16,13 +16,13 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from watching import run_silently
 
-from dlrun.checks import check
+from dlrun.checks.check import check
 from dlrun.errors import RunError, SpecError
-from dlrun.training.journal import read_journal
+from dlrun.network.files import load_network
+from dlrun.runs.journal import read_journal
+from dlrun.training.lifecycle.run import Outcome
+from dlrun.training.lifecycle.setup import get_ready
 from dlrun.training.loop import permutation
-from dlrun.training.run import Outcome
-from dlrun.training.saved import load_network
-from dlrun.training.setup import get_ready
 
 WINE = """
 name: wine
@@ -338,7 +338,7 @@ class Reads(TorchDispatchMode):
 def test_nothing_in_a_step_waits_for_the_device(train, monkeypatch, overrides) -> None:
     monkeypatch.setattr("dlrun.training.loop.LOOK_EVERY", 1e9)
     # Captured code cannot wait: what reads a number back is not captured. To capture it looks once a size of batch.
-    monkeypatch.setattr("dlrun.training.capture.AFTER", sys.maxsize)
+    monkeypatch.setattr("dlrun.training.speed.capture.AFTER", sys.maxsize)
     counts = []
     for batch in (32, 8):  # 4 and 14 steps an epoch
         with Reads() as reads:

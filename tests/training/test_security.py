@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from whole_runs import KILLED, MANY, SPEC, TRAIN, Done, Program, Result, differences, result_of, tell, the_run
 
-from dlrun.commands.ui import _page
+from dlrun.commands.look.ui import _page
 
 WATCH = """
 import json, os, sys

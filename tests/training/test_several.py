@@ -14,12 +14,12 @@ from torch.nn import functional
 from dlrun.data.augment import Augmenter
 from dlrun.data.load import load
 from dlrun.errors import SpecError
-from dlrun.graph import with_front
-from dlrun.resolved import as_yaml, resolved
-from dlrun.spec.component import choose
+from dlrun.language.component import choose
+from dlrun.language.resolved import as_yaml, resolved
+from dlrun.network.build import with_front
+from dlrun.training.lifecycle.setup import learned_by, modules_of
 from dlrun.training.loop import permutation
-from dlrun.training.losses import LossError
-from dlrun.training.setup import learned_by, modules_of
+from dlrun.training.loss_totals import LossError
 
 CPU = torch.device("cpu")
 TWO = """

@@ -6,10 +6,10 @@ import networks
 import pytest
 import torch
 
-from dlrun.training.checkpoints import Checkpoint
-from dlrun.training.flat import MOST
+from dlrun.runs.checkpoints import Checkpoint
+from dlrun.training.lifecycle.snapshot import restore, snapshot
 from dlrun.training.loop import Training
-from dlrun.training.snapshot import restore, snapshot
+from dlrun.training.speed.flat_weights import MOST
 from dlrun.training.state import State
 
 # Kernels of several channels lie with their channels last, and there are too many weights to be one tensor.

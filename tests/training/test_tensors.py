@@ -7,8 +7,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from dlrun.training import tensors
-from dlrun.training.tensors import NAMES, as_safetensors
+from dlrun.runs import tensors
+from dlrun.runs.tensors import NAMES, as_safetensors
 
 
 def written(held: dict[str, torch.Tensor], notes: dict[str, str] | None = None) -> bytes:

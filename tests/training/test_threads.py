@@ -9,7 +9,7 @@ import networks
 import pytest
 import torch
 
-from dlrun.training.threads import choose_threads, given_processors
+from dlrun.training.speed.threads import choose_threads, given_processors
 
 SMALL = "{input: 20, layers: [{linear: 64}, {linear: 1}]}"
 LARGE = "{input: 784, layers: [{linear: 512}, {linear: 512}, {linear: 10}]}"
@@ -24,16 +24,16 @@ def four_threads():
 
 
 def test_a_small_step_has_one_thread_and_a_large_one_all(four_threads, monkeypatch) -> None:
-    monkeypatch.setattr("dlrun.training.threads.given_processors", lambda: None)
+    monkeypatch.setattr("dlrun.training.speed.threads.given_processors", lambda: None)
     assert choose_threads(networks.plan_of(SMALL), 128) == 1
     assert choose_threads(networks.plan_of(LARGE), 128) == 4
     assert choose_threads(networks.plan_of(LARGE), 1) == 1  # as many products as the small one in a large batch
 
 
 def test_no_more_threads_than_the_control_group_gives(four_threads, monkeypatch) -> None:
-    monkeypatch.setattr("dlrun.training.threads.given_processors", lambda: 2)
+    monkeypatch.setattr("dlrun.training.speed.threads.given_processors", lambda: 2)
     assert choose_threads(networks.plan_of(LARGE), 128) == 2
-    monkeypatch.setattr("dlrun.training.threads.given_processors", lambda: 64)
+    monkeypatch.setattr("dlrun.training.speed.threads.given_processors", lambda: 64)
     assert choose_threads(networks.plan_of(LARGE), 128) == 4
 
 
@@ -65,7 +65,7 @@ def test_freed_memory_is_kept() -> None:
     # lie at the heap's end, and then keep all below them in any case.
     program = """
 import ctypes, sys, torch
-from dlrun.training.allocator import keep_memory
+from dlrun.training.speed.allocator import keep_memory
 
 FIELDS = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
 

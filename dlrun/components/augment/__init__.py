@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from dlrun.language.component import Component
 from dlrun.shapes import Shape, ShapeError, show
-from dlrun.spec.component import Component
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dlrun.modules.chance import Chance
+    from dlrun.modules.random_streams import Chance
 
 
 class Augmentation(Component):
@@ -18,7 +18,7 @@ class Augmentation(Component):
 
     What becomes of a row must depend on the row and on `draw` alone. So an `apply` takes its random numbers from
     `draw`, the same ones in every call, and does nothing that torch computes otherwise for another batch: no sums
-    over a row's numbers but `means` of modules/images.py, no exponential or trigonometric functions.
+    over a row's numbers but `means` of modules/image_ops.py, no exponential or trigonometric functions.
     """
 
     family: ClassVar[str] = "augment"

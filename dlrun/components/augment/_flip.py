@@ -9,7 +9,7 @@ from dlrun.components.augment import ImageAugmentation
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dlrun.modules.chance import Chance
+    from dlrun.modules.random_streams import Chance
 
 
 class Flip(ImageAugmentation):
@@ -20,7 +20,7 @@ class Flip(ImageAugmentation):
     p: float
 
     def apply(self, x: Tensor, draw: Chance) -> Tensor:
-        from dlrun.modules.images import per_image
+        from dlrun.modules.image_ops import per_image
 
         left = per_image(draw.uniform() >= self.p).to(x.dtype)
         return x.flip(self.dim).lerp_(x, left)  # at 0 and 1 it is exact, and on a CPU faster than `where`

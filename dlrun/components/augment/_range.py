@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from dlrun.spec.component import checked
-from dlrun.spec.words import shorten
+from dlrun.language.component import checked
+from dlrun.language.synonyms import shorten
 
 Range = tuple[float, float]
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlrun.components.augment import Augmentation
-from dlrun.spec.fields import NonNegative
+from dlrun.language.fields import NonNegative
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dlrun.modules.chance import Chance
+    from dlrun.modules.random_streams import Chance
 
 
 class GaussianNoise(Augmentation):

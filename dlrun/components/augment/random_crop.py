@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import model_validator
 
 from dlrun.components.augment import ImageAugmentation
+from dlrun.language.fields import Counts2d
 from dlrun.shapes import Shape, ShapeError, along
-from dlrun.spec.fields import Counts2d
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dlrun.modules.chance import Chance
+    from dlrun.modules.random_streams import Chance
 
 
 class RandomCrop(ImageAugmentation):
@@ -51,7 +51,7 @@ class RandomCrop(ImageAugmentation):
     def apply(self, x: Tensor, draw: Chance) -> Tensor:
         from torch.nn import functional
 
-        from dlrun.modules.images import windows
+        from dlrun.modules.image_ops import windows
 
         high, wide = self._sides
         value = self.fill if self.padding_mode == "constant" else None

@@ -6,14 +6,14 @@ from pydantic import PlainValidator, WithJsonSchema
 
 from dlrun.components.augment import ImageAugmentation
 from dlrun.components.augment._range import LARGEST, Ratios, Shares
-from dlrun.spec.component import checked
-from dlrun.spec.fields import Share
-from dlrun.spec.words import shorten
+from dlrun.language.component import checked
+from dlrun.language.fields import Share
+from dlrun.language.synonyms import shorten
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dlrun.modules.chance import Chance
+    from dlrun.modules.random_streams import Chance
 
 
 def _read_value(value: Any) -> float | str:
@@ -53,7 +53,7 @@ class RandomErasing(ImageAugmentation):
     def apply(self, x: Tensor, draw: Chance) -> Tensor:
         import torch
 
-        from dlrun.modules.images import first_that_fits, inside, per_image, sizes
+        from dlrun.modules.image_ops import first_that_fits, inside, per_image, sizes
 
         height, width = x.shape[2:]
         chosen = draw.uniform() < self.p

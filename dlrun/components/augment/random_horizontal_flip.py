@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dlrun.components.augment._flip import Flip
-from dlrun.spec.fields import Share
+from dlrun.language.fields import Share
 
 
 class RandomHorizontalFlip(Flip):

@@ -8,7 +8,7 @@ from dlrun.components.augment._range import Ratios, Shares
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dlrun.modules.chance import Chance
+    from dlrun.modules.random_streams import Chance
 
 
 class RandomResizedCrop(ImageAugmentation):
@@ -30,7 +30,7 @@ class RandomResizedCrop(ImageAugmentation):
     def apply(self, x: Tensor, draw: Chance) -> Tensor:
         import torch
 
-        from dlrun.modules.images import first_that_fits, resized, sizes
+        from dlrun.modules.image_ops import first_that_fits, resized, sizes
 
         height, width = x.shape[2:]
         across, along = sizes(draw, height * width, self.scale, self.ratio)

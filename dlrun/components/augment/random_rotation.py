@@ -8,7 +8,7 @@ from dlrun.components.augment._range import Angles
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dlrun.modules.chance import Chance
+    from dlrun.modules.random_streams import Chance
 
 
 class RandomRotation(ImageAugmentation):
@@ -28,7 +28,7 @@ class RandomRotation(ImageAugmentation):
     """What comes in from outside the image; the preprocessing has been there before, so 0 need not be black."""
 
     def apply(self, x: Tensor, draw: Chance) -> Tensor:
-        from dlrun.modules.images import rotated
+        from dlrun.modules.image_ops import rotated
 
         if not self.fill:
             return rotated(draw, x, self.degrees, self.interpolation)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from dlrun.language.component import Component
 from dlrun.shapes import Shape
-from dlrun.spec.component import Component
 
 if TYPE_CHECKING:
     import torch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlrun.components.initializers import Initializer
-from dlrun.spec.fields import PositiveFloat
+from dlrun.language.fields import PositiveFloat
 
 
 class Gained(Initializer):

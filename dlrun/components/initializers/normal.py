@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlrun.components.initializers import Initializer
-from dlrun.spec.fields import NonNegative
+from dlrun.language.fields import NonNegative
 
 if TYPE_CHECKING:
     import torch

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 from pydantic import Field, PlainValidator, TypeAdapter, WithJsonSchema
 
 from dlrun.errors import Path
+from dlrun.language.component import Component, OneOf, Settings
+from dlrun.language.fields import Ending
+from dlrun.language.messages import Told, told
+from dlrun.language.synonyms import shorten
 from dlrun.shapes import Shape, ShapeError, Window, numel, product, show
-from dlrun.spec.component import Component, OneOf, Settings
-from dlrun.spec.fields import Ending
-from dlrun.spec.telling import Told, told
-from dlrun.spec.words import shorten
 
 if TYPE_CHECKING:
     import torch

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dlrun.language.fields import Sizes
 from dlrun.shapes import AXES, Shape, Window, along, convolved, need_rank, same_margins
-from dlrun.spec.fields import Sizes
 
 if TYPE_CHECKING:
     import torch

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from dlrun.language.component import Component
+from dlrun.language.fields import Ending
 from dlrun.shapes import Shape
-from dlrun.spec.component import Component
-from dlrun.spec.fields import Ending
 
 if TYPE_CHECKING:
     import torch

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from dlrun.spec.component import Component
-from dlrun.spec.fields import PositiveFloat
+from dlrun.language.component import Component
+from dlrun.language.fields import PositiveFloat
 
 if TYPE_CHECKING:
     import torch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dlrun.components.optimizers._adam import AdamLike
-from dlrun.spec.fields import NonNegative
+from dlrun.language.fields import NonNegative
 
 
 class Adamw(AdamLike):

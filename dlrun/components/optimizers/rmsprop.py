@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dlrun.components.optimizers import Beta, Optimizer, State, zeros
-from dlrun.spec.fields import NonNegative, PositiveFloat
+from dlrun.language.fields import NonNegative, PositiveFloat
 
 if TYPE_CHECKING:
     import torch

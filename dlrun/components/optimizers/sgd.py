@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import model_validator
 
 from dlrun.components.optimizers import Optimizer, State, zeros
-from dlrun.spec.fields import NonNegative, PositiveFloat
+from dlrun.language.fields import NonNegative, PositiveFloat
 
 if TYPE_CHECKING:
     import torch

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from dlrun.components.preprocess import FitError, State
 from dlrun.components.preprocess._affine import Projecting, fitting, flat, need_finite, need_squares
+from dlrun.language.fields import Positive
 from dlrun.shapes import Shape, ShapeError, numel
-from dlrun.spec.fields import Positive
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,9 +7,9 @@ from pydantic import PlainValidator, WithJsonSchema
 
 from dlrun.components.preprocess import State
 from dlrun.components.preprocess._affine import Scaling, fitting, flat, need_finite
+from dlrun.language.component import checked
+from dlrun.language.synonyms import shorten
 from dlrun.shapes import Shape, numel
-from dlrun.spec.component import checked
-from dlrun.spec.words import shorten
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,9 +6,9 @@ from pydantic import PlainValidator, WithJsonSchema
 
 from dlrun.components.preprocess import FitError, State
 from dlrun.components.preprocess._affine import Projecting, fitting, flat, need_finite, need_squares
+from dlrun.language.component import checked
+from dlrun.language.synonyms import shorten
 from dlrun.shapes import Shape, ShapeError, numel
-from dlrun.spec.component import checked
-from dlrun.spec.words import shorten
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from dlrun.spec.component import Component
-from dlrun.spec.fields import NonNegative
+from dlrun.language.component import Component
+from dlrun.language.fields import NonNegative
 
 if TYPE_CHECKING:
     import torch

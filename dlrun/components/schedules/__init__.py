@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from dlrun.spec.component import Component
-from dlrun.spec.fields import Duration, DurationField
+from dlrun.language.component import Component
+from dlrun.language.fields import Duration, DurationField
 
 
 class Schedule(Component):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 from dlrun.components.schedules import Schedule
-from dlrun.spec.fields import NonNegative, PositiveDuration
+from dlrun.language.fields import NonNegative, PositiveDuration
 
 
 class CosineAnnealing(Schedule):

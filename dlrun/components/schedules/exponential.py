@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dlrun.components.schedules import Schedule
-from dlrun.spec.fields import PositiveFloat
+from dlrun.language.fields import PositiveFloat
 
 
 class Exponential(Schedule):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dlrun.components.schedules import Schedule
-from dlrun.spec.fields import PositiveDuration, PositiveFloat
+from dlrun.language.fields import PositiveDuration, PositiveFloat
 
 
 class Step(Schedule):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from dlrun.language.component import Component
 from dlrun.shapes import Shape
-from dlrun.spec.component import Component
 
 if TYPE_CHECKING:
     import numpy as np

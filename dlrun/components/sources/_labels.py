@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlrun.components.sources import SourceError, Target
-from dlrun.spec.words import shorten
+from dlrun.language.synonyms import shorten
 
 
 def need_labels(labels: tuple[str, ...], wants: Target, what: str, at: tuple[str, ...]) -> tuple[str, ...]:

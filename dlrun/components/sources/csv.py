@@ -14,8 +14,8 @@ from pydantic import PlainValidator, WithJsonSchema
 
 from dlrun.components.sources import Facts, Request, Rows, Source, SourceError, class_labels, resolve
 from dlrun.components.sources._labels import need_labels
-from dlrun.spec.component import checked
-from dlrun.spec.words import did_you_mean, shorten
+from dlrun.language.component import checked
+from dlrun.language.synonyms import did_you_mean, shorten
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import Facts, Request, Rows, Source, SourceError, class_labels, resolve
 from dlrun.components.sources._labels import need_labels
+from dlrun.language.synonyms import did_you_mean
 from dlrun.shapes import Shape, numel, show
-from dlrun.spec.words import did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np

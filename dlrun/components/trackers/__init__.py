@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from dlrun.spec.component import Component
+from dlrun.language.component import Component
 
 
 class Tracker(Component):

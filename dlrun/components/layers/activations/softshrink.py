@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dlrun.components.layers._torch import TorchLayer
-from dlrun.spec.fields import NonNegative
+from dlrun.language.fields import NonNegative
 
 
 class Softshrink(TorchLayer):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from dlrun.components.layers import Role, WeightedLayer
+from dlrun.language.fields import Positive, Share
 from dlrun.shapes import Shape, ShapeError, need_rank, show
-from dlrun.spec.fields import Positive, Share
 
 
 def need_heads(features: int, heads: int) -> None:

@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlrun.components.layers import Layer
+from dlrun.language.fields import PositiveFloat
 from dlrun.shapes import Shape, need_rank
-from dlrun.spec.fields import PositiveFloat
 
 if TYPE_CHECKING:
     import torch

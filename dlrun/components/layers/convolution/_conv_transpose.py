@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from dlrun.components.layers.convolution._convolution import Grouped
+from dlrun.language.fields import Sizes
 from dlrun.shapes import POINTS, Shape, ShapeError, Window, along, numel, per_axis, product, transposed
-from dlrun.spec.fields import Sizes
 
 if TYPE_CHECKING:
     import torch

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from dlrun.components.layers import WeightedLayer
 from dlrun.components.layers._slide import Slide, need_points, seen_through, slides, uneven
+from dlrun.language.fields import Positive, Sizes
 from dlrun.shapes import POINTS, Shape, ShapeError, Window, along, numel, per_axis, product
-from dlrun.spec.fields import Positive, Sizes
 
 if TYPE_CHECKING:
     import torch

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dlrun.components.layers.convolution._convolution import Convolution
-from dlrun.spec.fields import Padding1d, Sizes1d
+from dlrun.language.fields import Padding1d, Sizes1d
 
 
 class Conv1d(Convolution):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dlrun.components.layers.convolution._convolution import Convolution
-from dlrun.spec.fields import Padding2d, Sizes2d
+from dlrun.language.fields import Padding2d, Sizes2d
 
 
 class Conv2d(Convolution):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dlrun.components.layers.convolution._convolution import Convolution
-from dlrun.spec.fields import Padding3d, Sizes3d
+from dlrun.language.fields import Padding3d, Sizes3d
 
 
 class Conv3d(Convolution):

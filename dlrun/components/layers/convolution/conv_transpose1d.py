@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dlrun.components.layers.convolution._conv_transpose import TransposedConvolution
-from dlrun.spec.fields import Counts1d, Sizes1d
+from dlrun.language.fields import Counts1d, Sizes1d
 
 
 class ConvTranspose1d(TransposedConvolution):

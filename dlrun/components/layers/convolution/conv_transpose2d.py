@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dlrun.components.layers.convolution._conv_transpose import TransposedConvolution
-from dlrun.spec.fields import Counts2d, Sizes2d
+from dlrun.language.fields import Counts2d, Sizes2d
 
 
 class ConvTranspose2d(TransposedConvolution):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dlrun.components.layers.convolution._conv_transpose import TransposedConvolution
-from dlrun.spec.fields import Counts3d, Sizes3d
+from dlrun.language.fields import Counts3d, Sizes3d
 
 
 class ConvTranspose3d(TransposedConvolution):

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from dlrun.components.layers import WeightedLayer
 from dlrun.components.layers._slide import Slide, need_points, seen_through, slides
 from dlrun.components.layers.convolution._convolution import build_convolution, fitting_places, place_formulas
+from dlrun.language.fields import Padding2d, Positive, Sizes2d
 from dlrun.shapes import Shape, Window, along, numel, product
-from dlrun.spec.fields import Padding2d, Positive, Sizes2d
 
 if TYPE_CHECKING:
     import torch

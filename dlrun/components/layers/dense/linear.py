@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlrun.components.layers import WeightedLayer
+from dlrun.language.fields import Positive
 from dlrun.shapes import Shape, ShapeError, Window, numel
-from dlrun.spec.fields import Positive
 
 if TYPE_CHECKING:
     import torch

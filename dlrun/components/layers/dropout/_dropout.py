@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlrun.components.layers._torch import TorchLayer
-from dlrun.spec.fields import Share
+from dlrun.language.fields import Share
 
 
 class AnyDropout(TorchLayer):

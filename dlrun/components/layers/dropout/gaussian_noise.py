@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlrun.components.layers import Layer
+from dlrun.language.fields import NonNegative
 from dlrun.shapes import Shape
-from dlrun.spec.fields import NonNegative
 
 if TYPE_CHECKING:
     import torch

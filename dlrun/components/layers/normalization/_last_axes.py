@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dlrun.components.layers import Padding
 from dlrun.components.layers.normalization._norm import Norm
+from dlrun.language.fields import Positive
 from dlrun.shapes import Shape, ShapeError, show
-from dlrun.spec.fields import Positive
 
 
 class LastAxes(Norm):

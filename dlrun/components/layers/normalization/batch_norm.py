@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlrun.components.layers.normalization._norm import Norm
+from dlrun.language.fields import PositiveFloat, Share
 from dlrun.shapes import Shape, ShapeError, show
-from dlrun.spec.fields import PositiveFloat, Share
 
 if TYPE_CHECKING:
     import torch

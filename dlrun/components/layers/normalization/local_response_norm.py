@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from dlrun.components.layers import Layer
+from dlrun.language.fields import NonNegative, Positive
 from dlrun.shapes import Shape, ShapeError, Window, numel, show
-from dlrun.spec.fields import NonNegative, Positive
 
 if TYPE_CHECKING:
     import torch

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from dlrun.components.layers import Layer
 from dlrun.components.layers._slide import need_points
+from dlrun.language.fields import Sizes
 from dlrun.shapes import Shape, along
-from dlrun.spec.fields import Sizes
 
 
 class AdaptivePool(Layer):

@@ -9,8 +9,8 @@ from pydantic import Field
 from dlrun.components.layers import Layer
 from dlrun.components.layers._slide import Slide, need_points, seen_through, slides
 from dlrun.components.layers.pooling._pool import need_whole_window, place_formulas, places
+from dlrun.language.fields import Sizes
 from dlrun.shapes import Shape, Window, along
-from dlrun.spec.fields import Sizes
 
 if TYPE_CHECKING:
     import torch

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from dlrun.components.layers import Layer
 from dlrun.components.layers._slide import Slide, build_sides, need_points, seen_through, slides, uneven
+from dlrun.language.fields import Sizes
 from dlrun.shapes import POINTS, Shape, ShapeError, Window, along, per_axis
-from dlrun.spec.fields import Sizes
 
 if TYPE_CHECKING:
     import torch

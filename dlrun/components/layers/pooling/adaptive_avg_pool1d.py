@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlrun.components.layers.pooling._adaptive_pool import AdaptivePool
+from dlrun.language.fields import Sizes1d
 from dlrun.shapes import Shape
-from dlrun.spec.fields import Sizes1d
 
 if TYPE_CHECKING:
     import torch

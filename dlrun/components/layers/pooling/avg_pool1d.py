@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dlrun.components.layers.pooling._pool import AvgPool
-from dlrun.spec.fields import PoolPadding1d, Sizes1d
+from dlrun.language.fields import PoolPadding1d, Sizes1d
 
 
 class AvgPool1d(AvgPool):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dlrun.components.layers.pooling._pool import AvgPool
-from dlrun.spec.fields import PoolPadding3d, Sizes3d
+from dlrun.language.fields import PoolPadding3d, Sizes3d
 
 
 class AvgPool3d(AvgPool):

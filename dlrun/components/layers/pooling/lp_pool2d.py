@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dlrun.components.layers.pooling._lp_pool import LpPool
-from dlrun.spec.fields import Sizes2d
+from dlrun.language.fields import Sizes2d
 
 
 class LpPool2d(LpPool):

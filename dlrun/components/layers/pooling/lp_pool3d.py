@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dlrun.components.layers.pooling._lp_pool import LpPool
-from dlrun.spec.fields import Sizes3d
+from dlrun.language.fields import Sizes3d
 
 
 class LpPool3d(LpPool):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dlrun.components.layers.pooling._pool import MaxPool
-from dlrun.spec.fields import PoolPadding2d, Sizes2d
+from dlrun.language.fields import PoolPadding2d, Sizes2d
 
 
 class MaxPool2d(MaxPool):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dlrun.components.layers.pooling._pool import MaxPool
-from dlrun.spec.fields import PoolPadding3d, Sizes3d
+from dlrun.language.fields import PoolPadding3d, Sizes3d
 
 
 class MaxPool3d(MaxPool):

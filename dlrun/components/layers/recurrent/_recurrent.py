@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import model_validator
 
 from dlrun.components.layers import Role, WeightedLayer
+from dlrun.language.fields import Positive, Share
 from dlrun.shapes import Shape, ShapeError, Window, need_rank, numel
-from dlrun.spec.fields import Positive, Share
 
 
 class Recurrent(WeightedLayer):

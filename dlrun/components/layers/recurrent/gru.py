@@ -34,9 +34,9 @@ class Gru(Recurrent):
 
     def build(self, shape: Shape) -> torch.nn.Module:
         if self.reset == "before":
-            from dlrun.modules.stepwise import ResetBeforeGru
+            from dlrun.modules.recurrent.stepwise import ResetBeforeGru
 
             return ResetBeforeGru(**self.as_stepwise(shape))
-        from dlrun.modules.recurrent import Gru as Module
+        from dlrun.modules.recurrent.recurrent import Gru as Module
 
         return Module(shape[1], self.hidden_size, **self.as_torch_takes_it())

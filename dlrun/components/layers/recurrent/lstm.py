@@ -64,9 +64,9 @@ class Lstm(Recurrent):
 
     def build(self, shape: Shape) -> torch.nn.Module:
         if self._is_stepwise():
-            from dlrun.modules.stepwise import PeepholeLstm
+            from dlrun.modules.recurrent.stepwise import PeepholeLstm
 
             return PeepholeLstm(**self.as_stepwise(shape))
-        from dlrun.modules.recurrent import Lstm as Module
+        from dlrun.modules.recurrent.recurrent import Lstm as Module
 
         return Module(shape[1], self.hidden_size, **self.as_torch_takes_it())

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import model_validator
 
 from dlrun.components.layers.recurrent._recurrent import Recurrent
+from dlrun.language.fields import Positive
 from dlrun.shapes import Shape
-from dlrun.spec.fields import Positive
 
 if TYPE_CHECKING:
     import torch
@@ -65,9 +65,9 @@ class Rnn(Recurrent):
 
     def build(self, shape: Shape) -> torch.nn.Module:
         if self.recurrence == "output":
-            from dlrun.modules.stepwise import Jordan
+            from dlrun.modules.recurrent.stepwise import Jordan
 
             return Jordan(**self.as_stepwise(shape), nonlinearity=self.nonlinearity)
-        from dlrun.modules.recurrent import Rnn as Module
+        from dlrun.modules.recurrent.recurrent import Rnn as Module
 
         return Module(shape[1], self.hidden_size, nonlinearity=self.nonlinearity, **self.as_torch_takes_it())

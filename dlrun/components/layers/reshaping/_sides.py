@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dlrun.language.fields import Sides
 from dlrun.shapes import Shape, ShapeError, show
-from dlrun.spec.fields import Sides
 
 
 def sides_along(setting: int | Sides, shape: Shape) -> Sides:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from dlrun.components.layers import Layer
 from dlrun.components.layers._slide import build_sides
 from dlrun.components.layers.reshaping._sides import sides_along
+from dlrun.language.fields import SidesField
 from dlrun.shapes import Shape, ShapeError, Window, per_axis
-from dlrun.spec.fields import SidesField
 
 if TYPE_CHECKING:
     import torch

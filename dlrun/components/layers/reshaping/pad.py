@@ -7,8 +7,8 @@ from pydantic import model_validator
 from dlrun.components.layers import Layer
 from dlrun.components.layers._slide import build_sides, last_axis_first
 from dlrun.components.layers.reshaping._sides import sides_along
+from dlrun.language.fields import SidesField
 from dlrun.shapes import Shape, ShapeError, Window, per_axis
-from dlrun.spec.fields import SidesField
 
 if TYPE_CHECKING:
     import torch

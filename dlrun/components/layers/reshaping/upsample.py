@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import model_validator
 
 from dlrun.components.layers import Layer
+from dlrun.language.fields import PositiveFloat, SampleShape
 from dlrun.shapes import AXES, Shape, ShapeError, Window, per_axis, show
-from dlrun.spec.fields import PositiveFloat, SampleShape
 
 if TYPE_CHECKING:
     import torch

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from dlrun.components.layers import Container, Layers, Wiring
 from dlrun.errors import Path
-from dlrun.spec.fields import Positive
+from dlrun.language.fields import Positive
 
 
 class Repeat(Container):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 from dlrun.components.layers import Joining, Layers, Wiring
 from dlrun.components.layers.dropout.stochastic_depth import StochasticDepth
 from dlrun.errors import Path
+from dlrun.language.fields import Share
 from dlrun.shapes import Shape, ShapeError, show
-from dlrun.spec.fields import Share
 
 if TYPE_CHECKING:
     from torch import fx

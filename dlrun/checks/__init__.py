@@ -1,0 +1,1 @@
+"""From a file to a spec that is known to be right."""

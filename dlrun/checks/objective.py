@@ -1,0 +1,83 @@
+"""Whether every loss and every metric can be computed from what the network gives and the data has."""
+
+from __future__ import annotations
+
+from dlrun.checks.reading import Reading
+from dlrun.components.losses import Loss
+from dlrun.components.metrics import Metric
+from dlrun.errors import Path, Problem
+from dlrun.language.experiment import as_tuple
+from dlrun.plan.data_info import Facts
+from dlrun.plan.network import Plan
+from dlrun.plan.objective import ObjectiveError, Term, called, term, watched
+from dlrun.shapes import ShapeError, show
+
+
+def check_objective(reading: Reading, planned: Plan, facts: Facts, losses: tuple[Loss, ...]) -> None:
+    """Hold every loss and every metric to an output and a target that it can compare."""
+    listed = isinstance(reading.sections["loss"], tuple)
+    terms: list[Term] = []
+    for index, loss in enumerate(losses):
+        path = ("loss", index) if listed else ("loss",)
+        try:
+            terms.append(found := term(loss, planned, facts))
+        except ObjectiveError as error:
+            reading.fail(error.message, (*path, loss.kind, *error.at) if error.at else path, error.hint)
+        else:
+            _check_loss(reading, planned, facts, found, path)
+    if len(terms) < len(losses):
+        return
+    for output, step in planned.outputs.items():
+        if all(found.output != output for found in terms):
+            place = planned.steps[step].place
+            hint = f"`loss: [mse: {{output: {output}}}]`, or take it out of `model.outputs`"
+            reading.problems.append(Problem(f"no loss is about the output '{output}'", place, hint))
+    names = [found.name for found in terms] if len(terms) > 1 else []
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            reading.fail(f"{name} stands twice", ("loss", index), "one name in the journal is one figure")
+    _check_metrics(reading, planned, terms, set(names))
+
+
+def _check_loss(reading: Reading, planned: Plan, facts: Facts, found: Term, path: Path) -> None:
+    answer = found.answer
+    target = None if answer.is_input else facts.targets[answer.name]
+    labels = target.labels if target else None
+    shape = target.shape if target else planned.takes[answer.name]
+    output = planned.gives[found.output]
+    try:
+        found.loss.check(output, shape, len(labels) if labels is not None else None, found.ending)
+    except ShapeError as error:
+        last = planned.steps[planned.outputs[found.output]]
+        notes = ((f"the network's output {show(output)} comes from here", last.place),) if last.place else ()
+        reading.problems.append(Problem(error.message, reading.place(path), error.hint, notes))
+
+
+def _check_metrics(reading: Reading, planned: Plan, terms: list[Term], seen: set[str]) -> None:
+    for index, metric in enumerate(reading.sections.get("metrics", ())):
+        assert isinstance(metric, Metric)
+        path = ("metrics", index)
+        try:
+            found = watched(metric, planned, terms)
+        except ObjectiveError as error:
+            reading.fail(error.message, (*path, metric.kind, *error.at) if error.at else path, error.hint)
+            continue
+        loss = next(item.loss for item in terms if item.output == found.output)
+        if loss.wants not in metric.suits:
+            what = {"classes": "classes", "binary": "yes or no", "numbers": "numbers"}[loss.wants]
+            hint = f"metrics for {' or '.join(sorted(metric.suits))}"
+            reading.fail(
+                f"{metric.kind} does not fit the loss {loss.kind}, whose target is {what}",
+                path,
+                f"{metric.kind} is one of the {hint}",
+            )
+        if found.name in seen:
+            reading.fail(f"{found.name} stands twice", path, "one name in the journal is one figure")
+        seen.add(found.name)
+
+
+def figures(reading: Reading, planned: Plan) -> list[str]:
+    """What the figures of a split are called, besides its loss."""
+    losses = as_tuple(reading.sections.get("loss"))
+    measuring = [*(losses if len(losses) > 1 else ()), *reading.sections.get("metrics", ())]
+    return [called(component, component.output or "", planned) for component in measuring]

@@ -1,0 +1,212 @@
+"""A file and overrides -> an Experiment, section by section, so that one mistake does not hide another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import ValidationError
+
+from dlrun.components.sources import Source, SourceError
+from dlrun.errors import Path, Place, Problem, SpecError
+from dlrun.language.experiment import WRITTEN_ONLY, DataSection, Experiment, as_tuple
+from dlrun.language.messages import problems_told
+from dlrun.language.synonyms import KINDS, SETTINGS, did_you_mean
+from dlrun.language.text.document import Document, read_document
+from dlrun.language.text.expansion import Broken, Expander
+from dlrun.language.text.expressions import ExpressionError
+from dlrun.language.text.node import Node
+from dlrun.language.text.overrides import with_bases, with_overrides
+from dlrun.plan.data_info import Facts, describe
+
+FIRST = ("loss", "data")
+"""Read before the others, because `$classes` and its like come of them."""
+DESCRIBING = ("source", "features", "target")
+"""The settings of `data` that say what the data is; the others may already use what the data says."""
+NEEDED_WITH_DATA = ("model", "loss", "optimizer")
+
+
+@dataclass(slots=True)
+class Reading:
+    """What could be read of a spec, and everything that is wrong with it."""
+
+    document: Document
+    tree: Node
+    """The sections, expanded: a path into the experiment leads to its place here."""
+    sections: dict[str, Any] = field(default_factory=dict)
+    """The sections that are right, validated."""
+    written: set[str] = field(default_factory=set)
+    """The sections that the file has."""
+    problems: list[Problem] = field(default_factory=list)
+    described: DataSection | None = None
+    """`data` as far as it says what the data is."""
+    _facts: Facts | None = None
+    _looked: bool = False
+
+    @property
+    def folder(self) -> FilePath:
+        """Where relative paths of the spec start."""
+        return self.document.folder
+
+    def place(self, path: Path, at_key: bool = False) -> Place:
+        """Where something of the experiment was written."""
+        return self.tree.locate(path, at_key)
+
+    def fail(self, message: str, path: Path, hint: str = "", at_key: bool = False) -> None:
+        """Add a problem about what stands at `path`."""
+        self.problems.append(Problem(message, self.place(path, at_key), hint))
+
+    @property
+    def experiment(self) -> Experiment:
+        """The spec as one object; only once nothing is wrong."""
+        return Experiment.read({"name": default_name(self.document), **self.sections})
+
+    def facts(self) -> Facts | None:
+        """What the data says of itself, looked up once; None where that is not to be known."""
+        if not self._looked:
+            self._looked = True
+            losses = as_tuple(self.sections.get("loss"))
+            known = losses or "loss" not in self.written
+            if known and self.described is not None and isinstance(self.described.source, Source):
+                try:
+                    self._facts = describe(self.described, losses, self.folder)
+                except SourceError as error:
+                    at = error.at if error.at[:1] == ("loss",) else ("data", *error.at)
+                    self.fail(error.message, at, error.hint)
+        return self._facts
+
+
+def default_name(document: Document) -> str:
+    """The file's name, as far as a run can be called that."""
+    stem = document.file.stem if document.file else "experiment"
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in stem).strip("._-")
+    return kept[:100] or "experiment"
+
+
+def read_spec(file: FilePath, overrides: Sequence[str] = ()) -> Reading:
+    """Read a spec as far as it can be read; what is wrong is in `problems`.
+
+    Raises:
+        SpecError: the file as a whole cannot be read.
+    """
+    try:
+        document = with_overrides(with_bases(read_document(file)), overrides)
+        return read(document)
+    except RecursionError:
+        raise SpecError(f"{file} is nested too deep") from None
+
+
+def read(document: Document) -> Reading:
+    """Read a document's sections."""
+    root = document.root
+    reading = Reading(document, Node({}, root.place))
+    if root.value is None:
+        raise SpecError([Problem("the file is empty", root.place, "`dlrun new FILE` writes one to start from")])
+    if not isinstance(root.value, dict):
+        raise SpecError([Problem("a spec is a mapping: `data:`, `model:`, `loss:` …", root.place)])
+    _tell_unknown_sections(reading, root)
+    expander = Expander(root, lambda name: _from_data(reading, name), reading.problems)
+    names = [name for name in root.value if name in Experiment.model_fields]
+    for name in sorted(names, key=lambda name: (name not in FIRST, name != "loss")):
+        if name == "data":
+            reading.described = _describe(root, reading.problems)
+        _read_section(reading, expander, name)
+    expander.finish()
+    if "data" in reading.written:
+        for name in NEEDED_WITH_DATA:
+            if name not in reading.written:
+                place = reading.place(("data",), at_key=True)
+                reading.problems.append(Problem(f"with `data`, a spec needs `{name}`", place))
+    elif "model" not in reading.written:
+        hint = "a spec has at least a `model`"
+        reading.problems.append(Problem("there is no `model`", root.place, hint))
+    return reading
+
+
+def _describe(root: Node, problems: list[Problem]) -> DataSection | None:
+    """What `data` says the data is; None where that is wrong."""
+    data = root.value["data"]
+    if not isinstance(data.value, dict):
+        return None
+    kept = {key: node for key, node in data.value.items() if key in DESCRIBING}
+    part = Node({**root.value, "data": Node(kept, data.place, data.keys)}, root.place, root.keys)
+    expander = Expander(part, _not_yet)
+    node = expander.section("data")
+    problems += expander.problems
+    try:
+        return None if expander.problems else DataSection.read(node.plain())
+    except ValidationError:  # told when the whole section is read
+        return None
+
+
+def _not_yet(name: str) -> int:
+    raise ExpressionError(f"`${name}` comes from the data and cannot stand in what describes it")
+
+
+def _read_section(reading: Reading, expander: Expander, name: str) -> None:
+    node = expander.root.value[name]
+    if node.value is None:
+        return
+    reading.written.add(name)
+    place = expander.root.keys[name]
+    reading.tree.value[name], reading.tree.keys[name] = node, place
+    node = expander.section(name)
+    reading.tree.value[name] = node
+    try:
+        part = Experiment.read({name: node.plain()})
+    except ValidationError as error:
+        for item in problems_told(error):
+            if not isinstance(reading.tree.value_at(item.path), Broken):
+                reading.fail(item.message, item.path, item.hint, item.at_key)
+        return
+    reading.sections[name] = getattr(part, name)
+
+
+def _tell_unknown_sections(reading: Reading, root: Node) -> None:
+    known = [*Experiment.model_fields, *WRITTEN_ONLY]
+    homes = {**dict.fromkeys(("layers", "input", "init", "freeze"), "model")}
+    homes |= dict.fromkeys(("epochs", "steps", "batch_size", "early_stopping", "device"), "train")
+    homes |= dict.fromkeys(("source", "split", "preprocess", "augment", "features", "target"), "data")
+    for name, place in root.keys.items():
+        if name in known:
+            continue
+        if name in homes:
+            problem = Problem(f"'{name}' stands in `{homes[name]}`", place, f"indent it below `{homes[name]}:`")
+        elif name == "lr" or name in KINDS["optimizers"]:
+            problem = Problem(f"unknown section '{name}'", place, "write `optimizer: {adam: {lr: 1e-3}}`")
+        else:
+            meant = did_you_mean(name, known, SETTINGS)
+            problem = Problem(
+                f"unknown section '{name}'{meant}", place, "" if meant else "sections: " + ", ".join(known)
+            )
+        reading.problems.append(problem)
+
+
+def _from_data(reading: Reading, name: str) -> int:
+    if "data" not in reading.written:
+        raise ExpressionError(f"`${name}` comes from the data, and this spec has no `data`", hint="write the number")
+    facts = reading.facts()
+    if facts is None:
+        raise ExpressionError("", length=0)
+    if name == "classes":
+        labels = [target.labels for target in facts.targets.values() if target.labels is not None]
+        if not labels:
+            raise ExpressionError("the target is numbers, not classes", hint="`$classes` goes with a loss for classes")
+        return len(_only(labels, name, "targets are classes"))
+    if name == "features":
+        shape = _only([feature.shape for feature in facts.features.values()], name, "inputs are there")
+        if len(shape) != 1:
+            raise ExpressionError(f"`$features` counts a row's numbers, and a sample here is {shape}")
+        return shape[0]
+    sizes = [feature.vocabulary for feature in facts.features.values() if feature.vocabulary is not None]
+    if not sizes:
+        raise ExpressionError("`$vocabulary` needs features that are indices, whole numbers from 0 on")
+    return _only(sizes, name, "inputs are indices")
+
+
+def _only(found: list[Any], name: str, what: str) -> Any:
+    if len(found) > 1:
+        raise ExpressionError(f"which `${name}` is meant? {len(found)} {what}", hint="write the number")
+    return found[0]

@@ -1,0 +1,1 @@
+"""Finding runs, and comparing them."""

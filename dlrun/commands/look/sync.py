@@ -1,0 +1,86 @@
+"""`dlrun sync`: bring runs from their folders to MLflow, wherever they were made and whatever hindered it then."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dlrun.commands import screen
+from dlrun.errors import RunError, SpecError
+
+if TYPE_CHECKING:
+    from dlrun.tracking.delivery import Delivery
+
+
+def sync(
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="RUN", help="A run's folder or name, or `last`.", show_default=False),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All runs, in place of one.")] = False,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="URI", help="Another store than the run's own, such as http://localhost:5000."),
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("runs"),
+) -> None:
+    """Deliver a run to MLflow, complete and without duplicates, also if some of it is there.
+
+    A run keeps everything in its folder. So a run whose tracking server was away is brought there later, and a run that
+    was made where there is no network is brought home.
+    """
+    from dlrun.runs.find import all_runs, find_run
+
+    if (run is None) != everything:
+        raise SpecError("say which run: RUN, `last`, or --all")
+    folders = [find_run(run, runs)] if run is not None else all_runs(runs)
+    if not folders:
+        raise SpecError(f"there are no runs in {runs}; --runs says where they are")
+    if run is not None:
+        _deliver(folders[0], to, even_without_tracker=True)
+        return
+    failed = 0
+    for folder in folders:
+        try:
+            _deliver(folder, to, even_without_tracker=to is not None)
+        except RunError as error:
+            screen.failure(f"{folder.name}: {error}")
+            failed += 1
+    if failed:
+        raise RunError(f"of {len(folders)} runs {failed} are not wholly delivered")
+    screen.say(f"{len(folders)} runs are delivered")
+
+
+def _deliver(folder: Path, to: str | None, even_without_tracker: bool) -> None:
+    from dlrun.runs.info import DEFAULT_STORE
+    from dlrun.runs.run_file import closed_run
+    from dlrun.tracking.delivery import Delivery
+    from dlrun.tracking.delivery_state import NAME
+    from dlrun.tracking.store import address, locked, without_password
+
+    run = closed_run(folder)
+    if run is None:
+        raise RunError("it is being trained, and is delivered while it goes on")
+    if run.info.store is None and not even_without_tracker:
+        screen.say(f"{folder.name}: has no tracker")
+        return
+    uri = to or address(run.info.store or DEFAULT_STORE, folder.resolve().parent)
+    bar = screen.Bar() if sys.stdout.isatty() else None
+
+    def show(delivery: Delivery) -> None:
+        if bar is not None:
+            bar.show(delivery.share, folder.name, f"{delivery.sent} figures")
+
+    try:
+        with locked(folder / NAME):
+            delivery = Delivery(folder, uri, watch=show)
+            delivery.finish(run.status, run.ended)
+    finally:
+        if bar is not None:
+            bar.stop()
+    if missing := delivery.report():
+        raise RunError(missing)
+    screen.say(f"{folder.name}: {run.status}, wholly in {without_password(uri)}; {delivery.sent} figures sent")

@@ -1,0 +1,184 @@
+"""`dlrun ui`: look at the runs and compare them, in a browser."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from dlrun.commands.screen import say
+from dlrun.errors import SpecError
+from dlrun.tracking.mlflow_view import ADDRESS, SIDE, TAG
+from dlrun.tracking.store import ENVIRONMENT, artifacts_of, sqlite_uri, store_file
+
+HOST = "127.0.0.1"
+PORTS_TRIED = 100
+PATIENCE = 10.0
+"""Seconds that MLflow has for ending, before it is ended."""
+
+QUIET = {
+    # Background work for language-model applications: two more processes and many more lines.
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "UVICORN_LOG_LEVEL": "warning",
+    "PYTHONWARNINGS": "ignore",
+}
+CHATTER = "[MLflow] Security middleware"
+"""The beginning of a line that MLflow writes at every start, whatever its log level."""
+
+
+class _Ended(BaseException):
+    """Somebody asked the command to end, by a signal."""
+
+    def __init__(self, number: int):
+        self.number = number
+
+
+def ui(
+    port: Annotated[
+        int,
+        typer.Option(min=1, max=65535, help="Where to listen; the next free one if it is taken."),
+    ] = 5000,
+    runs: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs"),
+) -> None:
+    """Open the runs in MLflow, to compare them in a browser on this machine.
+
+    If a page shows traces and sessions instead of runs, choose "Model training" at its top left, once.
+    """
+    file = store_file(runs)
+    if not file.is_file():
+        raise SpecError(f"there is no {runs / file.name} here; the first `dlrun train` makes it, or say --runs FOLDER")
+    free = free_port(port)
+    if free != port:
+        say(f"port {port} is taken, using {free}", stderr=True)
+    raise typer.Exit(_serve(file, free))
+
+
+def free_port(port: int) -> int:
+    """The first port from `port` on that nobody listens on.
+
+    Raises:
+        SpecError: there is none among the next hundred.
+    """
+    last = min(port + PORTS_TRIED, 65536)
+    for candidate in range(port, last):
+        with socket.socket() as probe:
+            # As a server would: a port that was closed a moment ago is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind((HOST, candidate))
+                return candidate
+    raise SpecError(f"the ports {port} to {last - 1} are taken or not allowed; choose another with --port")
+
+
+def _serve(file: Path, port: int) -> int:
+    """Run MLflow's server until it ends or a signal comes; gives the exit code."""
+    with _signals():
+        server = _start(file, port)
+        relay = threading.Thread(target=_relay, args=(server,), daemon=True)
+        relay.start()
+        try:
+            _announce(server, f"http://{HOST}:{port}/#/{_page(file)}", port)
+            code = server.wait()
+        except _Ended as ended:
+            # Ctrl-C is the way to end this command, so it isn't a failure.
+            code = 0 if ended.number == signal.SIGINT else 128 + ended.number
+        finally:
+            _end(server)
+        relay.join(1)
+    return code
+
+
+def _start(file: Path, port: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        _command(file, port),
+        env={**ENVIRONMENT, **os.environ, **QUIET},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        # A group of its own, so that Ctrl-C reaches it once, from us, and ends all its processes.
+        process_group=0,
+    )
+
+
+def _command(file: Path, port: int) -> list[str]:
+    uri, artifacts = sqlite_uri(file), artifacts_of(file)
+    return [
+        *(sys.executable, "-m", "mlflow", "server"),
+        *("--backend-store-uri", uri, "--registry-store-uri", uri),
+        *("--default-artifact-root", artifacts.as_uri(), "--artifacts-destination", str(artifacts)),
+        *("--host", HOST, "--port", str(port), "--workers", "1"),
+    ]
+
+
+def _announce(server: subprocess.Popen[str], address: str, port: int) -> None:
+    """Say the address once it answers; MLflow takes some seconds to get there."""
+    say("starting MLflow ...", stderr=True)
+    while server.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+            say(f"{address} (Ctrl-C ends it)")
+            return
+        time.sleep(0.1)
+
+
+def _page(file: Path) -> str:
+    """The page to begin with: the runs of the experiment that was run last, or all experiments."""
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(file)) as store:
+        last = "SELECT experiment_id FROM runs WHERE lifecycle_stage = 'active' ORDER BY start_time DESC"
+        if (found := store.execute(last).fetchone()) is not None:
+            tags = "SELECT 1 FROM experiment_tags WHERE experiment_id = ? AND key = ?"
+            has_view = store.execute(tags, (found[0], TAG)).fetchone() is not None
+            return f"experiments/{found[0]}/runs?{ADDRESS if has_view else SIDE}"
+    return f"experiments?{SIDE}"
+
+
+def _relay(server: subprocess.Popen[str]) -> None:
+    """Pass MLflow's errors on."""
+    assert server.stderr is not None
+    for line in server.stderr:
+        if not line.startswith(CHATTER):
+            say(line.rstrip("\n"), stderr=True)
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    """Turn a signal to end into an exception; a closed terminal, too, must not leave a server behind."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        for other in numbers:
+            signal.signal(other, signal.SIG_IGN)  # a second Ctrl-C must not stop the tidying up
+        raise _Ended(number)
+
+    numbers = [signal.SIGINT, signal.SIGTERM] + ([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])
+    before = {number: signal.signal(number, end) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(server: subprocess.Popen[str]) -> None:
+    """End the server and the processes that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGTERM)
+    try:
+        server.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+        server.wait()

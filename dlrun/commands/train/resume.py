@@ -1,0 +1,36 @@
+"""`dlrun resume`: go on with a run that was interrupted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dlrun.commands.arguments import Overrides
+from dlrun.commands.train.train import Watcher, attend
+
+if TYPE_CHECKING:
+    from dlrun.runs.info import Tracking
+    from dlrun.training.lifecycle.run import Outcome
+
+
+def resume(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder or name, or `last`.", show_default=False)],
+    overrides: Overrides = None,
+    runs: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("runs"),
+) -> None:
+    """Go on with a run where it was interrupted, to the same bits; or train longer, with train.epochs=50."""
+    from dlrun.checks.check import check as check_spec
+    from dlrun.runs.find import find_run
+    from dlrun.runs.folder import RESOLVED
+
+    folder = find_run(run, runs)
+    checked = check_spec(folder / RESOLVED, overrides or (), training=True)
+
+    def go_on(watcher: Watcher, tracking: Tracking) -> Outcome:
+        from dlrun.training.lifecycle.resume import resume as resume_run
+
+        return resume_run(folder, checked, watcher, tracking)
+
+    attend(checked, folder.parent, go_on)

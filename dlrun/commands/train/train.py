@@ -1,0 +1,156 @@
+"""`dlrun train`: from a spec to a trained, logged, comparable run."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dlrun.commands import screen
+from dlrun.commands.arguments import Overrides, Spec
+from dlrun.commands.write.check import data_line
+from dlrun.errors import RunError
+from dlrun.shapes import readable, show_named
+
+if TYPE_CHECKING:
+    from dlrun.checks.check import Checked
+    from dlrun.runs.info import Tracking
+    from dlrun.training.lifecycle.run import Outcome
+    from dlrun.training.loop import Progress
+
+INTERRUPTED, TERMINATED = 130, 143
+
+
+def train(
+    spec: Spec,
+    overrides: Overrides = None,
+    runs: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("runs"),
+) -> None:
+    """Train by a spec; every figure goes to the run's folder and to MLflow."""
+    from dlrun.checks.check import check as check_spec
+
+    checked = check_spec(spec, overrides or (), training=True)
+
+    def begin(watcher: Watcher, tracking: Tracking) -> Outcome:
+        from dlrun.training.lifecycle.run import run
+
+        return run(checked, watcher, runs, tracking)
+
+    attend(checked, runs, begin)
+
+
+def attend(checked: Checked, runs: Path, go: Callable[[Watcher, Tracking], Outcome]) -> None:
+    """Show a run from its first line to its last; `go` runs it."""
+    from dlrun.tracking.open import open_tracking
+
+    announce(checked)
+    watcher = Watcher(checked)
+    # What follows a run starts before torch is imported: it has an import of its own to do meanwhile.
+    with open_tracking(checked.experiment.tracking, runs) as tracking:
+        from dlrun.training.signals import Terminated
+
+        try:
+            outcome = go(watcher, tracking)
+        except (KeyboardInterrupt, Terminated) as end:
+            watcher.stop()
+            by_user = isinstance(end, KeyboardInterrupt)
+            way = f"; `dlrun resume {watcher.folder}` goes on" if watcher.folder else ""
+            screen.failure(("interrupted" if by_user else "terminated") + way)
+            raise typer.Exit(INTERRUPTED if by_user else TERMINATED) from None
+        except (MemoryError, RuntimeError) as error:  # before training began, which has words of its own
+            from dlrun.training.lifecycle.run import out_of_memory
+
+            if what := out_of_memory(error):
+                raise RunError(what) from error
+            raise
+        finally:
+            watcher.stop()
+        conclude(outcome)
+
+
+def announce(checked: Checked) -> None:
+    """The model and the data in a few lines."""
+    experiment, plan = checked.experiment, checked.plan
+    few = "" if plan.exact else "up to "
+    screen.say(f"{experiment.name}" + (f": {experiment.description}" if experiment.description else ""))
+    screen.say("  " + data_line(checked))
+    steps = " -> ".join([*(p.step.kind for p in plan.preprocess), f"{len(plan.layers)} layers"])
+    raw = {entry.name: entry.raw for entry in plan.inputs}
+    screen.say(
+        f"  model   {show_named(raw)} -> {steps} -> {show_named(plan.gives)}, {few}{plan.total:,} weights, "
+        f"{readable(plan.macs)} multiply-adds a sample"
+    )
+    kinds = [" + ".join(loss.kind for loss in experiment.losses), experiment.need("optimizer").kind]
+    kinds += [experiment.schedule.kind] if experiment.schedule else []
+    screen.say(f"  train   {', '.join(kinds)}; seed {experiment.seed}")
+
+
+class Watcher:
+    """Shows how a run goes: a live line on a terminal, a line an epoch elsewhere."""
+
+    def __init__(self, checked: Checked):
+        self.checked = checked
+        self.folder: Path | None = None
+        self.bar: Any = None
+        self.validation = ""
+        """The last epoch's, as a line."""
+
+    def ready(self, plan: Any, loaded: Any, folder: Path, device: str) -> None:
+        """Training begins."""
+        self.folder = folder
+        if not self.checked.plan.exact:
+            screen.say(f"  fitted  {show_named(plan.takes)} numbers go into the network, {plan.total:,} weights")
+        screen.say(f"  run     {folder} on {device}")
+        if sys.stdout.isatty():
+            self.bar = screen.Bar()
+
+    def notice(self, text: str) -> None:
+        """Something to know."""
+        screen.failure(text, word="note")
+
+    def progress(self, progress: Progress) -> None:
+        """A few times a second."""
+        if self.bar is not None:
+            done = (progress.epoch - 1 + progress.step / progress.steps) / progress.epochs
+            loss = "" if math.isnan(progress.loss) else f"train/loss {progress.loss:.4g}  "
+            self.bar.show(done, f"epoch {progress.epoch}/{progress.epochs}", loss + self.validation)
+
+    def epoch(self, epoch: int, figures: dict[str, float], epochs: int) -> None:
+        """An epoch is over."""
+        shown = {name: value for name, value in figures.items() if name != "lr" and not name.startswith("time/")}
+        self.validation = _line({n: v for n, v in shown.items() if n.startswith("validation/")})
+        title = f"epoch {epoch}/{epochs}"
+        if self.bar is None:
+            screen.say(f"  {title}  {_line(shown)}")
+        else:  # a terminal has room for what decides
+            self.bar.show(epoch / epochs, title, f"train/loss {figures['train/loss']:.4g}  {self.validation}")
+
+    def stop(self) -> None:
+        """Leave the terminal as it was."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+
+
+def _line(figures: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
+
+
+def conclude(outcome: Outcome) -> None:
+    """The test figures, where the run is, and how to compare it."""
+    state = outcome.state
+    if state.stopped_early:
+        screen.say(f"  stopped early after epoch {state.epoch}; the weights of epoch {state.best_epoch} are the best")
+    if outcome.test:
+        screen.table(("test", "value"), [(n, screen.figure(v)) for n, v in outcome.test.items()], right=("value",))
+    else:
+        screen.say("  no test rows: `data.split.test` is 0")
+    screen.say(f"run      {outcome.folder}")
+    if outcome.where:
+        screen.say(f"compare  {outcome.where}")
+    if outcome.undelivered:
+        screen.failure(f"the tracker: {outcome.undelivered}", word="warning")

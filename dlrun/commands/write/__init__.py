@@ -1,0 +1,1 @@
+"""Before training: new specs, checked specs, tables, pictures, the language."""

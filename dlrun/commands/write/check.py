@@ -1,0 +1,113 @@
+"""`dlrun check`: all that can be known without training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dlrun.commands import screen
+from dlrun.commands.arguments import AsJson
+from dlrun.errors import Problem, SpecError
+from dlrun.shapes import readable, readable_bytes, show_named
+
+if TYPE_CHECKING:
+    from dlrun.checks.check import Checked
+
+
+def check(
+    specs: Annotated[
+        list[str],
+        typer.Argument(metavar="SPEC...", help="Specs; section.key=value changes all of them.", show_default=False),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Prove specs without training: the language, the shapes, the wiring, the data's columns, the memory."""
+    from dlrun.checks.check import check as check_spec
+
+    files = [Path(text) for text in specs if not is_override(text)]
+    overrides = [text for text in specs if is_override(text)]
+    if not files:
+        raise SpecError("name a spec to check")
+    problems: list[Problem] = []
+    found: list[dict[str, Any]] = []
+    for file in files:
+        try:
+            checked = check_spec(file, overrides)
+        except SpecError as error:
+            problems += error.problems
+            continue
+        found.append(as_data(file, checked))
+        if not as_json:
+            screen.say(f"{file}: " + "\n  ".join(["right", *lines(checked)]))
+    if problems:
+        raise SpecError(problems)
+    if as_json:
+        screen.show_json({"problems": [], "specs": found})
+
+
+def is_override(text: str) -> bool:
+    """Whether an argument is section.key=value and not a file."""
+    return "=" in text and not Path(text).exists()
+
+
+def lines(checked: Checked) -> list[str]:
+    """What was found, a few lines."""
+    from dlrun.plan.memory import machine_memory
+
+    plan, memory = checked.plan, checked.memory
+    about = []
+    if checked.facts is not None and checked.sizes is not None:
+        about.append(data_line(checked))
+    few = "" if plan.exact else "up to "
+    about.append(
+        f"model   {show_named(plan.takes)} -> {show_named(plan.gives)}, {few}{plan.total:,} weights, "
+        f"{readable(plan.macs)} multiply-adds a sample"
+    )
+    available = machine_memory()
+    about.append(
+        f"memory  {readable_bytes(memory.total)}"
+        + (f" of {readable_bytes(available)}" if available else "")
+        + f": weights {readable_bytes(memory.weights)}, gradients {readable_bytes(memory.gradients)}, "
+        f"optimizer {readable_bytes(memory.state)}, "
+        f"activations {readable_bytes(memory.activations)} at batch {memory.batch}, data {readable_bytes(memory.data)}"
+    )
+    return about
+
+
+def data_line(checked: Checked) -> str:
+    """The data in a line: rows, splits, classes."""
+    from dlrun.plan.data_info import TARGET
+
+    facts, sizes = checked.facts, checked.sizes
+    assert facts is not None and sizes is not None
+    parts = [f"{sizes.train} train"]
+    parts += [f"{count} {name}" for name, count in (("validation", sizes.validation), ("test", sizes.test)) if count]
+    for name in facts.classed:
+        of = "" if name == TARGET else f" of {name}"
+        parts.append(f"{len(facts.targets[name].labels or ())} classes{of}")
+    shapes = show_named({name: feature.shape for name, feature in facts.features.items()})
+    return f"data    {facts.rows} rows of {shapes}: {', '.join(parts)}"
+
+
+def as_data(file: Path, checked: Checked) -> dict[str, Any]:
+    """What was found, as data."""
+    from dlrun.plan.memory import machine_memory
+
+    plan, memory, facts, sizes = checked.plan, checked.memory, checked.facts, checked.sizes
+    return {
+        "spec": str(file),
+        "inputs": {name: list(shape) for name, shape in plan.takes.items()},
+        "outputs": {name: list(shape) for name, shape in plan.gives.items()},
+        "total": plan.total,
+        "trainable": plan.trainable,
+        "macs": plan.macs,
+        "rows": facts.rows if facts else None,
+        "classes": {name: list(facts.targets[name].labels or ()) for name in facts.classed} if facts else {},
+        "split": {"train": sizes.train, "validation": sizes.validation, "test": sizes.test} if sizes else None,
+        "memory": {
+            name: getattr(memory, name) for name in ("weights", "gradients", "state", "activations", "data", "total")
+        }
+        | {"batch": memory.batch, "available": machine_memory()},
+    }

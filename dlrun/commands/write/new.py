@@ -1,0 +1,113 @@
+"""`dlrun new`: a commented spec to start from, and the schema that makes an editor complete it."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dlrun.commands import screen
+from dlrun.errors import Problem, SpecError
+from dlrun.language.synonyms import did_you_mean
+
+DEFAULT_TEMPLATE = "tabular_classification"
+SCHEMA_FILE = "dlrun.schema.json"
+MEANT = {
+    "classification": "tabular_classification",
+    "tabular": "tabular_classification",
+    "image": "images",
+    "cnn": "images",
+    "vision": "images",
+    "digits": "images",
+    "wine": "tabular_classification",
+    "diabetes": "regression",
+}
+
+
+def new(
+    template: Annotated[
+        str | None,
+        typer.Argument(help="tabular_classification (unless given), regression or images.", show_default=False),
+    ] = None,
+    file: Annotated[
+        str | None, typer.Argument(help="The file to write; it may stand alone.", show_default=False)
+    ] = None,
+) -> None:
+    """Write a spec to start from, complete and commented."""
+    template, path = _template_and_file(template, file)
+    if not path.parent.is_dir():
+        raise SpecError([Problem(f"there is no folder {path.parent}", hint=f"mkdir -p {path.parent}")])
+    _write_new(path, _templates()[template])
+    screen.say(f"wrote {path} ({template})")
+    _write_schema(path.parent / SCHEMA_FILE)
+    screen.say(f"\nnext:\n  dlrun check {path}\n  dlrun train {path}")
+
+
+def _templates() -> dict[str, str]:
+    """Each template's name and text."""
+    folder = resources.files("dlrun.commands.write") / "templates"
+    files = sorted((item for item in folder.iterdir() if item.name.endswith(".yaml")), key=lambda item: item.name)
+    return {item.name.removesuffix(".yaml"): item.read_text("utf-8") for item in files}
+
+
+def _template_and_file(first: str | None, second: str | None) -> tuple[str, Path]:
+    """One word is the file; of two, the first is the template."""
+    known = list(_templates())
+    if first is None or (second is None and first in known):
+        told = f"dlrun new {first} {first}.yaml" if first else "dlrun new first.yaml"
+        raise SpecError([Problem("the name of the file is missing", hint=told)])
+    template, name = (first, second) if second is not None else (DEFAULT_TEMPLATE, first)
+    if template not in known:
+        hint = "templates: " + ", ".join(known)
+        raise SpecError([Problem(f"unknown template '{template}'{did_you_mean(template, known, MEANT)}", hint=hint)])
+    if not name.endswith((".yaml", ".yml")):
+        raise SpecError([Problem(f"a spec is a YAML file, and {name} is not called one", hint=f"write {name}.yaml")])
+    return template, Path(name)
+
+
+def _write_schema(path: Path) -> None:
+    from dlrun.views.reference.json_schema import language_schema
+
+    text = json.dumps(language_schema(), indent=2, ensure_ascii=False) + "\n"
+    if not path.exists():
+        _write_new(path, text)
+        screen.say(f"wrote {path}: with it an editor completes and checks what you write")
+    elif path.read_bytes() != text.encode():
+        screen.say(f"kept {path}, another version's; `dlrun schema > {path}` renews it")
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet: whole, or not at all.
+
+    Raises:
+        SpecError: there is such a file already, or it cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        try:
+            beside.write_text(text, "utf-8")
+            _put(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except FileExistsError:
+        raise SpecError(
+            [Problem(f"{path} is there already", hint="choose another name; nothing was changed")]
+        ) from None
+    except (OSError, ValueError) as error:
+        raise SpecError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _put(beside: Path, path: Path) -> None:
+    """Give the written file its name, unless another has it."""
+    try:
+        path.hardlink_to(beside)
+    except FileExistsError:
+        raise
+    except OSError as error:  # a file system without links
+        if os.path.lexists(path):
+            raise FileExistsError(path) from error
+        beside.replace(path)

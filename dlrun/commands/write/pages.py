@@ -1,0 +1,176 @@
+"""What `dlrun kinds` shows: all families, one family, or every setting of one kind."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from dlrun.commands import screen
+from dlrun.errors import Problem, SpecError
+from dlrun.language.component import families, find, singular
+from dlrun.language.messages import setting_names
+from dlrun.language.settings_schema import sections
+from dlrun.language.synonyms import KINDS, suggest
+from dlrun.views.reference.reference import (
+    KindReference,
+    SectionReference,
+    SettingReference,
+    all_kinds,
+    describe_family,
+    describe_kind,
+    describe_section,
+)
+
+
+def show(name: str | None, as_json: bool) -> None:
+    """Show what goes by a name; everything there is without one.
+
+    Raises:
+        SpecError: nothing goes by it.
+    """
+    if name is None:
+        _show_everything(as_json)
+    elif (family := _family_called(name)) is not None:
+        _show_family(family, as_json)
+    else:
+        _show_entries(_find(name), as_json)
+
+
+def _show_everything(as_json: bool) -> None:
+    described = [describe_family(family) for family in families()]
+    named = [describe_section(section) for section in sections()]
+    if as_json:
+        listed = [
+            {
+                "family": f.family,
+                "summary": f.summary,
+                "kinds": [{"kind": k, "summary": s} for k, s in f.kinds],
+            }
+            for f in described
+        ]
+        screen.show_json(
+            {"families": listed, "sections": [{"section": s.section, "summary": s.summary} for s in named]}
+        )
+        return
+    for family in described:
+        screen.heading(family.family, family.summary)
+        screen.listing(family.kinds)
+        screen.say()
+    screen.heading("sections", "What a spec is made of.")
+    screen.listing([(section.section, section.summary) for section in named])
+    screen.say("\n`dlrun kinds NAME` says all of a kind, a family or a section.")
+
+
+def _show_family(family: str, as_json: bool) -> None:
+    described = describe_family(family)
+    if as_json:
+        entries = [asdict(describe_kind(family, kind)) for kind, _ in described.kinds]
+        screen.show_json({"family": family, "summary": described.summary, "kinds": entries})
+        return
+    screen.heading(family, described.summary)
+    screen.listing(described.kinds)
+    shared = {s.name: s for kind, _ in described.kinds for s in describe_kind(family, kind).common}
+    _show_settings(tuple(shared.values()), "Settings that several share")
+    screen.say("\n`dlrun kinds NAME` says all of one.")
+
+
+def _show_entries(entries: list[KindReference | SectionReference], as_json: bool) -> None:
+    if as_json:
+        screen.show_json({"found": [asdict(entry) for entry in entries]})
+        return
+    for number, entry in enumerate(entries):
+        if number:
+            screen.say()
+        if isinstance(entry, KindReference):
+            _show_kind(entry)
+        else:
+            screen.heading(entry.section, entry.summary)
+            _show_settings(entry.settings, "Settings")
+
+
+def _show_kind(entry: KindReference) -> None:
+    screen.heading(entry.kind, singular(entry.family))
+    screen.paragraph(entry.summary)
+    if entry.description:
+        screen.paragraph("\n" + entry.description)
+    facts = [
+        (title, text)
+        for title, text in (
+            ("Shape", entry.shape),
+            ("Raises", entry.raises),
+            ("Reference", entry.reference),
+            ("Example", entry.example),
+        )
+        if text
+    ]
+    if facts:
+        screen.say()
+        screen.listing(facts)
+    _show_settings(entry.settings, "Settings")
+    _show_settings(entry.common, f"Settings that {entry.family} share" if entry.settings else "Settings")
+
+
+def _show_settings(settings: tuple[SettingReference, ...], title: str) -> None:
+    if settings:
+        screen.say()
+        screen.heading(title)
+        screen.listing([(s.name, s.help, _facts_of(s)) for s in settings])
+
+
+def _facts_of(setting: SettingReference) -> str:
+    facts = [setting.type]
+    if setting.required:
+        facts.append("required")
+    elif setting.default is not None:
+        facts.append(f"default {setting.default}")
+    if setting.main:
+        facts.append("may stand alone")
+    return "; ".join(facts)
+
+
+def _family_called(name: str) -> str | None:
+    """The family of this name, singular (`loss`) or plural, or the one that a section of this name takes."""
+    for family in families():
+        if name in (family, singular(family).split(" ", 1)[1]):
+            return family
+    return {"source": "sources", "tracking": "trackers", "init": "initializers"}.get(name)
+
+
+def _find(name: str) -> list[KindReference | SectionReference]:
+    """All that has this name.
+
+    Raises:
+        SpecError: nothing has.
+    """
+    family, dot, kind = name.rpartition(".")
+    found: list[KindReference | SectionReference] = [
+        describe_kind(of, known)
+        for of, known in all_kinds()
+        if known == kind and (not dot or of == _family_called(family))
+    ]
+    if name in sections():
+        found.append(describe_section(name))
+    if not found:
+        raise SpecError([_unknown(name)])
+    return found
+
+
+def _unknown(name: str) -> Problem:
+    message = f"nothing is called '{name}'"
+    if owners := _owners(name):
+        shown = ", ".join(owners[:6]) + (", …" if len(owners) > 6 else "")
+        return Problem(f"{message}, but it is a setting of {shown}", hint=f"`dlrun kinds {owners[0]}`")
+    ours: dict[str, Any] = {}
+    for family in sorted(KINDS, key=lambda family: family == "layers"):
+        ours |= KINDS[family]
+    known = [*dict.fromkeys(kind for _, kind in all_kinds()), *families(), *sections()]
+    meant = suggest(name.rpartition(".")[2], known, ours).partition(":")[0]
+    if meant:
+        return Problem(f"{message}; did you mean '{meant}'?", hint=f"`dlrun kinds {meant}`")
+    return Problem(message, hint="`dlrun kinds` lists what there is")
+
+
+def _owners(setting: str) -> list[str]:
+    """The kinds and sections that have a setting of this name."""
+    kinds = [f"{family}.{kind}" for family, kind in all_kinds() if setting in setting_names(find(family, kind))]
+    return kinds + [section for section, cls in sections().items() if setting in setting_names(cls)]

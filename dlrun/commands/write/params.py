@@ -1,0 +1,109 @@
+"""`dlrun params`: every layer with its shape, its weights and where the numbers come from; or nets side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dlrun.commands import screen
+from dlrun.commands.arguments import AsJson
+from dlrun.commands.write.check import is_override
+from dlrun.errors import Problem, SpecError
+
+if TYPE_CHECKING:
+    from dlrun.plan.network import Plan
+
+
+def params(
+    specs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SPEC [SECTION.KEY=VALUE]...",
+            help="The spec, and changes to it; several specs with --compare.",
+            show_default=False,
+        ),
+    ],
+    explain: Annotated[bool, typer.Option("--explain", help="Show each layer's formulas, numbers put in.")] = False,
+    depth: Annotated[
+        int | None,
+        typer.Option(min=0, help="How many levels of groups to open; as many as fit a screen unless given."),
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Samples in the memory of the activations.")] = 1,
+    compare: Annotated[bool, typer.Option("--compare", help="Put several specs' networks side by side.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Count a network's weights and multiply-adds, and show the shape after every layer."""
+    files = [Path(text) for text in specs if not is_override(text)]
+    overrides = [text for text in specs if is_override(text)]
+    if compare:
+        _compare(files, overrides, as_json)
+        return
+    if len(files) != 1:
+        raise SpecError("name one spec" + ("; --compare puts several side by side" if files else ""))
+    from dlrun.checks.check import check_model
+
+    plan = check_model(files[0], overrides)
+    if as_json:
+        from dlrun.views.table import as_data
+
+        screen.show_json(as_data(plan))
+        return
+    _show(plan, depth, batch)
+    if explain:
+        _explain(plan)
+
+
+def _show(plan: Plan, depth: int | None, batch: int) -> None:
+    from dlrun.views.table import fitted, totals, tree
+
+    table = tree(plan, depth, batch)
+    head, lines = fitted(table, screen.width())
+    screen.grid(head, lines, [number for number, row in enumerate(table) if row.opened])
+    screen.say()
+    for line in totals(plan, batch):
+        screen.say(line)
+    if any(row.closed for row in table):
+        opened = max((row.level + 1 for row in table if row.opened), default=0)
+        screen.say(f"some groups are closed; --depth {opened + 1} opens one more level, --depth 99 all")
+
+
+def _explain(plan: Plan) -> None:
+    from dlrun.views.table import explained
+
+    for title, formula in explained(plan):
+        screen.say(f"\n{title}")
+        for line in formula:
+            screen.say(f"    {line}")
+
+
+def _compare(files: list[Path], overrides: list[str], as_json: bool) -> None:
+    from dlrun.checks.check import check_model
+    from dlrun.views import comparison
+
+    if not files:
+        raise SpecError("name the specs to compare")
+    plans: list[Plan] = []
+    problems: list[Problem] = []
+    for file in files:
+        try:
+            plans.append(check_model(file, overrides))
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(problems)
+    if as_json:
+        found = [{"spec": str(file), **comparison.as_data(plan)} for file, plan in zip(files, plans, strict=True)]
+        screen.show_json({"specs": found})
+        return
+    for number, (head, lines) in enumerate(comparison.tables(_names(files), plans, screen.width())):
+        if number:
+            screen.say()
+        screen.grid(head, lines)
+
+
+def _names(files: list[Path]) -> list[str]:
+    """What tells the files apart, as short as it can be."""
+    short = [file.stem for file in files]
+    return short if len(set(short)) == len(short) else [str(file) for file in files]

@@ -1,0 +1,12 @@
+"""`dlrun schema`: the language as a JSON Schema, for editors and for programs that write specs."""
+
+from __future__ import annotations
+
+from dlrun.commands import screen
+
+
+def schema() -> None:
+    """Print the JSON Schema of a spec: `dlrun schema > dlrun.schema.json`."""
+    from dlrun.views.reference.json_schema import language_schema
+
+    screen.show_json(language_schema())

@@ -1,0 +1,263 @@
+"""The base of everything that a spec can name: settings, the one rule, and discovery.
+
+A component is a pydantic model in a file of its own, named after its kind, in its family's folder or in a room of that:
+``conv2d`` is ``Conv2d`` in ``components/layers/convolution/conv2d.py``. So the listing of the folder is the list of
+kinds, and a spec imports just the kinds that it names, which keeps `check` and `params` quick however many there are.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError, core_schema
+
+from dlrun.errors import Path
+from dlrun.language.messages import TOLD, Told, problems_told, tell_all, told
+from dlrun.language.synonyms import KINDS, shorten, suggest
+
+COMPONENTS = "dlrun.components"
+"""The package that holds the families."""
+
+
+class Settings(BaseModel):
+    """A mapping of settings with fixed names. Types are strict, because YAML already gave every value its type."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True, protected_namespaces=()
+    )
+
+    @classmethod
+    def read(cls, values: Any, prefix: Path = ()) -> Self:
+        """Validate plain values; every error says in our words what is wrong, at `prefix` and below.
+
+        Raises:
+            ValidationError: all problems found, each of type `TOLD`.
+        """
+        if not isinstance(values, dict):
+            what = f"settings by name are expected here; received {shorten(values)}"
+            raise told([Told(what, prefix)])
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise told(tell_all(error.errors(include_url=False), cls, prefix)) from None
+        except RecursionError:
+            raise told([Told("nested too deep", prefix)]) from None
+
+
+class Component(Settings):
+    """One kind of a family; a spec writes it as its name, or as its name with its settings."""
+
+    family: ClassVar[str]
+    kind: ClassVar[str]
+    room: ClassVar[str]
+    """The folder within the family's that holds the kind; '' where the family has no rooms."""
+    main: ClassVar[str | None] = None
+    """The setting that may stand alone after the kind: the first one of the kind's own."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        *rooms, cls.kind = cls.__module__.removeprefix(f"{COMPONENTS}.").split(".")
+        cls.room = ".".join(rooms[1:])
+        if cls.main is None and not cls.is_family_base():
+            cls.main = next((name for name in cls.__annotations__ if name in cls.model_fields), None)
+
+    @classmethod
+    def is_family_base(cls) -> bool:
+        """Whether this is no kind, but a class that all kinds of a family may extend, in the family's own module."""
+        return cls.kind == cls.family
+
+    def written(self) -> dict[str, Any]:
+        """The component as a spec would write it, with every setting that has a value."""
+        return {self.kind: written(self)}
+
+
+class OneOf:
+    """Marks a field that takes one component of a family: ``Annotated[Component, OneOf("losses")]``.
+
+    The family goes by name, so that families need not import one another.
+    """
+
+    def __init__(self, family: str):
+        self.family = family
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(functools.partial(choose, self.family))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"$ref": f"#/$defs/{self.family}"}
+
+
+class SomeOf(OneOf):
+    """Marks a field that takes one component of a family, or a list of them."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(functools.partial(choose_some, self.family))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        one = {"$ref": f"#/$defs/{self.family}"}
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+
+
+class Nested:
+    """Marks a field that takes a mapping of settings, so that its errors are in our words too."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        def read(value: Any) -> Any:
+            return value if isinstance(value, source) else source.read(value)
+
+        return core_schema.no_info_plain_validator_function(read)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"type": "object"}
+
+
+def checked(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Make a validator of a function that raises ValueError with a message for the user."""
+
+    @functools.wraps(check)
+    def validate(value: Any) -> Any:
+        try:
+            return check(value)
+        except ValueError as error:
+            raise PydanticCustomError(TOLD, "{message}", {"message": str(error), "hint": "", "at_key": False}) from None
+
+    return validate
+
+
+def kinds(family: str) -> tuple[str, ...]:
+    """The kinds of a family, from the files in its folder and its rooms; nothing of them is imported."""
+    return tuple(_modules(family))
+
+
+@functools.cache
+def _modules(family: str) -> dict[str, str]:
+    """For each kind of a family its module, by kind in alphabetical order."""
+    folder = importlib.import_module(f"{COMPONENTS}.{family}").__path__[0]
+    found: dict[str, str] = {}
+    for module in pkgutil.iter_modules([folder]):
+        room = pkgutil.iter_modules([f"{folder}/{module.name}"]) if module.ispkg else [module]
+        prefix = f"{COMPONENTS}.{family}." + (f"{module.name}." if module.ispkg else "")
+        found |= {kind.name: prefix + kind.name for kind in room if not kind.name.startswith("_")}
+    return dict(sorted(found.items()))
+
+
+@functools.cache
+def families() -> tuple[str, ...]:
+    """The families, from the folders under components/."""
+    package = importlib.import_module(COMPONENTS)
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg))
+
+
+@functools.cache
+def find(family: str, kind: str) -> type[Component]:
+    """The class of a kind that `kinds` lists."""
+    module = importlib.import_module(_modules(family)[kind])
+    return getattr(module, "".join(part.capitalize() for part in kind.split("_")))
+
+
+def choose(family: str, value: Any) -> Component:
+    """The one rule: a name, or a name with its settings, becomes a component.
+
+    Raises:
+        ValidationError: see `told`.
+    """
+    if isinstance(value, Component):
+        return value
+    kind, settings = _split(family, value)
+    if kind not in kinds(family):
+        raise told(_unknown_kind(family, kind, settings, () if isinstance(value, str) else (kind,)))
+    cls = find(family, kind)
+    if settings is None:
+        settings = {}
+    elif not isinstance(settings, dict):
+        if cls.main is None:
+            what = f"{kind} has no settings; received {shorten(settings)}"
+            raise told([Told(what, (kind,), f"write `{kind}` alone")])
+        settings = {cls.main: settings}
+    return cls.read(settings, (kind,))
+
+
+def choose_some(family: str, value: Any) -> Component | tuple[Component, ...]:
+    """The one rule for one value or for each of a list.
+
+    Raises:
+        ValidationError: see `told`.
+    """
+    if not isinstance(value, tuple | list):
+        return choose(family, value)
+    if not value:
+        raise told([Told(f"{singular(family)}, or a list of them, is expected; received []", ())])
+    chosen: list[Component] = []
+    problems: list[Told] = []
+    for index, item in enumerate(value):
+        try:
+            chosen.append(choose(family, item))
+        except ValidationError as error:
+            problems += [replace(problem, path=(index, *problem.path)) for problem in problems_told(error)]
+    if problems:
+        raise told(problems)
+    return tuple(chosen)
+
+
+def _split(family: str, value: Any) -> tuple[str, Any]:
+    if isinstance(value, str):
+        return value, None
+    one = singular(family)
+    if not isinstance(value, dict) or not value:
+        what = f"a name, or a name with settings, is expected for {one}; received {shorten(value)}"
+        raise told([Told(what, ())])
+    if len(value) > 1:
+        first, second, *_ = value
+        what = f"{one} is one name with its settings; found {len(value)} keys: " + ", ".join(
+            f"'{key}'" for key in list(value)[:4]
+        )
+        if second in kinds(family):
+            hint = "write each in an entry of its own: `- " + first + "`, then `- " + second + "`"
+        else:
+            hint = f"indent '{second}' below '{first}', or write `{first}: {{{second}: …}}`"
+        raise told([Told(what, (second,), hint, at_key=True)])
+    return next(iter(value.items()))
+
+
+def _unknown_kind(family: str, kind: str, settings: Any, path: Path) -> list[Told]:
+    """The kind is unknown; if it is clear which was meant, its settings are looked at as well."""
+    meant = suggest(kind, kinds(family), KINDS.get(family, {}))
+    what = f"unknown {singular(family).split(' ', 1)[1]} '{kind}'" + (f"; did you mean '{meant}'?" if meant else "")
+    hint = "" if meant else f"`dlrun kinds {family}` lists what there is"
+    problems = [Told(what, path, hint, at_key=True)]
+    if meant and isinstance(settings, dict):
+        try:
+            find(family, meant.split(":")[0]).read(settings, path)
+        except ValidationError as error:
+            problems += problems_told(error)
+    return problems
+
+
+def singular(family: str) -> str:
+    """``an optimizer`` for ``optimizers``."""
+    words = {"losses": "loss", "preprocess": "preprocessing step", "sources": "data source", "augment": "augmentation"}
+    word = words.get(family, family.removesuffix("s"))
+    return ("an " if word[0] in "aeiou" else "a ") + word
+
+
+def written(value: Any) -> Any:
+    """A validated value as plain YAML data; settings that were left out and have no value stay out."""
+    if isinstance(value, Settings):
+        found = {}
+        for name, field in type(value).model_fields.items():
+            item = getattr(value, name)
+            if item is None or (item == () and not field.is_required()):
+                continue
+            found[field.alias or name] = item.written() if isinstance(item, Component) else written(item)
+        return found
+    if isinstance(value, tuple | list):
+        return [item.written() if isinstance(item, Component) else written(item) for item in value]
+    if isinstance(value, dict):
+        return {name: written(item) for name, item in value.items()}
+    return value if isinstance(value, bool | int | float | str | None) else str(value)

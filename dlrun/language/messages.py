@@ -1,0 +1,191 @@
+"""pydantic's errors in our words: what is wrong with a setting, where, and the way out."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from dlrun.errors import Path
+from dlrun.language.synonyms import EXPLAINED, SETTINGS, did_you_mean, shorten, suggest
+
+if TYPE_CHECKING:
+    from dlrun.language.component import Settings
+
+TOLD = "told"
+"""The type of an error whose message is already what a user should read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A problem in our words: its path, whether it is about the key or the value, and the way out."""
+
+    message: str
+    path: Path
+    hint: str = ""
+    at_key: bool = False
+
+
+def told(problems: list[Told]) -> ValidationError:
+    """Problems as the error that pydantic carries up through whatever holds the model."""
+    return ValidationError.from_exception_data(
+        "spec",
+        [
+            InitErrorDetails(
+                type=PydanticCustomError(
+                    TOLD, "{message}", {"message": item.message, "hint": item.hint, "at_key": item.at_key}
+                ),
+                loc=item.path,
+                input=None,
+            )
+            for item in problems
+        ],
+    )
+
+
+def problems_told(error: ValidationError) -> list[Told]:
+    """The inverse of `told`, paths now complete."""
+    found = [(details["loc"], details.get("ctx", {})) for details in error.errors(include_url=False)]
+    return [Told(context["message"], path, context["hint"], context["at_key"]) for path, context in found]
+
+
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a smaller whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "string_type": "a text",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "settings by name",
+    "finite_number": "a finite number",
+    "path_type": "a path",
+}
+_BOUNDS = {
+    "greater_than": ("gt", "greater than"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "less than"),
+    "less_than_equal": ("le", "at most"),
+}
+
+
+def tell_all(errors: list[Any], cls: type[Settings], prefix: Path) -> list[Told]:
+    """All of pydantic's errors in our words, without those that only follow from another."""
+    meant = {_meant(str(e["loc"][-1]), cls) for e in errors if e["type"] == "extra_forbidden"}
+    kept = []
+    for error in errors:
+        loc, kind = error["loc"], error["type"]
+        misspelt = kind == "missing" and loc[-1] in meant
+        holds_others = kind == "too_short" and any(e["loc"][: len(loc)] == loc for e in errors if e is not error)
+        if not (misspelt or holds_others):
+            kept.append(_tell(error, cls, prefix))
+    return kept
+
+
+def _tell(details: Any, cls: type[Settings], prefix: Path) -> Told:
+    """Say one of pydantic's errors in our words."""
+    loc, kind, context = details["loc"], details["type"], details.get("ctx", {})
+    path = (*prefix, *loc)
+    if kind == TOLD:
+        if loc[-1:] == ("[key]",):  # pydantic's word for a key of a mapping
+            return Told(context["message"], path[:-1], context["hint"], at_key=True)
+        return Told(context["message"], path, context["hint"], context["at_key"])
+    name = next((step for step in reversed(loc) if isinstance(step, str)), "")
+    received = shorten(details["input"])
+    if kind == "extra_forbidden":
+        return _unknown_setting(str(loc[-1]), cls, path)
+    if kind == "missing":
+        owner = prefix[-1] if prefix else ""
+        what = f"{owner} needs '{name}'" if isinstance(owner, str) and owner else f"'{name}' is missing"
+        return Told(what, path, _help_for(cls, name), at_key=True)
+    if kind in _EXPECTED:
+        hint = _type_hint(kind, details["input"])
+        return Told(f"'{name}' must be {_EXPECTED[kind]}; received {received}", path, hint)
+    if kind in _BOUNDS:
+        key, words = _BOUNDS[kind]
+        return Told(f"'{name}' must be {words} {context[key]:g}; received {received}", path)
+    if kind == "literal_error":
+        choices = _choices(cls, name)
+        meant = did_you_mean(str(details["input"]), choices, {}) if choices else ""
+        return Told(f"'{name}' must be {context['expected']}; received {received}{meant}", path)
+    if kind == "too_short":
+        return Told(f"'{name}' needs at least {context['min_length']} of its entries", path)
+    if kind == "too_long":
+        return Told(f"'{name}' takes at most {context['max_length']} entries; received {received}", path)
+    if kind == "string_pattern_mismatch":
+        return Told(f"'{name}' cannot be {received}", path, _help_for(cls, name))
+    if kind == "value_error":
+        return Told(str(context.get("error", details["msg"])), path)
+    return Told(f"'{name}': {details['msg'][:1].lower()}{details['msg'][1:]}; received {received}", path)
+
+
+def _type_hint(kind: str, received: Any) -> str:
+    if kind == "string_type" and isinstance(received, bool | int | float):
+        return "put it in quotes to make it a text"
+    if kind == "int_type" and isinstance(received, float) and received.is_integer():
+        return f"write {int(received)}; in an expression, `//` divides to a whole number"
+    return ""
+
+
+def _unknown_setting(word: str, cls: type[Settings], path: Path) -> Told:
+    known = setting_names(cls)
+    if word in EXPLAINED:
+        return Told(f"unknown setting '{word}'", path, EXPLAINED[word], at_key=True)
+    meant = did_you_mean(word, known, SETTINGS)
+    kind = getattr(cls, "kind", None)
+    if kind:
+        hint = f"{kind} has " + (", ".join(known) if known else "no settings")
+    else:
+        hint = "here can stand " + ", ".join(known)
+    return Told(f"unknown setting '{word}'{meant}", path, "" if meant else hint, at_key=True)
+
+
+def _meant(word: str, cls: type[Settings]) -> str:
+    return suggest(word, setting_names(cls), SETTINGS)
+
+
+def setting_names(cls: type[Settings]) -> list[str]:
+    """The settings as a spec writes them."""
+    return [field.alias or name for name, field in cls.model_fields.items()]
+
+
+def _choices(cls: type[Settings], name: str) -> list[str]:
+    field = cls.model_fields.get(name)
+    arguments = get_args(field.annotation) if field else ()
+    flat = [inner for item in arguments for inner in (get_args(item) or (item,))]
+    return [item for item in flat if isinstance(item, str)]
+
+
+def _help_for(cls: type[Settings], name: str) -> str:
+    return field_help(cls).get(name, "")
+
+
+def field_help(cls: type[Settings]) -> dict[str, str]:
+    """Each field's docstring: the text that follows it in the source, on one line."""
+    found: dict[str, str] = {}
+    for owner in reversed(cls.__mro__):
+        if owner.__module__.partition(".")[0] == "dlrun":  # not pydantic's own
+            found |= _own_help(owner)
+    return found
+
+
+@functools.cache
+def _own_help(owner: type) -> dict[str, str]:
+    import ast
+    import inspect
+    import textwrap
+
+    found: dict[str, str] = {}
+    tree = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
+    assert isinstance(tree, ast.ClassDef)
+    for statement, after in zip(tree.body, tree.body[1:], strict=False):
+        if not (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)):
+            continue
+        if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            found[statement.target.id] = " ".join(str(after.value.value).split())
+    return found

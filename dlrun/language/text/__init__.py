@@ -1,0 +1,1 @@
+"""From text to nodes: read, lay over what is extended, override, expand."""

@@ -1,0 +1,60 @@
+"""A file -> a document: its text, its nodes, and the folder that its paths start from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+
+from dlrun.errors import Place, Problem, Source, SpecError
+from dlrun.language.text.node import Node
+from dlrun.language.text.yaml_events import compose
+
+MAX_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Document:
+    """One text, read: its root, the source it came from, and the file it lies in (None for bare text)."""
+
+    root: Node
+    source: Source
+    file: FilePath | None = None
+
+    @property
+    def folder(self) -> FilePath:
+        """The folder that relative paths in the document start from."""
+        return self.file.parent if self.file else FilePath()
+
+
+def read_document(path: FilePath) -> Document:
+    """Read a file.
+
+    Raises:
+        SpecError: the file cannot be read, is too large, or is not what the language allows.
+    """
+    try:
+        if path.is_dir():
+            raise SpecError(f"{path} is a folder; name a YAML file in it")
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SpecError(f"cannot read {path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise SpecError(f"cannot read {str(path)!r}: {error}") from None
+    if len(raw) > MAX_BYTES:
+        raise SpecError(f"{path} is larger than 1 MiB; a spec this long is better written with `blocks` and `repeat`")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start]
+        column = len(before) - before.rfind(b"\n")
+        source = Source(str(path), raw.decode("utf-8", errors="replace"))
+        place = Place(source, before.count(b"\n") + 1, column)
+        raise SpecError([Problem("this is not UTF-8 text", place, "save the file as UTF-8")]) from None
+    return parse_text(text, str(path), path)
+
+
+def parse_text(text: str, name: str, file: FilePath | None = None) -> Document:
+    """Read YAML text; `name` is what errors call it."""
+    source = Source(name, text)
+    return Document(compose(source), source, file)

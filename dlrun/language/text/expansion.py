@@ -1,0 +1,315 @@
+"""`vars`, `blocks`, `repeat` and expressions are put in, so that what remains is layers with plain settings.
+
+Every node that comes out remembers where it was written and, inside a block or a repeat, where that was used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from dlrun.errors import Place, Problem, SpecError
+from dlrun.language.component import find, kinds
+from dlrun.language.messages import problems_told
+from dlrun.language.synonyms import did_you_mean
+from dlrun.language.text.definitions import FROM_DATA, IDENTIFIER, Block, read_blocks, read_vars
+from dlrun.language.text.expressions import ExpressionError, interpolate
+from dlrun.language.text.node import Node
+from dlrun.language.text.yaml_events import MAX_NODES
+
+
+class Broken:
+    """Stands for a value whose expression could not be read: the problem is told already."""
+
+    def __repr__(self) -> str:
+        return "a broken expression"
+
+
+BROKEN = Broken()
+
+
+@dataclass(slots=True)
+class Scope:
+    """What `$name` means at some place in the file."""
+
+    values: dict[str, Node]
+    trail: tuple[tuple[str, Place], ...] = ()
+    """How the text being read came to be used: block by block, innermost first."""
+    blocks: tuple[str, ...] = ()
+
+    def with_values(self, values: dict[str, Node]) -> Scope:
+        return Scope({**self.values, **values}, self.trail, self.blocks)
+
+
+@dataclass(slots=True)
+class Expander:
+    """Expands the sections of one file; problems gather in `problems`."""
+
+    root: Node
+    from_data: Callable[[str], int]
+    """Gives `$classes` and its like; raises ExpressionError."""
+    problems: list[Problem] = field(default_factory=list)
+    _vars: dict[str, Node | None] = field(default_factory=dict)
+    _blocks: dict[str, Block] = field(default_factory=dict)
+    _made: int = 0
+    _vars_node: Node | None = None
+
+    def __post_init__(self) -> None:
+        self._vars_node = read_vars(self.root, self.problems)
+        self._blocks = read_blocks(self.root, self.problems)
+
+    def section(self, name: str) -> Node:
+        """A top-level section, expanded."""
+        node = self.root.value[name]
+        if name == "model" and isinstance(node.value, dict):
+            return self._mapping(node, Scope({}), lists={"layers": self._layers})
+        return self._node(node, Scope({}))
+
+    def finish(self) -> None:
+        """Look at the vars that nothing has used, so that a mistake in one is told too."""
+        for name in self._vars_node.value if self._vars_node else ():
+            with suppress(ExpressionError):  # told where it stands
+                self._var(name)
+
+    # -- names
+
+    def _lookup(self, scope: Scope) -> Callable[[str], Any]:
+        def value_of(name: str) -> Any:
+            node = self._named(name, scope)
+            return node.plain() if node is not None else self.from_data(name)
+
+        return value_of
+
+    def _named(self, name: str, scope: Scope) -> Node | None:
+        if name in scope.values:
+            node = scope.values[name]
+        elif self._vars_node is not None and name in self._vars_node.value:
+            node = self._var(name)
+        elif name in FROM_DATA:
+            return None
+        else:
+            known = [*scope.values, *(self._vars_node.value if self._vars_node else ()), *FROM_DATA]
+            hint = "names come from `vars`, from a block's parameters, and from the data: " + ", ".join(
+                f"${name}" for name in FROM_DATA
+            )
+            raise ExpressionError(f"unknown name '{name}'{did_you_mean(name, known, {})}", hint=hint)
+        if isinstance(node.value, Broken):
+            raise ExpressionError("", length=0)
+        return node
+
+    def _var(self, name: str) -> Node:
+        if name not in self._vars:
+            assert self._vars_node is not None
+            self._vars[name] = None
+            self._vars[name] = self._node(self._vars_node.value[name], Scope({}))
+        node = self._vars[name]
+        if node is None:
+            raise ExpressionError(f"'{name}' is defined by itself")
+        return node
+
+    # -- values
+
+    def _node(self, node: Node, scope: Scope) -> Node:
+        if isinstance(node.value, dict):
+            return self._mapping(node, scope)
+        if isinstance(node.value, list):
+            return self._copy(node, [self._node(item, scope) for item in node.value], scope)
+        if isinstance(node.value, str) and "$" in node.value:
+            return self._text(node, scope)
+        return self._copy(node, node.value, scope)
+
+    def _mapping(self, node: Node, scope: Scope, lists: dict[str, Callable[[Node, Scope], Node]] | None = None) -> Node:
+        read = lists or {}
+        value = {key: read.get(key, self._node)(item, scope) for key, item in node.value.items()}
+        copy = self._copy(node, value, scope)
+        copy.keys = {key: _via(place, scope) for key, place in node.keys.items()}
+        return copy
+
+    def _text(self, node: Node, scope: Scope) -> Node:
+        try:
+            value = interpolate(node.value, self._lookup(scope))
+        except ExpressionError as error:
+            self._tell(error, node, scope)
+            return self._copy(node, BROKEN, scope)
+        copy = self._copy(node, value, scope)
+        name = node.value[1:]
+        if IDENTIFIER.match(name) and (source := self._named(name, scope)) is not None:
+            copy.place = copy.place.via(f"'{name}' is given here", source.place)
+        return _as_nodes(value, copy.place) if isinstance(value, tuple | dict) else copy
+
+    def _tell(self, error: ExpressionError, node: Node, scope: Scope) -> None:
+        if error.length == 0:
+            return
+        place = _via(node.place, scope)
+        written = place.source.line(place.line)[place.column - 1 :]
+        if place.source.numbered is False or written.startswith(node.value):
+            column, length = place.column + error.position, error.length
+        else:
+            column, length = place.column, place.length
+        at = Place(place.source, place.line, column, length, place.path, place.trail)
+        self.problems.append(Problem(error.message, at, error.hint))
+
+    def _copy(self, node: Node, value: Any, scope: Scope) -> Node:
+        self._made += 1
+        if self._made > MAX_NODES:
+            place = scope.trail[-1][1] if scope.trail else node.place
+            raise SpecError([*self.problems, Problem(f"this expands to more than {MAX_NODES:,} values", place)])
+        return Node(value, _via(node.place, scope))
+
+    # -- layers
+
+    def _layers(self, node: Node, scope: Scope) -> Node:
+        if not isinstance(node.value, list):
+            given = self._node(node, scope)  # a list handed in by name may hold blocks in its turn
+            return self._layers(given, scope) if isinstance(given.value, list) else given
+        return self._copy(node, [self._layer(item, scope) for item in node.value], scope)
+
+    def _branches(self, node: Node, scope: Scope) -> Node:
+        if not isinstance(node.value, list):
+            return self._node(node, scope)
+        return self._copy(node, [self._branch(item, scope) for item in node.value], scope)
+
+    def _branch(self, node: Node, scope: Scope) -> Node:
+        if isinstance(node.value, list):
+            return self._layers(node, scope)
+        if isinstance(node.value, dict) and node.value.keys() <= {"from", "layers"}:
+            return self._mapping(node, scope, {"layers": self._layers})
+        return self._node(node, scope)
+
+    def _layer(self, node: Node, scope: Scope) -> Node:
+        kind, settings, place = _kind_of(node)
+        if kind in self._blocks:
+            return self._use_block(self._blocks[kind], settings, place, scope)
+        if kind == "repeat" and settings is not None:
+            return self._repeat(settings, place, scope)
+        if kind is None or settings is None or kind not in kinds("layers"):
+            return self._node(node, scope)
+        copy = self._copy(node, {kind: self._settings(kind, settings, scope)}, scope)
+        copy.keys = {kind: _via(place, scope)}
+        return copy
+
+    def _settings(self, kind: str, node: Node, scope: Scope) -> Node:
+        cls: Any = find("layers", kind)
+        lists: dict[str, Callable[[Node, Scope], Node]] = {
+            **dict.fromkeys(getattr(cls, "layer_lists", ()), self._layers),
+            **dict.fromkeys(getattr(cls, "branch_lists", ()), self._branches),
+        }
+        if isinstance(node.value, dict):
+            return self._mapping(node, scope, lists)
+        return lists.get(cls.main or "", self._node)(node, scope)
+
+    def _use_block(self, block: Block, settings: Node | None, use: Place, scope: Scope) -> Node:
+        if block.name in scope.blocks:
+            self._fail(f"block '{block.name}' uses itself", _via(use, scope))
+            return Node(BROKEN, _via(use, scope))
+        given, name = self._arguments(block, settings, scope)
+        inner = Scope({}, (("used here", use), *scope.trail), (*scope.blocks, block.name))
+        for parameter, default in block.parameters.items():
+            if parameter in given:
+                inner.values[parameter] = given[parameter]
+            elif default.value is None:
+                first = next(iter(block.parameters))
+                hint = f"write `{block.name}: …`" if parameter == first else f"write `{block.name}: {{{parameter}: …}}`"
+                notes = (("defined here", block.place),)
+                self._fail(f"block '{block.name}' needs '{parameter}'", _via(use, scope), hint, notes)
+                inner.values[parameter] = Node(BROKEN, use)
+            else:
+                inner.values[parameter] = self._node(default, inner)
+        return self._group(_via(use, scope), block.name, name, self._layers(block.layers, inner))
+
+    def _arguments(self, block: Block, settings: Node | None, scope: Scope) -> tuple[dict[str, Node], Node | None]:
+        if settings is None or settings.value is None:
+            return {}, None
+        if not isinstance(settings.value, dict):
+            if not block.parameters:
+                self._fail(f"block '{block.name}' has no parameters", _via(settings.place, scope))
+                return {}, None
+            return {next(iter(block.parameters)): self._node(settings, scope)}, None
+        given: dict[str, Node] = {}
+        for key, node in settings.value.items():
+            if key != "name" and key not in block.parameters:
+                meant = did_you_mean(key, block.parameters, {})
+                notes = (("defined here", block.place),)
+                place = _via(settings.keys[key], scope)
+                self._fail(f"block '{block.name}' has no parameter '{key}'{meant}", place, "", notes)
+            else:
+                given[key] = self._node(node, scope)
+        return given, given.pop("name", None)
+
+    def _repeat(self, settings: Node, use: Place, scope: Scope) -> Node:
+        from dlrun.components.layers.wiring.repeat import Repeat
+
+        if not isinstance(settings.value, dict):
+            settings = Node({"times": settings}, settings.place, {"times": settings.place})
+        layers = settings.value.get("layers")
+        plain = self._mapping(
+            Node({k: v for k, v in settings.value.items() if k != "layers"}, settings.place, settings.keys), scope
+        )
+        asked = {**plain.plain(), **({"layers": ()} if layers else {})}
+        broken = Node(BROKEN, _via(use, scope))
+        try:
+            repeat = Repeat.read(asked, ("repeat",))
+        except ValidationError as error:
+            at = Node({"repeat": plain}, use, {"repeat": _via(use, scope)})
+            self.problems += [
+                Problem(p.message, at.locate(p.path, p.at_key), p.hint)
+                for p in problems_told(error)
+                if not isinstance(at.value_at(p.path), Broken)
+            ]
+            return broken
+        assert layers is not None
+        if not isinstance(layers.value, list):
+            self._fail("`layers` is a list", _via(layers.place, scope))
+            return broken
+        if repeat.times * layers.size > MAX_NODES:
+            place = plain.value["times"].place
+            self._fail(f"{repeat.times:,} repeats make more than {MAX_NODES:,} values", place, "repeat less often")
+            return broken
+        return self._unroll(repeat, layers, plain, use, scope)
+
+    def _unroll(self, repeat: Any, layers: Node, plain: Node, use: Place, scope: Scope) -> Node:
+        place = _via(use, scope)
+        turns = []
+        for index in range(repeat.times):
+            counted = scope.with_values({repeat.counter: Node(index, use)}) if repeat.counter else scope
+            turns.append(self._group(place, "turn", Node(str(index), place), self._layers(layers, counted)))
+        return self._group(place, "repeat", plain.value.get("name"), Node(turns, place))
+
+    def _group(self, place: Place, label: str, name: Node | None, layers: Node) -> Node:
+        """The layers as one `sequential`, which is what remains of a block or a repeat."""
+        settings = {"layers": layers, "label": Node(label, place)}
+        if name is not None:
+            settings["name"] = name
+        inner = Node(settings, place, dict.fromkeys(settings, place))
+        return Node({"sequential": inner}, place, {"sequential": place})
+
+    def _fail(self, message: str, place: Place, hint: str = "", notes: tuple[tuple[str, Place], ...] = ()) -> None:
+        self.problems.append(Problem(message, place, hint, notes))
+
+
+def _kind_of(node: Node) -> tuple[str | None, Node | None, Place]:
+    if isinstance(node.value, str):
+        return node.value, None, node.place
+    if isinstance(node.value, dict) and len(node.value) == 1:
+        kind, settings = next(iter(node.value.items()))
+        return kind, settings, node.keys[kind]
+    return None, None, node.place
+
+
+def _via(place: Place, scope: Scope) -> Place:
+    if not scope.trail:
+        return place
+    trail = (*place.trail, *scope.trail) if place.trail else scope.trail  # mostly shared: there may be many
+    return Place(place.source, place.line, place.column, place.length, place.path, trail)
+
+
+def _as_nodes(value: Any, place: Place) -> Node:
+    if isinstance(value, tuple):
+        return Node([_as_nodes(item, place) for item in value], place)
+    if isinstance(value, dict):
+        return Node({k: _as_nodes(v, place) for k, v in value.items()}, place, dict.fromkeys(value, place))
+    return Node(value, place)

@@ -1,0 +1,123 @@
+"""What augmentations do to batches of images, each image in its own way. No result depends on the rest of a batch."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dlrun.modules.random_streams import PLACES, Chance
+
+Range = tuple[float, float]
+
+TRIES = 10
+"""How often a size is drawn that may turn out not to fit."""
+
+
+def per_image(values_N: Tensor) -> Tensor:
+    """(N, 1, 1, 1), to stand beside (N, C, H, W)."""
+    return values_N.view(-1, 1, 1, 1)
+
+
+def between(bounds: Range, shares: Tensor) -> Tensor:
+    """Shares from 0 to 1 of the way from the lower to the higher bound."""
+    low, high = bounds
+    return shares * (high - low) + low
+
+
+def windows(x_NCHW: Tensor, top_N: Tensor, left_N: Tensor, height: int, width: int) -> Tensor:
+    """From each image the part (height, width) whose first pixel is (top, left)."""
+    x_NCHW = x_NCHW.contiguous()
+    channels, _, across = x_NCHW.shape[1:]
+    size, plane = x_NCHW[0].numel(), x_NCHW[0, 0].numel()
+    starts = torch.arange(len(x_NCHW), device=x_NCHW.device).mul_(size).add_(top_N * across).add_(left_N)
+    last = x_NCHW.numel() - (channels - 1) * plane - (height - 1) * across - width
+    every_part = x_NCHW.as_strided((last + 1, channels, height, width), (1, plane, across, 1))
+    return every_part.index_select(0, starts)
+
+
+def sizes(draw: Chance, area: int, scale: Range, ratio: Range) -> tuple[Tensor, Tensor]:
+    """`TRIES` sizes for each row, both (N, TRIES) float64 and whole: a, b with a*b about scale*area, a/b = ratio.
+
+    The ratio is as likely below as above its bounds' geometric mean.
+    """
+    areas = between(scale, draw.uniform(TRIES).double()) * area
+    ratios = draw.pick(_ratios(*ratio, draw.streams.device), TRIES)
+    return (areas * ratios).sqrt().round(), (areas / ratios).sqrt().round()
+
+
+def first_that_fits(fits: Tensor, *tries: Tensor) -> tuple[Tensor, ...]:
+    """Of each row's tries (N, TRIES) the first that fits, (N,); any, where none does."""
+    index = fits.to(torch.uint8).argmax(1, keepdim=True)
+    return tuple(values.gather(1, index).squeeze(1) for values in tries)
+
+
+def inside(start_N: Tensor, length_N: Tensor, size: int) -> Tensor:
+    """(N, size): which places of an axis lie in a row's part of it."""
+    place = torch.arange(size, device=start_N.device)
+    return (place >= start_N.unsqueeze(1)) & (place < (start_N + length_N).unsqueeze(1))
+
+
+def resized(x_NCHW: Tensor, top_N: Tensor, left_N: Tensor, height_N: Tensor, width_N: Tensor) -> Tensor:
+    """A part of each image, enlarged to the whole image's size, bilinearly; nothing outside the part is looked at."""
+    y_NH = _part(top_N, height_N, x_NCHW.shape[2], x_NCHW.dtype)
+    x_NW = _part(left_N, width_N, x_NCHW.shape[3], x_NCHW.dtype)
+    y, x = torch.broadcast_tensors(y_NH.unsqueeze(2), x_NW.unsqueeze(1))
+    return _sampled(x_NCHW, y, x, "bilinear", "border")
+
+
+def _part(start_N: Tensor, length_N: Tensor, size: int, dtype: torch.dtype) -> Tensor:
+    """(N, size): the places to look at, centres of pixels being whole numbers."""
+    start, length = start_N.to(dtype).unsqueeze(1), length_N.to(dtype).unsqueeze(1)
+    place = torch.arange(size, device=start_N.device, dtype=dtype).add_(0.5)
+    return (place * length / size - 0.5).clamp_(min=0).minimum(length - 1) + start
+
+
+def rotated(draw: Chance, x_NCHW: Tensor, degrees: Range, mode: str) -> Tensor:
+    """Each image turned about its centre, against the clock; zeros come in."""
+    turn = draw.pick(_turns(*degrees, draw.streams.device)).to(x_NCHW.dtype)
+    cos, sin = turn[:, 0].view(-1, 1, 1), turn[:, 1].view(-1, 1, 1)
+    height, width = x_NCHW.shape[2:]
+    y = (torch.arange(height, device=turn.device, dtype=turn.dtype) - (height - 1) / 2).view(-1, 1)
+    x = torch.arange(width, device=turn.device, dtype=turn.dtype) - (width - 1) / 2
+    from_y, from_x = x * sin + y * cos, x * cos - y * sin
+    return _sampled(x_NCHW, from_y + (height - 1) / 2, from_x + (width - 1) / 2, mode, "zeros")
+
+
+def _sampled(x_NCHW: Tensor, y_NHW: Tensor, x_NHW: Tensor, mode: str, padding_mode: str) -> Tensor:
+    """The images at places (N, H, W) given in pixels."""
+    height, width = x_NCHW.shape[2:]
+    grid = torch.stack(((2 * x_NHW + 1) / width - 1, (2 * y_NHW + 1) / height - 1), 3)
+    return functional.grid_sample(x_NCHW, grid, mode, padding_mode, align_corners=False)
+
+
+def means(x_NCHW: Tensor) -> Tensor:
+    """Each image's mean (N,), added up in one order whatever the batch: torch's own sums take the batch's size in."""
+    sums = x_NCHW.flatten(1)
+    count = sums.shape[1]
+    while (length := sums.shape[1]) > 1:
+        half = length // 2
+        folded = sums[:, :half] + sums[:, half : 2 * half]
+        sums = torch.cat((folded, sums[:, 2 * half :]), 1) if length % 2 else folded
+    return sums.squeeze(1) / count
+
+
+@functools.lru_cache(maxsize=32)
+def _ratios(low: float, high: float, device: torch.device) -> Tensor:
+    """(PLACES,): ratios whose logarithms are evenly spread."""
+    log_low, log_high = math.log(low), math.log(high)
+    places = ((place + 0.5) / PLACES for place in range(PLACES))
+    values = [math.exp(log_low + (log_high - log_low) * share) for share in places]
+    return torch.tensor(values, dtype=torch.float64, device=device)
+
+
+@functools.lru_cache(maxsize=32)
+def _turns(low: float, high: float, device: torch.device) -> Tensor:
+    """(PLACES, 2): cosine and sine of angles that are evenly spread. Tables, since a library's cosine may be rounded
+    in another way at another position of a tensor."""
+    angles = [math.radians(low + (high - low) * (place + 0.5) / PLACES) for place in range(PLACES)]
+    sides = [torch.tensor([side(angle) for angle in angles], dtype=torch.float64) for side in (math.cos, math.sin)]
+    return torch.stack(sides, 1).to(device)

@@ -1,0 +1,1 @@
+"""Recurrent layers: what torch has, and what it lacks, step by step."""

@@ -1,0 +1,115 @@
+"""torch's recurrent layers with what they lack around them: one tensor out, reading backwards, a learned start.
+
+They take (N, T, F), as every layer that reads a sequence, and name their weights as torch does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from dlrun.modules.recurrent.padding import RealSteps
+
+
+def outcome(
+    states_NTH: Tensor, output: str, reverse: bool, backward_size: int = 0, real: RealSteps | None = None
+) -> Tensor:
+    """Every state, or each direction's last: forwards at the last step, backwards at the first.
+
+    Args:
+        states_NTH: each step's state at the place of that step.
+        output: `sequence` or `last`.
+        reverse: whether they were read backwards.
+        backward_size: how many of the last numbers were read backwards, beside others that were not.
+        real: where there is padding, the real steps, to whose fronts the sequences were moved.
+    """
+    if output == "sequence":
+        return states_NTH if real is None else real.back(states_NTH)
+    last_NH = states_NTH[:, -1] if real is None else real.last(states_NTH)
+    if backward_size:
+        forward_size = states_NTH.shape[2] - backward_size
+        return torch.cat((last_NH[:, :forward_size], states_NTH[:, 0, forward_size:]), dim=1)
+    return states_NTH[:, 0] if reverse else last_NH
+
+
+class _Surrounded(nn.RNNBase):
+    """One of torch's recurrent modules, put before it in the order of resolution."""
+
+    def __init__(
+        self,
+        *sizes: Any,
+        output: str,
+        reverse: bool,
+        recurrent_bias: bool,
+        learned: Sequence[str] = (),
+        **settings: Any,
+    ):
+        """
+        Args:
+            sizes: the input's and the state's, as torch takes them.
+            output: `sequence` or `last`.
+            reverse: read backwards.
+            recurrent_bias: keep torch's second bias; else it is 0 and no weight.
+            learned: the names of the states that start from trained values.
+            settings: what torch's module takes besides.
+        """
+        super().__init__(*sizes, batch_first=True, **settings)
+        self.output, self.reverse = output, reverse
+        self.learned = tuple(learned)
+        self.fixed = () if recurrent_bias else tuple(n for n in self._flat_weights_names if n.startswith("bias_hh"))
+        for name in self.fixed:
+            # torch's kernels want it, so that it stays as a plain tensor: neither trained nor saved.
+            zeros = torch.zeros_like(self._parameters.pop(name))  # type: ignore[arg-type]
+            object.__setattr__(self, name, zeros)
+        self._apply(lambda tensor: tensor)
+        rows = self.num_layers * (2 if self.bidirectional else 1)
+        for name in self.learned:
+            self.register_parameter(name, nn.Parameter(torch.zeros(rows, self.hidden_size)))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        for name in getattr(self, "fixed", ()):
+            object.__setattr__(self, name, fn(getattr(self, name)).zero_())
+        return super()._apply(fn, recurse)
+
+    def forward(self, x_NTF: Tensor, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        real = None if mask is None else RealSteps(mask)
+        x_NTF = x_NTF if real is None else real.front(x_NTF)
+        x_NTF = self.turned(x_NTF, real)
+        if real is not None and self.bidirectional:
+            # Reading backwards must begin at the last real step, which torch does for packed sequences alone.
+            packed = pack_padded_sequence(x_NTF, real.lengths.cpu(), batch_first=True, enforce_sorted=False)
+            states, _ = super().forward(packed, self.first(x_NTF))
+            states_NTH, _ = pad_packed_sequence(states, batch_first=True, total_length=x_NTF.shape[1])
+        else:
+            states_NTH, _ = super().forward(x_NTF, self.first(x_NTF))
+        states_NTH = self.turned(states_NTH, real)
+        return outcome(states_NTH, self.output, self.reverse, self.hidden_size if self.bidirectional else 0, real)
+
+    def turned(self, x_NTF: Tensor, real: RealSteps | None) -> Tensor:
+        """The steps in the order of reading, or back."""
+        if not self.reverse:
+            return x_NTF
+        return x_NTF.flip(1) if real is None else real.turned(x_NTF)
+
+    def first(self, x_NTF: Tensor) -> Any:
+        """The states to start from as torch takes them; None for zeros."""
+        if not self.learned:
+            return None
+        states = [getattr(self, name).unsqueeze(1).expand(-1, len(x_NTF), -1).contiguous() for name in self.learned]
+        return tuple(states) if len(states) > 1 else states[0]
+
+
+class Rnn(_Surrounded, nn.RNN):  # type: ignore[override]
+    """torch's RNN over (N, T, F)."""
+
+
+class Lstm(_Surrounded, nn.LSTM):  # type: ignore[override]
+    """torch's LSTM over (N, T, F)."""
+
+
+class Gru(_Surrounded, nn.GRU):  # type: ignore[override]
+    """torch's GRU over (N, T, F)."""

@@ -1,0 +1,112 @@
+"""Plan -> torch.fx.GraphModule: the network as straight-line code over modules named as in the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from dlrun.components.layers import Joining
+from dlrun.language.experiment import ModelSection
+from dlrun.network.rewrites import arrange_relus
+from dlrun.plan.network import Plan, Step
+from dlrun.plan.steps import Mask
+
+
+def build(plan: Plan, model: ModelSection) -> fx.GraphModule:
+    """The network, its first weights drawn from torch's seeded generator in the order of the layers.
+
+    Takes a batch (N, ...) for each of `plan.inputs`, in their order. Gives a batch (N, ...), or where there are several
+    outputs one for each by its name.
+    """
+    root = nn.Module()
+    graph = fx.Graph()
+    values: list[fx.Node] = [graph.placeholder(entry.name) for entry in plan.inputs]
+    for step in plan.layers:
+        values.append(_emit(step, root, graph, values, model))
+    given = {name: values[index] for name, index in plan.outputs.items()}
+    graph.output(given if len(given) > 1 else values[next(iter(plan.outputs.values()))])
+    network = fx.GraphModule(root, graph)
+    arrange_relus(network)
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name not in plan.frozen)
+    return network
+
+
+def _emit(step: Step, root: nn.Module, graph: fx.Graph, values: list[fx.Node], model: ModelSection) -> fx.Node:
+    inputs = [values[index] for index in step.inputs]
+    layer = step.layer
+    assert layer is not None
+    if isinstance(layer, Joining):
+        return layer.emit(graph, inputs, list(step.input_shapes))
+    if not step.shared:
+        module = layer.build(*step.input_shapes)
+        _initialize(module, step, model)
+        for own, other in step.tied.items():
+            module.register_parameter(own, root.get_parameter(other))
+        _place(root, step.name, module)
+    told = zip(("mask", "memory_mask"), step.told, strict=False)
+    masks: dict[str, Any] = {name: _mask(graph, values, mask) for name, mask in told if mask is not None}
+    return graph.call_module(step.name, tuple(inputs), masks)
+
+
+def _mask(graph: fx.Graph, values: list[fx.Node], mask: Mask) -> fx.Node:
+    """(N, T), True where a step is real; written once for all that are told."""
+    source = values[mask.indices]
+    for user in source.users:
+        if user.op == "call_function" and user.target is torch.ne and user.args[1] == mask.padding:
+            return user
+    return graph.call_function(torch.ne, (source, mask.padding))
+
+
+def _place(root: nn.Module, name: str, module: nn.Module) -> None:
+    *groups, last = name.split(".")
+    parent = root
+    for group in groups:
+        if not hasattr(parent, group):
+            parent.add_module(group, nn.Module())
+        parent = parent.get_submodule(group)
+    parent.add_module(last, module)
+
+
+def _initialize(module: nn.Module, step: Step, model: ModelSection) -> None:
+    layer = step.layer
+    assert layer is not None
+    for name, parameter in module.named_parameters():
+        role = layer.role(name)
+        if role == "scale":
+            continue
+        setting = "init" if role == "weight" else "bias_init"
+        own, common = getattr(layer, setting, None), getattr(model, setting)
+        chosen = own or (common if common and common.suits(tuple(parameter.shape)) else None)
+        if chosen is not None:
+            with torch.no_grad():
+                chosen.fill(parameter)
+
+
+def with_front(
+    network: fx.GraphModule, plan: Plan, front: Mapping[str, Sequence[tuple[str, nn.Module]]]
+) -> fx.GraphModule:
+    """The same network, weights shared, behind the fitted preprocessing: takes raw rows.
+
+    Args:
+        network: what `build` gave.
+        plan: what it was built by.
+        front: for each input its fitted steps in order, each by its name, `preprocess.pca_1`.
+    """
+    root = nn.Module()
+    graph = fx.Graph()
+    values: dict[fx.Node, Any] = {}
+    for entry, placeholder in zip(plan.inputs, network.graph.nodes, strict=False):
+        value = graph.placeholder(entry.name)
+        for name, module in front[entry.name]:
+            _place(root, name, module)
+            value = graph.call_module(name, (value,))
+        value = graph.call_method("to", (value, torch.int64 if plan.indices[entry.name] else torch.float32))
+        values[placeholder] = graph.call_method("reshape", (value, (-1, *entry.shape)))
+    for name, module in network.named_children():
+        root.add_module(name, module)
+    graph.output(graph.graph_copy(network.graph, values))
+    return fx.GraphModule(root, graph)

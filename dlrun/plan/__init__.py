@@ -1,0 +1,1 @@
+"""A network worked out before torch: inputs, wiring, steps, weights, objective, length, memory."""

@@ -1,0 +1,170 @@
+"""What the data says of itself before any of it is in memory: every input of the network, and every target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dlrun.components.losses import Loss
+from dlrun.components.sources import Request, Source, SourceError
+from dlrun.components.sources import Target as Wants
+from dlrun.language.experiment import DataSection
+from dlrun.language.synonyms import did_you_mean
+from dlrun.shapes import Shape
+
+INPUT, TARGET = "input", "target"
+"""What an input, or a target, is called where it is the only one and has no name."""
+
+Read = TypeVar("Read")
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """What goes into one input of the network."""
+
+    shape: Shape
+    """One row's."""
+    vocabulary: int | None
+    """One more than the greatest index, where the rows are whole numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is to be predicted."""
+
+    shape: Shape
+    """One row's: () for one value."""
+    labels: tuple[str, ...] | None
+    """The classes in order, where they are classes."""
+    wants: Wants
+    """How it is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The data as a whole."""
+
+    rows: int
+    features: dict[str, Feature]
+    """By the name of the input."""
+    targets: dict[str, Target]
+    """By the name of the output, or `target` for all outputs."""
+
+    @property
+    def classed(self) -> list[str]:
+        """The targets that are classes."""
+        return [name for name, target in self.targets.items() if target.labels is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One input and one target, which is what a source is asked for at a time."""
+
+    input: str
+    target: str
+    request: Request
+
+
+def parts(data: DataSection, losses: Sequence[Loss], folder: Path) -> list[Part]:
+    """What to ask of the source, so that every input and every target comes at least once.
+
+    Raises:
+        SourceError: losses want one target in two ways, or a target is wanted by none.
+    """
+    inputs = data.features if isinstance(data.features, dict) else {INPUT: data.features}
+    targets = data.target if isinstance(data.target, dict) else {TARGET: data.target}
+    wants: dict[str, Wants] = {name: _wanted(name, data.target, losses) for name in targets}
+    predicted = tuple(name for names in targets.values() for name in names or ())
+    found = []
+    for index in range(max(len(inputs), len(targets))):
+        input_name, features = list(inputs.items())[min(index, len(inputs) - 1)]
+        target_name, target = list(targets.items())[min(index, len(targets) - 1)]
+        others = tuple(name for name in predicted if name not in (target or ()))
+        request = Request(folder, features, target, wants[target_name], others)
+        found.append(Part(input_name, target_name, request))
+    return found
+
+
+def _wanted(name: str, targets: Any, losses: Sequence[Loss]) -> Wants:
+    """How the losses about a target want it."""
+    named = isinstance(targets, dict)
+    judged = (name, None) if named and len(targets) == 1 else (name,)
+    judging = [
+        (index, loss)
+        for index, loss in enumerate(losses)
+        if loss.of_input is None and (not named or loss.output in judged)
+    ]
+    if named and losses and not judging:
+        outputs = [loss.output for loss in losses if loss.output]
+        hint = "each name below `target` is that of an output: `loss: [mse: {output: " + name + "}]`"
+        message = f"no loss takes the target '{name}'{did_you_mean(name, outputs, {})}"
+        raise SourceError(message, (TARGET, name), hint)
+    wanted: dict[Wants, Loss] = {}
+    for index, loss in judging:
+        wanted.setdefault(loss.wants, loss)
+        if len(wanted) > 1:
+            one, other = wanted.values()
+            message = f"{one.kind} wants the target as {WORDS[one.wants]}, and {other.kind} as {WORDS[other.wants]}"
+            hint = "give each output a target of its own: `target: {one: …, other: …}`"
+            raise SourceError(message, ("loss", index), hint)
+    if not losses:
+        return "classes"
+    return next(iter(wanted)) if wanted else "nothing"
+
+
+WORDS: dict[Wants, str] = {"classes": "classes", "binary": "yes or no", "numbers": "numbers"}
+
+
+def describe(data: DataSection, losses: Sequence[Loss], folder: Path) -> Facts:
+    """Look at the data without loading it.
+
+    Raises:
+        SourceError: what is asked for is not there.
+    """
+    rows = 0
+    features: dict[str, Feature] = {}
+    targets: dict[str, Target] = {}
+    for part, found in _each(data, losses, folder, lambda source, request: source.describe(request)):
+        if rows and found.rows != rows:
+            at = ("features", part.input) if isinstance(data.features, dict) else (TARGET, part.target)
+            raise SourceError(f"there are {found.rows} rows here, and {rows} in what stands before", at)
+        rows = found.rows
+        features[part.input] = Feature(found.shape, found.vocabulary)
+        targets[part.target] = Target(found.target_shape, found.labels, part.request.wants)
+    return Facts(rows, features, {name: target for name, target in targets.items() if target.wants != "nothing"})
+
+
+def load_parts(data: DataSection, losses: Sequence[Loss], folder: Path) -> Iterator[tuple[Part, Any]]:
+    """The rows, an input and a target at a time.
+
+    Raises:
+        SourceError: what is asked for is not there, or is no number where one is needed.
+    """
+    return _each(data, losses, folder, lambda source, request: source.load(request))
+
+
+def _each(
+    data: DataSection, losses: Sequence[Loss], folder: Path, read: Callable[[Source, Request], Read]
+) -> Iterator[tuple[Part, Read]]:
+    assert isinstance(data.source, Source)
+    for part in parts(data, losses, folder):
+        with _by_name(data, part):
+            found = read(data.source, part.request)
+        yield part, found
+
+
+@contextmanager
+def _by_name(data: DataSection, part: Part) -> Iterator[None]:
+    """Lead an error about the features or the target to the one of several that it is about."""
+    try:
+        yield
+    except SourceError as error:
+        head, *rest = error.at
+        given = {"features": (data.features, part.input), "target": (data.target, part.target)}
+        setting, named = given.get(str(head), (None, ""))
+        if not isinstance(setting, dict):
+            raise
+        raise SourceError(error.message, (head, named, *rest), error.hint) from None

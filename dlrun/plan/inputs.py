@@ -1,0 +1,207 @@
+"""What goes into the network: each input's shape, from the spec or the data, and the preprocessing in front of it."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dlrun.components.layers import count_formula
+from dlrun.components.preprocess import Preprocess
+from dlrun.errors import Path, Place, Problem, SpecError
+from dlrun.language.synonyms import did_you_mean
+from dlrun.plan.data_info import INPUT, Facts, Feature
+from dlrun.shapes import Shape, ShapeError, numel, show
+
+TAKEN = ("self", "torch", "device", "inf", "nan", "NoneType")
+"""What torch.fx has taken besides Python's own words: an argument of that name would stand before it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreprocessStep:
+    """One fitted step in front of the network."""
+
+    name: str
+    step: Preprocess
+    input: Shape
+    output: Shape
+    fitted: dict[str, Shape]
+    """What it learns from the training rows."""
+    exact: bool
+    """False where the output's size is known only once fitted; `output` is then the largest it can be."""
+    place: Place | None
+
+    @property
+    def formula(self) -> list[str]:
+        """Where the step's numbers come from."""
+        return [*self.step.formulas(self.input, self.output), *count_formula(self.fitted)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Input:
+    """One input of the network."""
+
+    name: str
+    raw: Shape
+    """One row as the data has it; as the network takes it where there is no data."""
+    preprocess: tuple[PreprocessStep, ...]
+    shape: Shape
+    """One sample as the network takes it."""
+    place: Place
+    """What says the shape."""
+
+
+def plan_inputs(
+    model: Any, tree: Any, facts: Facts | None, preprocess: Sequence[Any], train_rows: int
+) -> tuple[Input, ...]:
+    """Every input of the network, in order.
+
+    Args:
+        model: the experiment's ModelSection.
+        tree: what gives `locate(path)`.
+        facts: what the data says; None where there is none.
+        preprocess: the experiment's preprocessing steps, perhaps fitted.
+        train_rows: how many rows they are fitted on.
+
+    Raises:
+        SpecError: an input's shape is nowhere said, or does not fit the data.
+    """
+    declared = _declared(model, tree, facts)
+    features = facts.features if facts else {}
+    if not declared and not features:
+        hint = "write one sample's shape, without the batch: `input: [1, 28, 28]`"
+        message = "`model` needs `input`: there is no data to infer it from"
+        raise SpecError([Problem(message, tree.locate(("model",), at_key=True), hint)])
+    names = list(declared or features)
+    _refuse_taken_names(names, ("model", "inputs") if declared else ("data", "features"), tree)
+    _hold_to_data(names, features, tree)
+    fronts = _Fronts(facts, preprocess, train_rows, tree)
+    fronts.refuse_strangers(names)
+    chains = front_chains(preprocess if facts else (), names)
+    return tuple(_input(name, declared.get(name), features.get(name), fronts, chains[name], tree) for name in names)
+
+
+def front_chains(preprocess: Sequence[Any], inputs: Sequence[str]) -> dict[str, list[tuple[str, int, Any]]]:
+    """For each input its preprocessing in order: the name of each step, where it stands in the list, and the step."""
+    counts: dict[str, int] = {}
+    chains: dict[str, list[tuple[str, int, Any]]] = {name: [] for name in inputs}
+    for name, chain in chains.items():
+        for index, step in enumerate(preprocess):
+            if step.input in (None, name):
+                counts[step.kind] = counts.get(step.kind, 0) + 1
+                chain.append((f"preprocess.{step.kind}_{counts[step.kind]}", index, step))
+    return chains
+
+
+def _declared(model: Any, tree: Any, facts: Facts | None) -> dict[str, tuple[Shape, Path]]:
+    """The inputs whose shape the model says, with the place of each."""
+    if model.input is not None and model.inputs is not None:
+        raise SpecError(
+            [Problem("`input` and `inputs` say the same twice", tree.locate(("model", "input")), "keep one")]
+        )
+    if model.inputs is not None:
+        return {name: (shape, ("model", "inputs", name)) for name, shape in model.inputs.items()}
+    if model.input is None:
+        return {}
+    names = list(facts.features) if facts else [INPUT]
+    if len(names) > 1:
+        message = f"the data has {len(names)} inputs, {', '.join(names)}, and the model has one"
+        hint = "write `inputs: {name: shape, …}`, or leave it out to take the data's own shapes"
+        raise SpecError([Problem(message, tree.locate(("model", "input")), hint)])
+    return {names[0]: (model.input, ("model", "input"))}
+
+
+def _refuse_taken_names(names: list[str], path: Path, tree: Any) -> None:
+    """Hold inputs to names that the arguments of a function can have, which torch makes of them."""
+    if names == [INPUT]:
+        return
+    for name in names:
+        if keyword.iskeyword(name) or hasattr(builtins, name) or name in TAKEN:
+            message = f"an input cannot be called '{name}': that is a word of Python or torch"
+            what = "; only an input without a name is called so" if name == INPUT else ""
+            raise SpecError([Problem(message, tree.locate((*path, name), at_key=True), f"choose another{what}")])
+
+
+def _hold_to_data(names: list[str], features: dict[str, Feature], tree: Any) -> None:
+    if not features or names == [INPUT]:
+        return
+    problems = []
+    if list(features) == [INPUT]:
+        hint = "say what goes into each: `features: {" + ", ".join(f"{name}: …" for name in names) + "}`"
+        place = tree.locate(("data",), at_key=True)
+        problems.append(Problem(f"the network has the inputs {', '.join(names)}, and the data has one", place, hint))
+    else:
+        for name in names:
+            if name not in features:
+                meant = did_you_mean(name, list(features), {})
+                place = tree.locate(("model", "inputs", name), at_key=True)
+                problems.append(Problem(f"`data.features` says nothing of the input '{name}'{meant}", place))
+        for name in features:
+            if name not in names:
+                meant = did_you_mean(name, names, {})
+                place = tree.locate(("data", "features", name), at_key=True)
+                problems.append(Problem(f"the network has no input '{name}'{meant}", place))
+    if problems:
+        raise SpecError(problems)
+
+
+def _input(
+    name: str,
+    declared: tuple[Shape, Path] | None,
+    feature: Feature | None,
+    fronts: _Fronts,
+    chain: list[tuple[str, int, Any]],
+    tree: Any,
+) -> Input:
+    if feature is None:
+        assert declared is not None
+        shape, path = declared
+        return Input(name, shape, (), shape, tree.locate(path))
+    steps, row = fronts.planned(chain, feature.shape)
+    shape, path = declared or (row, ("data", "source"))
+    place = tree.locate(path)
+    if numel(shape) != numel(row):
+        message = f"the network's input {show(shape)} has {numel(shape)} numbers, and a row {numel(row)}"
+        source = ("data", "preprocess") if steps else ("data", "source")
+        notes = ((f"a row is {show(row)} here", tree.locate(source)),)
+        setting = path[1] if len(path) == 2 else f"{path[1]}.{name}"
+        raise SpecError([Problem(message, place, f"remove `{setting}` to take the data's own shape", notes)])
+    return Input(name, feature.shape, steps, shape, place)
+
+
+class _Fronts:
+    """The preprocessing, a chain for each input."""
+
+    def __init__(self, facts: Facts | None, preprocess: Sequence[Any], train_rows: int, tree: Any):
+        self.preprocess = list(enumerate(preprocess)) if facts else []
+        self.train_rows, self.tree = train_rows, tree
+        classed = facts.classed if facts else []
+        labels = facts.targets[classed[0]].labels if facts and len(classed) == 1 else None
+        self.classes = len(labels) if labels is not None else None
+
+    def refuse_strangers(self, names: list[str]) -> None:
+        """Hold each step to an input that there is."""
+        for index, step in self.preprocess:
+            if step.input is None and len(names) > 1:
+                message = f"{step.kind} does not say which input it is for"
+                hint = f"there are {', '.join(names)}: `{step.kind}: {{input: {names[0]}}}`"
+                raise SpecError([Problem(message, self.tree.locate(("data", "preprocess", index)), hint)])
+            if step.input is not None and step.input not in names:
+                meant = did_you_mean(step.input, names, {})
+                place = self.tree.locate(("data", "preprocess", index, step.kind, "input"))
+                raise SpecError([Problem(f"the network has no input '{step.input}'{meant}", place)])
+
+    def planned(self, chain: list[tuple[str, int, Any]], shape: Shape) -> tuple[tuple[PreprocessStep, ...], Shape]:
+        """The steps for an input, and the shape that comes out of them."""
+        planned = []
+        for name, index, step in chain:
+            place = self.tree.locate(("data", "preprocess", index))
+            try:
+                output, exact = step.output_shape(shape, self.train_rows, self.classes)
+            except ShapeError as error:
+                raise SpecError([Problem(f"{step.kind}: {error.message}", place, error.hint)]) from None
+            planned.append(PreprocessStep(name, step, shape, output, step.fitted(shape, output), exact, place))
+            shape = output
+        return tuple(planned), shape

@@ -1,0 +1,40 @@
+"""How long training is, worked out from the rows and the settings."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from dlrun.language.experiment import TrainSection
+
+EPOCHS = 10
+"""Epochs where a spec says neither epochs nor steps."""
+
+
+def evaluation_batch(batch: int) -> int:
+    """Rows at a time without training: more fit, because nothing is kept for a backward pass."""
+    return max(batch, min(4 * batch, 1024))
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """The steps of a training, and how they come about."""
+
+    batch: int
+    """Rows a step, except for an epoch's last."""
+    per_epoch: int
+    """Steps an epoch."""
+    steps: int
+    """Steps altogether."""
+
+    @property
+    def epochs(self) -> int:
+        """Epochs altogether, the last one perhaps cut short."""
+        return math.ceil(self.steps / self.per_epoch)
+
+    @classmethod
+    def of(cls, settings: TrainSection, rows: int) -> Length:
+        """The length of a training on so many rows, at least one."""
+        batch = rows if settings.batch_size == "full" else min(settings.batch_size, rows)
+        per_epoch = rows // batch if settings.drop_last else math.ceil(rows / batch)
+        return cls(batch, per_epoch, settings.steps or (settings.epochs or EPOCHS) * per_epoch)

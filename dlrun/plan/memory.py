@@ -1,0 +1,73 @@
+"""How much memory a run takes, and how much there is."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dlrun.language.experiment import TrainSection
+from dlrun.plan.data_info import Facts
+from dlrun.plan.length import Length
+from dlrun.plan.network import Plan
+from dlrun.shapes import numel
+
+FLOAT = 4
+INDEX = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes that a training step holds at once."""
+
+    weights: int
+    gradients: int
+    state: int
+    """The optimizer's."""
+    activations: int
+    """What the layers keep for the backward pass, at the batch size."""
+    data: int
+    """All rows, as the network takes them."""
+    batch: int
+    """Rows a step."""
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.gradients + self.state + self.activations + self.data
+
+
+def needed_memory(
+    plan: Plan, optimizer: Any, train: TrainSection, facts: Facts | None, train_rows: int | None
+) -> Memory:
+    """What training by this plan holds; without data, a batch of the given size, and one row for `full`."""
+    rows = train_rows or (1 if train.batch_size == "full" else train.batch_size)
+    batch = Length.of(train, rows).batch
+    trainable = plan.trainable
+    per_weight = optimizer.state_per_weight() if optimizer is not None else 0
+    row = sum(numel(shape) * (INDEX if plan.indices[name] else FLOAT) for name, shape in plan.takes.items())
+    activations = sum(step.activations for step in plan.layers)
+    return Memory(
+        weights=FLOAT * (plan.total + plan.buffers),
+        gradients=FLOAT * trainable,
+        state=FLOAT * per_weight * trainable,
+        activations=FLOAT * batch * activations,
+        data=row * facts.rows if facts else 0,
+        batch=batch,
+    )
+
+
+def machine_memory() -> int:
+    """Bytes that this process may use: the machine's, or less where a container is given less; 0 if unknown."""
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return 0
+    for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            text = Path(name).read_text().strip()
+        except OSError:
+            continue
+        if text.isdigit():
+            total = min(total, int(text))
+    return total

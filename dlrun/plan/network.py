@@ -1,0 +1,188 @@
+"""Experiment -> Plan: every layer with its shapes, weights, cost and place. Plain arithmetic; no torch."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from dlrun.errors import Problem, SpecError
+from dlrun.language.component import Component
+from dlrun.plan.data_info import Facts
+from dlrun.plan.inputs import Input, PreprocessStep, plan_inputs
+from dlrun.plan.steps import Group, Step
+from dlrun.plan.wiring import Layout
+from dlrun.shapes import Shape, numel
+
+OUTPUT = "output"
+"""What the only output is called where the spec does not list outputs."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """The whole network, worked out."""
+
+    inputs: tuple[Input, ...]
+    steps: tuple[Step, ...]
+    outputs: dict[str, int]
+    """The steps whose values the network gives, by name; `output` is what the last layer gives."""
+    frozen: frozenset[str]
+    """Full names of weights that are not trained."""
+    groups: tuple[Group, ...] = ()
+    """Which steps lie together, in the order in which the groups begin, the outer before the inner."""
+
+    @property
+    def layers(self) -> tuple[Step, ...]:
+        """The steps that compute something: all but the inputs."""
+        return self.steps[len(self.inputs) :]
+
+    @property
+    def preprocess(self) -> tuple[PreprocessStep, ...]:
+        """The fitted steps before all inputs."""
+        return tuple(step for entry in self.inputs for step in entry.preprocess)
+
+    @property
+    def takes(self) -> dict[str, Shape]:
+        """The shape of each input."""
+        return {entry.name: entry.shape for entry in self.inputs}
+
+    @property
+    def indices(self) -> dict[str, bool]:
+        """Whether each input is indices, for an embedding."""
+        return {entry.name: bool(step.indices) for entry, step in zip(self.inputs, self.steps, strict=False)}
+
+    @property
+    def gives(self) -> dict[str, Shape]:
+        """The shape of each output."""
+        return {name: self.steps[index].output for name, index in self.outputs.items()}
+
+    @property
+    def exact(self) -> bool:
+        """False where some sizes are known only once the preprocessing is fitted."""
+        return all(step.exact for step in self.preprocess)
+
+    def weights(self) -> Iterator[tuple[str, Shape, Step]]:
+        """Every weight once: its full name, its shape and the step that has it."""
+        for step in self.steps:
+            if not step.shared:
+                for name, shape in step.weights.items():
+                    yield f"{step.name}.{name}", shape, step
+
+    @property
+    def total(self) -> int:
+        """All weights; buffers such as moving statistics are not among them."""
+        return sum(step.params for step in self.steps)
+
+    @property
+    def trainable(self) -> int:
+        """The weights that training changes."""
+        return sum(numel(shape) for name, shape, _ in self.weights() if name not in self.frozen)
+
+    @property
+    def buffers(self) -> int:
+        """Numbers kept but not trained, such as moving statistics."""
+        return sum(numel(s) for step in self.steps if not step.shared for s in step.buffers.values())
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of the network for one sample."""
+        return sum(step.macs for step in self.steps)
+
+
+def plan(
+    model: Any, tree: Any, facts: Facts | None = None, preprocess: tuple[Any, ...] = (), train_rows: int = 0
+) -> Plan:
+    """Work the network out.
+
+    Args:
+        model: the experiment's ModelSection.
+        tree: what gives `locate(path)`, the place of each layer.
+        facts: what the data says; None where there is none.
+        preprocess: the experiment's preprocessing steps, or the same steps fitted, which know their sizes.
+        train_rows: how many rows they are fitted on.
+
+    Raises:
+        SpecError: a layer cannot take its input, or a name means nothing.
+    """
+    inputs = plan_inputs(model, tree, facts, preprocess, train_rows)
+    layout = Layout(tree, {entry.name: (entry.shape, entry.place) for entry in inputs})
+    last = layout.chain(model.layers, 0, ("model", "layers"))
+    outputs = _outputs(model, layout, last)
+    steps = layout.settled()
+    _refuse_unused(steps, inputs, outputs)
+    weights = [f"{step.name}.{weight}" for step in steps if not step.shared for weight in step.weights]
+    frozen = frozenset(name for name in weights if any(matches(name, pattern) for pattern in model.freeze or ()))
+    return Plan(inputs, steps, outputs, frozen, tuple(layout.groups))
+
+
+def _outputs(model: Any, layout: Layout, last: int) -> dict[str, int]:
+    if model.outputs is None:
+        return {OUTPUT: last}
+    found: dict[str, int] = {}
+    for index, name in enumerate(model.outputs):
+        path = ("model", "outputs", index)
+        if name in found:
+            layout.refuse(f"the output '{name}' is listed twice", path)
+        value, layer, _ = layout.named(name, path, "layer")
+        if layer is None:
+            layout.refuse(f"'{name}' is an input, and no layer whose output it could be", path)
+        found[name] = value
+    return found
+
+
+def _refuse_unused(steps: tuple[Step, ...], inputs: tuple[Input, ...], outputs: dict[str, int]) -> None:
+    """Hold every input and every layer to being of use to an output.
+
+    Raises:
+        SpecError: something is computed, or taken in, for nothing.
+    """
+    pending, used = list(outputs.values()), set[int]()
+    while pending:
+        index = pending.pop()
+        if index not in used:
+            used.add(index)
+            step = steps[index]
+            pending += [*step.inputs, *(mask.indices for mask in step.told if mask is not None)]
+    problems = []
+    passed_on = {value for step in steps for value in step.inputs}
+    for index, step in enumerate(steps):
+        if index in used:
+            continue
+        if index < len(inputs):
+            hint = f"`- input: {step.name}` goes on from it"
+            problems.append(Problem(f"the input '{step.name}' is not used", step.place, hint))
+        elif index not in passed_on:
+            hint = "name it in `model.outputs`, use it by its name, or take it away"
+            problems.append(Problem(f"what {step.name} gives goes nowhere", step.place, hint))
+    if problems:
+        raise SpecError(problems)
+
+
+def matches(weight: str, pattern: str) -> bool:
+    """Whether a pattern names a weight: by its full name, or by a layer that it lies in."""
+    return fnmatch.fnmatchcase(weight, pattern) or fnmatch.fnmatchcase(weight, f"{pattern}.*")
+
+
+def penalties(plan: Plan, regularizers: tuple[Component, ...]) -> list[tuple[Any, list[str]]]:
+    """Each regularizer of the spec with the full names of the weights that it acts on, layers' own included."""
+    found: list[tuple[Any, list[str]]] = []
+    for step in plan.steps:
+        own = () if step.shared else getattr(step.layer, "regularizers", ())
+        for regularizer in own:
+            found.append((regularizer, _penalized(regularizer, [(step.name, weight, step) for weight in step.weights])))
+    for regularizer in regularizers:
+        every = [(s.name, weight, s) for s in plan.steps if not s.shared for weight in s.weights]
+        found.append((regularizer, _penalized(regularizer, every)))
+    return found
+
+
+def _penalized(regularizer: Any, weights: list[tuple[str, str, Step]]) -> list[str]:
+    return [
+        f"{layer}.{weight}"
+        for layer, weight, step in weights
+        if step.layer is not None
+        and matches(f"{layer}.{weight}", regularizer.weights)
+        and (regularizer.include_biases or step.layer.role(weight) != "bias")
+        and (regularizer.include_scales or step.layer.role(weight) != "scale")
+    ]

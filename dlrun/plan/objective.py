@@ -1,0 +1,128 @@
+"""What is minimised and what is watched: each loss and each metric with the output and the target that it compares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dlrun.components.layers import Container, Layer
+from dlrun.components.losses import Loss
+from dlrun.components.metrics import Metric
+from dlrun.language.fields import Ending
+from dlrun.language.synonyms import did_you_mean
+from dlrun.plan.data_info import INPUT, TARGET, Facts
+from dlrun.plan.network import Plan
+from dlrun.shapes import Shape
+
+
+class ObjectiveError(Exception):
+    """A loss or a metric cannot be paired with an output and a target; `at` is the path below it."""
+
+    def __init__(self, message: str, at: tuple[str, ...] = (), hint: str = ""):
+        super().__init__(message)
+        self.message, self.at, self.hint = message, at, hint
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What outputs are compared with: a target of the data, or an input of the network."""
+
+    name: str
+    is_input: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A loss at its output."""
+
+    loss: Loss
+    output: str
+    answer: Answer
+    ending: Ending
+    name: str
+    """What its figure is called where there are several losses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A metric at its output."""
+
+    metric: Metric
+    output: str
+    answer: Answer
+    ending: Ending
+    shape: Shape
+    """The output's."""
+    name: str
+    """What its figure is called."""
+
+
+def term(loss: Loss, plan: Plan, facts: Facts) -> Term:
+    """A loss with the output and the target that it compares.
+
+    Raises:
+        ObjectiveError: it does not say which, or says what is not there.
+    """
+    output = _output(loss, plan)
+    return Term(loss, output, _answer(loss, output, plan, facts), ending(plan, output), called(loss, output, plan))
+
+
+def watched(metric: Metric, plan: Plan, terms: Sequence[Term]) -> Watched:
+    """A metric with its output, and the target that the output's loss has.
+
+    Raises:
+        ObjectiveError: it does not say which output, or no loss is about that.
+    """
+    output = _output(metric, plan)
+    judge = next((term for term in terms if term.output == output), None)
+    if judge is None:
+        raise ObjectiveError(
+            f"no loss is about the output '{output}', so there is no target to measure by", ("output",)
+        )
+    name = called(metric, output, plan)
+    return Watched(metric, output, judge.answer, judge.ending, plan.gives[output], name)
+
+
+def _output(component: Loss | Metric, plan: Plan) -> str:
+    names = list(plan.outputs)
+    if component.output is None:
+        if len(names) > 1:
+            hint = f"there are {', '.join(names)}: `{component.kind}: {{output: {names[0]}}}`"
+            raise ObjectiveError(f"{component.kind} does not say which output it is about", (), hint)
+        return names[0]
+    if component.output not in names:
+        meant = did_you_mean(component.output, names, {})
+        there = f"there {'are' if len(names) > 1 else 'is'} {', '.join(names)}"
+        hint = "" if meant else f"{there}; `model.outputs` lists the layers that are outputs"
+        raise ObjectiveError(f"the network has no output '{component.output}'{meant}", ("output",), hint)
+    return component.output
+
+
+def _answer(loss: Loss, output: str, plan: Plan, facts: Facts) -> Answer:
+    if loss.of_input is None:
+        named = output in facts.targets
+        if not named and TARGET not in facts.targets:
+            message = f"`data.target` says nothing of the output '{output}'"
+            raise ObjectiveError(message, (), f"write `target: {{{output}: …}}`")
+        return Answer(output if named else TARGET, is_input=False)
+    names = list(plan.takes)
+    if loss.of_input == INPUT and len(names) == 1:
+        return Answer(names[0], is_input=True)
+    if loss.of_input not in names:
+        known = ["data", "input"] if len(names) == 1 else ["data", *names]
+        meant = did_you_mean(loss.of_input, known, {})
+        raise ObjectiveError(f"'target' is one of {', '.join(known)}; received '{loss.of_input}'{meant}", ("target",))
+    return Answer(loss.of_input, is_input=True)
+
+
+def called(component: Loss | Metric, output: str, plan: Plan) -> str:
+    """What a loss's or a metric's figure is called."""
+    return f"{output}/{component.kind}" if len(plan.outputs) > 1 else component.kind
+
+
+def ending(plan: Plan, output: str) -> Ending:
+    """What the network makes of an output in the end; a change of shape leaves that as it is."""
+    step = plan.steps[plan.outputs[output]]
+    while isinstance(step.layer, Layer) and not isinstance(step.layer, Container) and step.layer.accepts == "any":
+        step = plan.steps[step.inputs[0]]
+    return step.layer.ends_in if isinstance(step.layer, Layer) else ""

@@ -1,0 +1,285 @@
+"""Layers -> steps: names, shapes and wiring, laid out in order of computation. This is what containers are wired by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from dlrun.components.layers import Branch, Container, From, Joining, Layer, Layers
+from dlrun.errors import Path, Place, Problem, SpecError
+from dlrun.language.synonyms import did_you_mean
+from dlrun.plan.names import RESERVED, Scope
+from dlrun.plan.steps import Group, Mask, Step
+from dlrun.shapes import MAX_NUMEL, Shape, ShapeError, numel, show
+
+
+class Layout:
+    """Lays layers out as steps; this is the `Wiring` that containers see."""
+
+    def __init__(self, tree: Any, inputs: Mapping[str, tuple[Shape, Place]]):
+        self.tree = tree
+        self.steps = [Step(name, None, (), (), shape, place, None) for name, (shape, place) in inputs.items()]
+        self.groups: list[Group] = []
+        """In the order in which they begin, the outer before the inner."""
+        self.scope = Scope("", None)
+        for value, step in enumerate(self.steps):
+            assert step.place is not None
+            self.scope.named[step.name] = (value, None, step.place)
+            self.scope.taken.add(step.name)
+        self.reusing = False
+        self.masks: dict[int, Mask] = {}
+        """The values that are sequences with padding."""
+
+    def chain(self, layers: Layers, value: int, path: Path, label: str = "") -> int:
+        if label:
+            with self.group(label, "branch", path):
+                return self.chain(layers, value, path)
+        for index, layer in enumerate(layers):
+            assert isinstance(layer, Layer)
+            value = self.put(layer, value, (*path, index, layer.kind))
+        return value
+
+    @contextmanager
+    def group(self, label: str, kind: str, path: Path) -> Iterator[None]:
+        """All steps that are laid out meanwhile are a group, in the scope that is open now."""
+        at, start = len(self.groups), len(self.steps)
+        group = Group(self.scope.prefix.rstrip("."), label, kind, self.tree.locate(path, at_key=True), start, start)
+        self.groups.append(group)
+        yield
+        if len(self.steps) == start:
+            del self.groups[at:]
+        else:
+            self.groups[at] = replace(group, stop=len(self.steps))
+
+    def put(self, layer: Layer, value: int, path: Path) -> int:
+        name = self.name(layer, path)
+        if isinstance(layer, Container):
+            outer, self.scope = self.scope, Scope(f"{self.scope.prefix}{name}.", self.scope)
+            with self.group(name, getattr(layer, "label", layer.kind), path):
+                value = layer.wire(self, value, path)
+            self.scope = outer
+        else:
+            value = self.step(layer, f"{self.scope.prefix}{name}", value, path)
+        if layer.name:
+            self.scope.named[layer.name] = (value, layer, self.tree.locate((*path, "name")))
+        return value
+
+    def name(self, layer: Layer, path: Path) -> str:
+        scope = self.scope
+        if layer.name:
+            if layer.name in scope.named:
+                notes = (("first given here", scope.named[layer.name][2]),)
+                self.refuse(f"the name '{layer.name}' is given twice", (*path, "name"), notes=notes)
+            if layer.name in RESERVED:
+                self.refuse(
+                    f"the name '{layer.name}' is taken already, by torch or by the plan",
+                    (*path, "name"),
+                    "choose another",
+                )
+            if layer.name in scope.taken:
+                self.refuse(
+                    f"the name '{layer.name}' is another layer's automatic name", (*path, "name"), "choose another"
+                )
+            scope.taken.add(layer.name)
+            return layer.name
+        label = getattr(layer, "label", layer.kind)
+        while True:
+            scope.counts[label] = scope.counts.get(label, 0) + 1
+            name = f"{label}_{scope.counts[label]}"
+            if name not in scope.taken:
+                scope.taken.add(name)
+                return name
+
+    def step(self, layer: Layer, name: str, value: int, path: Path) -> int:
+        place = self.tree.locate(path, at_key=True)
+        self.settle(layer, value, place)
+        values = (value, *self.also(layer, path))
+        shapes = tuple(self.steps[each].output for each in values)
+        shape = shapes[0]
+        try:
+            output = layer.output_shape(*shapes)
+            weights = layer.weights(*shapes)
+            for held in (output, *weights.values()):
+                if numel(held) > MAX_NUMEL:
+                    raise ShapeError(f"{show(held)} holds more numbers than any machine can address")
+        except ShapeError as error:
+            origin = self.origin(value)
+            notes = ((f"the shape {show(shape)} comes from here", origin),) if origin else ()
+            raise SpecError([Problem(f"{layer.kind}: {error.message}", place, error.hint, notes)]) from None
+        indices = self.steps[value].indices if layer.accepts == "any" else False
+        tied = self.tied(layer, weights, path)
+        weights = {key: held for key, held in weights.items() if key not in tied}
+        shared = self.check_shared(name, weights, place) if self.reusing else False
+        buffers = layer.buffers(*shapes)
+        told = self.tell_padding(layer, values, shapes, output, place)
+        self.steps.append(
+            Step(name, layer, values, shapes, output, place, indices, weights, buffers, tied, told, shared)
+        )
+        return len(self.steps) - 1
+
+    def tell_padding(
+        self, layer: Layer, values: tuple[int, ...], shapes: tuple[Shape, ...], output: Shape, place: Place
+    ) -> tuple[Mask | None, ...]:
+        """What the next step's module is told of padding; its own output's padding is noted."""
+        made = len(self.steps)
+        masks = tuple(self.masks.get(value) for value in values)
+        padding = getattr(layer, "padding_idx", None)
+        if padding is not None and len(shapes[0]) == 1:
+            self.masks[made] = Mask(values[0], padding)
+        if not any(masks):
+            return ()
+        treats = layer.treats_padding(shapes[0])
+        if treats == "refused":
+            mask = next(mask for mask in masks if mask is not None)
+            origin = self.padding_origin(mask)
+            notes = (("the padding comes from here", origin),) if origin else ()
+            hint = "take padding_idx away there to have padding treated as any other index"
+            message = f"{layer.kind}: cannot keep padding out of what it computes from a sequence {show(shapes[0])}"
+            raise SpecError([Problem(message, place, hint, notes)])
+        if masks[0] is not None and len(output) == len(shapes[0]) and output[:1] == shapes[0][:1]:
+            self.masks[made] = masks[0]
+        return masks if treats == "told" else ()
+
+    def padding_origin(self, mask: Mask) -> Place | None:
+        """The embedding that a mask comes from."""
+        made = [value for value, known in self.masks.items() if known == mask]
+        return self.steps[min(made)].place if made else None
+
+    def also(self, layer: Layer, path: Path) -> tuple[int, ...]:
+        """The other values that a layer takes, by the names in its settings."""
+        return tuple(self.named(getattr(layer, setting), (*path, setting))[0] for setting in layer.also)
+
+    def tied(self, layer: Layer, weights: dict[str, Shape], path: Path) -> dict[str, str]:
+        """A layer's weight that is another's, by its full name there."""
+        source = getattr(layer, "tied_to", None)
+        if source is None:
+            return {}
+        _, _, full_name = self.named(source, (*path, "tied_to"))
+        step = next((step for step in self.steps if step.name == full_name), None)
+        held = step.weights.get("weight") if step is not None else None
+        if held != weights["weight"]:
+            what = f"a weight {show(held)}" if held else "no weight of its own"
+            message = f"'{source}' has {what}, and this layer needs {show(weights['weight'])}"
+            self.refuse(message, (*path, "tied_to"), "an embedding (words, size) fits `linear: words` on size")
+        return {"weight": f"{full_name}.weight"}
+
+    def origin(self, value: int) -> Place | None:
+        """Where a value got its shape: layers that leave the shape alone are passed over."""
+        step = self.steps[value]
+        while len(step.inputs) == 1 and step.input_shapes[0] == step.output:
+            step = self.steps[step.inputs[0]]
+        return step.place
+
+    def settle(self, layer: Layer, value: int, place: Place) -> None:
+        """Hold a value to indices or numbers, back to where it came from."""
+        if layer.accepts == "any":
+            return
+        wants = layer.accepts == "indices"
+        have = self.steps[value].indices
+        if have is None:
+            self.decide(value, wants)
+        elif have != wants:
+            if wants:
+                message = f"{layer.kind} takes indices, whole numbers; {self.steps[value].kind} gives numbers"
+            else:
+                message = f"{layer.kind} takes numbers, and here come indices, for an embedding"
+            notes = tuple((("they come from here", p),) if (p := self.steps[value].place) else ())
+            raise SpecError([Problem(message, place, "an embedding stands first, right after the input", notes)])
+
+    def decide(self, value: int, indices: bool) -> None:
+        pending = [value]
+        while pending:
+            index = pending.pop()
+            step = self.steps[index]
+            if step.indices is None:
+                self.steps[index] = replace(step, indices=indices)
+                pending += step.inputs
+        for index, step in enumerate(self.steps):  # whatever passes the input on
+            if step.indices is None and step.inputs and self.steps[step.inputs[0]].indices is not None:
+                self.steps[index] = replace(step, indices=self.steps[step.inputs[0]].indices)
+
+    def settled(self) -> tuple[Step, ...]:
+        """All steps; an input that nobody asked to be indices is numbers."""
+        return tuple(replace(s, indices=False) if s.indices is None else s for s in self.steps)
+
+    def branch(self, branch: Branch, value: int, path: Path) -> int:
+        if isinstance(branch, str):
+            return self.named(branch, path)[0]
+        number = path[-1] + 1 if isinstance(path[-1], int) else path[-1]
+        if isinstance(branch, From):
+            value, path = self.named(branch.source, (*path, "from"))[0], (*path, "layers")
+        return self.chain(branch.layers if isinstance(branch, From) else branch, value, path, f"branch {number}")
+
+    def named(self, name: str, path: Path, what: str = "earlier layer") -> tuple[int, Layer | None, str]:
+        found = self.scope.find(name)
+        if found is None:
+            known = self.scope.known()
+            hint = "names given so far: " + ", ".join(known) if known else "give a layer a name: `{name: stem, …}`"
+            if name in self.tree_names():
+                hint = "a name inside a block or branch is not seen from outside it"
+            self.refuse(f"no {what} is called '{name}'{did_you_mean(name, known, {})}", path, hint)
+        assert found is not None
+        return found
+
+    def tree_names(self) -> set[str]:
+        return {step.name.rpartition(".")[2] for step in self.steps}
+
+    def join(self, layer: Joining, values: list[int], path: Path) -> int:
+        shapes = [self.steps[value].output for value in values]
+        place = self.tree.locate(path, at_key=True)
+        kinds = {self.steps[value].indices for value in values} - {None}
+        for value in values:
+            if kinds and self.steps[value].indices is None:
+                self.decide(value, kinds == {True})
+        if kinds == {True, False}:
+            raise SpecError([Problem(f"{layer.kind} cannot join indices with numbers", place)])
+        try:
+            output = layer.joined_shape(shapes)
+        except ShapeError as error:
+            notes = tuple(
+                (f"{show(self.steps[value].output)} comes from here", origin)
+                for value in values
+                if (origin := self.origin(value)) is not None
+            )
+            raise SpecError([Problem(f"{layer.kind}: {error.message}", place, error.hint, notes)]) from None
+        masks = {self.masks[value] for value in values if value in self.masks}
+        if masks and (len(masks) > 1 or any(shape[:1] != output[:1] for shape in shapes)):
+            raise SpecError([Problem(f"{layer.kind}: cannot join sequences whose padding differs", place)])
+        if masks:
+            self.masks[len(self.steps)] = masks.pop()
+        name = self.scope.prefix.rstrip(".")
+        indices = next(iter(kinds)) if kinds else None
+        self.steps.append(Step(name, layer, tuple(values), tuple(shapes), output, place, indices))
+        return len(self.steps) - 1
+
+    def again(self, layer: Layer, name: str, value: int, path: Path) -> int:
+        _, original, full_name = self.named(name, (*path, "layer"))
+        if original is None:
+            self.refuse(
+                f"'{name}' is an input, and no layer to apply again", (*path, "layer"), f"write `input: {name}`"
+            )
+        assert original is not None
+        scope, reusing = self.scope, self.reusing
+        prefix, _, _ = full_name.rpartition(".")
+        self.scope = Scope(f"{prefix}." if prefix else "", scope.parent)
+        self.reusing = True
+        first = len(self.steps)
+        result = self.put(original, value, path)
+        self.scope, self.reusing = scope, reusing
+        assert all(step.shared or not step.weights for step in self.steps[first:])
+        return result
+
+    def check_shared(self, name: str, weights: dict[str, Shape], place: Place) -> bool:
+        first = next(step for step in self.steps if step.name == name)
+        if first.weights != weights:
+            was = ", ".join(f"{key} {show(shape)}" for key, shape in first.weights.items())
+            now = ", ".join(f"{key} {show(shape)}" for key, shape in weights.items())
+            notes = (("first used here", first.place),) if first.place else ()
+            message = f"'{name}' has the weights {was}, and this input would need {now}"
+            raise SpecError([Problem(message, place, "a shared layer takes inputs of one size", notes)])
+        return True
+
+    def refuse(self, message: str, path: Path, hint: str = "", notes: tuple[tuple[str, Place], ...] = ()) -> None:
+        raise SpecError([Problem(message, self.tree.locate(path), hint, notes)])

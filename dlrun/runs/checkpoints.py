@@ -1,0 +1,284 @@
+"""A run's checkpoints: a kill at any moment leaves a whole one, and a damaged one is never used.
+
+    checkpoints/step-000000500/
+      weights.safetensors, optimizer.safetensors, ...   tensors, by name
+      state.json                                        all that is no tensor
+      manifest.json                                     size and SHA-256 of each file, and of its own text
+
+A checkpoint that is written again at the same step gets a folder of its own, step-000000500-2, so that there is never a
+moment without one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlrun.errors import RunError
+from dlrun.runs import durable
+from dlrun.runs.checksummed_json import seal, unseal
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FOLDER, MANIFEST, STATE, TENSORS = "checkpoints", "manifest.json", "state.json", ".safetensors"
+NAME = re.compile(r"step-(\d{9,18})(?:-([2-9]|[1-9]\d{1,8}))?")
+LEFT = re.compile(r"\.step-.*\.(part|old)")
+"""What a kill in the middle of writing or removing leaves."""
+FORMAT = 1
+"""Raised when a checkpoint comes to mean something else."""
+WORD = "float"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What was read, and proved to be what was written."""
+
+    step: int
+    tensors: dict[str, dict[str, Tensor]]
+    state: dict[str, Any]
+
+
+class DamageError(Exception):
+    """A checkpoint is not what its manifest says."""
+
+
+class Checkpoints:
+    """The checkpoints of one run."""
+
+    def __init__(self, folder: Path):
+        """`folder` is the run's."""
+        self.folder = folder / FOLDER
+        self.damaged: list[str] = []
+        """The checkpoints that `newest` passed over, each with the reason."""
+        self._proved: set[str] = set()
+
+    def write(
+        self, step: int, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any], best: bool
+    ) -> None:
+        """Write a checkpoint; once it is safe, remove all but it, the one before it, and the newest of the best.
+
+        Each entry of `tensors` becomes a file. `state` is plain data: JSON's, with NaN and infinities besides.
+
+        Raises:
+            RunError: it cannot be written; those that were there still are.
+        """
+        name = self._new_name(step)
+        beside = self.folder / f".{name}.part"
+        try:
+            if not self.folder.exists():
+                durable.make_folder(self.folder)
+            durable.remove_folders(path for path in self.folder.iterdir() if LEFT.fullmatch(path.name))
+            durable.make_folder(beside)
+            durable.write_files(beside, _files(step, tensors, state, best))
+            durable.rename_folder(beside, self.folder / name)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                durable.remove_folders([beside])
+            raise RunError(f"cannot write {self.folder / name}: {error.strerror}") from None
+        self._proved.add(name)
+        with contextlib.suppress(OSError):  # what could not be removed is at the next write
+            self._prune(name)
+
+    def newest(self) -> Checkpoint | None:
+        """The newest checkpoint that its manifest proves; None only if there is none, proved or not.
+
+        Raises:
+            RunError: there are some, and all are damaged.
+        """
+        self.damaged = []
+        for name in self._names():
+            try:
+                found = _read(self.folder / name)
+            except DamageError as damage:
+                self.damaged.append(f"{name}: {damage}")
+                continue
+            self._proved.add(name)
+            return found
+        if self.damaged:
+            raise RunError("\n  ".join([f"no checkpoint in {self.folder} can be used:", *self.damaged]))
+        return None
+
+    def _names(self) -> list[str]:
+        """Newest first."""
+        try:
+            names = [path.name for path in self.folder.iterdir()]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise RunError(f"cannot read {self.folder}: {error.strerror}") from None
+        return sorted((name for name in names if NAME.fullmatch(name)), key=_order, reverse=True)
+
+    def _new_name(self, step: int) -> str:
+        taken = [number for known, number in map(_order, self._names()) if known == step]
+        return f"step-{step:09d}" + (f"-{max(taken) + 1}" if taken else "")
+
+    def _prune(self, name: str) -> None:
+        names = self._names()
+        # One of a later step that is still here was damaged, or this run would have gone on from it.
+        older = [other for other in names if _order(other) < _order(name)]
+        before = next((other for other in older if self._is_good(other)), None)
+        best = next((other for other in [name, *older] if self._is_best(other) and self._is_good(other)), None)
+        durable.remove_folders(self.folder / other for other in names if other not in {name, before, best})
+
+    def _is_good(self, name: str) -> bool:
+        if name not in self._proved:
+            try:
+                for _ in _proved_files(self.folder / name):
+                    pass
+            except DamageError:
+                return False
+            self._proved.add(name)
+        return True
+
+    def _is_best(self, name: str) -> bool:
+        try:
+            return _manifest(self.folder / name).get("best") is True
+        except DamageError:
+            return False
+
+
+def _order(name: str) -> tuple[int, int]:
+    found = NAME.fullmatch(name)
+    assert found is not None
+    return int(found[1]), int(found[2] or 1)
+
+
+def _files(
+    step: int, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any], best: bool
+) -> Iterator[tuple[str, Iterable[durable.Data]]]:
+    """Every file of a checkpoint; the manifest is last, when the others have gone by."""
+    from dlrun.runs.tensors import as_safetensors
+
+    text = json.dumps(_told(state), separators=(",", ":"), allow_nan=False).encode()
+    files: dict[str, _Noted] = {STATE: _Noted([text])}
+    files |= {group + TENSORS: _Noted(as_safetensors(held)) for group, held in tensors.items()}
+    yield from files.items()
+    entries = {name: {"size": noted.size, "sha256": noted.hash.hexdigest()} for name, noted in files.items()}
+    manifest = {"format": FORMAT, "step": step, "best": best, "files": entries}
+    yield MANIFEST, [seal(manifest, _sha256)]
+
+
+class _Noted:
+    """Blocks that are counted and hashed as they go by."""
+
+    def __init__(self, blocks: Iterable[durable.Data]):
+        self.blocks = blocks
+        self.size = 0
+        self.hash = hashlib.sha256()
+
+    def __iter__(self) -> Iterator[durable.Data]:
+        for block in self.blocks:
+            self.size += len(block)
+            self.hash.update(block)
+            yield block
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _read(folder: Path) -> Checkpoint:
+    """A checkpoint, made of the very bytes that were proved.
+
+    Raises:
+        DamageError: it is not what was written.
+    """
+    import safetensors
+    import safetensors.torch
+
+    state: Any = None
+    tensors: dict[str, dict[str, Tensor]] = {}
+    for name, data in _proved_files(folder):
+        try:
+            if name == STATE:
+                state = json.loads(data, object_hook=_untold)
+            else:
+                tensors[name.removesuffix(TENSORS)] = safetensors.torch.load(data)
+        except (ValueError, TypeError, KeyError, RecursionError, safetensors.SafetensorError) as error:
+            raise DamageError(f"{name} cannot be read: {error}") from None
+    if not isinstance(state, dict):
+        raise DamageError(f"{STATE} holds no state")
+    return Checkpoint(_order(folder.name)[0], tensors, state)
+
+
+def _proved_files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Each file's bytes, once they are known to be those that were written.
+
+    Raises:
+        DamageError: a file is not as the manifest says, or the manifest itself is not as it was.
+    """
+    entries = _manifest(folder)["files"]
+    try:
+        there = {path.name for path in folder.iterdir()} - {MANIFEST}
+    except OSError as error:
+        raise DamageError(f"cannot be read: {error.strerror}") from None
+    if missing := sorted(entries.keys() - there):
+        raise DamageError(f"{missing[0]} is missing")
+    if unknown := sorted(there - entries.keys()):
+        raise DamageError(f"{unknown[0]} is not in its manifest")
+    for name, entry in entries.items():
+        data = _bytes(folder / name, entry.get("size"))
+        if _sha256(data) != entry.get("sha256"):
+            raise DamageError(f"{name} is not what was written: its SHA-256 differs")
+        yield name, data
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        manifest = unseal(_bytes(folder / MANIFEST), _sha256)
+    except ValueError as error:
+        raise DamageError(f"{MANIFEST} is not what was written: {error}") from None
+    if manifest.get("format") != FORMAT:
+        raise DamageError(f"it was written by another version of dlrun: format {manifest.get('format')}, not {FORMAT}")
+    if manifest.get("step") != _order(folder.name)[0]:
+        raise DamageError(f"it was written as step {manifest.get('step')}")
+    entries = manifest.get("files")
+    if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
+        raise DamageError(f"{MANIFEST} lists no files")
+    return manifest
+
+
+def _bytes(path: Path, size: int | None = None) -> bytes:
+    try:
+        about = path.stat(follow_symlinks=False)
+        if not stat.S_ISREG(about.st_mode):
+            raise DamageError(f"{path.name} is no plain file")
+        if size not in (None, about.st_size):
+            raise DamageError(f"{path.name} has {about.st_size} bytes, not {size}")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise DamageError(f"{path.name} is missing") from None
+    except OSError as error:
+        raise DamageError(f"{path.name} cannot be read: {error.strerror}") from None
+
+
+def _told(value: Any) -> Any:
+    """Plain data as JSON has it: a float that JSON lacks becomes {"float": "nan"}.
+
+    Raises:
+        TypeError, ValueError: it would not come back as it was.
+    """
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError(f"a key that is no text: {list(value)}")
+        if set(value) == {WORD}:
+            raise ValueError(f"a mapping whose only key is {WORD!r} means a number")
+        return {key: _told(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_told(inner) for inner in value]
+    if type(value) is float and not math.isfinite(value):
+        return {WORD: repr(value)}
+    return value
+
+
+def _untold(value: dict[str, Any]) -> Any:
+    return float(value[WORD]) if set(value) == {WORD} else value

@@ -1,0 +1,45 @@
+"""Which run is meant: a folder, a name, or `last`."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import json
+from pathlib import Path
+
+from dlrun.errors import SpecError
+from dlrun.runs import folder as kept
+
+LAST = "last"
+
+
+def find_run(run: str, runs: Path) -> Path:
+    """The folder of a run: the one at a path, the one of that name under `runs`, or for `last` the one that began last.
+
+    Raises:
+        SpecError: there is none.
+    """
+    if run == LAST:
+        known = all_runs(runs)
+        if not known:
+            raise SpecError(f"there are no runs in {runs}; --runs says where they are")
+        return known[-1]
+    for folder in (Path(run), runs / run):
+        if (folder / kept.STARTED).is_file():
+            return folder
+    if Path(run).is_dir():
+        raise SpecError(f"{run} is not the folder of a run: there is no {kept.STARTED} in it")
+    near = difflib.get_close_matches(run, [folder.name for folder in all_runs(runs)], 1)
+    hint = f"; did you mean {near[0]}?" if near else "; --runs says where runs are"
+    raise SpecError(f"there is no run {run} in {runs}{hint}")
+
+
+def all_runs(runs: Path) -> list[Path]:
+    """The folders of all runs in a folder, in the order in which they began."""
+    found = []
+    for file in runs.glob(f"*/{kept.STARTED}"):
+        # One whose run.json tells nothing is passed over.
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+            started = json.loads(file.read_bytes())["started"]
+            found.append((int(started), file.parent.name, file.parent))
+    return [folder for _, _, folder in sorted(found)]

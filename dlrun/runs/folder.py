@@ -1,0 +1,68 @@
+"""A run's folder: runs/NAME-ID/ with all that is needed to look at the run, or to use what it has learned."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlrun.errors import RunError
+from dlrun.runs import durable
+
+if TYPE_CHECKING:
+    import torch
+
+STARTED, SPEC, RESOLVED = "run.json", "spec.yaml", "resolved.yaml"
+PARAMS, JOURNAL, LABELS = "params.txt", "metrics.jsonl", "labels.json"
+BEST, LAST, FITTED = "best.safetensors", "last.safetensors", "preprocess.safetensors"
+
+
+def make_folder(runs: Path, name: str) -> Path:
+    """A new folder for a run, called by name and time; runs that start in the same second get a number.
+
+    Raises:
+        RunError: it cannot be made.
+    """
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        for number in range(1, 1000):
+            folder = runs / (f"{name}-{stamp}" + (f"-{number}" if number > 1 else ""))
+            try:
+                durable.make_folder(folder)
+            except FileExistsError:
+                continue
+            return folder
+    except OSError as error:
+        raise RunError(f"cannot make a folder in {runs}: {error.strerror}") from None
+    raise RunError(f"a thousand runs called {name} started this second")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        RunError: it cannot be written; nothing half-written is left.
+    """
+    _write(path, [text.encode()])
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write data as JSON, whole or not at all."""
+    write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], notes: Mapping[str, str]) -> None:
+    """Write a safetensors file, whole or not at all."""
+    from dlrun.runs.tensors import as_safetensors  # with torch, which who only looks at a run does not need
+
+    _write(path, as_safetensors(tensors, notes))
+
+
+def _write(path: Path, blocks: Iterable[durable.Data]) -> None:
+    try:
+        durable.replace_file(path, blocks)
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror}") from None

@@ -1,0 +1,256 @@
+"""metrics.jsonl: every figure of a run, a line a moment, only ever added to. What all else is told comes from here.
+
+A line is `{"epoch":3,"step":75,"time":1760000000000,"metrics":{"train/loss":0.5},"check":"9f1c22ab"}`: numbers to the
+last bit; nan, inf and -inf as words; last the CRC-32 of all that stands before it. A crash may leave a torn last line.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import zlib
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from dlrun.errors import RunError
+from dlrun.runs import durable
+from dlrun.runs.checksummed_json import seal, unseal
+from dlrun.runs.info import Record
+
+WORDS = ("nan", "inf", "-inf")
+CLOCK, TEST = "time/", "test/"
+
+
+def as_line(record: Record) -> bytes:
+    """A record as a line of a journal."""
+    figures = {name: float(value) for name, value in record.metrics.items()}
+    metrics = {name: value if math.isfinite(value) else str(value) for name, value in figures.items()}
+    content = {"epoch": record.epoch, "step": record.step, "time": record.time, "metrics": metrics}
+    return seal(content, _crc)
+
+
+def from_line(line: bytes) -> Record:
+    """A line of a journal, its newline included, as a record.
+
+    Raises:
+        ValueError: it is not as it was written.
+    """
+    content = unseal(line, _crc)
+    moment, metrics = [content.get(key) for key in ("epoch", "step", "time")], content.get("metrics")
+    if not all(type(number) is int for number in moment) or not isinstance(metrics, dict):
+        raise ValueError("it is no record")
+    return Record(*moment, {name: _number(value) for name, value in metrics.items()})  # type: ignore[arg-type]
+
+
+def _number(value: Any) -> float:
+    if type(value) is float or value in WORDS:
+        return float(value)
+    raise ValueError("a figure in it is no number")
+
+
+def _crc(text: bytes) -> str:
+    return f"{zlib.crc32(text):08x}"
+
+
+def _scan(data: bytes) -> tuple[list[tuple[Record, int]], str]:
+    """The good lines that data begins with, each with the offset after it; then what is wrong with the next whole line.
+
+    A last line without a newline is torn, or not yet written whole: nothing is wrong then.
+    """
+    found: list[tuple[Record, int]] = []
+    start = 0
+    while end := data.find(b"\n", start) + 1:
+        try:
+            record = from_line(data[start:end])
+        except ValueError as error:
+            return found, str(error)
+        found.append((record, end))
+        start = end
+    return found, ""
+
+
+def read_journal(path: Path) -> list[Record]:
+    """All records of a journal, in order; a torn last line is left out.
+
+    Raises:
+        RunError: it cannot be read, or a line is damaged.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror}") from None
+    found, wrong = _scan(data)
+    if wrong:
+        raise RunError(f"{path}: line {len(found) + 1} is damaged: {wrong}")
+    return [record for record, _ in found]
+
+
+class Tail:
+    """Reads what is added to a journal, which another process may be writing; whole lines only."""
+
+    def __init__(self, path: Path, offset: int = 0):
+        self.path = path
+        self.offset = offset
+        """The bytes that were read; where they do not end a line, as after a power cut, all is read from the start."""
+
+    def more(self) -> list[tuple[Record, int]]:
+        """The records added since the last time, each with the offset after it; none while there is no journal.
+
+        Raises:
+            RunError: it cannot be read, or the next line is damaged.
+        """
+        try:
+            data = self._read()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise RunError(f"cannot read {self.path}: {error.strerror}") from None
+        found, wrong = _scan(data)
+        if wrong and not found:
+            raise RunError(f"{self.path}: the line at byte {self.offset} is damaged: {wrong}")
+        found = [(record, self.offset + end) for record, end in found]
+        if found:
+            self.offset = found[-1][1]
+        return found
+
+    def _read(self) -> bytes:
+        with self.path.open("rb") as file:
+            if self.offset:
+                file.seek(self.offset - 1)
+                if file.read(1) == b"\n":
+                    return file.read()
+                self.offset = 0
+                file.seek(0)
+            return file.read()
+
+
+class Journal:
+    """The journal of a run that is training: written to, and after a resume compared with."""
+
+    def __init__(self, path: Path, after: int | None = None):
+        """Begin a new journal, or go on with one of which the first `after` bytes are vouched for by a checkpoint.
+
+        What follows them is about to be repeated: good lines stay, to be compared with; what is torn or damaged goes.
+
+        Raises:
+            RunError: it cannot be opened, there is one already, or what is vouched for is damaged.
+        """
+        self.path = path
+        self.differences: list[str] = []
+        """What a repeated record says otherwise than the first time."""
+        self._ahead: deque[tuple[Record, int]] = deque()
+        self._position = self._size = 0
+        self._torn = False
+        with self._told():
+            self._file = durable.open_to_append(path)
+        try:
+            self._open(after)
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def _open(self, after: int | None) -> None:
+        with self._told():
+            durable.sync_folder(self.path.parent)
+            size = os.fstat(self._file).st_size
+            data = self.path.read_bytes() if size else b""
+        if after is None:
+            if data:
+                raise RunError(f"{self.path}: there is a journal already")
+            return
+        found, wrong = _scan(data)
+        good = found[-1][1] if found else 0
+        if good < after and wrong:
+            raise RunError(f"{self.path}: line {len(found) + 1} is damaged: {wrong}")
+        if after and after not in (end for _, end in found):
+            raise RunError(f"{self.path} is not the journal that the checkpoint knows: no line ends at byte {after}")
+        if wrong:
+            self.differences.append(f"line {len(found) + 1} of the journal was damaged; from there it is written anew")
+        if good < len(data):
+            with self._told():
+                durable.cut(self._file, good)
+                durable.sync(self._file)
+        self._ahead = deque((record, end) for record, end in found if end > after)
+        self._position, self._size = after, good
+
+    def write(self, record: Record) -> None:
+        """Add a record, or compare it with the one that stands there from before.
+
+        Raises:
+            RunError: it cannot be written; a part that was is a torn line, which the next writing takes away.
+        """
+        if self._is_repeated(record):
+            return
+        line = as_line(record)
+        with self._told():
+            if self._torn:
+                durable.cut(self._file, self._size)
+            self._torn = True
+            durable.append(self._file, line)
+            self._torn = False
+        self._size += len(line)
+        self._position = self._size
+
+    def _is_repeated(self, record: Record) -> bool:
+        while self._ahead:
+            known, end = self._ahead[0]
+            if _key(known) == _key(record):
+                self._ahead.popleft()
+                self._position = end
+                self._compare(known, record)
+                return True
+            if not (known.step < record.step or known.epoch < record.epoch) or not _is_test(known):
+                self.differences.append(f"{_moment(known)} stands in the journal where {_moment(record)} came now")
+                self._ahead.clear()
+                break
+            self._ahead.popleft()  # the test of a run that was over, and now goes on
+        return False
+
+    def _compare(self, known: Record, now: Record) -> None:
+        for name, value in known.metrics.items():
+            if not name.startswith(CLOCK) and repr(value) != repr(float(now.metrics[name])):
+                self.differences.append(f"epoch {known.epoch}: {name} was {value!r}, now {now.metrics[name]!r}")
+
+    def sync(self) -> int:
+        """Bring it to the disk; gives how many bytes of it a checkpoint of this moment vouches for."""
+        with self._told():
+            durable.sync(self._file)
+        return self._position
+
+    def close(self) -> None:
+        """Bring everything to the disk."""
+        try:
+            self.sync()
+        finally:
+            os.close(self._file)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RunError(f"cannot write {self.path}: {error.strerror}") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _key(record: Record) -> tuple[Any, ...]:
+    return record.epoch, record.step, sorted(name for name in record.metrics if not name.startswith(CLOCK))
+
+
+def _is_test(record: Record) -> bool:
+    return all(name.startswith((TEST, CLOCK)) for name in record.metrics)
+
+
+def _moment(record: Record) -> str:
+    return f"epoch {record.epoch}, step {record.step} ({', '.join(record.metrics)})"

@@ -1,0 +1,143 @@
+"""run.json: what is known of a run, for all who come later; a delivery needs only this and the journal."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from dlrun.errors import RunError
+from dlrun.runs import folder as kept
+from dlrun.runs.info import DataSet, RunInfo, Status
+from dlrun.runs.journal import read_journal
+from dlrun.runs.lock import is_locked, lock
+
+RUNNING = "RUNNING"
+STATUSES = (RUNNING, "FINISHED", "FAILED", "KILLED")
+TEXTS = (kept.SPEC, kept.RESOLVED, kept.PARAMS)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRun:
+    """A run as its folder tells of it."""
+
+    info: RunInfo
+    status: Status | Literal["RUNNING"]
+    ended: int | None
+    """Milliseconds since 1970."""
+
+
+def about(info: RunInfo) -> dict[str, Any]:
+    """What run.json says of a run at any time; its status, its end and its test figures come to that."""
+    return {
+        "name": info.name,
+        "experiment": info.experiment,
+        "store": info.store,
+        "description": info.description,
+        "started": info.started,
+        "params": info.params,
+        "tags": info.tags,
+        "data": info.data and asdict(info.data),
+    }
+
+
+def read_run(folder: Path) -> KnownRun:
+    """The run in a folder.
+
+    Raises:
+        RunError: the folder holds no run, or run.json is not as dlrun writes it.
+    """
+    path = folder / kept.STARTED
+    try:
+        return _known(folder, json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        what = f"there is no {error}" if isinstance(error, KeyError) else str(error)
+        raise RunError(f"{path} does not tell of a run as it should: {what}") from None
+
+
+def _known(folder: Path, said: Any) -> KnownRun:
+    data = said["data"]
+    if data is not None:
+        texts = {key: _is(data[key], str) for key in ("name", "digest", "source", "source_type")}
+        shape = tuple(_is(size, int) for size in _is(data["shape"], list))
+        data = DataSet(**texts, rows=_is(data["rows"], int), shape=shape)
+    info = RunInfo(
+        name=_is(said["name"], str),
+        experiment=_is(said["experiment"], str),
+        description=_is(said["description"], str),
+        folder=folder,
+        started=_is(said["started"], int),
+        params=_texts(said["params"]),
+        tags=_texts(said["tags"]),
+        data=data,
+        store=None if said["store"] is None else _is(said["store"], str),
+    )
+    status, ended = said["status"], said.get("ended")
+    if status not in STATUSES:
+        raise ValueError(f"there is no status {status!r}")
+    return KnownRun(info, status, None if ended is None else _is(ended, int))
+
+
+def _is(value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        raise TypeError(f"{value!r} stands where a {kind.__name__} should")
+    return value
+
+
+def _texts(value: Any) -> dict[str, str]:
+    return {key: _is(text, str) for key, text in _is(value, dict).items()}
+
+
+def with_texts(info: RunInfo) -> RunInfo:
+    """The same with the texts that lie in the run's folder."""
+    # A link in a folder that came from elsewhere must not bring a file of this machine into a store.
+    paths = [path for name in TEXTS if (path := info.folder / name).is_file() and not path.is_symlink()]
+    return replace(info, texts={path.name: path.read_text(encoding="utf-8", errors="replace") for path in paths})
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedRun:
+    """A run that nobody trains, and what became of it."""
+
+    info: RunInfo
+    status: Status
+    ended: int
+    """Milliseconds since 1970."""
+
+
+def closed_run(folder: Path) -> ClosedRun | None:
+    """The run in a folder, or None while a process trains it.
+
+    One that says it is running though nobody holds its lock has died, and is KILLED from now on.
+
+    Raises:
+        RunError: the folder holds no run.
+    """
+    known = read_run(folder)
+    if is_locked(folder):
+        return None
+    if known.status == RUNNING:
+        try:
+            with lock(folder):
+                known = read_run(folder)
+                if known.status == RUNNING:
+                    told = {**about(known.info), "status": "KILLED", "ended": _last_sign(known.info)}
+                    kept.write_json(folder / kept.STARTED, told)
+        except RunError:
+            if is_locked(folder):  # somebody goes on with it just now
+                return None
+            # Nothing can be written here; it has died all the same.
+    status = "KILLED" if known.status == RUNNING else known.status
+    return ClosedRun(known.info, status, known.ended or _last_sign(known.info))
+
+
+def _last_sign(info: RunInfo) -> int:
+    """When a run that died was last heard of."""
+    with contextlib.suppress(RunError):
+        if records := read_journal(info.folder / kept.JOURNAL):
+            return records[-1].time
+    return info.started

@@ -1,1 +1,0 @@
-"""YAML text -> a checked Experiment."""

@@ -1,0 +1,39 @@
+"""Which weights are best, and when to stop looking for better ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from torch import nn
+
+from dlrun.language.experiment import EarlyStopping
+from dlrun.plan.objective import Watched
+from dlrun.training.state import State
+
+
+class Choice:
+    """Watches one figure: the one of early stopping, or the loss of the validation rows, or of the training rows."""
+
+    def __init__(self, stopping: EarlyStopping | None, watched: Sequence[Watched], validated: bool):
+        self.stopping = stopping
+        self.monitor = stopping.monitor if stopping else "validation/loss" if validated else "train/loss"
+        self.delta = stopping.min_delta if stopping else 0.0
+        name = self.monitor.partition("/")[2]
+        self.rising = any(one.name == name and one.metric.greater_is_better for one in watched)
+
+    def see(self, figures: dict[str, float], network: nn.Module, state: State) -> None:
+        """Keep the weights if they are the best so far."""
+        value = figures.get(self.monitor, math.nan)
+        if not math.isnan(value) and (math.isnan(state.best_value) or self._better(value, state.best_value)):
+            state.best_value, state.best_epoch, state.waited = value, state.epoch, 0
+            state.best_weights = {name: weight.clone() for name, weight in network.state_dict().items()}
+        else:
+            state.waited += 1
+
+    def _better(self, new: float, old: float) -> bool:
+        return new > old + self.delta if self.rising else new < old - self.delta
+
+    def should_stop(self, state: State) -> bool:
+        """Whether patience is at its end."""
+        return self.stopping is not None and state.waited >= self.stopping.patience

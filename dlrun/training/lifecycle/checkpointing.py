@@ -1,0 +1,94 @@
+"""When a training is kept: every so often, and when somebody has asked it to end."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dlrun.language.fields import Interval
+from dlrun.plan.weights import expected
+from dlrun.runs.checkpoints import Checkpoint, Checkpoints
+from dlrun.runs.journal import Journal
+from dlrun.training.lifecycle.setup import Ready, learned_by
+from dlrun.training.lifecycle.snapshot import restore, snapshot
+from dlrun.training.loop import Training
+
+FITTED = "fitted"
+"""What the preprocessing has learned, among a checkpoint's tensors."""
+
+
+class Keeping:
+    """Writes the checkpoints of a run."""
+
+    def __init__(self, folder: Path, ready: Ready, journal: Journal, about: dict[str, Any]):
+        """`about` says what the run is, and is compared when it is resumed."""
+        self.ready, self.journal, self.about = ready, journal, about
+        self.every: Interval = ready.task.settings.checkpoint.every
+        self.checkpoints = Checkpoints(folder)
+        self.at: tuple[int, int] | None = None
+        """The step and epoch of the last checkpoint."""
+        self.time = time.monotonic()
+
+    def after_step(self, training: Training) -> None:
+        """Keep the training if it is time; if somebody has asked for an end, do so and unwind.
+
+        Raises:
+            KeyboardInterrupt, Terminated: somebody has asked.
+            RunError: it cannot be written.
+        """
+        ending = training.state.ending
+        if ending.number is not None or self._is_due(self.every.steps, training.state.step):
+            self.keep(training)
+        ending.check()
+
+    def after_epoch(self, training: Training) -> None:
+        """The same between two epochs."""
+        ending = training.state.ending
+        if ending.number is not None or self._is_due(self.every.epochs, training.state.epoch):
+            self.keep(training)
+        ending.check()
+
+    def _is_due(self, every: int | None, count: int) -> bool:
+        if every is not None:
+            return count % every == 0
+        return self.every.seconds is not None and time.monotonic() - self.time >= self.every.seconds
+
+    def keep(self, training: Training) -> None:
+        """Write a checkpoint, unless there is one of this very moment.
+
+        Raises:
+            RunError: it cannot be written, or a loss is not finite.
+        """
+        state = training.state
+        at = (state.step, state.epoch)
+        if self.at == at:
+            return
+        tensors, data = snapshot(training, expected(self.ready.plan))
+        if self.ready.front:
+            tensors[FITTED] = learned_by(self.ready.front)
+        data |= self.about | {
+            "steps": training.length.steps,
+            "fingerprint": fingerprint(self.ready.device),
+            "journal": self.journal.sync(),
+        }
+        between = state.step <= state.epoch * training.length.per_epoch
+        self.checkpoints.write(state.step, tensors, data, best=between and state.best_epoch == state.epoch > 0)
+        self.at, self.time = at, time.monotonic()
+
+    def take(self, training: Training, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint."""
+        restore(training, checkpoint)
+        self.at = (training.state.step, training.state.epoch)
+
+
+def fingerprint(device: torch.device) -> dict[str, str]:
+    """What bits depend on besides the spec and the data."""
+    return {
+        "torch": torch.__version__,
+        "threads": str(torch.get_num_threads()),
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+    }

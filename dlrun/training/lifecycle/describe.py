@@ -1,0 +1,83 @@
+"""What is written down of a run when it begins: for its folder, and for a tracker."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dlrun import __version__
+from dlrun.checks.check import Checked
+from dlrun.data.load import Loaded
+from dlrun.language.resolved import as_yaml, flattened, resolved
+from dlrun.plan.network import Plan
+from dlrun.runs import folder as kept
+from dlrun.runs.info import DataSet, RunInfo
+from dlrun.shapes import numel
+from dlrun.tracking.open import experiment_of, store_of
+from dlrun.views.table import as_text
+
+
+def now() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def describe(checked: Checked, planned: Plan, loaded: Loaded, place: Path, device: torch.device) -> RunInfo:
+    """What a tracker is told of a run."""
+    experiment, reading = checked.experiment, checked.reading
+    text = as_yaml(resolved(experiment, reading.folder, planned.takes))
+    source = experiment.need("data").source
+    name, where = source_of(source)
+    tags = {
+        "dlrun.version": __version__,
+        "torch.version": torch.__version__,
+        "python.version": platform.python_version(),
+        "device": str(device),
+        "spec.hash": hashlib.sha256(text.encode()).hexdigest(),
+        "data.hash": loaded.digest,
+        "split.hash": loaded.split_digest,
+        "params.total": str(planned.total),
+        "params.trainable": str(planned.trainable),
+        "run.folder": str(place.resolve()),
+        **git_commit(reading.folder),
+    }
+    raw = [entry.raw for entry in planned.inputs]
+    shape = raw[0] if len(raw) == 1 else (sum(map(numel, raw)),)
+    return RunInfo(
+        name=place.name,
+        experiment=experiment_of(experiment.tracking, experiment.name),
+        description=experiment.description,
+        folder=place,
+        started=now(),
+        params=flattened(experiment, reading.folder, planned.takes),
+        tags=tags,
+        texts={kept.SPEC: reading.document.source.text, kept.RESOLVED: text, kept.PARAMS: as_text(planned)},
+        data=DataSet(name, loaded.digest, where, source.kind, loaded.rows, shape),
+        store=store_of(experiment.tracking),
+    )
+
+
+def source_of(source: Any) -> tuple[str, str]:
+    """A source's name and where it is, for people."""
+    path = getattr(source, "path", None)
+    return (Path(path).name, path) if path else (source.name, f"{source.kind}:{source.name}")
+
+
+def git_commit(folder: Path) -> dict[str, str]:
+    """The commit that the spec's folder is at, marked where it has changes; nothing outside a repository."""
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    return {"git.commit": found.stdout.strip()} if found.returncode == 0 else {}

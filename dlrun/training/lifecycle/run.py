@@ -1,0 +1,215 @@
+"""A checked spec -> a run: train, test, and keep all of it; and a run that was interrupted, gone on with."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from dlrun.checks.check import Checked
+from dlrun.data.load import Loaded
+from dlrun.errors import RunError
+from dlrun.language.resolved import flattened
+from dlrun.network.results import write_weights
+from dlrun.plan.length import evaluation_batch
+from dlrun.plan.network import Plan
+from dlrun.runs import folder as kept
+from dlrun.runs.checkpoints import Checkpoint
+from dlrun.runs.info import Record, RunInfo, Status, Tracking
+from dlrun.runs.journal import Journal
+from dlrun.runs.lock import lock
+from dlrun.runs.run_file import RUNNING, about
+from dlrun.training.lifecycle.checkpointing import Keeping
+from dlrun.training.lifecycle.describe import describe, now
+from dlrun.training.lifecycle.setup import Ready, get_ready, learned_by
+from dlrun.training.loop import Progress, Training
+from dlrun.training.loss_totals import LossError
+from dlrun.training.signals import Terminated, listening
+from dlrun.training.state import State
+
+DELIVERY = 30.0
+"""Seconds that the tracker is given at the end."""
+
+
+class Watcher(Protocol):
+    """Is told how a run goes."""
+
+    def ready(self, plan: Plan, loaded: Loaded, folder: Path, device: str) -> None:
+        """The data is loaded and the network built; training begins, or goes on."""
+        ...
+
+    def notice(self, text: str) -> None:
+        """Something that whoever watches should know, and that stops nothing."""
+        ...
+
+    def progress(self, progress: Progress) -> None:
+        """A few times a second."""
+        ...
+
+    def epoch(self, epoch: int, figures: dict[str, float], epochs: int) -> None:
+        """Epoch `epoch` of `epochs` is over."""
+        ...
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a run."""
+
+    folder: Path
+    status: Status
+    test: dict[str, float]
+    """The test figures, without their prefix; empty without test rows."""
+    state: State
+    where: str
+    """How to compare the run; '' without a tracker."""
+    undelivered: str
+    """What the tracker could not be told, and why; '' when all is well."""
+
+
+@dataclass(slots=True)
+class _Reporter:
+    """Writes each figure to the journal, where the tracker finds it, then to the screen."""
+
+    journal: Journal
+    watcher: Watcher
+    state: State
+    told: int = 0
+    """How many differences from an earlier attempt were told."""
+
+    def progress(self, progress: Progress) -> None:
+        self.watcher.progress(progress)
+
+    def epoch(self, epoch: int, figures: dict[str, float], epochs: int) -> None:
+        self.record(figures)
+        self.watcher.epoch(epoch, figures, epochs)
+
+    def record(self, figures: dict[str, float]) -> None:
+        self.journal.write(Record(self.state.epoch, self.state.step, now(), figures))
+        for text in self.journal.differences[self.told :]:
+            self.watcher.notice(f"not what it was before the interruption: {text}")
+        self.told = len(self.journal.differences)
+
+
+def run(checked: Checked, watcher: Watcher, runs: Path, tracking: Tracking) -> Outcome:
+    """Train by a checked spec and keep the run under `runs`.
+
+    Raises:
+        SpecError: the data is not what the spec says.
+        RunError: training could not go on.
+        KeyboardInterrupt, Terminated: somebody ended it; it can be resumed.
+    """
+    ready = get_ready(checked)
+    place = kept.make_folder(runs, checked.experiment.name)
+    with lock(place):
+        info = describe(checked, ready.plan, ready.loaded, place, ready.device)
+        _keep_beginning(ready, info)
+        return train(ready, info, watcher, tracking, None)
+
+
+def train(ready: Ready, info: RunInfo, watcher: Watcher, tracking: Tracking, checkpoint: Checkpoint | None) -> Outcome:
+    """Train in a run's folder, which is locked, from the beginning or from a checkpoint; then test.
+
+    Raises:
+        RunError: training could not go on.
+        KeyboardInterrupt, Terminated: somebody ended it.
+    """
+    place, state = info.folder, State()
+    outcome = Outcome(place, "FAILED", {}, state, "", "")
+    journal = Journal(place / kept.JOURNAL, checkpoint.state["journal"] if checkpoint else 0)
+    with journal, listening(state.ending), _ending(ready, info, outcome, tracking, watcher):
+        tracking.begin(info)
+        reporter = _Reporter(journal, watcher, state)
+        keeping = Keeping(place, ready, journal, identity(ready))
+        training = Training(ready.task, reporter, keeping, state)
+        if checkpoint is not None:
+            keeping.take(training, checkpoint)
+        watcher.ready(ready.plan, ready.loaded, place, str(ready.device))
+        training.run()
+        keeping.keep(training)
+        training.finish()
+        outcome.test = _test(training, reporter)
+        journal.sync()  # before run.json says that all is there
+        _keep_end(ready, info, outcome, "FINISHED")
+        outcome.status = "FINISHED"
+    outcome.where = tracking.where()
+    return outcome
+
+
+@contextlib.contextmanager
+def _ending(ready: Ready, info: RunInfo, outcome: Outcome, tracking: Tracking, watcher: Watcher) -> Iterator[None]:
+    """However training ends: say so in our words, keep what was learned, and tell the tracker."""
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated):
+        outcome.status = "KILLED"
+        raise
+    except LossError:  # it would come again
+        raise
+    except (RunError, RuntimeError, MemoryError) as error:
+        what = str(error) if isinstance(error, RunError) else out_of_memory(error) or f"torch stopped the run: {error}"
+        raise RunError(f"{what}\n  `dlrun resume {info.folder}` goes on once that is mended") from error
+    finally:
+        if outcome.status != "FINISHED" and not outcome.state.ending.urgent:
+            # What stopped the run is told, not what came of it: on a full disk nothing can be written.
+            with contextlib.suppress(RunError):
+                _keep_end(ready, info, outcome, outcome.status)
+        if not outcome.state.ending.urgent:
+            outcome.undelivered = tracking.end(outcome.status, DELIVERY)
+            if outcome.undelivered and outcome.status != "FINISHED":  # nobody is given the outcome
+                watcher.notice(f"the tracker: {outcome.undelivered}")
+
+
+def identity(ready: Ready) -> dict[str, Any]:
+    """What a run is; a checkpoint of another one is not gone on from."""
+    checked = ready.checked
+    return {
+        "settings": flattened(checked.experiment, checked.reading.folder, ready.plan.takes),
+        "data": ready.loaded.digest,
+        "split": ready.loaded.split_digest,
+        "labels": {name: list(target.labels or ()) for name, target in ready.loaded.targets.items()},
+    }
+
+
+def out_of_memory(error: BaseException) -> str:
+    """What to say of an error if it is about memory; else ''."""
+    text = str(error)
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text:
+        return "there is not enough memory; a smaller `train.batch_size` needs less"
+    return ""
+
+
+def _test(training: Training, reporter: _Reporter) -> dict[str, float]:
+    task = training.task
+    batch = len(task.data.train) if task.settings.batch_size == "full" else task.settings.batch_size
+    figures = training.measure(task.data.test, evaluation_batch(batch))
+    if figures:
+        reporter.record({f"test/{name}": value for name, value in figures.items()})
+    return figures
+
+
+def _keep_beginning(ready: Ready, info: RunInfo) -> None:
+    for name, text in info.texts.items():
+        kept.write_text(info.folder / name, text)
+    labels = {name: list(target.labels) for name, target in ready.loaded.targets.items() if target.labels is not None}
+    if labels:
+        kept.write_json(info.folder / kept.LABELS, next(iter(labels.values())) if len(labels) == 1 else labels)
+    if ready.front:
+        kept.write_tensors(info.folder / kept.FITTED, learned_by(ready.front), {})
+    # Last: a folder that has it holds all that a run begins with.
+    kept.write_json(info.folder / kept.STARTED, {**about(info), "status": RUNNING})
+
+
+def _keep_end(ready: Ready, info: RunInfo, outcome: Outcome, status: Status) -> None:
+    try:
+        write_weights(info.folder, ready, outcome.state, last=status != "FAILED")
+    except (RunError, RuntimeError, MemoryError):
+        if status == "FINISHED":
+            raise
+    test = {name: value if math.isfinite(value) else str(value) for name, value in outcome.test.items()}
+    said = {**about(info), "status": status, "ended": now(), "test": test}
+    kept.write_json(info.folder / kept.STARTED, said)

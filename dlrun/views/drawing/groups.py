@@ -1,0 +1,170 @@
+"""The groups that a network is written in, and the repeats among them that can be drawn once."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dlrun.components.layers import Joining
+from dlrun.plan.network import Plan
+from dlrun.plan.steps import Step
+from dlrun.plan.wiring import Group as PlanGroup
+from dlrun.views.drawing.captions import caption
+
+AUTOMATIC = re.compile(r"_[0-9]+$")
+
+
+@dataclass(slots=True)
+class Group:
+    """A part of the network: a block, a repeat, one of its turns, a residual, or the whole."""
+
+    name: str
+    title: str
+    """What is written on its frame; nothing where none is drawn."""
+    first: int
+    last: int
+    """The range of its steps, both included."""
+    same_by: str = ""
+    """Neighbours with the same word here may be drawn as one, if they are alike; nothing for a group with a name."""
+    turns: bool = False
+    """Whether it is a repeat, made of turns."""
+    children: list[Group | int] = field(default_factory=list)
+    times: int = 1
+    """How often it comes, one after the other; drawn once."""
+
+    def groups(self) -> Iterator[Group]:
+        """The groups directly in it."""
+        return (child for child in self.children if isinstance(child, Group))
+
+
+def group_tree(plan: Plan) -> Group:
+    """The groups of the plan, nested."""
+    joins = {step.name for step in plan.steps if isinstance(step.layer, Joining)}
+    root = Group("", "", 0, len(plan.steps) - 1)
+    around = [root]
+    starting = deque(plan.groups)
+    for index in range(len(plan.steps)):
+        while around[-1].last < index:
+            around.pop()
+        while starting and starting[0].start == index:
+            group = _group(starting.popleft(), around[-1], joins)
+            around[-1].children.append(group)
+            around.append(group)
+        around[-1].children.append(index)
+    _name_repeats(root)
+    return root
+
+
+def _group(group: PlanGroup, parent: Group, joins: set[str]) -> Group:
+    automatic = group.label == group.kind or AUTOMATIC.sub("", group.label) == group.kind
+    found = Group(group.name, "", group.start, group.stop - 1)
+    if group.kind == "branch":
+        return found
+    if group.label.isdigit():
+        parent.turns = True
+        found.same_by = "a turn"
+    elif automatic and group.name not in joins:
+        found.title = found.same_by = group.kind
+    elif not automatic:
+        found.title = group.label
+    return found
+
+
+def _name_repeats(group: Group) -> None:
+    """A repeat without a name of its own has no frame: its turns have."""
+    pending = [group]
+    while pending:
+        group = pending.pop()
+        if group.turns and group.same_by:
+            group.title = ""
+        pending += group.groups()
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A range of steps that comes `times` times, one after the other."""
+
+    first: int
+    length: int
+    times: int
+
+    def turn(self, step: int) -> int | None:
+        """Which turn a step is in; None if in none."""
+        turn = (step - self.first) // self.length
+        return turn if 0 <= turn < self.times else None
+
+
+def fold_repeats(root: Group, steps: tuple[Step, ...], with_weights: bool) -> list[Fold]:
+    """Leave one of neighbouring groups that are alike, in place; the folds, from the outside in."""
+    consumers: list[list[int]] = [[] for _ in steps]
+    for index, step in enumerate(steps):
+        for source in step.inputs:
+            consumers[source].append(index)
+    folds: list[Fold] = []
+    pending = deque([root])
+    while pending:
+        group = pending.popleft()
+        kept: list[Group | int] = []
+        at = 0
+        while at < len(group.children):
+            child = group.children[at]
+            kept.append(child)
+            at += 1
+            if not isinstance(child, Group) or not child.same_by:
+                continue
+            alike = _Alike(child, steps, consumers, with_weights)
+            while at < len(group.children) and alike.takes(group.children[at]):
+                at += 1
+            if alike.times > 1:
+                child.times = alike.times
+                child.last = child.first + alike.length - 1
+                folds.append(Fold(child.first, alike.length, alike.times))
+        group.children = kept
+        pending += group.groups()
+    return folds
+
+
+class _Alike:
+    """A group, and how many of its neighbours are the same once more on what it gave."""
+
+    def __init__(self, group: Group, steps: tuple[Step, ...], consumers: list[list[int]], with_weights: bool):
+        self.group, self.steps, self.consumers, self.with_weights = group, steps, consumers, with_weights
+        self.length = group.last - group.first + 1
+        self.times = 1
+
+    def takes(self, other: Group | int) -> bool:
+        if not isinstance(other, Group) or other.same_by != self.group.same_by:
+            return False
+        start = self.group.first + self.times * self.length
+        if other.first != start or other.last != start + self.length - 1:
+            return False
+        if not all(self._alike(offset, start) for offset in range(self.length)) or not self._chained(start):
+            return False
+        self.times += 1
+        return True
+
+    def _alike(self, offset: int, start: int) -> bool:
+        a, b = self.steps[self.group.first + offset], self.steps[start + offset]
+        same = caption(a) == caption(b) and a.output == b.output and len(a.inputs) == len(b.inputs)
+        return same and (not self.with_weights or a.params == b.params)
+
+    def _chained(self, start: int) -> bool:
+        """Whether the turn at `start` is wired as the first is, on the last value of the turn before."""
+        before, base = start - self.length, self.group.first
+        came: set[int] = set()
+        for offset in range(self.length):
+            pairs = zip(self.steps[base + offset].inputs, self.steps[start + offset].inputs, strict=True)
+            for a, b in pairs:
+                if b >= start:
+                    if b - start != a - base:
+                        return False
+                elif b == start - 1:
+                    came.add(a)
+                elif b >= before or a != b:
+                    return False
+        inside = range(before, start - 1)
+        leaves = any(user >= start for step in inside for user in self.consumers[step])
+        leaves |= any(user >= start + self.length for user in self.consumers[start - 1])
+        return len(came) == 1 and min(came) < base and not leaves
