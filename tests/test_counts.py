@@ -1,12 +1,11 @@
 """What a step and a command may cost, in things that can be counted; benchmarks/counts.py shows them all."""
 
 import sys
-from pathlib import Path
 
 import pytest
 import torch
+from places import BENCHMARKS
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 A_STEP = {"operators": 230, "reads": 0.1, "bytes": 445_000, "Python calls": 28, "C calls": 30}
 """Bounds for a step of the tabular network, with a tenth to a third of room. Inside an epoch the losses are looked at
 ten times a second, which is why a slow machine may make a few calls more."""

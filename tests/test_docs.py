@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 import textwrap
-from pathlib import Path
 
 import pytest
+from places import DOCS
 
 from dlrun.checks.check import check
 from dlrun.language.text.document import parse_text
 
-DOCS = Path(__file__).parents[1] / "docs"
 PAGES = ("language.md", "editor.md")
 WINE = "alcohol,ash,hue,intensity,grower\n" + "".join(
     f"{12 + row / 10},{row % 7},{row % 5},{row % 4},{'abc'[row % 3]}\n" for row in range(30)

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import SPECS
 
-SPECS = Path(__file__).parent.parent / "specs"
 HEAVY = ("torch", "mlflow", "sklearn", "pandas", "scipy")
 PROBE = """
 import json, sys

@@ -7,8 +7,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from places import ROOT
 
-ROOT = Path(__file__).parents[2]
 NET = "model: {input: 4, layers: [{linear: 3}, relu, {sequential: [{linear: 5}, {linear: 2}]}]}"
 
 

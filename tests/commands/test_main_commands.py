@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+from places import SPECS
 
-SPECS = Path(__file__).parent.parent.parent / "specs"
 IRIS = """
 name: iris
 data: {source: {sklearn: iris}, split: {stratify: true}, preprocess: [standardize]}

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import BENCHMARKS, SPECS
 
-SPECS = Path(__file__).parent.parent.parent / "specs"
-VGG16 = Path(__file__).parent.parent.parent / "benchmarks" / "specs" / "vgg16.yaml"
+VGG16 = BENCHMARKS / "specs" / "vgg16.yaml"
 NESTED = """
 blocks: {unit: {parameters: {width: null}, layers: [{linear: $width}, relu]}}
 model: {input: 4, layers: [{repeat: {times: 3, layers: [{unit: 4}, dropout]}}, {linear: 2}]}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 import typer
 from jsonschema import Draft202012Validator
+from places import ROOT
 from typer.testing import CliRunner
 
 from dlrun.commands.write.schema import schema
@@ -15,7 +15,6 @@ from dlrun.language.text.document import parse_text, read_document
 from dlrun.views.reference.json_schema import language_schema
 from dlrun.views.reference.reference import all_kinds, describe_kind
 
-ROOT = Path(__file__).parents[2]
 VALIDATOR = Draft202012Validator(language_schema())
 WHOLE = """
 name: digits-cnn

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from places import NETS
 from torch import nn
 
 from dlrun.checks.check import check_model
@@ -214,6 +215,6 @@ def test_a_weight_of_another_size_cannot_be_tied(network) -> None:
 
 def test_gpt2_small_has_its_published_count() -> None:
     # 50257*768 + 1024*768 + 12*(12*768**2 + 13*768) + 2*768, the released checkpoint's.
-    plan = check_model(Path(__file__).parent.parent.parent / "specs" / "nets" / "gpt2_small.yaml")
+    plan = check_model(NETS / "gpt2_small.yaml")
     assert plan.total == 50257 * 768 + 1024 * 768 + 12 * (12 * 768**2 + 13 * 768) + 2 * 768 == 124_439_808
     assert plan.gives["output"] == (1024, 50257)

@@ -8,11 +8,11 @@ regression on their words is right on 0.79 once it has been trained in full; her
 from pathlib import Path
 
 import pytest
+from places import NETS
 from watching import run_silently
 
 from dlrun.checks.check import check
 
-NETS = Path(__file__).parent.parent / "specs" / "nets"
 FLOORS = {
     "lenet_digits": 0.94,
     "mobilenet_digits": 0.97,

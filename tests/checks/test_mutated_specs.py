@@ -6,11 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from places import SPECS
 
 from dlrun.checks.check import check, check_model
 from dlrun.errors import SpecError
 
-SPECS = sorted((Path(__file__).parent.parent / "specs").glob("*.yaml"))
+SPECS = sorted(SPECS.glob("*.yaml"))
 MUTATIONS = 2000
 SHARES = 8
 """So that a failing share names a small range, and shares run side by side."""

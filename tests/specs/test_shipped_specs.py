@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+from places import SPECS
 
 from dlrun.checks.check import check
 from dlrun.plan.network import Plan
 
-SPECS = Path(__file__).parent.parent / "specs"
 MODELINE = "# yaml-language-server: $schema=../docs/schema.json"
 
 COUNTS = {

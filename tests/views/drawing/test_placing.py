@@ -4,12 +4,12 @@ from itertools import combinations, pairwise
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from dlrun.checks.check import check_model
 from dlrun.views.drawing.picture import Frame, Picture, picture
 from dlrun.views.drawing.placing import Placed, Rectangle, place
 
-ROOT = Path(__file__).parents[2]
 SPECS = [*sorted((ROOT / "specs").rglob("*.yaml")), ROOT / "benchmarks" / "specs" / "vgg16.yaml"]
 SKIPS = """
 model:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from places import BENCHMARKS
 
 from dlrun.checks.check import check_model
 from dlrun.plan.network import Plan
@@ -11,7 +12,7 @@ from dlrun.views.outline import MOST_ROWS, outline
 from dlrun.views.receptive_field import receptive_fields, show_field
 from dlrun.views.table import Row, as_data, as_text, fitted, tree
 
-VGG16 = Path(__file__).parent.parent / "benchmarks" / "specs" / "vgg16.yaml"
+VGG16 = BENCHMARKS / "specs" / "vgg16.yaml"
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ a support vector machine is right on 0.98 and more of the digits (scikit-learn's
 from pathlib import Path
 
 import pytest
+from places import SPECS
 from watching import run_silently
 
 from dlrun.checks.check import check
 
-SPECS = Path(__file__).parent.parent / "specs"
 FLOORS = {
     "digits_cnn": ("accuracy", 0.98),
     "digits_mlp": ("accuracy", 0.94),

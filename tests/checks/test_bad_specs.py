@@ -7,11 +7,12 @@ import os
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from dlrun.checks.check import check
 from dlrun.errors import SpecError
 
-FOLDER = Path(__file__).parent / "bad_specs"
+FOLDER = ROOT / "tests" / "bad_specs"
 OVERRIDES = {
     "overrides": ["train.epoch=5", "model.layers[0]=rely", "optimizer.adam.lr=fast"],
     "not_overrides": ["model.layers[7].linear=3", "epochs", "model.layers.x=1", "name.first=a"],

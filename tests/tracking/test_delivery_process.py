@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from faulty_server import wait_for
 from nursery import Nursery
+from places import ROOT
 from run_folders import STARTED, end_run, epochs, make_run, rows, stored
 
 from dlrun.runs.folder import JOURNAL
@@ -68,7 +69,7 @@ def alive(pid: int) -> bool:
 def test_whoever_ends_the_one_who_trains_the_run_is_killed_with_all_its_figures(runs: Path, number: int) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", TRAINER, str(runs)],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from dlrun.checks.check import check_model
 from dlrun.plan.network import Plan
 from dlrun.views.drawing.captions import FOLDED, role_of
 from dlrun.views.drawing.picture import Box, Edge, Frame, Picture, picture
 
-ROOT = Path(__file__).parents[2]
 SPECS = [*sorted((ROOT / "specs").rglob("*.yaml")), ROOT / "benchmarks" / "specs" / "vgg16.yaml"]
 
 

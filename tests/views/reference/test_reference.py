@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
-from pathlib import Path
 
 import pytest
+from places import DOCS
 
 from dlrun.language.component import kinds
 from dlrun.language.settings_schema import sections
 from dlrun.language.text.document import parse_text
 from dlrun.views.reference.reference import all_kinds, describe_kind, describe_section
 from dlrun.views.reference.type_names import type_words, yaml_words
-
-DOCS = Path(__file__).parents[1] / "docs"
 
 
 @pytest.fixture(scope="module")

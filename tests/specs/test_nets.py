@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from places import NETS
 from torch import Tensor, nn
 
 from dlrun.checks.check import check, check_model
@@ -24,7 +25,6 @@ from dlrun.plan.network import Plan
 from dlrun.plan.steps import Step
 from dlrun.shapes import numel
 
-NETS = Path(__file__).parent.parent / "specs" / "nets"
 MODELINE = "# yaml-language-server: $schema=../../docs/schema.json"
 
 Shape = tuple[int, ...]

@@ -8,8 +8,9 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from places import NETS
 
-DATA = Path(__file__).parent.parent / "specs" / "nets" / "data"
+DATA = NETS / "data"
 
 RATED = """1\t2.5\tGood, good film!
 2\t-1.5\tA film that isn’t good?

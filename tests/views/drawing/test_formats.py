@@ -5,6 +5,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from places import ROOT
 
 from dlrun.checks.check import check_model
 from dlrun.views.drawing.dot import dot
@@ -14,7 +15,6 @@ from dlrun.views.drawing.placing import place
 from dlrun.views.drawing.svg import svg
 from dlrun.views.drawing.text_width import text_width
 
-ROOT = Path(__file__).parents[2]
 SPECS = [*sorted((ROOT / "specs").rglob("*.yaml")), ROOT / "benchmarks" / "specs" / "vgg16.yaml"]
 SVG = "{http://www.w3.org/2000/svg}"
 SMALL = """
