@@ -17,7 +17,7 @@ from dlrun.data.load import Loaded, load
 from dlrun.language.text.document import parse_text
 from dlrun.network.build import build
 from dlrun.plan.network import Plan, plan
-from dlrun.training.lifecycle.setup import Ready, get_ready
+from dlrun.training.lifecycle.setup import TrainingSetup, prepare_training
 from dlrun.training.loop import Training
 from dlrun.training.speed import capture as capturing
 from dlrun.training.state import State
@@ -45,16 +45,16 @@ def checked(folder: Path, text: str, *overrides: str) -> Checked:
 def rows_of(checked: Checked) -> Loaded:
     """The rows of a checked spec, as a run loads them."""
     experiment = checked.experiment
-    assert checked.facts is not None
+    assert checked.data_info is not None
     data = experiment.need("data")
-    return load(data, experiment.losses, checked.reading.folder, checked.facts, experiment.seed)
+    return load(data, experiment.losses, checked.reading.folder, checked.data_info, experiment.seed)
 
 
 @dataclass
 class Trained:
     """A training that is over, and what it told."""
 
-    ready: Ready
+    ready: TrainingSetup
     state: State = field(default_factory=State)
     epochs: list[dict[str, float]] = field(default_factory=list)
     """The figures of each epoch."""
@@ -93,7 +93,7 @@ def two_ways(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch, *override
 
 def train(folder: Path, text: str, *overrides: str) -> Trained:
     """Train by a spec, in memory alone."""
-    done = Trained(get_ready(checked(folder, text, *overrides)))
+    done = Trained(prepare_training(checked(folder, text, *overrides)))
     training = Training(done.ready.task, done, done, done.state)
     training.run()
     training.finish()

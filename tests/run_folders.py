@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlrun.runs import folder as kept
+from dlrun.runs import folder as run_folder
 from dlrun.runs.info import Record, RunInfo
 from dlrun.runs.journal import Journal
 from dlrun.runs.run_file import about
@@ -45,7 +45,7 @@ def make_run(folder: Path, records: Sequence[Record] = (), status: str = "FINISH
     folder.mkdir(parents=True)
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
-    with Journal(folder / kept.JOURNAL) as journal:
+    with Journal(folder / run_folder.JOURNAL) as journal:
         for record in records:
             journal.write(record)
     end_run(info, status)
@@ -55,7 +55,7 @@ def make_run(folder: Path, records: Sequence[Record] = (), status: str = "FINISH
 def end_run(info: RunInfo, status: str) -> None:
     """Write run.json anew, with another status."""
     ended = {} if status == "RUNNING" else {"ended": STARTED + 10_000}
-    kept.write_json(info.folder / kept.STARTED, {**about(info), "status": status, **ended})
+    run_folder.write_json(info.folder / run_folder.STARTED, {**about(info), "status": status, **ended})
 
 
 def rows(records: Sequence[Record]) -> list[tuple[Any, ...]]:

@@ -12,7 +12,7 @@ from dlrun.checks.reading import Reading, read_spec
 from dlrun.errors import Problem, SpecError
 from dlrun.language.experiment import Experiment, Split, TrainSection, as_tuple
 from dlrun.language.synonyms import did_you_mean
-from dlrun.plan.data_info import Facts
+from dlrun.plan.data_info import DataInfo
 from dlrun.plan.length import Length, evaluation_batch
 from dlrun.plan.memory import Memory, machine_memory, needed_memory
 from dlrun.plan.network import Plan, Step, matches, penalties, plan
@@ -35,7 +35,7 @@ class Checked:
     reading: Reading
     experiment: Experiment
     plan: Plan
-    facts: Facts | None
+    data_info: DataInfo | None
     sizes: SplitSizes | None
     memory: Memory
 
@@ -67,7 +67,7 @@ def check(file: FilePath, overrides: Sequence[str] = (), training: bool = False)
     if reading.problems:
         raise SpecError(reading.problems)
     assert planned is not None and checked is not None
-    return Checked(reading, reading.experiment, planned, reading.facts(), sizes, checked)
+    return Checked(reading, reading.experiment, planned, reading.data_info(), sizes, checked)
 
 
 def check_model(file: FilePath, overrides: Sequence[str] = ()) -> Plan:
@@ -81,7 +81,7 @@ def check_model(file: FilePath, overrides: Sequence[str] = ()) -> Plan:
     if not problems and "model" in reading.sections:
         told = len(reading.problems)
         sizes = _check_split(reading)
-        if "data" in reading.written and reading.facts() is None:
+        if "data" in reading.written and reading.data_info() is None:
             if reading.sections["model"].input is None and reading.sections["model"].inputs is None:
                 raise SpecError(reading.problems)
             # The data is not there to be looked at, and the model says by itself what it takes.
@@ -103,40 +103,40 @@ def _may_plan(reading: Reading) -> bool:
     """Whether enough is right to work shapes out: a problem elsewhere must not hide one here."""
     if "model" not in reading.sections:
         return False
-    return "data" not in reading.written or reading.facts() is not None
+    return "data" not in reading.written or reading.data_info() is not None
 
 
 def _plan(reading: Reading, sizes: SplitSizes | None) -> Plan:
     data = reading.sections.get("data")
     steps = data.preprocess if data else ()
-    return plan(reading.sections["model"], reading.tree, reading.facts(), steps, sizes.train if sizes else 0)
+    return plan(reading.sections["model"], reading.tree, reading.data_info(), steps, sizes.train if sizes else 0)
 
 
 def _check_split(reading: Reading) -> SplitSizes | None:
-    data, facts = reading.sections.get("data"), reading.facts()
-    if data is None or facts is None:
+    data, data_info = reading.sections.get("data"), reading.data_info()
+    if data is None or data_info is None:
         return None
-    sizes = split_sizes(facts.rows, data.split)
+    sizes = split_sizes(data_info.rows, data.split)
     for name, share, size in (
         ("validation", data.split.validation, sizes.validation),
         ("test", data.split.test, sizes.test),
     ):
         if share and not size:
             hint = "write 0 for no such split"
-            reading.fail(f"{share:g} of {facts.rows} rows is no row", ("data", "split", name), hint)
+            reading.fail(f"{share:g} of {data_info.rows} rows is no row", ("data", "split", name), hint)
     if sizes.train < 1:
-        reading.fail(f"nothing is left to train on of {facts.rows} rows", ("data", "split"))
-    if data.split.stratify and len(facts.classed) != 1:
-        several = f"one target of classes, and here are {len(facts.classed)}: {', '.join(facts.classed)}"
-        what = several if facts.classed else "classes, and the target is numbers"
+        reading.fail(f"nothing is left to train on of {data_info.rows} rows", ("data", "split"))
+    if data.split.stratify and len(data_info.classed) != 1:
+        several = f"one target of classes, and here are {len(data_info.classed)}: {', '.join(data_info.classed)}"
+        what = several if data_info.classed else "classes, and the target is numbers"
         reading.fail(f"`stratify` needs {what}", ("data", "split", "stratify"))
     return sizes
 
 
 def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None) -> Memory:
-    facts, losses = reading.facts(), as_tuple(reading.sections.get("loss"))
-    if facts is not None and losses:
-        check_objective(reading, planned, facts, losses)
+    data_info, losses = reading.data_info(), as_tuple(reading.sections.get("loss"))
+    if data_info is not None and losses:
+        check_objective(reading, planned, data_info, losses)
     _check_augment(reading, planned)
     _check_freeze(reading, planned)
     if {"data", "optimizer"} & reading.written:
@@ -147,12 +147,12 @@ def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None) ->
     train = reading.sections.get("train", TrainSection())
     if sizes is not None:
         _check_training(reading, planned, train, sizes)
-    return _check_memory(reading, planned, train, facts, sizes)
+    return _check_memory(reading, planned, train, data_info, sizes)
 
 
 def _check_augment(reading: Reading, planned: Plan) -> None:
     data = reading.sections.get("data")
-    names = list(planned.takes)
+    names = list(planned.input_shapes)
     for index, step in enumerate(data.augment if data else ()):
         path = ("data", "augment", index)
         name = step.input or names[0]
@@ -164,7 +164,7 @@ def _check_augment(reading: Reading, planned: Plan) -> None:
             reading.fail(f"the network has no input '{name}'{meant}", (*path, step.kind, "input"))
         else:
             try:
-                step.check(planned.takes[name], planned.indices[name])
+                step.check(planned.input_shapes[name], planned.indices[name])
             except ShapeError as error:
                 taken = planned.inputs[names.index(name)]
                 notes = ((f"the network takes {show(taken.shape)} here", taken.place),)
@@ -300,10 +300,10 @@ def _check_monitor(reading: Reading, planned: Plan, train: TrainSection, sizes: 
 
 
 def _check_memory(
-    reading: Reading, planned: Plan, train: TrainSection, facts: Facts | None, sizes: SplitSizes | None
+    reading: Reading, planned: Plan, train: TrainSection, data_info: DataInfo | None, sizes: SplitSizes | None
 ) -> Memory:
     optimizer = reading.sections.get("optimizer")
-    memory = needed_memory(planned, optimizer, train, facts, sizes.train if sizes else None)
+    memory = needed_memory(planned, optimizer, train, data_info, sizes.train if sizes else None)
     available = machine_memory()
     on_gpu = train.device == "cuda"
     if not available or on_gpu:
@@ -317,7 +317,7 @@ def _check_memory(
         )
         hint = f"{worst.name} alone has {worst.params:,} weights"
         reading.problems.append(Problem(message, worst.place, hint))
-    elif memory.total > available and facts is not None:
+    elif memory.total > available and data_info is not None:
         spare = available - (memory.total - memory.activations)
         fits = int(spare * memory.batch / memory.activations) if memory.activations else 0
         message = f"a step needs {readable_bytes(memory.total)}, and this machine has {readable_bytes(available)}"

@@ -7,24 +7,24 @@ from dlrun.components.losses import Loss
 from dlrun.components.metrics import Metric
 from dlrun.errors import Path, Problem
 from dlrun.language.experiment import as_tuple
-from dlrun.plan.data_info import Facts
+from dlrun.plan.data_info import DataInfo
 from dlrun.plan.network import Plan
 from dlrun.plan.objective import ObjectiveError, Term, called, term, watched
 from dlrun.shapes import ShapeError, show
 
 
-def check_objective(reading: Reading, planned: Plan, facts: Facts, losses: tuple[Loss, ...]) -> None:
+def check_objective(reading: Reading, planned: Plan, data_info: DataInfo, losses: tuple[Loss, ...]) -> None:
     """Hold every loss and every metric to an output and a target that it can compare."""
     listed = isinstance(reading.sections["loss"], tuple)
     terms: list[Term] = []
     for index, loss in enumerate(losses):
         path = ("loss", index) if listed else ("loss",)
         try:
-            terms.append(found := term(loss, planned, facts))
+            terms.append(found := term(loss, planned, data_info))
         except ObjectiveError as error:
             reading.fail(error.message, (*path, loss.kind, *error.at) if error.at else path, error.hint)
         else:
-            _check_loss(reading, planned, facts, found, path)
+            _check_loss(reading, planned, data_info, found, path)
     if len(terms) < len(losses):
         return
     for output, step in planned.outputs.items():
@@ -39,14 +39,14 @@ def check_objective(reading: Reading, planned: Plan, facts: Facts, losses: tuple
     _check_metrics(reading, planned, terms, set(names))
 
 
-def _check_loss(reading: Reading, planned: Plan, facts: Facts, found: Term, path: Path) -> None:
+def _check_loss(reading: Reading, planned: Plan, data_info: DataInfo, found: Term, path: Path) -> None:
     answer = found.answer
-    target = None if answer.is_input else facts.targets[answer.name]
+    target = None if answer.is_input else data_info.targets[answer.name]
     labels = target.labels if target else None
-    shape = target.shape if target else planned.takes[answer.name]
-    output = planned.gives[found.output]
+    shape = target.shape if target else planned.input_shapes[answer.name]
+    output = planned.output_shapes[found.output]
     try:
-        found.loss.check(output, shape, len(labels) if labels is not None else None, found.ending)
+        found.loss.check(output, shape, len(labels) if labels is not None else None, found.output_form)
     except ShapeError as error:
         last = planned.steps[planned.outputs[found.output]]
         notes = ((f"the network's output {show(output)} comes from here", last.place),) if last.place else ()

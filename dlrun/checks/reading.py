@@ -12,14 +12,14 @@ from pydantic import ValidationError
 from dlrun.components.sources import Source, SourceError
 from dlrun.errors import Path, Place, Problem, SpecError
 from dlrun.language.experiment import WRITTEN_ONLY, DataSection, Experiment, as_tuple
-from dlrun.language.messages import problems_told
+from dlrun.language.messages import setting_problems
 from dlrun.language.synonyms import KINDS, SETTINGS, did_you_mean
 from dlrun.language.text.document import Document, read_document
 from dlrun.language.text.expansion import Broken, Expander
 from dlrun.language.text.expressions import ExpressionError
 from dlrun.language.text.node import Node
 from dlrun.language.text.overrides import with_bases, with_overrides
-from dlrun.plan.data_info import Facts, describe
+from dlrun.plan.data_info import DataInfo, describe
 
 FIRST = ("loss", "data")
 """Read before the others, because `$classes` and its like come of them."""
@@ -42,7 +42,7 @@ class Reading:
     problems: list[Problem] = field(default_factory=list)
     described: DataSection | None = None
     """`data` as far as it says what the data is."""
-    _facts: Facts | None = None
+    _facts: DataInfo | None = None
     _looked: bool = False
 
     @property
@@ -63,7 +63,7 @@ class Reading:
         """The spec as one object; only once nothing is wrong."""
         return Experiment.read({"name": default_name(self.document), **self.sections})
 
-    def facts(self) -> Facts | None:
+    def data_info(self) -> DataInfo | None:
         """What the data says of itself, looked up once; None where that is not to be known."""
         if not self._looked:
             self._looked = True
@@ -157,7 +157,7 @@ def _read_section(reading: Reading, expander: Expander, name: str) -> None:
     try:
         part = Experiment.read({name: node.plain()})
     except ValidationError as error:
-        for item in problems_told(error):
+        for item in setting_problems(error):
             if not isinstance(reading.tree.value_at(item.path), Broken):
                 reading.fail(item.message, item.path, item.hint, item.at_key)
         return
@@ -187,20 +187,20 @@ def _tell_unknown_sections(reading: Reading, root: Node) -> None:
 def _from_data(reading: Reading, name: str) -> int:
     if "data" not in reading.written:
         raise ExpressionError(f"`${name}` comes from the data, and this spec has no `data`", hint="write the number")
-    facts = reading.facts()
-    if facts is None:
+    data_info = reading.data_info()
+    if data_info is None:
         raise ExpressionError("", length=0)
     if name == "classes":
-        labels = [target.labels for target in facts.targets.values() if target.labels is not None]
+        labels = [target.labels for target in data_info.targets.values() if target.labels is not None]
         if not labels:
             raise ExpressionError("the target is numbers, not classes", hint="`$classes` goes with a loss for classes")
         return len(_only(labels, name, "targets are classes"))
     if name == "features":
-        shape = _only([feature.shape for feature in facts.features.values()], name, "inputs are there")
+        shape = _only([feature.shape for feature in data_info.features.values()], name, "inputs are there")
         if len(shape) != 1:
             raise ExpressionError(f"`$features` counts a row's numbers, and a sample here is {shape}")
         return shape[0]
-    sizes = [feature.vocabulary for feature in facts.features.values() if feature.vocabulary is not None]
+    sizes = [feature.vocabulary for feature in data_info.features.values() if feature.vocabulary is not None]
     if not sizes:
         raise ExpressionError("`$vocabulary` needs features that are indices, whole numbers from 0 on")
     return _only(sizes, name, "inputs are indices")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dlrun.components.augment import Augmentation
 from dlrun.data.prepare import Batch
-from dlrun.modules.random_streams import Chance, nth, streams
+from dlrun.modules.random_streams import RandomStream, nth, streams
 
 
 class Augmenter:
@@ -33,7 +33,7 @@ class Augmenter:
             return x
         begin = streams(self.seed, epoch, rows)
         for part, step in enumerate(self.steps):
-            x = step.apply(x, Chance(begin, part))
+            x = step.apply(x, RandomStream(begin, part))
         return x
 
 

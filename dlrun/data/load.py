@@ -14,7 +14,7 @@ from dlrun.components.losses import Loss
 from dlrun.components.sources import Rows, SourceError
 from dlrun.data.split import Indices, Splits, split_rows
 from dlrun.language.experiment import DataSection
-from dlrun.plan.data_info import Facts, Feature, Target, load_parts
+from dlrun.plan.data_info import DataInfo, Feature, Target, load_parts
 from dlrun.shapes import show
 
 Array = np.ndarray[Any, Any]
@@ -61,7 +61,7 @@ def only_classes(targets: Mapping[str, Answers]) -> Answers | None:
     return found[0] if len(found) == 1 else None
 
 
-def load(data: DataSection, losses: Sequence[Loss], folder: Path, facts: Facts, seed: int) -> Loaded:
+def load(data: DataSection, losses: Sequence[Loss], folder: Path, data_info: DataInfo, seed: int) -> Loaded:
     """Read the rows and split them.
 
     Args:
@@ -78,12 +78,12 @@ def load(data: DataSection, losses: Sequence[Loss], folder: Path, facts: Facts, 
     targets: dict[str, Answers] = {}
     for part, rows in load_parts(data, losses, folder):
         if part.input not in features:
-            features[part.input] = _features(rows, facts.rows, facts.features[part.input])
-        if part.target in facts.targets and part.target not in targets:
-            targets[part.target] = _answers(rows.target, facts.rows, facts.targets[part.target])
+            features[part.input] = _features(rows, data_info.rows, data_info.features[part.input])
+        if part.target in data_info.targets and part.target not in targets:
+            targets[part.target] = _answers(rows.target, data_info.rows, data_info.targets[part.target])
     classed = only_classes(targets)
     classes, labels = (classed.classes, classed.labels) if classed else (None, None)
-    splits = split_rows(classes, facts.rows, data.split, seed, labels)
+    splits = split_rows(classes, data_info.rows, data.split, seed, labels)
     digest = _digest(*features.values(), *(answers.values for answers in targets.values()))
     return Loaded(features, targets, splits, digest, _digest(splits.train, splits.validation, splits.test))
 

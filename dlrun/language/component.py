@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError, core_schema
 
 from dlrun.errors import Path
-from dlrun.language.messages import TOLD, Told, problems_told, tell_all, told
+from dlrun.language.messages import DESCRIBED, SettingProblem, as_validation_error, describe_errors, setting_problems
 from dlrun.language.synonyms import KINDS, shorten, suggest
 
 COMPONENTS = "dlrun.components"
@@ -37,17 +37,17 @@ class Settings(BaseModel):
         """Validate plain values; every error says in our words what is wrong, at `prefix` and below.
 
         Raises:
-            ValidationError: all problems found, each of type `TOLD`.
+            ValidationError: all problems found, each of type `DESCRIBED`.
         """
         if not isinstance(values, dict):
             what = f"settings by name are expected here; received {shorten(values)}"
-            raise told([Told(what, prefix)])
+            raise as_validation_error([SettingProblem(what, prefix)])
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise told(tell_all(error.errors(include_url=False), cls, prefix)) from None
+            raise as_validation_error(describe_errors(error.errors(include_url=False), cls, prefix)) from None
         except RecursionError:
-            raise told([Told("nested too deep", prefix)]) from None
+            raise as_validation_error([SettingProblem("nested too deep", prefix)]) from None
 
 
 class Component(Settings):
@@ -125,7 +125,9 @@ def checked(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
         try:
             return check(value)
         except ValueError as error:
-            raise PydanticCustomError(TOLD, "{message}", {"message": str(error), "hint": "", "at_key": False}) from None
+            raise PydanticCustomError(
+                DESCRIBED, "{message}", {"message": str(error), "hint": "", "at_key": False}
+            ) from None
 
     return validate
 
@@ -165,20 +167,20 @@ def choose(family: str, value: Any) -> Component:
     """The one rule: a name, or a name with its settings, becomes a component.
 
     Raises:
-        ValidationError: see `told`.
+        ValidationError: see `as_validation_error`.
     """
     if isinstance(value, Component):
         return value
     kind, settings = _split(family, value)
     if kind not in kinds(family):
-        raise told(_unknown_kind(family, kind, settings, () if isinstance(value, str) else (kind,)))
+        raise as_validation_error(_unknown_kind(family, kind, settings, () if isinstance(value, str) else (kind,)))
     cls = find(family, kind)
     if settings is None:
         settings = {}
     elif not isinstance(settings, dict):
         if cls.main is None:
             what = f"{kind} has no settings; received {shorten(settings)}"
-            raise told([Told(what, (kind,), f"write `{kind}` alone")])
+            raise as_validation_error([SettingProblem(what, (kind,), f"write `{kind}` alone")])
         settings = {cls.main: settings}
     return cls.read(settings, (kind,))
 
@@ -187,21 +189,23 @@ def choose_some(family: str, value: Any) -> Component | tuple[Component, ...]:
     """The one rule for one value or for each of a list.
 
     Raises:
-        ValidationError: see `told`.
+        ValidationError: see `as_validation_error`.
     """
     if not isinstance(value, tuple | list):
         return choose(family, value)
     if not value:
-        raise told([Told(f"{singular(family)}, or a list of them, is expected; received []", ())])
+        raise as_validation_error(
+            [SettingProblem(f"{singular(family)}, or a list of them, is expected; received []", ())]
+        )
     chosen: list[Component] = []
-    problems: list[Told] = []
+    problems: list[SettingProblem] = []
     for index, item in enumerate(value):
         try:
             chosen.append(choose(family, item))
         except ValidationError as error:
-            problems += [replace(problem, path=(index, *problem.path)) for problem in problems_told(error)]
+            problems += [replace(problem, path=(index, *problem.path)) for problem in setting_problems(error)]
     if problems:
-        raise told(problems)
+        raise as_validation_error(problems)
     return tuple(chosen)
 
 
@@ -211,7 +215,7 @@ def _split(family: str, value: Any) -> tuple[str, Any]:
     one = singular(family)
     if not isinstance(value, dict) or not value:
         what = f"a name, or a name with settings, is expected for {one}; received {shorten(value)}"
-        raise told([Told(what, ())])
+        raise as_validation_error([SettingProblem(what, ())])
     if len(value) > 1:
         first, second, *_ = value
         what = f"{one} is one name with its settings; found {len(value)} keys: " + ", ".join(
@@ -221,21 +225,21 @@ def _split(family: str, value: Any) -> tuple[str, Any]:
             hint = "write each in an entry of its own: `- " + first + "`, then `- " + second + "`"
         else:
             hint = f"indent '{second}' below '{first}', or write `{first}: {{{second}: …}}`"
-        raise told([Told(what, (second,), hint, at_key=True)])
+        raise as_validation_error([SettingProblem(what, (second,), hint, at_key=True)])
     return next(iter(value.items()))
 
 
-def _unknown_kind(family: str, kind: str, settings: Any, path: Path) -> list[Told]:
+def _unknown_kind(family: str, kind: str, settings: Any, path: Path) -> list[SettingProblem]:
     """The kind is unknown; if it is clear which was meant, its settings are looked at as well."""
     meant = suggest(kind, kinds(family), KINDS.get(family, {}))
     what = f"unknown {singular(family).split(' ', 1)[1]} '{kind}'" + (f"; did you mean '{meant}'?" if meant else "")
     hint = "" if meant else f"`dlrun kinds {family}` lists what there is"
-    problems = [Told(what, path, hint, at_key=True)]
+    problems = [SettingProblem(what, path, hint, at_key=True)]
     if meant and isinstance(settings, dict):
         try:
             find(family, meant.split(":")[0]).read(settings, path)
         except ValidationError as error:
-            problems += problems_told(error)
+            problems += setting_problems(error)
     return problems
 
 

@@ -215,7 +215,7 @@ BatchSize = Annotated[
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"enum": ["full"]}]}),
 ]
 
-Ending = Literal["probabilities", "distribution", "log_probabilities", "log_distribution", ""]
+OutputForm = Literal["probabilities", "distribution", "log_probabilities", "log_distribution", ""]
 """What a network makes of its outputs, where losses and metrics must know; '' where nothing is certain."""
 
 Unit = Literal["epochs", "steps"]

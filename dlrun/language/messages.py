@@ -15,12 +15,12 @@ from dlrun.language.synonyms import EXPLAINED, SETTINGS, did_you_mean, shorten, 
 if TYPE_CHECKING:
     from dlrun.language.component import Settings
 
-TOLD = "told"
+DESCRIBED = "described"
 """The type of an error whose message is already what a user should read."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SettingProblem:
     """A problem in our words: its path, whether it is about the key or the value, and the way out."""
 
     message: str
@@ -29,14 +29,14 @@ class Told:
     at_key: bool = False
 
 
-def told(problems: list[Told]) -> ValidationError:
+def as_validation_error(problems: list[SettingProblem]) -> ValidationError:
     """Problems as the error that pydantic carries up through whatever holds the model."""
     return ValidationError.from_exception_data(
         "spec",
         [
             InitErrorDetails(
                 type=PydanticCustomError(
-                    TOLD, "{message}", {"message": item.message, "hint": item.hint, "at_key": item.at_key}
+                    DESCRIBED, "{message}", {"message": item.message, "hint": item.hint, "at_key": item.at_key}
                 ),
                 loc=item.path,
                 input=None,
@@ -46,10 +46,10 @@ def told(problems: list[Told]) -> ValidationError:
     )
 
 
-def problems_told(error: ValidationError) -> list[Told]:
-    """The inverse of `told`, paths now complete."""
+def setting_problems(error: ValidationError) -> list[SettingProblem]:
+    """The inverse of `as_validation_error`, paths now complete."""
     found = [(details["loc"], details.get("ctx", {})) for details in error.errors(include_url=False)]
-    return [Told(context["message"], path, context["hint"], context["at_key"]) for path, context in found]
+    return [SettingProblem(context["message"], path, context["hint"], context["at_key"]) for path, context in found]
 
 
 _EXPECTED = {
@@ -74,7 +74,7 @@ _BOUNDS = {
 }
 
 
-def tell_all(errors: list[Any], cls: type[Settings], prefix: Path) -> list[Told]:
+def describe_errors(errors: list[Any], cls: type[Settings], prefix: Path) -> list[SettingProblem]:
     """All of pydantic's errors in our words, without those that only follow from another."""
     meant = {_meant(str(e["loc"][-1]), cls) for e in errors if e["type"] == "extra_forbidden"}
     kept = []
@@ -83,18 +83,18 @@ def tell_all(errors: list[Any], cls: type[Settings], prefix: Path) -> list[Told]
         misspelt = kind == "missing" and loc[-1] in meant
         holds_others = kind == "too_short" and any(e["loc"][: len(loc)] == loc for e in errors if e is not error)
         if not (misspelt or holds_others):
-            kept.append(_tell(error, cls, prefix))
+            kept.append(_describe(error, cls, prefix))
     return kept
 
 
-def _tell(details: Any, cls: type[Settings], prefix: Path) -> Told:
+def _describe(details: Any, cls: type[Settings], prefix: Path) -> SettingProblem:
     """Say one of pydantic's errors in our words."""
     loc, kind, context = details["loc"], details["type"], details.get("ctx", {})
     path = (*prefix, *loc)
-    if kind == TOLD:
+    if kind == DESCRIBED:
         if loc[-1:] == ("[key]",):  # pydantic's word for a key of a mapping
-            return Told(context["message"], path[:-1], context["hint"], at_key=True)
-        return Told(context["message"], path, context["hint"], context["at_key"])
+            return SettingProblem(context["message"], path[:-1], context["hint"], at_key=True)
+        return SettingProblem(context["message"], path, context["hint"], context["at_key"])
     name = next((step for step in reversed(loc) if isinstance(step, str)), "")
     received = shorten(details["input"])
     if kind == "extra_forbidden":
@@ -102,26 +102,26 @@ def _tell(details: Any, cls: type[Settings], prefix: Path) -> Told:
     if kind == "missing":
         owner = prefix[-1] if prefix else ""
         what = f"{owner} needs '{name}'" if isinstance(owner, str) and owner else f"'{name}' is missing"
-        return Told(what, path, _help_for(cls, name), at_key=True)
+        return SettingProblem(what, path, _help_for(cls, name), at_key=True)
     if kind in _EXPECTED:
         hint = _type_hint(kind, details["input"])
-        return Told(f"'{name}' must be {_EXPECTED[kind]}; received {received}", path, hint)
+        return SettingProblem(f"'{name}' must be {_EXPECTED[kind]}; received {received}", path, hint)
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
-        return Told(f"'{name}' must be {words} {context[key]:g}; received {received}", path)
+        return SettingProblem(f"'{name}' must be {words} {context[key]:g}; received {received}", path)
     if kind == "literal_error":
         choices = _choices(cls, name)
         meant = did_you_mean(str(details["input"]), choices, {}) if choices else ""
-        return Told(f"'{name}' must be {context['expected']}; received {received}{meant}", path)
+        return SettingProblem(f"'{name}' must be {context['expected']}; received {received}{meant}", path)
     if kind == "too_short":
-        return Told(f"'{name}' needs at least {context['min_length']} of its entries", path)
+        return SettingProblem(f"'{name}' needs at least {context['min_length']} of its entries", path)
     if kind == "too_long":
-        return Told(f"'{name}' takes at most {context['max_length']} entries; received {received}", path)
+        return SettingProblem(f"'{name}' takes at most {context['max_length']} entries; received {received}", path)
     if kind == "string_pattern_mismatch":
-        return Told(f"'{name}' cannot be {received}", path, _help_for(cls, name))
+        return SettingProblem(f"'{name}' cannot be {received}", path, _help_for(cls, name))
     if kind == "value_error":
-        return Told(str(context.get("error", details["msg"])), path)
-    return Told(f"'{name}': {details['msg'][:1].lower()}{details['msg'][1:]}; received {received}", path)
+        return SettingProblem(str(context.get("error", details["msg"])), path)
+    return SettingProblem(f"'{name}': {details['msg'][:1].lower()}{details['msg'][1:]}; received {received}", path)
 
 
 def _type_hint(kind: str, received: Any) -> str:
@@ -132,17 +132,17 @@ def _type_hint(kind: str, received: Any) -> str:
     return ""
 
 
-def _unknown_setting(word: str, cls: type[Settings], path: Path) -> Told:
+def _unknown_setting(word: str, cls: type[Settings], path: Path) -> SettingProblem:
     known = setting_names(cls)
     if word in EXPLAINED:
-        return Told(f"unknown setting '{word}'", path, EXPLAINED[word], at_key=True)
+        return SettingProblem(f"unknown setting '{word}'", path, EXPLAINED[word], at_key=True)
     meant = did_you_mean(word, known, SETTINGS)
     kind = getattr(cls, "kind", None)
     if kind:
         hint = f"{kind} has " + (", ".join(known) if known else "no settings")
     else:
         hint = "here can stand " + ", ".join(known)
-    return Told(f"unknown setting '{word}'{meant}", path, "" if meant else hint, at_key=True)
+    return SettingProblem(f"unknown setting '{word}'{meant}", path, "" if meant else hint, at_key=True)
 
 
 def _meant(word: str, cls: type[Settings]) -> str:

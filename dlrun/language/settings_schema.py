@@ -48,8 +48,8 @@ def settings_schemas(cls: type[Settings]) -> dict[str, dict[str, Any]]:
         if words:
             schema["description"] = words
         default = written(field.default)
-        told = field.is_required() or "unless given" in words
-        if not told and default is not None and not isinstance(default, dict):
+        as_validation_error = field.is_required() or "unless given" in words
+        if not as_validation_error and default is not None and not isinstance(default, dict):
             schema["default"] = default
         schemas[written_name] = schema
     return schemas

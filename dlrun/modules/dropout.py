@@ -18,7 +18,7 @@ DTYPES = {8: torch.int8, 16: torch.int16}
 _divert: Callable[[int, int], torch.Tensor] | None = None
 
 
-class Words:
+class RandomWords:
     """Room for random words, drawn anew into the same place: to make room takes longer than to draw."""
 
     def __init__(self, draws: Sequence[tuple[int, int]]):
@@ -37,7 +37,7 @@ class Words:
 
 def draw_words(count: int, bits: int) -> torch.Tensor:
     """(count,) words of 8 or 16 bits, from torch's generator on the processor."""
-    return Words([(count, bits)]).draw()[0]
+    return RandomWords([(count, bits)]).draw()[0]
 
 
 @contextlib.contextmanager

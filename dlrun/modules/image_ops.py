@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dlrun.modules.random_streams import PLACES, Chance
+from dlrun.modules.random_streams import PLACES, RandomStream
 
 Range = tuple[float, float]
 
@@ -39,7 +39,7 @@ def windows(x_NCHW: Tensor, top_N: Tensor, left_N: Tensor, height: int, width: i
     return every_part.index_select(0, starts)
 
 
-def sizes(draw: Chance, area: int, scale: Range, ratio: Range) -> tuple[Tensor, Tensor]:
+def sizes(draw: RandomStream, area: int, scale: Range, ratio: Range) -> tuple[Tensor, Tensor]:
     """`TRIES` sizes for each row, both (N, TRIES) float64 and whole: a, b with a*b about scale*area, a/b = ratio.
 
     The ratio is as likely below as above its bounds' geometric mean.
@@ -76,7 +76,7 @@ def _part(start_N: Tensor, length_N: Tensor, size: int, dtype: torch.dtype) -> T
     return (place * length / size - 0.5).clamp_(min=0).minimum(length - 1) + start
 
 
-def rotated(draw: Chance, x_NCHW: Tensor, degrees: Range, mode: str) -> Tensor:
+def rotated(draw: RandomStream, x_NCHW: Tensor, degrees: Range, mode: str) -> Tensor:
     """Each image turned about its centre, against the clock; zeros come in."""
     turn = draw.pick(_turns(*degrees, draw.streams.device)).to(x_NCHW.dtype)
     cos, sin = turn[:, 0].view(-1, 1, 1), turn[:, 1].view(-1, 1, 1)

@@ -31,7 +31,7 @@ def nth(seed: int, number: int) -> int:
     return z ^ (z >> 31)
 
 
-class Chance:
+class RandomStream:
     """Random numbers for the rows of a batch; each call gives every row the next ones of its stream.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from dlrun.components.layers import Joining
+from dlrun.components.layers import Merging
 from dlrun.language.experiment import ModelSection
 from dlrun.network.rewrites import arrange_relus
 from dlrun.plan.network import Plan, Step
@@ -39,7 +39,7 @@ def _emit(step: Step, root: nn.Module, graph: fx.Graph, values: list[fx.Node], m
     inputs = [values[index] for index in step.inputs]
     layer = step.layer
     assert layer is not None
-    if isinstance(layer, Joining):
+    if isinstance(layer, Merging):
         return layer.emit(graph, inputs, list(step.input_shapes))
     if not step.shared:
         module = layer.build(*step.input_shapes)
@@ -47,8 +47,8 @@ def _emit(step: Step, root: nn.Module, graph: fx.Graph, values: list[fx.Node], m
         for own, other in step.tied.items():
             module.register_parameter(own, root.get_parameter(other))
         _place(root, step.name, module)
-    told = zip(("mask", "memory_mask"), step.told, strict=False)
-    masks: dict[str, Any] = {name: _mask(graph, values, mask) for name, mask in told if mask is not None}
+    named = zip(("mask", "memory_mask"), step.masks, strict=False)
+    masks: dict[str, Any] = {name: _mask(graph, values, mask) for name, mask in named if mask is not None}
     return graph.call_module(step.name, tuple(inputs), masks)
 
 

@@ -16,7 +16,7 @@ from dlrun.network.build import build, with_front
 from dlrun.plan.inputs import front_chains
 from dlrun.plan.network import plan
 from dlrun.plan.weights import expected
-from dlrun.runs import folder as kept
+from dlrun.runs import folder as run_folder
 from dlrun.training.lifecycle.setup import states_of
 
 
@@ -28,16 +28,16 @@ def load_network(folder: Path, which: Literal["best", "last"] = "best") -> torch
     Raises:
         SpecError: the folder is not a run's, or a file in it is damaged.
     """
-    reading = read_spec(folder / kept.RESOLVED)
+    reading = read_spec(folder / run_folder.RESOLVED)
     if reading.problems:
         raise SpecError(reading.problems)
     model, data = reading.sections["model"], reading.sections["data"]
     planned = plan(model, reading.tree)
     network = build(planned, model)
-    file = folder / {"best": kept.BEST, "last": kept.LAST}[which]
+    file = folder / {"best": run_folder.BEST, "last": run_folder.LAST}[which]
     try:
         weights = safetensors.torch.load_file(file)
-        whole = with_front(network, planned, _front(folder, data.preprocess, list(planned.takes)))
+        whole = with_front(network, planned, _front(folder, data.preprocess, list(planned.input_shapes)))
         missing = expected(planned).keys() - weights.keys()
         if missing:
             raise SpecError(f"cannot load the network of {folder}: {file.name} lacks {', '.join(sorted(missing))}")
@@ -50,6 +50,6 @@ def load_network(folder: Path, which: Literal["best", "last"] = "best") -> torch
 def _front(
     folder: Path, steps: tuple[Preprocess, ...], inputs: list[str]
 ) -> dict[str, list[tuple[str, torch.nn.Module]]]:
-    states = states_of(safetensors.torch.load_file(folder / kept.FITTED)) if steps else {}
+    states = states_of(safetensors.torch.load_file(folder / run_folder.FITTED)) if steps else {}
     chains = front_chains(steps, inputs)
     return {name: [(key, step.build(states[key])) for key, _, step in chain] for name, chain in chains.items()}

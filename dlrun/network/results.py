@@ -7,12 +7,12 @@ from pathlib import Path
 from dlrun import __version__
 from dlrun.network.build import with_front
 from dlrun.plan.weights import expected
-from dlrun.runs import folder as kept
-from dlrun.training.lifecycle.setup import Ready, modules_of
+from dlrun.runs import folder as run_folder
+from dlrun.training.lifecycle.setup import TrainingSetup, modules_of
 from dlrun.training.state import State
 
 
-def write_weights(folder: Path, ready: Ready, state: State, last: bool) -> None:
+def write_weights(folder: Path, ready: TrainingSetup, state: State, last: bool) -> None:
     """Write the best weights and, with `last`, the last ones; nothing before the first epoch is through.
 
     Raises:
@@ -27,7 +27,7 @@ def write_weights(folder: Path, ready: Ready, state: State, last: bool) -> None:
     if last:  # where the best are back in the network, the last are kept beside
         held = state.last_weights or ready.network.state_dict()
         tensors = {name: held[name] for name in names} | front
-        kept.write_tensors(folder / kept.LAST, tensors, notes | {"epoch": str(state.epoch)})
+        run_folder.write_tensors(folder / run_folder.LAST, tensors, notes | {"epoch": str(state.epoch)})
     if state.best_weights is not None:
         tensors = {name: state.best_weights[name] for name in names} | front
-        kept.write_tensors(folder / kept.BEST, tensors, notes | {"epoch": str(state.best_epoch)})
+        run_folder.write_tensors(folder / run_folder.BEST, tensors, notes | {"epoch": str(state.best_epoch)})

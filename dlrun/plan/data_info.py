@@ -44,7 +44,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class DataInfo:
     """The data as a whole."""
 
     rows: int
@@ -118,7 +118,7 @@ def _wanted(name: str, targets: Any, losses: Sequence[Loss]) -> Wants:
 WORDS: dict[Wants, str] = {"classes": "classes", "binary": "yes or no", "numbers": "numbers"}
 
 
-def describe(data: DataSection, losses: Sequence[Loss], folder: Path) -> Facts:
+def describe(data: DataSection, losses: Sequence[Loss], folder: Path) -> DataInfo:
     """Look at the data without loading it.
 
     Raises:
@@ -134,7 +134,7 @@ def describe(data: DataSection, losses: Sequence[Loss], folder: Path) -> Facts:
         rows = found.rows
         features[part.input] = Feature(found.shape, found.vocabulary)
         targets[part.target] = Target(found.target_shape, found.labels, part.request.wants)
-    return Facts(rows, features, {name: target for name, target in targets.items() if target.wants != "nothing"})
+    return DataInfo(rows, features, {name: target for name, target in targets.items() if target.wants != "nothing"})
 
 
 def load_parts(data: DataSection, losses: Sequence[Loss], folder: Path) -> Iterator[tuple[Part, Any]]:

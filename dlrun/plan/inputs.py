@@ -12,7 +12,7 @@ from dlrun.components.layers import count_formula
 from dlrun.components.preprocess import Preprocess
 from dlrun.errors import Path, Place, Problem, SpecError
 from dlrun.language.synonyms import did_you_mean
-from dlrun.plan.data_info import INPUT, Facts, Feature
+from dlrun.plan.data_info import INPUT, DataInfo, Feature
 from dlrun.shapes import Shape, ShapeError, numel, show
 
 TAKEN = ("self", "torch", "device", "inf", "nan", "NoneType")
@@ -54,7 +54,7 @@ class Input:
 
 
 def plan_inputs(
-    model: Any, tree: Any, facts: Facts | None, preprocess: Sequence[Any], train_rows: int
+    model: Any, tree: Any, data_info: DataInfo | None, preprocess: Sequence[Any], train_rows: int
 ) -> tuple[Input, ...]:
     """Every input of the network, in order.
 
@@ -68,8 +68,8 @@ def plan_inputs(
     Raises:
         SpecError: an input's shape is nowhere said, or does not fit the data.
     """
-    declared = _declared(model, tree, facts)
-    features = facts.features if facts else {}
+    declared = _declared(model, tree, data_info)
+    features = data_info.features if data_info else {}
     if not declared and not features:
         hint = "write one sample's shape, without the batch: `input: [1, 28, 28]`"
         message = "`model` needs `input`: there is no data to infer it from"
@@ -77,9 +77,9 @@ def plan_inputs(
     names = list(declared or features)
     _refuse_taken_names(names, ("model", "inputs") if declared else ("data", "features"), tree)
     _hold_to_data(names, features, tree)
-    fronts = _Fronts(facts, preprocess, train_rows, tree)
+    fronts = _Fronts(data_info, preprocess, train_rows, tree)
     fronts.refuse_strangers(names)
-    chains = front_chains(preprocess if facts else (), names)
+    chains = front_chains(preprocess if data_info else (), names)
     return tuple(_input(name, declared.get(name), features.get(name), fronts, chains[name], tree) for name in names)
 
 
@@ -95,7 +95,7 @@ def front_chains(preprocess: Sequence[Any], inputs: Sequence[str]) -> dict[str, 
     return chains
 
 
-def _declared(model: Any, tree: Any, facts: Facts | None) -> dict[str, tuple[Shape, Path]]:
+def _declared(model: Any, tree: Any, data_info: DataInfo | None) -> dict[str, tuple[Shape, Path]]:
     """The inputs whose shape the model says, with the place of each."""
     if model.input is not None and model.inputs is not None:
         raise SpecError(
@@ -105,7 +105,7 @@ def _declared(model: Any, tree: Any, facts: Facts | None) -> dict[str, tuple[Sha
         return {name: (shape, ("model", "inputs", name)) for name, shape in model.inputs.items()}
     if model.input is None:
         return {}
-    names = list(facts.features) if facts else [INPUT]
+    names = list(data_info.features) if data_info else [INPUT]
     if len(names) > 1:
         message = f"the data has {len(names)} inputs, {', '.join(names)}, and the model has one"
         hint = "write `inputs: {name: shape, …}`, or leave it out to take the data's own shapes"
@@ -174,11 +174,11 @@ def _input(
 class _Fronts:
     """The preprocessing, a chain for each input."""
 
-    def __init__(self, facts: Facts | None, preprocess: Sequence[Any], train_rows: int, tree: Any):
-        self.preprocess = list(enumerate(preprocess)) if facts else []
+    def __init__(self, data_info: DataInfo | None, preprocess: Sequence[Any], train_rows: int, tree: Any):
+        self.preprocess = list(enumerate(preprocess)) if data_info else []
         self.train_rows, self.tree = train_rows, tree
-        classed = facts.classed if facts else []
-        labels = facts.targets[classed[0]].labels if facts and len(classed) == 1 else None
+        classed = data_info.classed if data_info else []
+        labels = data_info.targets[classed[0]].labels if data_info and len(classed) == 1 else None
         self.classes = len(labels) if labels is not None else None
 
     def refuse_strangers(self, names: list[str]) -> None:

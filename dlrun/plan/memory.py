@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dlrun.language.experiment import TrainSection
-from dlrun.plan.data_info import Facts
+from dlrun.plan.data_info import DataInfo
 from dlrun.plan.length import Length
 from dlrun.plan.network import Plan
 from dlrun.shapes import numel
@@ -38,21 +38,21 @@ class Memory:
 
 
 def needed_memory(
-    plan: Plan, optimizer: Any, train: TrainSection, facts: Facts | None, train_rows: int | None
+    plan: Plan, optimizer: Any, train: TrainSection, data_info: DataInfo | None, train_rows: int | None
 ) -> Memory:
     """What training by this plan holds; without data, a batch of the given size, and one row for `full`."""
     rows = train_rows or (1 if train.batch_size == "full" else train.batch_size)
     batch = Length.of(train, rows).batch
     trainable = plan.trainable
     per_weight = optimizer.state_per_weight() if optimizer is not None else 0
-    row = sum(numel(shape) * (INDEX if plan.indices[name] else FLOAT) for name, shape in plan.takes.items())
+    row = sum(numel(shape) * (INDEX if plan.indices[name] else FLOAT) for name, shape in plan.input_shapes.items())
     activations = sum(step.activations for step in plan.layers)
     return Memory(
         weights=FLOAT * (plan.total + plan.buffers),
         gradients=FLOAT * trainable,
         state=FLOAT * per_weight * trainable,
         activations=FLOAT * batch * activations,
-        data=row * facts.rows if facts else 0,
+        data=row * data_info.rows if data_info else 0,
         batch=batch,
     )
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from dlrun.errors import Problem, SpecError
 from dlrun.language.component import Component
-from dlrun.plan.data_info import Facts
+from dlrun.plan.data_info import DataInfo
 from dlrun.plan.inputs import Input, PreprocessStep, plan_inputs
 from dlrun.plan.steps import Group, Step
-from dlrun.plan.wiring import Layout
+from dlrun.plan.wiring import NetworkWiring
 from dlrun.shapes import Shape, numel
 
 OUTPUT = "output"
@@ -43,7 +43,7 @@ class Plan:
         return tuple(step for entry in self.inputs for step in entry.preprocess)
 
     @property
-    def takes(self) -> dict[str, Shape]:
+    def input_shapes(self) -> dict[str, Shape]:
         """The shape of each input."""
         return {entry.name: entry.shape for entry in self.inputs}
 
@@ -53,7 +53,7 @@ class Plan:
         return {entry.name: bool(step.indices) for entry, step in zip(self.inputs, self.steps, strict=False)}
 
     @property
-    def gives(self) -> dict[str, Shape]:
+    def output_shapes(self) -> dict[str, Shape]:
         """The shape of each output."""
         return {name: self.steps[index].output for name, index in self.outputs.items()}
 
@@ -91,7 +91,7 @@ class Plan:
 
 
 def plan(
-    model: Any, tree: Any, facts: Facts | None = None, preprocess: tuple[Any, ...] = (), train_rows: int = 0
+    model: Any, tree: Any, data_info: DataInfo | None = None, preprocess: tuple[Any, ...] = (), train_rows: int = 0
 ) -> Plan:
     """Work the network out.
 
@@ -105,28 +105,28 @@ def plan(
     Raises:
         SpecError: a layer cannot take its input, or a name means nothing.
     """
-    inputs = plan_inputs(model, tree, facts, preprocess, train_rows)
-    layout = Layout(tree, {entry.name: (entry.shape, entry.place) for entry in inputs})
-    last = layout.chain(model.layers, 0, ("model", "layers"))
-    outputs = _outputs(model, layout, last)
-    steps = layout.settled()
+    inputs = plan_inputs(model, tree, data_info, preprocess, train_rows)
+    wiring = NetworkWiring(tree, {entry.name: (entry.shape, entry.place) for entry in inputs})
+    last = wiring.chain(model.layers, 0, ("model", "layers"))
+    outputs = _outputs(model, wiring, last)
+    steps = wiring.settled()
     _refuse_unused(steps, inputs, outputs)
     weights = [f"{step.name}.{weight}" for step in steps if not step.shared for weight in step.weights]
     frozen = frozenset(name for name in weights if any(matches(name, pattern) for pattern in model.freeze or ()))
-    return Plan(inputs, steps, outputs, frozen, tuple(layout.groups))
+    return Plan(inputs, steps, outputs, frozen, tuple(wiring.groups))
 
 
-def _outputs(model: Any, layout: Layout, last: int) -> dict[str, int]:
+def _outputs(model: Any, wiring: NetworkWiring, last: int) -> dict[str, int]:
     if model.outputs is None:
         return {OUTPUT: last}
     found: dict[str, int] = {}
     for index, name in enumerate(model.outputs):
         path = ("model", "outputs", index)
         if name in found:
-            layout.refuse(f"the output '{name}' is listed twice", path)
-        value, layer, _ = layout.named(name, path, "layer")
+            wiring.refuse(f"the output '{name}' is listed twice", path)
+        value, layer, _ = wiring.named(name, path, "layer")
         if layer is None:
-            layout.refuse(f"'{name}' is an input, and no layer whose output it could be", path)
+            wiring.refuse(f"'{name}' is an input, and no layer whose output it could be", path)
         found[name] = value
     return found
 
@@ -143,7 +143,7 @@ def _refuse_unused(steps: tuple[Step, ...], inputs: tuple[Input, ...], outputs: 
         if index not in used:
             used.add(index)
             step = steps[index]
-            pending += [*step.inputs, *(mask.indices for mask in step.told if mask is not None)]
+            pending += [*step.inputs, *(mask.indices for mask in step.masks if mask is not None)]
     problems = []
     passed_on = {value for step in steps for value in step.inputs}
     for index, step in enumerate(steps):

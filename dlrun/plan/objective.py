@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from dlrun.components.layers import Container, Layer
 from dlrun.components.losses import Loss
 from dlrun.components.metrics import Metric
-from dlrun.language.fields import Ending
+from dlrun.language.fields import OutputForm
 from dlrun.language.synonyms import did_you_mean
-from dlrun.plan.data_info import INPUT, TARGET, Facts
+from dlrun.plan.data_info import INPUT, TARGET, DataInfo
 from dlrun.plan.network import Plan
 from dlrun.shapes import Shape
 
@@ -38,7 +38,7 @@ class Term:
     loss: Loss
     output: str
     answer: Answer
-    ending: Ending
+    output_form: OutputForm
     name: str
     """What its figure is called where there are several losses."""
 
@@ -50,21 +50,23 @@ class Watched:
     metric: Metric
     output: str
     answer: Answer
-    ending: Ending
+    output_form: OutputForm
     shape: Shape
     """The output's."""
     name: str
     """What its figure is called."""
 
 
-def term(loss: Loss, plan: Plan, facts: Facts) -> Term:
+def term(loss: Loss, plan: Plan, data_info: DataInfo) -> Term:
     """A loss with the output and the target that it compares.
 
     Raises:
         ObjectiveError: it does not say which, or says what is not there.
     """
     output = _output(loss, plan)
-    return Term(loss, output, _answer(loss, output, plan, facts), ending(plan, output), called(loss, output, plan))
+    return Term(
+        loss, output, _answer(loss, output, plan, data_info), output_form(plan, output), called(loss, output, plan)
+    )
 
 
 def watched(metric: Metric, plan: Plan, terms: Sequence[Term]) -> Watched:
@@ -80,7 +82,7 @@ def watched(metric: Metric, plan: Plan, terms: Sequence[Term]) -> Watched:
             f"no loss is about the output '{output}', so there is no target to measure by", ("output",)
         )
     name = called(metric, output, plan)
-    return Watched(metric, output, judge.answer, judge.ending, plan.gives[output], name)
+    return Watched(metric, output, judge.answer, judge.output_form, plan.output_shapes[output], name)
 
 
 def _output(component: Loss | Metric, plan: Plan) -> str:
@@ -98,14 +100,14 @@ def _output(component: Loss | Metric, plan: Plan) -> str:
     return component.output
 
 
-def _answer(loss: Loss, output: str, plan: Plan, facts: Facts) -> Answer:
+def _answer(loss: Loss, output: str, plan: Plan, data_info: DataInfo) -> Answer:
     if loss.of_input is None:
-        named = output in facts.targets
-        if not named and TARGET not in facts.targets:
+        named = output in data_info.targets
+        if not named and TARGET not in data_info.targets:
             message = f"`data.target` says nothing of the output '{output}'"
             raise ObjectiveError(message, (), f"write `target: {{{output}: …}}`")
         return Answer(output if named else TARGET, is_input=False)
-    names = list(plan.takes)
+    names = list(plan.input_shapes)
     if loss.of_input == INPUT and len(names) == 1:
         return Answer(names[0], is_input=True)
     if loss.of_input not in names:
@@ -120,9 +122,9 @@ def called(component: Loss | Metric, output: str, plan: Plan) -> str:
     return f"{output}/{component.kind}" if len(plan.outputs) > 1 else component.kind
 
 
-def ending(plan: Plan, output: str) -> Ending:
+def output_form(plan: Plan, output: str) -> OutputForm:
     """What the network makes of an output in the end; a change of shape leaves that as it is."""
     step = plan.steps[plan.outputs[output]]
     while isinstance(step.layer, Layer) and not isinstance(step.layer, Container) and step.layer.accepts == "any":
         step = plan.steps[step.inputs[0]]
-    return step.layer.ends_in if isinstance(step.layer, Layer) else ""
+    return step.layer.output_form if isinstance(step.layer, Layer) else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dlrun.components.layers import Container, Joining, Layer, count_formula
+from dlrun.components.layers import Container, Layer, Merging, count_formula
 from dlrun.errors import Place
 from dlrun.shapes import Shape, numel
 
@@ -38,7 +38,7 @@ class Step:
     buffers: dict[str, Shape] = field(default_factory=dict)
     tied: dict[str, str] = field(default_factory=dict)
     """Weights that are another step's: their names here, and their full names there. `weights` has the others."""
-    told: tuple[Mask | None, ...] = ()
+    masks: tuple[Mask | None, ...] = ()
     """For a module that must keep padding out: the mask of each input."""
     shared: bool = False
     """True where an earlier step of the same name has the weights."""
@@ -65,8 +65,8 @@ class Step:
         """Where the step's numbers come from."""
         if self.layer is None:
             return []
-        if isinstance(self.layer, Joining):
-            return self.layer.join_formulas(list(self.input_shapes))
+        if isinstance(self.layer, Merging):
+            return self.layer.merge_formulas(list(self.input_shapes))
         tied = [f"{own} is that of {other}" for own, other in self.tied.items()]
         return [*self.layer.formulas(*self.input_shapes), *count_formula(self.weights), *tied]
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from dlrun.components.layers import Branch, Container, From, Joining, Layer, Layers
+from dlrun.components.layers import Branch, Container, From, Layer, Layers, Merging
 from dlrun.errors import Path, Place, Problem, SpecError
 from dlrun.language.synonyms import did_you_mean
 from dlrun.plan.names import RESERVED, Scope
@@ -15,7 +15,7 @@ from dlrun.plan.steps import Group, Mask, Step
 from dlrun.shapes import MAX_NUMEL, Shape, ShapeError, numel, show
 
 
-class Layout:
+class NetworkWiring:
     """Lays layers out as steps; this is the `Wiring` that containers see."""
 
     def __init__(self, tree: Any, inputs: Mapping[str, tuple[Shape, Place]]):
@@ -95,7 +95,7 @@ class Layout:
     def step(self, layer: Layer, name: str, value: int, path: Path) -> int:
         place = self.tree.locate(path, at_key=True)
         self.settle(layer, value, place)
-        values = (value, *self.also(layer, path))
+        values = (value, *self.second_values(layer, path))
         shapes = tuple(self.steps[each].output for each in values)
         shape = shapes[0]
         try:
@@ -113,13 +113,13 @@ class Layout:
         weights = {key: held for key, held in weights.items() if key not in tied}
         shared = self.check_shared(name, weights, place) if self.reusing else False
         buffers = layer.buffers(*shapes)
-        told = self.tell_padding(layer, values, shapes, output, place)
+        masks = self.masks_for(layer, values, shapes, output, place)
         self.steps.append(
-            Step(name, layer, values, shapes, output, place, indices, weights, buffers, tied, told, shared)
+            Step(name, layer, values, shapes, output, place, indices, weights, buffers, tied, masks, shared)
         )
         return len(self.steps) - 1
 
-    def tell_padding(
+    def masks_for(
         self, layer: Layer, values: tuple[int, ...], shapes: tuple[Shape, ...], output: Shape, place: Place
     ) -> tuple[Mask | None, ...]:
         """What the next step's module is told of padding; its own output's padding is noted."""
@@ -140,16 +140,16 @@ class Layout:
             raise SpecError([Problem(message, place, hint, notes)])
         if masks[0] is not None and len(output) == len(shapes[0]) and output[:1] == shapes[0][:1]:
             self.masks[made] = masks[0]
-        return masks if treats == "told" else ()
+        return masks if treats == "masked" else ()
 
     def padding_origin(self, mask: Mask) -> Place | None:
         """The embedding that a mask comes from."""
         made = [value for value, known in self.masks.items() if known == mask]
         return self.steps[min(made)].place if made else None
 
-    def also(self, layer: Layer, path: Path) -> tuple[int, ...]:
+    def second_values(self, layer: Layer, path: Path) -> tuple[int, ...]:
         """The other values that a layer takes, by the names in its settings."""
-        return tuple(self.named(getattr(layer, setting), (*path, setting))[0] for setting in layer.also)
+        return tuple(self.named(getattr(layer, setting), (*path, setting))[0] for setting in layer.second_inputs)
 
     def tied(self, layer: Layer, weights: dict[str, Shape], path: Path) -> dict[str, str]:
         """A layer's weight that is another's, by its full name there."""
@@ -226,7 +226,7 @@ class Layout:
     def tree_names(self) -> set[str]:
         return {step.name.rpartition(".")[2] for step in self.steps}
 
-    def join(self, layer: Joining, values: list[int], path: Path) -> int:
+    def merge(self, layer: Merging, values: list[int], path: Path) -> int:
         shapes = [self.steps[value].output for value in values]
         place = self.tree.locate(path, at_key=True)
         kinds = {self.steps[value].indices for value in values} - {None}
@@ -236,7 +236,7 @@ class Layout:
         if kinds == {True, False}:
             raise SpecError([Problem(f"{layer.kind} cannot join indices with numbers", place)])
         try:
-            output = layer.joined_shape(shapes)
+            output = layer.merged_shape(shapes)
         except ShapeError as error:
             notes = tuple(
                 (f"{show(self.steps[value].output)} comes from here", origin)
@@ -254,7 +254,7 @@ class Layout:
         self.steps.append(Step(name, layer, tuple(values), tuple(shapes), output, place, indices))
         return len(self.steps) - 1
 
-    def again(self, layer: Layer, name: str, value: int, path: Path) -> int:
+    def reuse(self, layer: Layer, name: str, value: int, path: Path) -> int:
         _, original, full_name = self.named(name, (*path, "layer"))
         if original is None:
             self.refuse(

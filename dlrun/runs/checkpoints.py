@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun.errors import RunError
 from dlrun.runs import durable
-from dlrun.runs.checksummed_json import seal, unseal
+from dlrun.runs.checksummed_json import verified, with_checksum
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -164,7 +164,7 @@ def _files(
     yield from files.items()
     entries = {name: {"size": noted.size, "sha256": noted.hash.hexdigest()} for name, noted in files.items()}
     manifest = {"format": FORMAT, "step": step, "best": best, "files": entries}
-    yield MANIFEST, [seal(manifest, _sha256)]
+    yield MANIFEST, [with_checksum(manifest, _sha256)]
 
 
 class _Noted:
@@ -234,7 +234,7 @@ def _proved_files(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        manifest = unseal(_bytes(folder / MANIFEST), _sha256)
+        manifest = verified(_bytes(folder / MANIFEST), _sha256)
     except ValueError as error:
         raise DamageError(f"{MANIFEST} is not what was written: {error}") from None
     if manifest.get("format") != FORMAT:

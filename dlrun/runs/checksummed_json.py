@@ -9,17 +9,17 @@ from typing import Any
 KEY = b',"check":"'
 
 
-def seal(content: dict[str, Any], check: Callable[[bytes], str]) -> bytes:
+def with_checksum(content: dict[str, Any], check: Callable[[bytes], str]) -> bytes:
     """A line of JSON, its newline included, whose last key is the checksum of all bytes before that key."""
     text = json.dumps(content, separators=(",", ":"), allow_nan=False).encode()[:-1]
     return text + KEY + check(text).encode() + b'"}\n'
 
 
-def unseal(line: bytes, check: Callable[[bytes], str]) -> dict[str, Any]:
+def verified(line: bytes, check: Callable[[bytes], str]) -> dict[str, Any]:
     """What was sealed.
 
     Raises:
-        ValueError: the line is not one that `seal` has written, to the last bit.
+        ValueError: the line is not one that `with_checksum` has written, to the last bit.
     """
     text, key, _ = line.rpartition(KEY)
     if not key or line != text + KEY + check(text).encode() + b'"}\n':

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from dlrun.errors import SpecError
-from dlrun.runs import folder as kept
+from dlrun.runs import folder as run_folder
 
 LAST = "last"
 
@@ -25,10 +25,10 @@ def find_run(run: str, runs: Path) -> Path:
             raise SpecError(f"there are no runs in {runs}; --runs says where they are")
         return known[-1]
     for folder in (Path(run), runs / run):
-        if (folder / kept.STARTED).is_file():
+        if (folder / run_folder.STARTED).is_file():
             return folder
     if Path(run).is_dir():
-        raise SpecError(f"{run} is not the folder of a run: there is no {kept.STARTED} in it")
+        raise SpecError(f"{run} is not the folder of a run: there is no {run_folder.STARTED} in it")
     near = difflib.get_close_matches(run, [folder.name for folder in all_runs(runs)], 1)
     hint = f"; did you mean {near[0]}?" if near else "; --runs says where runs are"
     raise SpecError(f"there is no run {run} in {runs}{hint}")
@@ -37,7 +37,7 @@ def find_run(run: str, runs: Path) -> Path:
 def all_runs(runs: Path) -> list[Path]:
     """The folders of all runs in a folder, in the order in which they began."""
     found = []
-    for file in runs.glob(f"*/{kept.STARTED}"):
+    for file in runs.glob(f"*/{run_folder.STARTED}"):
         # One whose run.json tells nothing is passed over.
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             started = json.loads(file.read_bytes())["started"]

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from dlrun.errors import RunError
 from dlrun.runs import durable
-from dlrun.runs.checksummed_json import seal, unseal
+from dlrun.runs.checksummed_json import verified, with_checksum
 from dlrun.runs.info import Record
 
 WORDS = ("nan", "inf", "-inf")
@@ -30,7 +30,7 @@ def as_line(record: Record) -> bytes:
     figures = {name: float(value) for name, value in record.metrics.items()}
     metrics = {name: value if math.isfinite(value) else str(value) for name, value in figures.items()}
     content = {"epoch": record.epoch, "step": record.step, "time": record.time, "metrics": metrics}
-    return seal(content, _crc)
+    return with_checksum(content, _crc)
 
 
 def from_line(line: bytes) -> Record:
@@ -39,7 +39,7 @@ def from_line(line: bytes) -> Record:
     Raises:
         ValueError: it is not as it was written.
     """
-    content = unseal(line, _crc)
+    content = verified(line, _crc)
     moment, metrics = [content.get(key) for key in ("epoch", "step", "time")], content.get("metrics")
     if not all(type(number) is int for number in moment) or not isinstance(metrics, dict):
         raise ValueError("it is no record")

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dlrun.errors import RunError
-from dlrun.runs import folder as kept
+from dlrun.runs import folder as run_folder
 from dlrun.runs.info import DataSet, RunInfo, Status
 from dlrun.runs.journal import read_journal
 from dlrun.runs.lock import is_locked, lock
 
 RUNNING = "RUNNING"
 STATUSES = (RUNNING, "FINISHED", "FAILED", "KILLED")
-TEXTS = (kept.SPEC, kept.RESOLVED, kept.PARAMS)
+TEXTS = (run_folder.SPEC, run_folder.RESOLVED, run_folder.PARAMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def read_run(folder: Path) -> KnownRun:
     Raises:
         RunError: the folder holds no run, or run.json is not as dlrun writes it.
     """
-    path = folder / kept.STARTED
+    path = folder / run_folder.STARTED
     try:
         return _known(folder, json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
@@ -126,7 +126,7 @@ def closed_run(folder: Path) -> ClosedRun | None:
                 known = read_run(folder)
                 if known.status == RUNNING:
                     told = {**about(known.info), "status": "KILLED", "ended": _last_sign(known.info)}
-                    kept.write_json(folder / kept.STARTED, told)
+                    run_folder.write_json(folder / run_folder.STARTED, told)
         except RunError:
             if is_locked(folder):  # somebody goes on with it just now
                 return None
@@ -138,6 +138,6 @@ def closed_run(folder: Path) -> ClosedRun | None:
 def _last_sign(info: RunInfo) -> int:
     """When a run that died was last heard of."""
     with contextlib.suppress(RunError):
-        if records := read_journal(info.folder / kept.JOURNAL):
+        if records := read_journal(info.folder / run_folder.JOURNAL):
             return records[-1].time
     return info.started

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dlrun.errors import RunError
 from dlrun.runs import durable
-from dlrun.runs import folder as kept
+from dlrun.runs import folder as run_folder
 from dlrun.runs.info import Record, Status
 from dlrun.runs.journal import Tail
 from dlrun.runs.run_file import RUNNING, read_run, with_texts
@@ -65,7 +65,7 @@ class Delivery:
         self._run = MlflowRun(uri, known.info.experiment, with_texts(known.info))
         self._stop = stop
         self._watch = watch
-        self._journal = folder / kept.JOURNAL
+        self._journal = folder / run_folder.JOURNAL
         self._before = recall(folder, uri) or Delivered()
         self._tail = Tail(self._journal)
         self._records: deque[tuple[Record, int]] = deque()

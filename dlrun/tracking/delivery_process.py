@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from dlrun.errors import RunError
-from dlrun.runs import folder as kept
+from dlrun.runs import folder as run_folder
 from dlrun.runs.info import Status
 from dlrun.runs.lock import is_locked
 from dlrun.runs.run_file import RUNNING, ClosedRun, closed_run, read_run
@@ -206,7 +206,7 @@ def deliver_the_rest(own: Path, trainer: Trainer) -> None:
 
     A store that can't be reached ends this: the next run will try.
     """
-    for file in sorted(own.parent.glob(f"*/{kept.STARTED}")):
+    for file in sorted(own.parent.glob(f"*/{run_folder.STARTED}")):
         if trainer.is_over():
             return
         with contextlib.suppress(RunError):

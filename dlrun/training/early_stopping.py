@@ -12,7 +12,7 @@ from dlrun.plan.objective import Watched
 from dlrun.training.state import State
 
 
-class Choice:
+class BestWeights:
     """Watches one figure: the one of early stopping, or the loss of the validation rows, or of the training rows."""
 
     def __init__(self, stopping: EarlyStopping | None, watched: Sequence[Watched], validated: bool):

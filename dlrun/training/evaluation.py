@@ -18,7 +18,7 @@ from dlrun.training.speed.recording import Tensors
 def measures(watched: Sequence[Watched], pairing: Pairing, outputs: Outputs, batch: Batch) -> Tensors:
     """What each metric has to say of a batch; the outputs have no graph behind them."""
     return [
-        one.metric.measure(pairing.output(one.output, outputs), pairing.answer(one.answer, batch), one.ending)
+        one.metric.measure(pairing.output(one.output, outputs), pairing.answer(one.answer, batch), one.output_form)
         for one in watched
     ]
 

@@ -26,10 +26,10 @@ from dlrun.language.experiment import TrainSection
 from dlrun.modules.random_streams import nth
 from dlrun.plan.length import Length, evaluation_batch
 from dlrun.plan.objective import Watched
-from dlrun.training.early_stopping import Choice
+from dlrun.training.early_stopping import BestWeights
 from dlrun.training.evaluation import Evaluator, Measurement
 from dlrun.training.lifecycle.device import Forward
-from dlrun.training.loss_totals import Losses
+from dlrun.training.loss_totals import LossTotals
 from dlrun.training.objective import Objective
 from dlrun.training.state import State
 from dlrun.training.step import Stepper
@@ -103,7 +103,7 @@ class Training:
         self.device = task.data.train.inputs[0].device
         self.step = Stepper(task)
         self.evaluate = Evaluator(task.network, task.forward, task.objective, task.watched, self.step.captures)
-        self.choice = Choice(task.settings.early_stopping, task.watched, len(task.data.validation) > 0)
+        self.best = BestWeights(task.settings.early_stopping, task.watched, len(task.data.validation) > 0)
         self.begin_epoch()
 
     def run(self) -> None:
@@ -130,7 +130,7 @@ class Training:
         task, state = self.task, self.state
         self.order = permutation(task.seed, state.epoch, len(task.data.train), self.device)
         self.steps = min(self.length.per_epoch, self.length.steps - state.epoch * self.length.per_epoch)
-        self.losses = Losses(state, task.objective.names, bool(task.penalties))
+        self.losses = LossTotals(state, task.objective.names, bool(task.penalties))
         self.measurement = Measurement(task.watched)
         self.started = time.perf_counter()
         self.look_at = self.started + LOOK_EVERY
@@ -150,8 +150,8 @@ class Training:
         figures["time/epoch"] = self.seconds()
         state.epoch, state.seconds = state.epoch + 1, 0.0
         figures |= self._validate()
-        self.choice.see(figures, self.task.network, state)
-        state.stopped_early = state.step < self.length.steps and self.choice.should_stop(state)
+        self.best.see(figures, self.task.network, state)
+        state.stopped_early = state.step < self.length.steps and self.best.should_stop(state)
         self.watcher.epoch(state.epoch, figures, self.length.epochs)
         self.begin_epoch()
         self.keeper.after_epoch(self)

@@ -19,7 +19,7 @@ class LossError(RunError):
     """A loss is not finite."""
 
 
-class Losses:
+class LossTotals:
     """The losses of an epoch's steps, kept on the device until they are read."""
 
     def __init__(self, state: State, terms: Sequence[str] = (), penalized: bool = False):

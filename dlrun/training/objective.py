@@ -48,7 +48,9 @@ class Objective:
     def __call__(self, outputs: Outputs, batch: Batch) -> list[torch.Tensor]:
         """The mean loss over a batch; behind it each loss alone, before its coefficient, where they are several."""
         values = [
-            term.loss(self.pairing.output(term.output, outputs), self.pairing.answer(term.answer, batch), term.ending)
+            term.loss(
+                self.pairing.output(term.output, outputs), self.pairing.answer(term.answer, batch), term.output_form
+            )
             for term in self.terms
         ]
         total: torch.Tensor | None = None

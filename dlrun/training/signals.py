@@ -19,7 +19,7 @@ class Terminated(BaseException):
 
 
 @dataclass(slots=True)
-class Ending:
+class StopRequest:
     """Whether somebody has asked the run to end."""
 
     number: int | None = None
@@ -39,14 +39,14 @@ class Ending:
 
 
 @contextmanager
-def listening(ending: Ending) -> Iterator[None]:
-    """Note a first SIGINT or SIGTERM in `ending`; a second one raises at once."""
+def listening(stop_request: StopRequest) -> Iterator[None]:
+    """Note a first SIGINT or SIGTERM in `stop_request`; a second one raises at once."""
 
     def ask(number: int, _frame: Any) -> None:
-        ending.urgent = ending.number is not None
-        ending.number = number
-        if ending.urgent:
-            ending.check()
+        stop_request.urgent = stop_request.number is not None
+        stop_request.number = number
+        if stop_request.urgent:
+            stop_request.check()
 
     before: dict[int, Any] = {}
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from dlrun.training.signals import Ending
+from dlrun.training.signals import StopRequest
 
 
 @dataclass(slots=True)
@@ -28,5 +28,5 @@ class State:
     stopped_early: bool = False
     seconds: float = 0.0
     """What the epoch that is under way has taken before this process took over."""
-    ending: Ending = field(default_factory=Ending)
+    stop_request: StopRequest = field(default_factory=StopRequest)
     """Whether somebody has asked for an end before the end."""

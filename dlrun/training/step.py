@@ -13,7 +13,7 @@ from dlrun.data.prepare import Batch
 from dlrun.training.evaluation import measures
 from dlrun.training.objective import each
 from dlrun.training.speed.capture import Repeated, can_capture
-from dlrun.training.speed.flat_weights import Flat
+from dlrun.training.speed.flat_weights import FlatWeights
 from dlrun.training.speed.recording import Tensors
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Stepper:
         self.task = task
         self.weights = [weight for weight in task.network.parameters() if weight.requires_grad]
         device = task.data.train.inputs[0].device.type
-        self.flat = Flat(self.weights) if device == "cpu" and Flat.suits(self.weights) else None
+        self.flat = FlatWeights(self.weights) if device == "cpu" and FlatWeights.suits(self.weights) else None
         self.moved = [weight.data for weight in self.weights] if self.flat is None else [self.flat.whole]
         """What the optimizer moves: the same memory without a thought of gradients."""
         self.state = task.optimizer.begin(self.moved)

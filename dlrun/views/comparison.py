@@ -30,8 +30,8 @@ def as_data(plan: Plan) -> dict[str, Any]:
     """A net's figures, as JSON-ready data; the receptive field is the last before all of the input is seen."""
     field = _last_field(plan)
     return {
-        "inputs": {name: list(shape) for name, shape in plan.takes.items()},
-        "outputs": {name: list(shape) for name, shape in plan.gives.items()},
+        "inputs": {name: list(shape) for name, shape in plan.input_shapes.items()},
+        "outputs": {name: list(shape) for name, shape in plan.output_shapes.items()},
         "exact": plan.exact,
         "total": plan.total,
         "trainable": plan.trainable,
@@ -54,8 +54,8 @@ def lines(plan: Plan) -> dict[str, str]:
     field, end = _last_field(plan), receptive_fields(plan.steps)[-1]
     seen = show_field(field) + (", then all" if sees_all(end) else "") if field else "all"
     return {
-        "input": show_named(plan.takes),
-        "output": show_named(plan.gives),
+        "input": show_named(plan.input_shapes),
+        "output": show_named(plan.output_shapes),
         "weights": f"{few}{plan.total:,}",
         "trainable": f"{few}{plan.trainable:,}",
         "multiply-adds": f"{few}{plan.macs:,}",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from dlrun.components.layers import Joining
+from dlrun.components.layers import Merging
 from dlrun.plan.network import Plan
 from dlrun.plan.steps import Group, Step
 
@@ -67,7 +67,7 @@ class _Outline:
 
     def group(self, group: Group) -> list[Node]:
         last = self.steps[group.stop - 1]
-        joins = isinstance(last.layer, Joining) and last.name == group.name and group.kind == last.kind
+        joins = isinstance(last.layer, Merging) and last.name == group.name and group.kind == last.kind
         inside = self.nodes(group.start, group.stop - joins)
         self.groups_end = group.stop
         if group.kind == "use" and len(inside) == 1:
@@ -95,7 +95,7 @@ class _Outline:
         step = self.steps[index]
         inputs = tuple(each - start if each >= start - 1 else None for each in step.inputs)
         frozen = tuple(f"{step.name}.{name}" in self.frozen for name in step.weights)
-        settings = "" if isinstance(step.layer, Joining) else _settings(step)
+        settings = "" if isinstance(step.layer, Merging) else _settings(step)
         return (step.kind, settings, inputs, step.input_shapes, step.output, step.shared, frozen)
 
 

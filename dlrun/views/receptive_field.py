@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from dlrun.components.layers import Joining
+from dlrun.components.layers import Merging
 from dlrun.plan.steps import Step
 from dlrun.shapes import Window
 
@@ -60,7 +60,7 @@ def receptive_fields(steps: Sequence[Step]) -> list[Field]:
         before = [fields[index] for index in step.inputs]
         if step.layer is None:
             fields.append((HERE,) * len(step.output))
-        elif isinstance(step.layer, Joining):
+        elif isinstance(step.layer, Merging):
             fields.append(_joined(before, len(step.output)))
         elif len(before) > 1:
             fields.append((None,) * len(step.output))

@@ -231,8 +231,8 @@ def as_data(plan: Plan) -> dict[str, Any]:
         "buffers": plan.buffers,
         "macs": plan.macs,
         "exact": plan.exact,
-        "inputs": _lists(plan.takes),
-        "outputs": _lists(plan.gives),
+        "inputs": _lists(plan.input_shapes),
+        "outputs": _lists(plan.output_shapes),
         "sections": {
             "preprocess": {"fitted": fitted},
             "model": {"total": plan.total, "trainable": plan.trainable, "buffers": plan.buffers, "macs": plan.macs},

@@ -127,7 +127,7 @@ KINDS = [
 @pytest.mark.parametrize("share", range(SHARES))
 def test_every_mutated_spec_is_right_or_told_with_a_line(share: int, tmp_path: Path) -> None:
     shutil.copy(SPECS[0].parent / "wine.csv", tmp_path)
-    told = 0
+    as_validation_error = 0
     for number in range(share, MUTATIONS, SHARES):
         chance = random.Random(number)
         text = chance.choice(SPECS).read_text()
@@ -139,11 +139,11 @@ def test_every_mutated_spec_is_right_or_told_with_a_line(share: int, tmp_path: P
             try:
                 command(file)
             except SpecError as error:
-                told += 1
+                as_validation_error += 1
                 assert error.problems
                 for problem in error.problems:
                     assert problem.place is not None, f"{number}: {problem.message}\n{text}"
                     assert problem.place.line >= 1
                     assert problem.message in problem.render()
                     problem.as_data()
-    assert told > MUTATIONS / SHARES / 2, "the mutations no longer break anything"
+    assert as_validation_error > MUTATIONS / SHARES / 2, "the mutations no longer break anything"

@@ -17,7 +17,7 @@ from dlrun.checks.check import check, check_model
 from dlrun.components.layers import Layer
 from dlrun.errors import SpecError
 from dlrun.language.component import choose, find, kinds
-from dlrun.language.messages import problems_told
+from dlrun.language.messages import setting_problems
 from dlrun.language.synonyms import KINDS, suggest
 from dlrun.shapes import Shape, ShapeError
 
@@ -186,7 +186,7 @@ def test_rrelu_draws_its_slopes_while_training_and_takes_the_middle_in_a_test() 
 def test_settings_that_contradict_each_other_are_refused(written: Any, message: str) -> None:
     with pytest.raises(ValidationError) as caught:
         choose("layers", written)
-    assert [problem.message for problem in problems_told(caught.value)] == [message]
+    assert [problem.message for problem in setting_problems(caught.value)] == [message]
 
 
 SOFT = [
@@ -325,14 +325,14 @@ def test_a_network_alone_may_have_steps_anywhere(tmp_path: Path) -> None:
 )
 def test_a_loss_refuses_the_ending_that_it_would_misread(loss: str, last: str, message: str) -> None:
     chosen: Any = choose("losses", loss)
-    ending = find("layers", last).ends_in  # type: ignore[attr-defined]
+    ending = find("layers", last).output_form  # type: ignore[attr-defined]
     with pytest.raises(ShapeError, match=message):
         chosen.check((1,), (), 2, ending)
 
 
 def test_binary_cross_entropy_reads_a_hardsigmoids_outputs_as_probabilities() -> None:
     chosen: Any = choose("losses", "binary_cross_entropy")
-    ending = find("layers", "hardsigmoid").ends_in  # type: ignore[attr-defined]
+    ending = find("layers", "hardsigmoid").output_form  # type: ignore[attr-defined]
     p = torch.tensor([[0.25], [0.5]])
     # -(log(1 - 0.25) + log(0.5)) / 2
     expected = -(math.log(0.75) + math.log(0.5)) / 2

@@ -163,7 +163,7 @@ model:
     - additive_attention: {hidden_size: 4, memory: encoder}
 """
     )
-    assert plan.gives["output"] == (12,)
+    assert plan.output_shapes["output"] == (12,)
     x = torch.randn(2, 5, 12)
     memory = net.encoder(x)
     expected = net.additive_attention_1(net.transformer_decoder_layer_1(memory[:, :3], memory)[:, -1], memory)
@@ -217,4 +217,4 @@ def test_gpt2_small_has_its_published_count() -> None:
     # 50257*768 + 1024*768 + 12*(12*768**2 + 13*768) + 2*768, the released checkpoint's.
     plan = check_model(NETS / "gpt2_small.yaml")
     assert plan.total == 50257 * 768 + 1024 * 768 + 12 * (12 * 768**2 + 13 * 768) + 2 * 768 == 124_439_808
-    assert plan.gives["output"] == (1024, 50257)
+    assert plan.output_shapes["output"] == (1024, 50257)

@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from dlrun.components.augment import Augmentation
 from dlrun.language.component import choose
-from dlrun.language.messages import problems_told
-from dlrun.modules.random_streams import Chance, streams
+from dlrun.language.messages import setting_problems
+from dlrun.modules.random_streams import RandomStream, streams
 from dlrun.shapes import ShapeError
 
 ROWS = 2000
@@ -28,7 +28,7 @@ def step(written: Any) -> Augmentation:
 
 
 def augmented(written: Any, x: torch.Tensor, epoch: int = 0) -> torch.Tensor:
-    return step(written).apply(x, Chance(streams(3, epoch, torch.arange(len(x)))))
+    return step(written).apply(x, RandomStream(streams(3, epoch, torch.arange(len(x)))))
 
 
 def images(rows: int = ROWS, channels: int = 2, height: int = 5, width: int = 6) -> torch.Tensor:
@@ -48,7 +48,7 @@ def evenly(counts: Any) -> bool:
 def refusal(written: Any) -> str:
     with pytest.raises(ValidationError) as caught:
         choose("augment", written)
-    return problems_told(caught.value)[0].message
+    return setting_problems(caught.value)[0].message
 
 
 # -- flips

@@ -17,7 +17,7 @@ from torch import nn
 from dlrun.checks.check import check, check_model
 from dlrun.components.layers import Layer
 from dlrun.language.component import choose
-from dlrun.language.messages import problems_told
+from dlrun.language.messages import setting_problems
 from dlrun.shapes import Shape, ShapeError
 
 DROPOUTS = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")
@@ -130,7 +130,7 @@ def test_gaussian_noise_has_mean_0_and_the_given_spread() -> None:
 def test_the_textbooks_share_that_is_kept_is_explained(kind: str, word: str) -> None:
     with pytest.raises(ValidationError) as caught:
         choose("layers", {kind: {word: 0.8}})
-    (problem,) = problems_told(caught.value)
+    (problem,) = setting_problems(caught.value)
     assert problem.hint == "`dropout: p` gives the share that is dropped: write p = 1 - keep"
 
 

@@ -16,7 +16,7 @@ from dlrun.components.preprocess.lda import Lda
 from dlrun.components.preprocess.minmax import Minmax
 from dlrun.components.preprocess.pca import Pca
 from dlrun.components.preprocess.standardize import Standardize
-from dlrun.language.component import choose, problems_told
+from dlrun.language.component import choose, setting_problems
 from dlrun.shapes import ShapeError
 
 SETS = ["digits", "iris", "wine"]
@@ -46,7 +46,7 @@ def noise(rows: int, numbers: int) -> Any:
 def told(step: Any) -> list[str]:
     with pytest.raises(ValidationError) as caught:
         choose("preprocess", step)
-    return [problem.message for problem in problems_told(caught.value)]
+    return [problem.message for problem in setting_problems(caught.value)]
 
 
 class TestStandardize:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from dlrun.components.layers import Layer
 from dlrun.language.component import choose
-from dlrun.language.messages import problems_told
+from dlrun.language.messages import setting_problems
 from dlrun.shapes import numel
 
 F, H, K, T, N = 3, 4, 2, 5, 6
@@ -405,7 +405,7 @@ def test_other_libraries_kinds_lead_to_ours_with_their_settings_or_without(writt
     for value in (written, {written: {"units": 8}}):
         with pytest.raises(ValidationError) as raised:
             choose("layers", value)
-        told = [problem.message for problem in problems_told(raised.value)]
+        told = [problem.message for problem in setting_problems(raised.value)]
         assert told[0] == f"unknown layer '{written}'; did you mean '{meant}'?"
         assert (len(told) > 1) == isinstance(value, dict)
 
@@ -424,5 +424,5 @@ def test_other_libraries_kinds_lead_to_ours_with_their_settings_or_without(writt
 def test_other_libraries_settings_lead_to_ours(kind: str, setting: str, told: str) -> None:
     with pytest.raises(ValidationError) as raised:
         choose("layers", {kind: {"hidden_size": 4, setting: True}})
-    (problem,) = problems_told(raised.value)
+    (problem,) = setting_problems(raised.value)
     assert told in f"{problem.message} {problem.hint}"

@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 from sklearn import datasets
 
-from dlrun.components.sources import Facts, Request, Rows, Source, SourceError, Target, class_labels
+from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo, Target, class_labels
 from dlrun.components.sources.csv import Csv
 from dlrun.components.sources.npz import Npz
 from dlrun.components.sources.sklearn import PUBLISHED, Sklearn
@@ -72,11 +72,11 @@ class TestSklearn:
     def test_the_published_facts_are_those_of_the_data_set(self, name: str, tmp_path: Path):
         bunch = getattr(datasets, f"load_{name}")()
         wants: Target = "numbers" if name == "diabetes" else "classes"
-        facts = Sklearn(name=name).describe(ask(tmp_path, wants=wants))  # type: ignore[arg-type]
-        assert (facts.rows, *facts.shape) == bunch.data.shape
-        assert facts.target_shape == ()
+        data_info = Sklearn(name=name).describe(ask(tmp_path, wants=wants))  # type: ignore[arg-type]
+        assert (data_info.rows, *data_info.shape) == bunch.data.shape
+        assert data_info.target_shape == ()
         names = tuple(map(str, bunch.target_names)) if wants == "classes" else None
-        assert facts.labels == names
+        assert data_info.labels == names
 
     @pytest.mark.parametrize("name", ["digits", "iris", "wine", "breast_cancer"])
     def test_every_row_has_the_label_of_its_class(self, name: str, tmp_path: Path):
@@ -127,8 +127,8 @@ class TestSklearn:
 
 class TestCsv:
     def test_classes_are_counted_and_named(self, folder: Path):
-        facts = Csv(path="fruit.csv").describe(ask(folder, "class"))
-        assert facts == Facts(rows=3, shape=(2,), target_shape=(), labels=("apple", "pear"))
+        data_info = Csv(path="fruit.csv").describe(ask(folder, "class"))
+        assert data_info == SourceInfo(rows=3, shape=(2,), target_shape=(), labels=("apple", "pear"))
 
     def test_features_are_float64_and_labels_texts(self, folder: Path):
         rows = Csv(path="fruit.csv").load(ask(folder, "class"))
@@ -143,19 +143,19 @@ class TestCsv:
 
     def test_a_column_of_numbers_can_be_the_target(self, folder: Path):
         source, request = Csv(path="fruit.csv"), ask(folder, "height", "width", "numbers")
-        assert source.describe(request) == Facts(3, (1,), (), None)
+        assert source.describe(request) == SourceInfo(3, (1,), (), None)
         assert source.load(request).target.tolist() == [[2], [4], [6]]
 
     def test_several_columns_of_numbers_can_be_the_target(self, folder: Path):
         table(folder, "a,b,c\n1,2,3\n4,5,6\n")
         source, request = Csv(path="t.csv"), ask(folder, ("c", "a"), wants="numbers")
-        assert source.describe(request) == Facts(2, (1,), (2,), None)
+        assert source.describe(request) == SourceInfo(2, (1,), (2,), None)
         assert source.load(request).target.tolist() == [[3, 1], [6, 4]]
         assert source.load(request).features.tolist() == [[2], [5]]
 
     def test_one_column_of_yes_or_no_has_two_labels(self, folder: Path):
-        facts = Csv(path="fruit.csv").describe(ask(folder, "class", wants="binary"))
-        assert (facts.labels, facts.target_shape) == (("apple", "pear"), ())
+        data_info = Csv(path="fruit.csv").describe(ask(folder, "class", wants="binary"))
+        assert (data_info.labels, data_info.target_shape) == (("apple", "pear"), ())
         table(folder, "x,y\n1,0\n2,7\n3,0.5\n")
         error = refused(Csv(path="t.csv"), ask(folder, "y", wants="binary"))
         assert error.message == "the column 'y' has 3 classes, ['0', '0.5', '7']; a target of yes or no has 2"
@@ -163,7 +163,7 @@ class TestCsv:
     def test_several_columns_of_yes_or_no_hold_0_and_1(self, folder: Path):
         table(folder, "x,p,q\n1,0,1\n2,1,1.0\n")
         source, request = Csv(path="t.csv"), ask(folder, ("p", "q"), wants="binary")
-        assert source.describe(request) == Facts(2, (1,), (2,), None)
+        assert source.describe(request) == SourceInfo(2, (1,), (2,), None)
         assert source.load(request).target.tolist() == [[0, 1], [1, 1]]
         table(folder, "x,p,q\n1,0,1\n2,1,2\n")
         assert refused(source, request).message.startswith("t.csv:3: column 'q' is '2'; ")
@@ -258,7 +258,7 @@ class TestCsv:
     def test_byte_order_marks_spaces_quotes_and_line_ends_do_not_count(self, folder: Path):
         table(folder, b'\xef\xbb\xbf a , "the, class"\r\n 1 , "x, y"\r\n"2",z\r\n')
         source, request = Csv(path="t.csv"), ask(folder, "the, class")
-        assert source.describe(request) == Facts(2, (1,), (), ("x, y", "z"))
+        assert source.describe(request) == SourceInfo(2, (1,), (), ("x, y", "z"))
         rows = source.load(request)
         assert rows.features.tolist() == [[1], [2]]
         assert rows.target.tolist() == ["x, y", "z"]
@@ -316,7 +316,7 @@ def save(folder: Path, **arrays: Any) -> Path:
     return folder
 
 
-def both(folder: Path, x: Any, y: Any, wants: Target = "classes") -> tuple[Facts, Rows]:
+def both(folder: Path, x: Any, y: Any, wants: Target = "classes") -> tuple[SourceInfo, Rows]:
     request = ask(save(folder, x=x, y=y), "y", "x", wants)
     return Npz(path="a.npz").describe(request), Npz(path="a.npz").load(request)
 
@@ -326,15 +326,15 @@ IMAGES = np.arange(24, dtype=np.float32).reshape(4, 1, 2, 3)
 
 class TestNpz:
     def test_images_and_class_numbers(self, tmp_path: Path):
-        facts, rows = both(tmp_path, IMAGES, np.array([2, 0, 2, 10]))
-        assert facts == Facts(4, (1, 2, 3), (), ("0", "2", "10"))
+        data_info, rows = both(tmp_path, IMAGES, np.array([2, 0, 2, 10]))
+        assert data_info == SourceInfo(4, (1, 2, 3), (), ("0", "2", "10"))
         assert (rows.features == IMAGES).all()
         assert rows.features.dtype == np.float32
 
     @pytest.mark.parametrize("values", [np.array(["b", "a", "b", "a"]), np.array([b"b", b"a", b"b", b"a"])])
     def test_labels_can_be_texts(self, values: Any, tmp_path: Path):
-        facts, rows = both(tmp_path, IMAGES, values)
-        assert facts.labels == ("a", "b")
+        data_info, rows = both(tmp_path, IMAGES, values)
+        assert data_info.labels == ("a", "b")
         assert rows.target.tolist() == ["b", "a", "b", "a"]
 
     def test_whole_floats_are_class_numbers_and_fractions_are_not(self, tmp_path: Path):
@@ -344,10 +344,10 @@ class TestNpz:
         assert error.message == "the array 'y' holds 0.5, and a class is a whole number or a text"
 
     def test_whole_numbers_stay_whole_and_have_a_vocabulary(self, tmp_path: Path):
-        facts, rows = both(tmp_path, np.array([[3, 0], [7, 1]], np.uint8), np.array([0, 1]))
-        assert (facts.vocabulary, rows.features.dtype) == (8, np.uint8)
-        facts, rows = both(tmp_path, np.array([[3, -1], [7, 1]]), np.array([0, 1]))
-        assert (facts.vocabulary, rows.features.dtype) == (None, np.int64)
+        data_info, rows = both(tmp_path, np.array([[3, 0], [7, 1]], np.uint8), np.array([0, 1]))
+        assert (data_info.vocabulary, rows.features.dtype) == (8, np.uint8)
+        data_info, rows = both(tmp_path, np.array([[3, -1], [7, 1]]), np.array([0, 1]))
+        assert (data_info.vocabulary, rows.features.dtype) == (None, np.int64)
         assert both(tmp_path, np.ones((2, 2)), np.array([0, 1]))[0].vocabulary is None
 
     @pytest.mark.parametrize(
@@ -361,8 +361,8 @@ class TestNpz:
         assert rows.features.tolist() == [[1, 0], [0, 1]]
 
     def test_an_array_with_one_axis_is_one_number_a_row(self, tmp_path: Path):
-        facts, rows = both(tmp_path, np.array([0.5, 1.5]), np.array([1.0, 2.0]), "numbers")
-        assert facts == Facts(2, (1,), (), None)
+        data_info, rows = both(tmp_path, np.array([0.5, 1.5]), np.array([1.0, 2.0]), "numbers")
+        assert data_info == SourceInfo(2, (1,), (), None)
         assert rows.features.shape == (2, 1)
 
     def test_numbers_can_be_one_or_several_a_row(self, tmp_path: Path):
@@ -372,8 +372,8 @@ class TestNpz:
 
     def test_yes_or_no_is_two_labels_or_several_0_and_1(self, tmp_path: Path):
         assert both(tmp_path, IMAGES, np.array([5, 7, 5, 5]), "binary")[0].labels == ("5", "7")
-        facts, rows = both(tmp_path, IMAGES, np.eye(4, dtype=bool), "binary")
-        assert (facts.labels, facts.target_shape) == (None, (4,))
+        data_info, rows = both(tmp_path, IMAGES, np.eye(4, dtype=bool), "binary")
+        assert (data_info.labels, data_info.target_shape) == (None, (4,))
         assert rows.target.astype(int).tolist() == np.eye(4).tolist()
         request = ask(save(tmp_path, x=IMAGES, y=2 * np.eye(4)), "y", "x", "binary")
         assert refused(Npz(path="a.npz"), request).message.startswith("the array 'y' holds 2.0;")

@@ -138,7 +138,7 @@ def test_stratifying_names_the_class_that_is_too_small(tmp_path: Path):
 )
 def test_a_file_that_changes_after_it_was_described_is_refused(then: str, message: str, tmp_path: Path):
     data = csv(tmp_path, "x,y\n1,a\n2,b\n3,b\n", target="y")
-    facts = describe(data, losses("cross_entropy"), tmp_path)
+    data_info = describe(data, losses("cross_entropy"), tmp_path)
     (tmp_path / "t.csv").write_text(then)
     with pytest.raises(SourceError, match=f"the data changed while it was read: {message}"):
-        load(data, losses("cross_entropy"), tmp_path, facts, 1)
+        load(data, losses("cross_entropy"), tmp_path, data_info, 1)

@@ -13,7 +13,7 @@ from strategies import components, draws
 from dlrun.components.augment import Augmentation, ImageAugmentation
 from dlrun.language.component import choose, find, kinds
 from dlrun.language.text.document import parse_text
-from dlrun.modules.random_streams import Chance, streams
+from dlrun.modules.random_streams import RandomStream, streams
 from dlrun.shapes import Shape, ShapeError
 from dlrun.views.reference.reference import describe_kind
 
@@ -33,7 +33,7 @@ def images(shape: Shape, rows: int = 8, dtype: torch.dtype = torch.float32) -> t
 
 
 def augmented(step: Augmentation, x: torch.Tensor, rows: torch.Tensor, epoch: int = 0, seed: int = 0) -> torch.Tensor:
-    return step.apply(x, Chance(streams(seed, epoch, rows)))
+    return step.apply(x, RandomStream(streams(seed, epoch, rows)))
 
 
 def takes(step: Augmentation, shape: Shape) -> bool:

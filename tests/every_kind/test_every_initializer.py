@@ -14,7 +14,7 @@ from torch.nn import init
 
 from dlrun.components.initializers import Initializer
 from dlrun.language.component import choose, kinds
-from dlrun.language.messages import problems_told
+from dlrun.language.messages import setting_problems
 
 KINDS = kinds("initializers")
 
@@ -104,5 +104,5 @@ def test_zeros_are_zeros() -> None:
 def test_bounds_in_the_wrong_order_are_refused() -> None:
     with pytest.raises(ValidationError) as raised:
         choose("initializers", {"uniform": {"a": 0.5, "b": -0.5}})
-    (problem,) = problems_told(raised.value)
+    (problem,) = setting_problems(raised.value)
     assert problem.message == "the lower bound a = 0.5 is above the upper, b = -0.5"

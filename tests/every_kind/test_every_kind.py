@@ -13,7 +13,7 @@ from strategies import components, draws, every_kind
 
 from dlrun.checks.reading import read
 from dlrun.language.component import choose, families, find, kinds
-from dlrun.language.messages import field_help, problems_told
+from dlrun.language.messages import field_help, setting_problems
 from dlrun.language.resolved import as_yaml
 from dlrun.language.text.document import parse_text
 from dlrun.language.text.expansion import Expander
@@ -77,8 +77,8 @@ def test_a_layers_docstring_tells_its_shapes(kind: str) -> None:
 @pytest.mark.parametrize(("family", "kind"), EVERY_KIND)
 def test_every_setting_is_explained(family: str, kind: str) -> None:
     cls = find(family, kind)
-    told = field_help(cls)
-    assert {name for name in cls.model_fields if not told.get(name, "").endswith((".", ".)"))} == set()
+    as_validation_error = field_help(cls)
+    assert {name for name in cls.model_fields if not as_validation_error.get(name, "").endswith((".", ".)"))} == set()
 
 
 @pytest.mark.parametrize(("family", "kind"), [pair for pair in EVERY_KIND if pair[0] != "layers"])
@@ -102,7 +102,7 @@ def test_a_layers_example_is_right_in_a_list_of_layers(kind: str) -> None:
 def test_a_setting_that_no_kind_has_is_refused_at_its_name(family: str, kind: str) -> None:
     with pytest.raises(ValidationError) as raised:
         choose(family, {kind: {"no_such_setting": 1}})
-    problems = problems_told(raised.value)
+    problems = setting_problems(raised.value)
     assert any(p.path == (kind, "no_such_setting") and p.at_key for p in problems)
 
 
@@ -134,7 +134,7 @@ def attempt(family: str, value: Any) -> Any:
     try:
         return choose(family, value)
     except ValidationError as error:
-        return [problem.message for problem in problems_told(error)]
+        return [problem.message for problem in setting_problems(error)]
 
 
 @pytest.mark.parametrize(("family", "kind"), EVERY_KIND)

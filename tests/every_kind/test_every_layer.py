@@ -24,7 +24,7 @@ from dlrun.training.speed.capture import can_capture, capture
 
 def _alone(cls: Any) -> bool:
     """Whether a layer takes one value: containers and layers on several have tests of their own."""
-    return not issubclass(cls, Container) and not cls.also
+    return not issubclass(cls, Container) and not cls.second_inputs
 
 
 KINDS = [kind for kind in kinds("layers") if _alone(find("layers", kind))]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import draws
 
-from dlrun.components.losses import Ending, Loss
+from dlrun.components.losses import Loss, OutputForm
 from dlrun.language.component import choose, kinds
 from dlrun.shapes import Shape, ShapeError
 
@@ -102,7 +102,7 @@ def test_a_loss_on_numbers_is_the_mean_over_all_of_them(kind: str, one: Any) -> 
         ("l1", [[1.0, -2.0]], [[0.0, 1.0]], "", (1 + 3) / 2),
     ],
 )
-def test_losses_worked_by_hand(written: str, output: Any, target: Any, ending: Ending, expected: float) -> None:
+def test_losses_worked_by_hand(written: str, output: Any, target: Any, ending: OutputForm, expected: float) -> None:
     value = loss(written)(torch.tensor(output), torch.tensor(target), ending)
     assert value.item() == pytest.approx(expected, rel=1e-6)
 
@@ -114,7 +114,7 @@ def test_the_gradient_of_cross_entropy_is_the_probabilities_less_the_right_class
     torch.testing.assert_close(output.grad, expected)
 
 
-REFUSALS: list[tuple[str, Shape, Shape, int | None, Ending, str, str]] = [
+REFUSALS: list[tuple[str, Shape, Shape, int | None, OutputForm, str, str]] = [
     (
         "cross_entropy",
         (10,),
@@ -188,7 +188,7 @@ REFUSALS: list[tuple[str, Shape, Shape, int | None, Ending, str, str]] = [
 
 @pytest.mark.parametrize(("kind", "output", "target", "classes", "ending", "message", "hint"), REFUSALS)
 def test_outputs_that_a_loss_cannot_take_are_refused_with_the_way_out(
-    kind: str, output: Shape, target: Shape, classes: int | None, ending: Ending, message: str, hint: str
+    kind: str, output: Shape, target: Shape, classes: int | None, ending: OutputForm, message: str, hint: str
 ) -> None:
     with pytest.raises(ShapeError) as raised:
         loss(kind).check(output, target, classes, ending)
@@ -210,7 +210,7 @@ def test_outputs_that_a_loss_cannot_take_are_refused_with_the_way_out(
     ],
 )
 def test_outputs_that_fit_are_taken_and_give_one_finite_number(
-    kind: str, output: Shape, target: Shape, classes: int | None, ending: Ending
+    kind: str, output: Shape, target: Shape, classes: int | None, ending: OutputForm
 ) -> None:
     chosen = loss(kind)
     chosen.check(output, target, classes, ending)

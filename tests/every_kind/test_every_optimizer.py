@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from dlrun.components.optimizers import Optimizer
 from dlrun.language.component import choose, kinds
-from dlrun.language.messages import problems_told
+from dlrun.language.messages import setting_problems
 
 KINDS = kinds("optimizers")
 TORCHS = {
@@ -215,7 +215,7 @@ def test_adams_weight_decay_goes_through_the_gradient_and_adamws_past_it() -> No
 def test_nesterov_without_a_plain_momentum_is_refused_as_torch_refuses_it(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as raised:
         choose("optimizers", {"sgd": {"nesterov": True, **settings}})
-    assert problems_told(raised.value)[0].message == "nesterov needs a momentum above 0 and a dampening of 0"
+    assert setting_problems(raised.value)[0].message == "nesterov needs a momentum above 0 and a dampening of 0"
     with pytest.raises(ValueError, match="Nesterov momentum requires"):
         torch.optim.SGD(some_weights(), 0.1, nesterov=True, **settings)
 
@@ -235,4 +235,4 @@ def test_nesterov_without_a_plain_momentum_is_refused_as_torch_refuses_it(settin
 def test_settings_that_make_no_sense_are_refused(written: Any, message: str) -> None:
     with pytest.raises(ValidationError) as raised:
         choose("optimizers", written)
-    assert any(message in problem.message for problem in problems_told(raised.value))
+    assert any(message in problem.message for problem in setting_problems(raised.value))

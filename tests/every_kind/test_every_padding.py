@@ -64,22 +64,22 @@ PLACES = [(kind, at) for kind in PADDED for at in ("end", "front") if at == "end
 def test_padding_never_changes_what_a_layer_makes_of_the_real_steps(kind: str, at: str) -> None:
     layer = layer_of(kind)
     torch.manual_seed(0)
-    others = ((S, E),) if layer.also else ()
+    others = ((S, E),) if layer.second_inputs else ()
     long = layer.build((T + ADDED, E), *((S + ADDED, E) for _ in others)).eval()
     short = layer.build((T, E), *others).eval()
     if not kind.startswith("positional"):
         short.load_state_dict(long.state_dict())
     x, memory = torch.randn(3, T, E), [torch.randn(3, S, E) for _ in others]
     x_padded, mask = padded(x, at)
-    told = {"mask": mask}
+    as_validation_error = {"mask": mask}
     memory_padded = []
     for each in memory:
-        more, told["memory_mask"] = padded(each, at)
+        more, as_validation_error["memory_mask"] = padded(each, at)
         memory_padded.append(more)
-    if layer.treats_padding((T + ADDED, E)) == "apart":
-        told = {}
+    if layer.treats_padding((T + ADDED, E)) == "per_step":
+        as_validation_error = {}
     expected = short(x, *memory)
-    got = long(x_padded, *memory_padded, **told)
+    got = long(x_padded, *memory_padded, **as_validation_error)
     if got.dim() == 3 and got.shape[1] == T + ADDED:
         got = got[:, ADDED:] if at == "front" else got[:, :T]
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5)

@@ -13,7 +13,7 @@ from strategies import draws, sample_shapes
 
 from dlrun.components.regularizers import Regularizer
 from dlrun.language.component import choose, kinds
-from dlrun.language.messages import problems_told
+from dlrun.language.messages import setting_problems
 from dlrun.shapes import Shape
 
 KINDS = kinds("regularizers")
@@ -81,4 +81,4 @@ def test_a_penalty_leaves_biases_and_scales_out_and_takes_all_weights_unless_ask
 def test_a_reward_for_large_weights_is_refused(kind: str) -> None:
     with pytest.raises(ValidationError) as raised:
         choose("regularizers", {kind: -0.1})
-    assert problems_told(raised.value)[0].message == "'coefficient' must be at least 0; received -0.1"
+    assert setting_problems(raised.value)[0].message == "'coefficient' must be at least 0; received -0.1"

@@ -36,14 +36,14 @@ def test_a_source_holds_what_it_says_it_holds(kind: str, wants: str, tmp_path: P
     source = choose("sources", text)
     assert isinstance(source, Source)
     request = Request(tmp_path, features, target, wants)  # type: ignore[arg-type]
-    facts, rows = source.describe(request), source.load(request)
-    assert rows.features.shape == (facts.rows, *facts.shape)
-    assert len(rows.target) == facts.rows
+    data_info, rows = source.describe(request), source.load(request)
+    assert rows.features.shape == (data_info.rows, *data_info.shape)
+    assert len(rows.target) == data_info.rows
     if wants == "numbers":
-        assert facts.labels is None
+        assert data_info.labels is None
     else:
-        assert facts.labels is not None
-        assert set(np.unique(rows.target).tolist()) == set(facts.labels)
+        assert data_info.labels is not None
+        assert set(np.unique(rows.target).tolist()) == set(data_info.labels)
 
 
 @pytest.mark.parametrize("kind", kinds("sources"))

@@ -21,7 +21,7 @@ KINDS = [
     kind
     for kind in kinds("layers")
     if not issubclass(find("layers", kind), Container)
-    and not getattr(find("layers", kind), "also", ())
+    and not getattr(find("layers", kind), "second_inputs", ())
     and getattr(find("layers", kind), "accepts", "") != "indices"
     and kind not in STATISTICS
 ]

@@ -12,17 +12,17 @@ from strategies import every_kind
 
 from dlrun.language.component import Component, choose, families, find, kinds, singular, written
 from dlrun.language.experiment import Experiment
-from dlrun.language.messages import Told, field_help, problems_told
+from dlrun.language.messages import SettingProblem, field_help, setting_problems
 from dlrun.language.synonyms import KINDS, SETTINGS, snake_case
 
 
-def told_of(family: str, value: Any) -> list[Told]:
+def told_of(family: str, value: Any) -> list[SettingProblem]:
     with pytest.raises(ValidationError) as raised:
         choose(family, value)
-    return problems_told(raised.value)
+    return setting_problems(raised.value)
 
 
-def only_told(family: str, value: Any) -> Told:
+def only_told(family: str, value: Any) -> SettingProblem:
     (problem,) = told_of(family, value)
     return problem
 
@@ -369,8 +369,9 @@ def test_durations_and_names_of_python_are_written_as_a_spec_has_them() -> None:
 
 
 def test_the_help_of_a_setting_is_the_text_below_it() -> None:
-    told = field_help(find("layers", "dropout"))
-    assert told["p"] == "The share that is dropped (1 - p is kept)."
+    help_texts = field_help(find("layers", "dropout"))
+    assert help_texts["p"] == "The share that is dropped (1 - p is kept)."
     assert (
-        told["name"] == "A name for this layer: in the tables, in weight names, in references; it begins with a letter."
+        help_texts["name"]
+        == "A name for this layer: in the tables, in weight names, in references; it begins with a letter."
     )

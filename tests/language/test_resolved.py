@@ -34,7 +34,7 @@ def test_settings_are_the_same_once_a_spec_is_resolved(case: str, tmp_path: Path
     settings = []
     for file in (first, second):
         checked = check(file, training=True)
-        given = checked.experiment, checked.reading.folder, checked.plan.takes
+        given = checked.experiment, checked.reading.folder, checked.plan.input_shapes
         second.write_text(as_yaml(resolved(*given)))
         settings.append(flattened(*given))
     assert settings[0] == settings[1]

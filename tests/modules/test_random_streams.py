@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy import stats
 
-from dlrun.modules.random_streams import PART, PLACES, Chance, nth, streams
+from dlrun.modules.random_streams import PART, PLACES, RandomStream, nth, streams
 
 PUBLISHED = [
     6457827717110365317,
@@ -37,8 +37,8 @@ def jumped(state: int, number: int) -> int:
     return next(splitmix64((state + number * 0x9E3779B97F4A7C15) % 2**64))
 
 
-def chance(seed: int, epoch: int, rows: list[int] | range, part: int = 0) -> Chance:
-    return Chance(streams(seed, epoch, torch.tensor(list(rows))), part)
+def chance(seed: int, epoch: int, rows: list[int] | range, part: int = 0) -> RandomStream:
+    return RandomStream(streams(seed, epoch, torch.tensor(list(rows))), part)
 
 
 def unsigned(bits: torch.Tensor) -> list[int]:
@@ -89,7 +89,7 @@ def test_the_limit_may_be_another_for_each_row() -> None:
 
 
 def test_the_largest_and_the_least_bits_stay_inside_the_range() -> None:
-    class Fixed(Chance):
+    class Fixed(RandomStream):
         def bits(self, *shape: int) -> torch.Tensor:
             return torch.tensor([-1, 0, -(2**63), 2**63 - 1])
 
@@ -101,16 +101,16 @@ def test_the_largest_and_the_least_bits_stay_inside_the_range() -> None:
 def test_nothing_of_torchs_generators_is_used() -> None:
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    first = [f(chance(1, 1, range(9))) for f in (Chance.uniform, Chance.normal)]
+    first = [f(chance(1, 1, range(9))) for f in (RandomStream.uniform, RandomStream.normal)]
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(2)
-    second = [f(chance(1, 1, range(9))) for f in (Chance.uniform, Chance.normal)]
+    second = [f(chance(1, 1, range(9))) for f in (RandomStream.uniform, RandomStream.normal)]
     assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
 
 
 def test_a_rows_numbers_do_not_depend_on_the_rows_beside_it() -> None:
     order = torch.randperm(300, generator=torch.Generator().manual_seed(0)).tolist()
-    for draw in (Chance.uniform, Chance.normal):
+    for draw in (RandomStream.uniform, RandomStream.normal):
         together = draw(chance(3, 4, order), 5)
         alone = torch.cat([draw(chance(3, 4, [row]), 5) for row in order])
         assert torch.equal(together, alone)

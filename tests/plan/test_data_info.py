@@ -9,10 +9,10 @@ import pytest
 from dlrun.components.sources import SourceError
 from dlrun.language.component import choose_some
 from dlrun.language.experiment import DataSection, as_tuple
-from dlrun.plan.data_info import Facts, describe
+from dlrun.plan.data_info import DataInfo, describe
 
 
-def described(folder: Path, arrays: dict[str, Any], features: Any, target: Any, *losses: Any) -> Facts:
+def described(folder: Path, arrays: dict[str, Any], features: Any, target: Any, *losses: Any) -> DataInfo:
     np.savez(folder / "rows.npz", **arrays)
     data = DataSection.read({"source": {"npz": "rows.npz"}, "features": features, "target": target})
     return describe(data, as_tuple(choose_some("losses", list(losses))), folder)
@@ -32,23 +32,23 @@ def arrays() -> dict[str, Any]:
 def test_every_input_has_a_shape_and_every_target_its_labels(tmp_path: Path, arrays) -> None:
     names = {"a": "ids", "b": "table", "c": "picture"}
     losses = [{"cross_entropy": {"output": "kind"}}, {"mse": {"output": "size"}}]
-    facts = described(tmp_path, arrays, names, {"kind": "kind", "size": "size"}, *losses)
-    assert facts.rows == 3
-    found = {name: (feature.shape, feature.vocabulary) for name, feature in facts.features.items()}
+    data_info = described(tmp_path, arrays, names, {"kind": "kind", "size": "size"}, *losses)
+    assert data_info.rows == 3
+    found = {name: (feature.shape, feature.vocabulary) for name, feature in data_info.features.items()}
     assert found == {"a": ((2,), 9), "b": ((4,), None), "c": ((2, 5), None)}
-    assert {name: (t.shape, t.labels, t.wants) for name, t in facts.targets.items()} == {
+    assert {name: (t.shape, t.labels, t.wants) for name, t in data_info.targets.items()} == {
         "kind": ((), ("x", "y"), "classes"),
         "size": ((2,), None, "numbers"),
     }
-    assert facts.classed == ["kind"]
+    assert data_info.classed == ["kind"]
 
 
 def test_more_targets_than_inputs_are_all_found(tmp_path: Path, arrays) -> None:
     names = {"kind": "kind", "again": "kind", "size": "size"}
     losses = [{"cross_entropy": {"output": "kind"}}, {"binary_cross_entropy": {"output": "again"}}]
-    facts = described(tmp_path, arrays, "table", names, *losses, {"l1": {"output": "size"}})
-    assert list(facts.features) == ["input"]
-    assert {name: t.wants for name, t in facts.targets.items()} == {
+    data_info = described(tmp_path, arrays, "table", names, *losses, {"l1": {"output": "size"}})
+    assert list(data_info.features) == ["input"]
+    assert {name: t.wants for name, t in data_info.targets.items()} == {
         "kind": "classes",
         "again": "binary",
         "size": "numbers",
@@ -56,8 +56,8 @@ def test_more_targets_than_inputs_are_all_found(tmp_path: Path, arrays) -> None:
 
 
 def test_losses_that_compare_with_inputs_need_no_target(tmp_path: Path, arrays) -> None:
-    facts = described(tmp_path, arrays, {"a": "table", "b": "size"}, None, {"mse": {"output": "x", "target": "a"}})
-    assert (list(facts.features), facts.targets) == (["a", "b"], {})
+    data_info = described(tmp_path, arrays, {"a": "table", "b": "size"}, None, {"mse": {"output": "x", "target": "a"}})
+    assert (list(data_info.features), data_info.targets) == (["a", "b"], {})
 
 
 @pytest.mark.parametrize(

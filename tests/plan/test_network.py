@@ -68,14 +68,14 @@ model:
     - concat: [[], stem, {from: stem, layers: [{conv2d: {out_channels: 6, kernel_size: 1}}]}]
 """
     )
-    assert plan.gives["output"] == (5 + 4 + 6, 8, 8)
+    assert plan.output_shapes["output"] == (5 + 4 + 6, 8, 8)
     joined = plan.steps[-1]
     assert [plan.steps[i].name for i in joined.inputs] == ["conv_transpose2d_1", "stem", "concat_1.conv2d_1"]
 
 
 def test_a_name_is_seen_inside_later_containers_but_not_outside_its_own(planned) -> None:
     inside = "model: {input: 4, layers: [{linear: {out_features: 4, name: a}}, {residual: [{add: [[], a]}]}]}"
-    assert planned(inside).gives["output"] == (4,)
+    assert planned(inside).output_shapes["output"] == (4,)
     outside = "model: {input: 4, layers: [{residual: [{linear: {out_features: 4, name: a}}]}, {add: [[], a]}]}"
     with pytest.raises(SpecError, match="no earlier layer is called 'a'"):
         planned(outside)
@@ -125,7 +125,7 @@ def test_an_input_is_indices_where_an_embedding_comes_first_and_passes_through_r
         "model: {input: 6, layers: [{reshape: [2, 3]}, {embedding: {num_embeddings: 9, embedding_dim: 5}}, flatten]}"
     )
     assert plan.indices["input"]
-    assert plan.gives["output"] == (2 * 3 * 5,)
+    assert plan.output_shapes["output"] == (2 * 3 * 5,)
     assert not planned("model: {input: 6, layers: [{linear: 2}]}").indices["input"]
 
 

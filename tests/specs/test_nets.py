@@ -327,7 +327,7 @@ def test_a_net_costs_what_its_paper_says(name: str, published: tuple[float, floa
 def test_every_stage_of_a_net_gives_the_published_shape(name: str, stages: dict[str, Shape]) -> None:
     plan = planned(name)
     assert {stage: inside(plan, stage)[-1].output for stage in stages} == stages
-    assert next(reversed(stages.values())) == plan.gives["output"]
+    assert next(reversed(stages.values())) == plan.output_shapes["output"]
 
 
 @pytest.mark.parametrize("name", COUNTS)
@@ -337,9 +337,9 @@ def test_torch_agrees_on_a_nets_weights_and_output(name: str) -> None:
         network = build(checked.plan, checked.experiment.need("model"))
         batches = [
             torch.zeros(2, *shape, dtype=torch.int64 if checked.plan.indices[name] else torch.float32)
-            for name, shape in checked.plan.takes.items()
+            for name, shape in checked.plan.input_shapes.items()
         ]
-        assert network(*batches).shape == (2, *checked.plan.gives["output"])
+        assert network(*batches).shape == (2, *checked.plan.output_shapes["output"])
     assert sum(parameter.numel() for parameter in network.parameters()) == COUNTS[name]
 
 

@@ -277,9 +277,9 @@ def table(tmp_path: Path) -> list[list[object]]:
 
 def test_what_is_predicted_is_no_feature_whichever_output_predicts_it(tmp_path: Path, table) -> None:
     found = checked(tmp_path, CSV)
-    assert found.facts is not None
-    assert found.facts.features["input"].shape == (3,)
-    loaded = load(found.experiment.need("data"), found.experiment.losses, tmp_path, found.facts, 0)
+    assert found.data_info is not None
+    assert found.data_info.features["input"].shape == (3,)
+    loaded = load(found.experiment.need("data"), found.experiment.losses, tmp_path, found.data_info, 0)
     assert loaded.features["input"].tolist() == [[line[0], line[1], line[4]] for line in table]
     assert loaded.targets["flower"].labels == ("a", "b")
     assert loaded.targets["flower"].values.tolist() == [i % 2 for i in range(12)]
@@ -291,9 +291,9 @@ def test_the_columns_of_a_csv_go_to_the_inputs_that_name_them(tmp_path: Path, ta
     features = "data.features={left: [three, one], right: two}"
     layers = "[{linear: {name: flower, out_features: 2}}, {input: right}, {linear: {name: height, out_features: 1}}]"
     found = checked(tmp_path, CSV, features, f"model.layers={layers}")
-    assert found.facts is not None
-    assert found.plan.takes == {"left": (2,), "right": (1,)}
-    loaded = load(found.experiment.need("data"), found.experiment.losses, tmp_path, found.facts, 0)
+    assert found.data_info is not None
+    assert found.plan.input_shapes == {"left": (2,), "right": (1,)}
+    loaded = load(found.experiment.need("data"), found.experiment.losses, tmp_path, found.data_info, 0)
     assert loaded.features["left"].tolist() == [[line[4], line[0]] for line in table]
     assert loaded.features["right"].tolist() == [[line[1]] for line in table]
 
@@ -301,8 +301,8 @@ def test_the_columns_of_a_csv_go_to_the_inputs_that_name_them(tmp_path: Path, ta
 def test_the_digest_covers_every_input_and_every_target(tmp_path: Path, rows) -> None:
     def digest() -> str:
         found = checked(tmp_path, TWO)
-        assert found.facts is not None
-        return load(found.experiment.need("data"), found.experiment.losses, tmp_path, found.facts, 5).digest
+        assert found.data_info is not None
+        return load(found.experiment.need("data"), found.experiment.losses, tmp_path, found.data_info, 5).digest
 
     digests = {digest()}
     for name in rows:
@@ -407,14 +407,14 @@ def test_a_network_behind_its_preprocessing_takes_raw_rows_of_every_input(tmp_pa
 def test_the_resolved_spec_of_several_inputs_and_outputs_trains_to_the_same_bits(tmp_path: Path, rows) -> None:
     first = train(tmp_path, TWO)
     checked = first.ready.checked
-    text = as_yaml(resolved(checked.experiment, tmp_path, first.ready.plan.takes))
+    text = as_yaml(resolved(checked.experiment, tmp_path, first.ready.plan.input_shapes))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     again = train(elsewhere, text)
     one, other = first.ready.network.state_dict(), again.ready.network.state_dict()
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
-    assert as_yaml(resolved(again.ready.checked.experiment, elsewhere, again.ready.plan.takes)) == text
+    assert as_yaml(resolved(again.ready.checked.experiment, elsewhere, again.ready.plan.input_shapes)) == text
 
 
 @pytest.mark.parametrize(("monitor", "best"), [("kind/accuracy", max), ("size/mse", min)])

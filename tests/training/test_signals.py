@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from dlrun.training.signals import Ending, Terminated, listening
+from dlrun.training.signals import StopRequest, Terminated, listening
 
 
 @pytest.mark.parametrize(
@@ -14,19 +14,19 @@ from dlrun.training.signals import Ending, Terminated, listening
     ids=["ctrl-c", "terminated"],
 )
 def test_a_first_signal_waits_for_the_loop_to_look_and_a_second_does_not(number: int, raised: type) -> None:
-    ending = Ending()
-    ending.check()
-    with listening(ending):
+    stop_request = StopRequest()
+    stop_request.check()
+    with listening(stop_request):
         os.kill(os.getpid(), number)
         with pytest.raises(raised):
-            ending.check()
+            stop_request.check()
         with pytest.raises(raised):
             os.kill(os.getpid(), number)
 
 
 def test_handlers_are_put_back() -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with listening(Ending()):
+    with listening(StopRequest()):
         assert signal.getsignal(signal.SIGINT) != before[0]
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
@@ -36,8 +36,8 @@ def test_an_interruption_inside_what_swallows_exceptions_is_not_lost() -> None:
         def __del__(self) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
-    ending = Ending()
-    with listening(ending):
+    stop_request = StopRequest()
+    with listening(stop_request):
         Swallowing()
         with pytest.raises(KeyboardInterrupt):
-            ending.check()
+            stop_request.check()

@@ -81,7 +81,7 @@ def announce(checked: Checked) -> None:
     steps = " -> ".join([*(p.step.kind for p in plan.preprocess), f"{len(plan.layers)} layers"])
     raw = {entry.name: entry.raw for entry in plan.inputs}
     screen.say(
-        f"  model   {show_named(raw)} -> {steps} -> {show_named(plan.gives)}, {few}{plan.total:,} weights, "
+        f"  model   {show_named(raw)} -> {steps} -> {show_named(plan.output_shapes)}, {few}{plan.total:,} weights, "
         f"{readable(plan.macs)} multiply-adds a sample"
     )
     kinds = [" + ".join(loss.kind for loss in experiment.losses), experiment.need("optimizer").kind]
@@ -103,7 +103,7 @@ class Watcher:
         """Training begins."""
         self.folder = folder
         if not self.checked.plan.exact:
-            screen.say(f"  fitted  {show_named(plan.takes)} numbers go into the network, {plan.total:,} weights")
+            screen.say(f"  fitted  {show_named(plan.input_shapes)} numbers go into the network, {plan.total:,} weights")
         screen.say(f"  run     {folder} on {device}")
         if sys.stdout.isatty():
             self.bar = screen.Bar()

@@ -58,11 +58,11 @@ def lines(checked: Checked) -> list[str]:
 
     plan, memory = checked.plan, checked.memory
     about = []
-    if checked.facts is not None and checked.sizes is not None:
+    if checked.data_info is not None and checked.sizes is not None:
         about.append(data_line(checked))
     few = "" if plan.exact else "up to "
     about.append(
-        f"model   {show_named(plan.takes)} -> {show_named(plan.gives)}, {few}{plan.total:,} weights, "
+        f"model   {show_named(plan.input_shapes)} -> {show_named(plan.output_shapes)}, {few}{plan.total:,} weights, "
         f"{readable(plan.macs)} multiply-adds a sample"
     )
     available = machine_memory()
@@ -80,31 +80,33 @@ def data_line(checked: Checked) -> str:
     """The data in a line: rows, splits, classes."""
     from dlrun.plan.data_info import TARGET
 
-    facts, sizes = checked.facts, checked.sizes
-    assert facts is not None and sizes is not None
+    data_info, sizes = checked.data_info, checked.sizes
+    assert data_info is not None and sizes is not None
     parts = [f"{sizes.train} train"]
     parts += [f"{count} {name}" for name, count in (("validation", sizes.validation), ("test", sizes.test)) if count]
-    for name in facts.classed:
+    for name in data_info.classed:
         of = "" if name == TARGET else f" of {name}"
-        parts.append(f"{len(facts.targets[name].labels or ())} classes{of}")
-    shapes = show_named({name: feature.shape for name, feature in facts.features.items()})
-    return f"data    {facts.rows} rows of {shapes}: {', '.join(parts)}"
+        parts.append(f"{len(data_info.targets[name].labels or ())} classes{of}")
+    shapes = show_named({name: feature.shape for name, feature in data_info.features.items()})
+    return f"data    {data_info.rows} rows of {shapes}: {', '.join(parts)}"
 
 
 def as_data(file: Path, checked: Checked) -> dict[str, Any]:
     """What was found, as data."""
     from dlrun.plan.memory import machine_memory
 
-    plan, memory, facts, sizes = checked.plan, checked.memory, checked.facts, checked.sizes
+    plan, memory, data_info, sizes = checked.plan, checked.memory, checked.data_info, checked.sizes
     return {
         "spec": str(file),
-        "inputs": {name: list(shape) for name, shape in plan.takes.items()},
-        "outputs": {name: list(shape) for name, shape in plan.gives.items()},
+        "inputs": {name: list(shape) for name, shape in plan.input_shapes.items()},
+        "outputs": {name: list(shape) for name, shape in plan.output_shapes.items()},
         "total": plan.total,
         "trainable": plan.trainable,
         "macs": plan.macs,
-        "rows": facts.rows if facts else None,
-        "classes": {name: list(facts.targets[name].labels or ()) for name in facts.classed} if facts else {},
+        "rows": data_info.rows if data_info else None,
+        "classes": {name: list(data_info.targets[name].labels or ()) for name in data_info.classed}
+        if data_info
+        else {},
         "split": {"train": sizes.train, "validation": sizes.validation, "test": sizes.test} if sizes else None,
         "memory": {
             name: getattr(memory, name) for name in ("weights", "gradients", "state", "activations", "data", "total")

@@ -93,7 +93,7 @@ def _show_kind(entry: KindReference) -> None:
     screen.paragraph(entry.summary)
     if entry.description:
         screen.paragraph("\n" + entry.description)
-    facts = [
+    data_info = [
         (title, text)
         for title, text in (
             ("Shape", entry.shape),
@@ -103,9 +103,9 @@ def _show_kind(entry: KindReference) -> None:
         )
         if text
     ]
-    if facts:
+    if data_info:
         screen.say()
-        screen.listing(facts)
+        screen.listing(data_info)
     _show_settings(entry.settings, "Settings")
     _show_settings(entry.common, f"Settings that {entry.family} share" if entry.settings else "Settings")
 
@@ -118,14 +118,14 @@ def _show_settings(settings: tuple[SettingReference, ...], title: str) -> None:
 
 
 def _facts_of(setting: SettingReference) -> str:
-    facts = [setting.type]
+    data_info = [setting.type]
     if setting.required:
-        facts.append("required")
+        data_info.append("required")
     elif setting.default is not None:
-        facts.append(f"default {setting.default}")
+        data_info.append(f"default {setting.default}")
     if setting.main:
-        facts.append("may stand alone")
-    return "; ".join(facts)
+        data_info.append("may stand alone")
+    return "; ".join(data_info)
 
 
 def _family_called(name: str) -> str | None:

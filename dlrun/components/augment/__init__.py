@@ -10,7 +10,7 @@ from dlrun.shapes import Shape, ShapeError, show
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dlrun.modules.random_streams import Chance
+    from dlrun.modules.random_streams import RandomStream
 
 
 class Augmentation(Component):
@@ -41,7 +41,7 @@ class Augmentation(Component):
                 "changes numbers, and the network takes indices", "an index has no neighbours: leave it out"
             )
 
-    def apply(self, x: Tensor, draw: Chance) -> Tensor:
+    def apply(self, x: Tensor, draw: RandomStream) -> Tensor:
         """The rows (N, ...) changed, a new tensor; `draw` gives random numbers for each of them."""
         raise NotImplementedError
 

@@ -9,7 +9,7 @@ from dlrun.components.augment import ImageAugmentation
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dlrun.modules.random_streams import Chance
+    from dlrun.modules.random_streams import RandomStream
 
 
 class Flip(ImageAugmentation):
@@ -19,7 +19,7 @@ class Flip(ImageAugmentation):
     """The axis of (N, C, H, W)."""
     p: float
 
-    def apply(self, x: Tensor, draw: Chance) -> Tensor:
+    def apply(self, x: Tensor, draw: RandomStream) -> Tensor:
         from dlrun.modules.image_ops import per_image
 
         left = per_image(draw.uniform() >= self.p).to(x.dtype)

@@ -8,7 +8,7 @@ from dlrun.components.augment._range import Factors
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dlrun.modules.random_streams import Chance
+    from dlrun.modules.random_streams import RandomStream
 
 
 class Brightness(ImageAugmentation):
@@ -24,7 +24,7 @@ class Brightness(ImageAugmentation):
     factor: Factors
     """[low, high] of the factor; one number is how far from 1 it may be: 0.4 is [0.6, 1.4]."""
 
-    def apply(self, x: Tensor, draw: Chance) -> Tensor:
+    def apply(self, x: Tensor, draw: RandomStream) -> Tensor:
         from dlrun.modules.image_ops import between, per_image
 
         return x * per_image(between(self.factor, draw.uniform()).to(x.dtype))

@@ -8,7 +8,7 @@ from dlrun.components.augment._range import Factors
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dlrun.modules.random_streams import Chance
+    from dlrun.modules.random_streams import RandomStream
 
 
 class Contrast(ImageAugmentation):
@@ -22,7 +22,7 @@ class Contrast(ImageAugmentation):
     factor: Factors
     """[low, high] of the factor; one number is how far from 1 it may be: 0.4 is [0.6, 1.4]."""
 
-    def apply(self, x: Tensor, draw: Chance) -> Tensor:
+    def apply(self, x: Tensor, draw: RandomStream) -> Tensor:
         from dlrun.modules.image_ops import between, means, per_image
 
         mean = per_image(means(x))

@@ -8,7 +8,7 @@ from dlrun.language.fields import NonNegative
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dlrun.modules.random_streams import Chance
+    from dlrun.modules.random_streams import RandomStream
 
 
 class GaussianNoise(Augmentation):
@@ -24,5 +24,5 @@ class GaussianNoise(Augmentation):
     std: NonNegative
     """The noise's standard deviation, in units of the preprocessed numbers."""
 
-    def apply(self, x: Tensor, draw: Chance) -> Tensor:
+    def apply(self, x: Tensor, draw: RandomStream) -> Tensor:
         return x + draw.normal(*x.shape[1:]).to(x.dtype).mul_(self.std)

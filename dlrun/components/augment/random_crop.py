@@ -11,7 +11,7 @@ from dlrun.shapes import Shape, ShapeError, along
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dlrun.modules.random_streams import Chance
+    from dlrun.modules.random_streams import RandomStream
 
 
 class RandomCrop(ImageAugmentation):
@@ -48,7 +48,7 @@ class RandomCrop(ImageAugmentation):
                     f"padding_mode {self.padding_mode} can put {most} at most beside {size}; asked for {side}"
                 )
 
-    def apply(self, x: Tensor, draw: Chance) -> Tensor:
+    def apply(self, x: Tensor, draw: RandomStream) -> Tensor:
         from torch.nn import functional
 
         from dlrun.modules.image_ops import windows

@@ -13,7 +13,7 @@ from dlrun.language.synonyms import shorten
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dlrun.modules.random_streams import Chance
+    from dlrun.modules.random_streams import RandomStream
 
 
 def _read_value(value: Any) -> float | str:
@@ -50,7 +50,7 @@ class RandomErasing(ImageAugmentation):
     value: Value = 0.0
     """What is put there; random draws each number from the standard normal distribution."""
 
-    def apply(self, x: Tensor, draw: Chance) -> Tensor:
+    def apply(self, x: Tensor, draw: RandomStream) -> Tensor:
         import torch
 
         from dlrun.modules.image_ops import first_that_fits, inside, per_image, sizes

@@ -8,7 +8,7 @@ from dlrun.components.augment._range import Ratios, Shares
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dlrun.modules.random_streams import Chance
+    from dlrun.modules.random_streams import RandomStream
 
 
 class RandomResizedCrop(ImageAugmentation):
@@ -27,7 +27,7 @@ class RandomResizedCrop(ImageAugmentation):
     ratio: Ratios = (0.75, 4 / 3)
     """[low, high]: width by height of the part; its logarithm is drawn uniformly."""
 
-    def apply(self, x: Tensor, draw: Chance) -> Tensor:
+    def apply(self, x: Tensor, draw: RandomStream) -> Tensor:
         import torch
 
         from dlrun.modules.image_ops import first_that_fits, resized, sizes

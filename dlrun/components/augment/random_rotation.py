@@ -8,7 +8,7 @@ from dlrun.components.augment._range import Angles
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dlrun.modules.random_streams import Chance
+    from dlrun.modules.random_streams import RandomStream
 
 
 class RandomRotation(ImageAugmentation):
@@ -27,7 +27,7 @@ class RandomRotation(ImageAugmentation):
     fill: float = 0.0
     """What comes in from outside the image; the preprocessing has been there before, so 0 need not be black."""
 
-    def apply(self, x: Tensor, draw: Chance) -> Tensor:
+    def apply(self, x: Tensor, draw: RandomStream) -> Tensor:
         from dlrun.modules.image_ops import rotated
 
         if not self.fill:

@@ -10,8 +10,8 @@ from pydantic import Field, PlainValidator, TypeAdapter, WithJsonSchema
 
 from dlrun.errors import Path
 from dlrun.language.component import Component, OneOf, Settings
-from dlrun.language.fields import Ending
-from dlrun.language.messages import Told, told
+from dlrun.language.fields import OutputForm
+from dlrun.language.messages import SettingProblem, as_validation_error
 from dlrun.language.synonyms import shorten
 from dlrun.shapes import Shape, ShapeError, Window, numel, product, show
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import fx
 
 Accepts = Literal["numbers", "indices", "any"]
-Padding = Literal["apart", "told", "refused"]
+Padding = Literal["per_step", "masked", "refused"]
 """What becomes of a sequence's padding: each step is computed apart from the others, so that it stays where it is; the
 module is told which steps are real and looks at no other; or the layer cannot keep it out."""
 Role = Literal["weight", "bias", "scale"]
@@ -38,7 +38,7 @@ class Layer(Component):
     family: ClassVar[str] = "layers"
     accepts: ClassVar[Accepts] = "numbers"
     """What the values must be; a layer that accepts any gives what it got, every other gives numbers."""
-    ends_in: ClassVar[Ending] = ""
+    output_form: ClassVar[OutputForm] = ""
     """What the outputs are, where a loss must know: each between 0 and 1, or summing to 1 as well, or logs of such."""
     differentiable: ClassVar[bool] = True
     """False where the gradient is 0 everywhere, so that no weight before it can be trained."""
@@ -47,7 +47,7 @@ class Layer(Component):
     """Whether each place of the output sees all of the input, even where no axis changes its size."""
     padding_is: ClassVar[Padding] = "refused"
     """How it treats sequences (T, ...) of which some steps are padding, unless `treats_padding` says otherwise."""
-    also: ClassVar[tuple[str, ...]] = ()
+    second_inputs: ClassVar[tuple[str, ...]] = ()
     """The settings that name earlier layers whose outputs it takes as well. In every method below, and in the module's
     call, these follow the running value."""
 
@@ -161,7 +161,9 @@ def _read_branch(value: Any) -> Layers | str | From:
         return From.read(value)
     what = "a branch is a list of layers, the name of an earlier layer, or {from: name, layers: […]}"
     what += f"; received {shorten(value)}"
-    raise told([Told(what, (), "put the branch's layers in square brackets, one list a branch")])
+    raise as_validation_error(
+        [SettingProblem(what, (), "put the branch's layers in square brackets, one list a branch")]
+    )
 
 
 Branch = Annotated[
@@ -182,11 +184,11 @@ class Wiring(Protocol):
         """Lay a branch out, from the running value or from where it says."""
         ...
 
-    def join(self, layer: Joining, values: list[int], path: Path) -> int:
+    def merge(self, layer: Merging, values: list[int], path: Path) -> int:
         """Add the step in which `layer` makes one value of several."""
         ...
 
-    def again(self, layer: Layer, name: str, value: int, path: Path) -> int:
+    def reuse(self, layer: Layer, name: str, value: int, path: Path) -> int:
         """Apply the layer called `name` once more, with the same weights."""
         ...
 
@@ -205,10 +207,10 @@ class Container(Layer):
         raise NotImplementedError
 
 
-class Joining(Container):
+class Merging(Container):
     """A container whose last act is to make one value of several."""
 
-    def joined_shape(self, shapes: list[Shape]) -> Shape:
+    def merged_shape(self, shapes: list[Shape]) -> Shape:
         """The shape of the one value.
 
         Raises:
@@ -216,7 +218,7 @@ class Joining(Container):
         """
         raise NotImplementedError
 
-    def join_formulas(self, shapes: list[Shape]) -> list[str]:
+    def merge_formulas(self, shapes: list[Shape]) -> list[str]:
         """How the one shape comes of the several."""
         return []
 
@@ -225,7 +227,7 @@ class Joining(Container):
         raise NotImplementedError
 
 
-class Merge(Joining):
+class BranchMerge(Merging):
     """Runs every branch on the running value and merges what they give."""
 
     main: ClassVar[str | None] = "branches"
@@ -238,13 +240,13 @@ class Merge(Joining):
 
     def wire(self, wiring: Wiring, value: int, path: Path) -> int:
         values = [wiring.branch(b, value, (*path, "branches", i)) for i, b in enumerate(self.branches)]
-        return wiring.join(self, values, path)
+        return wiring.merge(self, values, path)
 
 
-class Elementwise(Merge):
+class Elementwise(BranchMerge):
     """A merge of values of one shape, number by number; an axis of size 1 is stretched, as torch broadcasts it."""
 
-    def joined_shape(self, shapes: list[Shape]) -> Shape:
+    def merged_shape(self, shapes: list[Shape]) -> Shape:
         merged = shapes[0]
         for shape in shapes[1:]:
             fits = len(shape) == len(merged) and all(a == b or 1 in (a, b) for a, b in zip(shape, merged, strict=True))
@@ -253,8 +255,8 @@ class Elementwise(Merge):
             merged = tuple(b if a == 1 else a for a, b in zip(shape, merged, strict=True))
         return merged
 
-    def join_formulas(self, shapes: list[Shape]) -> list[str]:
-        return [f"out = {' , '.join(map(show, shapes))} -> {show(self.joined_shape(shapes))}"]
+    def merge_formulas(self, shapes: list[Shape]) -> list[str]:
+        return [f"out = {' , '.join(map(show, shapes))} -> {show(self.merged_shape(shapes))}"]
 
     def fold(self, graph: fx.Graph, values: list[fx.Node], function: Callable[..., Any]) -> fx.Node:
         """Write a chain of calls of a function of two values."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class TorchLayer(Layer):
     """One of torch.nn's classes, made with this kind's own settings, which go by torch's names."""
 
-    padding_is = "apart"
+    padding_is = "per_step"
 
     torch_class: ClassVar[str]
     """The class's name in torch.nn."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from dlrun.language.component import Component
-from dlrun.language.fields import Ending, PositiveFloat
+from dlrun.language.fields import OutputForm, PositiveFloat
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -30,14 +30,14 @@ class Loss(Component):
         only one; None where the data gives the target."""
         return None
 
-    def check(self, output: Shape, target: Shape, classes: int | None, ending: Ending) -> None:
-        """Refuse outputs that the loss cannot take; `ending` says what the last layer makes them.
+    def check(self, output: Shape, target: Shape, classes: int | None, output_form: OutputForm) -> None:
+        """Refuse outputs that the loss cannot take; `output_form` says what the last layer makes them.
 
         Raises:
             ShapeError: with the way out.
         """
         raise NotImplementedError
 
-    def __call__(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
+    def __call__(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         """The mean loss of a batch, a 0-dimensional tensor."""
         raise NotImplementedError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlrun.components.losses import Ending, Loss
+from dlrun.components.losses import Loss, OutputForm
 from dlrun.shapes import Shape, ShapeError, show
 
 
@@ -19,7 +19,7 @@ class NumbersLoss(Loss):
     def of_input(self) -> str | None:
         return None if self.target == "data" else self.target
 
-    def check(self, output: Shape, target: Shape, classes: int | None, ending: Ending) -> None:
+    def check(self, output: Shape, target: Shape, classes: int | None, output_form: OutputForm) -> None:
         wanted = target or (1,)
         if output != wanted:
             raise ShapeError(

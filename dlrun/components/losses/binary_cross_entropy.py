@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.losses import Ending, Loss
+from dlrun.components.losses import Loss, OutputForm
 from dlrun.shapes import Shape, ShapeError, show
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ class BinaryCrossEntropy(Loss):
 
     wants = "binary"
 
-    def check(self, output: Shape, target: Shape, classes: int | None, ending: Ending) -> None:
-        if ending == "log_probabilities":
+    def check(self, output: Shape, target: Shape, classes: int | None, output_form: OutputForm) -> None:
+        if output_form == "log_probabilities":
             raise ShapeError(
                 "binary_cross_entropy takes logits or probabilities, and the network ends in logarithms of them",
                 "end in `- sigmoid`, or remove the final `log_sigmoid`",
             )
-        if ending in ("distribution", "log_distribution"):
+        if output_form in ("distribution", "log_distribution"):
             raise ShapeError(
                 "binary_cross_entropy judges each output by itself, and a softmax ties them together",
                 "end in `- linear: 1`, or use `cross_entropy` without the softmax",
@@ -44,9 +44,9 @@ class BinaryCrossEntropy(Loss):
                 f"end in `- linear: {wanted[0]}`" if len(wanted) == 1 else "",
             )
 
-    def __call__(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
+    def __call__(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         from torch.nn import functional
 
-        if ending == "probabilities":
+        if output_form == "probabilities":
             return functional.binary_cross_entropy(output, target)
         return functional.binary_cross_entropy_with_logits(output, target)

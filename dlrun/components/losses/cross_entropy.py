@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from dlrun.components.losses import Ending, Loss
+from dlrun.components.losses import Loss, OutputForm
 from dlrun.shapes import Shape, ShapeError, show
 
 if TYPE_CHECKING:
@@ -24,18 +24,18 @@ class CrossEntropy(Loss):
     label_smoothing: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of the target that is spread evenly over all classes."""
 
-    def check(self, output: Shape, target: Shape, classes: int | None, ending: Ending) -> None:
-        if ending == "distribution":
+    def check(self, output: Shape, target: Shape, classes: int | None, output_form: OutputForm) -> None:
+        if output_form == "distribution":
             raise ShapeError(
                 "cross_entropy takes logits and applies the softmax itself; a softmax before it flattens the gradient",
                 "remove the final `softmax`",
             )
-        if ending == "log_distribution":
+        if output_form == "log_distribution":
             raise ShapeError(
                 "cross_entropy takes logits and applies the log_softmax itself; a second one changes nothing",
                 "remove the final `log_softmax`",
             )
-        if ending:
+        if output_form:
             raise ShapeError(
                 "cross_entropy takes logits, and the network ends in a sigmoid",
                 "remove the sigmoid at the end, or use `binary_cross_entropy`",
@@ -47,7 +47,7 @@ class CrossEntropy(Loss):
                 f"the data has {classes} classes, and the network gives {show(output)}", "end with `- linear: $classes`"
             )
 
-    def __call__(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
+    def __call__(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         from torch.nn import functional
 
         return functional.cross_entropy(output, target, label_smoothing=self.label_smoothing)

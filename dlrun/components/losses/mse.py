@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.losses import Ending
+from dlrun.components.losses import OutputForm
 from dlrun.components.losses._numbers import NumbersLoss
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ class Mse(NumbersLoss):
     Example: mse: {target: input}
     """
 
-    def __call__(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
+    def __call__(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         from torch.nn import functional
 
         return functional.mse_loss(output, target)

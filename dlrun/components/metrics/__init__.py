@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from dlrun.language.component import Component
-from dlrun.language.fields import Ending
+from dlrun.language.fields import OutputForm
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Metric(Component):
     output: str | None = None
     """The output of the network that it measures, by name; needed where there are several."""
 
-    def measure(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
+    def measure(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         """What a batch contributes: a float64 tensor of a fixed size, or one row a sample to concatenate.
 
         Args:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.metrics import Ending
+from dlrun.components.metrics import OutputForm
 
 if TYPE_CHECKING:
     import torch
 
 
-def decide(output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
+def decide(output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
     """The class number of each row (N,), or for yes-or-no targets (N, k) of 0 and 1.
 
     A target that is (N,) class numbers asks for the largest output; otherwise an output says yes from a probability
@@ -18,4 +18,4 @@ def decide(output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.
     """
     if target.dim() == 1:
         return output.argmax(dim=1)
-    return output >= (0.5 if ending == "probabilities" else 0.0)
+    return output >= (0.5 if output_form == "probabilities" else 0.0)

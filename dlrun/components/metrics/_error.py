@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.metrics import Ending, Metric
+from dlrun.components.metrics import Metric, OutputForm
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class Averaged(Metric):
         """What each error counts."""
         raise NotImplementedError
 
-    def measure(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
+    def measure(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         """(2,): the sum over all numbers, and how many there are."""
         import torch
 

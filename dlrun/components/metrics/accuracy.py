@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.metrics import Ending, Metric
+from dlrun.components.metrics import Metric, OutputForm
 from dlrun.components.metrics._decision import decide
 from dlrun.shapes import Shape
 
@@ -21,10 +21,10 @@ class Accuracy(Metric):
     suits = frozenset({"classes", "binary"})
     greater_is_better = True
 
-    def measure(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
+    def measure(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         import torch
 
-        right = decide(output, target, ending) == target
+        right = decide(output, target, output_form) == target
         return torch.stack((right.sum(dtype=torch.float64), right.new_full((), right.numel(), dtype=torch.float64)))
 
     def value(self, measured: torch.Tensor, output: Shape) -> torch.Tensor:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from dlrun.components.metrics import Ending, Metric
+from dlrun.components.metrics import Metric, OutputForm
 from dlrun.components.metrics._decision import decide
 from dlrun.shapes import Shape
 
@@ -26,11 +26,11 @@ class F1(Metric):
     """`binary`: the second class alone; `macro`: the mean over classes; `weighted`: weighted by how often each occurs;
     `micro`: over all decisions. Two classes: binary unless given; more: macro."""
 
-    def measure(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
+    def measure(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         """(3, classes): right answers, answers and occurrences of each class."""
         import torch
 
-        decided = decide(output, target, ending)
+        decided = decide(output, target, output_form)
         if target.dim() == 1:
             classes = torch.arange(output.shape[1], device=output.device)
             answers, truth = decided[:, None] == classes, target[:, None] == classes

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.metrics import Ending, Metric
+from dlrun.components.metrics import Metric, OutputForm
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class R2(Metric):
     suits = frozenset({"numbers"})
     greater_is_better = True
 
-    def measure(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
+    def measure(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         """(4, targets): squared error, sum and sum of squares of the target, rows."""
         import torch
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.metrics import Ending, Metric
+from dlrun.components.metrics import Metric, OutputForm
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ class RocAuc(Metric):
     greater_is_better = True
     combine = "concatenate"
 
-    def measure(self, output: torch.Tensor, target: torch.Tensor, ending: Ending) -> torch.Tensor:
+    def measure(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         """(N, 2*k): each row's k scores, then whether each is the truth."""
         import torch
 
         if target.dim() == 1:
             # Logits of different rows are on different scales; shares are not.
-            scores = output.double() if ending else output.double().softmax(dim=1)
+            scores = output.double() if output_form else output.double().softmax(dim=1)
             truth = target[:, None] == torch.arange(output.shape[1], device=output.device)
             if output.shape[1] == 2:
                 scores, truth = scores[:, 1:], truth[:, 1:]

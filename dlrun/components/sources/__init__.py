@@ -40,7 +40,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class SourceInfo:
     """What can be said of the data before any of it is in memory."""
 
     rows: int
@@ -67,7 +67,7 @@ class Source(Component):
 
     family: ClassVar[str] = "sources"
 
-    def describe(self, request: Request) -> Facts:
+    def describe(self, request: Request) -> SourceInfo:
         """Look without loading; imports neither torch nor scikit-learn.
 
         Raises:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from dlrun.components.sources import Facts, Request, Rows, Source, SourceError, class_labels, resolve
+from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo, class_labels, resolve
 from dlrun.components.sources._labels import need_labels
 from dlrun.language.component import checked
 from dlrun.language.synonyms import did_you_mean, shorten
@@ -54,7 +54,7 @@ class Csv(Source):
     def located(self, folder: Path) -> Csv:
         return self.model_copy(update={"path": str((folder / Path(self.path).expanduser()).resolve())})
 
-    def describe(self, request: Request) -> Facts:
+    def describe(self, request: Request) -> SourceInfo:
         seen: set[str] = set()
         with self._open(request) as table:
             for cells in table.rows():
@@ -67,7 +67,7 @@ class Csv(Source):
             raise SourceError(f"{table.file.name} has no rows below its first line", FILE)
         labels = table.labels(seen) if table.labelled else None
         shape = () if len(table.target) == 1 else (len(table.target),)
-        return Facts(table.count, (len(table.features),), shape, labels)
+        return SourceInfo(table.count, (len(table.features),), shape, labels)
 
     def load(self, request: Request) -> Rows:
         import numpy as np

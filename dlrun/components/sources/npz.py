@@ -5,7 +5,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.sources import Facts, Request, Rows, Source, SourceError, class_labels, resolve
+from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo, class_labels, resolve
 from dlrun.components.sources._labels import need_labels
 from dlrun.language.synonyms import did_you_mean
 from dlrun.shapes import Shape, numel, show
@@ -42,7 +42,7 @@ class Npz(Source):
     def located(self, folder: Path) -> Npz:
         return self.model_copy(update={"path": str((folder / Path(self.path).expanduser()).resolve())})
 
-    def describe(self, request: Request) -> Facts:
+    def describe(self, request: Request) -> SourceInfo:
         file, features, target = self._find(request)
         shape, dtype = _header(file, features)
         rows = shape[0]
@@ -52,7 +52,7 @@ class Npz(Source):
             vocabulary = int(indices.max()) + 1 if indices.min() >= 0 else None
         values = _read_target(file, target, request)
         labels = _labels(values, target, request) if _labelled(values, request) else None
-        return Facts(rows, shape[1:] or (1,), _row_shape(values), labels, vocabulary)
+        return SourceInfo(rows, shape[1:] or (1,), _row_shape(values), labels, vocabulary)
 
     def load(self, request: Request) -> Rows:
         import numpy as np

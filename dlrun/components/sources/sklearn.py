@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from dlrun.components.sources import Facts, Request, Rows, Source, SourceError
+from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo
 from dlrun.components.sources._labels import need_labels
 
 
@@ -20,7 +20,7 @@ class Sklearn(Source):
     """digits: handwritten digits of 8x8 points, from 0 to 16. iris, wine, breast_cancer: measurements with
     classes. diabetes: measurements with a number to predict."""
 
-    def describe(self, request: Request) -> Facts:
+    def describe(self, request: Request) -> SourceInfo:
         for setting, names in (("features", request.features), ("target", request.target)):
             if names is not None:
                 message = f"{self.name} comes with its own features and target"
@@ -32,7 +32,7 @@ class Sklearn(Source):
                 message = f"the target of {self.name} is a number, and the loss wants classes"
                 raise SourceError(message, ("source",), "use `loss: mse` or `l1`, or a data set with classes")
             labels = need_labels(published.labels, request.wants, self.name, ("source",))
-        return Facts(published.rows, (published.features,), (), labels)
+        return SourceInfo(published.rows, (published.features,), (), labels)
 
     def load(self, request: Request) -> Rows:
         import numpy as np

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from dlrun.errors import Place, Problem, SpecError
 from dlrun.language.component import find, kinds
-from dlrun.language.messages import problems_told
+from dlrun.language.messages import setting_problems
 from dlrun.language.synonyms import did_you_mean
 from dlrun.language.text.definitions import FROM_DATA, IDENTIFIER, Block, read_blocks, read_vars
 from dlrun.language.text.expressions import ExpressionError, interpolate
@@ -133,7 +133,7 @@ class Expander:
         try:
             value = interpolate(node.value, self._lookup(scope))
         except ExpressionError as error:
-            self._tell(error, node, scope)
+            self._describe(error, node, scope)
             return self._copy(node, BROKEN, scope)
         copy = self._copy(node, value, scope)
         name = node.value[1:]
@@ -141,7 +141,7 @@ class Expander:
             copy.place = copy.place.via(f"'{name}' is given here", source.place)
         return _as_nodes(value, copy.place) if isinstance(value, tuple | dict) else copy
 
-    def _tell(self, error: ExpressionError, node: Node, scope: Scope) -> None:
+    def _describe(self, error: ExpressionError, node: Node, scope: Scope) -> None:
         if error.length == 0:
             return
         place = _via(node.place, scope)
@@ -257,7 +257,7 @@ class Expander:
             at = Node({"repeat": plain}, use, {"repeat": _via(use, scope)})
             self.problems += [
                 Problem(p.message, at.locate(p.path, p.at_key), p.hint)
-                for p in problems_told(error)
+                for p in setting_problems(error)
                 if not isinstance(at.value_at(p.path), Broken)
             ]
             return broken

@@ -12,7 +12,7 @@ from dlrun.language.fields import Interval
 from dlrun.plan.weights import expected
 from dlrun.runs.checkpoints import Checkpoint, Checkpoints
 from dlrun.runs.journal import Journal
-from dlrun.training.lifecycle.setup import Ready, learned_by
+from dlrun.training.lifecycle.setup import TrainingSetup, learned_by
 from dlrun.training.lifecycle.snapshot import restore, snapshot
 from dlrun.training.loop import Training
 
@@ -20,10 +20,10 @@ FITTED = "fitted"
 """What the preprocessing has learned, among a checkpoint's tensors."""
 
 
-class Keeping:
+class CheckpointPolicy:
     """Writes the checkpoints of a run."""
 
-    def __init__(self, folder: Path, ready: Ready, journal: Journal, about: dict[str, Any]):
+    def __init__(self, folder: Path, ready: TrainingSetup, journal: Journal, about: dict[str, Any]):
         """`about` says what the run is, and is compared when it is resumed."""
         self.ready, self.journal, self.about = ready, journal, about
         self.every: Interval = ready.task.settings.checkpoint.every
@@ -39,17 +39,17 @@ class Keeping:
             KeyboardInterrupt, Terminated: somebody has asked.
             RunError: it cannot be written.
         """
-        ending = training.state.ending
-        if ending.number is not None or self._is_due(self.every.steps, training.state.step):
+        stop_request = training.state.stop_request
+        if stop_request.number is not None or self._is_due(self.every.steps, training.state.step):
             self.keep(training)
-        ending.check()
+        stop_request.check()
 
     def after_epoch(self, training: Training) -> None:
         """The same between two epochs."""
-        ending = training.state.ending
-        if ending.number is not None or self._is_due(self.every.epochs, training.state.epoch):
+        stop_request = training.state.stop_request
+        if stop_request.number is not None or self._is_due(self.every.epochs, training.state.epoch):
             self.keep(training)
-        ending.check()
+        stop_request.check()
 
     def _is_due(self, every: int | None, count: int) -> bool:
         if every is not None:

@@ -16,7 +16,7 @@ from dlrun.checks.check import Checked
 from dlrun.data.load import Loaded
 from dlrun.language.resolved import as_yaml, flattened, resolved
 from dlrun.plan.network import Plan
-from dlrun.runs import folder as kept
+from dlrun.runs import folder as run_folder
 from dlrun.runs.info import DataSet, RunInfo
 from dlrun.shapes import numel
 from dlrun.tracking.open import experiment_of, store_of
@@ -31,7 +31,7 @@ def now() -> int:
 def describe(checked: Checked, planned: Plan, loaded: Loaded, place: Path, device: torch.device) -> RunInfo:
     """What a tracker is told of a run."""
     experiment, reading = checked.experiment, checked.reading
-    text = as_yaml(resolved(experiment, reading.folder, planned.takes))
+    text = as_yaml(resolved(experiment, reading.folder, planned.input_shapes))
     source = experiment.need("data").source
     name, where = source_of(source)
     tags = {
@@ -55,9 +55,13 @@ def describe(checked: Checked, planned: Plan, loaded: Loaded, place: Path, devic
         description=experiment.description,
         folder=place,
         started=now(),
-        params=flattened(experiment, reading.folder, planned.takes),
+        params=flattened(experiment, reading.folder, planned.input_shapes),
         tags=tags,
-        texts={kept.SPEC: reading.document.source.text, kept.RESOLVED: text, kept.PARAMS: as_text(planned)},
+        texts={
+            run_folder.SPEC: reading.document.source.text,
+            run_folder.RESOLVED: text,
+            run_folder.PARAMS: as_text(planned),
+        },
         data=DataSet(name, loaded.digest, where, source.kind, loaded.rows, shape),
         store=store_of(experiment.tracking),
     )

@@ -11,14 +11,14 @@ from dlrun.errors import SpecError
 from dlrun.language.experiment import TrainSection
 from dlrun.language.resolved import as_yaml, flattened, resolved
 from dlrun.plan.length import Length
-from dlrun.runs import folder as kept
+from dlrun.runs import folder as run_folder
 from dlrun.runs.checkpoints import Checkpoint, Checkpoints
 from dlrun.runs.info import RunInfo, Tracking
 from dlrun.runs.lock import lock
 from dlrun.runs.run_file import RUNNING, about, read_run
 from dlrun.training.lifecycle.checkpointing import FITTED, fingerprint
 from dlrun.training.lifecycle.run import Outcome, Watcher, identity, train
-from dlrun.training.lifecycle.setup import Ready, get_ready
+from dlrun.training.lifecycle.setup import TrainingSetup, prepare_training
 
 LENGTH = ("train.epochs", "train.steps")
 """The settings that may grow."""
@@ -40,9 +40,9 @@ def resume(folder: Path, checked: Checked, watcher: Watcher, tracking: Tracking)
         known = read_run(folder)
         checkpoint = _newest(folder, watcher)
         settings = checkpoint.state["settings"] if checkpoint else known.info.params
-        now = flattened(checked.experiment, checked.reading.folder, checked.plan.takes)
+        now = flattened(checked.experiment, checked.reading.folder, checked.plan.input_shapes)
         _hold_to_settings(folder, settings, now)
-        ready = get_ready(checked, checkpoint.tensors.get(FITTED, {}) if checkpoint else None)
+        ready = prepare_training(checked, checkpoint.tensors.get(FITTED, {}) if checkpoint else None)
         _hold_to_data(folder, known.info, checkpoint, identity(ready))
         _hold_to_length(folder, checkpoint, ready, known.status == "FINISHED")
         _tell_beginning(checkpoint, ready, watcher)
@@ -93,7 +93,7 @@ def _hold_to_data(folder: Path, info: RunInfo, checkpoint: Checkpoint | None, no
     raise SpecError(f"{what}\n  `dlrun train` begins another run")
 
 
-def _hold_to_length(folder: Path, checkpoint: Checkpoint | None, ready: Ready, finished: bool) -> None:
+def _hold_to_length(folder: Path, checkpoint: Checkpoint | None, ready: TrainingSetup, finished: bool) -> None:
     """Refuse to make a run shorter, or to go on with one that is done.
 
     Raises:
@@ -118,7 +118,7 @@ def _hold_to_length(folder: Path, checkpoint: Checkpoint | None, ready: Ready, f
         raise SpecError(f"{folder.name} is done, after epoch {checkpoint.state['epoch']}{way}")
 
 
-def _tell_beginning(checkpoint: Checkpoint | None, ready: Ready, watcher: Watcher) -> None:
+def _tell_beginning(checkpoint: Checkpoint | None, ready: TrainingSetup, watcher: Watcher) -> None:
     if checkpoint is None:
         watcher.notice("the run ended before its first checkpoint: it begins anew, as it began then")
         return
@@ -129,12 +129,12 @@ def _tell_beginning(checkpoint: Checkpoint | None, ready: Ready, watcher: Watche
         watcher.notice(f"begun on another machine ({'; '.join(differing)}): the last bits may differ")
 
 
-def _begin_again(info: RunInfo, ready: Ready) -> RunInfo:
+def _begin_again(info: RunInfo, ready: TrainingSetup) -> RunInfo:
     """Write down that the run goes on, and how long it is to be now."""
-    is_now = ready.checked.experiment, ready.checked.reading.folder, ready.plan.takes
+    is_now = ready.checked.experiment, ready.checked.reading.folder, ready.plan.input_shapes
     text = as_yaml(resolved(*is_now))
-    if text != info.texts.get(kept.RESOLVED):
-        kept.write_text(info.folder / kept.RESOLVED, text)
-    info = replace(info, params=flattened(*is_now), texts={**info.texts, kept.RESOLVED: text})
-    kept.write_json(info.folder / kept.STARTED, {**about(info), "status": RUNNING})
+    if text != info.texts.get(run_folder.RESOLVED):
+        run_folder.write_text(info.folder / run_folder.RESOLVED, text)
+    info = replace(info, params=flattened(*is_now), texts={**info.texts, run_folder.RESOLVED: text})
+    run_folder.write_json(info.folder / run_folder.STARTED, {**about(info), "status": RUNNING})
     return info

@@ -18,15 +18,15 @@ from dlrun.language.resolved import flattened
 from dlrun.network.results import write_weights
 from dlrun.plan.length import evaluation_batch
 from dlrun.plan.network import Plan
-from dlrun.runs import folder as kept
+from dlrun.runs import folder as run_folder
 from dlrun.runs.checkpoints import Checkpoint
 from dlrun.runs.info import Record, RunInfo, Status, Tracking
 from dlrun.runs.journal import Journal
 from dlrun.runs.lock import lock
 from dlrun.runs.run_file import RUNNING, about
-from dlrun.training.lifecycle.checkpointing import Keeping
+from dlrun.training.lifecycle.checkpointing import CheckpointPolicy
 from dlrun.training.lifecycle.describe import describe, now
-from dlrun.training.lifecycle.setup import Ready, get_ready, learned_by
+from dlrun.training.lifecycle.setup import TrainingSetup, learned_by, prepare_training
 from dlrun.training.loop import Progress, Training
 from dlrun.training.loss_totals import LossError
 from dlrun.training.signals import Terminated, listening
@@ -103,15 +103,17 @@ def run(checked: Checked, watcher: Watcher, runs: Path, tracking: Tracking) -> O
         RunError: training could not go on.
         KeyboardInterrupt, Terminated: somebody ended it; it can be resumed.
     """
-    ready = get_ready(checked)
-    place = kept.make_folder(runs, checked.experiment.name)
+    ready = prepare_training(checked)
+    place = run_folder.make_folder(runs, checked.experiment.name)
     with lock(place):
         info = describe(checked, ready.plan, ready.loaded, place, ready.device)
         _keep_beginning(ready, info)
         return train(ready, info, watcher, tracking, None)
 
 
-def train(ready: Ready, info: RunInfo, watcher: Watcher, tracking: Tracking, checkpoint: Checkpoint | None) -> Outcome:
+def train(
+    ready: TrainingSetup, info: RunInfo, watcher: Watcher, tracking: Tracking, checkpoint: Checkpoint | None
+) -> Outcome:
     """Train in a run's folder, which is locked, from the beginning or from a checkpoint; then test.
 
     Raises:
@@ -120,17 +122,17 @@ def train(ready: Ready, info: RunInfo, watcher: Watcher, tracking: Tracking, che
     """
     place, state = info.folder, State()
     outcome = Outcome(place, "FAILED", {}, state, "", "")
-    journal = Journal(place / kept.JOURNAL, checkpoint.state["journal"] if checkpoint else 0)
-    with journal, listening(state.ending), _ending(ready, info, outcome, tracking, watcher):
+    journal = Journal(place / run_folder.JOURNAL, checkpoint.state["journal"] if checkpoint else 0)
+    with journal, listening(state.stop_request), _ending(ready, info, outcome, tracking, watcher):
         tracking.begin(info)
         reporter = _Reporter(journal, watcher, state)
-        keeping = Keeping(place, ready, journal, identity(ready))
-        training = Training(ready.task, reporter, keeping, state)
+        checkpointing = CheckpointPolicy(place, ready, journal, identity(ready))
+        training = Training(ready.task, reporter, checkpointing, state)
         if checkpoint is not None:
-            keeping.take(training, checkpoint)
+            checkpointing.take(training, checkpoint)
         watcher.ready(ready.plan, ready.loaded, place, str(ready.device))
         training.run()
-        keeping.keep(training)
+        checkpointing.keep(training)
         training.finish()
         outcome.test = _test(training, reporter)
         journal.sync()  # before run.json says that all is there
@@ -141,7 +143,9 @@ def train(ready: Ready, info: RunInfo, watcher: Watcher, tracking: Tracking, che
 
 
 @contextlib.contextmanager
-def _ending(ready: Ready, info: RunInfo, outcome: Outcome, tracking: Tracking, watcher: Watcher) -> Iterator[None]:
+def _ending(
+    ready: TrainingSetup, info: RunInfo, outcome: Outcome, tracking: Tracking, watcher: Watcher
+) -> Iterator[None]:
     """However training ends: say so in our words, keep what was learned, and tell the tracker."""
     try:
         yield
@@ -154,21 +158,21 @@ def _ending(ready: Ready, info: RunInfo, outcome: Outcome, tracking: Tracking, w
         what = str(error) if isinstance(error, RunError) else out_of_memory(error) or f"torch stopped the run: {error}"
         raise RunError(f"{what}\n  `dlrun resume {info.folder}` goes on once that is mended") from error
     finally:
-        if outcome.status != "FINISHED" and not outcome.state.ending.urgent:
+        if outcome.status != "FINISHED" and not outcome.state.stop_request.urgent:
             # What stopped the run is told, not what came of it: on a full disk nothing can be written.
             with contextlib.suppress(RunError):
                 _keep_end(ready, info, outcome, outcome.status)
-        if not outcome.state.ending.urgent:
+        if not outcome.state.stop_request.urgent:
             outcome.undelivered = tracking.end(outcome.status, DELIVERY)
             if outcome.undelivered and outcome.status != "FINISHED":  # nobody is given the outcome
                 watcher.notice(f"the tracker: {outcome.undelivered}")
 
 
-def identity(ready: Ready) -> dict[str, Any]:
+def identity(ready: TrainingSetup) -> dict[str, Any]:
     """What a run is; a checkpoint of another one is not gone on from."""
     checked = ready.checked
     return {
-        "settings": flattened(checked.experiment, checked.reading.folder, ready.plan.takes),
+        "settings": flattened(checked.experiment, checked.reading.folder, ready.plan.input_shapes),
         "data": ready.loaded.digest,
         "split": ready.loaded.split_digest,
         "labels": {name: list(target.labels or ()) for name, target in ready.loaded.targets.items()},
@@ -192,19 +196,21 @@ def _test(training: Training, reporter: _Reporter) -> dict[str, float]:
     return figures
 
 
-def _keep_beginning(ready: Ready, info: RunInfo) -> None:
+def _keep_beginning(ready: TrainingSetup, info: RunInfo) -> None:
     for name, text in info.texts.items():
-        kept.write_text(info.folder / name, text)
+        run_folder.write_text(info.folder / name, text)
     labels = {name: list(target.labels) for name, target in ready.loaded.targets.items() if target.labels is not None}
     if labels:
-        kept.write_json(info.folder / kept.LABELS, next(iter(labels.values())) if len(labels) == 1 else labels)
+        run_folder.write_json(
+            info.folder / run_folder.LABELS, next(iter(labels.values())) if len(labels) == 1 else labels
+        )
     if ready.front:
-        kept.write_tensors(info.folder / kept.FITTED, learned_by(ready.front), {})
+        run_folder.write_tensors(info.folder / run_folder.FITTED, learned_by(ready.front), {})
     # Last: a folder that has it holds all that a run begins with.
-    kept.write_json(info.folder / kept.STARTED, {**about(info), "status": RUNNING})
+    run_folder.write_json(info.folder / run_folder.STARTED, {**about(info), "status": RUNNING})
 
 
-def _keep_end(ready: Ready, info: RunInfo, outcome: Outcome, status: Status) -> None:
+def _keep_end(ready: TrainingSetup, info: RunInfo, outcome: Outcome, status: Status) -> None:
     try:
         write_weights(info.folder, ready, outcome.state, last=status != "FAILED")
     except (RunError, RuntimeError, MemoryError):
@@ -212,4 +218,4 @@ def _keep_end(ready: Ready, info: RunInfo, outcome: Outcome, status: Status) -> 
             raise
     test = {name: value if math.isfinite(value) else str(value) for name, value in outcome.test.items()}
     said = {**about(info), "status": status, "ended": now(), "test": test}
-    kept.write_json(info.folder / kept.STARTED, said)
+    run_folder.write_json(info.folder / run_folder.STARTED, said)

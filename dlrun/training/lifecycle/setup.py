@@ -32,7 +32,7 @@ Front = dict[str, tuple[Preprocess, State]]
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class TrainingSetup:
     """Everything that a training begins with."""
 
     checked: Checked
@@ -44,7 +44,7 @@ class Ready:
     task: Task
 
 
-def get_ready(checked: Checked, learned: Mapping[str, torch.Tensor] | None = None) -> Ready:
+def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | None = None) -> TrainingSetup:
     """Load, fit and build.
 
     Args:
@@ -69,7 +69,7 @@ def get_ready(checked: Checked, learned: Mapping[str, torch.Tensor] | None = Non
     # As the rows are: see data/prepare.py.
     network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     task = make_task(checked, planned, network, prepared)
-    return Ready(checked, device, loaded, front, planned, network, task)
+    return TrainingSetup(checked, device, loaded, front, planned, network, task)
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -103,10 +103,10 @@ def load_and_fit(
         SpecError: the data is not what the spec says, or does not allow a step.
     """
     reading, experiment = checked.reading, checked.experiment
-    data, facts = experiment.need("data"), checked.facts
-    assert facts is not None and checked.sizes is not None
+    data, data_info = experiment.need("data"), checked.data_info
+    assert data_info is not None and checked.sizes is not None
     try:
-        loaded = load(data, experiment.losses, reading.folder, facts, experiment.seed)
+        loaded = load(data, experiment.losses, reading.folder, data_info, experiment.seed)
         if learned is None:
             fitted = fit(data.preprocess, loaded)
         else:
@@ -114,7 +114,7 @@ def load_and_fit(
             known = {id(before.step): states[before.name] for before in checked.plan.preprocess}
             fitted = [(step.settled(known[id(step)]), known[id(step)]) for step in data.preprocess]
         steps = tuple(step for step, _ in fitted)
-        planned = plan(experiment.need("model"), reading.tree, facts, steps, checked.sizes.train)
+        planned = plan(experiment.need("model"), reading.tree, data_info, steps, checked.sizes.train)
         state_of = {id(step): state for step, state in fitted}
         front = {before.name: (before.step, state_of[id(before.step)]) for before in planned.preprocess}
         prepared = prepare(loaded, planned, modules_of(front, planned), device)
@@ -153,20 +153,20 @@ def modules_of(front: Front, planned: Plan) -> dict[str, list[tuple[str, torch.n
 
 def make_task(checked: Checked, planned: Plan, network: torch.nn.Module, prepared: Prepared) -> Task:
     """What the loop trains with."""
-    experiment, facts = checked.experiment, checked.facts
-    assert facts is not None
+    experiment, data_info = checked.experiment, checked.data_info
+    assert data_info is not None
     weights = dict(network.named_parameters())
     acting = [
         (regularizer, [weights[name] for name in names if weights[name].requires_grad])
         for regularizer, names in penalties(planned, experiment.regularizers)
     ]
-    terms = [term(loss, planned, facts) for loss in experiment.losses]
+    terms = [term(loss, planned, data_info) for loss in experiment.losses]
     return Task(
         network=network,
         forward=forward_in(experiment.train.precision, network, prepared.train.inputs[0].device),
         data=prepared,
-        augment=Augmenters(experiment.need("data").augment, list(planned.takes), experiment.seed),
-        objective=Objective(terms, Pairing(planned.takes)),
+        augment=Augmenters(experiment.need("data").augment, list(planned.input_shapes), experiment.seed),
+        objective=Objective(terms, Pairing(planned.input_shapes)),
         watched=[watched(metric, planned, terms) for metric in experiment.metrics],  # type: ignore[arg-type]
         penalties=[(regularizer, parameters) for regularizer, parameters in acting if parameters],
         optimizer=experiment.need("optimizer"),

@@ -18,7 +18,7 @@ import torch
 
 from dlrun.data.prepare import Batch
 from dlrun.modules.dropout import diverted
-from dlrun.training.speed.cuda_graphs import Graph
+from dlrun.training.speed.cuda_graphs import CudaGraph
 from dlrun.training.speed.recording import Recorder, Tensors
 
 AFTER = 20
@@ -118,7 +118,7 @@ def _record(
 def _play(
     compute: Callable[..., Tensors], inputs: Sequence[torch.Tensor], _held: Sequence[torch.Tensor], _before: _Moment
 ) -> tuple[Tensors, Callable[[], Sequence[Captured]]]:
-    return compute(*inputs), lambda: [Graph(compute, inputs)]
+    return compute(*inputs), lambda: [CudaGraph(compute, inputs)]
 
 
 def _gives(code: Captured, inputs: Sequence[torch.Tensor], results: Tensors, before: _Moment, after: _Moment) -> bool:

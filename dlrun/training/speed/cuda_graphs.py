@@ -16,7 +16,7 @@ WARM_UP = 3
 """Runs before the one that is recorded: in the first, CUDA's libraries make room for themselves."""
 
 
-class Graph:
+class CudaGraph:
     """The computation, for inputs like those that it was recorded with."""
 
     def __init__(self, compute: Callable[..., Tensors], inputs: Sequence[torch.Tensor]):

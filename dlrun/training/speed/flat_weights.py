@@ -11,7 +11,7 @@ MOST = 1 << 16
 """Weights up to which gathering the gradients in one tensor costs less than it saves."""
 
 
-class Flat:
+class FlatWeights:
     """Makes each weight a view of one tensor."""
 
     def __init__(self, weights: Sequence[nn.Parameter]):

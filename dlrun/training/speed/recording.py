@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dlrun.modules.dropout import Words, draw_words
+from dlrun.modules.dropout import RandomWords, draw_words
 
 Tensors = list[torch.Tensor]
 
@@ -28,13 +28,13 @@ class NotRecordableError(Exception):
     """Something in the computation is not a call to a kernel that can be made again."""
 
 
-SINCERE = {torch.ops.aten._unsafe_view.default: torch.ops.aten.view.default}
+VIEW_EQUIVALENT = {torch.ops.aten._unsafe_view.default: torch.ops.aten.view.default}
 """Operators that give what lies where their argument does and don't say so, and the same that do."""
 
 FOR_EACH, NAMED = "aten::_foreach_", ("alpha", "value")
 """Operators on lists of tensors, and what those on tensors want to be told by name."""
 
-WHOLE = {
+GIVES_ALL = {
     f"aten::{name}"
     for name in (
         "_prelu_kernel_backward",
@@ -69,7 +69,7 @@ class Code:
 
     def __init__(self, run: Any, extra: Sequence[torch.Tensor], draws: Sequence[tuple[int, int]]):
         """`run` takes the inputs, random words as `draws` says, and `extra`."""
-        self.run, self.extra, self.words = run, tuple(extra), Words(draws)
+        self.run, self.extra, self.words = run, tuple(extra), RandomWords(draws)
 
     def __call__(self, *inputs: torch.Tensor) -> Tensors:
         return list(self.run(*inputs, *self.words.draw(), *self.extra))
@@ -130,7 +130,7 @@ class Recorder(TorchDispatchMode):
         return [Code(run, self.extra, self.draws) for run in _machines(source, self.whole)]
 
     def record(self, function: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        function = SINCERE.get(function, function)
+        function = VIEW_EQUIVALENT.get(function, function)
         result = function(*args, **(kwargs or {}))
         if self.paused:
             return result
@@ -147,7 +147,7 @@ class Recorder(TorchDispatchMode):
                     self._note(part, self._assign(f"{name}[{index}]"))
                 else:
                     self.whole = False
-            self.whole &= function._schema.name in WHOLE
+            self.whole &= function._schema.name in GIVES_ALL
         elif result is None:
             self._call(function, args, kwargs or {})
             self.whole &= not function._schema.returns

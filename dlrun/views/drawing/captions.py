@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from dlrun.components.layers import DrawnAs, Joining, Layer
+from dlrun.components.layers import DrawnAs, Layer, Merging
 from dlrun.plan.steps import Step
 from dlrun.shapes import numel
 
@@ -45,7 +45,7 @@ def role_of(step: Step) -> Role:
     """What part a step plays in the network."""
     if step.layer is None:
         return "ends"
-    if isinstance(step.layer, Joining):
+    if isinstance(step.layer, Merging):
         return "merge"
     return step.layer.drawn_as or ROLE_OF_ROOM[step.layer.room]
 
@@ -126,7 +126,7 @@ def weights_line(count: int) -> str:
     return f"{count:,} weight" + ("" if count == 1 else "s")
 
 
-def told_in_full(step: Step) -> str:
+def full_text(step: Step) -> str:
     """One line for who points at the box: the name, what goes in and comes out, and the weights."""
     shapes = " , ".join(show_shape(shape) for shape in step.input_shapes)
     arrow = f"{shapes} → {show_shape(step.output)}" if shapes else show_shape(step.output)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dlrun.components.layers import Joining
+from dlrun.components.layers import Merging
 from dlrun.plan.network import Plan
 from dlrun.plan.steps import Step
 from dlrun.plan.wiring import Group as PlanGroup
@@ -41,7 +41,7 @@ class Group:
 
 def group_tree(plan: Plan) -> Group:
     """The groups of the plan, nested."""
-    joins = {step.name for step in plan.steps if isinstance(step.layer, Joining)}
+    joins = {step.name for step in plan.steps if isinstance(step.layer, Merging)}
     root = Group("", "", 0, len(plan.steps) - 1)
     around = [root]
     starting = deque(plan.groups)

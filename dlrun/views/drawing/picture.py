@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from dlrun.plan.network import Plan
 from dlrun.plan.steps import Step
-from dlrun.views.drawing.captions import FOLDED, Role, caption, role_of, show_shape, told_in_full, weights_line
+from dlrun.views.drawing.captions import FOLDED, Role, caption, full_text, role_of, show_shape, weights_line
 from dlrun.views.drawing.groups import Fold, Group, fold_repeats, group_tree
 
 
@@ -198,7 +198,7 @@ class _Painter:
     def _finish_lines(self) -> None:
         for box in dict.fromkeys(self.box_of.values()):
             box.steps.sort()
-            box.told = [told_in_full(self.steps[index]) for index in box.steps]
+            box.told = [full_text(self.steps[index]) for index in box.steps]
             if self.with_weights and (line := self._weights(box)):
                 box.lines.append((line, box.lines[0][1]))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from dlrun.language.component import Component, Settings, families, find, kinds, singular
 from dlrun.language.settings_schema import main_alone, required_settings, sections, settings_schemas
-from dlrun.views.reference.type_names import options, type_words, yaml_words
+from dlrun.views.reference.type_names import options, type_name, yaml_name
 
 HEADINGS = ("Shape", "Raises", "Reference", "Example")
 """The sections of a component's docstring."""
@@ -170,7 +170,7 @@ def _settings(cls: type[Settings], alone: str | None) -> tuple[SettingReference,
     found = [
         SettingReference(
             name,
-            type_words(schema),
+            type_name(schema),
             _default(schema),
             schema.get("description", ""),
             name in required,
@@ -186,4 +186,4 @@ def _default(schema: dict[str, Any]) -> str | None:
     one_for_all = any(option.get("type") == "integer" for option in options(schema))
     if isinstance(value, list) and value and one_for_all and len(set(value)) == 1:
         value = value[0]
-    return None if value is None else yaml_words(value)
+    return None if value is None else yaml_name(value)

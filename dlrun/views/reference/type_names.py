@@ -13,12 +13,12 @@ from dlrun.language.text.document import parse_text
 Schema = dict[str, Any]
 
 
-def type_words(schema: Schema) -> str:
+def type_name(schema: Schema) -> str:
     """What a setting with this schema takes; that it may also be nothing is not said."""
     return _choice([_words(option, False) for option in options(schema)])
 
 
-def yaml_words(value: Any) -> str:
+def yaml_name(value: Any) -> str:
     """Plain data as YAML on one line."""
     if value is None:
         return "null"
@@ -27,9 +27,9 @@ def yaml_words(value: Any) -> str:
     if isinstance(value, float):
         return re.sub(r"e([-+])0*", lambda sign: "e" + sign[1].strip("+"), repr(value))
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(yaml_words, value)) + "]"
+        return "[" + ", ".join(map(yaml_name, value)) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {yaml_words(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {yaml_name(item)}" for key, item in value.items()) + "}"
     text = str(value)
     plain = re.fullmatch(r"[A-Za-z0-9_./~-][A-Za-z0-9_./~ -]*", text) and parse_text(text, "").root.value == value
     return text if plain else json.dumps(text, ensure_ascii=False)
@@ -55,7 +55,7 @@ def _choice(words: list[str]) -> str:
 
 def _words(schema: Schema, several: bool) -> str:
     if "const" in schema or "enum" in schema:
-        values = [yaml_words(value) for value in schema.get("enum", [schema.get("const")])]
+        values = [yaml_name(value) for value in schema.get("enum", [schema.get("const")])]
         return ", ".join(values[:-1]) + " or " + values[-1] if len(values) > 1 else values[0]
     one = _called(schema["$ref"].rpartition("/")[2]) if "$ref" in schema else _typed(schema)
     return _plural(one) if several else one
@@ -83,7 +83,7 @@ def _typed(schema: Schema) -> str:
             return _list(schema)
         case "object":
             if named := schema.get("patternProperties"):
-                return "mapping from names to " + type_words(next(iter(named.values())))
+                return "mapping from names to " + type_name(next(iter(named.values())))
             inner = schema.get("additionalProperties")
             return "mapping from names to " + (_words(inner, True) if isinstance(inner, dict) and inner else "values")
     return "anything"

@@ -77,7 +77,7 @@ def test_a_second_signal_during_the_save_ends_at_once_and_the_run_is_resumable(
     # The first comes in the ninth step, and the save that it asks for gets the second.
     before = f"""
 import os, dlrun.training.lifecycle.checkpointing as k, dlrun.runs.durable as d
-after, count = k.Keeping.after_step, [0]
+after, count = k.CheckpointPolicy.after_step, [0]
 def after_step(self, training):
     if training.state.step == 9:
         os.kill(os.getpid(), {int(number)})
@@ -88,7 +88,7 @@ def after_step(self, training):
             return real(*args)
         setattr(d.os, {operation!r}, again)
     after(self, training)
-k.Keeping.after_step = after_step
+k.CheckpointPolicy.after_step = after_step
 """
     done = program(*TRAIN, runs, before=before)
     folder = the_run(runs)

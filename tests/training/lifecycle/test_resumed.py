@@ -14,12 +14,12 @@ from dlrun.runs.lock import lock
 
 AFTER_STEP = """
 import os, signal, dlrun.training.lifecycle.checkpointing as k
-keep = k.Keeping.{method}
+keep = k.CheckpointPolicy.{method}
 def keeping(self, training):
     keep(self, training)
     if training.state.step == {step}:
         os.kill(os.getpid(), signal.SIGKILL)
-k.Keeping.{method} = keeping
+k.CheckpointPolicy.{method} = keeping
 """
 """SIGKILL once a step is done and kept."""
 

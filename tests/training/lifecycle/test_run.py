@@ -21,7 +21,7 @@ from dlrun.errors import RunError, SpecError
 from dlrun.network.files import load_network
 from dlrun.runs.journal import read_journal
 from dlrun.training.lifecycle.run import Outcome
-from dlrun.training.lifecycle.setup import get_ready
+from dlrun.training.lifecycle.setup import prepare_training
 from dlrun.training.loop import permutation
 
 WINE = """
@@ -402,7 +402,7 @@ def test_a_run_with_several_inputs_and_outputs_is_saved_for_raw_rows_of_each(tra
 
 
 def test_the_features_are_let_go_of_once_they_are_on_the_device(tmp_path: Path) -> None:
-    ready = get_ready(checked(tmp_path, WINE))
+    ready = prepare_training(checked(tmp_path, WINE))
     assert ready.loaded.features == {}
     assert ready.loaded.rows == 178  # scikit-learn's wines
     assert len(ready.task.data.train) == 178 - 2 * 36

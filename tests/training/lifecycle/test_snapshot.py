@@ -33,7 +33,7 @@ train: {epochs: 3, batch_size: 32}
 
 
 def begun(folder: Path, text: str) -> Training:
-    done = networks.Trained(networks.get_ready(networks.checked(folder, text)))
+    done = networks.Trained(networks.prepare_training(networks.checked(folder, text)))
     return Training(done.ready.task, done, done, State())
 
 

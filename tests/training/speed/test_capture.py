@@ -16,7 +16,7 @@ from dlrun.components.optimizers.sgd import Sgd
 from dlrun.modules.dropout import Dropout
 from dlrun.training.speed import recording
 from dlrun.training.speed.capture import can_capture, capture
-from dlrun.training.speed.flat_weights import MOST, Flat
+from dlrun.training.speed.flat_weights import MOST, FlatWeights
 
 DIGITS = """
 data: {source: {sklearn: digits}, preprocess: [minmax]}
@@ -98,7 +98,7 @@ def test_what_is_not_safe_to_record_is_computed_all_the_same(why: str, monkeypat
     if why == "there is too much":
         monkeypatch.setattr(recording, "MOST_BYTES", 100)
     else:
-        monkeypatch.setattr(recording, "SINCERE", {})
+        monkeypatch.setattr(recording, "VIEW_EQUIVALENT", {})
     x = torch.randn(4, 3, 2)
 
     def compute(x: torch.Tensor) -> list[torch.Tensor]:
@@ -197,7 +197,7 @@ def _linear(network: nn.Linear):
 def test_weights_that_are_one_tensor_move_as_they_would_apart(optimizer) -> None:
     together, apart = (nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 2)) for _ in range(2))
     apart.load_state_dict(together.state_dict())
-    flat = Flat(list(together.parameters()))
+    flat = FlatWeights(list(together.parameters()))
     moved = [flat.whole], list(apart.parameters())
     states = [optimizer.begin(weights) for weights in moved]
     rows = torch.randn(11, 5)
@@ -215,6 +215,6 @@ def test_weights_that_are_one_tensor_move_as_they_would_apart(optimizer) -> None
 
 
 def test_only_small_networks_of_several_weights_become_one_tensor() -> None:
-    assert not Flat.suits([nn.Parameter(torch.ones(3))])
-    assert Flat.suits([nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(MOST - 3))])
-    assert not Flat.suits([nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(MOST - 2))])
+    assert not FlatWeights.suits([nn.Parameter(torch.ones(3))])
+    assert FlatWeights.suits([nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(MOST - 3))])
+    assert not FlatWeights.suits([nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(MOST - 2))])

@@ -53,7 +53,7 @@ def test_a_training_that_is_played_back_ends_in_the_bits_of_one_that_is_not(
     monkeypatch.setattr(capturing, "_record", capturing._play)
     monkeypatch.setattr(AdamLike, "fused", False)  # so that moving the weights is played back too, as on a GPU
     codes = networks.two_ways(tmp_path, DIGITS % (schedule, ""), monkeypatch)
-    assert [type(code) for code in codes] == [graphs.Graph] * 4
+    assert [type(code) for code in codes] == [graphs.CudaGraph] * 4
     # Steps give gradients only where the weights are moved outside: at a rate that changes.
     assert len(recorded) == 4
     assert {len(results) for results in recorded} == ({2, 3} if schedule else {2})
@@ -86,7 +86,7 @@ def test_on_a_gpu_a_training_from_graphs_ends_in_the_bits_of_one_without(
     schedule: str, more: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     codes = networks.two_ways(tmp_path, DIGITS % (schedule, more), monkeypatch, ON_GPU)
-    assert [type(code) for code in codes] == [graphs.Graph] * 4
+    assert [type(code) for code in codes] == [graphs.CudaGraph] * 4
 
 
 @needs_gpu

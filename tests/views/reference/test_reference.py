@@ -11,7 +11,7 @@ from dlrun.language.component import kinds
 from dlrun.language.settings_schema import sections
 from dlrun.language.text.document import parse_text
 from dlrun.views.reference.reference import all_kinds, describe_kind, describe_section
-from dlrun.views.reference.type_names import type_words, yaml_words
+from dlrun.views.reference.type_names import type_name, yaml_name
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_all_families_are_described():
     ],
 )
 def test_a_type_is_said_in_words(schema, words):
-    assert type_words(schema) == words
+    assert type_name(schema) == words
 
 
 @pytest.mark.parametrize(
@@ -149,6 +149,6 @@ def test_a_type_is_said_in_words(schema, words):
     ],
 )
 def test_a_value_is_written_as_yaml_and_read_back_the_same(value, text):
-    assert yaml_words(value) == text
+    assert yaml_name(value) == text
     plain = parse_text(text, "test").root.plain()
     assert (list(plain) if isinstance(value, list) else plain) == value or isinstance(value, dict)

@@ -27,7 +27,7 @@ class AlongAxis(TorchLayer):
         return tuple(None if i == at else Window() for i in range(len(shape)))
 
     def treats_padding(self, shape: Shape) -> Padding:
-        return "apart" if axis(self.dim, len(shape)) else "refused"
+        return "per_step" if axis(self.dim, len(shape)) else "refused"
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn

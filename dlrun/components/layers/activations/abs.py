@@ -18,7 +18,7 @@ class Abs(Layer):
     Example: abs
     """
 
-    padding_is = "apart"
+    padding_is = "per_step"
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from dlrun.modules.activations import Abs as Module

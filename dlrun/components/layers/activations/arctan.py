@@ -17,7 +17,7 @@ class Arctan(Layer):
     Example: arctan
     """
 
-    padding_is = "apart"
+    padding_is = "per_step"
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from dlrun.modules.activations import Arctan as Module

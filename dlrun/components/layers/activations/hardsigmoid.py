@@ -12,4 +12,4 @@ class Hardsigmoid(TorchLayer):
     """
 
     torch_class = "Hardsigmoid"
-    ends_in = "probabilities"
+    output_form = "probabilities"

@@ -12,4 +12,4 @@ class LogSigmoid(TorchLayer):
     """
 
     torch_class = "LogSigmoid"
-    ends_in = "log_probabilities"
+    output_form = "log_probabilities"

@@ -12,4 +12,4 @@ class LogSoftmax(AlongAxis):
     """
 
     torch_class = "LogSoftmax"
-    ends_in = "log_distribution"
+    output_form = "log_distribution"

@@ -18,7 +18,7 @@ class Maxout(WeightedLayer):
     Example: maxout: {out_features: 64, pieces: 3}
     """
 
-    padding_is = "apart"
+    padding_is = "per_step"
 
     out_features: Positive
     """Number of outputs."""

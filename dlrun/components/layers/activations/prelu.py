@@ -26,7 +26,7 @@ class Prelu(Layer):
         return {"weight": shape[:1] if self.per_channel else (1,)}
 
     def treats_padding(self, shape: Shape) -> Padding:
-        return "refused" if self.per_channel else "apart"
+        return "refused" if self.per_channel else "per_step"
 
     def role(self, weight: str) -> Role:
         return "scale"

@@ -18,7 +18,7 @@ class ScaledTanh(Layer):
     Example: scaled_tanh
     """
 
-    padding_is = "apart"
+    padding_is = "per_step"
 
     amplitude: PositiveFloat = 1.7159
     """How far up and down it goes."""

@@ -18,9 +18,9 @@ class Sigmoid(Layer):
     Example: sigmoid
     """
 
-    padding_is = "apart"
+    padding_is = "per_step"
 
-    ends_in = "probabilities"
+    output_form = "probabilities"
 
     slope: PositiveFloat = 1.0
     """How steeply it rises: at 0 by slope/4."""

@@ -12,4 +12,4 @@ class Softmax(AlongAxis):
     """
 
     torch_class = "Softmax"
-    ends_in = "distribution"
+    output_form = "distribution"

@@ -14,7 +14,7 @@ class Softmax2d(TorchLayer):
 
     padding_is = "refused"
     torch_class = "Softmax2d"
-    ends_in = "distribution"
+    output_form = "distribution"
 
     def output_shape(self, shape: Shape) -> Shape:
         need_rank(shape, "channels, height, width")

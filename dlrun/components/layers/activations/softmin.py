@@ -12,4 +12,4 @@ class Softmin(AlongAxis):
     """
 
     torch_class = "Softmin"
-    ends_in = "distribution"
+    output_form = "distribution"

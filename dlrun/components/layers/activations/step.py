@@ -17,7 +17,7 @@ class Step(Layer):
     Example: step
     """
 
-    padding_is = "apart"
+    padding_is = "per_step"
 
     differentiable = False
 

@@ -57,7 +57,7 @@ class MultiheadLayer(WeightedLayer):
     """Attention with heads, each looking at its own share of the features."""
 
     sees_all = True
-    padding_is = "told"
+    padding_is = "masked"
 
     num_heads: Positive
     """How many heads; the features are divided among them."""
@@ -71,7 +71,7 @@ class TransformerLayer(WeightedLayer):
     """Attention, then a small network at each step, each with a residual connection and a layer norm."""
 
     sees_all = True
-    padding_is = "told"
+    padding_is = "masked"
 
     nhead: Positive
     """How many heads."""

@@ -19,9 +19,9 @@ class AdditiveAttention(WeightedLayer):
     Example: additive_attention: {hidden_size: 32, memory: encoder}
     """
 
-    also = ("memory",)
+    second_inputs = ("memory",)
     sees_all = True
-    padding_is = "told"
+    padding_is = "masked"
 
     hidden_size: Positive
     """The width of the small network."""

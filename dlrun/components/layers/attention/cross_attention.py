@@ -24,7 +24,7 @@ class CrossAttention(MultiheadLayer):
     Example: cross_attention: {num_heads: 4, memory: encoder}
     """
 
-    also = ("memory",)
+    second_inputs = ("memory",)
 
     memory: str
     """The name of the earlier layer that gives the other sequence."""

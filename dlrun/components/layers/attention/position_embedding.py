@@ -18,7 +18,7 @@ class PositionEmbedding(WeightedLayer):
     Example: position_embedding: 1024
     """
 
-    padding_is = "apart"
+    padding_is = "per_step"
     drawn_as = "linear"
 
     num_embeddings: Positive | None = None

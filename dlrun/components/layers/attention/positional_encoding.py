@@ -18,7 +18,7 @@ class PositionalEncoding(Layer):
     Example: positional_encoding
     """
 
-    padding_is = "apart"
+    padding_is = "per_step"
     drawn_as = "linear"
 
     base: PositiveFloat = 10000.0

@@ -20,7 +20,7 @@ class ScaledDotProductAttention(Layer):
 
     sees_all = True
 
-    padding_is = "told"
+    padding_is = "masked"
 
     causal: bool = False
     """Let no step look at later ones."""

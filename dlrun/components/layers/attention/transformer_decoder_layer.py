@@ -24,7 +24,7 @@ class TransformerDecoderLayer(TransformerLayer):
     Example: transformer_decoder_layer: {nhead: 4, memory: encoder, causal: true}
     """
 
-    also = ("memory",)
+    second_inputs = ("memory",)
 
     memory: str
     """The name of the earlier layer that gives the other sequence."""

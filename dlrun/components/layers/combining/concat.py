@@ -2,14 +2,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.layers import Merge
+from dlrun.components.layers import BranchMerge
 from dlrun.shapes import Shape, ShapeError, axis, show
 
 if TYPE_CHECKING:
     from torch import fx
 
 
-class Concat(Merge):
+class Concat(BranchMerge):
     """Put the branches' outputs side by side along one axis.
 
     Shape: sizes along dim add up; all others must agree
@@ -20,7 +20,7 @@ class Concat(Merge):
     dim: int = 0
     """The axis, without counting the batch: 0 is an image's channels, -1 a sequence's features."""
 
-    def joined_shape(self, shapes: list[Shape]) -> Shape:
+    def merged_shape(self, shapes: list[Shape]) -> Shape:
         first = shapes[0]
         if any(len(shape) != len(first) for shape in shapes):
             raise ShapeError(f"the branches give {' and '.join(map(show, shapes))}, with different numbers of axes")
@@ -33,10 +33,10 @@ class Concat(Merge):
                 )
         return (*first[:at], sum(shape[at] for shape in shapes), *first[at + 1 :])
 
-    def join_formulas(self, shapes: list[Shape]) -> list[str]:
+    def merge_formulas(self, shapes: list[Shape]) -> list[str]:
         at = axis(self.dim, len(shapes[0]))
         sizes = " + ".join(str(shape[at]) for shape in shapes)
-        return [f"out axis {at} = {sizes} = {self.joined_shape(shapes)[at]}"]
+        return [f"out axis {at} = {sizes} = {self.merged_shape(shapes)[at]}"]
 
     def emit(self, graph: fx.Graph, values: list[fx.Node], shapes: list[Shape]) -> fx.Node:
         import torch

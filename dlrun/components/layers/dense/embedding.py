@@ -18,7 +18,7 @@ class Embedding(WeightedLayer):
     Example: embedding: {num_embeddings: 80, embedding_dim: 256}
     """
 
-    padding_is = "apart"
+    padding_is = "per_step"
 
     accepts = "indices"
 

@@ -18,7 +18,7 @@ class Linear(WeightedLayer):
     Example: linear: 64
     """
 
-    padding_is = "apart"
+    padding_is = "per_step"
 
     out_features: Positive
     """Number of outputs; `$classes` is how many the data has."""

@@ -18,7 +18,7 @@ class GaussianNoise(Layer):
     Example: gaussian_noise: 0.1
     """
 
-    padding_is = "apart"
+    padding_is = "per_step"
 
     std: NonNegative
     """The noise's standard deviation."""

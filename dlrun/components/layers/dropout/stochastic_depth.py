@@ -20,7 +20,7 @@ class StochasticDepth(Layer):
     Example: stochastic_depth: 0.1
     """
 
-    padding_is = "apart"
+    padding_is = "per_step"
 
     p: Share = 0.5
     """The share of samples that is dropped (1 - p is kept)."""

@@ -22,7 +22,7 @@ class LastAxes(Norm):
         return shape
 
     def treats_padding(self, shape: Shape) -> Padding:
-        return "apart" if self.dims < len(shape) else "refused"
+        return "per_step" if self.dims < len(shape) else "refused"
 
     def weights(self, shape: Shape) -> dict[str, Shape]:
         return {"weight": shape[-self.dims :]} if self.elementwise_affine else {}

@@ -14,7 +14,7 @@ from dlrun.shapes import Shape, ShapeError, Window, need_rank, numel
 class Recurrent(WeightedLayer):
     """Reads a sequence step by step and hands a state on."""
 
-    padding_is = "told"
+    padding_is = "masked"
 
     main: ClassVar[str | None] = "hidden_size"
     states: ClassVar[tuple[str, ...]] = ("h0",)

@@ -37,7 +37,7 @@ class Select(Layer):
         return self
 
     def treats_padding(self, shape: Shape) -> Padding:
-        return "told" if self.index is not None and axis(self.dim, len(shape)) == 0 else "refused"
+        return "masked" if self.index is not None and axis(self.dim, len(shape)) == 0 else "refused"
 
     def output_shape(self, shape: Shape) -> Shape:
         at = axis(self.dim, len(shape))

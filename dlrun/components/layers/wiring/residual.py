@@ -3,7 +3,7 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, ClassVar
 
-from dlrun.components.layers import Joining, Layers, Wiring
+from dlrun.components.layers import Layers, Merging, Wiring
 from dlrun.components.layers.dropout.stochastic_depth import StochasticDepth
 from dlrun.errors import Path
 from dlrun.language.fields import Share
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import fx
 
 
-class Residual(Joining):
+class Residual(Merging):
     """Add what the layers make of the input to the input itself, or to what the shortcut makes of it.
 
     Shape: layers(x) + shortcut(x), which must have one shape
@@ -35,9 +35,9 @@ class Residual(Joining):
         main = wiring.chain(self.layers, value, (*path, "layers"))
         if self.drop:
             main = wiring.chain((StochasticDepth(p=self.drop),), main, (*path, "drop"))
-        return wiring.join(self, [main, wiring.chain(self.shortcut, value, (*path, "shortcut"), "shortcut")], path)
+        return wiring.merge(self, [main, wiring.chain(self.shortcut, value, (*path, "shortcut"), "shortcut")], path)
 
-    def joined_shape(self, shapes: list[Shape]) -> Shape:
+    def merged_shape(self, shapes: list[Shape]) -> Shape:
         main, shortcut = shapes
         if main != shortcut:
             which = "the shortcut gives" if self.shortcut else "the input is"
@@ -45,7 +45,7 @@ class Residual(Joining):
             raise ShapeError(f"the layers give {show(main)} and {which} {show(shortcut)}; they cannot be added", hint)
         return main
 
-    def join_formulas(self, shapes: list[Shape]) -> list[str]:
+    def merge_formulas(self, shapes: list[Shape]) -> list[str]:
         return [f"out = {show(shapes[0])} + {show(shapes[1])}"]
 
     def emit(self, graph: fx.Graph, values: list[fx.Node], shapes: list[Shape]) -> fx.Node:

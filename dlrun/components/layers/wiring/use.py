@@ -18,4 +18,4 @@ class Use(Container):
     """The name of the earlier layer."""
 
     def wire(self, wiring: Wiring, value: int, path: Path) -> int:
-        return wiring.again(self, self.layer, value, path)
+        return wiring.reuse(self, self.layer, value, path)
