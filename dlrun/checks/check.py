@@ -11,7 +11,7 @@ from dlrun.checks.objective import check_objective, figures
 from dlrun.checks.reading import Reading, read_spec
 from dlrun.errors import Problem, SpecError
 from dlrun.language.experiment import Experiment, Split, TrainSection, as_tuple
-from dlrun.language.synonyms import did_you_mean
+from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.data_info import DataInfo
 from dlrun.plan.length import Length, evaluation_batch
 from dlrun.plan.memory import Memory, machine_memory, needed_memory

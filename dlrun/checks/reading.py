@@ -11,9 +11,11 @@ from pydantic import ValidationError
 
 from dlrun.components.sources import Source, SourceError
 from dlrun.errors import Path, Place, Problem, SpecError
+from dlrun.language.component import synonyms
 from dlrun.language.experiment import WRITTEN_ONLY, DataSection, Experiment, as_tuple
 from dlrun.language.messages import setting_problems
-from dlrun.language.synonyms import KINDS, SETTINGS, did_you_mean
+from dlrun.language.suggestions import did_you_mean
+from dlrun.language.synonyms import SETTINGS
 from dlrun.language.text.document import Document, read_document
 from dlrun.language.text.expansion import Broken, Expander
 from dlrun.language.text.expressions import ExpressionError
@@ -174,7 +176,7 @@ def _tell_unknown_sections(reading: Reading, root: Node) -> None:
             continue
         if name in homes:
             problem = Problem(f"'{name}' stands in `{homes[name]}`", place, f"indent it below `{homes[name]}:`")
-        elif name == "lr" or name in KINDS["optimizers"]:
+        elif name == "lr" or name in synonyms("optimizers"):
             problem = Problem(f"unknown section '{name}'", place, "write `optimizer: {adam: {lr: 1e-3}}`")
         else:
             meant = did_you_mean(name, known, SETTINGS)

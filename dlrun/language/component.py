@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError, core_schema
 
 from dlrun.errors import Path
 from dlrun.language.messages import DESCRIBED, SettingProblem, as_validation_error, describe_errors, setting_problems
-from dlrun.language.synonyms import KINDS, shorten, suggest
+from dlrun.language.suggestions import shorten, suggest
 
 COMPONENTS = "dlrun.components"
 """The package that holds the families."""
@@ -57,6 +57,8 @@ class Component(Settings):
     kind: ClassVar[str]
     room: ClassVar[str]
     """The folder within the family's that holds the kind; '' where the family has no rooms."""
+    synonyms: ClassVar[tuple[str, ...]] = ()
+    """What other libraries call it; with settings where it is that only with them: `jordan: {recurrence: output}`."""
     main: ClassVar[str | None] = None
     """The setting that may stand alone after the kind: the first one of the kind's own."""
 
@@ -150,6 +152,17 @@ def _modules(family: str) -> dict[str, str]:
 
 
 @functools.cache
+def synonyms(family: str) -> dict[str, str]:
+    """Other libraries' words for the kinds of a family, and ours. Imports them all, so it is for errors alone."""
+    found: dict[str, str] = {}
+    for kind in kinds(family):
+        for synonym in vars(find(family, kind)).get("synonyms", ()):  # not those of a kind that it extends
+            word, colon, settings = synonym.partition(": ")
+            found[word] = kind + colon + settings
+    return found
+
+
+@functools.cache
 def families() -> tuple[str, ...]:
     """The families, from the folders under components/."""
     package = importlib.import_module(COMPONENTS)
@@ -231,7 +244,7 @@ def _split(family: str, value: Any) -> tuple[str, Any]:
 
 def _unknown_kind(family: str, kind: str, settings: Any, path: Path) -> list[SettingProblem]:
     """The kind is unknown; if it is clear which was meant, its settings are looked at as well."""
-    meant = suggest(kind, kinds(family), KINDS.get(family, {}))
+    meant = suggest(kind, kinds(family), synonyms(family))
     what = f"unknown {singular(family).split(' ', 1)[1]} '{kind}'" + (f"; did you mean '{meant}'?" if meant else "")
     hint = "" if meant else f"`dlrun kinds {family}` lists what there is"
     problems = [SettingProblem(what, path, hint, at_key=True)]

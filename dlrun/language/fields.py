@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from dlrun.language.component import checked
-from dlrun.language.synonyms import shorten
+from dlrun.language.suggestions import shorten
 
 Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]

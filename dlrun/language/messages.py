@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from dlrun.errors import Path
-from dlrun.language.synonyms import EXPLAINED, SETTINGS, did_you_mean, shorten, suggest
+from dlrun.language.suggestions import did_you_mean, shorten, suggest
+from dlrun.language.synonyms import EXPLAINED, SETTINGS
 
 if TYPE_CHECKING:
     from dlrun.language.component import Settings

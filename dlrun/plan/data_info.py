@@ -12,7 +12,7 @@ from dlrun.components.losses import Loss
 from dlrun.components.sources import Request, Source, SourceError
 from dlrun.components.sources import Target as Wants
 from dlrun.language.experiment import DataSection
-from dlrun.language.synonyms import did_you_mean
+from dlrun.language.suggestions import did_you_mean
 from dlrun.shapes import Shape
 
 INPUT, TARGET = "input", "target"

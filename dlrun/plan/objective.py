@@ -9,7 +9,7 @@ from dlrun.components.layers import Container, Layer
 from dlrun.components.losses import Loss
 from dlrun.components.metrics import Metric
 from dlrun.language.fields import OutputForm
-from dlrun.language.synonyms import did_you_mean
+from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.data_info import INPUT, TARGET, DataInfo
 from dlrun.plan.network import Plan
 from dlrun.shapes import Shape

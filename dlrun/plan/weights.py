@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from dlrun.language.synonyms import did_you_mean
+from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.network import Plan
 from dlrun.shapes import Shape, show
 

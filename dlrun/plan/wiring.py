@@ -9,7 +9,7 @@ from typing import Any
 
 from dlrun.components.layers import Branch, Container, From, Layer, Layers, Merging
 from dlrun.errors import Path, Place, Problem, SpecError
-from dlrun.language.synonyms import did_you_mean
+from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.names import RESERVED, Scope
 from dlrun.plan.steps import Group, Mask, Step
 from dlrun.shapes import MAX_NUMEL, Shape, ShapeError, numel, show

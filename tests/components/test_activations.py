@@ -16,9 +16,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from dlrun.checks.check import check, check_model
 from dlrun.components.layers import Layer
 from dlrun.errors import SpecError
-from dlrun.language.component import choose, find, kinds
+from dlrun.language.component import choose, find, kinds, synonyms
 from dlrun.language.messages import setting_problems
-from dlrun.language.synonyms import KINDS, suggest
+from dlrun.language.suggestions import suggest
 from dlrun.shapes import Shape, ShapeError
 
 RANGE = torch.linspace(-8, 8, 97, dtype=torch.float64)
@@ -112,7 +112,7 @@ def test_every_activation_of_torch_that_takes_one_input_has_a_kind() -> None:
     ],
 )
 def test_another_librarys_word_is_answered_with_ours(word: str, ours: str) -> None:
-    assert suggest(word, kinds("layers"), KINDS["layers"]) == ours
+    assert suggest(word, kinds("layers"), synonyms("layers")) == ours
 
 
 def test_a_sigmoid_of_slope_1_is_torchs_own_module() -> None:

@@ -68,7 +68,7 @@ def _format(output: Path | None, asked: str | None) -> str:
     if asked is not None:
         if asked in FORMATS:
             return asked
-        from dlrun.language.synonyms import did_you_mean
+        from dlrun.language.suggestions import did_you_mean
 
         hint = "formats: " + ", ".join(FORMATS)
         meant = {"mmd": "mermaid", "gv": "dot", "graphviz": "dot", "jpg": "png", "jpeg": "png", "pdf": "svg"}

@@ -12,7 +12,7 @@ import typer
 
 from dlrun.commands import screen
 from dlrun.errors import Problem, SpecError
-from dlrun.language.synonyms import did_you_mean
+from dlrun.language.suggestions import did_you_mean
 
 DEFAULT_TEMPLATE = "tabular_classification"
 SCHEMA_FILE = "dlrun.schema.json"

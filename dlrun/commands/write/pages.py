@@ -7,10 +7,10 @@ from typing import Any
 
 from dlrun.commands import screen
 from dlrun.errors import Problem, SpecError
-from dlrun.language.component import families, find, singular
+from dlrun.language.component import families, find, singular, synonyms
 from dlrun.language.messages import setting_names
 from dlrun.language.settings_schema import sections
-from dlrun.language.synonyms import KINDS, suggest
+from dlrun.language.suggestions import suggest
 from dlrun.views.reference.reference import (
     KindReference,
     SectionReference,
@@ -161,8 +161,8 @@ def _unknown(name: str) -> Problem:
         shown = ", ".join(owners[:6]) + (", …" if len(owners) > 6 else "")
         return Problem(f"{message}, but it is a setting of {shown}", hint=f"`dlrun kinds {owners[0]}`")
     ours: dict[str, Any] = {}
-    for family in sorted(KINDS, key=lambda family: family == "layers"):
-        ours |= KINDS[family]
+    for family in sorted(families(), key=lambda family: family == "layers"):
+        ours |= synonyms(family)
     known = [*dict.fromkeys(kind for _, kind in all_kinds()), *families(), *sections()]
     meant = suggest(name.rpartition(".")[2], known, ours).partition(":")[0]
     if meant:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import PlainValidator, WithJsonSchema
 
 from dlrun.language.component import checked
-from dlrun.language.synonyms import shorten
+from dlrun.language.suggestions import shorten
 
 Range = tuple[float, float]
 

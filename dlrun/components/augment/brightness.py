@@ -21,6 +21,8 @@ class Brightness(ImageAugmentation):
     Example: brightness: 0.4
     """
 
+    synonyms = ("color_jitter", "random_brightness")
+
     factor: Factors
     """[low, high] of the factor; one number is how far from 1 it may be: 0.4 is [0.6, 1.4]."""
 

@@ -19,6 +19,8 @@ class Contrast(ImageAugmentation):
     Example: contrast: 0.4
     """
 
+    synonyms = ("random_contrast",)
+
     factor: Factors
     """[low, high] of the factor; one number is how far from 1 it may be: 0.4 is [0.6, 1.4]."""
 

@@ -21,6 +21,8 @@ class GaussianNoise(Augmentation):
     Example: gaussian_noise: 0.1
     """
 
+    synonyms = ("noise", "gauss_noise", "random_gaussian_noise")
+
     std: NonNegative
     """The noise's standard deviation, in units of the preprocessed numbers."""
 

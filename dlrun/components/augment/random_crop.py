@@ -22,6 +22,8 @@ class RandomCrop(ImageAugmentation):
     Example: random_crop: {padding: 4, padding_mode: reflect}
     """
 
+    synonyms = ("crop", "pad_and_crop", "random_crop_with_padding", "random_translation", "translation", "shift")
+
     padding: Counts2d
     """How many pixels at each side, and so how far the image moves at most; or [height, width]."""
     padding_mode: Literal["constant", "reflect", "replicate", "circular"] = "constant"

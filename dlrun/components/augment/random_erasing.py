@@ -8,7 +8,7 @@ from dlrun.components.augment import ImageAugmentation
 from dlrun.components.augment._range import LARGEST, Ratios, Shares
 from dlrun.language.component import checked
 from dlrun.language.fields import Share
-from dlrun.language.synonyms import shorten
+from dlrun.language.suggestions import shorten
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,6 +40,8 @@ class RandomErasing(ImageAugmentation):
     Reference: Zhong, Zheng, Kang, Li and Yang, Random erasing data augmentation, 2020.
     Example: random_erasing: {p: 0.25, scale: [0.02, 0.2]}
     """
+
+    synonyms = ("erasing", "random_erase", "cutout", "cut_out", "coarse_dropout")
 
     p: Share = 0.5
     """The probability that something of an image is erased."""

@@ -12,6 +12,15 @@ class RandomHorizontalFlip(Flip):
     Example: random_horizontal_flip
     """
 
+    synonyms = (
+        "flip",
+        "random_flip",
+        "horizontal_flip",
+        "hflip",
+        "flip_left_right",
+        "random_flip_left_right",
+        "random_left_right_flip",
+    )
     dim = 3
 
     p: Share = 0.5

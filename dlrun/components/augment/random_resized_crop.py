@@ -22,6 +22,8 @@ class RandomResizedCrop(ImageAugmentation):
     Example: random_resized_crop: {scale: [0.5, 1]}
     """
 
+    synonyms = ("resized_crop", "random_zoom", "zoom", "inception_crop")
+
     scale: Shares = (0.08, 1.0)
     """[low, high]: how large the part is, as a share of the image's area."""
     ratio: Ratios = (0.75, 4 / 3)

@@ -20,6 +20,8 @@ class RandomRotation(ImageAugmentation):
     Example: random_rotation: {degrees: 15, interpolation: bilinear}
     """
 
+    synonyms = ("rotation", "rotate", "random_rotate")
+
     degrees: Angles
     """[low, high] of the angle; one number is as far to either side. One of 65,536 angles between them is taken."""
     interpolation: Literal["nearest", "bilinear"] = "nearest"

@@ -13,6 +13,7 @@ class RandomVerticalFlip(Flip):
     Example: random_vertical_flip
     """
 
+    synonyms = ("vertical_flip", "vflip", "flip_up_down", "random_flip_up_down")
     dim = 2
 
     p: Share = 0.5

@@ -16,6 +16,8 @@ class KaimingNormal(Kaiming):
     Example: kaiming_normal
     """
 
+    synonyms = ("he_normal", "he", "kaiming")
+
     def fill(self, weight: torch.Tensor) -> None:
         from torch.nn import init
 

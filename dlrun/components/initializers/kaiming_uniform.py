@@ -16,6 +16,8 @@ class KaimingUniform(Kaiming):
     Example: kaiming_uniform
     """
 
+    synonyms = ("he_uniform",)
+
     def fill(self, weight: torch.Tensor) -> None:
         from torch.nn import init
 

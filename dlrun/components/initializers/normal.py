@@ -17,6 +17,8 @@ class Normal(Initializer):
     Example: normal
     """
 
+    synonyms = ("gaussian", "random_normal")
+
     std: NonNegative = 0.01
     """The standard deviation."""
     mean: float = 0.0

@@ -18,6 +18,8 @@ class Uniform(Initializer):
     Example: uniform
     """
 
+    synonyms = ("random_uniform",)
+
     a: float = -0.05
     """The lower bound."""
     b: float = 0.05

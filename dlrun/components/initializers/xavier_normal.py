@@ -16,6 +16,8 @@ class XavierNormal(Gained):
     Example: xavier_normal
     """
 
+    synonyms = ("glorot_normal",)
+
     def fill(self, weight: torch.Tensor) -> None:
         from torch.nn import init
 

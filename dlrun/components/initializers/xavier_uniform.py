@@ -16,6 +16,8 @@ class XavierUniform(Gained):
     Example: xavier_uniform
     """
 
+    synonyms = ("glorot_uniform", "xavier", "glorot")
+
     def fill(self, weight: torch.Tensor) -> None:
         from torch.nn import init
 

@@ -16,6 +16,8 @@ class Zeros(Initializer):
     Example: zeros
     """
 
+    synonyms = ("zero",)
+
     def fill(self, weight: torch.Tensor) -> None:
         from torch.nn import init
 

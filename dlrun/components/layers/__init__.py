@@ -12,7 +12,7 @@ from dlrun.errors import Path
 from dlrun.language.component import Component, OneOf, Settings
 from dlrun.language.fields import OutputForm
 from dlrun.language.messages import SettingProblem, as_validation_error
-from dlrun.language.synonyms import shorten
+from dlrun.language.suggestions import shorten
 from dlrun.shapes import Shape, ShapeError, Window, numel, product, show
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ class BinaryCrossEntropy(Loss):
     Example: binary_cross_entropy
     """
 
+    synonyms = ("log_loss", "bce", "bce_loss", "binary_crossentropy", "bce_with_logits", "bce_with_logits_loss")
     wants = "binary"
 
     def check(self, output: Shape, target: Shape, classes: int | None, output_form: OutputForm) -> None:

@@ -19,6 +19,17 @@ class CrossEntropy(Loss):
     Example: cross_entropy: {label_smoothing: 0.1}
     """
 
+    synonyms = (
+        "categorical_crossentropy",
+        "sparse_categorical_crossentropy",
+        "categorical_cross_entropy",
+        "crossentropy",
+        "cross_entropy_loss",
+        "ce",
+        "nll",
+        "nll_loss",
+        "negative_log_likelihood",
+    )
     wants = "classes"
 
     label_smoothing: Annotated[float, Field(ge=0, le=1)] = 0.0

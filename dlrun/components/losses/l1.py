@@ -17,6 +17,8 @@ class L1(NumbersLoss):
     Example: l1
     """
 
+    synonyms = ("mean_absolute_error", "mae", "l1_loss")
+
     def __call__(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         from torch.nn import functional
 

@@ -17,6 +17,8 @@ class Mse(NumbersLoss):
     Example: mse: {target: input}
     """
 
+    synonyms = ("mean_squared_error", "mse_loss", "l2")
+
     def __call__(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         from torch.nn import functional
 

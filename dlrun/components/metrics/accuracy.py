@@ -18,6 +18,7 @@ class Accuracy(Metric):
     Example: accuracy
     """
 
+    synonyms = ("acc", "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy")
     suits = frozenset({"classes", "binary"})
     greater_is_better = True
 

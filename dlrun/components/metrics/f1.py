@@ -19,6 +19,7 @@ class F1(Metric):
     Example: f1: {average: weighted}
     """
 
+    synonyms = ("f1_score",)
     suits = frozenset({"classes", "binary"})
     greater_is_better = True
 

@@ -16,5 +16,7 @@ class Mae(Averaged):
     Example: mae
     """
 
+    synonyms = ("mean_absolute_error", "l1")
+
     def weigh(self, error: torch.Tensor) -> torch.Tensor:
         return error.abs()

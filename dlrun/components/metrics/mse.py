@@ -16,5 +16,7 @@ class Mse(Averaged):
     Example: mse
     """
 
+    synonyms = ("mean_squared_error",)
+
     def weigh(self, error: torch.Tensor) -> torch.Tensor:
         return error.square()

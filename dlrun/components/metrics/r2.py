@@ -19,6 +19,7 @@ class R2(Metric):
     Example: r2
     """
 
+    synonyms = ("r2_score", "r_squared")
     suits = frozenset({"numbers"})
     greater_is_better = True
 

@@ -19,6 +19,7 @@ class RocAuc(Metric):
     Example: roc_auc
     """
 
+    synonyms = ("auc", "auroc")
     suits = frozenset({"classes", "binary"})
     greater_is_better = True
     combine = "concatenate"

@@ -20,6 +20,7 @@ class Rmsprop(Optimizer):
     Example: rmsprop: {lr: 1e-3}
     """
 
+    synonyms = ("rms_prop",)
     fused = False
 
     lr: PositiveFloat = 1e-2

@@ -22,6 +22,7 @@ class Sgd(Optimizer):
     Example: sgd: {lr: 0.1, momentum: 0.9, nesterov: true}
     """
 
+    synonyms = ("gd", "gradient_descent", "momentum")
     fused = True
 
     lr: PositiveFloat = 1e-3

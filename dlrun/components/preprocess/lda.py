@@ -27,6 +27,8 @@ class Lda(Projecting):
     Example: lda
     """
 
+    synonyms = ("linear_discriminant_analysis",)
+
     n_components: Positive | None = None
     """How many directions to keep; as many as there can be, one less than the classes, unless given."""
 

@@ -8,7 +8,7 @@ from pydantic import PlainValidator, WithJsonSchema
 from dlrun.components.preprocess import State
 from dlrun.components.preprocess._affine import Scaling, fitting, flat, need_finite
 from dlrun.language.component import checked
-from dlrun.language.synonyms import shorten
+from dlrun.language.suggestions import shorten
 from dlrun.shapes import Shape, numel
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class Minmax(Scaling):
     Reference: Han, Kamber and Pei, Data mining: concepts and techniques, 2011, section 3.5.2.
     Example: minmax
     """
+
+    synonyms = ("min_max", "min_max_scaler", "rescale")
 
     feature_range: Annotated[
         tuple[float, float],

@@ -7,7 +7,7 @@ from pydantic import PlainValidator, WithJsonSchema
 from dlrun.components.preprocess import FitError, State
 from dlrun.components.preprocess._affine import Projecting, fitting, flat, need_finite, need_squares
 from dlrun.language.component import checked
-from dlrun.language.synonyms import shorten
+from dlrun.language.suggestions import shorten
 from dlrun.shapes import Shape, ShapeError, numel
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Pca(Projecting):
     Reference: Bishop, Pattern Recognition and Machine Learning, 2006, section 12.1.
     Example: pca: 10
     """
+
+    synonyms = ("principal_component_analysis",)
 
     n_components: Annotated[
         int | float,

@@ -20,6 +20,8 @@ class Standardize(Scaling):
     Example: standardize
     """
 
+    synonyms = ("standard_scaler", "standard", "zscore", "z_score", "normalize", "normalization")
+
     def formulas(self, shape: Shape, output: Shape) -> list[str]:
         return [f"(x - mean) / deviation for each of {numel(shape)} numbers"]
 

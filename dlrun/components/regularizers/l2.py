@@ -21,6 +21,8 @@ class L2(Regularizer):
     Example: l2: 1e-4
     """
 
+    synonyms = ("ridge", "weight_decay")
+
     def penalty(self, weights: list[torch.Tensor]) -> torch.Tensor:
         import torch
 

@@ -14,6 +14,8 @@ class CosineAnnealing(Schedule):
     Example: cosine_annealing: {warmup: 2 epochs}
     """
 
+    synonyms = ("cosine", "cosine_decay", "cosine_annealing_lr")
+
     T_max: PositiveDuration | None = None
     """How long the fall takes; until training ends unless given."""
     eta_min: NonNegative = 0.0

@@ -12,6 +12,8 @@ class Exponential(Schedule):
     Example: exponential: 0.95
     """
 
+    synonyms = ("exponential_lr", "exponential_decay")
+
     gamma: PositiveFloat
     """What the rate is multiplied by over an epoch."""
 

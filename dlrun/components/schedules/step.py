@@ -12,6 +12,8 @@ class Step(Schedule):
     Example: step: {step_size: 10 epochs, gamma: 0.1}
     """
 
+    synonyms = ("step_lr",)
+
     step_size: PositiveDuration
     """How long the rate stays the same, such as `10 epochs`."""
     gamma: PositiveFloat = 0.1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlrun.components.sources import SourceError, Target
-from dlrun.language.synonyms import shorten
+from dlrun.language.suggestions import shorten
 
 
 def need_labels(labels: tuple[str, ...], wants: Target, what: str, at: tuple[str, ...]) -> tuple[str, ...]:

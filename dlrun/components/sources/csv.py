@@ -15,7 +15,7 @@ from pydantic import PlainValidator, WithJsonSchema
 from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo, class_labels, resolve
 from dlrun.components.sources._labels import need_labels
 from dlrun.language.component import checked
-from dlrun.language.synonyms import did_you_mean, shorten
+from dlrun.language.suggestions import did_you_mean, shorten
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +41,8 @@ class Csv(Source):
     Reference: Shafranovich, Common format and MIME type for CSV files, RFC 4180, 2005.
     Example: csv: wine.csv
     """
+
+    synonyms = ("file",)
 
     path: str
     """The file, UTF-8; a relative path starts from the spec's folder."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo, class_labels, resolve
 from dlrun.components.sources._labels import need_labels
-from dlrun.language.synonyms import did_you_mean
+from dlrun.language.suggestions import did_you_mean
 from dlrun.shapes import Shape, numel, show
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Npz(Source):
     Reference: Harris et al., Array programming with NumPy, 2020.
     Example: npz: digits.npz
     """
+
+    synonyms = ("numpy",)
 
     path: str
     """The file, as `numpy.savez` or `savez_compressed` writes it; a relative path starts from the

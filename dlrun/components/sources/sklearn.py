@@ -16,6 +16,8 @@ class Sklearn(Source):
     Example: sklearn: digits
     """
 
+    synonyms = ("sk", "scikit_learn", "dataset")
+
     name: Literal["digits", "iris", "wine", "breast_cancer", "diabetes"]
     """digits: handwritten digits of 8x8 points, from 0 to 16. iris, wine, breast_cancer: measurements with
     classes. diabetes: measurements with a number to predict."""

@@ -10,6 +10,8 @@ class Mlflow(Tracker):
     Example: mlflow: {uri: http://localhost:5000, experiment: digits}
     """
 
+    synonyms = ("ml_flow",)
+
     uri: str | None = None
     """The tracking store: an address, or `sqlite:///` and a path; the SQLite file runs/mlflow.db unless given."""
     experiment: str | None = None

@@ -9,3 +9,5 @@ class Off(Tracker):
     Reference: none.
     Example: off
     """
+
+    synonyms = ("none", "disabled")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dlrun.errors import Place, Problem
 from dlrun.language.component import kinds
-from dlrun.language.synonyms import did_you_mean
+from dlrun.language.suggestions import did_you_mean
 from dlrun.language.text.node import Node
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from dlrun.errors import Place, Problem, SpecError
 from dlrun.language.component import find, kinds
 from dlrun.language.messages import setting_problems
-from dlrun.language.synonyms import did_you_mean
+from dlrun.language.suggestions import did_you_mean
 from dlrun.language.text.definitions import FROM_DATA, IDENTIFIER, Block, read_blocks, read_vars
 from dlrun.language.text.expressions import ExpressionError, interpolate
 from dlrun.language.text.node import Node

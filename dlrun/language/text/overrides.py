@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path as FilePath
 
 from dlrun.errors import Path, Place, Problem, Source, SpecError, show_path
-from dlrun.language.synonyms import shorten
+from dlrun.language.suggestions import shorten
 from dlrun.language.text.document import Document, read_document
 from dlrun.language.text.node import Node
 from dlrun.language.text.yaml_events import compose

@@ -18,6 +18,7 @@ class Abs(Layer):
     Example: abs
     """
 
+    synonyms = ("absolute", "absolute_value")
     padding_is = "per_step"
 
     def build(self, shape: Shape) -> torch.nn.Module:

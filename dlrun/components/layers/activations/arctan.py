@@ -17,6 +17,7 @@ class Arctan(Layer):
     Example: arctan
     """
 
+    synonyms = ("atan",)
     padding_is = "per_step"
 
     def build(self, shape: Shape) -> torch.nn.Module:

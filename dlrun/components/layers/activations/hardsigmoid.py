@@ -11,5 +11,6 @@ class Hardsigmoid(TorchLayer):
     Example: hardsigmoid
     """
 
+    synonyms = ("hard_sigmoid",)
     torch_class = "Hardsigmoid"
     output_form = "probabilities"

@@ -15,6 +15,7 @@ class Hardtanh(TorchLayer):
     Example: hardtanh: {min_val: 0, max_val: 4}
     """
 
+    synonyms = ("clip", "clamp")
     torch_class = "Hardtanh"
 
     min_val: float = -1.0

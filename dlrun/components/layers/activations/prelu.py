@@ -17,6 +17,8 @@ class Prelu(Layer):
     Example: prelu: {per_channel: true}
     """
 
+    synonyms = ("parametric_relu",)
+
     per_channel: bool = False
     """One slope for each channel, the first axis, rather than one for all (torch's `num_parameters`)."""
     init: float = 0.25

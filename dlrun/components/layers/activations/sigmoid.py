@@ -18,6 +18,7 @@ class Sigmoid(Layer):
     Example: sigmoid
     """
 
+    synonyms = ("logistic",)
     padding_is = "per_step"
 
     output_form = "probabilities"

@@ -12,4 +12,5 @@ class Silu(TorchLayer):
     Example: silu
     """
 
+    synonyms = ("swish",)
     torch_class = "SiLU"

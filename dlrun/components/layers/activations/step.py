@@ -17,6 +17,7 @@ class Step(Layer):
     Example: step
     """
 
+    synonyms = ("heaviside", "binary_step")
     padding_is = "per_step"
 
     differentiable = False

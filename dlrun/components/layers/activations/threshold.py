@@ -11,6 +11,7 @@ class Threshold(TorchLayer):
     Example: threshold: {threshold: 1, value: 0}
     """
 
+    synonyms = ("thresholded_relu",)
     torch_class = "Threshold"
 
     threshold: float

@@ -18,5 +18,7 @@ class Add(Elementwise):
     Example: add: [[], [{linear: 8}, relu]]
     """
 
+    synonyms = ("sum",)
+
     def emit(self, graph: fx.Graph, values: list[fx.Node], shapes: list[Shape]) -> fx.Node:
         return self.fold(graph, values, operator.add)

@@ -18,6 +18,8 @@ class Average(Elementwise):
     Example: average: [[], [{linear: 8}, relu]]
     """
 
+    synonyms = ("mean",)
+
     def emit(self, graph: fx.Graph, values: list[fx.Node], shapes: list[Shape]) -> fx.Node:
         total = self.fold(graph, values, operator.add)
         return graph.call_function(operator.truediv, (total, len(values)))

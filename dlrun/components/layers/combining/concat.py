@@ -17,6 +17,8 @@ class Concat(BranchMerge):
     Example: concat: [[{linear: 8}], [{linear: 4}, relu]]
     """
 
+    synonyms = ("concatenate", "cat")
+
     dim: int = 0
     """The axis, without counting the batch: 0 is an image's channels, -1 a sequence's features."""
 

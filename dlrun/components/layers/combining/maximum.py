@@ -17,6 +17,8 @@ class Maximum(Elementwise):
     Example: maximum: [[], [{linear: 8}, relu]]
     """
 
+    synonyms = ("max",)
+
     def emit(self, graph: fx.Graph, values: list[fx.Node], shapes: list[Shape]) -> fx.Node:
         import torch
 

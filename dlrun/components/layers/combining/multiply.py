@@ -18,5 +18,7 @@ class Multiply(Elementwise):
     Example: multiply: [[], [{linear: 8}, relu]]
     """
 
+    synonyms = ("mul",)
+
     def emit(self, graph: fx.Graph, values: list[fx.Node], shapes: list[Shape]) -> fx.Node:
         return self.fold(graph, values, operator.mul)

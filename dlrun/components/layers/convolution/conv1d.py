@@ -13,6 +13,7 @@ class Conv1d(Convolution):
     Example: conv1d: {out_channels: 32, kernel_size: 5, padding: same}
     """
 
+    synonyms = ("convolution1d", "temporal_convolution")
     rank = 1
 
     kernel_size: Sizes1d

@@ -13,6 +13,7 @@ class Conv2d(Convolution):
     Example: conv2d: {out_channels: 32, kernel_size: 3, padding: same}
     """
 
+    synonyms = ("conv", "convolution", "convolution2d", "conv_2d")
     rank = 2
 
     kernel_size: Sizes2d

@@ -13,6 +13,7 @@ class Conv3d(Convolution):
     Example: conv3d: {out_channels: 16, kernel_size: 3, padding: same}
     """
 
+    synonyms = ("convolution3d",)
     rank = 3
 
     kernel_size: Sizes3d

@@ -13,6 +13,7 @@ class ConvTranspose1d(TransposedConvolution):
     Example: conv_transpose1d: {out_channels: 16, kernel_size: 2, stride: 2}
     """
 
+    synonyms = ("conv1d_transpose", "deconv1d")
     rank = 1
 
     kernel_size: Sizes1d

@@ -13,6 +13,7 @@ class ConvTranspose2d(TransposedConvolution):
     Example: conv_transpose2d: {out_channels: 16, kernel_size: 2, stride: 2}
     """
 
+    synonyms = ("conv2d_transpose", "deconv", "deconv2d")
     rank = 2
 
     kernel_size: Sizes2d

@@ -13,6 +13,7 @@ class ConvTranspose3d(TransposedConvolution):
     Example: conv_transpose3d: {out_channels: 8, kernel_size: 2, stride: 2}
     """
 
+    synonyms = ("conv3d_transpose", "deconv3d")
     rank = 3
 
     kernel_size: Sizes3d

@@ -21,6 +21,8 @@ class DepthwiseConv2d(WeightedLayer):
     Example: depthwise_conv2d: {kernel_size: 3, padding: same, bias: false}
     """
 
+    synonyms = ("depthwise", "depthwise_conv", "depthwise_convolution2d")
+
     kernel_size: Sizes2d
     """Height and width of a kernel; one number for both."""
     stride: Sizes2d = (1, 1)

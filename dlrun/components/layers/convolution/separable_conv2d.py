@@ -23,6 +23,8 @@ class SeparableConv2d(WeightedLayer):
     Example: separable_conv2d: {out_channels: 32, kernel_size: 3, padding: same}
     """
 
+    synonyms = ("separable_conv", "separable_convolution2d", "depthwise_separable_conv2d")
+
     out_channels: Positive
     """Number of output channels."""
     kernel_size: Sizes2d

@@ -18,6 +18,7 @@ class Linear(WeightedLayer):
     Example: linear: 64
     """
 
+    synonyms = ("dense", "fully_connected", "fc", "lazy_linear", "affine", "inner_product")
     padding_is = "per_step"
 
     out_features: Positive

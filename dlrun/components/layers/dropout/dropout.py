@@ -19,6 +19,7 @@ class Dropout(AnyDropout):
     Example: dropout: 0.5
     """
 
+    synonyms = ("drop",)
     torch_class = "Dropout"
 
     def build(self, shape: Shape) -> torch.nn.Module:

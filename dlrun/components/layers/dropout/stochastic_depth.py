@@ -20,6 +20,7 @@ class StochasticDepth(Layer):
     Example: stochastic_depth: 0.1
     """
 
+    synonyms = ("drop_path",)
     padding_is = "per_step"
 
     p: Share = 0.5

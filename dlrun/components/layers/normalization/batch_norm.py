@@ -20,6 +20,8 @@ class BatchNorm(Norm):
     Example: batch_norm
     """
 
+    synonyms = ("batch_normalization", "batch_norm1d", "batch_norm2d", "batch_norm3d", "bn")
+
     eps: PositiveFloat = 1e-5
     """Added to the variance, so that it is never 0."""
     momentum: Share = 0.1

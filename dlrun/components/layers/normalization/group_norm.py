@@ -18,6 +18,8 @@ class GroupNorm(Norm):
     Example: group_norm: 4
     """
 
+    synonyms = ("group_normalization",)
+
     num_groups: Positive
     """Into how many groups the channels, the first axis, are split."""
     eps: PositiveFloat = 1e-5

@@ -20,6 +20,8 @@ class InstanceNorm(Norm):
     Example: instance_norm
     """
 
+    synonyms = ("instance_normalization", "instance_norm1d", "instance_norm2d", "instance_norm3d")
+
     eps: PositiveFloat = 1e-5
     """Added to the variance, so that it is never 0."""
     momentum: Share = 0.1

@@ -18,6 +18,8 @@ class LayerNorm(LastAxes):
     Example: layer_norm
     """
 
+    synonyms = ("layer_normalization",)
+
     eps: PositiveFloat = 1e-5
     """Added to the variance, so that it is never 0."""
     bias: bool = True

@@ -24,6 +24,8 @@ class LocalResponseNorm(Layer):
     Example: local_response_norm: {size: 5, alpha: 5e-4, k: 2}
     """
 
+    synonyms = ("lrn", "cross_map_lrn2d")
+
     size: Positive
     """How many channels are neighbours, the number's own among them."""
     alpha: NonNegative = 1e-4

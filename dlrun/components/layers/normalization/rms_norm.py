@@ -18,6 +18,8 @@ class RmsNorm(LastAxes):
     Example: rms_norm
     """
 
+    synonyms = ("rms_normalization",)
+
     eps: PositiveFloat | None = None
     """Added to the mean square, so that it is never 0; as in torch, the least step of the number type unless given."""
 

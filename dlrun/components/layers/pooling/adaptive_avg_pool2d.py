@@ -18,6 +18,7 @@ class AdaptiveAvgPool2d(AdaptivePool):
     Example: adaptive_avg_pool2d: 1
     """
 
+    synonyms = ("adaptive_avg_pool",)
     rank = 2
 
     output_size: Sizes2d

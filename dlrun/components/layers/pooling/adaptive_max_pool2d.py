@@ -19,6 +19,7 @@ class AdaptiveMaxPool2d(AdaptivePool):
     Example: adaptive_max_pool2d: 2
     """
 
+    synonyms = ("adaptive_max_pool",)
     rank = 2
 
     output_size: Sizes2d

@@ -12,6 +12,7 @@ class AvgPool1d(AvgPool):
     Example: avg_pool1d: 2
     """
 
+    synonyms = ("average_pooling1d",)
     rank = 1
 
     kernel_size: Sizes1d

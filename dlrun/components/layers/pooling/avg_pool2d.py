@@ -13,6 +13,7 @@ class AvgPool2d(AvgPool):
     Example: avg_pool2d: 2
     """
 
+    synonyms = ("avg_pool", "average_pooling2d", "average_pool2d")
     rank = 2
 
     kernel_size: Sizes2d

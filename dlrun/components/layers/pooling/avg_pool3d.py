@@ -13,6 +13,7 @@ class AvgPool3d(AvgPool):
     Example: avg_pool3d: 2
     """
 
+    synonyms = ("average_pooling3d",)
     rank = 3
 
     kernel_size: Sizes3d

@@ -17,6 +17,18 @@ class GlobalAvgPool(GlobalPool):
     Example: global_avg_pool
     """
 
+    synonyms = (
+        "gap",
+        "global_average_pool",
+        "global_average_pooling",
+        "global_average_pooling1d",
+        "global_average_pooling2d",
+        "global_average_pooling3d",
+        "global_avg_pool1d",
+        "global_avg_pool2d",
+        "global_avg_pool3d",
+    )
+
     def build(self, shape: Shape) -> torch.nn.Module:
         from dlrun.modules.pooling import GlobalAvgPool as Module
 

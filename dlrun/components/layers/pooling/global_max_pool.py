@@ -17,6 +17,16 @@ class GlobalMaxPool(GlobalPool):
     Example: global_max_pool
     """
 
+    synonyms = (
+        "global_max_pooling",
+        "global_max_pooling1d",
+        "global_max_pooling2d",
+        "global_max_pooling3d",
+        "global_max_pool1d",
+        "global_max_pool2d",
+        "max_over_time",
+    )
+
     def build(self, shape: Shape) -> torch.nn.Module:
         from dlrun.modules.pooling import GlobalMaxPool as Module
 

@@ -15,6 +15,7 @@ class LpPool2d(LpPool):
     Example: lp_pool2d: 2
     """
 
+    synonyms = ("l2_pool", "l2_pool2d", "lp_pool", "lp_pooling2d")
     rank = 2
 
     kernel_size: Sizes2d

@@ -13,6 +13,7 @@ class MaxPool1d(MaxPool):
     Example: max_pool1d: 2
     """
 
+    synonyms = ("max_pooling1d",)
     rank = 1
 
     kernel_size: Sizes1d

@@ -13,6 +13,7 @@ class MaxPool2d(MaxPool):
     Example: max_pool2d: 2
     """
 
+    synonyms = ("max_pool", "maxpool", "max_pooling", "max_pooling2d")
     rank = 2
 
     kernel_size: Sizes2d

@@ -13,6 +13,7 @@ class MaxPool3d(MaxPool):
     Example: max_pool3d: 2
     """
 
+    synonyms = ("max_pooling3d",)
     rank = 3
 
     kernel_size: Sizes3d

@@ -21,6 +21,8 @@ class Gru(Recurrent):
     Example: gru: {hidden_size: 64, num_layers: 2, dropout: 0.2}
     """
 
+    synonyms = ("bi_gru: {bidirectional: true}",)
+
     reset: Literal["after", "before"] = "after"
     """Reset what the state gives, after its product, as torch and cuDNN do; or the state itself, before the product,
     as in the paper."""

@@ -23,6 +23,7 @@ class Lstm(Recurrent):
     Example: lstm: {hidden_size: 64, output: sequence}
     """
 
+    synonyms = ("bi_lstm: {bidirectional: true}", "peephole_lstm: {peepholes: diagonal}", "cifg: {coupled: true}")
     states = ("h0", "c0")
 
     peepholes: Literal["none", "diagonal", "full"] = "none"

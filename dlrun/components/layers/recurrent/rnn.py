@@ -28,6 +28,16 @@ class Rnn(Recurrent):
     Example: rnn: {hidden_size: 64, nonlinearity: relu}
     """
 
+    synonyms = (
+        "simple_rnn",
+        "vanilla_rnn",
+        "elman",
+        "elman_rnn",
+        "jordan: {recurrence: output}",
+        "jordan_rnn: {recurrence: output}",
+        "bi_rnn: {bidirectional: true}",
+    )
+
     nonlinearity: Literal["tanh", "relu"] = "tanh"
     """What the hidden units compute."""
     recurrence: Literal["hidden", "output"] = "hidden"

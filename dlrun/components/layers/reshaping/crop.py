@@ -20,6 +20,8 @@ class Crop(Layer):
     Example: crop: 2
     """
 
+    synonyms = ("cropping1d", "cropping2d", "cropping3d", "center_crop")
+
     cropping: SidesField
     """How much: one number for all sides, or for each axis, first axis first, a number or [before, after]:
     `[[1, 2], [3, 4]]` cuts 1 above, 2 below, 3 left and 4 right off an image."""

@@ -22,6 +22,18 @@ class Pad(Layer):
     Example: pad: [[0, 1], [0, 1]]
     """
 
+    synonyms = (
+        "zero_padding1d",
+        "zero_padding2d",
+        "zero_padding3d",
+        "zero_pad2d",
+        "constant_pad2d",
+        "padding",
+        "reflection_pad2d: {mode: reflect}",
+        "replication_pad2d: {mode: replicate}",
+        "circular_pad2d: {mode: circular}",
+    )
+
     padding: SidesField
     """How much: one number for all sides, or for each axis, first axis first, a number or [before, after]:
     `[[1, 2], [3, 4]]` puts 1 above, 2 below, 3 left and 4 right of an image."""

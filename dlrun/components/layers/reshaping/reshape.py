@@ -21,6 +21,7 @@ class Reshape(Layer):
     Example: reshape: [1, 8, 8]
     """
 
+    synonyms = ("view", "unflatten")
     accepts = "any"
 
     shape: Annotated[tuple[Size, ...], Field(min_length=1)]

@@ -24,6 +24,17 @@ class Upsample(Layer):
     Example: upsample: 2
     """
 
+    synonyms = (
+        "up_sampling1d",
+        "up_sampling2d",
+        "up_sampling3d",
+        "upsampling",
+        "interpolate",
+        "resize",
+        "upsampling_nearest2d",
+        "upsampling_bilinear2d: {mode: bilinear}",
+    )
+
     scale_factor: PositiveFloat | None = None
     """How many times as long each axis behind the channels becomes."""
     size: SampleShape | None = None

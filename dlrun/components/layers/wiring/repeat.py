@@ -19,6 +19,8 @@ class Repeat(Container):
     Example: repeat: {times: 3, as: i, layers: [{linear: $(8 * (i + 1))}, relu]}
     """
 
+    synonyms = ("loop",)
+
     times: Positive
     """How many times."""
     counter: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = Field(default=None, alias="as")

@@ -22,6 +22,8 @@ class Residual(Merging):
     Example: residual: [{linear: 16}, relu, {linear: 8}]
     """
 
+    synonyms = ("skip", "shortcut")
+
     layer_lists: ClassVar[tuple[str, ...]] = ("layers", "shortcut")
 
     layers: Layers
