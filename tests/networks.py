@@ -20,7 +20,7 @@ from dlrun.plan.network import Plan, plan
 from dlrun.training.lifecycle.setup import TrainingSetup, prepare_training
 from dlrun.training.loop import Training
 from dlrun.training.speed import capture as capturing
-from dlrun.training.state import State
+from dlrun.training.state import TrainingState
 
 
 def plan_of(model: str) -> Plan:
@@ -55,7 +55,7 @@ class Trained:
     """A training that is over, and what it told."""
 
     ready: TrainingSetup
-    state: State = field(default_factory=State)
+    state: TrainingState = field(default_factory=TrainingState)
     epochs: list[dict[str, float]] = field(default_factory=list)
     """The figures of each epoch."""
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from dlrun.components.augment import Augmentation
-from dlrun.data.prepare import Batch
+from dlrun.data.batches import Batch
 from dlrun.modules.random_streams import RandomStream, nth, streams
 
 

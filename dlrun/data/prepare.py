@@ -1,4 +1,4 @@
-"""Fit the preprocessing on the training rows, and bring all rows to the device as the network takes them."""
+"""Bring all rows to the device as the network takes them, preprocessed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from dlrun.components.preprocess import FitError, Preprocess, State
 from dlrun.components.sources import SourceError
-from dlrun.data.load import Loaded, only_classes
+from dlrun.data.batches import Batch
+from dlrun.data.load import Loaded
 from dlrun.data.split import Indices
 from dlrun.plan.network import Plan
 from dlrun.shapes import Shape, numel
@@ -21,40 +21,6 @@ Array = np.ndarray[Any, Any]
 
 PORTION_BYTES = 1 << 26
 """How much of the data is copied at a time, so that memory holds little more than the result."""
-
-
-class StepFitError(Exception):
-    """Step `index` of the preprocessing cannot be fitted; `hint` is the way out."""
-
-    def __init__(self, index: int, message: str, hint: str = ""):
-        super().__init__(message)
-        self.index, self.message, self.hint = index, message, hint
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """Rows on the device, all of a split or a few: what goes into the network, and what should come out."""
-
-    inputs: tuple[torch.Tensor, ...]
-    """One for each input of the network: float32, or int64 where it takes indices."""
-    targets: dict[str, torch.Tensor]
-
-    def __len__(self) -> int:
-        return len(self.inputs[0])
-
-    def __getitem__(self, rows: Any) -> Batch:
-        """Some of the rows: a slice, or a tensor of their numbers."""
-        return Batch(
-            tuple(_some(x, rows) for x in self.inputs), {name: _some(y, rows) for name, y in self.targets.items()}
-        )
-
-
-def _some(tensor: torch.Tensor, rows: Any) -> torch.Tensor:
-    if isinstance(rows, slice):
-        return tensor[rows]
-    if tensor.dim() == 4 and tensor.stride(1) == 1:  # channels last: so seen, each row lies in one piece
-        return tensor.permute(0, 2, 3, 1).index_select(0, rows).permute(0, 3, 1, 2)
-    return tensor.index_select(0, rows)  # a third of the time that tensor[rows] takes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,60 +32,15 @@ class Prepared:
     test: Batch
 
 
-Fitted = tuple[Preprocess, State]
-"""A step with the sizes that fitting decided, and what it has learned."""
-
-
-def fit(steps: Sequence[Preprocess], loaded: Loaded) -> list[Fitted]:
-    """Fit the steps, on the training rows alone; each sees, in float64, what the one before it for its input gives.
-
-    Raises:
-        StepFitError: the training rows do not allow a step.
-    """
-    fitted: dict[int, Fitted] = {}
-    for name, features in loaded.features.items():
-        own = [(index, step) for index, step in enumerate(steps) if step.input in (None, name)]
-        if own:
-            chain = _fit_chain(own, features[loaded.splits.train], loaded)
-            fitted |= dict(zip([index for index, _ in own], chain, strict=True))
-    return [fitted[index] for index in range(len(steps))]
-
-
-def _fit_chain(steps: list[tuple[int, Preprocess]], rows: Array, loaded: Loaded) -> list[Fitted]:
-    target, classes = _target_of(loaded)
-    rows = rows.astype(np.float64, copy=False)
-    fitted: list[Fitted] = []
-    for index, step in steps:
-        try:
-            state = step.fit(rows, target, classes)
-        except FitError as error:
-            raise StepFitError(index, error.message, error.hint) from None
-        settled = step.settled(state)
-        fitted.append((settled, state))
-        if len(fitted) < len(steps):
-            exact = settled.build(state).exact
-            rows = exact(torch.from_numpy(rows)).numpy()
-    return fitted
-
-
-def _target_of(loaded: Loaded) -> tuple[Array, int | None]:
-    """The training rows' classes and how many there are; the first target's numbers where there are no classes."""
-    train, classed = loaded.splits.train, only_classes(loaded.targets)
-    if classed is not None and classed.classes is not None and classed.labels is not None:
-        return classed.classes[train], len(classed.labels)
-    values = [answers.values for answers in loaded.targets.values()]
-    return (values[0][train] if values else np.empty((len(train), 0))), None
-
-
 def prepare(
-    loaded: Loaded, plan: Plan, front: Mapping[str, Sequence[tuple[str, nn.Module]]], device: torch.device | str
+    loaded: Loaded, plan: Plan, steps: Mapping[str, Sequence[tuple[str, nn.Module]]], device: torch.device | str
 ) -> Prepared:
     """Put every split's rows on the device.
 
     Args:
         loaded: the rows.
         plan: the network's, which says what each input takes.
-        front: for each input its fitted preprocessing in order.
+        steps: for each input its fitted preprocessing in order: see `modules_by_input`.
         device: where the tensors go.
 
     Raises:
@@ -130,7 +51,7 @@ def prepare(
     for rows in (loaded.splits.train, loaded.splits.validation, loaded.splits.test):
         inputs = []
         for entry in plan.inputs:
-            modules = [module for _, module in front[entry.name]]
+            modules = [module for _, module in steps[entry.name]]
             kind = _Kind(entry.shape, plan.indices[entry.name], limits.get(entry.name), torch.device(device))
             inputs.append(_inputs(loaded.features[entry.name], rows, modules, kind))
         targets = {name: torch.from_numpy(t.values[rows]).to(device) for name, t in loaded.targets.items()}

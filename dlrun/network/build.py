@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -46,7 +45,7 @@ def _emit(step: Step, root: nn.Module, graph: fx.Graph, values: list[fx.Node], m
         _initialize(module, step, model)
         for own, other in step.tied.items():
             module.register_parameter(own, root.get_parameter(other))
-        _place(root, step.name, module)
+        place_module(root, step.name, module)
     named = zip(("mask", "memory_mask"), step.masks, strict=False)
     masks: dict[str, Any] = {name: _mask(graph, values, mask) for name, mask in named if mask is not None}
     return graph.call_module(step.name, tuple(inputs), masks)
@@ -61,7 +60,8 @@ def _mask(graph: fx.Graph, values: list[fx.Node], mask: Mask) -> fx.Node:
     return graph.call_function(torch.ne, (source, mask.padding))
 
 
-def _place(root: nn.Module, name: str, module: nn.Module) -> None:
+def place_module(root: nn.Module, name: str, module: nn.Module) -> None:
+    """Put a module below `root` under a name with dots, making the modules between."""
     *groups, last = name.split(".")
     parent = root
     for group in groups:
@@ -84,29 +84,3 @@ def _initialize(module: nn.Module, step: Step, model: ModelSection) -> None:
         if chosen is not None:
             with torch.no_grad():
                 chosen.fill(parameter)
-
-
-def with_front(
-    network: fx.GraphModule, plan: Plan, front: Mapping[str, Sequence[tuple[str, nn.Module]]]
-) -> fx.GraphModule:
-    """The same network, weights shared, behind the fitted preprocessing: takes raw rows.
-
-    Args:
-        network: what `build` gave.
-        plan: what it was built by.
-        front: for each input its fitted steps in order, each by its name, `preprocess.pca_1`.
-    """
-    root = nn.Module()
-    graph = fx.Graph()
-    values: dict[fx.Node, Any] = {}
-    for entry, placeholder in zip(plan.inputs, network.graph.nodes, strict=False):
-        value = graph.placeholder(entry.name)
-        for name, module in front[entry.name]:
-            _place(root, name, module)
-            value = graph.call_module(name, (value,))
-        value = graph.call_method("to", (value, torch.int64 if plan.indices[entry.name] else torch.float32))
-        values[placeholder] = graph.call_method("reshape", (value, (-1, *entry.shape)))
-    for name, module in network.named_children():
-        root.add_module(name, module)
-    graph.output(graph.graph_copy(network.graph, values))
-    return fx.GraphModule(root, graph)

@@ -1,7 +1,9 @@
-"""A run's folder -> its network, ready for raw rows; the data is not needed."""
+"""Trained networks in a run's folder: written, and read back. Each file holds a whole network that takes raw rows."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -9,35 +11,70 @@ import safetensors
 import safetensors.torch
 import torch
 
+from dlrun import __version__
 from dlrun.checks.reading import read_spec
 from dlrun.components.preprocess import Preprocess
+from dlrun.data.fit import Fitted, modules_by_input
 from dlrun.errors import SpecError
-from dlrun.network.build import build, with_front
+from dlrun.network.build import build
+from dlrun.network.preprocessing import states_by_step, with_preprocessing
 from dlrun.plan.inputs import front_chains
-from dlrun.plan.network import plan
+from dlrun.plan.network import Plan, plan
 from dlrun.plan.weights import expected
 from dlrun.runs import folder as run_folder
-from dlrun.training.lifecycle.setup import states_of
 
 
-def load_network(folder: Path, which: Literal["best", "last"] = "best") -> torch.fx.GraphModule:
-    """A trained network in evaluation mode: takes raw rows (N, ...), of each input, to outputs.
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A network's weights and buffers by name, after an epoch."""
 
-    Nothing in the folder is executed: the spec is YAML, the weights are safetensors.
+    tensors: Mapping[str, torch.Tensor]
+    epoch: int
+
+
+def write_weights(
+    folder: Path, network: torch.fx.GraphModule, plan: Plan, fitted: Fitted, best: Weights | None, last: Weights | None
+) -> None:
+    """Write the best and the last weights, as far as there are any, each with the preprocessing.
+
+    Raises:
+        RunError: they cannot be written.
+    """
+    whole = with_preprocessing(network, plan, modules_by_input(plan, fitted))
+    learned = {name: value for name, value in whole.state_dict().items() if name.startswith("preprocess.")}
+    for file, weights in ((run_folder.LAST, last), (run_folder.BEST, best)):
+        if weights is not None:
+            # A tied weight stands once in a file.
+            tensors = {name: weights.tensors[name] for name in expected(plan)} | learned
+            notes = {"format": "pt", "dlrun": __version__, "epoch": str(weights.epoch)}
+            run_folder.write_tensors(folder / file, tensors, notes)
+
+
+def load_network(folder: Path | str, which: Literal["best", "last"] = "best") -> torch.fx.GraphModule:
+    """A trained network in evaluation mode: from raw rows (N, ...) of each input to the outputs (N, ...).
+
+    The data is not needed, and nothing in the folder is executed: the spec is YAML, the weights are safetensors.
+
+    Args:
+        folder: a run's folder.
+        which: the weights of the best epoch, or of the last one.
 
     Raises:
         SpecError: the folder is not a run's, or a file in it is damaged.
     """
+    folder = Path(folder)
     reading = read_spec(folder / run_folder.RESOLVED)
     if reading.problems:
         raise SpecError(reading.problems)
     model, data = reading.sections["model"], reading.sections["data"]
     planned = plan(model, reading.tree)
-    network = build(planned, model)
+    with torch.random.fork_rng(devices=[]):  # building draws first weights, which are replaced
+        network = build(planned, model)
     file = folder / {"best": run_folder.BEST, "last": run_folder.LAST}[which]
     try:
         weights = safetensors.torch.load_file(file)
-        whole = with_front(network, planned, _front(folder, data.preprocess, list(planned.input_shapes)))
+        steps = _preprocessing(folder, data.preprocess, list(planned.input_shapes))
+        whole = with_preprocessing(network, planned, steps)
         missing = expected(planned).keys() - weights.keys()
         if missing:
             raise SpecError(f"cannot load the network of {folder}: {file.name} lacks {', '.join(sorted(missing))}")
@@ -47,9 +84,10 @@ def load_network(folder: Path, which: Literal["best", "last"] = "best") -> torch
     return whole.eval()
 
 
-def _front(
+def _preprocessing(
     folder: Path, steps: tuple[Preprocess, ...], inputs: list[str]
 ) -> dict[str, list[tuple[str, torch.nn.Module]]]:
-    states = states_of(safetensors.torch.load_file(folder / run_folder.FITTED)) if steps else {}
+    """The fitted steps of each input, from the resolved spec, which has their sizes, and the file of their numbers."""
+    states = states_by_step(safetensors.torch.load_file(folder / run_folder.FITTED)) if steps else {}
     chains = front_chains(steps, inputs)
     return {name: [(key, step.build(states[key])) for key, _, step in chain] for name, chain in chains.items()}

@@ -24,6 +24,8 @@ class PreprocessStep:
     """One fitted step in front of the network."""
 
     name: str
+    index: int
+    """Where it stands in the spec's list."""
     step: Preprocess
     input: Shape
     output: Shape
@@ -202,6 +204,6 @@ class _Fronts:
                 output, exact = step.output_shape(shape, self.train_rows, self.classes)
             except ShapeError as error:
                 raise SpecError([Problem(f"{step.kind}: {error.message}", place, error.hint)]) from None
-            planned.append(PreprocessStep(name, step, shape, output, step.fitted(shape, output), exact, place))
+            planned.append(PreprocessStep(name, index, step, shape, output, step.fitted(shape, output), exact, place))
             shape = output
         return tuple(planned), shape

@@ -9,7 +9,7 @@ from torch import nn
 
 from dlrun.language.experiment import EarlyStopping
 from dlrun.plan.objective import Watched
-from dlrun.training.state import State
+from dlrun.training.state import TrainingState
 
 
 class BestWeights:
@@ -22,7 +22,7 @@ class BestWeights:
         name = self.monitor.partition("/")[2]
         self.rising = any(one.name == name and one.metric.greater_is_better for one in watched)
 
-    def see(self, figures: dict[str, float], network: nn.Module, state: State) -> None:
+    def see(self, figures: dict[str, float], network: nn.Module, state: TrainingState) -> None:
         """Keep the weights if they are the best so far."""
         value = figures.get(self.monitor, math.nan)
         if not math.isnan(value) and (math.isnan(state.best_value) or self._better(value, state.best_value)):
@@ -34,6 +34,6 @@ class BestWeights:
     def _better(self, new: float, old: float) -> bool:
         return new > old + self.delta if self.rising else new < old - self.delta
 
-    def should_stop(self, state: State) -> bool:
+    def should_stop(self, state: TrainingState) -> bool:
         """Whether patience is at its end."""
         return self.stopping is not None and state.waited >= self.stopping.patience

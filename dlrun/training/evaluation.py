@@ -7,15 +7,13 @@ from collections.abc import Sequence
 
 import torch
 
-from dlrun.data.prepare import Batch
+from dlrun.data.batches import Batch, Tensors
 from dlrun.plan.objective import Watched
-from dlrun.training.lifecycle.device import Forward
-from dlrun.training.objective import Objective, Outputs, Pairing
+from dlrun.training.objective import Forward, Objective, Outputs, Pairing
 from dlrun.training.speed.capture import Repeated
-from dlrun.training.speed.recording import Tensors
 
 
-def measures(watched: Sequence[Watched], pairing: Pairing, outputs: Outputs, batch: Batch) -> Tensors:
+def measure(watched: Sequence[Watched], pairing: Pairing, outputs: Outputs, batch: Batch) -> Tensors:
     """What each metric has to say of a batch; the outputs have no graph behind them."""
     return [
         one.metric.measure(pairing.output(one.output, outputs), pairing.answer(one.answer, batch), one.output_form)
@@ -100,7 +98,7 @@ class Evaluator:
         if self.network.training:
             self.network.eval()
         outputs = self.forward(*batch.inputs)
-        measured = measures(self.watched, self.objective.pairing, outputs, batch)
+        measured = measure(self.watched, self.objective.pairing, outputs, batch)
         return [*self.objective(outputs, batch), *measured]
 
     def _held(self) -> Tensors:

@@ -1,59 +1,45 @@
 """The one visible training loop.
 
-Nothing in a step waits for the device: losses are written into a buffer that is read when it is full, when an epoch
-ends, or when somebody looks; metrics gather on the device; a batch is an index into tensors that are already there.
+    while epochs are left and early stopping does not stop:
+        order = permutation of the training rows
+        for each batch of the order:
+            batch = augment(rows of the batch)
+            forward, loss, gradient, clip, move             step.py, in one function
+            add up the losses and the metrics               loss_totals.py, evaluation.py
+            write a checkpoint if it is time                the checkpointer
+        measure the validation rows                         evaluation.py
+        keep the weights if they are the best               early_stopping.py
+        report the epoch's metrics                          the watcher
 
-What a step does depends on the weights, the optimizer's state, torch's generators, and the numbers of epoch and step.
-`kept` gives all of that and `take` goes on from it, between any two steps, so that nothing tells the rest of a run that
-was interrupted there from the rest of one that was not.
+Nothing in a step waits for the device: losses are written into a buffer that is read when it is full, when an epoch
+ends, or when the progress is shown; metrics add up on the device; a batch is an index into tensors that are already
+there.
+
+A step depends on the weights, the optimizer's state, torch's generators, and the numbers of epoch and step alone. A
+checkpoint between any two steps holds all of these, so a resumed run ends in the same bits as one that was never
+interrupted.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
-from torch import nn
 
-from dlrun.components.optimizers import Optimizer
-from dlrun.components.schedules import Schedule
-from dlrun.data.augment import Augmenters
-from dlrun.data.prepare import Batch, Prepared
-from dlrun.language.experiment import TrainSection
+from dlrun.data.batches import Batch
 from dlrun.modules.random_streams import nth
 from dlrun.plan.length import Length, evaluation_batch
-from dlrun.plan.objective import Watched
 from dlrun.training.early_stopping import BestWeights
 from dlrun.training.evaluation import Evaluator, Measurement
-from dlrun.training.lifecycle.device import Forward
 from dlrun.training.loss_totals import LossTotals
-from dlrun.training.objective import Objective
-from dlrun.training.state import State
-from dlrun.training.step import Stepper
+from dlrun.training.speed.fast_step import FastStep
+from dlrun.training.state import TrainingState
+from dlrun.training.task import Task
 
 LOOK_EVERY = 0.1
 """Seconds between two looks at the figures inside an epoch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """All that the loop trains with."""
-
-    network: nn.Module
-    forward: Forward
-    """The network's forward pass, in the precision that was asked for."""
-    data: Prepared
-    augment: Augmenters
-    objective: Objective
-    watched: Sequence[Watched]
-    penalties: Sequence[tuple[Any, list[nn.Parameter]]]
-    optimizer: Optimizer
-    schedule: Schedule | None
-    settings: TrainSection
-    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +83,11 @@ class Keeper(Protocol):
 class Training:
     """A training under way."""
 
-    def __init__(self, task: Task, watcher: Watcher, keeper: Keeper, state: State):
+    def __init__(self, task: Task, watcher: Watcher, keeper: Keeper, state: TrainingState):
         self.task, self.watcher, self.keeper, self.state = task, watcher, keeper, state
         self.length = Length.of(task.settings, len(task.data.train))
-        self.device = task.data.train.inputs[0].device
-        self.step = Stepper(task)
+        self.device = task.device
+        self.step = FastStep(task)
         self.evaluate = Evaluator(task.network, task.forward, task.objective, task.watched, self.step.captures)
         self.best = BestWeights(task.settings.early_stopping, task.watched, len(task.data.validation) > 0)
         self.begin_epoch()
@@ -163,14 +149,13 @@ class Training:
     def _learning_rate(self, step: int) -> float:
         """Of the step after so many."""
         schedule, length, rate = self.task.schedule, self.length, self.task.optimizer.lr
-        return rate * (schedule.at(rate, step, length.steps, length.per_epoch) if schedule else 1.0)
+        return rate * schedule.at(rate, step, length.steps, length.per_epoch) if schedule else rate
 
     def _step(self, rows: torch.Tensor) -> None:
         task, state = self.task, self.state
-        if task.schedule is not None:
-            self.step.rate = self._learning_rate(state.step)
         batch = task.augment(task.data.train[rows], state.epoch, rows)
-        losses, measured = self.step(batch)
+        rate = task.optimizer.lr if task.schedule is None else self._learning_rate(state.step)
+        losses, measured = self.step(batch, rate)
         self.losses.add(losses, len(rows))
         self.measurement.add(measured)
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from dlrun.errors import RunError
-from dlrun.training.state import State
+from dlrun.training.state import TrainingState
 
 MOST = 4096
 """Steps whose losses are kept on the device before they are read."""
@@ -22,7 +22,7 @@ class LossError(RunError):
 class LossTotals:
     """The losses of an epoch's steps, kept on the device until they are read."""
 
-    def __init__(self, state: State, terms: Sequence[str] = (), penalized: bool = False):
+    def __init__(self, state: TrainingState, terms: Sequence[str] = (), penalized: bool = False):
         """`terms` names the losses whose weighted sum is minimised, where they are several."""
         self.noted: list[torch.Tensor] = []
         self.sizes: list[int] = []

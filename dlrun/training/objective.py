@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 import torch
 
-from dlrun.data.prepare import Batch
+from dlrun.data.batches import Batch
 from dlrun.plan.objective import Answer, Term
 
 Outputs = torch.Tensor | dict[str, torch.Tensor]
-"""What a network gives: a batch, or one for each output by its name."""
+"""What a network returns: a batch, or one for each output by its name."""
+Forward = Callable[..., Outputs]
+"""A network's forward pass: from a batch for each input to the outputs, float32."""
 
 
 def each(outputs: Outputs, change: Callable[[torch.Tensor], torch.Tensor]) -> Outputs:

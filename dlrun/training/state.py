@@ -11,7 +11,7 @@ from dlrun.training.signals import StopRequest
 
 
 @dataclass(slots=True)
-class State:
+class TrainingState:
     """Where training is; readable at any moment, also after an interruption."""
 
     epoch: int = 0

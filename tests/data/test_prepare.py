@@ -13,10 +13,14 @@ from torch import nn
 
 import dlrun.data.prepare as prepare_module
 from dlrun.components.sources import SourceError
+from dlrun.data.batches import Batch
+from dlrun.data.fit import FittedStep, fit
 from dlrun.data.load import Answers, Loaded
-from dlrun.data.prepare import Batch, Prepared, StepFitError, fit, index_limits, prepare
+from dlrun.data.prepare import Prepared, index_limits, prepare
 from dlrun.data.split import Splits
+from dlrun.errors import Place, Source, SpecError
 from dlrun.language.component import choose
+from dlrun.plan.inputs import Input, PreprocessStep
 
 SPLITS = Splits(np.array([0, 2, 3, 5, 6, 8, 9]), np.array([1, 4]), np.array([7]))
 
@@ -32,12 +36,18 @@ def noise(*shape: int) -> Any:
     return np.random.default_rng(2).normal(size=shape)
 
 
-def steps(*written: Any) -> list[Any]:
-    return [choose("preprocess", step) for step in written]
+def fitted(loaded: Loaded, *written: Any) -> list[FittedStep]:
+    """The steps, fitted one after the other on the training rows of the only input."""
+    planned = [
+        PreprocessStep(f"step_{number}", number, choose("preprocess", step), (), (), {}, True, None)  # type: ignore[arg-type]
+        for number, step in enumerate(written)
+    ]
+    place = Place(Source("spec.yaml", ""), 1, 1)
+    return list(fit([Input("input", (), tuple(planned), (), place)], loaded).values())
 
 
 def modules(loaded: Loaded, *written: Any) -> list[nn.Module]:
-    return [step.build(state) for step, state in fit(steps(*written), loaded)]
+    return [step.module for step in fitted(loaded, *written)]
 
 
 def numbers_in(*shape: int) -> str:
@@ -79,56 +89,56 @@ class TestFit:
         classes = np.arange(10) % 2
         other_classes = classes.copy()
         other_classes[SPLITS.validation] = other_classes[SPLITS.test] = 1
-        fitted = fit(steps("standardize", step), holding(features, classes))
-        again = fit(steps("standardize", step), holding(changed, other_classes))
-        for (one, state), (other, other_state) in zip(fitted, again, strict=True):
-            assert one == other
-            assert state.keys() == other_state.keys()
-            assert all(state[name].tobytes() == other_state[name].tobytes() for name in state)
+        first = fitted(holding(features, classes), "standardize", step)
+        again = fitted(holding(changed, other_classes), "standardize", step)
+        for one, other in zip(first, again, strict=True):
+            assert one.step == other.step
+            assert one.state.keys() == other.state.keys()
+            assert all(one.state[name].tobytes() == other.state[name].tobytes() for name in one.state)
 
     def test_a_training_row_does_reach_it(self):
         features = noise(10, 3)
         changed = features.copy()
         changed[SPLITS.train[0]] += 1
-        ((_, one),) = fit(steps("standardize"), holding(features))
-        ((_, other),) = fit(steps("standardize"), holding(changed))
-        assert (one["offset"] != other["offset"]).all()
+        (one,) = fitted(holding(features), "standardize")
+        (other,) = fitted(holding(changed), "standardize")
+        assert (one.state["offset"] != other.state["offset"]).all()
 
     def test_each_step_is_fitted_on_what_those_before_it_give(self):
         features = noise(10, 4) * [1, 10, 100, 1000] + 7
-        (_, _), (step, state) = fit(steps("standardize", {"pca": 0.9}), holding(features))
+        _, found = fitted(holding(features), "standardize", {"pca": 0.9})
         train = StandardScaler().fit_transform(features[SPLITS.train])
         theirs = PCA(0.9, svd_solver="full").fit(train)
-        assert step.n_components == theirs.n_components_  # type: ignore[attr-defined]
-        assert state["matrix"] == pytest.approx(theirs.components_)
+        assert found.step.n_components == theirs.n_components_  # type: ignore[attr-defined]
+        assert found.state["matrix"] == pytest.approx(theirs.components_)
 
     def test_the_later_steps_see_no_rounding_to_float32(self):
         one = noise(10, 1)
         features = np.column_stack([one, 2 * one + 0.3])
-        with pytest.raises(StepFitError, match="vary in 1 alone"):
-            fit(steps("standardize", {"pca": {"n_components": 2, "whiten": True}}), holding(features))
+        with pytest.raises(SpecError, match="vary in 1 alone"):
+            fitted(holding(features), "standardize", {"pca": {"n_components": 2, "whiten": True}})
 
-    def test_a_step_that_cannot_be_fitted_is_told_by_its_index(self):
-        with pytest.raises(StepFitError) as caught:
-            fit(steps("minmax", {"pca": 3}), holding(np.column_stack([noise(10, 2), np.ones(10)])))
-        assert caught.value.index == 1
-        assert caught.value.message == "3 directions are wanted, and the training rows vary in 2 alone"
-        assert caught.value.hint == "write `pca: 2` or less"
+    def test_a_step_that_cannot_be_fitted_is_one_problem_with_a_way_out(self):
+        with pytest.raises(SpecError) as caught:
+            fitted(holding(np.column_stack([noise(10, 2), np.ones(10)])), "minmax", {"pca": 3})
+        (problem,) = caught.value.problems
+        assert problem.message == "3 directions are wanted, and the training rows vary in 2 alone"
+        assert problem.hint == "write `pca: 2` or less"
 
     def test_a_class_without_training_rows_stops_lda(self):
         classes = np.zeros(10, int)
         classes[SPLITS.test] = 1
-        with pytest.raises(StepFitError, match="class number 1 has no training row"):
-            fit(steps("lda"), holding(noise(10, 3), classes))
+        with pytest.raises(SpecError, match="class number 1 has no training row"):
+            fitted(holding(noise(10, 3), classes), "lda")
 
     def test_whole_numbers_and_images_are_fitted_as_they_are(self):
         images = np.arange(80, dtype=np.uint8).reshape(10, 2, 2, 2)
-        ((_, state),) = fit(steps("minmax"), holding(images))
-        assert state["offset"].tolist() == images[0].tolist()
-        assert state["factor"] == pytest.approx(np.full((2, 2, 2), 1 / 72))
+        (found,) = fitted(holding(images), "minmax")
+        assert found.state["offset"].tolist() == images[0].tolist()
+        assert found.state["factor"] == pytest.approx(np.full((2, 2, 2), 1 / 72))
 
     def test_no_steps_are_nothing_to_fit(self):
-        assert fit([], holding(noise(10, 3))) == []
+        assert fitted(holding(noise(10, 3))) == []
 
 
 class TestPrepare:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from dlrun.data.prepare import Batch
+from dlrun.data.batches import Batch
 from dlrun.language.component import choose, kinds
 from dlrun.plan.objective import Answer, Watched
 from dlrun.training.evaluation import Measurement, measures

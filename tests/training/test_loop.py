@@ -9,7 +9,7 @@ from dlrun.modules.random_streams import nth
 from dlrun.plan.length import evaluation_batch
 from dlrun.training.loop import permutation
 from dlrun.training.loss_totals import LossError, LossTotals
-from dlrun.training.state import State
+from dlrun.training.state import TrainingState
 
 CPU = torch.device("cpu")
 
@@ -30,7 +30,7 @@ def test_seeds_of_neighbouring_epochs_and_seeds_do_not_meet() -> None:
 
 def test_losses_are_averaged_over_rows_and_read_in_order_when_the_buffer_is_full(monkeypatch) -> None:
     monkeypatch.setattr("dlrun.training.loss_totals.MOST", 2)
-    losses = LossTotals(State(), penalized=True)
+    losses = LossTotals(TrainingState(), penalized=True)
     for value, rows in ((1.0, 4), (2.0, 4), (3.0, 2)):
         losses.add([torch.tensor(value), torch.tensor(0.5)], rows)
     assert losses.steps == 2  # the third is not read yet
@@ -40,7 +40,7 @@ def test_losses_are_averaged_over_rows_and_read_in_order_when_the_buffer_is_full
 
 
 def test_each_of_several_losses_is_averaged_over_rows_and_the_penalty_over_steps() -> None:
-    losses = LossTotals(State(), ["digit/mse", "image/l1"], penalized=True)
+    losses = LossTotals(TrainingState(), ["digit/mse", "image/l1"], penalized=True)
     for values, rows in (([1.0, 2.0, 4.0, 0.5], 3), ([2.0, 6.0, 0.0, 1.5], 1)):
         losses.add([torch.tensor(value) for value in values], rows)
     losses.read()
@@ -53,7 +53,7 @@ def test_each_of_several_losses_is_averaged_over_rows_and_the_penalty_over_steps
 
 
 def test_losses_that_were_kept_halfway_go_on_to_the_same_means() -> None:
-    whole, first, second = (LossTotals(State(), ["a", "b"]) for _ in range(3))
+    whole, first, second = (LossTotals(TrainingState(), ["a", "b"]) for _ in range(3))
     rows = [([torch.tensor(0.1 * step), torch.tensor(1.0 / step), torch.tensor(0.3)], step) for step in range(1, 5)]
     for found, count in rows:
         whole.add(found, count)
@@ -68,7 +68,7 @@ def test_losses_that_were_kept_halfway_go_on_to_the_same_means() -> None:
 
 
 def test_a_loss_that_is_not_finite_is_told_with_its_own_step() -> None:
-    losses = LossTotals(State(epoch=2))
+    losses = LossTotals(TrainingState(epoch=2))
     for value in (1.0, 2.0, math.nan, 4.0):
         losses.add([torch.tensor(value)], 1)
     with pytest.raises(LossError, match="nan in epoch 3, step 3"):
@@ -76,7 +76,7 @@ def test_a_loss_that_is_not_finite_is_told_with_its_own_step() -> None:
 
 
 def test_nothing_is_read_before_the_first_look() -> None:
-    assert math.isnan(LossTotals(State()).mean())
+    assert math.isnan(LossTotals(TrainingState()).mean())
 
 
 @pytest.mark.parametrize(("batch", "size"), [(1, 4), (64, 256), (1000, 1024), (5000, 5000)])

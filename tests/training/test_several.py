@@ -12,12 +12,12 @@ from torch import nn
 from torch.nn import functional
 
 from dlrun.data.augment import Augmenter
+from dlrun.data.fit import modules_by_input
 from dlrun.data.load import load
 from dlrun.errors import SpecError
 from dlrun.language.component import choose
 from dlrun.language.resolved import as_yaml, resolved
-from dlrun.network.build import with_front
-from dlrun.training.lifecycle.setup import learned_by, modules_of
+from dlrun.network.preprocessing import as_tensors, with_preprocessing
 from dlrun.training.loop import permutation
 from dlrun.training.loss_totals import LossError
 
@@ -345,8 +345,8 @@ tracking: off
     assert np.abs(held[0].numpy()) == pytest.approx(projected, abs=1e-5)
     for values in (left, right):
         values[splits.validation], values[splits.test] = 1e6, -1e6
-    again = learned_by(learned().ready.front)
-    before = learned_by(first.ready.front)
+    again = as_tensors(learned().ready.fitted)
+    before = as_tensors(first.ready.fitted)
     assert before.keys() == again.keys()
     assert all(torch.equal(before[name], again[name]) for name in before)
 
@@ -393,7 +393,7 @@ tracking: off
 def test_a_network_behind_its_preprocessing_takes_raw_rows_of_every_input(tmp_path: Path, rows) -> None:
     done = train(tmp_path, TWO)
     ready = done.ready
-    whole = with_front(ready.network, ready.plan, modules_of(ready.front, ready.plan)).eval()
+    whole = with_preprocessing(ready.network, ready.plan, modules_by_input(ready.plan, ready.fitted)).eval()
     test = ready.loaded.splits.test
     with torch.no_grad():
         raw = whole(torch.tensor(rows["words"][test]), torch.tensor(rows["table"][test]))

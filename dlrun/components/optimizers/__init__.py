@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
-State = dict[str, list["torch.Tensor"]]
+OptimizerState = dict[str, list["torch.Tensor"]]
 """What an optimizer keeps: by name, a tensor for each weight."""
 
 
@@ -37,11 +37,11 @@ class Optimizer(Component):
         """How many numbers it keeps for each trained weight."""
         raise NotImplementedError
 
-    def begin(self, weights: Sequence[torch.Tensor]) -> State:
+    def begin(self, weights: Sequence[torch.Tensor]) -> OptimizerState:
         """What it keeps before the first step."""
         raise NotImplementedError
 
-    def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: State, lr: float) -> None:
+    def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
         """Move the weights, and what is kept of them, in place; without autograd.
 
         Args:

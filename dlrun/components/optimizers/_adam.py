@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from dlrun.components.optimizers import Beta, Optimizer, State, zeros
+from dlrun.components.optimizers import Beta, Optimizer, OptimizerState, zeros
 from dlrun.language.fields import NonNegative, PositiveFloat
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class AdamLike(Optimizer):
     def state_per_weight(self) -> int:
         return 2 + self.amsgrad
 
-    def begin(self, weights: Sequence[torch.Tensor]) -> State:
+    def begin(self, weights: Sequence[torch.Tensor]) -> OptimizerState:
         import torch
 
         # The steps are counted on the device, as the kernels want them.
@@ -45,7 +45,7 @@ class AdamLike(Optimizer):
         state |= {"exp_avg": zeros(weights), "exp_avg_sq": zeros(weights)}
         return state | ({"max_exp_avg_sq": zeros(weights)} if self.amsgrad else {})
 
-    def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: State, lr: float) -> None:
+    def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
         import torch
 
         torch._foreach_add_(state["step"], 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlrun.components.optimizers import Beta, Optimizer, State, zeros
+from dlrun.components.optimizers import Beta, Optimizer, OptimizerState, zeros
 from dlrun.language.fields import NonNegative, PositiveFloat
 
 if TYPE_CHECKING:
@@ -40,12 +40,12 @@ class Rmsprop(Optimizer):
     def state_per_weight(self) -> int:
         return 1 + bool(self.momentum) + self.centered
 
-    def begin(self, weights: Sequence[torch.Tensor]) -> State:
+    def begin(self, weights: Sequence[torch.Tensor]) -> OptimizerState:
         state = {"square_avg": zeros(weights)}
         state |= {"momentum_buffer": zeros(weights)} if self.momentum else {}
         return state | ({"grad_avg": zeros(weights)} if self.centered else {})
 
-    def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: State, lr: float) -> None:
+    def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
         import torch
 
         if self.weight_decay:

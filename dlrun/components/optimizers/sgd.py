@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import model_validator
 
-from dlrun.components.optimizers import Optimizer, State, zeros
+from dlrun.components.optimizers import Optimizer, OptimizerState, zeros
 from dlrun.language.fields import NonNegative, PositiveFloat
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ class Sgd(Optimizer):
     def state_per_weight(self) -> int:
         return 1 if self.momentum else 0
 
-    def begin(self, weights: Sequence[torch.Tensor]) -> State:
+    def begin(self, weights: Sequence[torch.Tensor]) -> OptimizerState:
         return {}  # the first step begins the momentum with its own gradient, undampened
 
-    def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: State, lr: float) -> None:
+    def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
         import torch
 
         first = bool(self.momentum) and not state

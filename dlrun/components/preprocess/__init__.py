@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from dlrun.modules.affine import Affine
 
-State = dict[str, "np.ndarray[Any, Any]"]
+FittedState = dict[str, "np.ndarray[Any, Any]"]
 """What a step has learned, by name; float64, so that nothing is lost before the network's own precision."""
 
 
@@ -56,7 +56,7 @@ class Preprocess(Component):
         """The step's own formulas with this input's numbers in them."""
         return []
 
-    def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> State:
+    def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> FittedState:
         """Learn from the training rows.
 
         Args:
@@ -69,10 +69,10 @@ class Preprocess(Component):
         """
         raise NotImplementedError
 
-    def settled(self, state: State) -> Self:
+    def settled(self, state: FittedState) -> Self:
         """The step with every size that fitting decided written down, for planning again."""
         return self
 
-    def build(self, state: State) -> Affine:
+    def build(self, state: FittedState) -> Affine:
         """The frozen module: takes raw rows (N, ...) to preprocessed ones."""
         raise NotImplementedError

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.preprocess import FitError, Preprocess, State
+from dlrun.components.preprocess import FitError, FittedState, Preprocess
 from dlrun.shapes import Shape, numel
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Scaling(Preprocess):
     def fitted(self, shape: Shape, output: Shape) -> dict[str, Shape]:
         return {"offset": shape, "factor": shape}
 
-    def build(self, state: State) -> Scale:
+    def build(self, state: FittedState) -> Scale:
         import torch
 
         from dlrun.modules.affine import Scale
@@ -38,7 +38,7 @@ class Projecting(Preprocess):
     def fitted(self, shape: Shape, output: Shape) -> dict[str, Shape]:
         return {"mean": (numel(shape),), "matrix": (output[0], numel(shape))}
 
-    def build(self, state: State) -> Projection:
+    def build(self, state: FittedState) -> Projection:
         import torch
 
         from dlrun.modules.affine import Projection
@@ -76,7 +76,7 @@ def need_squares(table: np.ndarray[Any, Any]) -> None:
         raise FitError(TOO_LARGE, "let `minmax` stand first")
 
 
-def need_finite(state: State) -> State:
+def need_finite(state: FittedState) -> FittedState:
     """The state, once all of it is finite.
 
     Raises:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from dlrun.components.preprocess import FitError, State
+from dlrun.components.preprocess import FitError, FittedState
 from dlrun.components.preprocess._affine import Projecting, fitting, flat, need_finite, need_squares
 from dlrun.language.fields import Positive
 from dlrun.shapes import Shape, ShapeError, numel
@@ -46,7 +46,7 @@ class Lda(Projecting):
     def formulas(self, shape: Shape, output: Shape) -> list[str]:
         return [f"out = {output[0]} of {numel(shape)} numbers"]
 
-    def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> State:
+    def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> FittedState:
         import numpy as np
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
@@ -73,7 +73,7 @@ class Lda(Projecting):
             raise FitError(message, f"write `lda: {len(matrix)}`" if len(matrix) else "use `pca`")
         return need_finite({"mean": mean, "matrix": np.where(still, 0.0, matrix)})
 
-    def settled(self, state: State) -> Self:
+    def settled(self, state: FittedState) -> Self:
         return self.model_copy(update={"n_components": len(state["matrix"])})
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from dlrun.components.preprocess import State
+from dlrun.components.preprocess import FittedState
 from dlrun.components.preprocess._affine import Scaling, fitting, flat, need_finite
 from dlrun.language.component import checked
 from dlrun.language.suggestions import shorten
@@ -50,7 +50,7 @@ class Minmax(Scaling):
         low, high = self.feature_range
         return [f"{low:g} to {high:g} for each of {numel(shape)} numbers"]
 
-    def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> State:
+    def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> FittedState:
         import numpy as np
 
         table, shape, (low, high) = flat(rows), rows.shape[1:], self.feature_range

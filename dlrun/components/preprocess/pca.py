@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from dlrun.components.preprocess import FitError, State
+from dlrun.components.preprocess import FitError, FittedState
 from dlrun.components.preprocess._affine import Projecting, fitting, flat, need_finite, need_squares
 from dlrun.language.component import checked
 from dlrun.language.suggestions import shorten
@@ -72,7 +72,7 @@ class Pca(Projecting):
         share = f"as many as keep {self.n_components:g} of the variance"
         return [f"out = at most {output[0]} of {numel(shape)} numbers, {share}"]
 
-    def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> State:
+    def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> FittedState:
         import numpy as np
         from sklearn.decomposition import PCA
 
@@ -95,7 +95,7 @@ class Pca(Projecting):
                 matrix = matrix / np.sqrt(fitted.explained_variance_[:kept, np.newaxis])
         return need_finite({"mean": start + fitted.mean_, "matrix": matrix})
 
-    def settled(self, state: State) -> Self:
+    def settled(self, state: FittedState) -> Self:
         return self.model_copy(update={"n_components": len(state["matrix"])})
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.preprocess import State
+from dlrun.components.preprocess import FittedState
 from dlrun.components.preprocess._affine import Scaling, fitting, flat, need_finite
 from dlrun.shapes import Shape, numel
 
@@ -25,7 +25,7 @@ class Standardize(Scaling):
     def formulas(self, shape: Shape, output: Shape) -> list[str]:
         return [f"(x - mean) / deviation for each of {numel(shape)} numbers"]
 
-    def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> State:
+    def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> FittedState:
         import numpy as np
 
         table, shape = flat(rows), rows.shape[1:]

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 
 from dlrun.language.fields import Interval
+from dlrun.network.preprocessing import as_tensors
 from dlrun.plan.weights import expected
 from dlrun.runs.checkpoints import Checkpoint, Checkpoints
 from dlrun.runs.journal import Journal
-from dlrun.training.lifecycle.setup import TrainingSetup, learned_by
+from dlrun.training.lifecycle.setup import TrainingSetup
 from dlrun.training.lifecycle.snapshot import restore, snapshot
 from dlrun.training.loop import Training
 
@@ -67,8 +68,8 @@ class CheckpointPolicy:
         if self.at == at:
             return
         tensors, data = snapshot(training, expected(self.ready.plan))
-        if self.ready.front:
-            tensors[FITTED] = learned_by(self.ready.front)
+        if self.ready.fitted:
+            tensors[FITTED] = as_tensors(self.ready.fitted)
         data |= self.about | {
             "steps": training.length.steps,
             "fingerprint": fingerprint(self.ready.device),

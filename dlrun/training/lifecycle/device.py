@@ -1,17 +1,36 @@
-"""How exactly the network is computed."""
+"""The device that computes, how exact its products are, and that it gives the same bits every time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
 
 import torch
 from torch import nn
 
 from dlrun.errors import SpecError
-from dlrun.training.objective import Outputs, each
+from dlrun.training.objective import Forward, Outputs, each
 
-Forward = Callable[..., Outputs]
-"""From a batch for each input to the outputs, float32."""
+
+def choose_device(wanted: str) -> torch.device:
+    """The device that a spec asks for.
+
+    Raises:
+        SpecError: there is no such device here.
+    """
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise SpecError("`train.device` is cuda, and torch sees no GPU here; train.device=cpu trains without one")
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(wanted)
+
+
+def make_deterministic(seed: int, device: torch.device) -> None:
+    """Seed torch, and have it choose algorithms that give the same bits every time."""
+    torch.manual_seed(seed)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS may differ from run to run
+    # Not by use_deterministic_algorithms, which tells torch's compiler too, and for that imports it: longer than torch.
+    torch.set_deterministic_debug_mode("warn" if device.type == "cuda" else "default")
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def set_precision(precision: str, device: torch.device) -> None:

@@ -17,7 +17,8 @@ from dlrun.runs.info import RunInfo, Tracking
 from dlrun.runs.lock import lock
 from dlrun.runs.run_file import RUNNING, about, read_run
 from dlrun.training.lifecycle.checkpointing import FITTED, fingerprint
-from dlrun.training.lifecycle.run import Outcome, Watcher, identity, train
+from dlrun.training.lifecycle.process import process_of_a_run
+from dlrun.training.lifecycle.run import Outcome, RunWatcher, train
 from dlrun.training.lifecycle.setup import TrainingSetup, prepare_training
 
 LENGTH = ("train.epochs", "train.steps")
@@ -28,7 +29,7 @@ MOST = 6
 """How many differences are listed."""
 
 
-def resume(folder: Path, checked: Checked, watcher: Watcher, tracking: Tracking) -> Outcome:
+def resume(folder: Path, checked: Checked, watcher: RunWatcher, tracking: Tracking) -> Outcome:
     """Go on with the run in a folder, by its resolved spec.
 
     Raises:
@@ -36,21 +37,21 @@ def resume(folder: Path, checked: Checked, watcher: Watcher, tracking: Tracking)
         RunError: another process trains it, or no checkpoint can be used.
         KeyboardInterrupt, Terminated: somebody ended it once more.
     """
-    with lock(folder):
+    with process_of_a_run(), lock(folder):
         known = read_run(folder)
         checkpoint = _newest(folder, watcher)
         settings = checkpoint.state["settings"] if checkpoint else known.info.params
         now = flattened(checked.experiment, checked.reading.folder, checked.plan.input_shapes)
         _hold_to_settings(folder, settings, now)
         ready = prepare_training(checked, checkpoint.tensors.get(FITTED, {}) if checkpoint else None)
-        _hold_to_data(folder, known.info, checkpoint, identity(ready))
+        _hold_to_data(folder, known.info, checkpoint, ready.identity())
         _hold_to_length(folder, checkpoint, ready, known.status == "FINISHED")
         _tell_beginning(checkpoint, ready, watcher)
         info = _begin_again(known.info, ready)
         return train(ready, info, watcher, tracking, checkpoint)
 
 
-def _newest(folder: Path, watcher: Watcher) -> Checkpoint | None:
+def _newest(folder: Path, watcher: RunWatcher) -> Checkpoint | None:
     checkpoints = Checkpoints(folder)
     checkpoint = checkpoints.newest()
     for damage in checkpoints.damaged:
@@ -118,7 +119,7 @@ def _hold_to_length(folder: Path, checkpoint: Checkpoint | None, ready: Training
         raise SpecError(f"{folder.name} is done, after epoch {checkpoint.state['epoch']}{way}")
 
 
-def _tell_beginning(checkpoint: Checkpoint | None, ready: TrainingSetup, watcher: Watcher) -> None:
+def _tell_beginning(checkpoint: Checkpoint | None, ready: TrainingSetup, watcher: RunWatcher) -> None:
     if checkpoint is None:
         watcher.notice("the run ended before its first checkpoint: it begins anew, as it began then")
         return
@@ -131,10 +132,10 @@ def _tell_beginning(checkpoint: Checkpoint | None, ready: TrainingSetup, watcher
 
 def _begin_again(info: RunInfo, ready: TrainingSetup) -> RunInfo:
     """Write down that the run goes on, and how long it is to be now."""
-    is_now = ready.checked.experiment, ready.checked.reading.folder, ready.plan.input_shapes
-    text = as_yaml(resolved(*is_now))
+    checked = ready.checked
+    text = as_yaml(resolved(checked.experiment, checked.reading.folder, ready.plan.input_shapes))
     if text != info.texts.get(run_folder.RESOLVED):
         run_folder.write_text(info.folder / run_folder.RESOLVED, text)
-    info = replace(info, params=flattened(*is_now), texts={**info.texts, run_folder.RESOLVED: text})
+    info = replace(info, params=ready.settings, texts={**info.texts, run_folder.RESOLVED: text})
     run_folder.write_json(info.folder / run_folder.STARTED, {**about(info), "status": RUNNING})
     return info

@@ -7,15 +7,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 
 from dlrun.checks.check import Checked
 from dlrun.data.load import Loaded
 from dlrun.errors import RunError
-from dlrun.language.resolved import flattened
-from dlrun.network.results import write_weights
+from dlrun.network.files import Weights, write_weights
+from dlrun.network.preprocessing import as_tensors
 from dlrun.plan.length import evaluation_batch
 from dlrun.plan.network import Plan
 from dlrun.runs import folder as run_folder
@@ -26,33 +26,26 @@ from dlrun.runs.lock import lock
 from dlrun.runs.run_file import RUNNING, about
 from dlrun.training.lifecycle.checkpointing import CheckpointPolicy
 from dlrun.training.lifecycle.describe import describe, now
-from dlrun.training.lifecycle.setup import TrainingSetup, learned_by, prepare_training
-from dlrun.training.loop import Progress, Training
+from dlrun.training.lifecycle.process import process_of_a_run
+from dlrun.training.lifecycle.setup import TrainingSetup, prepare_training
+from dlrun.training.loop import Progress, Training, Watcher
 from dlrun.training.loss_totals import LossError
 from dlrun.training.signals import Terminated, listening
-from dlrun.training.state import State
+from dlrun.training.state import TrainingState
 
 DELIVERY = 30.0
 """Seconds that the tracker is given at the end."""
 
 
-class Watcher(Protocol):
-    """Is told how a run goes."""
+class RunWatcher(Watcher, Protocol):
+    """Sees how a run goes, beside its training."""
 
     def ready(self, plan: Plan, loaded: Loaded, folder: Path, device: str) -> None:
-        """The data is loaded and the network built; training begins, or goes on."""
+        """The data is loaded and the network built; training begins, or is resumed."""
         ...
 
     def notice(self, text: str) -> None:
-        """Something that whoever watches should know, and that stops nothing."""
-        ...
-
-    def progress(self, progress: Progress) -> None:
-        """A few times a second."""
-        ...
-
-    def epoch(self, epoch: int, figures: dict[str, float], epochs: int) -> None:
-        """Epoch `epoch` of `epochs` is over."""
+        """Something that a person should know, and that stops nothing."""
         ...
 
 
@@ -64,7 +57,7 @@ class Outcome:
     status: Status
     test: dict[str, float]
     """The test figures, without their prefix; empty without test rows."""
-    state: State
+    state: TrainingState
     where: str
     """How to compare the run; '' without a tracker."""
     undelivered: str
@@ -76,8 +69,8 @@ class _Reporter:
     """Writes each figure to the journal, where the tracker finds it, then to the screen."""
 
     journal: Journal
-    watcher: Watcher
-    state: State
+    watcher: RunWatcher
+    state: TrainingState
     told: int = 0
     """How many differences from an earlier attempt were told."""
 
@@ -95,7 +88,7 @@ class _Reporter:
         self.told = len(self.journal.differences)
 
 
-def run(checked: Checked, watcher: Watcher, runs: Path, tracking: Tracking) -> Outcome:
+def run(checked: Checked, watcher: RunWatcher, runs: Path, tracking: Tracking) -> Outcome:
     """Train by a checked spec and keep the run under `runs`.
 
     Raises:
@@ -103,16 +96,17 @@ def run(checked: Checked, watcher: Watcher, runs: Path, tracking: Tracking) -> O
         RunError: training could not go on.
         KeyboardInterrupt, Terminated: somebody ended it; it can be resumed.
     """
-    ready = prepare_training(checked)
-    place = run_folder.make_folder(runs, checked.experiment.name)
-    with lock(place):
-        info = describe(checked, ready.plan, ready.loaded, place, ready.device)
-        _keep_beginning(ready, info)
-        return train(ready, info, watcher, tracking, None)
+    with process_of_a_run():
+        ready = prepare_training(checked)
+        place = run_folder.make_folder(runs, checked.experiment.name)
+        with lock(place):
+            info = describe(checked, ready.plan, ready.loaded, place, ready.device)
+            _keep_beginning(ready, info)
+            return train(ready, info, watcher, tracking, None)
 
 
 def train(
-    ready: TrainingSetup, info: RunInfo, watcher: Watcher, tracking: Tracking, checkpoint: Checkpoint | None
+    ready: TrainingSetup, info: RunInfo, watcher: RunWatcher, tracking: Tracking, checkpoint: Checkpoint | None
 ) -> Outcome:
     """Train in a run's folder, which is locked, from the beginning or from a checkpoint; then test.
 
@@ -120,13 +114,13 @@ def train(
         RunError: training could not go on.
         KeyboardInterrupt, Terminated: somebody ended it.
     """
-    place, state = info.folder, State()
+    place, state = info.folder, TrainingState()
     outcome = Outcome(place, "FAILED", {}, state, "", "")
     journal = Journal(place / run_folder.JOURNAL, checkpoint.state["journal"] if checkpoint else 0)
     with journal, listening(state.stop_request), _ending(ready, info, outcome, tracking, watcher):
         tracking.begin(info)
         reporter = _Reporter(journal, watcher, state)
-        checkpointing = CheckpointPolicy(place, ready, journal, identity(ready))
+        checkpointing = CheckpointPolicy(place, ready, journal, ready.identity())
         training = Training(ready.task, reporter, checkpointing, state)
         if checkpoint is not None:
             checkpointing.take(training, checkpoint)
@@ -144,7 +138,7 @@ def train(
 
 @contextlib.contextmanager
 def _ending(
-    ready: TrainingSetup, info: RunInfo, outcome: Outcome, tracking: Tracking, watcher: Watcher
+    ready: TrainingSetup, info: RunInfo, outcome: Outcome, tracking: Tracking, watcher: RunWatcher
 ) -> Iterator[None]:
     """However training ends: say so in our words, keep what was learned, and tell the tracker."""
     try:
@@ -166,17 +160,6 @@ def _ending(
             outcome.undelivered = tracking.end(outcome.status, DELIVERY)
             if outcome.undelivered and outcome.status != "FINISHED":  # nobody is given the outcome
                 watcher.notice(f"the tracker: {outcome.undelivered}")
-
-
-def identity(ready: TrainingSetup) -> dict[str, Any]:
-    """What a run is; a checkpoint of another one is not gone on from."""
-    checked = ready.checked
-    return {
-        "settings": flattened(checked.experiment, checked.reading.folder, ready.plan.input_shapes),
-        "data": ready.loaded.digest,
-        "split": ready.loaded.split_digest,
-        "labels": {name: list(target.labels or ()) for name, target in ready.loaded.targets.items()},
-    }
 
 
 def out_of_memory(error: BaseException) -> str:
@@ -204,18 +187,29 @@ def _keep_beginning(ready: TrainingSetup, info: RunInfo) -> None:
         run_folder.write_json(
             info.folder / run_folder.LABELS, next(iter(labels.values())) if len(labels) == 1 else labels
         )
-    if ready.front:
-        run_folder.write_tensors(info.folder / run_folder.FITTED, learned_by(ready.front), {})
+    if ready.fitted:
+        run_folder.write_tensors(info.folder / run_folder.FITTED, as_tensors(ready.fitted), {})
     # Last: a folder that has it holds all that a run begins with.
     run_folder.write_json(info.folder / run_folder.STARTED, {**about(info), "status": RUNNING})
 
 
 def _keep_end(ready: TrainingSetup, info: RunInfo, outcome: Outcome, status: Status) -> None:
     try:
-        write_weights(info.folder, ready, outcome.state, last=status != "FAILED")
+        best, last = _learned(ready, outcome.state)
+        write_weights(info.folder, ready.network, ready.plan, ready.fitted, best, last if status != "FAILED" else None)
     except (RunError, RuntimeError, MemoryError):
         if status == "FINISHED":
             raise
     test = {name: value if math.isfinite(value) else str(value) for name, value in outcome.test.items()}
     said = {**about(info), "status": status, "ended": now(), "test": test}
     run_folder.write_json(info.folder / run_folder.STARTED, said)
+
+
+def _learned(ready: TrainingSetup, state: TrainingState) -> tuple[Weights | None, Weights | None]:
+    """The best and the last weights; none before the first epoch is complete."""
+    if state.epoch == 0:
+        return None, None
+    # With early stopping the best are back in the network at the end, and the last are kept beside.
+    last = Weights(state.last_weights or ready.network.state_dict(), state.epoch)
+    best = None if state.best_weights is None else Weights(state.best_weights, state.best_epoch)
+    return best, last

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dlrun.components.optimizers import State
+from dlrun.components.optimizers import OptimizerState
 from dlrun.runs.checkpoints import Checkpoint
 from dlrun.training.loop import Training
 
@@ -56,7 +56,7 @@ def restore(training: Training, checkpoint: Checkpoint) -> None:
     network.load_state_dict(tensors[WEIGHTS], strict=False)  # a tied weight stands once
     if BEST in tensors:
         state.best_weights = {name: value.to(device) for name, value in tensors[BEST].items()}
-    training.step.state = _optimizer_state(tensors[OPTIMIZER], training.step.moved)
+    training.step.resume(_optimizer_state(tensors[OPTIMIZER], training.step.weights.values))
     training.begin_epoch()
     training.losses.take(data["losses"])
     training.measurement.take(
@@ -69,12 +69,12 @@ def restore(training: Training, checkpoint: Checkpoint) -> None:
     np.random.set_state(("MT19937", np.array(numbers, np.uint32), position, has_gauss, gauss))
 
 
-def _optimizer_tensors(state: State) -> dict[str, torch.Tensor]:
+def _optimizer_tensors(state: OptimizerState) -> dict[str, torch.Tensor]:
     return {f"{name}.{number}": tensor for name, tensors in state.items() for number, tensor in enumerate(tensors)}
 
 
-def _optimizer_state(tensors: Mapping[str, torch.Tensor], weights: Sequence[torch.Tensor]) -> State:
-    state: State = {}
+def _optimizer_state(tensors: Mapping[str, torch.Tensor], weights: Sequence[torch.Tensor]) -> OptimizerState:
+    state: OptimizerState = {}
     for place in sorted(tensors, key=_number):
         tensor, weight = tensors[place], weights[_number(place)]
         # Kernels take it that what is kept of a weight lies in memory as the weight does; files know no layout.

@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from dlrun.data.prepare import Batch
+from dlrun.data.batches import Batch, Tensors
 from dlrun.modules.dropout import diverted
 from dlrun.training.speed.cuda_graphs import CudaGraph
-from dlrun.training.speed.recording import Recorder, Tensors
+from dlrun.training.speed.recording import Recorder
 
 AFTER = 20
 """Calls of a size after which one is captured: it takes about their time, so that a short run loses none by it."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from dlrun.training.speed.recording import Tensors
+from dlrun.data.batches import Tensors
 
 WARM_UP = 3
 """Runs before the one that is recorded: in the first, CUDA's libraries make room for themselves."""

@@ -7,22 +7,30 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from dlrun.data.batches import Tensors
+from dlrun.training.step import TrainedWeights
+
 MOST = 1 << 16
 """Weights up to which gathering the gradients in one tensor costs less than it saves."""
 
 
-class FlatWeights:
-    """Makes each weight a view of one tensor."""
+class FlatWeights(TrainedWeights):
+    """Makes each weight a view of one tensor; the optimizer moves that tensor."""
 
-    def __init__(self, weights: Sequence[nn.Parameter]):
-        whole = torch.cat([weight.detach().reshape(-1) for weight in weights])
+    def __init__(self, parameters: Sequence[nn.Parameter]):
+        super().__init__(parameters)
+        whole = torch.cat([parameter.detach().reshape(-1) for parameter in parameters])
         start = 0
-        for weight in weights:
-            weight.data = whole[start : start + weight.numel()].view(weight.shape)
-            start += weight.numel()
-        self.whole = whole
+        for parameter in parameters:
+            parameter.data = whole[start : start + parameter.numel()].view(parameter.shape)
+            start += parameter.numel()
+        self.values = [whole]
+
+    def gradients(self, loss: torch.Tensor) -> Tensors:
+        """One gradient for all."""
+        return [torch.cat([gradient.reshape(-1) for gradient in self._gradients(loss)])]
 
     @staticmethod
-    def suits(weights: Sequence[nn.Parameter]) -> bool:
+    def suits(parameters: Sequence[nn.Parameter]) -> bool:
         """Whether it is worth it."""
-        return len(weights) > 1 and sum(weight.numel() for weight in weights) <= MOST
+        return len(parameters) > 1 and sum(parameter.numel() for parameter in parameters) <= MOST

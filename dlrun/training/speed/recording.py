@@ -16,9 +16,8 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from dlrun.data.batches import Tensors
 from dlrun.modules.dropout import RandomWords, draw_words
-
-Tensors = list[torch.Tensor]
 
 MOST_BYTES = 1 << 28
 """What may be computed while it is recorded, when all of it stays: with more, Python's time is not what counts."""

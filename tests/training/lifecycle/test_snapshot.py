@@ -10,7 +10,7 @@ from dlrun.runs.checkpoints import Checkpoint
 from dlrun.training.lifecycle.snapshot import restore, snapshot
 from dlrun.training.loop import Training
 from dlrun.training.speed.flat_weights import MOST
-from dlrun.training.state import State
+from dlrun.training.state import TrainingState
 
 # Kernels of several channels lie with their channels last, and there are too many weights to be one tensor.
 LARGE = """
@@ -34,7 +34,7 @@ train: {epochs: 3, batch_size: 32}
 
 def begun(folder: Path, text: str) -> Training:
     done = networks.Trained(networks.prepare_training(networks.checked(folder, text)))
-    return Training(done.ready.task, done, done, State())
+    return Training(done.ready.task, done, done, TrainingState())
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def begun(folder: Path, text: str) -> Training:
 def test_a_network_of_convolutions_goes_on_to_the_same_bits(optimizer: str, tmp_path: Path) -> None:
     text = LARGE % optimizer
     whole, half = begun(tmp_path, text), begun(tmp_path, text)
-    assert sum(weight.numel() for weight in whole.step.weights) > MOST
+    assert sum(weight.numel() for weight in whole.step.weights.parameters) > MOST
     whole.run()
     half.task.network.train()
     half._epoch()

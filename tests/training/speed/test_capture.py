@@ -198,7 +198,7 @@ def test_weights_that_are_one_tensor_move_as_they_would_apart(optimizer) -> None
     together, apart = (nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 2)) for _ in range(2))
     apart.load_state_dict(together.state_dict())
     flat = FlatWeights(list(together.parameters()))
-    moved = [flat.whole], list(apart.parameters())
+    moved = flat.values, list(apart.parameters())
     states = [optimizer.begin(weights) for weights in moved]
     rows = torch.randn(11, 5)
     for _ in range(5):

@@ -90,6 +90,7 @@ def test_on_a_gpu_a_training_from_graphs_ends_in_the_bits_of_one_without(
 
 
 @needs_gpu
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype feature:UserWarning")
 @pytest.mark.parametrize("schedule", ["", SCHEDULE])
 def test_no_step_waits_for_the_gpu(schedule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own, steps = Training._step, []

@@ -1,0 +1,36 @@
+"""Rows on the device, as the network takes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+Tensors = list[torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Rows on the device, all of a split or a few: the network's inputs, and the targets."""
+
+    inputs: tuple[torch.Tensor, ...]
+    """One for each input of the network: float32, or int64 where it takes indices."""
+    targets: dict[str, torch.Tensor]
+
+    def __len__(self) -> int:
+        return len(self.inputs[0])
+
+    def __getitem__(self, rows: Any) -> Batch:
+        """Some of the rows: a slice, or a tensor of their numbers."""
+        return Batch(
+            tuple(_some(x, rows) for x in self.inputs), {name: _some(y, rows) for name, y in self.targets.items()}
+        )
+
+
+def _some(tensor: torch.Tensor, rows: Any) -> torch.Tensor:
+    if isinstance(rows, slice):
+        return tensor[rows]
+    if tensor.dim() == 4 and tensor.stride(1) == 1:  # channels last: seen this way, each row lies in one piece
+        return tensor.permute(0, 2, 3, 1).index_select(0, rows).permute(0, 3, 1, 2)
+    return tensor.index_select(0, rows)  # a third of the time that tensor[rows] takes

@@ -1,0 +1,84 @@
+"""Fit the preprocessing on the training rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from dlrun.components.preprocess import FitError, FittedState, Preprocess
+from dlrun.data.load import Loaded, only_classes
+from dlrun.errors import Problem, SpecError
+from dlrun.modules.affine import Affine
+from dlrun.plan.inputs import Input, PreprocessStep
+from dlrun.plan.network import Plan
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedStep:
+    """A preprocessing step after fitting."""
+
+    step: Preprocess
+    """With the sizes that fitting decided."""
+    state: FittedState
+    """The numbers that it learned."""
+    module: Affine
+    """The frozen module that applies it."""
+
+    @classmethod
+    def of(cls, step: Preprocess, state: FittedState) -> FittedStep:
+        """A step with what it learned."""
+        settled = step.settled(state)
+        return cls(settled, state, settled.build(state))
+
+
+Fitted = dict[str, FittedStep]
+"""The fitted preprocessing, by the names that the plan gives the steps."""
+
+
+def fit(inputs: Sequence[Input], loaded: Loaded) -> Fitted:
+    """Fit the steps of every input on the training rows alone; each receives, in float64, the output of the one before.
+
+    Raises:
+        SpecError: the training rows do not allow a step.
+    """
+    fitted: Fitted = {}
+    for entry in inputs:
+        if entry.preprocess:
+            fitted |= _fit_chain(entry.preprocess, loaded.features[entry.name][loaded.splits.train], loaded)
+    return fitted
+
+
+def _fit_chain(steps: Sequence[PreprocessStep], rows: Array, loaded: Loaded) -> Fitted:
+    target, classes = _target_of(loaded)
+    rows = rows.astype(np.float64, copy=False)
+    fitted: Fitted = {}
+    for planned in steps:
+        try:
+            state = planned.step.fit(rows, target, classes)
+        except FitError as error:
+            raise SpecError([Problem(error.message, planned.place, error.hint)]) from None
+        fitted[planned.name] = found = FittedStep.of(planned.step, state)
+        if planned is not steps[-1]:
+            rows = found.module.exact(torch.from_numpy(rows)).numpy()
+    return fitted
+
+
+def _target_of(loaded: Loaded) -> tuple[Array, int | None]:
+    """The training rows' classes and how many there are; the first target's numbers where there are no classes."""
+    train, classed = loaded.splits.train, only_classes(loaded.targets)
+    if classed is not None and classed.classes is not None and classed.labels is not None:
+        return classed.classes[train], len(classed.labels)
+    values = [answers.values for answers in loaded.targets.values()]
+    return (values[0][train] if values else np.empty((len(train), 0))), None
+
+
+def modules_by_input(plan: Plan, fitted: Fitted) -> dict[str, list[tuple[str, nn.Module]]]:
+    """For each input of the network its fitted steps in order, each a module with its name."""
+    return {entry.name: [(p.name, fitted[p.name].module) for p in entry.preprocess] for entry in plan.inputs}

@@ -1,0 +1,62 @@
+"""The fitted preprocessing in front of a network, and as tensors in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from dlrun.components.preprocess import FittedState
+from dlrun.data.fit import Fitted, FittedStep
+from dlrun.network.build import place_module
+from dlrun.plan.network import Plan
+
+
+def with_preprocessing(
+    network: fx.GraphModule, plan: Plan, steps: Mapping[str, Sequence[tuple[str, nn.Module]]]
+) -> fx.GraphModule:
+    """The same network, weights shared, behind its fitted preprocessing: it takes raw rows.
+
+    Args:
+        network: the result of `build`.
+        plan: the plan that it was built by.
+        steps: for each input its fitted steps in order, each with its name, such as `preprocess.pca_1`.
+    """
+    root = nn.Module()
+    graph = fx.Graph()
+    values: dict[fx.Node, Any] = {}
+    for entry, placeholder in zip(plan.inputs, network.graph.nodes, strict=False):
+        value = graph.placeholder(entry.name)
+        for name, module in steps[entry.name]:
+            place_module(root, name, module)
+            value = graph.call_module(name, (value,))
+        value = graph.call_method("to", (value, torch.int64 if plan.indices[entry.name] else torch.float32))
+        values[placeholder] = graph.call_method("reshape", (value, (-1, *entry.shape)))
+    for name, module in network.named_children():
+        root.add_module(name, module)
+    graph.output(graph.graph_copy(network.graph, values))
+    return fx.GraphModule(root, graph)
+
+
+def as_tensors(fitted: Fitted) -> dict[str, torch.Tensor]:
+    """The numbers that the preprocessing learned, by `STEP.NAME`."""
+    return {
+        f"{name}.{key}": torch.as_tensor(value) for name, step in fitted.items() for key, value in step.state.items()
+    }
+
+
+def states_by_step(tensors: Mapping[str, torch.Tensor]) -> dict[str, FittedState]:
+    """The inverse of `as_tensors`: for each step the numbers that it learned."""
+    states: dict[str, FittedState] = {}
+    for name, tensor in tensors.items():
+        step, _, key = name.rpartition(".")
+        states.setdefault(step, {})[key] = tensor.numpy()
+    return states
+
+
+def from_tensors(plan: Plan, tensors: Mapping[str, torch.Tensor]) -> Fitted:
+    """The preprocessing of a plan, fitted before."""
+    states = states_by_step(tensors)
+    return {planned.name: FittedStep.of(planned.step, states[planned.name]) for planned in plan.preprocess}

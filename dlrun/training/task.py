@@ -1,0 +1,48 @@
+"""All that a training works with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from dlrun.components.optimizers import Optimizer
+from dlrun.components.schedules import Schedule
+from dlrun.data.augment import Augmenters
+from dlrun.data.prepare import Prepared
+from dlrun.language.experiment import TrainSection
+from dlrun.plan.objective import Watched
+from dlrun.training.objective import Forward, Objective
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The network, the data, and what is minimised, measured and moved."""
+
+    network: nn.Module
+    forward: Forward
+    """The network's forward pass, in the precision that the spec asks for."""
+    data: Prepared
+    augment: Augmenters
+    objective: Objective
+    watched: Sequence[Watched]
+    """The metrics."""
+    penalties: Sequence[tuple[Any, list[nn.Parameter]]]
+    """Each regularizer with the weights that it acts on."""
+    optimizer: Optimizer
+    schedule: Schedule | None
+    settings: TrainSection
+    seed: int
+
+    @property
+    def device(self) -> torch.device:
+        """Where the rows are."""
+        return self.data.train.inputs[0].device
+
+    @property
+    def losses(self) -> int:
+        """How many losses a step returns: the loss, its terms where there are several, the penalty if there is one."""
+        return len(self.objective.names) + 1 + bool(self.penalties)
