@@ -1,13 +1,14 @@
-# What is too long for every day. What a change must pass is .ci/run.
+# Checks that take too long for every change; .ci/run is what every change must pass.
 
-# Every fault as often as docs/safety.md says. Training's take 20 to 45 minutes of one core; then come tracking's, among
-# them stores that are locked for a minute each, 8 minutes and more.
+# Every fault of docs/safety.md, as often as that page says. The faults of training take 20 to 45 minutes of one core.
+# Then those of tracking take 8 minutes and more, because some of them lock a store for a minute each.
 faults: export OMP_NUM_THREADS = 1
 faults:
 	DLRUN_FAULTS=2000 pytest -s tests/training tests/runs
 	DLRUN_FAULTS=200 pytest -s tests/tracking
 
-# What needs a GPU: its tests, then the four works of benchmarks/peers on it beside a plain loop. Installs nothing.
+# Everything that needs a GPU: its tests, then the four works of benchmarks/peers, compared with the plain and the tuned
+# loop. It installs nothing.
 gpu:
 	python -m pytest -q tests/training/speed/test_gpu.py
 	python benchmarks/peers --here --device cuda --without-tracking --parts speed --rounds 2 --peers plain,tuned

@@ -1,12 +1,12 @@
-"""What a step and a command cost in things that can be counted, and so do not depend on the machine's mood.
+"""Count what a training step and a command cost; the counts do not depend on the machine's speed or load.
 
     python benchmarks/counts.py
 
-In a training step: torch's operators (those that call others and those that are called), reads that wait for the
-device, bytes allocated for tensors, calls of Python's and of C's functions. Each is the difference of two runs of the
-same spec, one on more rows than the other, divided by the difference in steps, so that the beginning, the end and what
-an epoch costs fall out. Of each command: how many modules it imports, and which heavy ones.
-tests/test_counts.py holds bounds of a few of them.
+For a training step: torch's operators (both those that call others and those that are called), reads that wait for the
+device, bytes allocated for tensors, calls of Python functions and of C functions. Each is the difference of two runs of
+the same spec, one on more rows than the other, divided by the difference in steps, so that the costs of the start, the
+end and the epochs cancel out. For each command: how many modules it imports, and which heavy ones.
+tests/test_counts.py checks bounds of some of these counts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ READS = ("aten::_local_scalar_dense", "aten::nonzero")
 """Operators that wait for the device: `item`, `bool` and `int` of a tensor end in the first."""
 EPOCHS, BATCH, VALIDATION = 2, 128, 64
 STEPS = 120, 200
-"""Steps an epoch of the two runs."""
+"""Steps per epoch of the two runs."""
 
 NETWORKS = {
     "tabular": {
@@ -62,7 +62,7 @@ COMMANDS = {
 
 
 def write(network: str, steps: int, folder: Path) -> Path:
-    """A spec and its rows, for so many steps an epoch."""
+    """Write a spec and its rows, for this number of steps per epoch."""
     import numpy as np
 
     described, rows = NETWORKS[network], steps * BATCH + VALIDATION
@@ -88,7 +88,7 @@ def write(network: str, steps: int, folder: Path) -> Path:
 
 
 def in_a_step(network: str) -> dict[str, float]:
-    """What a training step of a network costs, by name."""
+    """The counts of one training step of a network, by name."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         found = []
@@ -100,7 +100,7 @@ def in_a_step(network: str) -> dict[str, float]:
 
 
 def imported_by(command: list[str]) -> list[str]:
-    """The modules that are there when a command has ended."""
+    """The modules that a command has imported at its end."""
     return _child("modules", command)
 
 
@@ -115,7 +115,7 @@ def _child(what: str, command: list[str]) -> Any:
 
 
 def _dlrun(command: list[str]) -> None:
-    """The command line, in this process."""
+    """Run the command line in this process."""
     sys.argv = ["dlrun", *command]
     from dlrun.__main__ import main as run
 
@@ -127,13 +127,13 @@ def _dlrun(command: list[str]) -> None:
 
 
 def modules_after(work: Callable[[], object]) -> list[str]:
-    """The modules that are there once `work` is done."""
+    """The modules that are imported after `work`."""
     work()
     return sorted(sys.modules)
 
 
 def calls_of(work: Callable[[], object]) -> dict[str, int]:
-    """Calls in this thread while `work` is done."""
+    """The calls in this thread during `work`."""
     counted = {"call": 0, "c_call": 0}
 
     def note(frame: object, event: str, argument: object) -> None:
@@ -149,7 +149,7 @@ def calls_of(work: Callable[[], object]) -> dict[str, int]:
 
 
 def operators_of(work: Callable[[], object]) -> dict[str, int]:
-    """Operators and tensor memory while `work` is done, as torch's profiler sees them."""
+    """The operators and the tensor memory during `work`, from torch's profiler."""
     import torch
 
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:

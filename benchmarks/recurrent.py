@@ -1,9 +1,10 @@
-"""How long a training step (forward and backward) of each recurrent variant takes, beside torch's own layer.
+"""Time a training step (forward and backward) of each recurrent variant, compared with torch's own layer.
 
     python benchmarks/recurrent.py [rounds]
 
-Every round runs each variant once, in turn, so that a change in the machine's mood meets all of them alike. Printed
-are the median milliseconds, and the median of the ratios round by round to torch's module of the same family and size.
+Every round runs each variant once, in turn, so that a change in the machine's load affects all of them alike. The
+output shows the median milliseconds, and the median over the rounds of the ratio to torch's module of the same family
+and size.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ VARIANTS: dict[str, list[dict[str, object]]] = {
     "gru": [{}, {"recurrent_bias": False}, {"reset": "before"}],
     "rnn": [{}, {"recurrent_bias": False}, {"recurrence": "output", "output_size": 0}],
 }
-"""Settings by kind; an output_size of 0 stands for the hidden size."""
+"""Settings by kind; an output_size of 0 means the hidden size."""
 
 
-def stepping(module: nn.Module, x: torch.Tensor) -> Callable[[], None]:
-    """A forward and a backward pass, gradients into the input and every weight."""
+def step_of(module: nn.Module, x: torch.Tensor) -> Callable[[], None]:
+    """A function that runs a forward and a backward pass, with gradients for the input and every weight."""
 
     def step() -> None:
         y = module(x)
@@ -51,14 +52,14 @@ def stepping(module: nn.Module, x: torch.Tensor) -> Callable[[], None]:
 
 
 def variants(kind: str, steps: int, features: int, hidden: int) -> dict[str, nn.Module]:
-    """torch's own module first, then dlrun's by their settings."""
+    """torch's own module first, then those of dlrun, named by their settings."""
     modules: dict[str, nn.Module] = {f"torch {kind}": OWN[kind](features, hidden, batch_first=True)}
     for settings in VARIANTS[kind]:
         given = {name: hidden if name == "output_size" else value for name, value in settings.items()}
         layer = choose("layers", {kind: {"hidden_size": hidden, "output": "sequence", **given}})
         assert isinstance(layer, Layer)
-        told = " ".join(f"{name}={value}" for name, value in given.items() if name != "output_size")
-        modules[f"{kind} {told}".strip()] = layer.build((steps, features))
+        label = " ".join(f"{name}={value}" for name, value in given.items() if name != "output_size")
+        modules[f"{kind} {label}".strip()] = layer.build((steps, features))
     return modules
 
 
@@ -69,7 +70,7 @@ def main() -> None:
         print(f"\n{size}: batch {batch}, {steps} steps, input {features}, hidden {hidden}")
         for kind in VARIANTS:
             x = torch.randn(batch, steps, features, requires_grad=True)
-            calls = {name: stepping(m, x) for name, m in variants(kind, steps, features, hidden).items()}
+            calls = {name: step_of(m, x) for name, m in variants(kind, steps, features, hidden).items()}
             times: dict[str, list[float]] = {name: [] for name in calls}
             for turn in range(rounds + 2):  # two to warm up
                 for name, call in calls.items():
@@ -79,7 +80,7 @@ def main() -> None:
                         times[name].append(time.perf_counter() - started)
             first = times[f"torch {kind}"]
             for name, seconds in times.items():
-                ratio = statistics.median(own / torchs for own, torchs in zip(seconds, first, strict=True))
+                ratio = statistics.median(own / torch_time for own, torch_time in zip(seconds, first, strict=True))
                 print(f"  {name:<40} {statistics.median(seconds) * 1e3:8.2f} ms {ratio:6.2f}")
 
 

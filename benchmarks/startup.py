@@ -1,9 +1,9 @@
-"""How long the commands that need no torch take, as whole processes, beside the time that importing torch takes.
+"""Time the commands that need no torch, as whole processes, compared with the import of torch.
 
     python benchmarks/startup.py [rounds]
 
-Every round runs each command once, in turn, so that a change in the machine's mood meets all of them alike. Printed
-are medians, the ratio of each to `import torch` round by round (median), and the largest peak memory seen.
+Every round runs each command once, in turn, so that a change in the machine's load affects all of them alike. The
+output shows the medians, the median over the rounds of the ratio to `import torch`, and the largest peak memory.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def measure(command: list[str]) -> tuple[float, float]:
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 9
-    for command in COMMANDS.values():  # files into the cache, byte code compiled
+    for command in COMMANDS.values():  # load the files into the cache and compile the byte code
         measure(command)
     times: dict[str, list[float]] = {name: [] for name in COMMANDS}
     memory = dict.fromkeys(COMMANDS, 0.0)
@@ -53,7 +53,7 @@ def main() -> None:
             times[name].append(seconds)
             memory[name] = max(memory[name], megabytes)
     print(f"{rounds} rounds, Python {sys.version.split()[0]}, {os.cpu_count()} cores")
-    print(f"{'command':<20} {'median s':>9} {'ratio':>7} {'bar':>7} {'peak MB':>8} {'bar':>5}")
+    print(f"{'command':<20} {'median s':>9} {'ratio':>7} {'limit':>7} {'peak MB':>8} {'limit':>5}")
     for name, seconds in times.items():
         ratios = [own / torch for own, torch in zip(seconds, times["import torch"], strict=True)]
         limit = f"{LIMITS[name]:.3f}" if name in LIMITS else ""

@@ -23,13 +23,13 @@ class Peer:
     loop: str
     """Its file in loops/."""
     packages: tuple[str, ...] = ()
-    """What it needs besides torch."""
+    """The packages that it needs in addition to torch."""
     backend: str = ""
     """Keras' backend."""
     together: tuple[str, ...] = ()
-    """The works all of whose steps it can do in one call."""
+    """The works for which it runs all steps of an epoch in one call."""
     devices: tuple[str, ...] = ("cpu",)
-    """Where it can train."""
+    """The devices that it can train on."""
 
 
 PEERS = {
@@ -43,21 +43,21 @@ PEERS = {
 
 
 class Environment:
-    """An interpreter that has what was asked for: that of a folder, or the one that runs this."""
+    """An interpreter with the needed packages: one in a folder, or the running one."""
 
     def __init__(self, folder: Path, here: bool = False):
-        """With `here`, nothing is made or installed."""
+        """With `here`, nothing is created or installed."""
         self.folder, self.here = folder, here
         self.bin = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
         self.python = Path(sys.executable) if here else self.bin / "python"
 
     def install(self, peers: list[str]) -> dict[str, str]:
-        """Install torch, dlrun and the peers, unless they are there; gives why a peer cannot be had."""
+        """Install torch, dlrun and the peers, if they are missing; returns why a peer cannot be installed."""
         if self.here:
             lacking = {name: [one for one in PEERS[name].packages if not self.has(one)] for name in peers}
-            return {name: f"there is no {packages[0]}" for name, packages in lacking.items() if packages}
+            return {name: f"{packages[0]} is missing" for name, packages in lacking.items() if packages}
         if not self.python.exists():
-            say(f"making an environment in {self.folder}")
+            say(f"creating an environment in {self.folder}")
             venv.create(self.folder / "venv", with_pip=True)
         if not self.has("torch"):
             self.torch()
@@ -73,7 +73,7 @@ class Environment:
         return missing
 
     def torch(self) -> None:
-        """torch for CPUs, which is a tenth of the one for GPUs; where its index is out of reach, any."""
+        """Install torch for CPUs, a tenth of the size of torch for GPUs; if its index cannot be reached, any torch."""
         version = re.search(r"^torch==(\S+)", CONSTRAINTS.read_text(), re.M)
         exact = f"torch=={version[1]}" if version else "torch"
         ways = [(f"{exact}+cpu",), (f"{exact}+cpu", "--index-url", CPU_WHEELS), (exact,)]
@@ -82,19 +82,19 @@ class Environment:
             raise SystemExit(f"torch cannot be installed: {wrong[-1]}")
 
     def pip(self, *arguments: str) -> str:
-        """Install, with the project's constraints; gives what went wrong."""
+        """Install, with the project's constraints; returns the error, or an empty text."""
         say(f"installing {' '.join(arguments)}")
         command = [self.python, "-m", "pip", "install", "--quiet", "--constraint", CONSTRAINTS, *arguments]
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-        told = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        return "" if not done.returncode else (told or done.stderr.splitlines() or ["pip failed"])[-1]
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        return "" if not done.returncode else (errors or done.stderr.splitlines() or ["pip failed"])[-1]
 
     def has(self, module: str) -> bool:
-        """Whether a module can be found."""
+        """Whether a module is installed."""
         code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
         return not subprocess.run([str(self.python), "-c", code], check=False).returncode
 
 
 def say(text: str) -> None:
-    """What goes on, beside the tables."""
+    """Print progress to stderr, apart from the tables."""
     print(text, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""How dlrun's time grows with the rows, and what an epoch costs besides its steps as the network becomes deeper."""
+"""Measure how dlrun's time grows with the rows, and the overhead of an epoch as the network becomes deeper."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from environment import Environment, say
 
 HERE = Path(__file__).parent
 ENOUGH = 100_000
-"""Samples that are trained on at least, so that the clock is fine enough."""
+"""The least number of samples to train on, so that the clock is precise enough."""
 BATCH, MANY, VALIDATION = 32, 50, 16
 
 
 @dataclass(frozen=True)
 class Overhead:
-    """Seconds that an epoch takes besides its training steps."""
+    """Seconds that an epoch takes in addition to its training steps."""
 
     layers: int
     bare: float
     """Without validation and early stopping."""
     full: float
-    """With both; the pass over the validation rows counts."""
+    """With both; the pass over the validation rows is included."""
 
 
 def write_rows(environment: Environment, folder: Path, rows: int) -> None:
-    """The arrays of the tabular work, of so many rows."""
+    """Write the arrays of the tabular work, with this number of rows."""
     call([str(environment.python), str(HERE / "arrays.py"), str(folder), str(rows)], HERE)
 
 
 def by_rows(environment: Environment, folder: Path, rows: list[int]) -> dict[int, float]:
-    """Seconds a sample of the tabular work, for each number of rows in the file; the first epoch does not count."""
+    """Seconds per sample of the tabular work, for each number of rows in the file; without the first epoch."""
     spec = folder / "tabular.yaml"
     folder.mkdir(exist_ok=True)
     spec.write_text((HERE / "specs" / "tabular.yaml").read_text())
@@ -42,16 +42,16 @@ def by_rows(environment: Environment, folder: Path, rows: list[int]) -> dict[int
         write_rows(environment, folder, count)
         trained = count - round(count / 11)
         epochs = 1 + max(2, math.ceil(ENOUGH / trained)) if count < 10**7 else 2
-        stamps = dlrun(environment, spec, f"train.epochs={epochs}").said["stamps"]
+        stamps = dlrun(environment, spec, f"train.epochs={epochs}").report["stamps"]
         found[count] = (stamps[-1] - stamps[1]) / (epochs - 1) / trained
     (folder / "tabular.npz").unlink(missing_ok=True)
     return found
 
 
 def by_layers(environment: Environment, folder: Path, layers: list[int], epochs: int) -> list[Overhead]:
-    """What an epoch costs besides its steps.
+    """The overhead of an epoch for each number of layers.
 
-    Two runs tell: epochs of one step take s + o, epochs of fifty take 50 s + o.
+    It follows from two runs: epochs of one step take s + o, epochs of fifty steps take 50 s + o.
     """
     folder.mkdir(exist_ok=True)
     found = []
@@ -69,7 +69,7 @@ def _overhead(environment: Environment, folder: Path, layers: int, epochs: int, 
 
 
 def _epoch(environment: Environment, folder: Path, layers: int, steps: int, epochs: int, everything: bool) -> float:
-    """Seconds an epoch of so many steps; of the epochs, the first tenth does not count."""
+    """Seconds per epoch of this number of steps; the first tenth of the epochs is not counted."""
     rows = BATCH * steps + (VALIDATION if everything else 0)
     write_rows(environment, folder, rows)
     share, stopping = (f"$({VALIDATION}/{rows})", ", early_stopping: {patience: 1000000}") if everything else (0, "")
@@ -88,6 +88,6 @@ def _epoch(environment: Environment, folder: Path, layers: int, steps: int, epoc
     ]
     spec = folder / "layers.yaml"
     spec.write_text("\n".join(lines) + "\n")
-    stamps = dlrun(environment, spec).said["stamps"]
+    stamps = dlrun(environment, spec).report["stamps"]
     first = max(1, epochs // 10)
     return (stamps[-1] - stamps[first]) / (epochs - first)

@@ -1,4 +1,4 @@
-"""How fast products and copies are here, by torch: python limits.py [DEVICE]"""
+"""Measure the speed of matrix products and of copies with torch: python limits.py [DEVICE]"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIDE, NUMBERS = 2048, 64 << 20
 
 
 def best(work: Callable[[], object], times: int, wait: Callable[[], object]) -> float:
-    """The seconds of the fastest of several calls; the first does not count. `wait` is for what they have begun."""
+    """Seconds of the fastest of several calls, without the first. `wait` waits until the device has finished."""
     work()
     seconds = []
     for _ in range(times):
@@ -34,8 +34,8 @@ def main() -> None:
     gflops = 2 * SIDE**3 / best(lambda: torch.mm(a, b, out=product), 12, wait) / 1e9
     source, target = torch.ones(NUMBERS), torch.zeros(NUMBERS)
     gigabytes = 2 * 4 * NUMBERS / best(lambda: target.copy_(source), 8, wait) / 1e9
-    told = {"gflops": gflops, "gigabytes": gigabytes, "threads": torch.get_num_threads(), "torch": torch.__version__}
-    print(json.dumps(told))
+    speeds = {"gflops": gflops, "gigabytes": gigabytes, "threads": torch.get_num_threads(), "torch": torch.__version__}
+    print(json.dumps(speeds))
 
 
 if __name__ == "__main__":

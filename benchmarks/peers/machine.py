@@ -1,4 +1,4 @@
-"""What the machine is, in a few lines."""
+"""Describe the machine: processor, cores, memory, load."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ GROUP = Path("/sys/fs/cgroup")
 
 
 def describe() -> str:
-    """All of it in a line."""
+    """The whole description in one line."""
     return f"{processor()}; {cores()}; {memory()}; {platform.system()} {platform.release()}"
 
 
@@ -22,10 +22,10 @@ def processor() -> str:
 
 
 def cores() -> str:
-    """The cores that this process may use, and the share of them that its control group gives."""
+    """The cores that this process may use, and the share of them that its control group allows."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     quota, period = [*text(GROUP / "cpu.max").split(), "max", "100000"][:2]
-    if quota == "max":  # the older form
+    if quota == "max":  # cgroup version 1
         quota = text(GROUP / "cpu" / "cpu.cfs_quota_us").strip() or "-1"
         period = text(GROUP / "cpu" / "cpu.cfs_period_us").strip() or "100000"
     given = f", {int(quota) / int(period):g} by the control group" if quota not in ("max", "-1") else ""
@@ -33,7 +33,7 @@ def cores() -> str:
 
 
 def memory() -> str:
-    """The memory, or less where the control group gives less."""
+    """The memory of the machine, or the control group's limit if that is less."""
     total = re.search(r"MemTotal:\s+(\d+)", text(Path("/proc/meminfo")))
     bounds = [int(total[1]) * 1024] if total else []
     for file in (GROUP / "memory.max", GROUP / "memory" / "memory.limit_in_bytes"):
@@ -43,7 +43,7 @@ def memory() -> str:
 
 
 def load() -> float:
-    """How many processes ran in the last minute."""
+    """The mean number of running processes in the last minute."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
 
 

@@ -1,4 +1,4 @@
-"""The tables, as Markdown."""
+"""Format the measurements as Markdown tables."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from growth import Overhead
 from works import KERAS_WEIGHTS, WORKS, Work
 
 CLOSE = 0.05
-"""How far a loss may be from the plain loop's, as a share of the plain loop's loss after one epoch."""
+"""The largest allowed difference to the plain loop's loss, as a share of the plain loop's loss after one epoch."""
 
 Results = dict[str, dict[str, list[dict[str, Any]]]]
-"""By work and contender, what each round said."""
+"""The reports of all rounds, by work and contender."""
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; the first column is text, the others are figures."""
+    """A Markdown table; the first column is text, the others are numbers."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def windows(stamps: Sequence[float], skipped: int, width: int) -> list[float]:
-    """Seconds an epoch in each stretch of so many epochs, after those that don't count."""
+    """Seconds per epoch in each group of `width` epochs, after the skipped ones."""
     starts = range(min(skipped, len(stamps) - 1 - width), len(stamps) - width, width)
     return [(stamps[start + width] - stamps[start]) / width for start in starts]
 
 
 def times(work: Work, runs: Sequence[dict[str, Any]]) -> list[float]:
-    """Every stretch of every round."""
+    """The times of every group of every round."""
     return [s for run in runs for s in windows(run["stamps"], *fitting(work, len(run["stamps"]) - 1))]
 
 
 def fitting(work: Work, epochs: int) -> tuple[int, int]:
-    """How many epochs do not count and how many are taken together; fewer where a run is short."""
+    """How many epochs are skipped and how many are timed together; fewer if a run is short."""
     return min(work.skipped, epochs // 3), max(1, min(work.window, epochs // 3))
 
 
 def overview(results: Results, gflops: float, gigabytes: float) -> str:
-    """A work a line: each contender's best seconds an epoch, and as a ratio to the plain loop's."""
+    """One row per work: each contender's best seconds per epoch, and the ratio to the plain loop's."""
     contenders = list(next(iter(results.values())))
     rows = []
     for name, runs in results.items():
@@ -53,7 +53,7 @@ def overview(results: Results, gflops: float, gigabytes: float) -> str:
 
 
 def speed(results: Results, gflops: float, gigabytes: float) -> str:
-    """Best and median seconds an epoch, their ratio to the plain loop's, and the share of the limit."""
+    """Best and median seconds per epoch, their ratio to the plain loop's, and the share of the limit."""
     head = ["work", "contender", "best s", "median s", "best / plain", "median / plain", "share of the limit"]
     rows = []
     for name, contenders in results.items():
@@ -69,7 +69,7 @@ def speed(results: Results, gflops: float, gigabytes: float) -> str:
 
 
 def sameness(results: Results) -> tuple[str, list[str]]:
-    """Weights and losses of each contender, and in words what is not as it should be."""
+    """Weights and losses of each contender, and a sentence for each that is not as expected."""
     head = ["work", "contender", "weights", "loss early", "loss in the second half"]
     rows, wrong = [], []
     for name, contenders in results.items():
@@ -80,14 +80,14 @@ def sameness(results: Results) -> tuple[str, list[str]]:
             weights, expected = runs[0]["weights"], WORKS[name].weights
             expected += KERAS_WEIGHTS.get(name, 0) if contender.startswith("keras") else 0
             if weights != expected:
-                wrong.append(f"{contender} on {name} has {weights:,} weights, and not {expected:,}")
+                wrong.append(f"{contender} on {name} has {weights:,} weights instead of {expected:,}")
             early, late = losses(runs)
             for what, own, others in zip(
                 ("early", "late"), (early, late), losses(plain) if plain else (), strict=False
             ):
                 if not abs(own - others) <= CLOSE * statistics.mean(run["losses"][0] for run in plain):
                     wrong.append(
-                        f"{contender} on {name}: its {what} loss is {own:.4f}, and the plain loop's {others:.4f}"
+                        f"{contender} on {name}: its {what} loss is {own:.4f}, the plain loop's is {others:.4f}"
                     )
             rows.append([name, contender, f"{weights:,}", f"{early:.4f}", f"{late:.4f}"])
     return table(head, rows), wrong
@@ -96,7 +96,7 @@ def sameness(results: Results) -> tuple[str, list[str]]:
 def losses(runs: Sequence[dict[str, Any]]) -> tuple[float, float]:
     """The mean over all rounds of the loss in the second tenth of the epochs, and of the median of the second half.
 
-    The median, because where rows are learned by heart Adam's loss leaps up now and then, for anyone and at any time.
+    The median, because Adam's loss jumps up now and then once the network fits all rows, with every contender.
     """
     epochs = min(len(run["losses"]) for run in runs)
     tenth = max(1, epochs // 10)
@@ -122,15 +122,15 @@ def memory(found: dict[str, dict[str, tuple[float, float]]]) -> str:
         for name, (own, tree) in contenders.items():
             ratio = own / contenders["plain"][0]
             rows.append([work, name, f"{own:.0f}", f"{ratio:.2f}", f"{tree:.0f}"])
-    return table(["work", "contender", "process, MB", "/ plain", "with what it started, MB"], rows)
+    return table(["work", "contender", "process, MB", "/ plain", "with its child processes, MB"], rows)
 
 
 def rows_growth(found: dict[int, float]) -> str:
-    """Time a sample."""
-    return table(["rows", "us a sample"], [[f"{rows:,}", f"{seconds * 1e6:.2f}"] for rows, seconds in found.items()])
+    """Time per sample by number of rows."""
+    return table(["rows", "us per sample"], [[f"{rows:,}", f"{seconds * 1e6:.2f}"] for rows, seconds in found.items()])
 
 
 def layers_growth(found: Sequence[Overhead]) -> str:
-    """What an epoch costs besides its steps."""
+    """The overhead of an epoch by number of layers."""
     rows = [[str(o.layers), f"{o.bare * 1e3:.2f}", f"{o.full * 1e3:.2f}"] for o in found]
-    return table(["layers", "an epoch besides its steps, ms", "with validation and early stopping, ms"], rows)
+    return table(["layers", "epoch without its steps, ms", "with validation and early stopping, ms"], rows)

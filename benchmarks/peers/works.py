@@ -1,4 +1,4 @@
-"""The works that every contender does: their sizes, and the least that a machine has to do for them."""
+"""The works that every contender trains: their sizes, and the least computation that they need."""
 
 from __future__ import annotations
 
@@ -11,52 +11,52 @@ class Layer:
 
     weights: int
     macs: int
-    """Multiply-adds of its products, forward."""
+    """Multiply-adds of its products in the forward pass."""
     outputs: int
-    """Numbers that it gives."""
+    """Numbers in its output."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """A network, its rows and its batch; the rest stands in specs/NAME.yaml and loops/_networks.py."""
+    """A network, its rows and its batch; the rest is in specs/NAME.yaml and loops/_networks.py."""
 
     name: str
     rows: int
-    """Rows that are trained on; the arrays hold a tenth more, with which dlrun validates and the others do nothing."""
+    """Training rows; the arrays have a tenth more, which dlrun validates on and the others do not use."""
     batch: int
     epochs: int
     window: int
-    """Epochs whose time is taken together: a clock that counts milliseconds is too coarse for one of a few."""
+    """Epochs that are timed together: a clock of milliseconds is too coarse for one epoch of a few milliseconds."""
     skipped: int
-    """Epochs at the beginning that do not count."""
+    """Epochs at the beginning that are not counted."""
     inputs: int
     """Numbers in a sample."""
     layers: tuple[Layer, ...]
     traffic: int
     """Numbers that the optimizer reads and writes for each weight."""
     first_has_gradient: bool = False
-    """Whether the gradient of the first layer's input is asked for, as below an embedding."""
+    """Whether the gradient of the first layer's input is needed, as after an embedding."""
 
     @property
     def validation(self) -> int:
-        """Rows that dlrun validates with."""
+        """Rows that dlrun validates on."""
         return self.rows // 10
 
     @property
     def weights(self) -> int:
-        """Trained numbers."""
+        """The number of trained weights."""
         return sum(layer.weights for layer in self.layers)
 
     @property
     def steps(self) -> int:
-        """Steps an epoch."""
+        """Steps per epoch."""
         return -(-self.rows // self.batch)
 
     @property
     def flops(self) -> float:
-        """Floating-point operations an epoch: a product has as many again for each of its two gradients.
+        """Floating-point operations per epoch: each of a product's two gradients needs as many as the product itself.
 
-        The gradient of the data itself, which nobody computes, is left out.
+        The gradient of the data, which nobody computes, is left out.
         """
         first = next(layer.macs for layer in self.layers if layer.macs)
         spared = 0 if self.first_has_gradient else first
@@ -64,11 +64,11 @@ class Work:
 
     @property
     def bytes(self) -> float:
-        """Bytes an epoch, were nothing to stay in a cache and everything between two products fused.
+        """Bytes per epoch, if nothing stayed in a cache and everything between two products were fused.
 
         A sample is read for the forward and for the backward pass; an output is written, read, and read again for the
-        backward pass, its gradient written and read; a weight is read in both passes, its gradient written, and then
-        comes the optimizer.
+        backward pass, its gradient is written and read; a weight is read in both passes, its gradient is written, and
+        the optimizer reads and writes it.
         """
         outputs = sum(layer.outputs for layer in self.layers)
         a_sample = 2 * self.inputs + 5 * outputs
@@ -76,7 +76,7 @@ class Work:
         return 4.0 * (self.rows * a_sample + self.steps * a_step)
 
     def limit(self, gflops: float, gigabytes: float) -> float:
-        """Seconds an epoch that no program can go below where products and copies are as fast as was measured."""
+        """The least possible seconds per epoch at the measured speeds of products and copies."""
         return max(self.flops / (gflops * 1e9), self.bytes / (gigabytes * 1e9))
 
 
@@ -120,4 +120,4 @@ WORKS = {
 }
 
 KERAS_WEIGHTS = {"charlm": -4 * 512}
-"""Keras' LSTM adds one bias where torch's adds two; this is how many weights it has more."""
+"""The difference in weights of Keras to torch: Keras' LSTM has one bias where torch's has two."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from _told import Given
+from _interface import Arguments
 from torch import nn
 
 
@@ -51,12 +51,12 @@ def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
     return torch.optim.RMSprop if name == "tabular" else torch.optim.Adam
 
 
-def tensors(given: Given) -> tuple[torch.Tensor, torch.Tensor]:
-    """The rows that are trained on, as the loss wants them."""
-    x, y = map(torch.from_numpy, given.arrays())
-    return x, y.float().unsqueeze(1) if given.name == "tabular" else y
+def tensors(arguments: Arguments) -> tuple[torch.Tensor, torch.Tensor]:
+    """The training rows, in the form that the loss needs."""
+    x, y = map(torch.from_numpy, arguments.arrays())
+    return x, y.float().unsqueeze(1) if arguments.name == "tabular" else y
 
 
 def count(module: nn.Module) -> int:
-    """Trained numbers."""
+    """The number of trained weights."""
     return sum(parameter.numel() for parameter in module.parameters())

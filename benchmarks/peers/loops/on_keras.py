@@ -1,7 +1,7 @@
 """Keras, on the backend that KERAS_BACKEND names, with `compile` and `fit` as its guides write them.
 
-The weights start as torch's do (the same distributions), and the optimizers have torch's constants, so that the losses
-can be compared. On JAX the small work has all its steps in one call (`steps_per_execution`), as the documentation
+The initial weights have torch's distributions, and the optimizers have torch's constants, so that the losses can be
+compared. On JAX the small work runs all steps of an epoch in one call (`steps_per_execution`), as the documentation
 advises for small models.
 """
 
@@ -11,14 +11,14 @@ import sys
 
 import keras
 import numpy as np
-from _told import Clock, Given, tell
+from _interface import Arguments, Clock, report
 from keras import initializers, layers
 
 FAN_IN = {"kernel_initializer": initializers.VarianceScaling(1 / 3, "fan_in", "uniform", seed=1)}
 
 
 def even(fan_in: int) -> initializers.Initializer:
-    """torch's bounds: one over the root of the numbers that come in."""
+    """torch's bounds: one over the square root of the number of inputs."""
     return initializers.RandomUniform(-(fan_in**-0.5), fan_in**-0.5, seed=2)
 
 
@@ -51,7 +51,7 @@ def network(name: str) -> list[layers.Layer]:
 
 
 class Stamps(keras.callbacks.Callback):
-    """Notes the end of each epoch."""
+    """Records the end of each epoch."""
 
     def on_train_begin(self, logs: object = None) -> None:
         self.clock = Clock()
@@ -61,23 +61,23 @@ class Stamps(keras.callbacks.Callback):
 
 
 def main() -> None:
-    given, stamps = Given.read(), Stamps()
+    arguments, stamps = Arguments.read(), Stamps()
     keras.utils.set_random_seed(1)
-    x, y = given.arrays()
-    if given.name == "cnn":
+    x, y = arguments.arrays()
+    if arguments.name == "cnn":
         x = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
-    if given.name == "tabular":
+    if arguments.name == "tabular":
         y = y.astype(np.float32)[:, None]
         loss: keras.losses.Loss = keras.losses.BinaryCrossentropy(from_logits=True)
         optimizer: keras.optimizers.Optimizer = keras.optimizers.RMSprop(1e-3, rho=0.99, epsilon=1e-8)
     else:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         optimizer = keras.optimizers.Adam(1e-3, epsilon=1e-8)
-    model = keras.Sequential([keras.Input(x.shape[1:], dtype=x.dtype.name), *network(given.name)])
-    steps = -(-given.rows // given.batch) if "--together" in sys.argv else 1
+    model = keras.Sequential([keras.Input(x.shape[1:], dtype=x.dtype.name), *network(arguments.name)])
+    steps = -(-arguments.rows // arguments.batch) if "--together" in sys.argv else 1
     model.compile(optimizer, loss, steps_per_execution=steps)
-    model.fit(x, y, batch_size=given.batch, epochs=given.epochs, shuffle=True, verbose=0, callbacks=[stamps])
-    tell(stamps.clock, sum(int(np.prod(w.shape)) for w in model.trainable_weights), version=keras.__version__)
+    model.fit(x, y, batch_size=arguments.batch, epochs=arguments.epochs, shuffle=True, verbose=0, callbacks=[stamps])
+    report(stamps.clock, sum(int(np.prod(w.shape)) for w in model.trainable_weights), version=keras.__version__)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Lightning with `barebones`: its documentation's way to switch off all that may cost speed."""
+"""Lightning with `barebones`: its documented way to switch off everything that may cost speed."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import warnings
 
 import lightning
 import torch
+from _interface import Arguments, Clock, report
 from _networks import count, criterion, network, optimizer_class, tensors
-from _told import Clock, Given, tell
 from torch.utils.data import DataLoader, TensorDataset
 
 
 class Module(lightning.LightningModule):
-    """A work."""
+    """The network of a work, with its training step."""
 
-    def __init__(self, given: Given):
+    def __init__(self, arguments: Arguments):
         super().__init__()
-        self.given, self.clock = given, Clock()
-        self.model, self.loss_of = network(given.name), criterion(given.name)
+        self.arguments, self.clock = arguments, Clock()
+        self.model, self.loss_of = network(arguments.name), criterion(arguments.name)
 
     def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _: int) -> torch.Tensor:
         x, y = batch
@@ -29,7 +29,7 @@ class Module(lightning.LightningModule):
         return loss
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return optimizer_class(self.given.name)(self.parameters(), lr=1e-3)
+        return optimizer_class(self.arguments.name)(self.parameters(), lr=1e-3)
 
     def on_train_start(self) -> None:
         self.clock = Clock()
@@ -38,19 +38,19 @@ class Module(lightning.LightningModule):
         self.total = torch.zeros(())
 
     def on_train_epoch_end(self) -> None:
-        self.clock.epoch(self.total / self.given.rows)
+        self.clock.epoch(self.total / self.arguments.rows)
 
 
 def main() -> None:
     warnings.simplefilter("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    given = Given.read()
-    module = Module(given)
-    loader = DataLoader(TensorDataset(*tensors(given)), batch_size=given.batch, shuffle=True)
+    arguments = Arguments.read()
+    module = Module(arguments)
+    loader = DataLoader(TensorDataset(*tensors(arguments)), batch_size=arguments.batch, shuffle=True)
     with contextlib.redirect_stdout(sys.stderr):
-        trainer = lightning.Trainer(max_epochs=given.epochs, accelerator="cpu", devices=1, barebones=True)
+        trainer = lightning.Trainer(max_epochs=arguments.epochs, accelerator="cpu", devices=1, barebones=True)
         trainer.fit(module, loader)
-    tell(module.clock, count(module), threads=torch.get_num_threads(), version=lightning.__version__)
+    report(module.clock, count(module), threads=torch.get_num_threads(), version=lightning.__version__)
 
 
 if __name__ == "__main__":

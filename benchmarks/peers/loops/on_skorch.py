@@ -6,14 +6,14 @@ from typing import Any
 
 import skorch
 import torch
+from _interface import Arguments, Clock, report
 from _networks import count, criterion, network, optimizer_class, tensors
-from _told import Clock, Given, tell
 from skorch.callbacks import Callback
 from torch.utils.data import TensorDataset
 
 
 class Stamps(Callback):
-    """Notes the end of each epoch."""
+    """Records the end of each epoch."""
 
     clock: Clock
 
@@ -25,21 +25,21 @@ class Stamps(Callback):
 
 
 def main() -> None:
-    given, stamps = Given.read(), Stamps()
+    arguments, stamps = Arguments.read(), Stamps()
     net = skorch.NeuralNet(
-        network(given.name),
-        criterion=criterion(given.name),
-        optimizer=optimizer_class(given.name),
+        network(arguments.name),
+        criterion=criterion(arguments.name),
+        optimizer=optimizer_class(arguments.name),
         lr=1e-3,
-        batch_size=given.batch,
-        max_epochs=given.epochs,
+        batch_size=arguments.batch,
+        max_epochs=arguments.epochs,
         iterator_train__shuffle=True,
         train_split=None,
         callbacks=[("stamps", stamps)],
         callbacks__print_log=None,
     )
-    net.fit(TensorDataset(*tensors(given)), y=None)
-    tell(stamps.clock, count(net.module_), threads=torch.get_num_threads(), version=skorch.__version__)
+    net.fit(TensorDataset(*tensors(arguments)), y=None)
+    report(stamps.clock, count(net.module_), threads=torch.get_num_threads(), version=skorch.__version__)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Makes snippets.npz, sentences of film reviews as numbers of words, out of vaderSentiment's source archive.
+"""Create snippets.npz, sentences of film reviews as numbers of words, from vaderSentiment's source archive.
 
     pip download --no-deps --no-binary :all: vaderSentiment==3.3.2
     python specs/nets/data/make_snippets.py vaderSentiment-3.3.2.tar.gz specs/nets/data/snippets.npz
 
-README.md beside this file says what the archive holds, and under which licence.
+README.md in this folder describes the content of the archive and its licence.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from pathlib import Path
 INNER = "additional_resources/hutto_ICWSM_2014.tar.gz"
 RATED = "movieReviewSnippets_GroundTruth.txt"
 CLEAR = 1.0
-"""The least distance of a mean rating, from -4 to 4, from 0: below it the raters do not agree on a side."""
+"""The smallest distance of a mean rating (-4 to 4) from 0; below it the raters do not agree on the sign."""
 LENGTH = 40
-"""Words a row; 1 sentence in 80 is longer and is cut."""
+"""Words per row; 1 sentence in 80 is longer and is cut."""
 NOTHING, UNKNOWN = "", "<unknown>"
 """The words with the numbers 0 and 1."""
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*|[!?]")
 
 
 def rated(archive: Path) -> str:
-    """The rated sentences: a number, the mean rating and the sentence in each line, with tabs between them."""
+    """The rated sentences; each line is a number, the mean rating and the sentence, separated by tabs."""
     with tarfile.open(archive) as outer:
         (member,) = (name for name in outer.getnames() if name.endswith(INNER))
         inside = outer.extractfile(member)
@@ -40,12 +40,12 @@ def rated(archive: Path) -> str:
 
 
 def words_of(sentence: str) -> tuple[str, ...]:
-    """Words in lower case, with the apostrophes inside them; of all other signs, ! and ? alone."""
+    """Words in lower case, with the apostrophes inside them; the only other signs are ! and ?."""
     return tuple(WORD.findall(sentence.lower().replace("’", "'")))
 
 
 def clear(text: str) -> list[tuple[tuple[str, ...], bool]]:
-    """Each clear sentence once, and whether it praises: what is written twice must not be trained on and tested."""
+    """Each clear sentence once, and whether it is positive; no sentence may be in both training and test rows."""
     ratings: dict[tuple[str, ...], list[float]] = {}
     for line in text.splitlines():
         _, rating, sentence = line.split("\t", 2)
@@ -55,10 +55,9 @@ def clear(text: str) -> list[tuple[tuple[str, ...], bool]]:
 
 
 def vocabulary(sentences: list[tuple[str, ...]]) -> list[str]:
-    """The words by number: those that come twice and more, the most frequent first.
+    """The words by number: those that occur at least twice, the most frequent first.
 
-    It is a list of words alone, taken without a look at any rating: that a word of the test rows has a number says
-    nothing about them.
+    The ratings are not used, so the number of a word reveals nothing about the labels of the test rows.
     """
     counts = Counter(word for words in sentences for word in words)
     often = [word for word, count in counts.items() if count > 1]
