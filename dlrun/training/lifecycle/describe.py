@@ -19,7 +19,6 @@ from dlrun.plan.network import Plan
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import DataSet, RunInfo
 from dlrun.shapes import numel
-from dlrun.tracking.open import experiment_of, store_of
 from dlrun.views.table import as_text
 
 
@@ -28,7 +27,15 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def describe(checked: Checked, planned: Plan, loaded: Loaded, place: Path, device: torch.device) -> RunInfo:
+def describe(
+    checked: Checked,
+    planned: Plan,
+    loaded: Loaded,
+    place: Path,
+    device: torch.device,
+    store: str | None,
+    mlflow_experiment: str,
+) -> RunInfo:
     """What a tracker is told of a run."""
     experiment, reading = checked.experiment, checked.reading
     text = as_yaml(resolved(experiment, reading.folder, planned.input_shapes))
@@ -51,7 +58,7 @@ def describe(checked: Checked, planned: Plan, loaded: Loaded, place: Path, devic
     shape = raw[0] if len(raw) == 1 else (sum(map(numel, raw)),)
     return RunInfo(
         name=place.name,
-        experiment=experiment_of(experiment.tracking, experiment.name),
+        experiment=mlflow_experiment,
         description=experiment.description,
         folder=place,
         started=now(),
@@ -63,7 +70,7 @@ def describe(checked: Checked, planned: Plan, loaded: Loaded, place: Path, devic
             run_folder.PARAMS: as_text(planned),
         },
         data=DataSet(name, loaded.digest, where, source.kind, loaded.rows, shape),
-        store=store_of(experiment.tracking),
+        store=store,
     )
 
 

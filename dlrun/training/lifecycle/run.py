@@ -95,8 +95,12 @@ class _Reporter:
         self.told = len(self.journal.differences)
 
 
-def run(checked: Checked, watcher: Watcher, runs: Path, tracking: Tracking) -> Outcome:
+def run(
+    checked: Checked, watcher: Watcher, runs: Path, tracking: Tracking, store: str | None, mlflow_experiment: str
+) -> Outcome:
     """Train by a checked spec and keep the run under `runs`.
+
+    `store` and `mlflow_experiment` are the tracker's store and its experiment, which run.json keeps.
 
     Raises:
         SpecError: the data is not what the spec says.
@@ -106,7 +110,7 @@ def run(checked: Checked, watcher: Watcher, runs: Path, tracking: Tracking) -> O
     ready = prepare_training(checked)
     place = run_folder.make_folder(runs, checked.experiment.name)
     with lock(place):
-        info = describe(checked, ready.plan, ready.loaded, place, ready.device)
+        info = describe(checked, ready.plan, ready.loaded, place, ready.device, store, mlflow_experiment)
         _keep_beginning(ready, info)
         return train(ready, info, watcher, tracking, None)
 
