@@ -1,16 +1,16 @@
-"""Files that are still there after a kill or a power cut: the only place where a run makes something durable.
+"""Writing files that survive a kill or a power cut; all that dlrun writes whole or not at all is written here.
 
 What is written stays in memory until it is synced, a file's name until its folder is. So the order is always the same:
-write beside, sync the file, rename, sync the folder; whoever looks finds the old one or the new one, and it is whole.
+write beside, sync the file, rename, sync the folder; a reader sees the old file or the new one, and it is whole.
 
-All functions raise OSError where the system does; the callers know what to say of it.
+All functions raise OSError where the system does; the callers turn it into an error message.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 Data = bytes | bytearray | memoryview
@@ -64,9 +64,39 @@ def _open_new(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY, 0o666)
 
 
-def replace_file(path: Path, blocks: Iterable[Data]) -> None:
-    """Write a file, given in blocks, whole or not at all; what was there stays until the new one is on the disk."""
-    beside = path.with_name(f".{path.name}.part")
+def replace_file(path: Path, blocks: Iterable[Data], shared: bool = False) -> None:
+    """Write a file, given in blocks, whole or not at all; what was there stays until the new one is on the disk.
+
+    `shared` is for a file that two processes may write at the same time.
+    """
+    with _written_beside(path, blocks, shared) as beside:
+        os.replace(beside, path)
+
+
+def create_file(path: Path, blocks: Iterable[Data]) -> None:
+    """Write a file that is not there yet, whole or not at all; several processes may try.
+
+    Raises:
+        FileExistsError: there is a file of that name, or a link, wherever it leads.
+    """
+    with _written_beside(path, blocks, shared=True) as beside:
+        try:
+            os.link(beside, path)
+        except FileExistsError:
+            raise
+        except OSError as error:  # a file system without links
+            if os.path.lexists(path):
+                raise FileExistsError(path) from error
+            os.replace(beside, path)
+        else:
+            os.unlink(beside)
+
+
+@contextlib.contextmanager
+def _written_beside(path: Path, blocks: Iterable[Data], shared: bool) -> Iterator[Path]:
+    """The new content on the disk, under a hidden name that the caller takes away; it is removed if that fails."""
+    # A fixed name lets the next write take over what a kill left.
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part" if shared else f".{path.name}.part")
     try:
         descriptor = _open_new(beside)
         try:
@@ -75,9 +105,9 @@ def replace_file(path: Path, blocks: Iterable[Data]) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.replace(beside, path)
-    except OSError:
-        with contextlib.suppress(OSError):
+        yield beside
+    except BaseException:
+        with contextlib.suppress(OSError, ValueError):
             os.unlink(beside)
         raise
     sync_folder(path.parent)
