@@ -21,12 +21,12 @@ from typing import IO, Any
 from dlrun.errors import RunError
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import Status
-from dlrun.runs.lock import is_locked
+from dlrun.runs.lock import is_locked, lock_beside
 from dlrun.runs.run_file import RUNNING, ClosedRun, closed_run, read_run
 from dlrun.tracking.delivery import Delivery, reason
 from dlrun.tracking.delivery_state import NAME, recall
 from dlrun.tracking.mlflow_run import client_of
-from dlrun.tracking.store import address, locked, without_password
+from dlrun.tracking.store import address, without_password
 
 GATHER = 1.0
 """Seconds between two looks at the journal. Sending needs the processor that training needs."""
@@ -171,7 +171,7 @@ def ship(trainer: Trainer) -> None:
     folder = trainer.wait_for_a_run()
     if folder is None:
         return
-    with locked(folder / NAME):  # who delivered it before a resume may not have gone yet
+    with lock_beside(folder / NAME):  # who delivered it before a resume may not have gone yet
         delivery = Delivery(folder, trainer.uri, stop=lambda: trainer.was_killed() and is_locked(folder))
         trainer.delivery = delivery
         _follow(delivery, trainer)
@@ -225,7 +225,7 @@ def _deliver_the_rest_of(folder: Path, trainer: Trainer) -> bool:
     run = closed_run(folder)
     if run is None or uri is None:
         return True
-    with locked(folder / NAME, wait=False) as mine:
+    with lock_beside(folder / NAME, wait=False) as mine:
         if not mine:
             return True
         delivery = Delivery(folder, uri, stop=trainer.is_over)

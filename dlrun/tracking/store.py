@@ -12,11 +12,7 @@ from typing import Any
 
 from dlrun.runs import durable
 from dlrun.runs.info import DEFAULT_STORE
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
+from dlrun.runs.lock import lock_beside
 
 STORE = "mlflow.db"
 
@@ -85,7 +81,7 @@ def make_store(file: Path | None) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     file.parent.mkdir(parents=True, exist_ok=True)
-    with locked(file):
+    with lock_beside(file):
         if _is_there(file):
             return
         beside = file.with_name(f".{file.name}.part")
@@ -118,26 +114,3 @@ def _unsynced() -> Iterator[None]:
 
 def _is_there(file: Path) -> bool:
     return file.exists() and file.stat().st_size > 0
-
-
-@contextlib.contextmanager
-def locked(file: Path, wait: bool = True) -> Iterator[bool]:
-    """Let one process at a time work on a file; gives whether this one may, which it always may if it waits.
-
-    The lock is a file beside it; the system lets go of it when its holder dies. Where none can be made, nobody writes.
-    """
-    if fcntl is None:
-        yield True
-        return
-    try:
-        lock = file.with_name(f".{file.name}.lock").open("w")
-    except OSError:
-        yield True
-        return
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        yield True

@@ -13,7 +13,7 @@ import pytest
 
 from dlrun.errors import RunError
 from dlrun.runs import lock as locking
-from dlrun.runs.lock import is_locked, lock
+from dlrun.runs.lock import is_locked, lock, lock_beside
 
 HOLDER = """
 import sys, time
@@ -44,7 +44,7 @@ def end(process: subprocess.Popen[str]) -> None:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch) -> None:
-    monkeypatch.setattr(locking, "PATIENCE", 0.02)
+    monkeypatch.setattr(locking, "MAX_WAIT", 0.02)
 
 
 def test_a_run_that_was_never_locked_is_free(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ with lock(Path({str(tmp_path)!r})):
 
 
 def test_one_who_only_looks_does_not_keep_a_run_from_starting(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(locking, "PATIENCE", 60)
+    monkeypatch.setattr(locking, "MAX_WAIT", 60)
     looking, looked = threading.Event(), threading.Event()
 
     def look() -> None:
@@ -157,3 +157,34 @@ def test_a_full_disk_does_not_hinder_a_lock(tmp_path: Path, monkeypatch) -> None
 def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"cannot write .*No such file"), lock(tmp_path / "gone"):
         pass
+
+
+def test_a_file_is_for_one_at_a_time(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    with lock_beside(file) as first, lock_beside(file, wait=False) as second, lock_beside(tmp_path / "b") as other:
+        assert (first, second, other) == (True, False, True)
+    with lock_beside(file, wait=False) as third:
+        assert third
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".a.lock", ".b.lock"]
+
+
+def test_who_waits_for_a_file_gets_it(tmp_path: Path) -> None:
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock_beside(tmp_path / "a"):
+            held.set()
+            release.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    threading.Timer(0.05, release.set).start()
+    with lock_beside(tmp_path / "a") as mine:
+        assert mine and release.is_set()
+    thread.join()
+
+
+def test_a_file_where_none_can_be_written_needs_no_lock(tmp_path: Path) -> None:
+    with lock_beside(tmp_path / "gone" / "a", wait=False) as mine:
+        assert mine

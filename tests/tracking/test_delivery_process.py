@@ -19,11 +19,11 @@ from run_folders import STARTED, end_run, epochs, make_run, rows, stored
 from dlrun.runs.folder import JOURNAL
 from dlrun.runs.folder import STARTED as RUN_FILE
 from dlrun.runs.journal import Journal
-from dlrun.runs.lock import lock
+from dlrun.runs.lock import lock, lock_beside
 from dlrun.tracking import mlflow_tracking as mlflow
 from dlrun.tracking.delivery_state import Delivered, recall
 from dlrun.tracking.mlflow_tracking import MlflowTracking
-from dlrun.tracking.store import locked, sqlite_uri
+from dlrun.tracking.store import sqlite_uri
 
 RECORDS = epochs(4)
 
@@ -217,7 +217,7 @@ def test_processes_wait_for_the_one_that_makes_a_new_store(tmp_path: Path, quick
     runs = tmp_path / "runs"
     info = make_run(runs / "calm-otter", RECORDS, "RUNNING")
     (runs / ".mlflow.db.part").write_text("half of a store, left by one that was killed")
-    with locked(runs / "mlflow.db"), MlflowTracking("default", runs) as tracking:
+    with lock_beside(runs / "mlflow.db"), MlflowTracking("default", runs) as tracking:
         tracking.begin(info)
         told = tracking.end("FINISHED", 1)
         assert "has nothing of this run: not done after 1 s" in told
