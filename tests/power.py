@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 
-class Node:
+class Entry:
     """A file or a folder, by whatever name."""
 
     def __init__(self, folder: bool):
@@ -31,7 +31,7 @@ class Disk:
         """With `deaf`, syncing is not heard."""
         self.root, self.deaf = root, deaf
         self.now = 0
-        self._nodes = {root: Node(True)}
+        self._nodes = {root: Entry(True)}
         self._opened: dict[int, Path] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -43,7 +43,7 @@ class Disk:
         descriptor = os.open(path, flags, mode)
         self._opened[descriptor] = path
         if new:
-            self._nodes[path] = Node(False)
+            self._nodes[path] = Entry(False)
             self._note(path.parent, ((), path.name, self._nodes[path]))
         self._note_content(path)
         return descriptor
@@ -70,7 +70,7 @@ class Disk:
     def mkdir(self, path: Path) -> None:
         path = Path(path)
         os.mkdir(path)
-        self._nodes[path] = Node(True)
+        self._nodes[path] = Entry(True)
         self._note(path.parent, ((), path.name, self._nodes[path]))
 
     def rename(self, old: Path, new: Path) -> None:
@@ -109,7 +109,7 @@ class Disk:
         _lay_out(self._nodes[self.root], moment, at, random)
 
 
-def _lay_out(node: Node, moment: int, at: Path, random: Random) -> None:
+def _lay_out(node: Entry, moment: int, at: Path, random: Random) -> None:
     safe = max((time for time in node.synced if time <= moment), default=0)
     past = [(time, change) for time, change in node.history if time <= moment]
     if not node.folder:
@@ -117,7 +117,7 @@ def _lay_out(node: Node, moment: int, at: Path, random: Random) -> None:
         return
     at.mkdir()
     luck = random.choice([0.0, 0.5, 1.0])
-    names: dict[str, Node] = {}
+    names: dict[str, Entry] = {}
     for time, (gone, name, come) in past:
         if time <= safe or random.random() < luck:
             for old in gone:

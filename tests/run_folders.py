@@ -14,7 +14,7 @@ from typing import Any
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import Record, RunInfo
 from dlrun.runs.journal import Journal
-from dlrun.runs.run_file import about
+from dlrun.runs.run_json import about
 
 STARTED = 1_700_000_000_000
 
@@ -82,7 +82,7 @@ class StoredRun:
     status: str
     started: int
     ended: int | None
-    figures: list[tuple[Any, ...]]
+    metrics: list[tuple[Any, ...]]
     """(name, epoch, time, value, whether it is NaN) of each, sorted."""
     params: dict[str, str]
 
@@ -95,9 +95,9 @@ def stored(file: Path, experiment: str = "digits") -> list[StoredRun]:
             " WHERE experiments.name = ? AND runs.lifecycle_stage = 'active' ORDER BY runs.name",
             [experiment],
         ).fetchall()
-        figures = "SELECT key, step, timestamp, value, is_nan FROM metrics WHERE run_uuid = ?"
+        metrics = "SELECT key, step, timestamp, value, is_nan FROM metrics WHERE run_uuid = ?"
         params = "SELECT key, value FROM params WHERE run_uuid = ?"
         return [
-            StoredRun(*run, sorted(store.execute(figures, run[:1])), dict(store.execute(params, run[:1]).fetchall()))
+            StoredRun(*run, sorted(store.execute(metrics, run[:1])), dict(store.execute(params, run[:1]).fetchall()))
             for run in runs
         ]

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 FOLDER, MANIFEST, STATE, TENSORS = "checkpoints", "manifest.json", "state.json", ".safetensors"
 NAME = re.compile(r"step-(\d{9,18})(?:-([2-9]|[1-9]\d{1,8}))?")
-LEFT = re.compile(r"\.step-.*\.(part|old)")
+LEFTOVER = re.compile(r"\.step-.*\.(part|old)")
 """What a kill in the middle of writing or removing leaves."""
 FORMAT = 1
 """Raised when a checkpoint comes to mean something else."""
-WORD = "float"
+FLOAT = "float"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Checkpoints:
         self.folder = folder / FOLDER
         self.damaged: list[str] = []
         """The checkpoints that `newest` passed over, each with the reason."""
-        self._proved: set[str] = set()
+        self._verified: set[str] = set()
 
     def write(
         self, step: int, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any], best: bool
@@ -76,7 +76,7 @@ class Checkpoints:
         try:
             if not self.folder.exists():
                 durable.make_folder(self.folder)
-            durable.remove_folders(path for path in self.folder.iterdir() if LEFT.fullmatch(path.name))
+            durable.remove_folders(path for path in self.folder.iterdir() if LEFTOVER.fullmatch(path.name))
             durable.make_folder(beside)
             durable.write_files(beside, _files(step, tensors, state, best))
             durable.rename_folder(beside, self.folder / name)
@@ -84,7 +84,7 @@ class Checkpoints:
             with contextlib.suppress(OSError):
                 durable.remove_folders([beside])
             raise RunError(f"cannot write {self.folder / name}: {error.strerror}") from None
-        self._proved.add(name)
+        self._verified.add(name)
         with contextlib.suppress(OSError):  # what could not be removed is at the next write
             self._prune(name)
 
@@ -101,7 +101,7 @@ class Checkpoints:
             except DamageError as damage:
                 self.damaged.append(f"{name}: {damage}")
                 continue
-            self._proved.add(name)
+            self._verified.add(name)
             return found
         if self.damaged:
             raise RunError("\n  ".join([f"no checkpoint in {self.folder} can be used:", *self.damaged]))
@@ -130,13 +130,13 @@ class Checkpoints:
         durable.remove_folders(self.folder / other for other in names if other not in {name, before, best})
 
     def _is_good(self, name: str) -> bool:
-        if name not in self._proved:
+        if name not in self._verified:
             try:
-                for _ in _proved_files(self.folder / name):
+                for _ in _verified_files(self.folder / name):
                     pass
             except DamageError:
                 return False
-            self._proved.add(name)
+            self._verified.add(name)
         return True
 
     def _is_best(self, name: str) -> bool:
@@ -158,16 +158,16 @@ def _files(
     """Every file of a checkpoint; the manifest is last, when the others have gone by."""
     from dlrun.runs.tensors import as_safetensors
 
-    text = json.dumps(_told(state), separators=(",", ":"), allow_nan=False).encode()
-    files: dict[str, _Noted] = {STATE: _Noted([text])}
-    files |= {group + TENSORS: _Noted(as_safetensors(held)) for group, held in tensors.items()}
+    text = json.dumps(_to_json(state), separators=(",", ":"), allow_nan=False).encode()
+    files: dict[str, _Hashed] = {STATE: _Hashed([text])}
+    files |= {group + TENSORS: _Hashed(as_safetensors(held)) for group, held in tensors.items()}
     yield from files.items()
-    entries = {name: {"size": noted.size, "sha256": noted.hash.hexdigest()} for name, noted in files.items()}
+    entries = {name: {"size": hashed.size, "sha256": hashed.hash.hexdigest()} for name, hashed in files.items()}
     manifest = {"format": FORMAT, "step": step, "best": best, "files": entries}
     yield MANIFEST, [with_checksum(manifest, _sha256)]
 
 
-class _Noted:
+class _Hashed:
     """Blocks that are counted and hashed as they go by."""
 
     def __init__(self, blocks: Iterable[durable.Data]):
@@ -197,10 +197,10 @@ def _read(folder: Path) -> Checkpoint:
 
     state: Any = None
     tensors: dict[str, dict[str, Tensor]] = {}
-    for name, data in _proved_files(folder):
+    for name, data in _verified_files(folder):
         try:
             if name == STATE:
-                state = json.loads(data, object_hook=_untold)
+                state = json.loads(data, object_hook=_from_json)
             else:
                 tensors[name.removesuffix(TENSORS)] = safetensors.torch.load(data)
         except (ValueError, TypeError, KeyError, RecursionError, safetensors.SafetensorError) as error:
@@ -210,7 +210,7 @@ def _read(folder: Path) -> Checkpoint:
     return Checkpoint(_order(folder.name)[0], tensors, state)
 
 
-def _proved_files(folder: Path) -> Iterator[tuple[str, bytes]]:
+def _verified_files(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Each file's bytes, once they are known to be those that were written.
 
     Raises:
@@ -261,7 +261,7 @@ def _bytes(path: Path, size: int | None = None) -> bytes:
         raise DamageError(f"{path.name} cannot be read: {error.strerror}") from None
 
 
-def _told(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     """Plain data as JSON has it: a float that JSON lacks becomes {"float": "nan"}.
 
     Raises:
@@ -270,15 +270,15 @@ def _told(value: Any) -> Any:
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise TypeError(f"a key that is no text: {list(value)}")
-        if set(value) == {WORD}:
-            raise ValueError(f"a mapping whose only key is {WORD!r} means a number")
-        return {key: _told(inner) for key, inner in value.items()}
+        if set(value) == {FLOAT}:
+            raise ValueError(f"a mapping whose only key is {FLOAT!r} means a number")
+        return {key: _to_json(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_told(inner) for inner in value]
+        return [_to_json(inner) for inner in value]
     if type(value) is float and not math.isfinite(value):
-        return {WORD: repr(value)}
+        return {FLOAT: repr(value)}
     return value
 
 
-def _untold(value: dict[str, Any]) -> Any:
-    return float(value[WORD]) if set(value) == {WORD} else value
+def _from_json(value: dict[str, Any]) -> Any:
+    return float(value[FLOAT]) if set(value) == {FLOAT} else value

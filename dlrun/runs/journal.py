@@ -21,7 +21,7 @@ from dlrun.runs import durable
 from dlrun.runs.checksummed_json import verified, with_checksum
 from dlrun.runs.info import Record
 
-WORDS = ("nan", "inf", "-inf")
+NON_FINITE = ("nan", "inf", "-inf")
 CLOCK, TEST = "time/", "test/"
 
 
@@ -47,7 +47,7 @@ def from_line(line: bytes) -> Record:
 
 
 def _number(value: Any) -> float:
-    if type(value) is float or value in WORDS:
+    if type(value) is float or value in NON_FINITE:
         return float(value)
     raise ValueError("a figure in it is no number")
 
@@ -145,7 +145,7 @@ class Journal:
         self._ahead: deque[tuple[Record, int]] = deque()
         self._position = self._size = 0
         self._torn = False
-        with self._told():
+        with self._as_run_error():
             self._file = durable.open_to_append(path)
         try:
             self._open(after)
@@ -154,7 +154,7 @@ class Journal:
             raise
 
     def _open(self, after: int | None) -> None:
-        with self._told():
+        with self._as_run_error():
             durable.sync_folder(self.path.parent)
             size = os.fstat(self._file).st_size
             data = self.path.read_bytes() if size else b""
@@ -171,7 +171,7 @@ class Journal:
         if wrong:
             self.differences.append(f"line {len(found) + 1} of the journal was damaged; from there it is written anew")
         if good < len(data):
-            with self._told():
+            with self._as_run_error():
                 durable.cut(self._file, good)
                 durable.sync(self._file)
         self._ahead = deque((record, end) for record, end in found if end > after)
@@ -186,7 +186,7 @@ class Journal:
         if self._is_repeated(record):
             return
         line = as_line(record)
-        with self._told():
+        with self._as_run_error():
             if self._torn:
                 durable.cut(self._file, self._size)
             self._torn = True
@@ -217,7 +217,7 @@ class Journal:
 
     def sync(self) -> int:
         """Bring it to the disk; gives how many bytes of it a checkpoint of this moment vouches for."""
-        with self._told():
+        with self._as_run_error():
             durable.sync(self._file)
         return self._position
 
@@ -229,7 +229,7 @@ class Journal:
             os.close(self._file)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _as_run_error(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

@@ -15,22 +15,22 @@ from dlrun.runs import durable
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import Record, Status
 from dlrun.runs.journal import Tail
-from dlrun.runs.run_file import RUNNING, read_run, with_texts
-from dlrun.tracking.delivery_state import Delivered, recall, remember
+from dlrun.runs.run_json import RUNNING, read_run, with_texts
+from dlrun.tracking.delivery_state import DeliveryState, recall, remember
 from dlrun.tracking.mlflow_limits import METRICS_AT_A_TIME, cut
-from dlrun.tracking.mlflow_run import MlflowRun, Task
+from dlrun.tracking.mlflow_run import MlflowRun, Upload
 from dlrun.tracking.store import without_password
 
-LAST_ATTEMPTS = 3
+MAX_FAILURES = 3
 """How many in a row may bring nothing at all before the last ones are over."""
-LAST_PAUSE = 0.5
-LONGEST_REASON = 300
+PAUSE = 0.5
+MAX_REASON = 300
 
-NOT_FINAL = (401, 403, 404, 408, 429)
+TEMPORARY = (401, 403, 404, 408, 429)
 """HTTP statuses of refusals that may be over at the next attempt: a proxy, a login, a server that starts."""
 
 
-class Tried(Enum):
+class SendResult(Enum):
     """What came of trying to send something."""
 
     SENT = auto()
@@ -66,25 +66,25 @@ class Delivery:
         self._stop = stop
         self._watch = watch
         self._journal = folder / run_folder.JOURNAL
-        self._before = recall(folder, uri) or Delivered()
+        self._earlier = recall(folder, uri) or DeliveryState()
         self._tail = Tail(self._journal)
         self._records: deque[tuple[Record, int]] = deque()
         """What was read and not sent, each with the offset after it."""
-        self._safe = 0
+        self._delivered = 0
         """Bytes of the journal that have arrived without a gap."""
         self._gap = False
         self._unread = False
         """Whether the journal can't be read to its end."""
-        self._others: list[Task] = []
+        self._others: list[Upload] = []
         """What belongs to the run besides its figures."""
         self._refused: list[str] = []
         self._successes = 0
         self._status_sent = False
-        self._trouble = ""
+        self._error = ""
         """Why the last attempt failed; '' after one that didn't."""
         self.sent = 0
         """Figures that were delivered by this very delivery."""
-        remember(folder, uri, Delivered(self._before.run, self._before.journal))
+        remember(folder, uri, DeliveryState(self._earlier.run, self._earlier.journal))
 
     @property
     def page(self) -> str:
@@ -95,7 +95,7 @@ class Delivery:
     def share(self) -> float:
         """How much of the journal is delivered, from 0 to 1."""
         with contextlib.suppress(OSError):
-            return self._safe / max(self._journal.stat().st_size, 1)
+            return self._delivered / max(self._journal.stat().st_size, 1)
         return 0.0
 
     @property
@@ -104,27 +104,27 @@ class Delivery:
         return self._run.run_id is not None
 
     def attempt(self) -> bool:
-        """Send all that is there now and wasn't sent; False if some of it must be tried again."""
-        self._trouble = ""
-        if not self.reached and self._try("the run", self._open) is Tried.FAILED:
+        """Send all that is there now and wasn't sent; False if some of it must be result again."""
+        self._error = ""
+        if not self.reached and self._send("the run", self._open) is SendResult.FAILED:
             return False
-        figures, others = self._send_figures(), self._send_others()
+        figures, others = self._send_metrics(), self._send_others()
         return figures and others
 
     def finish(self, status: Status, time_ended: int) -> None:
         """Send all that is left, the status last; a store that gives nothing but trouble is left alone soon."""
         failures = 0
         complete = False
-        while not complete and failures < LAST_ATTEMPTS and not self._stop():
+        while not complete and failures < MAX_FAILURES and not self._stop():
             if failures:
-                time.sleep(LAST_PAUSE)
+                time.sleep(PAUSE)
             before = self._successes
             complete = self.attempt() and self._terminate(status, time_ended)
             failures = 0 if self._successes > before else failures + 1
         if not complete and self.reached and not self._stop():
-            trouble = self._trouble
+            trouble = self._error
             self._terminate(status, time_ended)  # the rest may be refused, but a run that is over is not running
-            self._trouble = trouble or self._trouble
+            self._error = trouble or self._error
 
     def report(self, late: str = "") -> str:
         """One line on what did not arrive, and why; '' if all did."""
@@ -132,7 +132,7 @@ class Delivery:
             return ""
         uri = self._run.uri
         shown = without_password(uri)
-        why = "; ".join(part for part in (late, self._trouble) if part).replace(uri, shown)
+        why = "; ".join(part for part in (late, self._error) if part).replace(uri, shown)
         if not self.reached:
             return f"MLflow at {shown} has nothing of this run: {why or 'no reason was given'}"
         figures = sum(len(record.metrics) for record, _ in list(self._records))
@@ -143,56 +143,56 @@ class Delivery:
         return f"MLflow at {shown} lacks {', '.join(dict.fromkeys(missing))}" + (f": {why}" if why else "")
 
     def _open(self) -> None:
-        self._others = self._run.open(self._running, self._before.run)
+        self._others = self._run.open(self._running, self._earlier.run)
         # A store that was made anew has the run under another id, and none of its figures.
-        self._safe = self._before.journal if self._run.run_id == self._before.run else 0
-        self._tail = Tail(self._journal, self._safe)
+        self._delivered = self._earlier.journal if self._run.run_id == self._earlier.run else 0
+        self._tail = Tail(self._journal, self._delivered)
         self._remember()
 
     def _terminate(self, status: Status, time_ended: int) -> bool:
-        tried = self._try("the run's status", partial(self._run.terminate, status, time_ended))
-        self._status_sent = tried is Tried.SENT
+        result = self._send("the run's status", partial(self._run.terminate, status, time_ended))
+        self._status_sent = result is SendResult.SENT
         self._remember()
-        return tried is not Tried.FAILED
+        return result is not SendResult.FAILED
 
     @property
     def _complete(self) -> bool:
         return self._status_sent and not (self._unread or self._records or self._others or self._refused)
 
     def _remember(self) -> None:
-        remember(self.folder, self._run.uri, Delivered(self._run.run_id, self._safe, self._complete))
+        remember(self.folder, self._run.uri, DeliveryState(self._run.run_id, self._delivered, self._complete))
 
-    def _try(self, name: str, send: Callable[[], object]) -> Tried:
+    def _send(self, name: str, send: Callable[[], object]) -> SendResult:
         try:
             send()
         except Exception as error:
             if not self.reached or not is_refusal(error):
-                self._trouble = reason(error)
-                return Tried.FAILED
+                self._error = reason(error)
+                return SendResult.FAILED
             told = f"{name} ({reason(error)})"
             if told not in self._refused:
                 self._refused.append(told)
             self._successes += 1
-            return Tried.REFUSED
+            return SendResult.REFUSED
         self._successes += 1
-        return Tried.SENT
+        return SendResult.SENT
 
-    def _send_figures(self) -> bool:
+    def _send_metrics(self) -> bool:
         whole = self._read()
         while self._records:
             if self._stop():
                 return False
             taken = self._next_batch()
-            tried = self._try("some figures", partial(self._run.log, [record for record, _ in taken]))
-            if tried is Tried.FAILED:
+            result = self._send("some figures", partial(self._run.log, [record for record, _ in taken]))
+            if result is SendResult.FAILED:
                 return False
             for _ in taken:
                 self._records.popleft()
-            if tried is Tried.SENT:
+            if result is SendResult.SENT:
                 self.sent += sum(len(record.metrics) for record, _ in taken)
-            self._gap |= tried is Tried.REFUSED
+            self._gap |= result is SendResult.REFUSED
             if not self._gap:
-                self._safe = taken[-1][1]
+                self._delivered = taken[-1][1]
                 self._remember()
             self._watch(self)
         return whole
@@ -202,10 +202,10 @@ class Delivery:
         self._unread = False
         try:
             while added := self._tail.more():  # damage is told when nothing good stands before it any more
-                _bring_to_disk(self._journal)
+                _sync(self._journal)
                 self._records.extend(added)
         except RunError as error:
-            self._trouble = reason(error)
+            self._error = reason(error)
             self._unread = True
         return not self._unread
 
@@ -223,13 +223,13 @@ class Delivery:
     def _send_others(self) -> bool:
         left = []
         for name, send in self._others:
-            if self._stop() or self._try(name, send) is Tried.FAILED:
+            if self._stop() or self._send(name, send) is SendResult.FAILED:
                 left.append((name, send))
         self._others = left
         return not left
 
 
-def _bring_to_disk(path: Path) -> None:
+def _sync(path: Path) -> None:
     with contextlib.suppress(OSError), path.open("rb") as file:  # where nothing can be written, nothing is to be synced
         durable.sync(file.fileno())
 
@@ -239,7 +239,7 @@ def is_refusal(error: Exception) -> bool:
     if getattr(error, "error_code", "") == "BAD_REQUEST":  # so MLflow calls all trouble of a database
         return False
     status = getattr(error, "get_http_status_code", lambda: 500)()
-    return 400 <= status < 500 and status not in NOT_FINAL
+    return 400 <= status < 500 and status not in TEMPORARY
 
 
 def reason(error: BaseException) -> str:
@@ -250,4 +250,4 @@ def reason(error: BaseException) -> str:
             return inner.strerror
         inner = inner.__cause__ or inner.__context__
     first = str(error).strip().split("\n")[0] or type(error).__name__
-    return cut(first, LONGEST_REASON)
+    return cut(first, MAX_REASON)

@@ -22,17 +22,17 @@ from dlrun.errors import RunError
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import Status
 from dlrun.runs.lock import is_locked, lock_beside
-from dlrun.runs.run_file import RUNNING, ClosedRun, closed_run, read_run
+from dlrun.runs.run_json import RUNNING, ClosedRun, closed_run, read_run
 from dlrun.tracking.delivery import Delivery, reason
 from dlrun.tracking.delivery_state import NAME, recall
 from dlrun.tracking.mlflow_run import client_of
 from dlrun.tracking.store import address, without_password
 
-GATHER = 1.0
+INTERVAL = 1.0
 """Seconds between two looks at the journal. Sending needs the processor that training needs."""
-LONGEST_PAUSE = 30.0
+MAX_PAUSE = 30.0
 """Seconds between attempts at a server that stays away."""
-FAREWELL = 1.0
+LOCK_RELEASE = 1.0
 """Seconds in which the lock of a process that was killed is let go of."""
 NICENESS = 5
 
@@ -51,15 +51,15 @@ class End:
 class Trainer:
     """The process that trains, as seen from here: a thread listens to it."""
 
-    def __init__(self, words: IO[bytes], answers: int):
+    def __init__(self, lines: IO[bytes], output: int):
         self.folder: Path | None = None
         self.end: End | None = None
         self.delivery: Delivery | None = None
         """What the answer is about."""
-        self._words = words
-        self._answers = answers
+        self._lines = lines
+        self._output = output
         self._answering = threading.Lock()
-        first = json.loads(words.readline())
+        first = json.loads(lines.readline())
         self.uri: str = first["store"]
         self._process: int = first["process"]
         self._is_parent = os.getppid() == self._process
@@ -70,7 +70,7 @@ class Trainer:
 
     def _listen(self) -> None:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            for line in self._words:
+            for line in self._lines:
                 said: dict[str, Any] = json.loads(line)
                 if "folder" in said:
                     self.folder = Path(said["folder"])
@@ -94,14 +94,14 @@ class Trainer:
 
     def wait_for_a_run(self) -> Path | None:
         """The run's folder; None if it never came to a run."""
-        while not self._begun.wait(GATHER):
+        while not self._begun.wait(INTERVAL):
             self.is_over()
         return self.folder
 
     def is_over(self, wait: float = 0.0) -> bool:
         """Whether there is nothing more to come; waits for that, for some seconds at most."""
         until = time.monotonic() + wait
-        while not self._over.wait(min(max(until - time.monotonic(), 0.0), GATHER)):
+        while not self._over.wait(min(max(until - time.monotonic(), 0.0), INTERVAL)):
             # The input stays open while any child of the other process lives, though that one may be gone.
             if self._is_gone():
                 self._is_over()
@@ -136,24 +136,24 @@ class Trainer:
         page = self.delivery.page if self.delivery else ""
         line = json.dumps({"missing": missing, "page": page}) + "\n"
         with contextlib.suppress(OSError):  # it may not listen any more
-            os.write(self._answers, line.encode())
+            os.write(self._output, line.encode())
 
 
 def main() -> None:
     """Deliver a run as the process on the other side of the standard streams asks."""
-    answers = os.dup(sys.stdout.fileno())
+    output = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # MLflow prints now and then
-    trainer = Trainer(sys.stdin.buffer, answers)
+    trainer = Trainer(sys.stdin.buffer, output)
     trouble = ""
     try:
-        ship(trainer)
+        deliver(trainer)
     except BaseException as error:
         trouble = reason(error)
     trainer.answer(trouble)
     os._exit(0)  # threads of MLflow's may hang on a server that does
 
 
-def _stand_back() -> None:
+def _lower_priority() -> None:
     """Leave the processor to the one who trains; once MLflow is loaded, which a short run has to wait for."""
     with contextlib.suppress(OSError, AttributeError):
         os.nice(NICENESS)
@@ -163,11 +163,11 @@ def _stand_back() -> None:
         Path("/proc/self/autogroup").write_text(str(NICENESS))
 
 
-def ship(trainer: Trainer) -> None:
+def deliver(trainer: Trainer) -> None:
     """Deliver a run while it goes on, and then the runs beside it whose delivery was broken off."""
     with contextlib.suppress(Exception):  # whatever is wrong here is wrong again when it matters
         client_of(trainer.uri).search_experiments(max_results=1)
-    _stand_back()
+    _lower_priority()
     folder = trainer.wait_for_a_run()
     if folder is None:
         return
@@ -185,23 +185,23 @@ def _follow(delivery: Delivery, trainer: Trainer) -> None:
     pause, looked = 0.0, False
     while not trainer.is_over(pause):
         if not delivery.attempt():
-            pause = min(max(2 * pause, GATHER), LONGEST_PAUSE)
+            pause = min(max(2 * pause, INTERVAL), MAX_PAUSE)
             continue
-        pause = GATHER
+        pause = INTERVAL
         if not looked:
             looked = True
-            deliver_the_rest(delivery.folder, trainer)
+            deliver_others(delivery.folder, trainer)
 
 
 def _after_a_kill(folder: Path) -> ClosedRun | None:
     """What became of a run; None if somebody goes on with it."""
-    until = time.monotonic() + FAREWELL
+    until = time.monotonic() + LOCK_RELEASE
     while (run := closed_run(folder)) is None and time.monotonic() < until:
         time.sleep(0.05)
     return run
 
 
-def deliver_the_rest(own: Path, trainer: Trainer) -> None:
+def deliver_others(own: Path, trainer: Trainer) -> None:
     """Deliver the other runs beside a run that have ended and are not wholly delivered; those that died are marked.
 
     A store that can't be reached ends this: the next run will try.
@@ -210,11 +210,11 @@ def deliver_the_rest(own: Path, trainer: Trainer) -> None:
         if trainer.is_over():
             return
         with contextlib.suppress(RunError):
-            if file.parent != own and not _deliver_the_rest_of(file.parent, trainer):
+            if file.parent != own and not _deliver_other(file.parent, trainer):
                 return
 
 
-def _deliver_the_rest_of(folder: Path, trainer: Trainer) -> bool:
+def _deliver_other(folder: Path, trainer: Trainer) -> bool:
     """False if the store can't be reached."""
     known = read_run(folder)
     store = known.info.store

@@ -18,7 +18,7 @@ NAME = "tracking.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
+class DeliveryState:
     """What one store has of a run."""
 
     run: str | None = None
@@ -29,18 +29,18 @@ class Delivered:
     """Whether everything has, the last status too."""
 
 
-def recall(folder: Path, uri: str) -> Delivered | None:
+def recall(folder: Path, uri: str) -> DeliveryState | None:
     """What a store is known to have; None if it never was to have the run."""
     said = _read(folder).get(without_password(uri))
     if not isinstance(said, dict):
         return None
     run, journal, complete = said.get("run"), said.get("journal"), said.get("complete")
     if type(run) is not str or type(journal) is not int or type(complete) is not bool:
-        return Delivered()
-    return Delivered(run, journal, complete)
+        return DeliveryState()
+    return DeliveryState(run, journal, complete)
 
 
-def remember(folder: Path, uri: str, delivered: Delivered) -> None:
+def remember(folder: Path, uri: str, delivered: DeliveryState) -> None:
     """Write down what a store has. Where nothing can be written, nothing is."""
     said = {**_read(folder), without_password(uri): asdict(delivered)}
     with contextlib.suppress(OSError):

@@ -37,10 +37,10 @@ FOLDER = "run.folder"
 RUNS_IN_VIEW = 100
 """The latest runs of the experiment, whose differences are shown."""
 
-CHATTY = ("mlflow", "alembic", "sqlalchemy", "urllib3", "huey")
+LOGGERS = ("mlflow", "alembic", "sqlalchemy", "urllib3", "huey")
 """Loggers of MLflow and of what it calls; they write to the screen if a server is away or a store is new."""
 
-Task = tuple[str, Callable[[], object]]
+Upload = tuple[str, Callable[[], object]]
 """What is to be sent, for people, and the call that sends it."""
 
 
@@ -58,7 +58,7 @@ class MlflowRun:
         self._client: MlflowClient | None = None
         self._experiment_id = ""
 
-    def open(self, running: bool, known: str | None = None) -> list[Task]:
+    def open(self, running: bool, known: str | None = None) -> list[Upload]:
         """Open the store, find or make the experiment, and start the run in it; gives what is left to send.
 
         If the run is there already, it goes on: the answer to an earlier attempt got lost, the run was resumed, or it
@@ -80,7 +80,7 @@ class MlflowRun:
                 client.update_run(run.info.run_id, status="RUNNING")
         self.page = f"/#/experiments/{self._experiment_id}/runs/{run.info.run_id}?{SIDE}"
         self.run_id = run.info.run_id
-        return list(_tasks(client, run.info.run_id, self.info, tags, settings))
+        return list(_uploads(client, run.info.run_id, self.info, tags, settings))
 
     def log(self, records: list[Record]) -> None:
         """Send figures. Some may be sent twice: MLflow keeps one of a name, epoch, time and value."""
@@ -91,13 +91,13 @@ class MlflowRun:
             for record in records
             for key, value in record.metrics.items()
         ]
-        client, run_id = self._opened()
+        client, run_id = self._connection()
         for chunk in chunks(metrics, METRICS_AT_A_TIME):
             client.log_batch(run_id, metrics=chunk, synchronous=True)
 
     def terminate(self, status: Status, time: int) -> None:
         """The run is over, since `time`."""
-        client, run_id = self._opened()
+        client, run_id = self._connection()
         self._remove_twins(client, run_id)
         client.set_terminated(run_id, status, time)
         with contextlib.suppress(Exception):  # a view is a convenience: the run is complete without it
@@ -121,7 +121,7 @@ class MlflowRun:
     def _found(self, client: MlflowClient, tags: dict[str, str]) -> Run | None:
         """The run by what tells it from others; the experiment is made or brought back if need be."""
         self._experiment_id = _experiment_id(client, self.experiment, sqlite_file(self.uri))
-        return min(self._twins(client, tags), key=_worth, default=None)
+        return min(self._twins(client, tags), key=_preference, default=None)
 
     def _twins(self, client: MlflowClient, tags: dict[str, str]) -> list[Run]:
         """Whatever is this very run; more than one if a server did what it was asked to long after that."""
@@ -145,7 +145,7 @@ class MlflowRun:
         tag = view_of(((run.data.metrics, run.data.params) for run in runs), time)
         client.set_experiment_tag(self._experiment_id, TAG, tag)
 
-    def _opened(self) -> tuple[MlflowClient, str]:
+    def _connection(self) -> tuple[MlflowClient, str]:
         assert self._client is not None
         assert self.run_id is not None
         return self._client, self.run_id
@@ -165,7 +165,7 @@ def import_quietly() -> None:
     prepare_process()
     import mlflow  # noqa: F401  (importing it sets up the loggers that are silenced here)
 
-    for name in CHATTY:
+    for name in LOGGERS:
         logger = logging.getLogger(name)
         logger.handlers = [logging.NullHandler()]
         logger.propagate = False
@@ -208,18 +208,20 @@ def _tags(info: RunInfo) -> dict[str, str]:
     return {**tags, **info.tags}
 
 
-def _worth(run: Run) -> tuple[bool, int, str]:
+def _preference(run: Run) -> tuple[bool, int, str]:
     """What sorts the one to go on with first."""
     return run.info.lifecycle_stage == "deleted", -len(run.data.metrics), run.info.run_id
 
 
-def _tasks(client: MlflowClient, run_id: str, info: RunInfo, tags: dict[str, str], known: set[str]) -> Iterator[Task]:
+def _uploads(
+    client: MlflowClient, run_id: str, info: RunInfo, tags: dict[str, str], known: set[str]
+) -> Iterator[Upload]:
     """The calls that send everything that is known of a run when it begins."""
     from mlflow.entities import Param, RunTag
 
     settings = clean_entries(info.params, MAX_PARAM)
     # MLflow takes no second value for a setting.
-    params = [Param(key, value) for key, value in settings.items() if key not in known]
+    params = [Param(key, value) for key, value in settings.items() if key not in sent]
     for chunk in chunks(params, ENTRIES_AT_A_TIME):
         yield "settings", partial(client.log_batch, run_id, params=chunk, synchronous=True)
     for chunk in chunks([RunTag(key, value) for key, value in tags.items()], ENTRIES_AT_A_TIME):

@@ -32,7 +32,7 @@ def test_a_second_time_adds_nothing(runs: Path, capsys: pytest.CaptureFixture[st
     sync("last", runs=runs)
     assert capsys.readouterr().out == f"calm-otter: FINISHED, wholly in {where}; {len(rows(RECORDS))} figures sent\n"
     assert stored(runs / "mlflow.db") == first
-    assert [(run.figures, run.ended) for run in first] == [(rows(RECORDS), STARTED + 10_000)]
+    assert [(run.metrics, run.ended) for run in first] == [(rows(RECORDS), STARTED + 10_000)]
 
 
 def test_a_run_can_be_in_several_stores(runs: Path, tmp_path: Path, template: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_run_can_be_in_several_stores(runs: Path, tmp_path: Path, template: Pa
         sync("calm-otter", to=f"sqlite:///{tmp_path}/team.db", runs=runs)
     for file in (runs / "mlflow.db", tmp_path / "team.db"):
         (run,) = stored(file)
-        assert (run.status, run.figures) == ("FAILED", rows(RECORDS))
+        assert (run.status, run.metrics) == ("FAILED", rows(RECORDS))
 
 
 def test_a_run_that_was_made_elsewhere_is_brought_home_and_a_copy_of_it_is_the_same_run(
@@ -56,7 +56,7 @@ def test_a_run_that_was_made_elsewhere_is_brought_home_and_a_copy_of_it_is_the_s
     info.folder.rename(tmp_path / "copy")
     sync(str(tmp_path / "copy"), to=f"sqlite:///{runs}/mlflow.db", runs=runs)
     (run,) = stored(runs / "mlflow.db")
-    assert (run.status, run.figures) == ("FINISHED", rows(RECORDS))
+    assert (run.status, run.metrics) == ("FINISHED", rows(RECORDS))
 
 
 def test_a_run_that_died_is_killed_and_one_that_is_trained_is_left_alone(runs: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_run_that_died_is_killed_and_one_that_is_trained_is_left_alone(runs: P
     assert stored(runs / "mlflow.db") == []
     sync("calm-otter", runs=runs)
     (run,) = stored(runs / "mlflow.db")
-    assert (run.status, run.ended, run.figures) == ("KILLED", RECORDS[-1].time, rows(RECORDS))
+    assert (run.status, run.ended, run.metrics) == ("KILLED", RECORDS[-1].time, rows(RECORDS))
     assert json.loads((info.folder / "run.json").read_text())["status"] == "KILLED"
 
 

@@ -15,7 +15,7 @@ from dlrun.runs.folder import JOURNAL
 from dlrun.runs.info import DataSet, Record, RunInfo, Status
 from dlrun.runs.journal import Journal
 from dlrun.tracking.delivery import Delivery
-from dlrun.tracking.delivery_state import NAME, Delivered, recall
+from dlrun.tracking.delivery_state import NAME, DeliveryState, recall
 from dlrun.tracking.mlflow_view import TAG
 from dlrun.tracking.store import sqlite_uri
 
@@ -57,7 +57,7 @@ def test_figures_arrive_under_their_names_with_their_epochs_and_times(runs: Path
     ]
     run = deliver(runs, make_run(runs / "calm-otter", records))
     (found,) = stored(runs / "mlflow.db")
-    assert found.figures == rows(records)
+    assert found.metrics == rows(records)
     assert run.data.metrics == {"train/loss": 1 / 1500, "validation/loss": 2.0}
 
 
@@ -131,10 +131,10 @@ def test_what_mlflow_refuses_is_told_the_rest_arrives_and_the_next_delivery_trie
     uri, info = sqlite_uri(runs / "mlflow.db"), make_run(runs / "calm-otter", epochs(2))
     told = f"MLflow at {uri} lacks spec.yaml (no texts today)"
     assert deliver(runs, info, expected=told).info.status == "FINISHED"
-    assert recall(info.folder, uri) == Delivered(stored(runs / "mlflow.db")[0].id, _size(info), complete=False)
+    assert recall(info.folder, uri) == DeliveryState(stored(runs / "mlflow.db")[0].id, _size(info), complete=False)
     monkeypatch.undo()
     deliver(runs, info)
-    assert recall(info.folder, uri) == Delivered(stored(runs / "mlflow.db")[0].id, _size(info), complete=True)
+    assert recall(info.folder, uri) == DeliveryState(stored(runs / "mlflow.db")[0].id, _size(info), complete=True)
 
 
 def _size(info: RunInfo) -> int:
@@ -190,7 +190,7 @@ def test_a_run_that_goes_on_in_its_folder_is_the_same_run(runs: Path) -> None:
     assert (run.id, run.status) == (first.info.run_id, "RUNNING")
     delivery.finish("FINISHED", STARTED + 20_000)
     (run,) = stored(runs / "mlflow.db")
-    assert (run.id, run.status, run.figures) == (first.info.run_id, "FINISHED", rows(epochs(4)))
+    assert (run.id, run.status, run.metrics) == (first.info.run_id, "FINISHED", rows(epochs(4)))
     assert run.params == {"epochs": "2", "more": "x"}  # MLflow takes no second value for a setting
 
 
@@ -230,7 +230,7 @@ def test_a_store_that_was_made_anew_gets_everything_again(runs: Path, template: 
     delivery.finish("FINISHED", STARTED)
     assert delivery.report() == ""
     (run,) = stored(runs / "mlflow.db")
-    assert run.figures == rows(epochs(3))
+    assert run.metrics == rows(epochs(3))
 
 
 def test_a_damaged_note_of_what_was_delivered_does_no_harm(runs: Path) -> None:
@@ -238,7 +238,7 @@ def test_a_damaged_note_of_what_was_delivered_does_no_harm(runs: Path) -> None:
     for note in ("", "[]", '{"a": 1}', "[" * 10_000, json.dumps({sqlite_uri(runs / "mlflow.db"): {"run": 3}})):
         (info.folder / NAME).write_text(note)
         deliver(runs, info)
-        assert stored(runs / "mlflow.db")[0].figures == rows(epochs(3))
+        assert stored(runs / "mlflow.db")[0].metrics == rows(epochs(3))
 
 
 def test_a_damaged_journal_is_told_and_what_stands_before_the_damage_arrives(runs: Path) -> None:
@@ -249,7 +249,7 @@ def test_a_damaged_journal_is_told_and_what_stands_before_the_damage_arrives(run
     delivery.finish("FINISHED", STARTED)
     assert "line" in delivery.report() and "damaged" in delivery.report()
     (run,) = stored(runs / "mlflow.db")
-    assert (run.status, run.figures) == ("FINISHED", rows(epochs(1)))
+    assert (run.status, run.metrics) == ("FINISHED", rows(epochs(1)))
 
 
 def test_a_server_that_is_away_is_told_of_and_a_password_is_not(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from dlrun.runs.folder import STARTED as RUN_FILE
 from dlrun.runs.journal import Journal
 from dlrun.runs.lock import lock, lock_beside
 from dlrun.tracking import mlflow_tracking as mlflow
-from dlrun.tracking.delivery_state import Delivered, recall
+from dlrun.tracking.delivery_state import DeliveryState, recall
 from dlrun.tracking.mlflow_tracking import MlflowTracking
 from dlrun.tracking.store import sqlite_uri
 
@@ -77,20 +77,20 @@ def test_whoever_ends_the_one_who_trains_the_run_is_killed_with_all_its_figures(
     )
     try:
         assert process.stdout is not None and process.stderr is not None
-        shipper = int(process.stdout.readline())
+        deliverer = int(process.stdout.readline())
         if number == signal.SIGINT:
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does
             process.wait(60)
         else:
             process.kill()
             process.wait()
-        wait_for(lambda: not alive(shipper))
+        wait_for(lambda: not alive(deliverer))
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
     assert process.returncode == (0 if number == signal.SIGINT else -signal.SIGKILL)
     (run,) = stored(runs / "mlflow.db")
-    assert (run.status, run.figures) == ("KILLED", rows(RECORDS))
+    assert (run.status, run.metrics) == ("KILLED", rows(RECORDS))
     assert json.loads((runs / "calm-otter" / RUN_FILE).read_text())["status"] == "KILLED"
     if number == signal.SIGKILL:
         assert run.ended == RECORDS[-1].time  # the last that was heard of it
@@ -112,11 +112,11 @@ def test_figures_arrive_while_the_run_goes_on(runs: Path, quick: None) -> None:
         info = make_run(runs / "calm-otter", RECORDS[:1], "RUNNING")
         with lock(info.folder), Journal(info.folder / JOURNAL, 0) as journal:
             tracking.begin(info)
-            wait_for(lambda: [run.figures for run in stored(runs / "mlflow.db")] == [rows(RECORDS[:1])])
+            wait_for(lambda: [run.metrics for run in stored(runs / "mlflow.db")] == [rows(RECORDS[:1])])
             assert [run.status for run in stored(runs / "mlflow.db")] == ["RUNNING"]
             for record in RECORDS:
                 journal.write(record)
-            wait_for(lambda: [run.figures for run in stored(runs / "mlflow.db")] == [rows(RECORDS)])
+            wait_for(lambda: [run.metrics for run in stored(runs / "mlflow.db")] == [rows(RECORDS)])
             assert tracking.end("FAILED", 60) == ""
     assert [run.status for run in stored(runs / "mlflow.db")] == ["FAILED"]
     assert tracking.where() == f"dlrun ui --runs {runs} (experiment digits, run calm-otter)"
@@ -173,7 +173,7 @@ def test_a_run_that_somebody_goes_on_with_is_not_killed_when_the_first_one_was(r
     info = make_run(runs / "calm-otter", RECORDS, "RUNNING")
     with MlflowTracking("default", runs) as first:
         first.begin(info)
-        wait_for(lambda: [run.figures for run in stored(runs / "mlflow.db")] == [rows(RECORDS)])
+        wait_for(lambda: [run.metrics for run in stored(runs / "mlflow.db")] == [rows(RECORDS)])
         with lock(info.folder):  # whoever goes on with it
             process = process_of(first)
             process.stdin.close()
@@ -184,7 +184,7 @@ def test_a_run_that_somebody_goes_on_with_is_not_killed_when_the_first_one_was(r
                 assert json.loads((info.folder / RUN_FILE).read_text())["status"] == "RUNNING"
                 assert second.end("FINISHED", 60) == ""
     (run,) = stored(runs / "mlflow.db")
-    assert (run.status, run.figures) == ("FINISHED", rows(RECORDS))
+    assert (run.status, run.metrics) == ("FINISHED", rows(RECORDS))
 
 
 def test_a_run_delivers_the_runs_beside_it_that_died_or_were_not_delivered(runs: Path, quick: None) -> None:
@@ -201,13 +201,13 @@ def test_a_run_delivers_the_runs_beside_it_that_died_or_were_not_delivered(runs:
         own = make_run(runs / "own", RECORDS, "RUNNING")
         with lock(own.folder):
             tracking.begin(own)
-            wait_for(lambda: recall(late.folder, uri) not in (None, Delivered()))
-            wait_for(lambda: (recall(late.folder, uri) or Delivered()).complete)
+            wait_for(lambda: recall(late.folder, uri) not in (None, DeliveryState()))
+            wait_for(lambda: (recall(late.folder, uri) or DeliveryState()).complete)
             end_run(own, "FINISHED")
             assert tracking.end("FINISHED", 60) == ""
     found = stored(runs / "mlflow.db")
     assert {run.name: run.status for run in found} == {"own": "FINISHED", "died": "KILLED", "late": "FINISHED"}
-    assert all(run.figures == rows(RECORDS) for run in found)
+    assert all(run.metrics == rows(RECORDS) for run in found)
     assert [run.ended for run in found] == [RECORDS[-1].time, STARTED + 10_000, found[2].ended]
     for info, status in ((died, "KILLED"), (untracked, "KILLED"), (trained, "RUNNING"), (late, "FINISHED")):
         assert json.loads((info.folder / RUN_FILE).read_text())["status"] == status
@@ -225,5 +225,5 @@ def test_processes_wait_for_the_one_that_makes_a_new_store(tmp_path: Path, quick
     with MlflowTracking("default", runs) as tracking:
         tracking.begin(info)
         assert tracking.end("FINISHED", 60) == ""
-    assert [run.figures for run in stored(runs / "mlflow.db")] == [rows(RECORDS)]
+    assert [run.metrics for run in stored(runs / "mlflow.db")] == [rows(RECORDS)]
     assert not (runs / ".mlflow.db.part").exists()

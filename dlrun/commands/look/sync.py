@@ -57,7 +57,7 @@ def sync(
 def _deliver(folder: Path, to: str | None, even_without_tracker: bool) -> None:
     from dlrun.runs.info import DEFAULT_STORE
     from dlrun.runs.lock import lock_beside
-    from dlrun.runs.run_file import closed_run
+    from dlrun.runs.run_json import closed_run
     from dlrun.tracking.delivery import Delivery
     from dlrun.tracking.delivery_state import NAME
     from dlrun.tracking.store import address, without_password

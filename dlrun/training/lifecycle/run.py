@@ -23,7 +23,7 @@ from dlrun.runs.checkpoints import Checkpoint
 from dlrun.runs.info import Record, RunInfo, Status, Tracking
 from dlrun.runs.journal import Journal
 from dlrun.runs.lock import lock
-from dlrun.runs.run_file import RUNNING, about
+from dlrun.runs.run_json import RUNNING, about
 from dlrun.training.lifecycle.checkpointing import CheckpointPolicy
 from dlrun.training.lifecycle.describe import describe, now
 from dlrun.training.lifecycle.setup import TrainingSetup, learned_by, prepare_training

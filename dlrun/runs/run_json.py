@@ -59,37 +59,37 @@ def read_run(folder: Path) -> KnownRun:
         raise RunError(f"{path} does not tell of a run as it should: {what}") from None
 
 
-def _known(folder: Path, said: Any) -> KnownRun:
-    data = said["data"]
+def _known(folder: Path, content: Any) -> KnownRun:
+    data = content["data"]
     if data is not None:
-        texts = {key: _is(data[key], str) for key in ("name", "digest", "source", "source_type")}
-        shape = tuple(_is(size, int) for size in _is(data["shape"], list))
-        data = DataSet(**texts, rows=_is(data["rows"], int), shape=shape)
+        texts = {key: _expect(data[key], str) for key in ("name", "digest", "source", "source_type")}
+        shape = tuple(_expect(size, int) for size in _expect(data["shape"], list))
+        data = DataSet(**texts, rows=_expect(data["rows"], int), shape=shape)
     info = RunInfo(
-        name=_is(said["name"], str),
-        experiment=_is(said["experiment"], str),
-        description=_is(said["description"], str),
+        name=_expect(content["name"], str),
+        experiment=_expect(content["experiment"], str),
+        description=_expect(content["description"], str),
         folder=folder,
-        started=_is(said["started"], int),
-        params=_texts(said["params"]),
-        tags=_texts(said["tags"]),
+        started=_expect(content["started"], int),
+        params=_texts(content["params"]),
+        tags=_texts(content["tags"]),
         data=data,
-        store=None if said["store"] is None else _is(said["store"], str),
+        store=None if content["store"] is None else _expect(content["store"], str),
     )
-    status, ended = said["status"], said.get("ended")
+    status, ended = content["status"], content.get("ended")
     if status not in STATUSES:
         raise ValueError(f"there is no status {status!r}")
-    return KnownRun(info, status, None if ended is None else _is(ended, int))
+    return KnownRun(info, status, None if ended is None else _expect(ended, int))
 
 
-def _is(value: Any, kind: type) -> Any:
+def _expect(value: Any, kind: type) -> Any:
     if type(value) is not kind:
         raise TypeError(f"{value!r} stands where a {kind.__name__} should")
     return value
 
 
 def _texts(value: Any) -> dict[str, str]:
-    return {key: _is(text, str) for key, text in _is(value, dict).items()}
+    return {key: _expect(text, str) for key, text in _expect(value, dict).items()}
 
 
 def with_texts(info: RunInfo) -> RunInfo:
