@@ -16,36 +16,36 @@ from pathlib import Path
 Data = bytes | bytearray | memoryview
 BINARY = getattr(os, "O_BINARY", 0)
 AT_A_TIME = 1 << 30
-"""Bytes handed over in one write; Linux takes 2 GiB at most."""
+"""Bytes in one write; Linux takes 2 GiB at most."""
 
 
 def append(descriptor: int, data: Data) -> None:
     """Write all of `data` at the end; it is not synced yet."""
     left = memoryview(data)
-    while left:  # a disk that fills up may take a part
+    while left:  # a disk that fills up may take only a part
         left = left[os.write(descriptor, left[:AT_A_TIME]) :]
 
 
 def open_to_append(path: Path) -> int:
-    """Open a file that is only ever added to; it is made if there is none."""
+    """Open a file for appending; it is made if there is none."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | BINARY, 0o666)
 
 
 def sync(descriptor: int) -> None:
-    """Bring what was written to the disk."""
+    """Wait until everything written is on the disk."""
     os.fsync(descriptor)
 
 
 def cut(descriptor: int, size: int) -> None:
-    """Take away everything after the first `size` bytes."""
+    """Remove everything after the first `size` bytes."""
     os.ftruncate(descriptor, size)
 
 
 def write_files(folder: Path, files: Iterable[tuple[str, Iterable[Data]]]) -> None:
     """Write new files, each given in blocks, into a folder that nobody reads yet; then sync them and the folder.
 
-    A file is asked for when the one before is written, so that no two need to be in memory. They are synced together at
-    the end, which the disk does sooner than one after the other.
+    The next file is generated when the one before is written, so that only one is in memory. All are synced at the end,
+    which is faster than one by one.
     """
     with contextlib.ExitStack() as opened:
         descriptors = []
@@ -120,15 +120,15 @@ def make_folder(path: Path) -> None:
 
 
 def rename_folder(old: Path, new: Path) -> None:
-    """Give a folder another name beside its old one; there must be none of that name."""
+    """Rename a folder within its parent; the new name must be free."""
     os.rename(old, new)
     sync_folder(new.parent)
 
 
 def remove_folders(paths: Iterable[Path]) -> None:
-    """Remove folders of one parent with all that is in them.
+    """Remove folders of one parent with everything in them.
 
-    Each gets a hidden name first, and that is synced: a half-emptied folder never stands under its good name.
+    Each gets a hidden name first, and that is synced: a folder that is half removed never has its own name.
     """
     hidden = []
     for path in paths:
@@ -155,8 +155,8 @@ def _remove(path: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    if os.name == "nt":  # no folder can be opened there; renaming is durable enough
+    """Wait until the names in a folder are on the disk."""
+    if os.name == "nt":  # a folder cannot be opened there; renaming is durable enough
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -221,7 +221,7 @@ def _uploads(
 
     settings = clean_entries(info.params, MAX_PARAM)
     # MLflow takes no second value for a setting.
-    params = [Param(key, value) for key, value in settings.items() if key not in sent]
+    params = [Param(key, value) for key, value in settings.items() if key not in known]
     for chunk in chunks(params, ENTRIES_AT_A_TIME):
         yield "settings", partial(client.log_batch, run_id, params=chunk, synchronous=True)
     for chunk in chunks([RunTag(key, value) for key, value in tags.items()], ENTRIES_AT_A_TIME):

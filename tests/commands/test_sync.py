@@ -114,14 +114,14 @@ def test_a_run_that_is_not_there_is_told_with_one_that_is(runs: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("said", "wrong"),
     [
-        ("[1]", "does not tell of a run"),
-        ("{", "does not tell of a run"),
-        ("[" * 100_000, "does not tell of a run"),
-        ({"name": None}, "None stands where a str should"),
-        ({"params": {"a": 1}}, "1 stands where a str should"),
-        ({"started": True}, "True stands where a int should"),
-        ({"status": "GONE"}, "there is no status 'GONE'"),
-        ({"data": {}}, "there is no 'name'"),
+        ("[1]", "is not a valid run.json"),
+        ("{", "is not a valid run.json"),
+        ("[" * 100_000, "is not a valid run.json"),
+        ({"name": None}, "expected str, got None"),
+        ({"params": {"a": 1}}, "expected str, got 1"),
+        ({"started": True}, "expected int, got True"),
+        ({"status": "GONE"}, "unknown status 'GONE'"),
+        ({"data": {}}, "'name' is missing"),
     ],
     ids=lambda said: str(said)[:20],
 )

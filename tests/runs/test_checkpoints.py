@@ -262,7 +262,7 @@ def test_a_checkpoint_under_the_name_of_another_step_is_not_used(tmp_path: Path)
     assert reader.damaged == ["step-000000002: it was written as step 1"]
 
 
-# What somebody means ill with: sealed anew, so that the hashes fit
+# Forged on purpose: with new checksums, so that the hashes match
 
 
 def forge(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -300,7 +300,7 @@ def test_a_pickle_in_the_place_of_tensors_is_refused_and_not_run(tmp_path: Path)
         (lambda manifest: manifest.update(format=2), "another version"),
         (lambda manifest: manifest.update(files=[]), "lists no files"),
         (lambda manifest: manifest.update(files={"../a": {}}), "a is missing"),
-        (lambda manifest: manifest["files"].pop("state.json"), r"state\.json is not in its manifest"),
+        (lambda manifest: manifest["files"].pop("state.json"), r"state\.json is not in manifest\.json"),
         (lambda manifest: manifest["files"]["state.json"].clear(), "SHA-256 differs"),
     ],
     ids=range(5),
@@ -327,11 +327,11 @@ def test_links_and_pipes_are_not_read(tmp_path: Path) -> None:
     path = tmp_path / "checkpoints" / "step-000000001" / "weights.safetensors"
     path.rename(tmp_path / "elsewhere")
     path.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(RunError, match="is no plain file"):
+    with pytest.raises(RunError, match="is not a regular file"):
         Checkpoints(tmp_path).newest()
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(RunError, match="is no plain file"):
+    with pytest.raises(RunError, match="is not a regular file"):
         Checkpoints(tmp_path).newest()
 
 

@@ -24,7 +24,7 @@ NAMES = ("train/loss", "validation/accuracy", "time/epoch")
 
 
 def record(epoch: int, **others: float) -> Record:
-    """The figures of an epoch of 25 steps."""
+    """The metrics of an epoch of 25 steps."""
     return Record(epoch, 25 * epoch, 1_760_000_000_000 + epoch, dict.fromkeys(NAMES, 0.1 * epoch) | others)
 
 
@@ -149,7 +149,7 @@ def test_a_damaged_line_that_will_be_repeated_is_written_anew_and_told(file: Pat
         for epoch in (2, 3, 4):
             journal.write(record(epoch))
     assert file.read_bytes() == data
-    assert journal.differences == ["line 3 of the journal was damaged; from there it is written anew"]
+    assert journal.differences == ["line 3 of the journal was damaged; it is rewritten from there"]
 
 
 # Going on
@@ -157,7 +157,7 @@ def test_a_damaged_line_that_will_be_repeated_is_written_anew_and_told(file: Pat
 
 def test_a_new_journal_does_not_go_on_with_one_that_is_there(file: Path) -> None:
     data = written(file, 1)
-    with pytest.raises(RunError, match="there is a journal already"):
+    with pytest.raises(RunError, match="exists already"):
         Journal(file)
     assert file.read_bytes() == data
 
@@ -191,9 +191,9 @@ def test_records_that_are_repeated_alike_leave_the_journal_as_it_is(file: Path) 
 
 
 def test_not_a_number_repeated_is_no_difference(file: Path) -> None:
-    figures = {"a": math.nan, "b": math.inf}
+    metrics = {"a": math.nan, "b": math.inf}
     with Journal(file) as journal:
-        journal.write(Record(1, 1, 1, figures))
+        journal.write(Record(1, 1, 1, metrics))
     with Journal(file, after=0) as journal:
         journal.write(Record(1, 1, 2, {"a": float("nan"), "b": math.inf}))
     assert journal.differences == []
@@ -226,7 +226,9 @@ def test_a_record_that_is_not_the_next_one_repeated_is_told_and_added(file: Path
     with Journal(file, after=data.index(b"\n") + 1) as journal:
         journal.write(other)
     (difference,) = journal.differences
-    assert difference.startswith("epoch 2, step 50 (train/loss, validation/accuracy, time/epoch) stands in the journal")
+    assert difference.startswith(
+        "the journal has epoch 2, step 50 (train/loss, validation/accuracy, time/epoch), and this"
+    )
     assert file.read_bytes() == data + as_line(other)
 
 
