@@ -141,7 +141,7 @@ def test_a_process_that_dies_is_told_of(runs: Path, quick: None) -> None:
         process_of(tracking).kill()
         process_of(tracking).wait()
         tracking.begin(make_run(runs / "calm-otter", RECORDS, "RUNNING"))
-        assert "lacks some of this run: the process that delivers has died; `dlrun sync" in tracking.end("FINISHED", 60)
+        assert "lacks some of this run: the delivery process has died; `dlrun sync" in tracking.end("FINISHED", 60)
 
 
 def test_a_process_that_cannot_be_started_is_told_of(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +151,9 @@ def test_a_process_that_cannot_be_started_is_told_of(runs: Path, monkeypatch: py
     monkeypatch.setattr(mlflow, "start_process", fail)
     with MlflowTracking("default", runs) as tracking:
         tracking.begin(make_run(runs / "calm-otter", RECORDS, "RUNNING"))
-        assert "no process can be started: Resource temporarily unavailable" in tracking.end("FINISHED", 60)
+        assert "the delivery process cannot be started: Resource temporarily unavailable" in tracking.end(
+            "FINISHED", 60
+        )
 
 
 def test_without_a_run_nothing_is_left_of_the_process(runs: Path, quick: None) -> None:
