@@ -42,7 +42,7 @@ def cut(descriptor: int, size: int) -> None:
 
 
 def write_files(folder: Path, files: Iterable[tuple[str, Iterable[Data]]]) -> None:
-    """Write new files, each given in blocks, into a folder that nobody reads yet; then sync them and the folder.
+    """Write new files, each given in blocks, into a folder that no process reads yet; then sync them and the folder.
 
     The next file is generated when the one before is written, so that only one is in memory. All are synced at the end,
     which is faster than one by one.

@@ -10,7 +10,7 @@ from typing import Literal, Protocol, Self
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
 DEFAULT_STORE = "default"
-"""The store that lies in the same folder as the run, wherever that is."""
+"""The store in the same folder as the run, even if that folder is moved."""
 
 
 @dataclass(frozen=True, slots=True)

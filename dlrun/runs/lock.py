@@ -93,7 +93,7 @@ def _lock(descriptor: int, seconds: float) -> bool:
 def lock_beside(file: Path, wait: bool = True) -> Iterator[bool]:
     """Let one process at a time work on a file; yields whether this process may, which is always so if it waits.
 
-    The lock file stands beside the file. Where none can be made, nothing else can be written either: no lock is needed.
+    The lock file is beside the file. Where it cannot be made, no process can write there, and no lock is needed.
     """
     try:
         descriptor = _open(file.with_name(f".{file.name}.lock"))

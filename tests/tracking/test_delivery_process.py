@@ -1,4 +1,4 @@
-"""The process that delivers a run: it is in nobody's way, it outlives whom it must, and nobody for long."""
+"""The delivery process: it disturbs no other process, outlives a killed training process, and ends soon after it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ with MlflowTracking("default", runs) as tracking:
         for record in epochs(4):
             journal.write(record)
         if not os.fork():
-            time.sleep(60)  # a child that has all that its parent had opened, and outlives it
+            time.sleep(60)  # a child that has all open files of its parent, and outlives it
             os._exit(0)
         try:
             print(tracking._process.pid, flush=True)
@@ -61,12 +61,12 @@ def alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    # Its parent was killed, and what runs the tests may be the one who should, and does not, take note of its end.
+    # Its parent was killed, and its new parent may never wait for it.
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_whoever_ends_the_one_who_trains_the_run_is_killed_with_all_its_figures(runs: Path, number: int) -> None:
+def test_however_the_training_process_is_ended_its_run_is_killed_with_all_its_metrics(runs: Path, number: int) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", TRAINER, str(runs)],
         env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
@@ -93,7 +93,7 @@ def test_whoever_ends_the_one_who_trains_the_run_is_killed_with_all_its_figures(
     assert (run.status, run.metrics) == ("KILLED", rows(RECORDS))
     assert json.loads((runs / "calm-otter" / RUN_FILE).read_text())["status"] == "KILLED"
     if number == signal.SIGKILL:
-        assert run.ended == RECORDS[-1].time  # the last that was heard of it
+        assert run.ended == RECORDS[-1].time  # the time of its last record
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def process_of(tracking: MlflowTracking) -> Any:
     return tracking._process
 
 
-def test_figures_arrive_while_the_run_goes_on(runs: Path, quick: None) -> None:
+def test_metrics_arrive_while_the_run_trains(runs: Path, quick: None) -> None:
     with MlflowTracking("default", runs) as tracking:
         info = make_run(runs / "calm-otter", RECORDS[:1], "RUNNING")
         with lock(info.folder), Journal(info.folder / JOURNAL, 0) as journal:
@@ -128,15 +128,15 @@ def test_nothing_but_the_end_waits_for_a_process_that_does_not_move(runs: Path, 
         os.kill(process.pid, signal.SIGSTOP)
         info = make_run(runs / "calm-otter", RECORDS, "RUNNING")
         tracking.begin(info)
-        told = tracking.end("FINISHED", 0.1)
+        report = tracking.end("FINISHED", 0.1)
     uri = sqlite_uri(runs / "mlflow.db")
-    assert told == (
+    assert report == (
         f"MLflow at {uri} lacks some of this run: not done after 0.1 s; `dlrun sync {info.folder}` delivers the rest"
     )
     assert process.poll() is not None
 
 
-def test_a_process_that_dies_is_told_of(runs: Path, quick: None) -> None:
+def test_a_process_that_dies_is_reported(runs: Path, quick: None) -> None:
     with MlflowTracking("default", runs) as tracking:
         process_of(tracking).kill()
         process_of(tracking).wait()
@@ -144,16 +144,15 @@ def test_a_process_that_dies_is_told_of(runs: Path, quick: None) -> None:
         assert "lacks some of this run: the delivery process has died; `dlrun sync" in tracking.end("FINISHED", 60)
 
 
-def test_a_process_that_cannot_be_started_is_told_of(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_cannot_be_started_is_reported(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise OSError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(mlflow, "start_process", fail)
     with MlflowTracking("default", runs) as tracking:
         tracking.begin(make_run(runs / "calm-otter", RECORDS, "RUNNING"))
-        assert "the delivery process cannot be started: Resource temporarily unavailable" in tracking.end(
-            "FINISHED", 60
-        )
+        report = tracking.end("FINISHED", 60)
+    assert "the delivery process cannot be started: Resource temporarily unavailable" in report
 
 
 def test_without_a_run_nothing_is_left_of_the_process(runs: Path, quick: None) -> None:
@@ -171,12 +170,12 @@ def test_the_command_line_that_everybody_sees_has_no_address(runs: Path) -> None
         assert tracking.where() == "http://me:***@127.0.0.1:1"
 
 
-def test_a_run_that_somebody_goes_on_with_is_not_killed_when_the_first_one_was(runs: Path, quick: None) -> None:
+def test_a_run_that_is_resumed_is_not_killed_when_the_first_process_was(runs: Path, quick: None) -> None:
     info = make_run(runs / "calm-otter", RECORDS, "RUNNING")
     with MlflowTracking("default", runs) as first:
         first.begin(info)
         wait_for(lambda: [run.metrics for run in stored(runs / "mlflow.db")] == [rows(RECORDS)])
-        with lock(info.folder):  # whoever goes on with it
+        with lock(info.folder):  # the process that resumes it
             process = process_of(first)
             process.stdin.close()
             with MlflowTracking("default", runs) as second:
@@ -221,8 +220,8 @@ def test_processes_wait_for_the_one_that_makes_a_new_store(tmp_path: Path, quick
     (runs / ".mlflow.db.part").write_text("half of a store, left by one that was killed")
     with lock_beside(runs / "mlflow.db"), MlflowTracking("default", runs) as tracking:
         tracking.begin(info)
-        told = tracking.end("FINISHED", 1)
-        assert "has nothing of this run: not done after 1 s" in told
+        report = tracking.end("FINISHED", 1)
+        assert "has nothing of this run: not done after 1 s" in report
         assert not (runs / "mlflow.db").exists()
     with MlflowTracking("default", runs) as tracking:
         tracking.begin(info)
