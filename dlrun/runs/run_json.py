@@ -1,4 +1,4 @@
-"""Reading run.json, which describes a run and its status; a delivery needs only this file and the journal."""
+"""Reading and writing run.json, which describes a run; a delivery needs only this file and the journal."""
 
 from __future__ import annotations
 
