@@ -4,12 +4,12 @@
 
 runs `dlrun train spec.yaml ...`, with the `os` that `dlrun.runs.durable` knows replaced by one that counts:
 
-    count     nothing happens; the last line on stderr says how many operations there were
+    count     no fault; the last line on stderr is the number of operations
     trace     as count, with a line for each
     kill      SIGKILL in place of operation K (from 1)
     torn      as kill, but half of what operation K writes is written first
-    enospc    the disk is full from operation K on: whatever needs room fails; taking away and syncing does not
-    eio       operation K fails, and it alone
+    enospc    the disk is full from operation K on: operations that need room fail; removing and syncing do not
+    eio       only operation K fails
 
 Operations of torch, MLflow or pytest do not count, nor do those of other processes.
 """
@@ -34,9 +34,9 @@ MODES = ("count", "trace", "kill", "torn", "enospc", "eio")
 
 
 class FaultyOs:
-    """The module `os`, except that operations which change files are counted, and fail as told.
+    """The module `os`, except that operations which change files are counted, and fail by the mode.
 
-    Opening a file counts only where it may make one.
+    Opening a file counts only if it may make one.
     """
 
     def __init__(self, mode: str, at: int = 0):
@@ -45,10 +45,10 @@ class FaultyOs:
         self.at = at
         self.count = 0
         self.names: list[str] = []
-        """What was counted, in order."""
+        """The counted operations, in order."""
         self.calls: list[tuple[str, str]] = []
-        """The same with what each was done to, digits as #; only of `count`."""
-        self._turn = threading.Lock()
+        """The same with the target of each, digits as #; only for `count`."""
+        self._mutex = threading.Lock()
         for name in COUNTED:
             setattr(self, name, self._counted(name))
 
@@ -58,13 +58,13 @@ class FaultyOs:
     def _counted(self, name: str) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             if name != "open" or args[1] & os.O_CREAT:
-                self._strike(name, args)
+                self._count(name, args)
             return getattr(os, name)(*args, **kwargs)
 
         return call
 
-    def _strike(self, name: str, args: tuple[Any, ...]) -> None:
-        with self._turn:
+    def _count(self, name: str, args: tuple[Any, ...]) -> None:
+        with self._mutex:
             self.count += 1
             self.names.append(name)
             number = self.count
@@ -90,7 +90,7 @@ def _target(target: Any) -> str:
 
 @contextlib.contextmanager
 def faults(mode: str, at: int = 0) -> Iterator[FaultyOs]:
-    """Have `dlrun.runs.durable` meet a fault."""
+    """Make `dlrun.runs.durable` fail."""
     from dlrun.runs import durable
 
     faulty = FaultyOs(mode, at)
@@ -102,8 +102,8 @@ def faults(mode: str, at: int = 0) -> Iterator[FaultyOs]:
 
 
 def in_child(act: Callable[[], object], mode: str, at: int = 0) -> bool:
-    """Run `act` in a fork of this process with a fault; gives whether it came through, False where it was killed."""
-    with warnings.catch_warnings():  # torch has threads of its own; the child uses none
+    """Run `act` in a fork of this process with a fault; returns whether it finished, False if it was killed."""
+    with warnings.catch_warnings():  # torch has threads; the child uses none
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if not child:

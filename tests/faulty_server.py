@@ -1,6 +1,6 @@
-"""MLflow's own server behind a door that misbehaves as told.
+"""MLflow's own server behind a proxy that fails on purpose.
 
-The server is a process of its own with MLflow's handlers and an SQLite store; the door is an HTTP server in a thread of
+The server is a separate process with MLflow's handlers and an SQLite store. The proxy is an HTTP server in a thread of
 the test, which passes requests on, or does not.
 """
 
@@ -19,14 +19,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 FAULTS = ("reset", "error", "hang", "late", "drop", "cut")
-"""What may happen to a request instead of being answered:
+"""Ways in which a request fails:
 
-reset   the connection is refused in the middle of it
-error   500
-hang    nothing at all
-late    as hang, but when nobody waits any more, what was asked for is done
-drop    what was asked for is done, and the connection closed without an answer
-cut     it is done, and half of the answer comes
+reset   the connection is reset while the request is sent
+error   the response is status 500
+hang    there is no response
+late    as hang, but the request is carried out after the client has stopped waiting
+drop    the request is carried out, and the connection closed without a response
+cut     the request is carried out, and half of the response is sent
 """
 
 PROGRAM = """
@@ -46,7 +46,7 @@ server.serve_forever()
 
 
 class Server:
-    """MLflow's server, as well as it is."""
+    """MLflow's server, without faults."""
 
     def __init__(self, store: Path):
         self.store = store
@@ -65,21 +65,21 @@ class Server:
 
 
 Script = Callable[[int], str]
-"""What happens to the request of a number, from 0: one of FAULTS, or ''."""
+"""The fault of each request, by its number from 0: one of FAULTS, or ''."""
 
 
-class Door:
-    """What a client connects to in place of the server."""
+class Proxy:
+    """The address that a client connects to in place of the server."""
 
-    def __init__(self, server: Server, script: Script, patience: float):
-        """`patience` is how long a client waits for an answer."""
+    def __init__(self, server: Server, script: Script, timeout: float):
+        """`timeout` is how many seconds a client waits for a response."""
         self.requests = 0
         self.faults = 0
         self._busy = 0
         self._script = script
         self._well = threading.Event()
         self._turn = threading.Lock()
-        door = self
+        proxy = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -90,14 +90,14 @@ class Door:
 
             def pass_on(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                fault = door._fault()
-                with door._at_work():
+                fault = proxy._fault()
+                with proxy._at_work():
                     self.act(fault, body)
 
             def act(self, fault: str, body: bytes) -> None:
                 if fault in ("reset", "hang", "late"):
                     if fault != "reset":
-                        door._well.wait(patience + 0.5)
+                        proxy._well.wait(timeout + 0.5)
                     if fault == "late":
                         self.ask(body)
                     self.hang_up()
@@ -128,7 +128,7 @@ class Door:
                 self.wfile.write(body[:sent])
 
             def hang_up(self) -> None:
-                # With this option closing is not a goodbye but a reset.
+                # With this option, closing the connection resets it.
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self.close_connection = True
 
@@ -141,7 +141,7 @@ class Door:
             block_on_close = False
 
             def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
-                self.close_request(request)  # without a word, so that a reset is one
+                self.close_request(request)  # without a shutdown, so that a reset is one
 
             def handle_error(self, request: object, client_address: object) -> None: ...
 
@@ -168,7 +168,7 @@ class Door:
                 self._busy -= 1
 
     def recover(self) -> None:
-        """From now on, all is well, and what was held back is done."""
+        """Stop all faults, and wait until the requests that were held back are done."""
         self._well.set()
         wait_for(lambda: not self._busy)
 
@@ -179,8 +179,8 @@ class Door:
 
 
 @contextlib.contextmanager
-def door(server: Server, script: Script, patience: float) -> Iterator[Door]:
-    made = Door(server, script, patience)
+def proxy(server: Server, script: Script, timeout: float) -> Iterator[Proxy]:
+    made = Proxy(server, script, timeout)
     try:
         yield made
     finally:
@@ -188,8 +188,8 @@ def door(server: Server, script: Script, patience: float) -> Iterator[Door]:
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    """Until it holds."""
+    """Wait until a condition is true."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "it never came"
+        assert time.monotonic() < end, f"not true after {seconds:g} s"
         time.sleep(0.02)

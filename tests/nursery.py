@@ -1,7 +1,7 @@
-"""Processes that have MLflow loaded when they begin.
+"""Processes that have MLflow loaded when they start.
 
-Loading it takes seconds of the processor, which a hundred runs need not spend a hundred times: one process loads it and
-forks. What the children run is the very program that `dlrun train` starts.
+Loading it takes seconds of the processor. One process loads it and forks, so that a hundred runs do not load it a
+hundred times. The children run the same program that `dlrun train` starts.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from dlrun.tracking.mlflow_run import import_quietly
 import_quietly()
 import mlflow.store.tracking.sqlalchemy_store, mlflow.store.tracking.rest_store
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-mother = socket.socket(fileno=int(sys.argv[1]))
+parent = socket.socket(fileno=int(sys.argv[1]))
 while True:
-    _, descriptors, _, _ = socket.recv_fds(mother, 1, 2)
+    _, descriptors, _, _ = socket.recv_fds(parent, 1, 2)
     if not descriptors:
         os._exit(0)
     child = os.fork()
     if not child:
         os.setsid()
-        mother.close()
+        parent.close()
         for descriptor, number in zip(descriptors, (0, 1)):
             os.dup2(descriptor, number)
             os.close(descriptor)
         dlrun.tracking.delivery_process.main()
     for descriptor in descriptors:
         os.close(descriptor)
-    mother.sendall(str(child).encode())
+    parent.sendall(str(child).encode())
 """
 
 
 class Child:
-    """As much of a Popen as is needed."""
+    """The part of Popen that is needed."""
 
     def __init__(self, pid: int, stdin: IO[bytes], stdout: IO[bytes]):
         self.pid, self.stdin, self.stdout = pid, stdin, stdout
@@ -65,7 +65,7 @@ class Child:
 
 
 class Nursery:
-    """Where the children come from."""
+    """A process that has MLflow loaded, and forks a child on request."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
@@ -79,15 +79,15 @@ class Nursery:
             )
 
     def start(self) -> Child:
-        """A process that runs the shipper."""
-        inward, words = os.pipe()
+        """Fork a delivery process."""
+        inward, requests = os.pipe()
         answers, outward = os.pipe()
         with self._turn:
             socket.send_fds(self._own, [b"x"], [inward, outward])
             pid = int(self._own.recv(32))
         os.close(inward)
         os.close(outward)
-        return Child(pid, os.fdopen(words, "wb"), os.fdopen(answers, "rb"))
+        return Child(pid, os.fdopen(requests, "wb"), os.fdopen(answers, "rb"))
 
     def close(self) -> None:
         self._own.close()

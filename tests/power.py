@@ -1,7 +1,7 @@
-"""What a disk may hold after a power cut, when it has promised only what was synced.
+"""A model of a disk after a power cut: only what was synced is certain to be there.
 
-A file's content is safe once the file is synced, a name once its folder is; of the rest anything may be lost, in any
-order, and a file may be left short or full of zeros. This is stricter than common file systems are.
+A file's content is safe once the file is synced, a name once its folder is. Everything else may be lost, in any
+order, and a file may be short or full of zeros. Common file systems lose less.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from random import Random
 from typing import Any
 
 
-class Node:
-    """A file or a folder, by whatever name."""
+class Entry:
+    """A file or a folder; its name is in its parent."""
 
     def __init__(self, folder: bool):
         self.folder = folder
         self.history: list[tuple[int, Any]] = []
-        """What was done to it and when: a file's whole content, or (names that went, a name that came, its node)."""
+        """Changes and their times: a file's whole content, or (names removed, a name added, its entry)."""
         self.synced: list[int] = []
 
 
 class Disk:
-    """Stands for `os` in `dlrun.runs.durable`: does everything, and remembers what is safe at which moment."""
+    """Replaces `os` in `dlrun.runs.durable`: does the same, and records what is safe at which moment."""
 
     def __init__(self, root: Path, deaf: bool = False):
-        """With `deaf`, syncing is not heard."""
+        """With `deaf`, syncing makes nothing safe."""
         self.root, self.deaf = root, deaf
         self.now = 0
-        self._nodes = {root: Node(True)}
+        self._entries = {root: Entry(True)}
         self._opened: dict[int, Path] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -43,8 +43,8 @@ class Disk:
         descriptor = os.open(path, flags, mode)
         self._opened[descriptor] = path
         if new:
-            self._nodes[path] = Node(False)
-            self._note(path.parent, ((), path.name, self._nodes[path]))
+            self._entries[path] = Entry(False)
+            self._note(path.parent, ((), path.name, self._entries[path]))
         self._note_content(path)
         return descriptor
 
@@ -61,7 +61,7 @@ class Disk:
         os.fsync(descriptor)
         self.now += 1
         if not self.deaf:
-            self._nodes[self._opened[descriptor]].synced.append(self.now)
+            self._entries[self._opened[descriptor]].synced.append(self.now)
 
     def close(self, descriptor: int) -> None:
         self._opened.pop(descriptor, None)
@@ -70,16 +70,16 @@ class Disk:
     def mkdir(self, path: Path) -> None:
         path = Path(path)
         os.mkdir(path)
-        self._nodes[path] = Node(True)
-        self._note(path.parent, ((), path.name, self._nodes[path]))
+        self._entries[path] = Entry(True)
+        self._note(path.parent, ((), path.name, self._entries[path]))
 
     def rename(self, old: Path, new: Path) -> None:
         old, new = Path(old), Path(new)
         assert old.parent == new.parent
         os.rename(old, new)
-        for path in [path for path in self._nodes if path == old or old in path.parents]:
-            self._nodes[new / path.relative_to(old)] = self._nodes.pop(path)
-        self._note(new.parent, ((old.name,), new.name, self._nodes[new]))
+        for path in [path for path in self._entries if path == old or old in path.parents]:
+            self._entries[new / path.relative_to(old)] = self._entries.pop(path)
+        self._note(new.parent, ((old.name,), new.name, self._entries[new]))
 
     def replace(self, old: Path, new: Path) -> None:
         self.rename(old, new)
@@ -87,37 +87,37 @@ class Disk:
     def unlink(self, path: Path) -> None:
         path = Path(path)
         os.unlink(path)
-        del self._nodes[path]
+        del self._entries[path]
         self._note(path.parent, ((path.name,), None, None))
 
     def rmdir(self, path: Path) -> None:
         path = Path(path)
         os.rmdir(path)
-        del self._nodes[path]
+        del self._entries[path]
         self._note(path.parent, ((path.name,), None, None))
 
     def _note(self, path: Path, change: Any) -> None:
         self.now += 1
-        self._nodes[path].history.append((self.now, change))
+        self._entries[path].history.append((self.now, change))
 
     def _note_content(self, path: Path) -> None:
-        if not self._nodes[path].folder:
+        if not self._entries[path].folder:
             self._note(path, path.read_bytes())
 
     def cut_power(self, moment: int, at: Path, random: Random) -> None:
-        """Lay out at `at` what the disk may hold if the power went at a moment."""
-        _lay_out(self._nodes[self.root], moment, at, random)
+        """Write to `at` what the disk may hold after a power cut at a moment."""
+        _lay_out(self._entries[self.root], moment, at, random)
 
 
-def _lay_out(node: Node, moment: int, at: Path, random: Random) -> None:
-    safe = max((time for time in node.synced if time <= moment), default=0)
-    past = [(time, change) for time, change in node.history if time <= moment]
-    if not node.folder:
+def _lay_out(entry: Entry, moment: int, at: Path, random: Random) -> None:
+    safe = max((time for time in entry.synced if time <= moment), default=0)
+    past = [(time, change) for time, change in entry.history if time <= moment]
+    if not entry.folder:
         at.write_bytes(_content(past, safe, random))
         return
     at.mkdir()
     luck = random.choice([0.0, 0.5, 1.0])
-    names: dict[str, Node] = {}
+    names: dict[str, Entry] = {}
     for time, (gone, name, come) in past:
         if time <= safe or random.random() < luck:
             for old in gone:
@@ -133,13 +133,13 @@ def _content(past: list[tuple[int, bytes]], safe: int, random: Random) -> bytes:
     known, last = (kept[-1] if kept else b""), (past[-1][1] if past else b"")
     if known == last:
         return known
-    cut = random.randint(len(known) if last.startswith(known) else 0, len(last))  # what was synced and stays is safe
+    cut = random.randint(len(known) if last.startswith(known) else 0, len(last))  # synced bytes that stay are safe
     return random.choice([known, last, last[:cut], last[:cut] + bytes(len(last) - cut)])
 
 
 @contextmanager
 def disk(root: Path, deaf: bool = False) -> Iterator[Disk]:
-    """Have `dlrun.runs.durable` write to a disk whose power may be cut."""
+    """Make `dlrun.runs.durable` write to a disk whose power may be cut."""
     from dlrun.runs import durable
 
     modelled = Disk(root, deaf)

@@ -1,4 +1,4 @@
-"""Folders of runs as training leaves them, made without training; and what an SQLite store has of a run."""
+"""Folders of runs as training leaves them, made without training; and the runs of an SQLite store."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Any
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import Record, RunInfo
 from dlrun.runs.journal import Journal
-from dlrun.runs.run_file import about
+from dlrun.runs.run_json import about
 
 STARTED = 1_700_000_000_000
 
 
 def epochs(count: int, first: int = 1) -> list[Record]:
-    """Records as an epoch each leaves them; some figures are no numbers."""
+    """One record per epoch; some values are NaN or infinite."""
     return [
         Record(epoch, 10 * epoch, STARTED + epoch, {"train/loss": 1 / epoch, "far": math.inf, "odd": math.nan})
         for epoch in range(first, first + count)
@@ -28,7 +28,7 @@ def epochs(count: int, first: int = 1) -> list[Record]:
 
 
 def make_run(folder: Path, records: Sequence[Record] = (), status: str = "FINISHED", **known: Any) -> RunInfo:
-    """The folder of a run that has come as far as `status` says; RUNNING and unlocked is one that died."""
+    """The folder of a run with a status; one that is RUNNING and not locked has died."""
     texts = known.pop("texts", {"spec.yaml": "name: x"})
     info = RunInfo(
         **{
@@ -53,7 +53,7 @@ def make_run(folder: Path, records: Sequence[Record] = (), status: str = "FINISH
 
 
 def end_run(info: RunInfo, status: str) -> None:
-    """Write run.json anew, with another status."""
+    """Write run.json again, with another status."""
     ended = {} if status == "RUNNING" else {"ended": STARTED + 10_000}
     run_folder.write_json(info.folder / run_folder.STARTED, {**about(info), "status": status, **ended})
 
@@ -75,14 +75,14 @@ def _stored(value: float) -> tuple[float, int]:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run as an SQLite store has it."""
+    """A run in an SQLite store."""
 
     id: str
     name: str
     status: str
     started: int
     ended: int | None
-    figures: list[tuple[Any, ...]]
+    metrics: list[tuple[Any, ...]]
     """(name, epoch, time, value, whether it is NaN) of each, sorted."""
     params: dict[str, str]
 
@@ -95,9 +95,9 @@ def stored(file: Path, experiment: str = "digits") -> list[StoredRun]:
             " WHERE experiments.name = ? AND runs.lifecycle_stage = 'active' ORDER BY runs.name",
             [experiment],
         ).fetchall()
-        figures = "SELECT key, step, timestamp, value, is_nan FROM metrics WHERE run_uuid = ?"
+        metrics = "SELECT key, step, timestamp, value, is_nan FROM metrics WHERE run_uuid = ?"
         params = "SELECT key, value FROM params WHERE run_uuid = ?"
         return [
-            StoredRun(*run, sorted(store.execute(figures, run[:1])), dict(store.execute(params, run[:1]).fetchall()))
+            StoredRun(*run, sorted(store.execute(metrics, run[:1])), dict(store.execute(params, run[:1]).fetchall()))
             for run in runs
         ]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dlrun.checks.check import Checked
-from dlrun.tracking.open import open_tracking
+from dlrun.tracking.open import experiment_of, open_tracking, store_of
 from dlrun.training.lifecycle.run import Outcome, run
 
 
@@ -18,5 +18,7 @@ class Silent:
 
 def run_silently(checked: Checked, runs: Path) -> Outcome:
     """A whole run under `runs`, told to nobody but the spec's tracker."""
-    with open_tracking(checked.experiment.tracking, runs) as tracking:
-        return run(checked, Silent(), runs, tracking)
+    tracker = checked.experiment.tracking
+    with open_tracking(tracker, runs) as tracking:
+        mlflow_experiment = experiment_of(tracker, checked.experiment.name)
+        return run(checked, Silent(), runs, tracking, store_of(tracker), mlflow_experiment)

@@ -22,7 +22,7 @@ from sklearn.datasets import load_digits
 from dlrun.runs.checkpoints import Checkpoints
 from dlrun.runs.info import Record
 from dlrun.runs.journal import read_journal
-from dlrun.runs.run_file import closed_run
+from dlrun.runs.run_json import closed_run
 
 MANY = int(os.environ.get("DLRUN_FAULTS", "0"))
 """How many random moments; 0 for the quick share, 2000 for the whole."""

@@ -1,1 +1,1 @@
-"""A run on disk: written so that a kill leaves it whole; found, read, compared."""
+"""A run on disk: written so that a kill leaves it whole; found, read, locked."""

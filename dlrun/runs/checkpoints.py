@@ -2,7 +2,7 @@
 
     checkpoints/step-000000500/
       weights.safetensors, optimizer.safetensors, ...   tensors, by name
-      state.json                                        all that is no tensor
+      state.json                                        all other data
       manifest.json                                     size and SHA-256 of each file, and of its own text
 
 A checkpoint that is written again at the same step gets a folder of its own, step-000000500-2, so that there is never a
@@ -31,16 +31,17 @@ if TYPE_CHECKING:
 
 FOLDER, MANIFEST, STATE, TENSORS = "checkpoints", "manifest.json", "state.json", ".safetensors"
 NAME = re.compile(r"step-(\d{9,18})(?:-([2-9]|[1-9]\d{1,8}))?")
-LEFT = re.compile(r"\.step-.*\.(part|old)")
-"""What a kill in the middle of writing or removing leaves."""
+LEFTOVER = re.compile(r"\.step-.*\.(part|old)")
+"""Folders that a kill leaves in the middle of writing or removing."""
 FORMAT = 1
-"""Raised when a checkpoint comes to mean something else."""
-WORD = "float"
+"""Raised when the meaning of a checkpoint changes."""
+FLOAT = "float"
+"""The only key of an object that stands for a float that JSON lacks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What was read, and proved to be what was written."""
+    """A checkpoint that was read and verified by its checksums."""
 
     step: int
     tensors: dict[str, dict[str, Tensor]]
@@ -48,7 +49,7 @@ class Checkpoint:
 
 
 class DamageError(Exception):
-    """A checkpoint is not what its manifest says."""
+    """A checkpoint does not match its manifest."""
 
 
 class Checkpoints:
@@ -58,25 +59,25 @@ class Checkpoints:
         """`folder` is the run's."""
         self.folder = folder / FOLDER
         self.damaged: list[str] = []
-        """The checkpoints that `newest` passed over, each with the reason."""
-        self._proved: set[str] = set()
+        """The checkpoints that `newest` skipped, each with the reason."""
+        self._verified: set[str] = set()
 
     def write(
         self, step: int, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any], best: bool
     ) -> None:
-        """Write a checkpoint; once it is safe, remove all but it, the one before it, and the newest of the best.
+        """Write a checkpoint; once it is on the disk, remove all but it, the one before it, and the newest best one.
 
-        Each entry of `tensors` becomes a file. `state` is plain data: JSON's, with NaN and infinities besides.
+        Each entry of `tensors` becomes a file. `state` is JSON data that may contain NaN and infinities.
 
         Raises:
-            RunError: it cannot be written; those that were there still are.
+            RunError: it cannot be written; the earlier checkpoints are still there.
         """
         name = self._new_name(step)
         beside = self.folder / f".{name}.part"
         try:
             if not self.folder.exists():
                 durable.make_folder(self.folder)
-            durable.remove_folders(path for path in self.folder.iterdir() if LEFT.fullmatch(path.name))
+            durable.remove_folders(path for path in self.folder.iterdir() if LEFTOVER.fullmatch(path.name))
             durable.make_folder(beside)
             durable.write_files(beside, _files(step, tensors, state, best))
             durable.rename_folder(beside, self.folder / name)
@@ -84,15 +85,15 @@ class Checkpoints:
             with contextlib.suppress(OSError):
                 durable.remove_folders([beside])
             raise RunError(f"cannot write {self.folder / name}: {error.strerror}") from None
-        self._proved.add(name)
-        with contextlib.suppress(OSError):  # what could not be removed is at the next write
+        self._verified.add(name)
+        with contextlib.suppress(OSError):  # the next write removes the rest
             self._prune(name)
 
     def newest(self) -> Checkpoint | None:
-        """The newest checkpoint that its manifest proves; None only if there is none, proved or not.
+        """The newest checkpoint that matches its manifest; None only if there are no checkpoints, damaged or not.
 
         Raises:
-            RunError: there are some, and all are damaged.
+            RunError: there are checkpoints, and all are damaged.
         """
         self.damaged = []
         for name in self._names():
@@ -101,7 +102,7 @@ class Checkpoints:
             except DamageError as damage:
                 self.damaged.append(f"{name}: {damage}")
                 continue
-            self._proved.add(name)
+            self._verified.add(name)
             return found
         if self.damaged:
             raise RunError("\n  ".join([f"no checkpoint in {self.folder} can be used:", *self.damaged]))
@@ -123,20 +124,20 @@ class Checkpoints:
 
     def _prune(self, name: str) -> None:
         names = self._names()
-        # One of a later step that is still here was damaged, or this run would have gone on from it.
+        # A checkpoint of a later step is damaged, or this run would have resumed from it.
         older = [other for other in names if _order(other) < _order(name)]
         before = next((other for other in older if self._is_good(other)), None)
         best = next((other for other in [name, *older] if self._is_best(other) and self._is_good(other)), None)
         durable.remove_folders(self.folder / other for other in names if other not in {name, before, best})
 
     def _is_good(self, name: str) -> bool:
-        if name not in self._proved:
+        if name not in self._verified:
             try:
-                for _ in _proved_files(self.folder / name):
+                for _ in _verified_files(self.folder / name):
                     pass
             except DamageError:
                 return False
-            self._proved.add(name)
+            self._verified.add(name)
         return True
 
     def _is_best(self, name: str) -> bool:
@@ -155,20 +156,20 @@ def _order(name: str) -> tuple[int, int]:
 def _files(
     step: int, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any], best: bool
 ) -> Iterator[tuple[str, Iterable[durable.Data]]]:
-    """Every file of a checkpoint; the manifest is last, when the others have gone by."""
+    """Every file of a checkpoint; the manifest is last, when the hashes of the others are known."""
     from dlrun.runs.tensors import as_safetensors
 
-    text = json.dumps(_told(state), separators=(",", ":"), allow_nan=False).encode()
-    files: dict[str, _Noted] = {STATE: _Noted([text])}
-    files |= {group + TENSORS: _Noted(as_safetensors(held)) for group, held in tensors.items()}
+    text = json.dumps(_to_json(state), separators=(",", ":"), allow_nan=False).encode()
+    files: dict[str, _Hashed] = {STATE: _Hashed([text])}
+    files |= {group + TENSORS: _Hashed(as_safetensors(held)) for group, held in tensors.items()}
     yield from files.items()
-    entries = {name: {"size": noted.size, "sha256": noted.hash.hexdigest()} for name, noted in files.items()}
+    entries = {name: {"size": hashed.size, "sha256": hashed.hash.hexdigest()} for name, hashed in files.items()}
     manifest = {"format": FORMAT, "step": step, "best": best, "files": entries}
     yield MANIFEST, [with_checksum(manifest, _sha256)]
 
 
-class _Noted:
-    """Blocks that are counted and hashed as they go by."""
+class _Hashed:
+    """Blocks of data that are counted and hashed while they are read."""
 
     def __init__(self, blocks: Iterable[durable.Data]):
         self.blocks = blocks
@@ -187,34 +188,34 @@ def _sha256(data: bytes) -> str:
 
 
 def _read(folder: Path) -> Checkpoint:
-    """A checkpoint, made of the very bytes that were proved.
+    """A checkpoint, made of exactly the bytes that were verified.
 
     Raises:
-        DamageError: it is not what was written.
+        DamageError: it does not match its manifest.
     """
     import safetensors
     import safetensors.torch
 
     state: Any = None
     tensors: dict[str, dict[str, Tensor]] = {}
-    for name, data in _proved_files(folder):
+    for name, data in _verified_files(folder):
         try:
             if name == STATE:
-                state = json.loads(data, object_hook=_untold)
+                state = json.loads(data, object_hook=_from_json)
             else:
                 tensors[name.removesuffix(TENSORS)] = safetensors.torch.load(data)
         except (ValueError, TypeError, KeyError, RecursionError, safetensors.SafetensorError) as error:
             raise DamageError(f"{name} cannot be read: {error}") from None
     if not isinstance(state, dict):
-        raise DamageError(f"{STATE} holds no state")
+        raise DamageError(f"{STATE} is not a JSON object")
     return Checkpoint(_order(folder.name)[0], tensors, state)
 
 
-def _proved_files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Each file's bytes, once they are known to be those that were written.
+def _verified_files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Each file's name and bytes, once their size and hash are verified.
 
     Raises:
-        DamageError: a file is not as the manifest says, or the manifest itself is not as it was.
+        DamageError: a file does not match the manifest, or the manifest its checksum.
     """
     entries = _manifest(folder)["files"]
     try:
@@ -224,11 +225,11 @@ def _proved_files(folder: Path) -> Iterator[tuple[str, bytes]]:
     if missing := sorted(entries.keys() - there):
         raise DamageError(f"{missing[0]} is missing")
     if unknown := sorted(there - entries.keys()):
-        raise DamageError(f"{unknown[0]} is not in its manifest")
+        raise DamageError(f"{unknown[0]} is not in {MANIFEST}")
     for name, entry in entries.items():
         data = _bytes(folder / name, entry.get("size"))
         if _sha256(data) != entry.get("sha256"):
-            raise DamageError(f"{name} is not what was written: its SHA-256 differs")
+            raise DamageError(f"{name} is damaged: its SHA-256 differs")
         yield name, data
 
 
@@ -236,7 +237,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest = verified(_bytes(folder / MANIFEST), _sha256)
     except ValueError as error:
-        raise DamageError(f"{MANIFEST} is not what was written: {error}") from None
+        raise DamageError(f"{MANIFEST} is damaged: {error}") from None
     if manifest.get("format") != FORMAT:
         raise DamageError(f"it was written by another version of dlrun: format {manifest.get('format')}, not {FORMAT}")
     if manifest.get("step") != _order(folder.name)[0]:
@@ -251,7 +252,7 @@ def _bytes(path: Path, size: int | None = None) -> bytes:
     try:
         about = path.stat(follow_symlinks=False)
         if not stat.S_ISREG(about.st_mode):
-            raise DamageError(f"{path.name} is no plain file")
+            raise DamageError(f"{path.name} is not a regular file")
         if size not in (None, about.st_size):
             raise DamageError(f"{path.name} has {about.st_size} bytes, not {size}")
         return path.read_bytes()
@@ -261,24 +262,24 @@ def _bytes(path: Path, size: int | None = None) -> bytes:
         raise DamageError(f"{path.name} cannot be read: {error.strerror}") from None
 
 
-def _told(value: Any) -> Any:
-    """Plain data as JSON has it: a float that JSON lacks becomes {"float": "nan"}.
+def _to_json(value: Any) -> Any:
+    """Convert data for JSON: a float that JSON lacks becomes {"float": "nan"}.
 
     Raises:
-        TypeError, ValueError: it would not come back as it was.
+        TypeError, ValueError: reading it would not give the same data.
     """
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
-            raise TypeError(f"a key that is no text: {list(value)}")
-        if set(value) == {WORD}:
-            raise ValueError(f"a mapping whose only key is {WORD!r} means a number")
-        return {key: _told(inner) for key, inner in value.items()}
+            raise TypeError(f"a key is not a string: {list(value)}")
+        if set(value) == {FLOAT}:
+            raise ValueError(f"a mapping whose only key is {FLOAT!r} stands for a number")
+        return {key: _to_json(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_told(inner) for inner in value]
+        return [_to_json(inner) for inner in value]
     if type(value) is float and not math.isfinite(value):
-        return {WORD: repr(value)}
+        return {FLOAT: repr(value)}
     return value
 
 
-def _untold(value: dict[str, Any]) -> Any:
-    return float(value[WORD]) if set(value) == {WORD} else value
+def _from_json(value: dict[str, Any]) -> Any:
+    return float(value[FLOAT]) if set(value) == {FLOAT} else value

@@ -1,4 +1,4 @@
-"""JSON objects that carry a checksum of their own text, so that a reader knows that it reads what was written."""
+"""JSON objects with a checksum of their own text, so that a reader notices damage."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ def with_checksum(content: dict[str, Any], check: Callable[[bytes], str]) -> byt
 
 
 def verified(line: bytes, check: Callable[[bytes], str]) -> dict[str, Any]:
-    """What was sealed.
+    """The object that `with_checksum` wrote, without the checksum.
 
     Raises:
-        ValueError: the line is not one that `with_checksum` has written, to the last bit.
+        ValueError: a bit of the line differs from what `with_checksum` writes.
     """
     text, key, _ = line.rpartition(KEY)
     if not key or line != text + KEY + check(text).encode() + b'"}\n':
-        raise ValueError("its checksum does not fit")
+        raise ValueError("its checksum does not match")
     try:
         content = json.loads(text + b"}")
     except (ValueError, RecursionError) as error:
-        raise ValueError("it is no JSON object") from error
+        raise ValueError("it is not a JSON object") from error
     if not isinstance(content, dict):
-        raise ValueError("it is no JSON object")
+        raise ValueError("it is not a JSON object")
     return content

@@ -1,51 +1,51 @@
-"""Files that are still there after a kill or a power cut: the only place where a run makes something durable.
+"""Writing files that survive a kill or a power cut; all that dlrun writes whole or not at all is written here.
 
 What is written stays in memory until it is synced, a file's name until its folder is. So the order is always the same:
-write beside, sync the file, rename, sync the folder; whoever looks finds the old one or the new one, and it is whole.
+write beside, sync the file, rename, sync the folder; a reader sees the old file or the new one, and it is whole.
 
-All functions raise OSError where the system does; the callers know what to say of it.
+All functions raise OSError where the system does; the callers turn it into an error message.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 Data = bytes | bytearray | memoryview
 BINARY = getattr(os, "O_BINARY", 0)
 AT_A_TIME = 1 << 30
-"""Bytes handed over in one write; Linux takes 2 GiB at most."""
+"""Bytes in one write; Linux takes 2 GiB at most."""
 
 
 def append(descriptor: int, data: Data) -> None:
     """Write all of `data` at the end; it is not synced yet."""
     left = memoryview(data)
-    while left:  # a disk that fills up may take a part
+    while left:  # a disk that fills up may take only a part
         left = left[os.write(descriptor, left[:AT_A_TIME]) :]
 
 
 def open_to_append(path: Path) -> int:
-    """Open a file that is only ever added to; it is made if there is none."""
+    """Open a file for appending; it is made if there is none."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | BINARY, 0o666)
 
 
 def sync(descriptor: int) -> None:
-    """Bring what was written to the disk."""
+    """Wait until everything written is on the disk."""
     os.fsync(descriptor)
 
 
 def cut(descriptor: int, size: int) -> None:
-    """Take away everything after the first `size` bytes."""
+    """Remove everything after the first `size` bytes."""
     os.ftruncate(descriptor, size)
 
 
 def write_files(folder: Path, files: Iterable[tuple[str, Iterable[Data]]]) -> None:
-    """Write new files, each given in blocks, into a folder that nobody reads yet; then sync them and the folder.
+    """Write new files, each given in blocks, into a folder that no process reads yet; then sync them and the folder.
 
-    A file is asked for when the one before is written, so that no two need to be in memory. They are synced together at
-    the end, which the disk does sooner than one after the other.
+    The next file is generated when the one before is written, so that only one is in memory. All are synced at the end,
+    which is faster than one by one.
     """
     with contextlib.ExitStack() as opened:
         descriptors = []
@@ -64,9 +64,39 @@ def _open_new(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY, 0o666)
 
 
-def replace_file(path: Path, blocks: Iterable[Data]) -> None:
-    """Write a file, given in blocks, whole or not at all; what was there stays until the new one is on the disk."""
-    beside = path.with_name(f".{path.name}.part")
+def replace_file(path: Path, blocks: Iterable[Data], shared: bool = False) -> None:
+    """Write a file, given in blocks, whole or not at all; what was there stays until the new one is on the disk.
+
+    `shared` is for a file that two processes may write at the same time.
+    """
+    with _written_beside(path, blocks, shared) as beside:
+        os.replace(beside, path)
+
+
+def create_file(path: Path, blocks: Iterable[Data]) -> None:
+    """Write a file that is not there yet, whole or not at all; several processes may try.
+
+    Raises:
+        FileExistsError: there is a file of that name, or a link, wherever it leads.
+    """
+    with _written_beside(path, blocks, shared=True) as beside:
+        try:
+            os.link(beside, path)
+        except FileExistsError:
+            raise
+        except OSError as error:  # a file system without links
+            if os.path.lexists(path):
+                raise FileExistsError(path) from error
+            os.replace(beside, path)
+        else:
+            os.unlink(beside)
+
+
+@contextlib.contextmanager
+def _written_beside(path: Path, blocks: Iterable[Data], shared: bool) -> Iterator[Path]:
+    """The new content on the disk, under a hidden name that the caller takes away; it is removed if that fails."""
+    # A fixed name lets the next write take over what a kill left.
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part" if shared else f".{path.name}.part")
     try:
         descriptor = _open_new(beside)
         try:
@@ -75,9 +105,9 @@ def replace_file(path: Path, blocks: Iterable[Data]) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.replace(beside, path)
-    except OSError:
-        with contextlib.suppress(OSError):
+        yield beside
+    except BaseException:
+        with contextlib.suppress(OSError, ValueError):
             os.unlink(beside)
         raise
     sync_folder(path.parent)
@@ -90,15 +120,15 @@ def make_folder(path: Path) -> None:
 
 
 def rename_folder(old: Path, new: Path) -> None:
-    """Give a folder another name beside its old one; there must be none of that name."""
+    """Rename a folder within its parent; the new name must be free."""
     os.rename(old, new)
     sync_folder(new.parent)
 
 
 def remove_folders(paths: Iterable[Path]) -> None:
-    """Remove folders of one parent with all that is in them.
+    """Remove folders of one parent with everything in them.
 
-    Each gets a hidden name first, and that is synced: a half-emptied folder never stands under its good name.
+    Each gets a hidden name first, and that is synced: a folder that is half removed never has its own name.
     """
     hidden = []
     for path in paths:
@@ -125,8 +155,8 @@ def _remove(path: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    if os.name == "nt":  # no folder can be opened there; renaming is durable enough
+    """Wait until the names in a folder are on the disk."""
+    if os.name == "nt":  # a folder cannot be opened there; renaming is durable enough
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -1,4 +1,4 @@
-"""Which run is meant: a folder, a name, or `last`."""
+"""Find a run by its folder, its name, or `last`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ LAST = "last"
 
 
 def find_run(run: str, runs: Path) -> Path:
-    """The folder of a run: the one at a path, the one of that name under `runs`, or for `last` the one that began last.
+    """The folder of a run: at a path, by its name under `runs`, or the one that was started last for `last`.
 
     Raises:
-        SpecError: there is none.
+        SpecError: there is no such run.
     """
     if run == LAST:
         known = all_runs(runs)
@@ -35,10 +35,10 @@ def find_run(run: str, runs: Path) -> Path:
 
 
 def all_runs(runs: Path) -> list[Path]:
-    """The folders of all runs in a folder, in the order in which they began."""
+    """The folders of all runs in a folder, in the order in which they were started."""
     found = []
     for file in runs.glob(f"*/{run_folder.STARTED}"):
-        # One whose run.json tells nothing is passed over.
+        # A folder whose run.json cannot be read is skipped.
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             started = json.loads(file.read_bytes())["started"]
             found.append((int(started), file.parent.name, file.parent))

@@ -1,4 +1,4 @@
-"""A run's folder: runs/NAME-ID/ with all that is needed to look at the run, or to use what it has learned."""
+"""A run's folder, runs/NAME-TIME/: everything needed to look at the run, resume it, or use its weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BEST, LAST, FITTED = "best.safetensors", "last.safetensors", "preprocess.safeten
 
 
 def make_folder(runs: Path, name: str) -> Path:
-    """A new folder for a run, called by name and time; runs that start in the same second get a number.
+    """Make a folder for a run, named by name and time; runs that start in the same second get a number.
 
     Raises:
         RunError: it cannot be made.
@@ -56,7 +56,7 @@ def write_json(path: Path, data: Any) -> None:
 
 def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], notes: Mapping[str, str]) -> None:
     """Write a safetensors file, whole or not at all."""
-    from dlrun.runs.tensors import as_safetensors  # with torch, which who only looks at a run does not need
+    from dlrun.runs.tensors import as_safetensors  # imports torch, which reading a run does not need
 
     _write(path, as_safetensors(tensors, notes))
 

@@ -1,4 +1,4 @@
-"""From a run to where runs are compared."""
+"""Descriptions of a run and its records, and the interface of a tracker."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal, Protocol, Self
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
 DEFAULT_STORE = "default"
-"""The store that lies in the same folder as the run, wherever that is."""
+"""The store in the same folder as the run, even if that folder is moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,12 @@ class DataSet:
     """The source's kind: csv, npz, sklearn."""
     rows: int
     shape: tuple[int, ...]
-    """One row."""
+    """The shape of one row."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """What is known of a run when it begins."""
+    """The description of a run, complete when the run starts."""
 
     name: str
     experiment: str
@@ -40,40 +40,40 @@ class RunInfo:
     description: str
     folder: Path
     started: int
-    """Milliseconds since 1970. With the tag `run.folder` this tells a run from all others, also after a resume."""
+    """Milliseconds since 1970. With the tag `run.folder` this identifies a run, also after a resume."""
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
-    """Files of text by name: the spec, the table of layers."""
+    """Text files by name: the spec, the table of layers."""
     data: DataSet | None = None
     store: str | None = DEFAULT_STORE
-    """The address of the MLflow store that the run is to be in; None for none."""
+    """The address of the MLflow store for the run; None for no store."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Figures of one moment."""
+    """The metrics of one moment."""
 
     epoch: int
     step: int
-    """Optimizer steps done."""
+    """Number of optimizer steps so far."""
     time: int
     """Milliseconds since 1970."""
     metrics: dict[str, float]
 
 
 class Tracking(Protocol):
-    """Shows a run elsewhere. All of it is in the run's folder already, and no call waits for anything but `end`.
+    """Delivers a run to a tracker. Everything is in the run's folder already, and only `end` waits.
 
-    `with` begins what takes time before there is a run, and whatever happens leaves nothing behind that lives on.
+    Entering `with` starts what takes time before there is a run; after leaving it, no process stays for long.
     """
 
     def begin(self, run: RunInfo) -> None:
-        """The run starts, or goes on; its folder holds run.json."""
+        """The run starts, or is resumed; its folder holds run.json."""
         ...
 
     def end(self, status: Status, timeout: float) -> str:
-        """The run is over. Gives '' once everything is delivered, or what went wrong after `timeout` seconds."""
+        """The run has ended. Returns '' once everything is delivered, or what is missing after `timeout` seconds."""
         ...
 
     def where(self) -> str:

@@ -1,7 +1,7 @@
-"""metrics.jsonl: every figure of a run, a line a moment, only ever added to. What all else is told comes from here.
+"""metrics.jsonl: all metrics of a run, one line per moment, append-only. Other places get metrics only from here.
 
 A line is `{"epoch":3,"step":75,"time":1760000000000,"metrics":{"train/loss":0.5},"check":"9f1c22ab"}`: numbers to the
-last bit; nan, inf and -inf as words; last the CRC-32 of all that stands before it. A crash may leave a torn last line.
+last bit; nan, inf and -inf as strings; last the CRC-32 of all bytes before it. A crash may leave a torn last line.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from dlrun.runs import durable
 from dlrun.runs.checksummed_json import verified, with_checksum
 from dlrun.runs.info import Record
 
-WORDS = ("nan", "inf", "-inf")
+NON_FINITE = ("nan", "inf", "-inf")
 CLOCK, TEST = "time/", "test/"
 
 
 def as_line(record: Record) -> bytes:
     """A record as a line of a journal."""
-    figures = {name: float(value) for name, value in record.metrics.items()}
-    metrics = {name: value if math.isfinite(value) else str(value) for name, value in figures.items()}
+    values = {name: float(value) for name, value in record.metrics.items()}
+    metrics = {name: value if math.isfinite(value) else str(value) for name, value in values.items()}
     content = {"epoch": record.epoch, "step": record.step, "time": record.time, "metrics": metrics}
     return with_checksum(content, _crc)
 
@@ -37,19 +37,19 @@ def from_line(line: bytes) -> Record:
     """A line of a journal, its newline included, as a record.
 
     Raises:
-        ValueError: it is not as it was written.
+        ValueError: the line is damaged.
     """
     content = verified(line, _crc)
     moment, metrics = [content.get(key) for key in ("epoch", "step", "time")], content.get("metrics")
     if not all(type(number) is int for number in moment) or not isinstance(metrics, dict):
-        raise ValueError("it is no record")
+        raise ValueError("it is not a record")
     return Record(*moment, {name: _number(value) for name, value in metrics.items()})  # type: ignore[arg-type]
 
 
 def _number(value: Any) -> float:
-    if type(value) is float or value in WORDS:
+    if type(value) is float or value in NON_FINITE:
         return float(value)
-    raise ValueError("a figure in it is no number")
+    raise ValueError(f"a value is not a number: {value!r}")
 
 
 def _crc(text: bytes) -> str:
@@ -57,9 +57,9 @@ def _crc(text: bytes) -> str:
 
 
 def _scan(data: bytes) -> tuple[list[tuple[Record, int]], str]:
-    """The good lines that data begins with, each with the offset after it; then what is wrong with the next whole line.
+    """The intact lines at the start, each with the offset after it; then the error in the next whole line, or ''.
 
-    A last line without a newline is torn, or not yet written whole: nothing is wrong then.
+    A last line without a newline is torn, or not yet written whole: this is not an error.
     """
     found: list[tuple[Record, int]] = []
     start = 0
@@ -90,15 +90,15 @@ def read_journal(path: Path) -> list[Record]:
 
 
 class Tail:
-    """Reads what is added to a journal, which another process may be writing; whole lines only."""
+    """Reads new lines of a journal, which another process may be writing; whole lines only."""
 
     def __init__(self, path: Path, offset: int = 0):
         self.path = path
         self.offset = offset
-        """The bytes that were read; where they do not end a line, as after a power cut, all is read from the start."""
+        """Bytes read so far. If no line ends there, as after a power cut, reading starts again from 0."""
 
     def more(self) -> list[tuple[Record, int]]:
-        """The records added since the last time, each with the offset after it; none while there is no journal.
+        """The records added since the last call, each with the offset after it; none while there is no journal.
 
         Raises:
             RunError: it cannot be read, or the next line is damaged.
@@ -129,23 +129,23 @@ class Tail:
 
 
 class Journal:
-    """The journal of a run that is training: written to, and after a resume compared with."""
+    """The journal of a run that is training; after a resume, repeated records are compared with it."""
 
     def __init__(self, path: Path, after: int | None = None):
-        """Begin a new journal, or go on with one of which the first `after` bytes are vouched for by a checkpoint.
+        """Start a new journal, or continue one whose first `after` bytes a checkpoint relies on.
 
-        What follows them is about to be repeated: good lines stay, to be compared with; what is torn or damaged goes.
+        The records after them will be repeated: intact lines stay for comparison; torn or damaged ones are removed.
 
         Raises:
-            RunError: it cannot be opened, there is one already, or what is vouched for is damaged.
+            RunError: it cannot be opened, a new one exists already, or the first `after` bytes are damaged.
         """
         self.path = path
         self.differences: list[str] = []
-        """What a repeated record says otherwise than the first time."""
+        """Differences between repeated records and the first ones."""
         self._ahead: deque[tuple[Record, int]] = deque()
         self._position = self._size = 0
         self._torn = False
-        with self._told():
+        with self._as_run_error():
             self._file = durable.open_to_append(path)
         try:
             self._open(after)
@@ -154,39 +154,39 @@ class Journal:
             raise
 
     def _open(self, after: int | None) -> None:
-        with self._told():
+        with self._as_run_error():
             durable.sync_folder(self.path.parent)
             size = os.fstat(self._file).st_size
             data = self.path.read_bytes() if size else b""
         if after is None:
             if data:
-                raise RunError(f"{self.path}: there is a journal already")
+                raise RunError(f"{self.path} exists already")
             return
         found, wrong = _scan(data)
         good = found[-1][1] if found else 0
         if good < after and wrong:
             raise RunError(f"{self.path}: line {len(found) + 1} is damaged: {wrong}")
         if after and after not in (end for _, end in found):
-            raise RunError(f"{self.path} is not the journal that the checkpoint knows: no line ends at byte {after}")
+            raise RunError(f"{self.path} does not belong to the checkpoint: no line ends at byte {after}")
         if wrong:
-            self.differences.append(f"line {len(found) + 1} of the journal was damaged; from there it is written anew")
+            self.differences.append(f"line {len(found) + 1} of the journal was damaged; it is rewritten from there")
         if good < len(data):
-            with self._told():
+            with self._as_run_error():
                 durable.cut(self._file, good)
                 durable.sync(self._file)
         self._ahead = deque((record, end) for record, end in found if end > after)
         self._position, self._size = after, good
 
     def write(self, record: Record) -> None:
-        """Add a record, or compare it with the one that stands there from before.
+        """Add a record, or compare it with the same record from before a resume.
 
         Raises:
-            RunError: it cannot be written; a part that was is a torn line, which the next writing takes away.
+            RunError: it cannot be written; a torn line may be left, which the next write removes.
         """
         if self._is_repeated(record):
             return
         line = as_line(record)
-        with self._told():
+        with self._as_run_error():
             if self._torn:
                 durable.cut(self._file, self._size)
             self._torn = True
@@ -204,10 +204,10 @@ class Journal:
                 self._compare(known, record)
                 return True
             if not (known.step < record.step or known.epoch < record.epoch) or not _is_test(known):
-                self.differences.append(f"{_moment(known)} stands in the journal where {_moment(record)} came now")
+                self.differences.append(f"the journal has {_moment(known)}, and this run has {_moment(record)}")
                 self._ahead.clear()
                 break
-            self._ahead.popleft()  # the test of a run that was over, and now goes on
+            self._ahead.popleft()  # the test of a run that had ended and is now resumed
         return False
 
     def _compare(self, known: Record, now: Record) -> None:
@@ -216,20 +216,20 @@ class Journal:
                 self.differences.append(f"epoch {known.epoch}: {name} was {value!r}, now {now.metrics[name]!r}")
 
     def sync(self) -> int:
-        """Bring it to the disk; gives how many bytes of it a checkpoint of this moment vouches for."""
-        with self._told():
+        """Sync it to the disk; returns how many bytes belong to a checkpoint of this moment."""
+        with self._as_run_error():
             durable.sync(self._file)
         return self._position
 
     def close(self) -> None:
-        """Bring everything to the disk."""
+        """Sync everything to the disk and close the file."""
         try:
             self.sync()
         finally:
             os.close(self._file)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _as_run_error(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

@@ -1,9 +1,13 @@
-"""One process trains a run: its folder is locked for as long as that process lives, however it ends."""
+"""Locks between processes: one process trains a run, one process delivers it, one process makes a store.
+
+A lock belongs to an open file. The system releases it when its holder dies, however that happens.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import socket
 import sys
@@ -15,16 +19,19 @@ from pathlib import Path
 from dlrun.errors import RunError
 
 NAME = "lock"
-PATIENCE = 0.5
-"""Seconds in which a lock that is taken may become free: somebody who only looks has it for a moment."""
+"""The lock file of a run, in its folder."""
+MAX_WAIT = 0.5
+"""Seconds to wait for the lock of a run: a process that only tests it holds it for a moment."""
+PAUSE = 0.01
+"""Seconds between two attempts."""
 
 if sys.platform == "win32":
     import msvcrt
 
     BEYOND = 1 << 20
-    """The byte that is locked there, past all that is written: nobody else can read a locked byte."""
+    """The byte that is locked there, past all that is written: no other process can read a locked byte."""
 
-    def _take(descriptor: int) -> bool:
+    def _try_lock(descriptor: int) -> bool:
         os.lseek(descriptor, BEYOND, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
@@ -35,7 +42,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _take(descriptor: int) -> bool:
+    def _try_lock(descriptor: int) -> bool:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -44,17 +51,59 @@ else:
 
 
 _held: set[int] = set()
+"""The open lock files of this process."""
 
 
-def _let_go() -> None:
-    # A lock is held until all who have its file open are gone; a child that outlives a killed run must not have it.
+def _close_all() -> None:
+    # A lock is held until the last process that has its file open is gone. A child may outlive a killed run.
     while _held:
         with contextlib.suppress(OSError):
             os.close(_held.pop())
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go)
+    os.register_at_fork(after_in_child=_close_all)
+
+
+def _open(path: Path) -> int:
+    """A lock file, which is made where there is none. It is not locked yet."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    _held.add(descriptor)
+    return descriptor
+
+
+def _close(descriptor: int) -> None:
+    """Release the lock; nothing happens in a child that was forked meanwhile."""
+    if descriptor in _held:
+        _held.discard(descriptor)
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, seconds: float) -> bool:
+    """Whether the lock was taken within some seconds."""
+    until = time.monotonic() + seconds
+    while not _try_lock(descriptor):
+        if time.monotonic() >= until:
+            return False
+        time.sleep(PAUSE)
+    return True
+
+
+@contextmanager
+def lock_beside(file: Path, wait: bool = True) -> Iterator[bool]:
+    """Let one process at a time work on a file; yields whether this process may, which is always so if it waits.
+
+    The lock file is beside the file. Where it cannot be made, no process can write there, and no lock is needed.
+    """
+    try:
+        descriptor = _open(file.with_name(f".{file.name}.lock"))
+    except OSError:
+        yield True
+        return
+    try:
+        yield _lock(descriptor, math.inf if wait else 0)
+    finally:
+        _close(descriptor)
 
 
 @contextmanager
@@ -62,53 +111,45 @@ def lock(folder: Path) -> Iterator[None]:
     """Hold the lock of a run's folder.
 
     Raises:
-        RunError: another process holds it, or there can be none.
+        RunError: another process holds it, or its file cannot be made.
     """
+    path = folder / NAME
     try:
-        descriptor = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = _open(path)
     except OSError as error:
-        raise RunError(f"cannot write {folder / NAME}: {error.strerror}") from None
-    _held.add(descriptor)
+        raise RunError(f"cannot write {path}: {error.strerror}") from None
     try:
-        _wait_for(descriptor, folder)
-        with contextlib.suppress(OSError):  # on a full disk it is locked all the same, and nobody learns by whom
+        if not _lock_run(descriptor, path, MAX_WAIT):
+            raise RunError(f"the run {folder.name} is being trained by {_holder(descriptor)}")
+        with contextlib.suppress(OSError):  # on a full disk the lock holds, but names no holder
             os.ftruncate(descriptor, 0)
             os.lseek(descriptor, 0, os.SEEK_SET)
             os.write(descriptor, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
         yield
     finally:
-        if descriptor in _held:  # not in a child that was forked meanwhile
-            _held.discard(descriptor)
-            os.close(descriptor)
+        _close(descriptor)
 
 
 def is_locked(folder: Path) -> bool:
     """Whether a living process trains the run in a folder."""
+    path = folder / NAME
     try:
-        descriptor = os.open(folder / NAME, os.O_RDWR)
+        descriptor = os.open(path, os.O_RDWR)
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise RunError(f"cannot read {folder / NAME}: {error.strerror}") from None
+        raise RunError(f"cannot read {path}: {error.strerror}") from None
     try:
-        return not _taken(descriptor, folder)
+        return not _lock_run(descriptor, path, 0)
     finally:
         os.close(descriptor)
 
 
-def _taken(descriptor: int, folder: Path) -> bool:
+def _lock_run(descriptor: int, path: Path, seconds: float) -> bool:
     try:
-        return _take(descriptor)
+        return _lock(descriptor, seconds)
     except OSError as error:
-        raise RunError(f"cannot lock {folder / NAME}: {error.strerror}") from None
-
-
-def _wait_for(descriptor: int, folder: Path) -> None:
-    until = time.monotonic() + PATIENCE
-    while not _taken(descriptor, folder):
-        if time.monotonic() > until:
-            raise RunError(f"the run {folder.name} is being trained by {_holder(descriptor)}")
-        time.sleep(0.01)
+        raise RunError(f"cannot lock {path}: {error.strerror}") from None
 
 
 def _holder(descriptor: int) -> str:

@@ -1,4 +1,4 @@
-"""Tensors as a safetensors file: from where they lie to the disk without a copy in between."""
+"""Write tensors as a safetensors file, from their own memory to the disk without a copy in between."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ BLOCK = 1 << 20
 
 
 def as_safetensors(tensors: Mapping[str, torch.Tensor], notes: Mapping[str, str] | None = None) -> Iterator[Data]:
-    """A safetensors file of these tensors, block by block; tensors of another device come over one at a time.
+    """A safetensors file of these tensors, block by block; tensors on another device are copied one at a time.
 
-    The format: the header's length in 8 bytes, the header in JSON, then the tensors' bytes without a gap.
+    The format: the header's length in 8 bytes, the header in JSON, then the tensors' bytes without gaps.
     """
-    # The widest first, as safetensors itself does, so that each tensor stands where its type wants it.
+    # The widest type first, as safetensors itself does, so that each tensor is aligned to its type.
     ordered = sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0]))
     header: dict[str, object] = {"__metadata__": dict(notes)} if notes else {}
     at = 0
@@ -49,7 +49,7 @@ def _bytes(tensor: torch.Tensor) -> memoryview:
 
 
 def _joined(*parts: Iterable[Data]) -> Iterator[Data]:
-    """The same bytes in blocks: many small ones make one, a large one is passed on as it is."""
+    """The same bytes in blocks: many small ones are joined, a large one is passed on without a copy."""
     small = bytearray()
     for part in parts:
         for data in part:

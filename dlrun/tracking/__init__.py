@@ -1,1 +1,1 @@
-"""From a run to where runs are compared: MLflow."""
+"""Delivering runs to MLflow, where they are compared."""

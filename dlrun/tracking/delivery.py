@@ -1,4 +1,4 @@
-"""Bringing a run from its folder to a store that may be slow, away, or coming and going."""
+"""Delivery of a run from its folder to a store, which may be slow, unreachable, or reachable only now and then."""
 
 from __future__ import annotations
 
@@ -15,36 +15,38 @@ from dlrun.runs import durable
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import Record, Status
 from dlrun.runs.journal import Tail
-from dlrun.runs.run_file import RUNNING, read_run, with_texts
-from dlrun.tracking.delivery_state import Delivered, recall, remember
+from dlrun.runs.run_json import RUNNING, read_run, with_texts
+from dlrun.tracking.delivery_state import DeliveryState, recall, remember
 from dlrun.tracking.mlflow_limits import METRICS_AT_A_TIME, cut
-from dlrun.tracking.mlflow_run import MlflowRun, Task
+from dlrun.tracking.mlflow_run import MlflowRun, Upload
 from dlrun.tracking.store import without_password
 
-LAST_ATTEMPTS = 3
-"""How many in a row may bring nothing at all before the last ones are over."""
-LAST_PAUSE = 0.5
-LONGEST_REASON = 300
+MAX_FAILURES = 3
+"""How many attempts in a row may deliver nothing before `finish` gives up."""
+PAUSE = 0.5
+"""Seconds between two attempts of `finish`."""
+MAX_REASON = 300
+"""Characters."""
 
-NOT_FINAL = (401, 403, 404, 408, 429)
-"""HTTP statuses of refusals that may be over at the next attempt: a proxy, a login, a server that starts."""
+TEMPORARY = (401, 403, 404, 408, 429)
+"""HTTP statuses that may change at the next attempt: a proxy, a login, a server that starts."""
 
 
-class Tried(Enum):
-    """What came of trying to send something."""
+class SendResult(Enum):
+    """The result of one call to the store."""
 
     SENT = auto()
     REFUSED = auto()
-    """It would be refused again."""
+    """The server understood the call, and would refuse it again."""
     FAILED = auto()
-    """It may go well another time."""
+    """The call may succeed later."""
 
 
 class Delivery:
-    """Brings one run to one store, from where an earlier delivery ended. What is sent twice adds nothing.
+    """Delivers one run to one store, from where an earlier delivery ended. Sending something twice adds nothing.
 
-    The journal is the way: it is followed while the run goes on, and brought to the disk before it is sent, so that
-    the store has nothing that a resumed run could have lost.
+    It follows the journal while the run trains, and syncs it to the disk before sending it, so that the store has
+    nothing that a resumed run could have lost.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class Delivery:
         stop: Callable[[], bool] = lambda: False,
         watch: Callable[[Delivery], None] = lambda _: None,
     ):
-        """`stop` is asked between two calls, and may end all attempts; `watch` is told when figures were sent.
+        """`stop` is called between two calls to the store, and may end all attempts; `watch` after metrics are sent.
 
         Raises:
             RunError: the folder holds no run.
@@ -66,36 +68,36 @@ class Delivery:
         self._stop = stop
         self._watch = watch
         self._journal = folder / run_folder.JOURNAL
-        self._before = recall(folder, uri) or Delivered()
+        self._earlier = recall(folder, uri) or DeliveryState()
         self._tail = Tail(self._journal)
         self._records: deque[tuple[Record, int]] = deque()
-        """What was read and not sent, each with the offset after it."""
-        self._safe = 0
-        """Bytes of the journal that have arrived without a gap."""
+        """Records that are read and not sent, each with the offset after it."""
+        self._delivered = 0
+        """Bytes of the journal that are delivered without a gap."""
         self._gap = False
         self._unread = False
-        """Whether the journal can't be read to its end."""
-        self._others: list[Task] = []
-        """What belongs to the run besides its figures."""
+        """Whether a part of the journal cannot be read."""
+        self._others: list[Upload] = []
+        """Everything to send besides the metrics."""
         self._refused: list[str] = []
         self._successes = 0
         self._status_sent = False
-        self._trouble = ""
-        """Why the last attempt failed; '' after one that didn't."""
+        self._error = ""
+        """Why the last attempt failed; '' if it did not."""
         self.sent = 0
-        """Figures that were delivered by this very delivery."""
-        remember(folder, uri, Delivered(self._before.run, self._before.journal))
+        """Number of metric values that this delivery has sent."""
+        remember(folder, uri, DeliveryState(self._earlier.run, self._earlier.journal))
 
     @property
     def page(self) -> str:
-        """The run's page, below the address of a server; '' until it is there."""
+        """The path of the run's page on a server; '' until the store has the run."""
         return self._run.page
 
     @property
     def share(self) -> float:
-        """How much of the journal is delivered, from 0 to 1."""
+        """The delivered share of the journal, from 0 to 1."""
         with contextlib.suppress(OSError):
-            return self._safe / max(self._journal.stat().st_size, 1)
+            return self._delivered / max(self._journal.stat().st_size, 1)
         return 0.0
 
     @property
@@ -104,118 +106,119 @@ class Delivery:
         return self._run.run_id is not None
 
     def attempt(self) -> bool:
-        """Send all that is there now and wasn't sent; False if some of it must be tried again."""
-        self._trouble = ""
-        if not self.reached and self._try("the run", self._open) is Tried.FAILED:
+        """Send everything that is not sent yet; False if some of it must be tried again."""
+        self._error = ""
+        if not self.reached and self._send("the run", self._open) is SendResult.FAILED:
             return False
-        figures, others = self._send_figures(), self._send_others()
-        return figures and others
+        metrics, others = self._send_metrics(), self._send_others()
+        return metrics and others
 
     def finish(self, status: Status, time_ended: int) -> None:
-        """Send all that is left, the status last; a store that gives nothing but trouble is left alone soon."""
+        """Send everything that is left, the status last; give up soon if every attempt fails."""
         failures = 0
         complete = False
-        while not complete and failures < LAST_ATTEMPTS and not self._stop():
+        while not complete and failures < MAX_FAILURES and not self._stop():
             if failures:
-                time.sleep(LAST_PAUSE)
+                time.sleep(PAUSE)
             before = self._successes
             complete = self.attempt() and self._terminate(status, time_ended)
             failures = 0 if self._successes > before else failures + 1
         if not complete and self.reached and not self._stop():
-            trouble = self._trouble
-            self._terminate(status, time_ended)  # the rest may be refused, but a run that is over is not running
-            self._trouble = trouble or self._trouble
+            trouble = self._error
+            # Even if the rest is missing, a run that has ended must not have the status RUNNING.
+            self._terminate(status, time_ended)
+            self._error = trouble or self._error
 
     def report(self, late: str = "") -> str:
-        """One line on what did not arrive, and why; '' if all did."""
+        """One line: what is not delivered, and why; '' if everything is delivered."""
         if self._complete:
             return ""
         uri = self._run.uri
         shown = without_password(uri)
-        why = "; ".join(part for part in (late, self._trouble) if part).replace(uri, shown)
+        why = "; ".join(part for part in (late, self._error) if part).replace(uri, shown)
         if not self.reached:
             return f"MLflow at {shown} has nothing of this run: {why or 'no reason was given'}"
-        figures = sum(len(record.metrics) for record, _ in list(self._records))
-        missing = [f"{figures} figures"] if figures else []
+        values = sum(len(record.metrics) for record, _ in list(self._records))
+        missing = [f"{values} metric values"] if values else []
         missing += ["the rest of the journal"] if self._unread else []
         missing += [name for name, _ in list(self._others)] + list(self._refused)
         missing += [] if self._status_sent else ["the run's status"]
         return f"MLflow at {shown} lacks {', '.join(dict.fromkeys(missing))}" + (f": {why}" if why else "")
 
     def _open(self) -> None:
-        self._others = self._run.open(self._running, self._before.run)
-        # A store that was made anew has the run under another id, and none of its figures.
-        self._safe = self._before.journal if self._run.run_id == self._before.run else 0
-        self._tail = Tail(self._journal, self._safe)
+        self._others = self._run.open(self._running, self._earlier.run)
+        # A new store has the run under another id, and none of its metrics.
+        self._delivered = self._earlier.journal if self._run.run_id == self._earlier.run else 0
+        self._tail = Tail(self._journal, self._delivered)
         self._remember()
 
     def _terminate(self, status: Status, time_ended: int) -> bool:
-        tried = self._try("the run's status", partial(self._run.terminate, status, time_ended))
-        self._status_sent = tried is Tried.SENT
+        result = self._send("the run's status", partial(self._run.terminate, status, time_ended))
+        self._status_sent = result is SendResult.SENT
         self._remember()
-        return tried is not Tried.FAILED
+        return result is not SendResult.FAILED
 
     @property
     def _complete(self) -> bool:
         return self._status_sent and not (self._unread or self._records or self._others or self._refused)
 
     def _remember(self) -> None:
-        remember(self.folder, self._run.uri, Delivered(self._run.run_id, self._safe, self._complete))
+        remember(self.folder, self._run.uri, DeliveryState(self._run.run_id, self._delivered, self._complete))
 
-    def _try(self, name: str, send: Callable[[], object]) -> Tried:
+    def _send(self, name: str, send: Callable[[], object]) -> SendResult:
         try:
             send()
         except Exception as error:
             if not self.reached or not is_refusal(error):
-                self._trouble = reason(error)
-                return Tried.FAILED
-            told = f"{name} ({reason(error)})"
-            if told not in self._refused:
-                self._refused.append(told)
+                self._error = reason(error)
+                return SendResult.FAILED
+            refusal = f"{name} ({reason(error)})"
+            if refusal not in self._refused:
+                self._refused.append(refusal)
             self._successes += 1
-            return Tried.REFUSED
+            return SendResult.REFUSED
         self._successes += 1
-        return Tried.SENT
+        return SendResult.SENT
 
-    def _send_figures(self) -> bool:
+    def _send_metrics(self) -> bool:
         whole = self._read()
         while self._records:
             if self._stop():
                 return False
             taken = self._next_batch()
-            tried = self._try("some figures", partial(self._run.log, [record for record, _ in taken]))
-            if tried is Tried.FAILED:
+            result = self._send("some metric values", partial(self._run.log, [record for record, _ in taken]))
+            if result is SendResult.FAILED:
                 return False
             for _ in taken:
                 self._records.popleft()
-            if tried is Tried.SENT:
+            if result is SendResult.SENT:
                 self.sent += sum(len(record.metrics) for record, _ in taken)
-            self._gap |= tried is Tried.REFUSED
+            self._gap |= result is SendResult.REFUSED
             if not self._gap:
-                self._safe = taken[-1][1]
+                self._delivered = taken[-1][1]
                 self._remember()
             self._watch(self)
         return whole
 
     def _read(self) -> bool:
-        """Take what was added to the journal; False if it can't be read to its end."""
+        """Read what was added to the journal; False if a part of it cannot be read."""
         self._unread = False
         try:
-            while added := self._tail.more():  # damage is told when nothing good stands before it any more
-                _bring_to_disk(self._journal)
+            while added := self._tail.more():  # damage raises once all records before it are read
+                _sync(self._journal)
                 self._records.extend(added)
         except RunError as error:
-            self._trouble = reason(error)
+            self._error = reason(error)
             self._unread = True
         return not self._unread
 
     def _next_batch(self) -> list[tuple[Record, int]]:
-        """As many whole records as one call takes, but at least one."""
+        """As many whole records as fit into one call, but at least one."""
         taken: list[tuple[Record, int]] = []
-        figures = 0
+        values = 0
         for record, end in self._records:
-            figures += len(record.metrics)
-            if taken and figures > METRICS_AT_A_TIME:
+            values += len(record.metrics)
+            if taken and values > METRICS_AT_A_TIME:
                 break
             taken.append((record, end))
         return taken
@@ -223,31 +226,31 @@ class Delivery:
     def _send_others(self) -> bool:
         left = []
         for name, send in self._others:
-            if self._stop() or self._try(name, send) is Tried.FAILED:
+            if self._stop() or self._send(name, send) is SendResult.FAILED:
                 left.append((name, send))
         self._others = left
         return not left
 
 
-def _bring_to_disk(path: Path) -> None:
-    with contextlib.suppress(OSError), path.open("rb") as file:  # where nothing can be written, nothing is to be synced
+def _sync(path: Path) -> None:
+    with contextlib.suppress(OSError), path.open("rb") as file:  # a file that cannot be opened needs no sync
         durable.sync(file.fileno())
 
 
 def is_refusal(error: Exception) -> bool:
-    """Whether a server has understood and would refuse the same again."""
-    if getattr(error, "error_code", "") == "BAD_REQUEST":  # so MLflow calls all trouble of a database
+    """Whether a server has understood a call and would refuse it again."""
+    if getattr(error, "error_code", "") == "BAD_REQUEST":  # MLflow's code for all errors of a database
         return False
     status = getattr(error, "get_http_status_code", lambda: 500)()
-    return 400 <= status < 500 and status not in NOT_FINAL
+    return 400 <= status < 500 and status not in TEMPORARY
 
 
 def reason(error: BaseException) -> str:
-    """The root of an error in a line: MLflow wraps what the system said in several layers of its own."""
+    """The root cause of an error, in one line: MLflow wraps the error of the system in several of its own."""
     inner: BaseException | None = error
     while inner is not None:
         if isinstance(inner, OSError) and inner.strerror:
             return inner.strerror
         inner = inner.__cause__ or inner.__context__
     first = str(error).strip().split("\n")[0] or type(error).__name__
-    return cut(first, LONGEST_REASON)
+    return cut(first, MAX_REASON)

@@ -1,6 +1,6 @@
-"""tracking.json: how far a run was delivered, store by store, so that a later delivery goes on from there.
+"""tracking.json: how much of a run each store has, so that a later delivery continues from there.
 
-It saves work and is not needed: what is sent twice adds nothing.
+It only saves work: sending something twice adds nothing.
 """
 
 from __future__ import annotations
@@ -18,37 +18,37 @@ NAME = "tracking.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
-    """What one store has of a run."""
+class DeliveryState:
+    """How much of a run one store has."""
 
     run: str | None = None
     """The run's id there."""
     journal: int = 0
-    """How many bytes of the journal have arrived."""
+    """How many bytes of the journal are delivered."""
     complete: bool = False
-    """Whether everything has, the last status too."""
+    """Whether everything is delivered, the final status included."""
 
 
-def recall(folder: Path, uri: str) -> Delivered | None:
-    """What a store is known to have; None if it never was to have the run."""
-    said = _read(folder).get(without_password(uri))
-    if not isinstance(said, dict):
+def recall(folder: Path, uri: str) -> DeliveryState | None:
+    """What a store has of a run; None if no delivery to it was ever started."""
+    content = _read(folder).get(without_password(uri))
+    if not isinstance(content, dict):
         return None
-    run, journal, complete = said.get("run"), said.get("journal"), said.get("complete")
+    run, journal, complete = content.get("run"), content.get("journal"), content.get("complete")
     if type(run) is not str or type(journal) is not int or type(complete) is not bool:
-        return Delivered()
-    return Delivered(run, journal, complete)
+        return DeliveryState()
+    return DeliveryState(run, journal, complete)
 
 
-def remember(folder: Path, uri: str, delivered: Delivered) -> None:
-    """Write down what a store has. Where nothing can be written, nothing is."""
-    said = {**_read(folder), without_password(uri): asdict(delivered)}
+def remember(folder: Path, uri: str, delivered: DeliveryState) -> None:
+    """Write down what a store has; a folder that is read-only stays as it is."""
+    content = {**_read(folder), without_password(uri): asdict(delivered)}
     with contextlib.suppress(OSError):
-        durable.replace_file(folder / NAME, [json.dumps(said, indent=2).encode() + b"\n"])
+        durable.replace_file(folder / NAME, [json.dumps(content, indent=2).encode() + b"\n"])
 
 
 def _read(folder: Path) -> dict[str, Any]:
     with contextlib.suppress(OSError, ValueError, RecursionError):
-        said = json.loads((folder / NAME).read_bytes())
-        return said if isinstance(said, dict) else {}
+        content = json.loads((folder / NAME).read_bytes())
+        return content if isinstance(content, dict) else {}
     return {}

@@ -1,4 +1,4 @@
-"""What MLflow accepts: names, lengths, and how much at a time."""
+"""The limits of MLflow: names, lengths, and entries per call."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_PARAM = 500
 MAX_TAG = 5000
 MAX_DATASET_NAME = 500
 SHOWN_DIGEST = 12
-"""MLflow takes 36 characters and shows them all, everywhere; 12 tell data apart."""
+"""MLflow takes 36 characters and shows all of them; 12 are enough to distinguish data."""
 
 METRICS_AT_A_TIME = 1000
 ENTRIES_AT_A_TIME = 100
@@ -27,9 +27,9 @@ def cut(text: str, length: int) -> str:
 
 
 def clean_key(key: str) -> str:
-    """The nearest name that MLflow takes: `layers[0].conv2d` becomes `layers.0.conv2d`; a good name stays.
+    """The nearest name that MLflow accepts: `layers[0].conv2d` becomes `layers.0.conv2d`; a valid name stays.
 
-    MLflow takes letters, digits, `_ - . / :` and spaces, and refuses what isn't a normal relative path.
+    MLflow accepts letters, digits, `_ - . / :` and spaces, in a normal relative path.
     """
     key = re.sub(r"\[(\d+)\]", r".\1", key)
     key = re.sub(r"[^\w\-./: ]", "_", key)
@@ -38,7 +38,7 @@ def clean_key(key: str) -> str:
 
 
 def clean_entries(entries: Mapping[str, str], max_value: int) -> dict[str, str]:
-    """Params or tags as MLflow takes them; none is lost because two names became the same one."""
+    """Params or tags as MLflow accepts them; where two names become the same, one gets a number."""
     found: dict[str, str] = {}
     for key, value in entries.items():
         name, count = clean_key(key), 1

@@ -32,44 +32,44 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 FOLDER = "run.folder"
-"""The tag that tells a run from all others on the same machine."""
+"""The tag that identifies a run on a machine."""
 
 RUNS_IN_VIEW = 100
-"""The latest runs of the experiment, whose differences are shown."""
+"""The number of latest runs whose differences the view shows."""
 
-CHATTY = ("mlflow", "alembic", "sqlalchemy", "urllib3", "huey")
-"""Loggers of MLflow and of what it calls; they write to the screen if a server is away or a store is new."""
+LOGGERS = ("mlflow", "alembic", "sqlalchemy", "urllib3", "huey")
+"""Loggers of MLflow and its libraries; they write to the screen if a server is down or a store is new."""
 
-Task = tuple[str, Callable[[], object]]
-"""What is to be sent, for people, and the call that sends it."""
+Upload = tuple[str, Callable[[], object]]
+"""The name of something to send, for reports, and the call that sends it."""
 
 
 class MlflowRun:
-    """A run in an MLflow store. Each method may raise what MLflow raises, and can then be called again."""
+    """A run in an MLflow store. Each method may raise MLflow's errors, and can then be called again."""
 
     def __init__(self, uri: str, experiment: str, info: RunInfo):
         self.uri = uri
         self.experiment = experiment
         self.info = info
         self.run_id: str | None = None
-        """None until the run is there."""
+        """None until the store has the run."""
         self.page = ""
-        """The run's page, below the address of a server."""
+        """The path of the run's page on a server."""
         self._client: MlflowClient | None = None
         self._experiment_id = ""
 
-    def open(self, running: bool, known: str | None = None) -> list[Task]:
-        """Open the store, find or make the experiment, and start the run in it; gives what is left to send.
+    def open(self, running: bool, known: str | None = None) -> list[Upload]:
+        """Open the store, find or make the experiment, and start the run in it; returns what is left to send.
 
-        If the run is there already, it goes on: the answer to an earlier attempt got lost, the run was resumed, or it
-        is delivered once more. `known` is its id from an earlier time. One that is not `running` keeps its status.
+        If the run is there already, it is continued: the response to an earlier attempt was lost, the run was
+        resumed, or it is delivered again. `known` is its earlier id. A run that is not `running` keeps its status.
         """
         self._client = client = client_of(self.uri)
         tags = clean_entries(_tags(self.info), MAX_TAG)
         run = self._known(known, tags) or self._found(client, tags)
         settings = set(run.data.params) if run else set()
         if run is None:
-            # As many tags as one call takes: from its first moment on, the run can be found by its folder.
+            # As many tags as one call takes: the run can then be found by its folder at once.
             first = dict(list(tags.items())[:ENTRIES_AT_A_TIME])
             run = client.create_run(self._experiment_id, self.info.started, first, self.info.name)
             tags = {key: value for key, value in tags.items() if key not in first}
@@ -80,10 +80,10 @@ class MlflowRun:
                 client.update_run(run.info.run_id, status="RUNNING")
         self.page = f"/#/experiments/{self._experiment_id}/runs/{run.info.run_id}?{SIDE}"
         self.run_id = run.info.run_id
-        return list(_tasks(client, run.info.run_id, self.info, tags, settings))
+        return list(_uploads(client, run.info.run_id, self.info, tags, settings))
 
     def log(self, records: list[Record]) -> None:
-        """Send figures. Some may be sent twice: MLflow keeps one of a name, epoch, time and value."""
+        """Send metrics. Some may be sent twice: MLflow keeps one value per name, epoch, time and value."""
         from mlflow.entities import Metric
 
         metrics = [
@@ -91,20 +91,20 @@ class MlflowRun:
             for record in records
             for key, value in record.metrics.items()
         ]
-        client, run_id = self._opened()
+        client, run_id = self._connection()
         for chunk in chunks(metrics, METRICS_AT_A_TIME):
             client.log_batch(run_id, metrics=chunk, synchronous=True)
 
     def terminate(self, status: Status, time: int) -> None:
-        """The run is over, since `time`."""
-        client, run_id = self._opened()
+        """End the run at `time`."""
+        client, run_id = self._connection()
         self._remove_twins(client, run_id)
         client.set_terminated(run_id, status, time)
-        with contextlib.suppress(Exception):  # a view is a convenience: the run is complete without it
+        with contextlib.suppress(Exception):  # the run is complete without the view
             self._renew_view(client, time)
 
     def _known(self, run_id: str | None, tags: dict[str, str]) -> Run | None:
-        """The run by its id, in whichever experiment it is by now."""
+        """Find the run by its id, in any experiment."""
         from mlflow.exceptions import MlflowException
 
         if run_id is None or self._client is None:
@@ -119,12 +119,12 @@ class MlflowRun:
         return run if self._is_this(run, tags) else None
 
     def _found(self, client: MlflowClient, tags: dict[str, str]) -> Run | None:
-        """The run by what tells it from others; the experiment is made or brought back if need be."""
+        """Find the run by its start time and folder; the experiment is made or restored if needed."""
         self._experiment_id = _experiment_id(client, self.experiment, sqlite_file(self.uri))
-        return min(self._twins(client, tags), key=_worth, default=None)
+        return min(self._twins(client, tags), key=_preference, default=None)
 
     def _twins(self, client: MlflowClient, tags: dict[str, str]) -> list[Run]:
-        """Whatever is this very run; more than one if a server did what it was asked to long after that."""
+        """All copies of this run; there are several if a server carried out a request late."""
         from mlflow.entities import ViewType
 
         same_moment = f"attributes.start_time = {self.info.started}"
@@ -132,7 +132,7 @@ class MlflowRun:
         return [run for run in found if self._is_this(run, tags)]
 
     def _is_this(self, run: Run, tags: dict[str, str]) -> bool:
-        """By the moment it began and its folder, which stays what it was wherever the folder is moved to."""
+        """Compare by start time and folder; the tag keeps the first folder if the run is moved."""
         return run.info.start_time == self.info.started and run.data.tags.get(FOLDER) == tags[FOLDER]
 
     def _remove_twins(self, client: MlflowClient, run_id: str) -> None:
@@ -145,14 +145,14 @@ class MlflowRun:
         tag = view_of(((run.data.metrics, run.data.params) for run in runs), time)
         client.set_experiment_tag(self._experiment_id, TAG, tag)
 
-    def _opened(self) -> tuple[MlflowClient, str]:
+    def _connection(self) -> tuple[MlflowClient, str]:
         assert self._client is not None
         assert self.run_id is not None
         return self._client, self.run_id
 
 
 def client_of(uri: str) -> MlflowClient:
-    """A client of a store, which is made if it is an SQLite file that isn't there."""
+    """A client of a store; a missing SQLite file is made."""
     import_quietly()
     from mlflow import MlflowClient
 
@@ -161,29 +161,29 @@ def client_of(uri: str) -> MlflowClient:
 
 
 def import_quietly() -> None:
-    """Import MLflow and keep it from writing to the screen, where it would break into our own lines."""
+    """Import MLflow and keep it from writing to the screen, between the lines of dlrun."""
     prepare_process()
     import mlflow  # noqa: F401  (importing it sets up the loggers that are silenced here)
 
-    for name in CHATTY:
+    for name in LOGGERS:
         logger = logging.getLogger(name)
         logger.handlers = [logging.NullHandler()]
         logger.propagate = False
 
 
 def _experiment_id(client: MlflowClient, name: str, file: Path | None) -> str:
-    """The id of an experiment, which is made if there is none, and brought back if it was deleted."""
+    """The id of an experiment; it is made if there is none, and restored if it was deleted."""
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(name)
     if found is None:
         place = artifacts_of(file).as_uri() if file else None
-        # Without this tag MLflow's pages guess what the experiment is, and may show it as chats and traces.
+        # Without this tag MLflow guesses the kind of experiment, and may show chats and traces.
         tags = {"mlflow.experimentKind": "custom_model_development"}
         try:
             return client.create_experiment(name, artifact_location=place, tags=tags)
         except MlflowException:
-            # Somebody else may have made it a moment ago.
+            # Another process may have made it a moment ago.
             found = client.get_experiment_by_name(name)
             if found is None:
                 raise
@@ -193,7 +193,7 @@ def _experiment_id(client: MlflowClient, name: str, file: Path | None) -> str:
 
 
 def _tags(info: RunInfo) -> dict[str, str]:
-    """A run's tags, and those that MLflow's pages show in columns of their own."""
+    """A run's tags, and those for which MLflow has its own columns."""
     tags = {
         FOLDER: str(info.folder.absolute()),
         "mlflow.source.name": "dlrun",
@@ -208,17 +208,19 @@ def _tags(info: RunInfo) -> dict[str, str]:
     return {**tags, **info.tags}
 
 
-def _worth(run: Run) -> tuple[bool, int, str]:
-    """What sorts the one to go on with first."""
+def _preference(run: Run) -> tuple[bool, int, str]:
+    """A sort key: the run to continue comes first."""
     return run.info.lifecycle_stage == "deleted", -len(run.data.metrics), run.info.run_id
 
 
-def _tasks(client: MlflowClient, run_id: str, info: RunInfo, tags: dict[str, str], known: set[str]) -> Iterator[Task]:
-    """The calls that send everything that is known of a run when it begins."""
+def _uploads(
+    client: MlflowClient, run_id: str, info: RunInfo, tags: dict[str, str], known: set[str]
+) -> Iterator[Upload]:
+    """The calls that send the description of a run."""
     from mlflow.entities import Param, RunTag
 
     settings = clean_entries(info.params, MAX_PARAM)
-    # MLflow takes no second value for a setting.
+    # MLflow refuses a second value for a param.
     params = [Param(key, value) for key, value in settings.items() if key not in known]
     for chunk in chunks(params, ENTRIES_AT_A_TIME):
         yield "settings", partial(client.log_batch, run_id, params=chunk, synchronous=True)
@@ -237,7 +239,7 @@ def _log_data(client: MlflowClient, run_id: str, data: DataSet) -> None:
     dataset = Dataset(
         name=cut(data.name, MAX_DATASET_NAME),
         digest=data.digest[:SHOWN_DIGEST],
-        # MLflow's pages show where data came from only for the kinds of sources that they know.
+        # MLflow's pages show where data came from only for source types that they know.
         source_type="http" if remote else "local",
         source=json.dumps({"url" if remote else "uri": data.source}),
         profile=json.dumps({"num_rows": data.rows, "row_shape": data.shape, "source_type": data.source_type}),

@@ -1,4 +1,4 @@
-"""A run on its way to MLflow: the process that trains starts another one, and tells it where the run is and its end."""
+"""Tracking by MLflow: the training process starts a delivery process, and sends it the run's folder and its end."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from dlrun.runs.info import DEFAULT_STORE, RunInfo, Status
 from dlrun.tracking.store import address, without_password
 
 GRACE = 60.0
-"""Seconds that the other process has for what it still has to say, if this one is killed."""
+"""Seconds that the delivery process has for the rest, if this one is killed."""
 ANSWER = 2.0
-"""Seconds in which it says that it has not come to an end in time."""
+"""Seconds that the delivery process has to report a timeout."""
 
 
 class MlflowTracking:
-    """Has a process of its own (tracking/delivery_process.py) deliver a run from its folder.
+    """Starts a process (tracking/delivery_process.py) that delivers a run from its folder.
 
-    Training shares nothing with MLflow: no memory, no lock of Python's, no exception. It is told at `end`, and not
-    before, what could not be delivered, and the command that delivers it later.
+    Training shares nothing with MLflow: no memory, no interpreter lock, no exception. Only `end` reports what could
+    not be delivered, and the command that delivers it later.
     """
 
     def __init__(self, store: str, runs: Path, grace: float = GRACE):
@@ -42,31 +42,31 @@ class MlflowTracking:
         self._trouble = ""
 
     def __enter__(self) -> Self:
-        """Start the process: it loads MLflow, and makes a new store, while this one loads torch and the data."""
+        """Start the process: it loads MLflow and makes a new store while this one loads torch and the data."""
         try:
             self._process = start_process()
         except OSError as error:
-            self._trouble = f"no process can be started: {error.strerror}"
-        self._say(store=self._uri, process=os.getpid(), grace=self._grace)
+            self._trouble = f"the delivery process cannot be started: {error.strerror}"
+        self._write(store=self._uri, process=os.getpid(), grace=self._grace)
         return self
 
     def begin(self, run: RunInfo) -> None:
-        """The process follows the run from now on."""
+        """Let the process follow a run from now on."""
         self._run = run
-        self._say(folder=str(run.folder.resolve()))
+        self._write(folder=str(run.folder.resolve()))
 
     def end(self, status: Status, timeout: float) -> str:
-        """Have what is left delivered, for at most `timeout` seconds; gives one line on what was not, or ''."""
+        """Wait at most `timeout` seconds for the rest; returns one line on what is not delivered, or ''."""
         if self._run is None:
             return ""
-        self._say(status=status, time=time.time_ns() // 1_000_000, timeout=timeout)
+        self._write(status=status, time=time.time_ns() // 1_000_000, timeout=timeout)
         answer = self._answer(timeout)
         self._page = answer["page"]
         missing = answer["missing"]
         return missing and f"{missing}; `dlrun sync {self._run.folder}` delivers the rest"
 
     def where(self) -> str:
-        """`dlrun ui` and what to look for there, or the address of the run on its server."""
+        """`dlrun ui` and the name to look for there, or the address of the run on its server."""
         if self._store == DEFAULT_STORE:
             runs = "" if self._runs == Path("runs") else f" --runs {self._runs}"
             run = self._run
@@ -77,7 +77,7 @@ class MlflowTracking:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let go of the process: it ends at once, or soon if it knows of a run whose end it was not told."""
+        """Let the process end: at once, or after GRACE if it follows a run whose end it does not know."""
         process = self._process
         if process is None:
             return
@@ -89,23 +89,23 @@ class MlflowTracking:
         if process.poll() is not None:  # otherwise a thread may be reading
             _given(process.stdout).close()
 
-    def _say(self, **words: Any) -> None:
-        """A line to the process; it fits into the pipe, so nothing waits. One that has died is told of at the end."""
+    def _write(self, **message: Any) -> None:
+        """Write a line to the process; it fits into the pipe, so this never waits. `end` reports a dead process."""
         if self._process is not None:
             with contextlib.suppress(OSError):
                 stream = _given(self._process.stdin)
-                stream.write(json.dumps(words).encode() + b"\n")
+                stream.write(json.dumps(message).encode() + b"\n")
                 stream.flush()
 
     def _answer(self, timeout: float) -> dict[str, str]:
-        """The last word of the process, which is over then. Ctrl-C ends the waiting: the process knows the end."""
+        """Read the answer of the process, and end it. Ctrl-C stops waiting: the process knows the end."""
         process, trouble = self._process, self._trouble
         if process is not None:
             lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
             threading.Thread(target=lambda: lines.put(_given(process.stdout).readline()), daemon=True).start()
             try:
                 line = lines.get(timeout=timeout + ANSWER)
-                trouble = "the process that delivers has died"
+                trouble = "the delivery process has died"
             except queue.Empty:
                 line = b""
                 trouble = f"not done after {timeout:g} s"
@@ -122,7 +122,7 @@ def _given(stream: IO[bytes] | None) -> IO[bytes]:
 
 
 def start_process() -> subprocess.Popen[bytes]:
-    """The process, with what this one can import, and with a session of its own, where Ctrl-C does not reach it."""
+    """Start the delivery process, with the import path of this one, in a new session that Ctrl-C does not reach."""
     program = f"import sys; sys.path = {sys.path!r}; from dlrun.tracking.delivery_process import main; main()"
     return subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", program],

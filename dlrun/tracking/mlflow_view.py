@@ -1,8 +1,8 @@
-"""A view of an experiment in MLflow's pages: its figures, and the settings in which its runs differ.
+"""A view of an experiment in MLflow's pages: its metrics, and the settings in which its runs differ.
 
-MLflow's own table of runs shows neither until somebody picks them one by one. A view is a tag of the
-experiment; it opens with `ADDRESS` and is in the page's list of views. A version of MLflow that doesn't know
-it shows its own table.
+MLflow's own table of runs shows neither until a user selects them one by one. A view is a tag of the
+experiment; it opens with `ADDRESS` and is in the page's list of views. A version of MLflow without views
+shows its own table.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from collections.abc import Iterable, Mapping
 VIEW = "dlrun"
 TAG = f"mlflow.sharedViewState.{VIEW}"
 SIDE = "workflowType=machine_learning"
-"""Part of an address; without it MLflow shows the pages that it has for language-model applications."""
+"""Part of an address; without it MLflow shows its pages for language-model applications."""
 ADDRESS = f"{SIDE}&viewStateShareKey={VIEW}"
 
 MAX_SETTINGS = 12
 PARTS = ("test/", "validation/", "train/loss")
-"""How the names of figures to compare begin; durations and the like are in the charts."""
+"""How the names of the metrics in the table begin; durations and other metrics are in the charts."""
 
 
 def view_of(runs: Iterable[tuple[Mapping[str, float], Mapping[str, str]]], time: int) -> str:
-    """The value of the tag, for the figures and settings of runs; `time` is in milliseconds since 1970."""
-    figures: set[str] = set()
+    """The value of the tag, for the metrics and settings of runs; `time` is in milliseconds since 1970."""
+    metrics: set[str] = set()
     settings: dict[str, set[str | None]] = {}
     seen = list(runs)
-    for run_figures, run_settings in seen:
-        figures.update(name for name in run_figures if name.startswith(PARTS))
+    for run_metrics, run_settings in seen:
+        metrics.update(name for name in run_metrics if name.startswith(PARTS))
         for name in run_settings:
             settings.setdefault(name, set())
     for _, run_settings in seen:
@@ -35,6 +35,6 @@ def view_of(runs: Iterable[tuple[Mapping[str, float], Mapping[str, str]]], time:
             values.add(run_settings.get(name))
     differing = sorted(name for name, values in settings.items() if len(values) > 1)[:MAX_SETTINGS]
     columns = ["attributes.`Duration`"]
-    columns += [f"metrics.`{name}`" for name in sorted(figures)] + [f"params.`{name}`" for name in differing]
+    columns += [f"metrics.`{name}`" for name in sorted(metrics)] + [f"params.`{name}`" for name in differing]
     state = json.dumps({"selectedColumns": columns})
     return json.dumps({"name": VIEW, "createdAt": time, "updatedAt": time, "state": state})

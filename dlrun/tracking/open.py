@@ -1,4 +1,4 @@
-"""From what a spec says under `tracking` to the Tracking of a run."""
+"""Open the tracking that a spec asks for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dlrun.tracking.store import sqlite_file, sqlite_uri
 
 
 class NoTracking:
-    """Forgets everything: the figures are in the run's own folder alone."""
+    """Does nothing: the metrics are only in the run's own folder."""
 
     def __enter__(self) -> Self:
         return self
@@ -28,7 +28,7 @@ class NoTracking:
         """Nothing happens."""
 
     def end(self, status: Status, timeout: float) -> str:
-        """Nothing was to be delivered, so all is well: ''."""
+        """Nothing is missing: ''."""
         return ""
 
     def where(self) -> str:
@@ -37,20 +37,20 @@ class NoTracking:
 
 
 def store_of(tracker: Component | None) -> str | None:
-    """The store that a spec names, `default` if it names none, None if there is to be no tracker."""
+    """The store that a spec names, `default` if it names none, None for no tracker."""
     if isinstance(tracker, Off):
         return None
     if tracker is None or (isinstance(tracker, Mlflow) and tracker.uri is None):
         return DEFAULT_STORE
     if isinstance(tracker, Mlflow) and tracker.uri is not None:
         file = sqlite_file(tracker.uri)
-        # A later command may run in another folder than this one.
+        # A later command may run in another folder.
         return tracker.uri if file is None or "?" in tracker.uri else sqlite_uri(file)
     raise NotImplementedError(f"no tracking for {tracker.kind!r}")
 
 
 def experiment_of(tracker: Component | None, name: str) -> str:
-    """The MLflow experiment of the runs of a spec, which is called after the spec unless the tracker says otherwise."""
+    """The MLflow experiment for the runs of a spec: the tracker's, or else the name of the spec."""
     return (tracker.experiment if isinstance(tracker, Mlflow) else None) or name
 
 

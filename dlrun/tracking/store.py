@@ -1,4 +1,4 @@
-"""Where the MLflow store is, found without MLflow, which takes seconds to import; and how a new one is made."""
+"""The address of the MLflow store, found without importing MLflow, which takes seconds; and making a new store."""
 
 from __future__ import annotations
 
@@ -12,11 +12,7 @@ from typing import Any
 
 from dlrun.runs import durable
 from dlrun.runs.info import DEFAULT_STORE
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
+from dlrun.runs.lock import lock_beside
 
 STORE = "mlflow.db"
 
@@ -24,12 +20,12 @@ ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    # A server that is down is tried again by us, and not for minutes inside one call.
+    # dlrun itself retries a server that is down; MLflow would do so for minutes inside one call.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "10",
 }
-"""What MLflow reads when it is imported and when it calls a server; what a user has set stays."""
+"""Variables that MLflow reads when it is imported and when it calls a server; values set by the user stay."""
 
 
 def store_file(runs: Path) -> Path:
@@ -38,36 +34,36 @@ def store_file(runs: Path) -> Path:
 
 
 def sqlite_uri(file: Path) -> str:
-    """The address of an SQLite file, as MLflow takes it."""
+    """The address of an SQLite file for MLflow."""
     return f"sqlite:///{file.absolute()}"
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """The file behind an address, or None where the store isn't an SQLite file."""
+    """The SQLite file of an address; None for another kind of store."""
     path = uri.removeprefix("sqlite:///").partition("?")[0]
     return Path(path).absolute() if uri.startswith("sqlite:///") and path and path != ":memory:" else None
 
 
 def address(store: str, runs: Path) -> str:
-    """What MLflow takes for a store; the default one lies in the folder of runs."""
+    """The address of a store for MLflow; the default store is in the folder of runs."""
     return sqlite_uri(store_file(runs)) if store == DEFAULT_STORE else store
 
 
 def artifacts_of(file: Path) -> Path:
     """The folder for the texts of the runs in an SQLite file.
 
-    Beside the file, because MLflow's own choice depends on the folder that a command happens to run in.
+    It is beside the file, because MLflow's own choice depends on the current folder.
     """
     return file.with_name(f"{file.stem}-artifacts")
 
 
 def without_password(uri: str) -> str:
-    """An address that can be shown."""
+    """An address that is safe to show."""
     return re.sub(r"(://[^/@:]*):[^/]*@", r"\1:***@", uri)
 
 
 def prepare_process() -> None:
-    """Set what MLflow reads from the environment, and hide the warnings about its own code."""
+    """Set the environment variables for MLflow, and hide the warnings about its own code."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     warnings.filterwarnings("ignore", module=r"(mlflow|sqlalchemy|alembic)(\.|$)")
@@ -77,15 +73,15 @@ def make_store(file: Path | None) -> None:
     """Make the store in an SQLite file where there is none, whole or not at all; None is another kind of store.
 
     MLflow creates the tables of a new file in many steps: a second process that opens the file meanwhile finds half a
-    schema and fails, and a process that is killed leaves one for good. So it is made under another name, by one process
-    at a time.
+    schema and fails, and a process that is killed leaves half a schema. So the file is made under another name, by one
+    process at a time.
     """
     if file is None or _is_there(file):
         return
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     file.parent.mkdir(parents=True, exist_ok=True)
-    with locked(file):
+    with lock_beside(file):
         if _is_there(file):
             return
         beside = file.with_name(f".{file.name}.part")
@@ -102,42 +98,19 @@ def make_store(file: Path | None) -> None:
 
 @contextlib.contextmanager
 def _unsynced() -> Iterator[None]:
-    """Leave the syncing of what is written to SQLite files to the end: on a busy disk each of many takes its time."""
+    """Turn off syncing of SQLite files: the caller syncs once at the end, which is faster than many syncs."""
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
-    def hurry(connection: Any, _record: Any) -> None:
+    def turn_off(connection: Any, _record: Any) -> None:
         connection.execute("PRAGMA synchronous = OFF")
 
-    event.listen(Engine, "connect", hurry)
+    event.listen(Engine, "connect", turn_off)
     try:
         yield
     finally:
-        event.remove(Engine, "connect", hurry)
+        event.remove(Engine, "connect", turn_off)
 
 
 def _is_there(file: Path) -> bool:
     return file.exists() and file.stat().st_size > 0
-
-
-@contextlib.contextmanager
-def locked(file: Path, wait: bool = True) -> Iterator[bool]:
-    """Let one process at a time work on a file; gives whether this one may, which it always may if it waits.
-
-    The lock is a file beside it; the system lets go of it when its holder dies. Where none can be made, nobody writes.
-    """
-    if fcntl is None:
-        yield True
-        return
-    try:
-        lock = file.with_name(f".{file.name}.lock").open("w")
-    except OSError:
-        yield True
-        return
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        yield True

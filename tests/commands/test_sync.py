@@ -32,7 +32,7 @@ def test_a_second_time_adds_nothing(runs: Path, capsys: pytest.CaptureFixture[st
     sync("last", runs=runs)
     assert capsys.readouterr().out == f"calm-otter: FINISHED, wholly in {where}; {len(rows(RECORDS))} figures sent\n"
     assert stored(runs / "mlflow.db") == first
-    assert [(run.figures, run.ended) for run in first] == [(rows(RECORDS), STARTED + 10_000)]
+    assert [(run.metrics, run.ended) for run in first] == [(rows(RECORDS), STARTED + 10_000)]
 
 
 def test_a_run_can_be_in_several_stores(runs: Path, tmp_path: Path, template: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_run_can_be_in_several_stores(runs: Path, tmp_path: Path, template: Pa
         sync("calm-otter", to=f"sqlite:///{tmp_path}/team.db", runs=runs)
     for file in (runs / "mlflow.db", tmp_path / "team.db"):
         (run,) = stored(file)
-        assert (run.status, run.figures) == ("FAILED", rows(RECORDS))
+        assert (run.status, run.metrics) == ("FAILED", rows(RECORDS))
 
 
 def test_a_run_that_was_made_elsewhere_is_brought_home_and_a_copy_of_it_is_the_same_run(
@@ -56,7 +56,7 @@ def test_a_run_that_was_made_elsewhere_is_brought_home_and_a_copy_of_it_is_the_s
     info.folder.rename(tmp_path / "copy")
     sync(str(tmp_path / "copy"), to=f"sqlite:///{runs}/mlflow.db", runs=runs)
     (run,) = stored(runs / "mlflow.db")
-    assert (run.status, run.figures) == ("FINISHED", rows(RECORDS))
+    assert (run.status, run.metrics) == ("FINISHED", rows(RECORDS))
 
 
 def test_a_run_that_died_is_killed_and_one_that_is_trained_is_left_alone(runs: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_run_that_died_is_killed_and_one_that_is_trained_is_left_alone(runs: P
     assert stored(runs / "mlflow.db") == []
     sync("calm-otter", runs=runs)
     (run,) = stored(runs / "mlflow.db")
-    assert (run.status, run.ended, run.figures) == ("KILLED", RECORDS[-1].time, rows(RECORDS))
+    assert (run.status, run.ended, run.metrics) == ("KILLED", RECORDS[-1].time, rows(RECORDS))
     assert json.loads((info.folder / "run.json").read_text())["status"] == "KILLED"
 
 
@@ -114,14 +114,14 @@ def test_a_run_that_is_not_there_is_told_with_one_that_is(runs: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("said", "wrong"),
     [
-        ("[1]", "does not tell of a run"),
-        ("{", "does not tell of a run"),
-        ("[" * 100_000, "does not tell of a run"),
-        ({"name": None}, "None stands where a str should"),
-        ({"params": {"a": 1}}, "1 stands where a str should"),
-        ({"started": True}, "True stands where a int should"),
-        ({"status": "GONE"}, "there is no status 'GONE'"),
-        ({"data": {}}, "there is no 'name'"),
+        ("[1]", "is not a valid run.json"),
+        ("{", "is not a valid run.json"),
+        ("[" * 100_000, "is not a valid run.json"),
+        ({"name": None}, "expected str, got None"),
+        ({"params": {"a": 1}}, "expected str, got 1"),
+        ({"started": True}, "expected int, got True"),
+        ({"status": "GONE"}, "unknown status 'GONE'"),
+        ({"data": {}}, "'name' is missing"),
     ],
     ids=lambda said: str(said)[:20],
 )

@@ -38,7 +38,7 @@ def _quickly(monkeypatch) -> None:
 
 
 def content(step: int) -> dict[str, Any]:
-    """What a checkpoint of a small net holds; other numbers at each step."""
+    """The content of a checkpoint of a small network; the numbers differ at each step."""
     made = torch.Generator().manual_seed(step)
     weights = {"0.weight": torch.randn(4, 3, generator=made), "0.bias": torch.randn(4, generator=made)}
     moments = {f"{name}.{moment}": weight * step for name, weight in weights.items() for moment in ("exp_avg", "step")}
@@ -56,7 +56,7 @@ def write(run: Path, step: int, best: bool = False, by: Checkpoints | None = Non
 
 
 def is_written(found: Checkpoint | None, step: int) -> bool:
-    """Whether what was found is what was written at a step, to the last bit."""
+    """Whether a checkpoint has the content of a step, to the last bit."""
     if found is None or found.step != step or repr(found.state) != repr(content(step)["state"]):
         return False
     known = content(step)["tensors"]
@@ -163,7 +163,7 @@ def test_files_of_others_beside_the_checkpoints_stay(tmp_path: Path) -> None:
 
 
 def damage(folder: Path, other: Path, random: Random) -> str:
-    """Do something to one file of a checkpoint; gives what."""
+    """Damage one file of a checkpoint; returns a description."""
     path = random.choice(sorted(folder.iterdir()))
     data = path.read_bytes()
     kind = random.choice(["flip", "flip", "flip", "cut", "cut", "grow", "empty", "zeros", "remove", "swap", "more"])
@@ -227,10 +227,10 @@ def test_when_all_are_damaged_each_is_named_and_nothing_is_used(tmp_path: Path) 
     root = tmp_path / "checkpoints"
     (root / "step-000000001" / "weights.safetensors").write_bytes(b"")
     (root / "step-000000002" / "manifest.json").unlink()
-    with pytest.raises(RunError) as told:
+    with pytest.raises(RunError) as caught:
         Checkpoints(tmp_path).newest()
-    assert "step-000000001: weights.safetensors has 0 bytes, not" in str(told.value)
-    assert "step-000000002: manifest.json is missing" in str(told.value)
+    assert "step-000000001: weights.safetensors has 0 bytes, not" in str(caught.value)
+    assert "step-000000002: manifest.json is missing" in str(caught.value)
 
 
 def test_a_damaged_one_is_never_the_one_that_is_kept(tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_a_checkpoint_under_the_name_of_another_step_is_not_used(tmp_path: Path)
     assert reader.damaged == ["step-000000002: it was written as step 1"]
 
 
-# What somebody means ill with: sealed anew, so that the hashes fit
+# Forged on purpose: with new checksums, so that the hashes match
 
 
 def forge(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -295,20 +295,20 @@ def test_a_pickle_in_the_place_of_tensors_is_refused_and_not_run(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         (lambda manifest: manifest.update(format=2), "another version"),
         (lambda manifest: manifest.update(files=[]), "lists no files"),
         (lambda manifest: manifest.update(files={"../a": {}}), "a is missing"),
-        (lambda manifest: manifest["files"].pop("state.json"), r"state\.json is not in its manifest"),
+        (lambda manifest: manifest["files"].pop("state.json"), r"state\.json is not in manifest\.json"),
         (lambda manifest: manifest["files"]["state.json"].clear(), "SHA-256 differs"),
     ],
     ids=range(5),
 )
-def test_a_manifest_that_was_made_up_is_refused(tmp_path: Path, change: Any, said: str) -> None:
+def test_a_manifest_that_was_made_up_is_refused(tmp_path: Path, change: Any, expected: str) -> None:
     write(tmp_path, 1)
     forge(tmp_path / "checkpoints" / "step-000000001", change)
-    with pytest.raises(RunError, match=said):
+    with pytest.raises(RunError, match=expected):
         Checkpoints(tmp_path).newest()
 
 
@@ -327,11 +327,11 @@ def test_links_and_pipes_are_not_read(tmp_path: Path) -> None:
     path = tmp_path / "checkpoints" / "step-000000001" / "weights.safetensors"
     path.rename(tmp_path / "elsewhere")
     path.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(RunError, match="is no plain file"):
+    with pytest.raises(RunError, match="is not a regular file"):
         Checkpoints(tmp_path).newest()
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(RunError, match="is no plain file"):
+    with pytest.raises(RunError, match="is not a regular file"):
         Checkpoints(tmp_path).newest()
 
 
@@ -405,11 +405,11 @@ def test_a_chain_of_kills_leaves_the_old_one_or_the_new_one(tmp_path: Path, situ
 
 @pytest.mark.parametrize("mode", ["enospc", "eio"])
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_a_fault_at_any_operation_is_told_and_the_old_one_stays(tmp_path: Path, situation: str, mode: str) -> None:
+def test_a_fault_at_any_operation_is_reported_and_the_old_one_stays(tmp_path: Path, situation: str, mode: str) -> None:
     kept, old, new = begin(tmp_path / "run", situation)
     with faults("count") as counted:
         write(tmp_path / "run", new, by=kept)
-    told = 0
+    errors = 0
     for at in range(1, counted.count + 1):
         kept, old, new = begin(tmp_path / "run", situation)
         there = names(tmp_path / "run") if old else []
@@ -417,14 +417,14 @@ def test_a_fault_at_any_operation_is_told_and_the_old_one_stays(tmp_path: Path, 
             with faults(mode, at):
                 write(tmp_path / "run", new, by=kept)
         except RunError as error:
-            told += 1
+            errors += 1
             assert "cannot write" in str(error)
             assert os.strerror(28 if mode == "enospc" else 5) in str(error)
             assert not old or set(there) <= set(names(tmp_path / "run"))  # nothing was removed
             check_after(tmp_path / "run", old, new, through=False)
         else:
             check_after(tmp_path / "run", old, new, through=True)
-    assert told >= 12
+    assert errors >= 12
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -59,6 +61,45 @@ def test_a_fault_at_any_operation_is_raised_and_leaves_no_half_file(tmp_path: Pa
         assert file.read_bytes() in (OLD, b"".join(NEW))
         assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "counted"]
     assert raised >= 4  # opening, both blocks and renaming need room
+
+
+@pytest.mark.parametrize("mode", ["enospc", "eio"])
+def test_a_file_is_created_whole_or_not_at_all_whatever_fails(tmp_path: Path, mode: str) -> None:
+    file, at = tmp_path / "a", 0
+    through = False
+    while not through:
+        at += 1
+        with faults(mode, at) as faulty, contextlib.suppress(OSError):
+            durable.create_file(file, NEW)
+        through = faulty.count < at
+        assert not file.exists() or file.read_bytes() == b"".join(NEW)
+        assert [path for path in tmp_path.iterdir() if path != file] == []
+        file.unlink(missing_ok=True)
+    assert at == 7  # opening, two blocks, syncing, removing the hidden name, syncing the folder; there is no seventh
+
+
+def test_a_file_that_is_there_is_not_created(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(OLD)
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name in ("a", "link"):
+        with pytest.raises(FileExistsError):
+            durable.create_file(tmp_path / name, NEW)
+    assert (tmp_path / "a").read_bytes() == OLD
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "link"]
+
+
+def test_processes_that_write_the_same_file_at_the_same_time_do_not_mix(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+
+    def write(blocks: list[bytes]) -> Iterator[bytes]:
+        yield blocks[0]
+        assert in_child(lambda: durable.replace_file(file, [OLD], shared=True), "count")
+        assert file.read_bytes() == OLD
+        yield from blocks[1:]
+
+    durable.replace_file(file, write(NEW), shared=True)
+    assert file.read_bytes() == b"".join(NEW)
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_a_disk_that_takes_a_part_at_a_time_gets_all(tmp_path: Path, monkeypatch) -> None:

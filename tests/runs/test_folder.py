@@ -16,7 +16,7 @@ def test_runs_of_one_second_get_folders_of_their_own(tmp_path: Path) -> None:
     assert all(folder.is_dir() and folder.name.startswith("digits-") for folder in folders)
 
 
-def test_a_runs_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_runs_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file")
     with pytest.raises(RunError, match="cannot make a folder"):
         make_folder(tmp_path / "runs", "digits")
@@ -37,6 +37,6 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path, mon
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_tensors_in_a_folder_that_is_gone_are_told(tmp_path: Path) -> None:
+def test_tensors_in_a_folder_that_is_gone_are_reported(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="cannot write"):
         write_tensors(tmp_path / "gone" / "w.safetensors", {"w": torch.zeros(2)}, {})

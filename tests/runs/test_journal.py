@@ -1,4 +1,4 @@
-"""A journal is the truth: nothing in it changes, nothing of it is lost, and a repetition is held against it."""
+"""Nothing in a journal changes or is lost, and repeated records are compared with it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAMES = ("train/loss", "validation/accuracy", "time/epoch")
 
 
 def record(epoch: int, **others: float) -> Record:
-    """The figures of an epoch of 25 steps."""
+    """The metrics of an epoch of 25 steps."""
     return Record(epoch, 25 * epoch, 1_760_000_000_000 + epoch, dict.fromkeys(NAMES, 0.1 * epoch) | others)
 
 
@@ -45,7 +45,7 @@ def file(tmp_path: Path) -> Path:
 # Lines
 
 
-def test_a_line_is_json_that_ends_with_the_checksum_of_what_stands_before() -> None:
+def test_a_line_is_json_that_ends_with_the_checksum_of_the_bytes_before() -> None:
     line = as_line(Record(3, 75, 1_760_000_000_000, {"train/loss": 0.5, "a": math.nan, "b": -math.inf}))
     text = b'{"epoch":3,"step":75,"time":1760000000000,"metrics":{"train/loss":0.5,"a":"nan","b":"-inf"}'
     assert line == text + b',"check":"%08x"}\n' % zlib.crc32(text)
@@ -65,7 +65,7 @@ def test_numbers_come_back_bit_for_bit(file: Path) -> None:
     assert second == Record(2, 50, 1800, {'é"\n,"check":"': 1.0})
 
 
-def test_a_flipped_bit_anywhere_in_a_line_is_told_with_its_number(file: Path) -> None:
+def test_a_flipped_bit_anywhere_in_a_line_is_reported_with_its_number(file: Path) -> None:
     data = written(file, 3)
     lines = data.splitlines(keepends=True)
     start = len(lines[0])
@@ -77,7 +77,7 @@ def test_a_flipped_bit_anywhere_in_a_line_is_told_with_its_number(file: Path) ->
             read_journal(file)
 
 
-def test_a_flipped_bit_in_the_last_line_is_told_unless_it_looks_torn(file: Path) -> None:
+def test_a_flipped_bit_in_the_last_line_is_reported_unless_it_looks_torn(file: Path) -> None:
     data = written(file, 2)
     start = data.index(b"\n") + 1
     for bit in range(8 * (len(data) - 1 - start)):
@@ -103,14 +103,14 @@ def test_a_flipped_bit_in_the_last_line_is_told_unless_it_looks_torn(file: Path)
     ],
     ids=range(9),
 )
-def test_a_line_that_was_made_up_is_told(file: Path, content: bytes) -> None:
+def test_a_line_that_was_made_up_is_reported(file: Path, content: bytes) -> None:
     text = content[:-1]
     file.write_bytes(text + b',"check":"%08x"}\n' % zlib.crc32(text))
     with pytest.raises(RunError, match="line 1 is damaged"):
         read_journal(file)
 
 
-def test_a_journal_that_is_not_there_is_told(file: Path) -> None:
+def test_a_journal_that_is_not_there_is_reported(file: Path) -> None:
     with pytest.raises(RunError, match=r"cannot read .*No such file"):
         read_journal(file)
 
@@ -141,7 +141,7 @@ def test_a_tail_that_the_power_cut_has_filled_with_zeros_is_cut(file: Path) -> N
         assert read_journal(file) == [record(1), record(2), record(3)]
 
 
-def test_a_damaged_line_that_will_be_repeated_is_written_anew_and_told(file: Path) -> None:
+def test_a_damaged_line_that_will_be_repeated_is_rewritten_and_reported(file: Path) -> None:
     data = written(file, 4)
     lines = data.splitlines(keepends=True)
     file.write_bytes(b"".join([lines[0], lines[1], lines[2].replace(b"0.3", b"0.4"), lines[3]]))
@@ -149,20 +149,20 @@ def test_a_damaged_line_that_will_be_repeated_is_written_anew_and_told(file: Pat
         for epoch in (2, 3, 4):
             journal.write(record(epoch))
     assert file.read_bytes() == data
-    assert journal.differences == ["line 3 of the journal was damaged; from there it is written anew"]
+    assert journal.differences == ["line 3 of the journal was damaged; it is rewritten from there"]
 
 
-# Going on
+# Resuming
 
 
-def test_a_new_journal_does_not_go_on_with_one_that_is_there(file: Path) -> None:
+def test_a_new_journal_does_not_continue_one_that_is_there(file: Path) -> None:
     data = written(file, 1)
-    with pytest.raises(RunError, match="there is a journal already"):
+    with pytest.raises(RunError, match="exists already"):
         Journal(file)
     assert file.read_bytes() == data
 
 
-def test_what_a_checkpoint_vouches_for_must_be_there_and_good(file: Path) -> None:
+def test_the_lines_that_a_checkpoint_relies_on_must_be_there_and_intact(file: Path) -> None:
     data = written(file, 3)
     two = len(b"".join(data.splitlines(keepends=True)[:2]))
     for after in (two - 1, two + 1, len(data) + 1):
@@ -191,9 +191,9 @@ def test_records_that_are_repeated_alike_leave_the_journal_as_it_is(file: Path) 
 
 
 def test_not_a_number_repeated_is_no_difference(file: Path) -> None:
-    figures = {"a": math.nan, "b": math.inf}
+    metrics = {"a": math.nan, "b": math.inf}
     with Journal(file) as journal:
-        journal.write(Record(1, 1, 1, figures))
+        journal.write(Record(1, 1, 1, metrics))
     with Journal(file, after=0) as journal:
         journal.write(Record(1, 1, 2, {"a": float("nan"), "b": math.inf}))
     assert journal.differences == []
@@ -202,7 +202,7 @@ def test_not_a_number_repeated_is_no_difference(file: Path) -> None:
 @pytest.mark.parametrize(
     ("was", "now"), [(0.5, math.nextafter(0.5, 1)), (0.0, -0.0), (math.nan, 0.5), (math.inf, -math.inf)]
 )
-def test_a_repeated_figure_that_differs_by_one_bit_is_told_and_the_first_stays(
+def test_a_repeated_metric_that_differs_by_one_bit_is_reported_and_the_first_stays(
     file: Path, was: float, now: float
 ) -> None:
     with Journal(file) as journal:
@@ -221,16 +221,18 @@ def test_a_repeated_figure_that_differs_by_one_bit_is_told_and_the_first_stays(
     [record(3), Record(2, 49, 0, record(2).metrics), Record(2, 50, 0, {"train/loss": 0.2})],
     ids=["epoch", "step", "names"],
 )
-def test_a_record_that_is_not_the_next_one_repeated_is_told_and_added(file: Path, other: Record) -> None:
+def test_a_record_that_is_not_the_next_one_repeated_is_reported_and_added(file: Path, other: Record) -> None:
     data = written(file, 2)
     with Journal(file, after=data.index(b"\n") + 1) as journal:
         journal.write(other)
     (difference,) = journal.differences
-    assert difference.startswith("epoch 2, step 50 (train/loss, validation/accuracy, time/epoch) stands in the journal")
+    assert difference.startswith(
+        "the journal has epoch 2, step 50 (train/loss, validation/accuracy, time/epoch), and this"
+    )
     assert file.read_bytes() == data + as_line(other)
 
 
-def test_the_test_of_a_run_that_was_over_and_goes_on_is_no_difference(file: Path) -> None:
+def test_the_test_of_a_run_that_had_ended_and_is_resumed_is_no_difference(file: Path) -> None:
     with Journal(file) as journal:
         journal.write(record(1))
         after = journal.sync()
@@ -258,7 +260,7 @@ def test_a_follower_gets_each_line_once_and_only_when_it_is_whole(file: Path) ->
     assert [offset for _, offset in found] == [at + 1 for at in range(len(data)) if data[at : at + 1] == b"\n"]
 
 
-def test_a_follower_goes_on_from_any_offset_that_it_gave(file: Path) -> None:
+def test_a_follower_continues_from_any_offset_that_it_gave(file: Path) -> None:
     written(file, 4)
     whole = Tail(file).more()
     for number, (_, offset) in enumerate(whole):
@@ -271,7 +273,7 @@ def test_a_follower_whose_lines_were_lost_with_the_power_starts_over(file: Path)
         assert [found for found, _ in Tail(file, offset).more()] == [record(1), record(2)]
 
 
-def test_a_follower_gets_what_is_good_before_it_is_told_of_damage(file: Path) -> None:
+def test_a_follower_gets_intact_lines_before_damage_is_reported(file: Path) -> None:
     data = written(file, 3)
     file.write_bytes(data.replace(b"0.2", b"0.3"))
     tail = Tail(file)
@@ -283,8 +285,8 @@ def test_a_follower_gets_what_is_good_before_it_is_told_of_damage(file: Path) ->
 # Faults
 
 
-def test_a_journal_on_a_full_disk_is_told() -> None:
-    journal = Journal(Path("/dev/full"))  # takes nothing, as a full disk does
+def test_a_journal_on_a_full_disk_is_reported() -> None:
+    journal = Journal(Path("/dev/full"))  # takes no bytes, like a full disk
     with pytest.raises(RunError, match="No space left on device"):
         journal.write(record(1))
     os.close(journal._file)
@@ -335,7 +337,7 @@ def test_a_kill_at_any_operation_loses_nothing(file: Path, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["enospc", "eio"])
-def test_a_fault_at_any_operation_is_told_and_loses_nothing(file: Path, mode: str) -> None:
+def test_a_fault_at_any_operation_is_reported_and_loses_nothing(file: Path, mode: str) -> None:
     data = written(file, 6)
     two = len(b"".join(data.splitlines(keepends=True)[:2]))
     file.write_bytes(data[: two + 20])

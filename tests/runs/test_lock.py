@@ -13,7 +13,7 @@ import pytest
 
 from dlrun.errors import RunError
 from dlrun.runs import lock as locking
-from dlrun.runs.lock import is_locked, lock
+from dlrun.runs.lock import is_locked, lock, lock_beside
 
 HOLDER = """
 import sys, time
@@ -27,7 +27,7 @@ with lock(Path(sys.argv[1])):
 
 
 def holder(folder: Path, inside: str = "pass") -> tuple[subprocess.Popen[str], str]:
-    """A process that holds the lock, and what it said of it."""
+    """A process that holds the lock, and the line it printed."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER.format(inside=inside), str(folder)], stdout=subprocess.PIPE, text=True
     )
@@ -44,7 +44,7 @@ def end(process: subprocess.Popen[str]) -> None:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch) -> None:
-    monkeypatch.setattr(locking, "PATIENCE", 0.02)
+    monkeypatch.setattr(locking, "MAX_WAIT", 0.02)
 
 
 def test_a_run_that_was_never_locked_is_free(tmp_path: Path) -> None:
@@ -56,8 +56,8 @@ def test_a_second_one_is_refused_by_the_number_of_the_first_until_it_is_killed(t
     process, _ = holder(tmp_path)
     try:
         assert is_locked(tmp_path)
-        said = f"the run {tmp_path.name} is being trained by process {process.pid}$"
-        with pytest.raises(RunError, match=said), lock(tmp_path):
+        message = f"the run {tmp_path.name} is being trained by process {process.pid}$"
+        with pytest.raises(RunError, match=message), lock(tmp_path):
             pass
         assert is_locked(tmp_path)
     finally:
@@ -69,7 +69,7 @@ def test_a_second_one_is_refused_by_the_number_of_the_first_until_it_is_killed(t
     assert (tmp_path / "lock").exists()
 
 
-def test_a_lock_is_let_go_when_its_block_raises(tmp_path: Path) -> None:
+def test_a_lock_is_released_when_its_block_raises(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), lock(tmp_path):
         raise ZeroDivisionError
     assert not is_locked(tmp_path)
@@ -84,8 +84,8 @@ def test_a_lock_is_let_go_when_its_block_raises(tmp_path: Path) -> None:
     ids=["subprocess", "fork"],
 )
 def test_a_child_that_outlives_a_killed_run_does_not_hold_its_lock(tmp_path: Path, inside: str) -> None:
-    process, said = holder(tmp_path, inside)
-    child = int(said)
+    process, line = holder(tmp_path, inside)
+    child = int(line)
     try:
         assert is_locked(tmp_path)
         process.kill()
@@ -112,8 +112,8 @@ with lock(Path({str(tmp_path)!r})):
     assert done.stdout == "True\n"
 
 
-def test_one_who_only_looks_does_not_keep_a_run_from_starting(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(locking, "PATIENCE", 60)
+def test_testing_the_lock_does_not_keep_a_run_from_starting(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(locking, "MAX_WAIT", 60)
     looking, looked = threading.Event(), threading.Event()
 
     def look() -> None:
@@ -131,7 +131,7 @@ def test_one_who_only_looks_does_not_keep_a_run_from_starting(tmp_path: Path, mo
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": "x", "host": ""}', "[" * 4096])
-def test_a_lock_that_says_nothing_useful_still_holds(tmp_path: Path, text: str) -> None:
+def test_a_lock_file_without_a_valid_holder_still_locks(tmp_path: Path, text: str) -> None:
     with lock(tmp_path):
         (tmp_path / "lock").write_text(text)
         with pytest.raises(RunError, match="is being trained by another process"), lock(tmp_path):
@@ -154,6 +154,37 @@ def test_a_full_disk_does_not_hinder_a_lock(tmp_path: Path, monkeypatch) -> None
         assert is_locked(tmp_path)
 
 
-def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_gone_is_reported(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"cannot write .*No such file"), lock(tmp_path / "gone"):
         pass
+
+
+def test_a_file_is_for_one_at_a_time(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    with lock_beside(file) as first, lock_beside(file, wait=False) as second, lock_beside(tmp_path / "b") as other:
+        assert (first, second, other) == (True, False, True)
+    with lock_beside(file, wait=False) as third:
+        assert third
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".a.lock", ".b.lock"]
+
+
+def test_who_waits_for_a_file_gets_it(tmp_path: Path) -> None:
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock_beside(tmp_path / "a"):
+            held.set()
+            release.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    threading.Timer(0.05, release.set).start()
+    with lock_beside(tmp_path / "a") as mine:
+        assert mine and release.is_set()
+    thread.join()
+
+
+def test_a_file_where_none_can_be_written_needs_no_lock(tmp_path: Path) -> None:
+    with lock_beside(tmp_path / "gone" / "a", wait=False) as mine:
+        assert mine

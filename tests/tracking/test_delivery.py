@@ -1,4 +1,4 @@
-"""MLflow gets all of a run from its folder, once, and is told what it refuses."""
+"""MLflow gets everything of a run from its folder, once; what it refuses is reported."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from dlrun.runs.folder import JOURNAL
 from dlrun.runs.info import DataSet, Record, RunInfo, Status
 from dlrun.runs.journal import Journal
 from dlrun.tracking.delivery import Delivery
-from dlrun.tracking.delivery_state import NAME, Delivered, recall
+from dlrun.tracking.delivery_state import NAME, DeliveryState, recall
 from dlrun.tracking.mlflow_view import TAG
 from dlrun.tracking.store import sqlite_uri
 
 NOWHERE = "http://127.0.0.1:1"
-"""Port 1 is for programs of the system; nobody listens there."""
+"""Port 1 is reserved; no server listens there."""
 
 
 def deliver(runs: Path, info: RunInfo, status: Status = "FINISHED", expected: str = "") -> Any:
-    """Deliver a run that is over; gives what MLflow then has of it."""
+    """Deliver a run that has ended; returns the run in MLflow."""
     delivery = Delivery(info.folder, sqlite_uri(runs / "mlflow.db"))
     delivery.finish(status, STARTED + 10_000)
     assert delivery.report() == expected
@@ -50,29 +50,29 @@ def test_a_run_arrives_with_its_name_its_times_and_its_status(runs: Path, status
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
 
 
-def test_figures_arrive_under_their_names_with_their_epochs_and_times(runs: Path) -> None:
+def test_metrics_arrive_under_their_names_with_their_epochs_and_times(runs: Path) -> None:
     records = [
         Record(epoch, 9 * epoch, STARTED + epoch, {"train/loss": 1 / epoch, "validation/loss": 2.0})
         for epoch in range(1, 1501)
     ]
     run = deliver(runs, make_run(runs / "calm-otter", records))
     (found,) = stored(runs / "mlflow.db")
-    assert found.figures == rows(records)
+    assert found.metrics == rows(records)
     assert run.data.metrics == {"train/loss": 1 / 1500, "validation/loss": 2.0}
 
 
-def test_one_record_may_hold_more_figures_than_a_call_takes(runs: Path) -> None:
+def test_one_record_may_hold_more_metrics_than_a_call_takes(runs: Path) -> None:
     records = [Record(1, 1, 1, {f"train/f{number}": 1.0 for number in range(2345)})]
     assert len(deliver(runs, make_run(runs / "calm-otter", records)).data.metrics) == 2345
 
 
-def test_figures_that_are_not_numbers_arrive_too(runs: Path) -> None:
+def test_metrics_that_are_not_numbers_arrive_too(runs: Path) -> None:
     records = [Record(1, 1, 1, {"a": math.nan, "b": math.inf, "c": -math.inf, "d": 1.0})]
-    figures = deliver(runs, make_run(runs / "calm-otter", records)).data.metrics
-    assert math.isnan(figures["a"])
+    metrics = deliver(runs, make_run(runs / "calm-otter", records)).data.metrics
+    assert math.isnan(metrics["a"])
     # SQL stores have no infinity: MLflow keeps the largest double instead.
-    assert (figures["b"], figures["c"]) == (sys.float_info.max, -sys.float_info.max)
-    assert figures["d"] == 1.0
+    assert (metrics["b"], metrics["c"]) == (sys.float_info.max, -sys.float_info.max)
+    assert metrics["d"] == 1.0
 
 
 def test_hundreds_of_settings_arrive_and_long_ones_are_cut(runs: Path) -> None:
@@ -118,7 +118,7 @@ def test_texts_are_kept_beside_the_store_and_nothing_that_a_link_leads_to(runs: 
     assert (kept / "spec.yaml").read_text(encoding="utf-8") == "name: täst\n"
 
 
-def test_what_mlflow_refuses_is_told_the_rest_arrives_and_the_next_delivery_tries_again(
+def test_what_mlflow_refuses_is_reported_the_rest_arrives_and_the_next_delivery_tries_again(
     runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mlflow import MlflowClient
@@ -129,12 +129,12 @@ def test_what_mlflow_refuses_is_told_the_rest_arrives_and_the_next_delivery_trie
 
     monkeypatch.setattr(MlflowClient, "log_text", refuse)
     uri, info = sqlite_uri(runs / "mlflow.db"), make_run(runs / "calm-otter", epochs(2))
-    told = f"MLflow at {uri} lacks spec.yaml (no texts today)"
-    assert deliver(runs, info, expected=told).info.status == "FINISHED"
-    assert recall(info.folder, uri) == Delivered(stored(runs / "mlflow.db")[0].id, _size(info), complete=False)
+    report = f"MLflow at {uri} lacks spec.yaml (no texts today)"
+    assert deliver(runs, info, expected=report).info.status == "FINISHED"
+    assert recall(info.folder, uri) == DeliveryState(stored(runs / "mlflow.db")[0].id, _size(info), complete=False)
     monkeypatch.undo()
     deliver(runs, info)
-    assert recall(info.folder, uri) == Delivered(stored(runs / "mlflow.db")[0].id, _size(info), complete=True)
+    assert recall(info.folder, uri) == DeliveryState(stored(runs / "mlflow.db")[0].id, _size(info), complete=True)
 
 
 def _size(info: RunInfo) -> int:
@@ -168,14 +168,14 @@ def test_an_experiment_or_a_run_that_was_deleted_comes_back(runs: Path) -> None:
 def test_a_run_whose_experiment_got_another_name_is_the_same_run(runs: Path) -> None:
     info = make_run(runs / "calm-otter", epochs(2))
     first = deliver(runs, info)
-    client(runs).rename_experiment(first.info.experiment_id, "figures")
+    client(runs).rename_experiment(first.info.experiment_id, "numbers")
     delivery = Delivery(info.folder, sqlite_uri(runs / "mlflow.db"))
     delivery.finish("FINISHED", STARTED)
     assert (delivery.report(), delivery.sent) == ("", 0)
-    assert [run.id for run in stored(runs / "mlflow.db", "figures")] == [first.info.run_id]
+    assert [run.id for run in stored(runs / "mlflow.db", "numbers")] == [first.info.run_id]
 
 
-def test_a_run_that_goes_on_in_its_folder_is_the_same_run(runs: Path) -> None:
+def test_a_run_that_is_resumed_in_its_folder_is_the_same_run(runs: Path) -> None:
     info = make_run(runs / "calm-otter", epochs(2), params={"epochs": "2"})
     first = deliver(runs, info, "KILLED")
     with Journal(info.folder / JOURNAL, 0) as journal:
@@ -190,7 +190,7 @@ def test_a_run_that_goes_on_in_its_folder_is_the_same_run(runs: Path) -> None:
     assert (run.id, run.status) == (first.info.run_id, "RUNNING")
     delivery.finish("FINISHED", STARTED + 20_000)
     (run,) = stored(runs / "mlflow.db")
-    assert (run.id, run.status, run.figures) == (first.info.run_id, "FINISHED", rows(epochs(4)))
+    assert (run.id, run.status, run.metrics) == (first.info.run_id, "FINISHED", rows(epochs(4)))
     assert run.params == {"epochs": "2", "more": "x"}  # MLflow takes no second value for a setting
 
 
@@ -215,7 +215,7 @@ def test_what_a_server_made_twice_of_one_run_is_one_in_the_end(runs: Path) -> No
     assert client(runs).get_run(twin.info.run_id).info.lifecycle_stage == "deleted"
 
 
-def test_a_store_that_was_made_anew_gets_everything_again(runs: Path, template: Path) -> None:
+def test_a_new_store_gets_everything_again(runs: Path, template: Path) -> None:
     info = make_run(runs / "calm-otter", epochs(3))
     deliver(runs, info)
     elsewhere = runs.parent / "elsewhere"
@@ -230,7 +230,7 @@ def test_a_store_that_was_made_anew_gets_everything_again(runs: Path, template: 
     delivery.finish("FINISHED", STARTED)
     assert delivery.report() == ""
     (run,) = stored(runs / "mlflow.db")
-    assert run.figures == rows(epochs(3))
+    assert run.metrics == rows(epochs(3))
 
 
 def test_a_damaged_note_of_what_was_delivered_does_no_harm(runs: Path) -> None:
@@ -238,10 +238,10 @@ def test_a_damaged_note_of_what_was_delivered_does_no_harm(runs: Path) -> None:
     for note in ("", "[]", '{"a": 1}', "[" * 10_000, json.dumps({sqlite_uri(runs / "mlflow.db"): {"run": 3}})):
         (info.folder / NAME).write_text(note)
         deliver(runs, info)
-        assert stored(runs / "mlflow.db")[0].figures == rows(epochs(3))
+        assert stored(runs / "mlflow.db")[0].metrics == rows(epochs(3))
 
 
-def test_a_damaged_journal_is_told_and_what_stands_before_the_damage_arrives(runs: Path) -> None:
+def test_a_damaged_journal_is_reported_and_the_lines_before_the_damage_arrive(runs: Path) -> None:
     info = make_run(runs / "calm-otter", epochs(3))
     lines = (info.folder / JOURNAL).read_bytes().splitlines(keepends=True)
     (info.folder / JOURNAL).write_bytes(lines[0] + lines[1].replace(b"0", b"1", 1) + lines[2])
@@ -249,10 +249,10 @@ def test_a_damaged_journal_is_told_and_what_stands_before_the_damage_arrives(run
     delivery.finish("FINISHED", STARTED)
     assert "line" in delivery.report() and "damaged" in delivery.report()
     (run,) = stored(runs / "mlflow.db")
-    assert (run.status, run.figures) == ("FINISHED", rows(epochs(1)))
+    assert (run.status, run.metrics) == ("FINISHED", rows(epochs(1)))
 
 
-def test_a_server_that_is_away_is_told_of_and_a_password_is_not(tmp_path: Path) -> None:
+def test_a_server_that_is_away_is_reported_and_a_password_is_not(tmp_path: Path) -> None:
     info = make_run(tmp_path / "calm-otter", epochs(1))
     delivery = Delivery(info.folder, NOWHERE.replace("//", "//me:secret@"))
     delivery.finish("FINISHED", STARTED)

@@ -1,4 +1,4 @@
-"""The process that delivers a run: it is in nobody's way, it outlives whom it must, and nobody for long."""
+"""The delivery process: it disturbs no other process, outlives a killed training process, and ends soon after it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from run_folders import STARTED, end_run, epochs, make_run, rows, stored
 from dlrun.runs.folder import JOURNAL
 from dlrun.runs.folder import STARTED as RUN_FILE
 from dlrun.runs.journal import Journal
-from dlrun.runs.lock import lock
+from dlrun.runs.lock import lock, lock_beside
 from dlrun.tracking import mlflow_tracking as mlflow
-from dlrun.tracking.delivery_state import Delivered, recall
+from dlrun.tracking.delivery_state import DeliveryState, recall
 from dlrun.tracking.mlflow_tracking import MlflowTracking
-from dlrun.tracking.store import locked, sqlite_uri
+from dlrun.tracking.store import sqlite_uri
 
 RECORDS = epochs(4)
 
@@ -45,7 +45,7 @@ with MlflowTracking("default", runs) as tracking:
         for record in epochs(4):
             journal.write(record)
         if not os.fork():
-            time.sleep(60)  # a child that has all that its parent had opened, and outlives it
+            time.sleep(60)  # a child that has all open files of its parent, and outlives it
             os._exit(0)
         try:
             print(tracking._process.pid, flush=True)
@@ -61,12 +61,12 @@ def alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    # Its parent was killed, and what runs the tests may be the one who should, and does not, take note of its end.
+    # Its parent was killed, and its new parent may never wait for it.
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_whoever_ends_the_one_who_trains_the_run_is_killed_with_all_its_figures(runs: Path, number: int) -> None:
+def test_however_the_training_process_is_ended_its_run_is_killed_with_all_its_metrics(runs: Path, number: int) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", TRAINER, str(runs)],
         env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
@@ -77,23 +77,23 @@ def test_whoever_ends_the_one_who_trains_the_run_is_killed_with_all_its_figures(
     )
     try:
         assert process.stdout is not None and process.stderr is not None
-        shipper = int(process.stdout.readline())
+        deliverer = int(process.stdout.readline())
         if number == signal.SIGINT:
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does
             process.wait(60)
         else:
             process.kill()
             process.wait()
-        wait_for(lambda: not alive(shipper))
+        wait_for(lambda: not alive(deliverer))
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
     assert process.returncode == (0 if number == signal.SIGINT else -signal.SIGKILL)
     (run,) = stored(runs / "mlflow.db")
-    assert (run.status, run.figures) == ("KILLED", rows(RECORDS))
+    assert (run.status, run.metrics) == ("KILLED", rows(RECORDS))
     assert json.loads((runs / "calm-otter" / RUN_FILE).read_text())["status"] == "KILLED"
     if number == signal.SIGKILL:
-        assert run.ended == RECORDS[-1].time  # the last that was heard of it
+        assert run.ended == RECORDS[-1].time  # the time of its last record
 
 
 @pytest.fixture
@@ -107,16 +107,16 @@ def process_of(tracking: MlflowTracking) -> Any:
     return tracking._process
 
 
-def test_figures_arrive_while_the_run_goes_on(runs: Path, quick: None) -> None:
+def test_metrics_arrive_while_the_run_trains(runs: Path, quick: None) -> None:
     with MlflowTracking("default", runs) as tracking:
         info = make_run(runs / "calm-otter", RECORDS[:1], "RUNNING")
         with lock(info.folder), Journal(info.folder / JOURNAL, 0) as journal:
             tracking.begin(info)
-            wait_for(lambda: [run.figures for run in stored(runs / "mlflow.db")] == [rows(RECORDS[:1])])
+            wait_for(lambda: [run.metrics for run in stored(runs / "mlflow.db")] == [rows(RECORDS[:1])])
             assert [run.status for run in stored(runs / "mlflow.db")] == ["RUNNING"]
             for record in RECORDS:
                 journal.write(record)
-            wait_for(lambda: [run.figures for run in stored(runs / "mlflow.db")] == [rows(RECORDS)])
+            wait_for(lambda: [run.metrics for run in stored(runs / "mlflow.db")] == [rows(RECORDS)])
             assert tracking.end("FAILED", 60) == ""
     assert [run.status for run in stored(runs / "mlflow.db")] == ["FAILED"]
     assert tracking.where() == f"dlrun ui --runs {runs} (experiment digits, run calm-otter)"
@@ -128,30 +128,31 @@ def test_nothing_but_the_end_waits_for_a_process_that_does_not_move(runs: Path, 
         os.kill(process.pid, signal.SIGSTOP)
         info = make_run(runs / "calm-otter", RECORDS, "RUNNING")
         tracking.begin(info)
-        told = tracking.end("FINISHED", 0.1)
+        report = tracking.end("FINISHED", 0.1)
     uri = sqlite_uri(runs / "mlflow.db")
-    assert told == (
+    assert report == (
         f"MLflow at {uri} lacks some of this run: not done after 0.1 s; `dlrun sync {info.folder}` delivers the rest"
     )
     assert process.poll() is not None
 
 
-def test_a_process_that_dies_is_told_of(runs: Path, quick: None) -> None:
+def test_a_process_that_dies_is_reported(runs: Path, quick: None) -> None:
     with MlflowTracking("default", runs) as tracking:
         process_of(tracking).kill()
         process_of(tracking).wait()
         tracking.begin(make_run(runs / "calm-otter", RECORDS, "RUNNING"))
-        assert "lacks some of this run: the process that delivers has died; `dlrun sync" in tracking.end("FINISHED", 60)
+        assert "lacks some of this run: the delivery process has died; `dlrun sync" in tracking.end("FINISHED", 60)
 
 
-def test_a_process_that_cannot_be_started_is_told_of(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_cannot_be_started_is_reported(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise OSError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(mlflow, "start_process", fail)
     with MlflowTracking("default", runs) as tracking:
         tracking.begin(make_run(runs / "calm-otter", RECORDS, "RUNNING"))
-        assert "no process can be started: Resource temporarily unavailable" in tracking.end("FINISHED", 60)
+        report = tracking.end("FINISHED", 60)
+    assert "the delivery process cannot be started: Resource temporarily unavailable" in report
 
 
 def test_without_a_run_nothing_is_left_of_the_process(runs: Path, quick: None) -> None:
@@ -169,12 +170,12 @@ def test_the_command_line_that_everybody_sees_has_no_address(runs: Path) -> None
         assert tracking.where() == "http://me:***@127.0.0.1:1"
 
 
-def test_a_run_that_somebody_goes_on_with_is_not_killed_when_the_first_one_was(runs: Path, quick: None) -> None:
+def test_a_run_that_is_resumed_is_not_killed_when_the_first_process_was(runs: Path, quick: None) -> None:
     info = make_run(runs / "calm-otter", RECORDS, "RUNNING")
     with MlflowTracking("default", runs) as first:
         first.begin(info)
-        wait_for(lambda: [run.figures for run in stored(runs / "mlflow.db")] == [rows(RECORDS)])
-        with lock(info.folder):  # whoever goes on with it
+        wait_for(lambda: [run.metrics for run in stored(runs / "mlflow.db")] == [rows(RECORDS)])
+        with lock(info.folder):  # the process that resumes it
             process = process_of(first)
             process.stdin.close()
             with MlflowTracking("default", runs) as second:
@@ -184,7 +185,7 @@ def test_a_run_that_somebody_goes_on_with_is_not_killed_when_the_first_one_was(r
                 assert json.loads((info.folder / RUN_FILE).read_text())["status"] == "RUNNING"
                 assert second.end("FINISHED", 60) == ""
     (run,) = stored(runs / "mlflow.db")
-    assert (run.status, run.figures) == ("FINISHED", rows(RECORDS))
+    assert (run.status, run.metrics) == ("FINISHED", rows(RECORDS))
 
 
 def test_a_run_delivers_the_runs_beside_it_that_died_or_were_not_delivered(runs: Path, quick: None) -> None:
@@ -201,13 +202,13 @@ def test_a_run_delivers_the_runs_beside_it_that_died_or_were_not_delivered(runs:
         own = make_run(runs / "own", RECORDS, "RUNNING")
         with lock(own.folder):
             tracking.begin(own)
-            wait_for(lambda: recall(late.folder, uri) not in (None, Delivered()))
-            wait_for(lambda: (recall(late.folder, uri) or Delivered()).complete)
+            wait_for(lambda: recall(late.folder, uri) not in (None, DeliveryState()))
+            wait_for(lambda: (recall(late.folder, uri) or DeliveryState()).complete)
             end_run(own, "FINISHED")
             assert tracking.end("FINISHED", 60) == ""
     found = stored(runs / "mlflow.db")
     assert {run.name: run.status for run in found} == {"own": "FINISHED", "died": "KILLED", "late": "FINISHED"}
-    assert all(run.figures == rows(RECORDS) for run in found)
+    assert all(run.metrics == rows(RECORDS) for run in found)
     assert [run.ended for run in found] == [RECORDS[-1].time, STARTED + 10_000, found[2].ended]
     for info, status in ((died, "KILLED"), (untracked, "KILLED"), (trained, "RUNNING"), (late, "FINISHED")):
         assert json.loads((info.folder / RUN_FILE).read_text())["status"] == status
@@ -217,13 +218,13 @@ def test_processes_wait_for_the_one_that_makes_a_new_store(tmp_path: Path, quick
     runs = tmp_path / "runs"
     info = make_run(runs / "calm-otter", RECORDS, "RUNNING")
     (runs / ".mlflow.db.part").write_text("half of a store, left by one that was killed")
-    with locked(runs / "mlflow.db"), MlflowTracking("default", runs) as tracking:
+    with lock_beside(runs / "mlflow.db"), MlflowTracking("default", runs) as tracking:
         tracking.begin(info)
-        told = tracking.end("FINISHED", 1)
-        assert "has nothing of this run: not done after 1 s" in told
+        report = tracking.end("FINISHED", 1)
+        assert "has nothing of this run: not done after 1 s" in report
         assert not (runs / "mlflow.db").exists()
     with MlflowTracking("default", runs) as tracking:
         tracking.begin(info)
         assert tracking.end("FINISHED", 60) == ""
-    assert [run.figures for run in stored(runs / "mlflow.db")] == [rows(RECORDS)]
+    assert [run.metrics for run in stored(runs / "mlflow.db")] == [rows(RECORDS)]
     assert not (runs / ".mlflow.db.part").exists()

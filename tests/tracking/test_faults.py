@@ -1,6 +1,6 @@
-"""A tracker that is slow, away, or comes and goes costs training nothing, and in the end has everything once.
+"""A server that is slow or unreachable, always or now and then, costs training nothing, and has everything at last.
 
-The quick share is a few of each; DLRUN_FAULTS=200 is the whole.
+By default a few faults of each kind are tried; DLRUN_FAULTS=200 tries all.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from faulty_server import FAULTS, Server, door, wait_for
+from faulty_server import FAULTS, Server, proxy, wait_for
 from nursery import Nursery
 from run_folders import end_run, epochs, make_run, rows, stored
 
@@ -38,8 +38,8 @@ SCHEDULES = MANY or 8
 GROUPS = MANY // 2 or 1
 LOCKED, SECONDS = (20, 60.0) if MANY else (2, 2.5)
 WHENS = ("at the start", "in the middle", "alternating", "never back", "now and then")
-PATIENCE = 1.0
-"""How long a client waits, as the nursery has it."""
+TIMEOUT = 1.0
+"""Seconds that a client waits; the nursery sets the same."""
 GRACE = 3.0
 RECORDS = epochs(6)
 
@@ -51,7 +51,7 @@ def _short(monkeypatch: pytest.MonkeyPatch, nursery: Nursery) -> None:
 
 
 def script(when: str, fault: str, random: Random) -> Callable[[int], str]:
-    """A request's number -> what happens to it."""
+    """A function from the number of a request to its fault."""
     first, last, share = random.randint(1, 4), random.randint(5, 12), random.uniform(0.1, 0.6)
     struck = {
         "at the start": lambda number: number < first,
@@ -64,7 +64,7 @@ def script(when: str, fault: str, random: Random) -> Callable[[int], str]:
 
 
 def schedules(count: int) -> Iterator[tuple[str, str, bool]]:
-    """When, what, and whether the process that trains is killed."""
+    """When a fault comes, which one, and whether the training process is killed."""
     random = Random(11)
     grid = [(when, fault) for when in WHENS for fault in (*FAULTS, "")]
     while count > 0:
@@ -76,17 +76,17 @@ def schedules(count: int) -> Iterator[tuple[str, str, bool]]:
 
 @dataclass
 class Trained:
-    """A run as training leaves it to a tracker."""
+    """A run after training, and its tracker."""
 
-    told: str
-    """What the tracker says at the end."""
+    report: str
+    """The report of the tracker at the end."""
     longest: float
-    """Seconds that its longest call but that took."""
+    """Seconds of the longest call before the end."""
     process: Any
 
 
 def train(runs: Path, folder: Path, store: str, experiment: str, killed: bool) -> Trained:
-    """A run as training has it, with a figure now and then."""
+    """A run as training makes it, with a record now and then."""
     info = make_run(folder, status="RUNNING", experiment=experiment, store=store)
     (folder / JOURNAL).unlink()
     with MlflowTracking(store, runs, GRACE) as tracking, contextlib.ExitStack() as alive:
@@ -105,22 +105,22 @@ def train(runs: Path, folder: Path, store: str, experiment: str, killed: bool) -
         return Trained(tracking.end("FINISHED", 2.0), longest, tracking._process)
 
 
-def strike(number: int, runs: Path, server: Server) -> str:
-    """One schedule; gives it in words once everything that came of it is as it should be, but for the sync."""
+def run_schedule(number: int, runs: Path, server: Server) -> str:
+    """Run one schedule and check its result, except for the sync; returns a description."""
     when, fault, killed = list(schedules(SCHEDULES))[number]
     folder = runs / f"run-{number}"
-    with door(server, script(when, fault, Random(number)), PATIENCE) as faulty:
+    with proxy(server, script(when, fault, Random(number)), TIMEOUT) as faulty:
         trained = train(runs, folder, faulty.address, f"schedule {number}", killed)
-        wait_for(lambda: trained.process.poll() is not None, GRACE + 60)  # nothing lives on
+        wait_for(lambda: trained.process.poll() is not None, GRACE + 60)  # no process stays
         trained.process.stdout.close()
-        if not trained.told and not killed:
-            (run,) = [run for run in stored(server.store, f"schedule {number}") if run.figures]
-            assert (run.status, run.figures) == ("FINISHED", rows(RECORDS))
-        assert ("`dlrun sync" in trained.told) == bool(trained.told)
+        if not trained.report and not killed:
+            (run,) = [run for run in stored(server.store, f"schedule {number}") if run.metrics]
+            assert (run.status, run.metrics) == ("FINISHED", rows(RECORDS))
+        assert ("`dlrun sync" in trained.report) == bool(trained.report)
         faulty.recover()
-    said = trained.told or ("killed" if killed else "all was delivered")
+    result = trained.report or ("killed" if killed else "all was delivered")
     return (
-        f"{fault or 'anything'} {when}, {faulty.faults} faults, a call took {1000 * trained.longest:.2f} ms: {said}\n"
+        f"{fault or 'anything'} {when}, {faulty.faults} faults, a call took {1000 * trained.longest:.2f} ms: {result}\n"
     )
 
 
@@ -129,15 +129,15 @@ def test_a_faulty_server_has_the_whole_history_once_after_a_sync(
 ) -> None:
     runs = tmp_path / "runs"
     with ThreadPoolExecutor(8) as threads:
-        told = list(threads.map(lambda number: strike(number, runs, server), range(SCHEDULES)))
+        reports = list(threads.map(lambda number: run_schedule(number, runs, server), range(SCHEDULES)))
     for number in range(SCHEDULES):
-        status = "KILLED" if "killed" in told[number] else "FINISHED"
+        status = "KILLED" if "killed" in reports[number] else "FINISHED"
         # Two times: the second one finds nothing that it could send.
         for _ in range(2):
             capsys.readouterr()
             sync(f"run-{number}", to=f"http://127.0.0.1:{server.port}", runs=runs)
             (run,) = stored(server.store, f"schedule {number}")
-            assert (run.name, run.status, run.figures) == (f"run-{number}", status, rows(RECORDS)), told[number]
+            assert (run.name, run.status, run.metrics) == (f"run-{number}", status, rows(RECORDS)), reports[number]
             assert run.params == {"optimizer": "adam"}
         assert capsys.readouterr().out.endswith(" 0 figures sent\n")
     sys.stdout.write(f"  tracker: {SCHEDULES} schedules of faults, all complete, nothing twice\n")
@@ -158,7 +158,7 @@ def test_eight_runs_at_once_make_a_new_store_and_all_are_in_it(group: int, tmp_p
             assert tracking.end("FINISHED", 120) == ""
     found = stored(runs / "mlflow.db")
     assert [run.name for run in found] == [f"run-{number}" for number in range(8)]
-    assert all((run.status, run.figures) == ("FINISHED", rows(RECORDS)) for run in found)
+    assert all((run.status, run.metrics) == ("FINISHED", rows(RECORDS)) for run in found)
     sys.stdout.write(f"  tracker: group {group + 1} of {GROUPS}, eight runs at once into a new store\n")
 
 
@@ -170,16 +170,16 @@ def test_a_store_that_another_process_has_locked_loses_nothing(template: Path, t
         with closing(sqlite3.connect(runs / "mlflow.db", isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             release = time.monotonic() + SECONDS
-            told = train(runs, runs / "calm-otter", "default", "digits", killed=False).told
+            report = train(runs, runs / "calm-otter", "default", "digits", killed=False).report
             time.sleep(max(release - time.monotonic(), 0))
-        return told
+        return report
 
     with ThreadPoolExecutor(LOCKED) as threads:
-        told = list(threads.map(one, range(LOCKED)))
+        reports = list(threads.map(one, range(LOCKED)))
     for number in range(LOCKED):
         runs = tmp_path / f"runs-{number}"
-        assert "database is locked" in told[number] or "not done after" in told[number]
+        assert "database is locked" in reports[number] or "not done after" in reports[number]
         sync("last", runs=runs)
         (run,) = stored(runs / "mlflow.db")
-        assert (run.status, run.figures) == ("FINISHED", rows(RECORDS))
+        assert (run.status, run.metrics) == ("FINISHED", rows(RECORDS))
     sys.stdout.write(f"  tracker: {LOCKED} stores locked for {SECONDS:g} s\n")

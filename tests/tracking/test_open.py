@@ -1,4 +1,4 @@
-"""What a spec says under `tracking` becomes a Tracking."""
+"""The section `tracking` of a spec becomes a Tracking."""
 
 from __future__ import annotations
 

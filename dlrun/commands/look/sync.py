@@ -56,10 +56,11 @@ def sync(
 
 def _deliver(folder: Path, to: str | None, even_without_tracker: bool) -> None:
     from dlrun.runs.info import DEFAULT_STORE
-    from dlrun.runs.run_file import closed_run
+    from dlrun.runs.lock import lock_beside
+    from dlrun.runs.run_json import closed_run
     from dlrun.tracking.delivery import Delivery
     from dlrun.tracking.delivery_state import NAME
-    from dlrun.tracking.store import address, locked, without_password
+    from dlrun.tracking.store import address, without_password
 
     run = closed_run(folder)
     if run is None:
@@ -75,7 +76,7 @@ def _deliver(folder: Path, to: str | None, even_without_tracker: bool) -> None:
             bar.show(delivery.share, folder.name, f"{delivery.sent} figures")
 
     try:
-        with locked(folder / NAME):
+        with lock_beside(folder / NAME):
             delivery = Delivery(folder, uri, watch=show)
             delivery.finish(run.status, run.ended)
     finally:

@@ -36,9 +36,12 @@ def train(
     checked = check_spec(spec, overrides or (), training=True)
 
     def begin(watcher: Watcher, tracking: Tracking) -> Outcome:
+        from dlrun.tracking.open import experiment_of, store_of
         from dlrun.training.lifecycle.run import run
 
-        return run(checked, watcher, runs, tracking)
+        tracker = checked.experiment.tracking
+        store, mlflow_experiment = store_of(tracker), experiment_of(tracker, checked.experiment.name)
+        return run(checked, watcher, runs, tracking, store, mlflow_experiment)
 
     attend(checked, runs, begin)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 from dlrun.commands import screen
 from dlrun.commands.arguments import Overrides, Spec
 from dlrun.errors import Problem, SpecError
+from dlrun.runs import durable
 
 if TYPE_CHECKING:
     from dlrun.views.drawing.picture import Picture
@@ -113,12 +113,7 @@ def _written(drawn: Picture, kind: str) -> bytes:
 
 def _write(path: Path, data: bytes) -> None:
     """Write a file whole, or leave what was there."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        try:
-            beside.write_bytes(data)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+        durable.replace_file(path, [data], shared=True)
     except (OSError, ValueError) as error:
         raise SpecError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None

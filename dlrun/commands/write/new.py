@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ import typer
 from dlrun.commands import screen
 from dlrun.errors import Problem, SpecError
 from dlrun.language.suggestions import did_you_mean
+from dlrun.runs import durable
 
 DEFAULT_TEMPLATE = "tabular_classification"
 SCHEMA_FILE = "dlrun.schema.json"
@@ -86,28 +86,11 @@ def _write_new(path: Path, text: str) -> None:
     Raises:
         SpecError: there is such a file already, or it cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        try:
-            beside.write_text(text, "utf-8")
-            _put(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
+        durable.create_file(path, [text.encode()])
     except FileExistsError:
         raise SpecError(
             [Problem(f"{path} is there already", hint="choose another name; nothing was changed")]
         ) from None
     except (OSError, ValueError) as error:
         raise SpecError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
-
-
-def _put(beside: Path, path: Path) -> None:
-    """Give the written file its name, unless another has it."""
-    try:
-        path.hardlink_to(beside)
-    except FileExistsError:
-        raise
-    except OSError as error:  # a file system without links
-        if os.path.lexists(path):
-            raise FileExistsError(path) from error
-        beside.replace(path)

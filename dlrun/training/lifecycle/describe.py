@@ -1,4 +1,4 @@
-"""What is written down of a run when it begins: for its folder, and for a tracker."""
+"""The description of a run that is written when it begins: for its folder, and for a tracker."""
 
 from __future__ import annotations
 
@@ -12,14 +12,11 @@ from typing import Any
 import torch
 
 from dlrun import __version__
-from dlrun.checks.check import Checked
-from dlrun.data.load import Loaded
-from dlrun.language.resolved import as_yaml, flattened, resolved
-from dlrun.plan.network import Plan
+from dlrun.language.resolved import as_yaml, resolved
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import DataSet, RunInfo
 from dlrun.shapes import numel
-from dlrun.tracking.open import experiment_of, store_of
+from dlrun.training.lifecycle.setup import TrainingSetup
 from dlrun.views.table import as_text
 
 
@@ -28,9 +25,17 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def describe(checked: Checked, planned: Plan, loaded: Loaded, place: Path, device: torch.device) -> RunInfo:
-    """What a tracker is told of a run."""
-    experiment, reading = checked.experiment, checked.reading
+def describe(setup: TrainingSetup, place: Path, store: str | None, mlflow_experiment: str) -> RunInfo:
+    """A run as its folder and the trackers show it.
+
+    Args:
+        setup: the training.
+        place: the run's folder.
+        store: the address of the MLflow store; None for no tracker.
+        mlflow_experiment: the MLflow experiment that the run belongs to.
+    """
+    planned, loaded = setup.plan, setup.loaded
+    experiment, reading = setup.checked.experiment, setup.checked.reading
     text = as_yaml(resolved(experiment, reading.folder, planned.input_shapes))
     source = experiment.need("data").source
     name, where = source_of(source)
@@ -38,7 +43,7 @@ def describe(checked: Checked, planned: Plan, loaded: Loaded, place: Path, devic
         "dlrun.version": __version__,
         "torch.version": torch.__version__,
         "python.version": platform.python_version(),
-        "device": str(device),
+        "device": str(setup.device),
         "spec.hash": hashlib.sha256(text.encode()).hexdigest(),
         "data.hash": loaded.digest,
         "split.hash": loaded.split_digest,
@@ -51,11 +56,11 @@ def describe(checked: Checked, planned: Plan, loaded: Loaded, place: Path, devic
     shape = raw[0] if len(raw) == 1 else (sum(map(numel, raw)),)
     return RunInfo(
         name=place.name,
-        experiment=experiment_of(experiment.tracking, experiment.name),
+        experiment=mlflow_experiment,
         description=experiment.description,
         folder=place,
         started=now(),
-        params=flattened(experiment, reading.folder, planned.input_shapes),
+        params=setup.settings,
         tags=tags,
         texts={
             run_folder.SPEC: reading.document.source.text,
@@ -63,7 +68,7 @@ def describe(checked: Checked, planned: Plan, loaded: Loaded, place: Path, devic
             run_folder.PARAMS: as_text(planned),
         },
         data=DataSet(name, loaded.digest, where, source.kind, loaded.rows, shape),
-        store=store_of(experiment.tracking),
+        store=store,
     )
 
 

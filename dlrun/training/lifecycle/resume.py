@@ -15,7 +15,7 @@ from dlrun.runs import folder as run_folder
 from dlrun.runs.checkpoints import Checkpoint, Checkpoints
 from dlrun.runs.info import RunInfo, Tracking
 from dlrun.runs.lock import lock
-from dlrun.runs.run_file import RUNNING, about, read_run
+from dlrun.runs.run_json import RUNNING, about, read_run
 from dlrun.training.lifecycle.checkpointing import FITTED, fingerprint
 from dlrun.training.lifecycle.process import process_of_a_run
 from dlrun.training.lifecycle.run import Outcome, RunWatcher, train

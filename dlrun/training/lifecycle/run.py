@@ -23,7 +23,7 @@ from dlrun.runs.checkpoints import Checkpoint
 from dlrun.runs.info import Record, RunInfo, Status, Tracking
 from dlrun.runs.journal import Journal
 from dlrun.runs.lock import lock
-from dlrun.runs.run_file import RUNNING, about
+from dlrun.runs.run_json import RUNNING, about
 from dlrun.training.lifecycle.checkpointing import CheckpointPolicy
 from dlrun.training.lifecycle.describe import describe, now
 from dlrun.training.lifecycle.process import process_of_a_run
@@ -88,8 +88,12 @@ class _Reporter:
         self.told = len(self.journal.differences)
 
 
-def run(checked: Checked, watcher: RunWatcher, runs: Path, tracking: Tracking) -> Outcome:
+def run(
+    checked: Checked, watcher: RunWatcher, runs: Path, tracking: Tracking, store: str | None, mlflow_experiment: str
+) -> Outcome:
     """Train by a checked spec and keep the run under `runs`.
+
+    `store` and `mlflow_experiment` are the tracker's store and its experiment, which run.json keeps.
 
     Raises:
         SpecError: the data is not what the spec says.
@@ -100,7 +104,7 @@ def run(checked: Checked, watcher: RunWatcher, runs: Path, tracking: Tracking) -
         ready = prepare_training(checked)
         place = run_folder.make_folder(runs, checked.experiment.name)
         with lock(place):
-            info = describe(checked, ready.plan, ready.loaded, place, ready.device)
+            info = describe(ready, place, store, mlflow_experiment)
             _keep_beginning(ready, info)
             return train(ready, info, watcher, tracking, None)
 

@@ -134,7 +134,7 @@ def test_a_damaged_checkpoint_is_passed_over_told_and_the_one_before_is_used(
     file.write_bytes(data)
     done = program("resume", folder)
     assert done.code == 0, done.said
-    assert "note: a damaged checkpoint is passed over: step-000000016: weights.safetensors is not what was" in done.said
+    assert "note: a damaged checkpoint is passed over: step-000000016: weights.safetensors is damaged" in done.said
     assert "goes on after step 12, in epoch 2" in done.said
     assert not differences(result_of(folder), alone)
 

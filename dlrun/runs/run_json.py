@@ -1,4 +1,4 @@
-"""run.json: what is known of a run, for all who come later; a delivery needs only this and the journal."""
+"""Reading and writing run.json, which describes a run; a delivery needs only this file and the journal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TEXTS = (run_folder.SPEC, run_folder.RESOLVED, run_folder.PARAMS)
 
 @dataclass(frozen=True, slots=True)
 class KnownRun:
-    """A run as its folder tells of it."""
+    """A run as run.json describes it."""
 
     info: RunInfo
     status: Status | Literal["RUNNING"]
@@ -30,7 +30,7 @@ class KnownRun:
 
 
 def about(info: RunInfo) -> dict[str, Any]:
-    """What run.json says of a run at any time; its status, its end and its test figures come to that."""
+    """The entries of run.json that never change; the status, the end and the test metrics are added to them."""
     return {
         "name": info.name,
         "experiment": info.experiment,
@@ -47,7 +47,7 @@ def read_run(folder: Path) -> KnownRun:
     """The run in a folder.
 
     Raises:
-        RunError: the folder holds no run, or run.json is not as dlrun writes it.
+        RunError: the folder holds no run, or run.json is invalid.
     """
     path = folder / run_folder.STARTED
     try:
@@ -55,53 +55,53 @@ def read_run(folder: Path) -> KnownRun:
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        what = f"there is no {error}" if isinstance(error, KeyError) else str(error)
-        raise RunError(f"{path} does not tell of a run as it should: {what}") from None
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise RunError(f"{path} is not a valid {run_folder.STARTED}: {what}") from None
 
 
-def _known(folder: Path, said: Any) -> KnownRun:
-    data = said["data"]
+def _known(folder: Path, content: Any) -> KnownRun:
+    data = content["data"]
     if data is not None:
-        texts = {key: _is(data[key], str) for key in ("name", "digest", "source", "source_type")}
-        shape = tuple(_is(size, int) for size in _is(data["shape"], list))
-        data = DataSet(**texts, rows=_is(data["rows"], int), shape=shape)
+        texts = {key: _expect(data[key], str) for key in ("name", "digest", "source", "source_type")}
+        shape = tuple(_expect(size, int) for size in _expect(data["shape"], list))
+        data = DataSet(**texts, rows=_expect(data["rows"], int), shape=shape)
     info = RunInfo(
-        name=_is(said["name"], str),
-        experiment=_is(said["experiment"], str),
-        description=_is(said["description"], str),
+        name=_expect(content["name"], str),
+        experiment=_expect(content["experiment"], str),
+        description=_expect(content["description"], str),
         folder=folder,
-        started=_is(said["started"], int),
-        params=_texts(said["params"]),
-        tags=_texts(said["tags"]),
+        started=_expect(content["started"], int),
+        params=_texts(content["params"]),
+        tags=_texts(content["tags"]),
         data=data,
-        store=None if said["store"] is None else _is(said["store"], str),
+        store=None if content["store"] is None else _expect(content["store"], str),
     )
-    status, ended = said["status"], said.get("ended")
+    status, ended = content["status"], content.get("ended")
     if status not in STATUSES:
-        raise ValueError(f"there is no status {status!r}")
-    return KnownRun(info, status, None if ended is None else _is(ended, int))
+        raise ValueError(f"unknown status {status!r}")
+    return KnownRun(info, status, None if ended is None else _expect(ended, int))
 
 
-def _is(value: Any, kind: type) -> Any:
+def _expect(value: Any, kind: type) -> Any:
     if type(value) is not kind:
-        raise TypeError(f"{value!r} stands where a {kind.__name__} should")
+        raise TypeError(f"expected {kind.__name__}, got {value!r}")
     return value
 
 
 def _texts(value: Any) -> dict[str, str]:
-    return {key: _is(text, str) for key, text in _is(value, dict).items()}
+    return {key: _expect(text, str) for key, text in _expect(value, dict).items()}
 
 
 def with_texts(info: RunInfo) -> RunInfo:
-    """The same with the texts that lie in the run's folder."""
-    # A link in a folder that came from elsewhere must not bring a file of this machine into a store.
+    """The same with the text files of the run's folder."""
+    # A link in a folder from another machine must not copy a file of this machine into a store.
     paths = [path for name in TEXTS if (path := info.folder / name).is_file() and not path.is_symlink()]
     return replace(info, texts={path.name: path.read_text(encoding="utf-8", errors="replace") for path in paths})
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedRun:
-    """A run that nobody trains, and what became of it."""
+    """A run that no process trains, and its final status."""
 
     info: RunInfo
     status: Status
@@ -112,7 +112,7 @@ class ClosedRun:
 def closed_run(folder: Path) -> ClosedRun | None:
     """The run in a folder, or None while a process trains it.
 
-    One that says it is running though nobody holds its lock has died, and is KILLED from now on.
+    A run with the status RUNNING whose lock is free has died; its status becomes KILLED.
 
     Raises:
         RunError: the folder holds no run.
@@ -125,18 +125,18 @@ def closed_run(folder: Path) -> ClosedRun | None:
             with lock(folder):
                 known = read_run(folder)
                 if known.status == RUNNING:
-                    told = {**about(known.info), "status": "KILLED", "ended": _last_sign(known.info)}
-                    run_folder.write_json(folder / run_folder.STARTED, told)
+                    content = {**about(known.info), "status": "KILLED", "ended": _last_sign(known.info)}
+                    run_folder.write_json(folder / run_folder.STARTED, content)
         except RunError:
-            if is_locked(folder):  # somebody goes on with it just now
+            if is_locked(folder):  # another process resumes it just now
                 return None
-            # Nothing can be written here; it has died all the same.
+            # The folder is read-only; the run has died all the same.
     status = "KILLED" if known.status == RUNNING else known.status
     return ClosedRun(known.info, status, known.ended or _last_sign(known.info))
 
 
 def _last_sign(info: RunInfo) -> int:
-    """When a run that died was last heard of."""
+    """The time of the last record of a run that died."""
     with contextlib.suppress(RunError):
         if records := read_journal(info.folder / run_folder.JOURNAL):
             return records[-1].time
