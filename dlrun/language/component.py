@@ -12,6 +12,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path as FilePath
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -73,6 +74,10 @@ class Component(Settings):
     def is_family_base(cls) -> bool:
         """Whether this is no kind, but a class that all kinds of a family may extend, in the family's own module."""
         return cls.kind == cls.family
+
+    def located(self, folder: FilePath) -> Self:
+        """The same component with its relative paths, which start from `folder`, made absolute."""
+        return self
 
     def written(self) -> dict[str, Any]:
         """The component as a spec would write it, with every setting that has a value."""

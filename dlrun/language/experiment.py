@@ -21,6 +21,9 @@ from dlrun.language.fields import (
     SampleShape,
 )
 
+INPUT, TARGET = "input", "target"
+"""The name of an input, or of a target, that is the only one and has no name of its own."""
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 
 

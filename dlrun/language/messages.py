@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from dlrun.errors import Path
 from dlrun.language.suggestions import did_you_mean, shorten, suggest
 from dlrun.language.synonyms import EXPLAINED, SETTINGS
-
-if TYPE_CHECKING:
-    from dlrun.language.component import Settings
 
 DESCRIBED = "described"
 """The type of an error whose message is already what a user should read."""
@@ -75,7 +72,7 @@ _BOUNDS = {
 }
 
 
-def describe_errors(errors: list[Any], cls: type[Settings], prefix: Path) -> list[SettingProblem]:
+def describe_errors(errors: list[Any], cls: type[BaseModel], prefix: Path) -> list[SettingProblem]:
     """All of pydantic's errors in our words, without those that only follow from another."""
     meant = {_meant(str(e["loc"][-1]), cls) for e in errors if e["type"] == "extra_forbidden"}
     kept = []
@@ -88,7 +85,7 @@ def describe_errors(errors: list[Any], cls: type[Settings], prefix: Path) -> lis
     return kept
 
 
-def _describe(details: Any, cls: type[Settings], prefix: Path) -> SettingProblem:
+def _describe(details: Any, cls: type[BaseModel], prefix: Path) -> SettingProblem:
     """Say one of pydantic's errors in our words."""
     loc, kind, context = details["loc"], details["type"], details.get("ctx", {})
     path = (*prefix, *loc)
@@ -133,7 +130,7 @@ def _type_hint(kind: str, received: Any) -> str:
     return ""
 
 
-def _unknown_setting(word: str, cls: type[Settings], path: Path) -> SettingProblem:
+def _unknown_setting(word: str, cls: type[BaseModel], path: Path) -> SettingProblem:
     known = setting_names(cls)
     if word in EXPLAINED:
         return SettingProblem(f"unknown setting '{word}'", path, EXPLAINED[word], at_key=True)
@@ -146,27 +143,27 @@ def _unknown_setting(word: str, cls: type[Settings], path: Path) -> SettingProbl
     return SettingProblem(f"unknown setting '{word}'{meant}", path, "" if meant else hint, at_key=True)
 
 
-def _meant(word: str, cls: type[Settings]) -> str:
+def _meant(word: str, cls: type[BaseModel]) -> str:
     return suggest(word, setting_names(cls), SETTINGS)
 
 
-def setting_names(cls: type[Settings]) -> list[str]:
+def setting_names(cls: type[BaseModel]) -> list[str]:
     """The settings as a spec writes them."""
     return [field.alias or name for name, field in cls.model_fields.items()]
 
 
-def _choices(cls: type[Settings], name: str) -> list[str]:
+def _choices(cls: type[BaseModel], name: str) -> list[str]:
     field = cls.model_fields.get(name)
     arguments = get_args(field.annotation) if field else ()
     flat = [inner for item in arguments for inner in (get_args(item) or (item,))]
     return [item for item in flat if isinstance(item, str)]
 
 
-def _help_for(cls: type[Settings], name: str) -> str:
+def _help_for(cls: type[BaseModel], name: str) -> str:
     return field_help(cls).get(name, "")
 
 
-def field_help(cls: type[Settings]) -> dict[str, str]:
+def field_help(cls: type[BaseModel]) -> dict[str, str]:
     """Each field's docstring: the text that follows it in the source, on one line."""
     found: dict[str, str] = {}
     for owner in reversed(cls.__mro__):

@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dlrun.components.sources import Source
 from dlrun.language.component import Component, Settings, written
-from dlrun.language.experiment import Experiment
+from dlrun.language.experiment import INPUT, Experiment
 from dlrun.language.text.yaml_events import MAX_DIGITS, resolve_scalar
-from dlrun.plan.data_info import INPUT
 from dlrun.shapes import Shape
 
 
@@ -24,7 +22,7 @@ def resolved(experiment: Experiment, folder: Path, inputs: Mapping[str, Shape]) 
     shapes = {name: list(shape) for name, shape in inputs.items()}
     taken = {"input": shapes[INPUT]} if _is_one(inputs) else {"inputs": shapes}
     data["model"] = taken | {key: value for key, value in data["model"].items() if key not in ("input", "inputs")}
-    if experiment.data is not None and isinstance(experiment.data.source, Source):
+    if experiment.data is not None:
         data["data"]["source"] = experiment.data.source.located(folder).written()
     if experiment.model is not None and experiment.model.weights is not None:
         data["model"]["weights"] = _located(folder, experiment.model.weights)

@@ -11,8 +11,9 @@ from typing import Any
 from dlrun.components.layers import count_formula
 from dlrun.components.preprocess import Preprocess
 from dlrun.errors import Path, Place, Problem, SpecError
+from dlrun.language.experiment import INPUT
 from dlrun.language.suggestions import did_you_mean
-from dlrun.plan.data_info import INPUT, DataInfo, Feature
+from dlrun.plan.data_info import DataInfo, Feature
 from dlrun.shapes import Shape, ShapeError, numel, show
 
 TAKEN = ("self", "torch", "device", "inf", "nan", "NoneType")

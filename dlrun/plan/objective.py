@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from dlrun.components.layers import Container, Layer
 from dlrun.components.losses import Loss
 from dlrun.components.metrics import Metric
+from dlrun.language.experiment import INPUT, TARGET
 from dlrun.language.fields import OutputForm
 from dlrun.language.suggestions import did_you_mean
-from dlrun.plan.data_info import INPUT, TARGET, DataInfo
+from dlrun.plan.data_info import DataInfo
 from dlrun.plan.network import Plan
 from dlrun.shapes import Shape
 

@@ -201,6 +201,8 @@ class Container(Layer):
     """The settings that hold a list of layers."""
     branch_lists: ClassVar[tuple[str, ...]] = ()
     """The settings that hold a list of branches."""
+    unrolled: ClassVar[bool] = False
+    """Whether the reader of a spec writes its `layers` out `times` times; `counter` names the number of each time."""
 
     def wire(self, wiring: Wiring, value: int, path: Path) -> int:
         """Lay the inner layers out on the running value; gives the value that comes out."""

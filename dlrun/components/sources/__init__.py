@@ -83,10 +83,6 @@ class Source(Component):
         """
         raise NotImplementedError
 
-    def located(self, folder: Path) -> Source:
-        """The same source with its paths made absolute, so that it can be written elsewhere."""
-        return self
-
 
 def class_labels(values: Iterable[Any]) -> tuple[str, ...]:
     """The distinct values as labels, in the order of their class numbers: by size, or by alphabet."""

@@ -21,6 +21,9 @@ from dlrun.language.text.expressions import ExpressionError, interpolate
 from dlrun.language.text.node import Node
 from dlrun.language.text.yaml_events import MAX_NODES
 
+GROUP = "sequential"
+"""The kind of layer that a block, a repeat, and each turn of one become."""
+
 
 class Broken:
     """Stands for a value whose expression could not be read: the problem is told already."""
@@ -184,16 +187,16 @@ class Expander:
         kind, settings, place = _kind_of(node)
         if kind in self._blocks:
             return self._use_block(self._blocks[kind], settings, place, scope)
-        if kind == "repeat" and settings is not None:
-            return self._repeat(settings, place, scope)
         if kind is None or settings is None or kind not in kinds("layers"):
             return self._node(node, scope)
-        copy = self._copy(node, {kind: self._settings(kind, settings, scope)}, scope)
+        cls: Any = find("layers", kind)
+        if getattr(cls, "unrolled", False):
+            return self._repeat(cls, settings, place, scope)
+        copy = self._copy(node, {kind: self._settings(cls, settings, scope)}, scope)
         copy.keys = {kind: _via(place, scope)}
         return copy
 
-    def _settings(self, kind: str, node: Node, scope: Scope) -> Node:
-        cls: Any = find("layers", kind)
+    def _settings(self, cls: Any, node: Node, scope: Scope) -> Node:
         lists: dict[str, Callable[[Node, Scope], Node]] = {
             **dict.fromkeys(getattr(cls, "layer_lists", ()), self._layers),
             **dict.fromkeys(getattr(cls, "branch_lists", ()), self._branches),
@@ -240,11 +243,9 @@ class Expander:
                 given[key] = self._node(node, scope)
         return given, given.pop("name", None)
 
-    def _repeat(self, settings: Node, use: Place, scope: Scope) -> Node:
-        from dlrun.components.layers.wiring.repeat import Repeat
-
+    def _repeat(self, cls: Any, settings: Node, use: Place, scope: Scope) -> Node:
         if not isinstance(settings.value, dict):
-            settings = Node({"times": settings}, settings.place, {"times": settings.place})
+            settings = Node({cls.main: settings}, settings.place, {cls.main: settings.place})
         layers = settings.value.get("layers")
         plain = self._mapping(
             Node({k: v for k, v in settings.value.items() if k != "layers"}, settings.place, settings.keys), scope
@@ -252,9 +253,9 @@ class Expander:
         asked = {**plain.plain(), **({"layers": ()} if layers else {})}
         broken = Node(BROKEN, _via(use, scope))
         try:
-            repeat = Repeat.read(asked, ("repeat",))
+            repeat = cls.read(asked, (cls.kind,))
         except ValidationError as error:
-            at = Node({"repeat": plain}, use, {"repeat": _via(use, scope)})
+            at = Node({cls.kind: plain}, use, {cls.kind: _via(use, scope)})
             self.problems += [
                 Problem(p.message, at.locate(p.path, p.at_key), p.hint)
                 for p in setting_problems(error)
@@ -277,15 +278,15 @@ class Expander:
         for index in range(repeat.times):
             counted = scope.with_values({repeat.counter: Node(index, use)}) if repeat.counter else scope
             turns.append(self._group(place, "turn", Node(str(index), place), self._layers(layers, counted)))
-        return self._group(place, "repeat", plain.value.get("name"), Node(turns, place))
+        return self._group(place, repeat.kind, plain.value.get("name"), Node(turns, place))
 
     def _group(self, place: Place, label: str, name: Node | None, layers: Node) -> Node:
-        """The layers as one `sequential`, which is what remains of a block or a repeat."""
+        """The layers of a block or a repeat as one layer."""
         settings = {"layers": layers, "label": Node(label, place)}
         if name is not None:
             settings["name"] = name
         inner = Node(settings, place, dict.fromkeys(settings, place))
-        return Node({"sequential": inner}, place, {"sequential": place})
+        return Node({GROUP: inner}, place, {GROUP: place})
 
     def _fail(self, message: str, place: Place, hint: str = "", notes: tuple[tuple[str, Place], ...] = ()) -> None:
         self.problems.append(Problem(message, place, hint, notes))

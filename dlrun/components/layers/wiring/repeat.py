@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -19,6 +19,7 @@ class Repeat(Container):
     Example: repeat: {times: 3, as: i, layers: [{linear: $(8 * (i + 1))}, relu]}
     """
 
+    unrolled: ClassVar[bool] = True
     synonyms = ("loop",)
 
     times: Positive
