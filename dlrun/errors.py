@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-Path = tuple[Any, ...]
-"""Steps into a document: a str is a key, an int an index."""
+SpecPath = tuple[Any, ...]
+"""The way to a value in a spec: a str is a key, an int an index."""
 
 
-def show_path(path: Path) -> str:
+def show_path(path: SpecPath) -> str:
     """Write a path as a user would: ``model.layers[0].conv2d``."""
     text = ""
     for step in path:
@@ -44,7 +44,7 @@ class Place:
     line: int
     column: int
     length: int = 1
-    path: Path = ()
+    path: SpecPath = ()
     trail: tuple[tuple[str, Place], ...] = ()
     """How this text came to be used elsewhere: (what happened, where), innermost first."""
 
@@ -144,6 +144,16 @@ class SpecError(DlrunError):
 
 class RunError(DlrunError):
     """A run that began could not go on."""
+
+
+class LocatedError(Exception):
+    """Base of the errors that never reach a user: the caller, who knows the place, makes a `Problem` of them."""
+
+    def __init__(self, message: str, hint: str = "", at: SpecPath = ()):
+        super().__init__(message)
+        self.message, self.hint = message, hint
+        self.at = at
+        """The path of the wrong value, from where the caller began."""
 
 
 def _distinct(problems: list[Problem]) -> list[Problem]:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from dlrun.errors import LocatedError
+
 if TYPE_CHECKING:
     from fractions import Fraction
 
@@ -26,12 +28,8 @@ class Window(NamedTuple):
     """The axis of the input; the one in the same position unless given."""
 
 
-class ShapeError(Exception):
-    """A layer cannot take its input; `hint` is the way out."""
-
-    def __init__(self, message: str, hint: str = ""):
-        super().__init__(message)
-        self.message, self.hint = message, hint
+class ShapeError(LocatedError):
+    """A layer cannot take its input."""
 
 
 def numel(shape: Shape) -> int:

@@ -14,6 +14,7 @@ from dlrun.components.preprocess import FitError, Preprocess, State
 from dlrun.components.sources import SourceError
 from dlrun.data.load import Loaded, only_classes
 from dlrun.data.split import Indices
+from dlrun.errors import LocatedError
 from dlrun.plan.network import Plan
 from dlrun.shapes import Shape, numel
 
@@ -23,12 +24,8 @@ PORTION_BYTES = 1 << 26
 """How much of the data is copied at a time, so that memory holds little more than the result."""
 
 
-class StepFitError(Exception):
-    """Step `index` of the preprocessing cannot be fitted; `hint` is the way out."""
-
-    def __init__(self, index: int, message: str, hint: str = ""):
-        super().__init__(message)
-        self.index, self.message, self.hint = index, message, hint
+class StepFitError(LocatedError):
+    """A step of the preprocessing cannot be fitted; `at` is its path below `data`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +90,7 @@ def _fit_chain(steps: list[tuple[int, Preprocess]], rows: Array, loaded: Loaded)
         try:
             state = step.fit(rows, target, classes)
         except FitError as error:
-            raise StepFitError(index, error.message, error.hint) from None
+            raise StepFitError(error.message, error.hint, ("preprocess", index)) from None
         settled = step.settled(state)
         fitted.append((settled, state))
         if len(fitted) < len(steps):

@@ -12,13 +12,13 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError, core_schema
 
-from dlrun.errors import Path
+from dlrun.errors import SpecPath
 from dlrun.language.messages import DESCRIBED, SettingProblem, as_validation_error, describe_errors, setting_problems
 from dlrun.language.suggestions import shorten, suggest
 
@@ -34,7 +34,7 @@ class Settings(BaseModel):
     )
 
     @classmethod
-    def read(cls, values: Any, prefix: Path = ()) -> Self:
+    def read(cls, values: Any, prefix: SpecPath = ()) -> Self:
         """Validate plain values; every error says in our words what is wrong, at `prefix` and below.
 
         Raises:
@@ -75,7 +75,7 @@ class Component(Settings):
         """Whether this is no kind, but a class that all kinds of a family may extend, in the family's own module."""
         return cls.kind == cls.family
 
-    def located(self, folder: FilePath) -> Self:
+    def located(self, folder: Path) -> Self:
         """The same component with its relative paths, which start from `folder`, made absolute."""
         return self
 
@@ -247,7 +247,7 @@ def _split(family: str, value: Any) -> tuple[str, Any]:
     return next(iter(value.items()))
 
 
-def _unknown_kind(family: str, kind: str, settings: Any, path: Path) -> list[SettingProblem]:
+def _unknown_kind(family: str, kind: str, settings: Any, path: SpecPath) -> list[SettingProblem]:
     """The kind is unknown; if it is clear which was meant, its settings are looked at as well."""
     meant = suggest(kind, kinds(family), synonyms(family))
     what = f"unknown {singular(family).split(' ', 1)[1]} '{kind}'" + (f"; did you mean '{meant}'?" if meant else "")

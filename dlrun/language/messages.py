@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from dlrun.errors import Path
+from dlrun.errors import SpecPath
 from dlrun.language.suggestions import did_you_mean, shorten, suggest
 from dlrun.language.synonyms import EXPLAINED, SETTINGS
 
@@ -22,7 +22,7 @@ class SettingProblem:
     """A problem in our words: its path, whether it is about the key or the value, and the way out."""
 
     message: str
-    path: Path
+    path: SpecPath
     hint: str = ""
     at_key: bool = False
 
@@ -72,7 +72,7 @@ _BOUNDS = {
 }
 
 
-def describe_errors(errors: list[Any], cls: type[BaseModel], prefix: Path) -> list[SettingProblem]:
+def describe_errors(errors: list[Any], cls: type[BaseModel], prefix: SpecPath) -> list[SettingProblem]:
     """All of pydantic's errors in our words, without those that only follow from another."""
     meant = {_meant(str(e["loc"][-1]), cls) for e in errors if e["type"] == "extra_forbidden"}
     kept = []
@@ -85,7 +85,7 @@ def describe_errors(errors: list[Any], cls: type[BaseModel], prefix: Path) -> li
     return kept
 
 
-def _describe(details: Any, cls: type[BaseModel], prefix: Path) -> SettingProblem:
+def _describe(details: Any, cls: type[BaseModel], prefix: SpecPath) -> SettingProblem:
     """Say one of pydantic's errors in our words."""
     loc, kind, context = details["loc"], details["type"], details.get("ctx", {})
     path = (*prefix, *loc)
@@ -130,7 +130,7 @@ def _type_hint(kind: str, received: Any) -> str:
     return ""
 
 
-def _unknown_setting(word: str, cls: type[BaseModel], path: Path) -> SettingProblem:
+def _unknown_setting(word: str, cls: type[BaseModel], path: SpecPath) -> SettingProblem:
     known = setting_names(cls)
     if word in EXPLAINED:
         return SettingProblem(f"unknown setting '{word}'", path, EXPLAINED[word], at_key=True)

@@ -111,7 +111,7 @@ class TestFit:
     def test_a_step_that_cannot_be_fitted_is_told_by_its_index(self):
         with pytest.raises(StepFitError) as caught:
             fit(steps("minmax", {"pca": 3}), holding(np.column_stack([noise(10, 2), np.ones(10)])))
-        assert caught.value.index == 1
+        assert caught.value.at == ("preprocess", 1)
         assert caught.value.message == "3 directions are wanted, and the training rows vary in 2 alone"
         assert caught.value.hint == "write `pca: 2` or less"
 

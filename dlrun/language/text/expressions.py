@@ -16,6 +16,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from dlrun.errors import LocatedError
+
 MAX_LENGTH = 500
 MAX_NESTING = 40
 LIMIT = 2**63
@@ -27,12 +29,12 @@ _TOKEN = re.compile(
 _REFERENCE = re.compile(r"\$(?:\$|([A-Za-z_][A-Za-z0-9_]*)|(\())")
 
 
-class ExpressionError(Exception):
+class ExpressionError(LocatedError):
     """An expression that cannot be read or has no value; `position` counts characters from the text's start."""
 
     def __init__(self, message: str, position: int = 0, length: int = 1, hint: str = ""):
-        super().__init__(message)
-        self.message, self.position, self.length, self.hint = message, position, length, hint
+        super().__init__(message, hint)
+        self.position, self.length = position, length
 
 
 Lookup = Callable[[str], Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from dlrun.errors import Path, Place
+from dlrun.errors import Place, SpecPath
 
 
 @dataclass(slots=True, eq=False)
@@ -28,7 +28,7 @@ class Node:
             return tuple(node.plain() for node in self.value)
         return self.value
 
-    def locate(self, path: Path, at_key: bool = False) -> Place:
+    def locate(self, path: SpecPath, at_key: bool = False) -> Place:
         """The place of the value at `path`, or of its key; the nearest place that was written if there is none.
 
         A main setting stands without its name (``dropout: 0.5``), so a step that is not there is passed over.
@@ -46,7 +46,7 @@ class Node:
                 place = node.place
         return place
 
-    def value_at(self, path: Path) -> Any:
+    def value_at(self, path: SpecPath) -> Any:
         """The value at `path`, found as `locate` finds its place; None where nothing was written."""
         node = self
         for step in path:

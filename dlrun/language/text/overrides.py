@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path as FilePath
+from pathlib import Path
 
-from dlrun.errors import Path, Place, Problem, Source, SpecError, show_path
+from dlrun.errors import Place, Problem, Source, SpecError, SpecPath, show_path
 from dlrun.language.suggestions import shorten
 from dlrun.language.text.document import Document, read_document
 from dlrun.language.text.node import Node
@@ -40,7 +40,7 @@ def with_bases(document: Document) -> Document:
             break
         if not isinstance(node.value, str):
             raise SpecError([Problem("`extends` names one file", node.place)])
-        path = base_of.folder / FilePath(node.value).expanduser()
+        path = base_of.folder / Path(node.value).expanduser()
         base_of = _read_base(path, node)
         if path.resolve() in seen:
             raise SpecError([Problem("a file that extends itself in the end", node.place)])
@@ -51,7 +51,7 @@ def with_bases(document: Document) -> Document:
     return Document(root, document.source, document.file)
 
 
-def _read_base(path: FilePath, node: Node) -> Document:
+def _read_base(path: Path, node: Node) -> Document:
     try:
         document = read_document(path)
     except SpecError as error:
@@ -64,7 +64,7 @@ def _read_base(path: FilePath, node: Node) -> Document:
     return document
 
 
-def merge(base: Node, over: Node, path: Path = ()) -> Node:
+def merge(base: Node, over: Node, path: SpecPath = ()) -> Node:
     """`over` laid over `base`: mappings merge, everything else replaces."""
     if not (isinstance(base.value, dict) and isinstance(over.value, dict)):
         return over
@@ -104,7 +104,7 @@ def _override(root: Node, text: str) -> Node:
             "an override is written section.key=value", Place(source, 1, 1, len(text)), "such as train.epochs=50"
         )
         raise SpecError([problem])
-    path: Path = tuple(step for step, _, _ in steps)
+    path: SpecPath = tuple(step for step, _, _ in steps)
     value = compose(source, path, len(name) + 1, len(name) + 1)
     return _set(root, steps, value, source, ())
 
@@ -124,7 +124,7 @@ def _steps(name: str) -> list[tuple[str | int, int, int]]:
     return steps
 
 
-def _set(node: Node, steps: list[tuple[str | int, int, int]], value: Node, source: Source, done: Path) -> Node:
+def _set(node: Node, steps: list[tuple[str | int, int, int]], value: Node, source: Source, done: SpecPath) -> Node:
     (step, column, length), rest = steps[0], steps[1:]
     place = Place(source, 1, column, length, done)
     if isinstance(step, int) and isinstance(node.value, list):
@@ -149,7 +149,7 @@ def _set(node: Node, steps: list[tuple[str | int, int, int]], value: Node, sourc
     return Node(settings, node.place, keys, 1 + sum(item.size for item in settings.values()))
 
 
-def _as_mapping(node: Node, key: str, place: Place, done: Path) -> tuple[dict[str, Node], dict[str, Place]]:
+def _as_mapping(node: Node, key: str, place: Place, done: SpecPath) -> tuple[dict[str, Node], dict[str, Place]]:
     """What stands at `done` as a mapping that `key` can be set in."""
     if isinstance(node.value, dict):
         other_kind = done in ONE_COMPONENT and key not in node.value

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from dlrun.errors import Path, Place, Problem, Source, SpecError
+from dlrun.errors import Place, Problem, Source, SpecError, SpecPath
 from dlrun.language.text.node import Node
 
 MAX_DEPTH = 100
@@ -33,7 +33,7 @@ _WORDS: dict[str, Any] = {
 }
 
 
-def compose(source: Source, path: Path = (), offset: int = 0, start: int = 0) -> Node:
+def compose(source: Source, path: SpecPath = (), offset: int = 0, start: int = 0) -> Node:
     """Turn a source's text (from character `start`, shown `offset` columns further right) into nodes."""
     return _Composer(source, path, offset).compose(source.text[start:])
 
@@ -43,7 +43,7 @@ class _Open:
     """A collection whose end has not been met."""
 
     node: Node
-    path: Path
+    path: SpecPath
     anchor: str | None
     flow: bool
     """Written in brackets."""
@@ -52,7 +52,7 @@ class _Open:
 
 
 class _Composer:
-    def __init__(self, source: Source, path: Path, offset: int):
+    def __init__(self, source: Source, path: SpecPath, offset: int):
         self.source = source
         self.base = path
         self.offset = offset
@@ -89,14 +89,14 @@ class _Composer:
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 self.close(event.end_mark)
 
-    def place(self, event: Any, path: Path) -> Place:
+    def place(self, event: Any, path: SpecPath) -> Place:
         mark, end = event.start_mark, event.end_mark
         same_line = end.line == mark.line
         length = end.column - mark.column if same_line else len(self.source.line(mark.line + 1)) - mark.column
         shift = self.offset if mark.line == 0 else 0
         return Place(self.source, mark.line + 1, mark.column + 1 + shift, max(0, length), path)
 
-    def path_of_next(self) -> Path:
+    def path_of_next(self) -> SpecPath:
         if not self.stack:
             return self.base
         top = self.stack[-1]

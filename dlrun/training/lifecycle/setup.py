@@ -118,11 +118,8 @@ def load_and_fit(
         state_of = {id(step): state for step, state in fitted}
         front = {before.name: (before.step, state_of[id(before.step)]) for before in planned.preprocess}
         prepared = prepare(loaded, planned, modules_of(front, planned), device)
-    except SourceError as error:
+    except (SourceError, StepFitError) as error:
         place = reading.place(("data", *error.at))
-        raise SpecError([Problem(error.message, place, error.hint)]) from None
-    except StepFitError as error:
-        place = reading.place(("data", "preprocess", error.index))
         raise SpecError([Problem(error.message, place, error.hint)]) from None
     return loaded.without_features(), front, planned, prepared
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from dlrun.components.layers import Container, Layers, Wiring
-from dlrun.errors import Path
+from dlrun.errors import SpecPath
 from dlrun.language.fields import Positive
 
 
@@ -29,5 +29,5 @@ class Repeat(Container):
     layers: Layers
     """What is repeated."""
 
-    def wire(self, wiring: Wiring, value: int, path: Path) -> int:
+    def wire(self, wiring: Wiring, value: int, path: SpecPath) -> int:
         raise AssertionError("a repeat is unrolled when the spec is read")
