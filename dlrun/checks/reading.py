@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from dlrun.components.sources import Source, SourceError
 from dlrun.errors import Place, Problem, SpecError, SpecPath
 from dlrun.language.component import synonyms
-from dlrun.language.experiment import WRITTEN_ONLY, DataSection, Experiment, as_tuple
+from dlrun.language.experiment import NEEDED_WITH_DATA, WRITTEN_ONLY, DataSection, Experiment, as_tuple
 from dlrun.language.messages import setting_problems
 from dlrun.language.suggestions import did_you_mean
 from dlrun.language.synonyms import SETTINGS
@@ -27,7 +27,6 @@ FIRST = ("loss", "data")
 """Read before the others, because `$classes` and its like come of them."""
 DESCRIBING = ("source", "features", "target")
 """The settings of `data` that say what the data is; the others may already use what the data says."""
-NEEDED_WITH_DATA = ("model", "loss", "optimizer")
 
 
 @dataclass(slots=True)

@@ -7,12 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from dlrun.language.component import Component, Nested, OneOf, Settings, SomeOf
+from dlrun.language.durations import Interval, IntervalField
 from dlrun.language.fields import (
     BatchSize,
     Count,
     Identifier,
-    Interval,
-    IntervalField,
     Names,
     NamesByName,
     NonNegative,
@@ -169,5 +168,7 @@ def as_tuple(chosen: Component | tuple[Component, ...] | None) -> tuple[Any, ...
     return chosen if isinstance(chosen, tuple) else () if chosen is None else (chosen,)
 
 
+NEEDED_WITH_DATA = ("model", "loss", "optimizer")
+"""The sections that a spec with `data` needs as well."""
 WRITTEN_ONLY = ("extends", "vars", "blocks")
 """What a file may say besides the sections; gone once it is expanded."""
