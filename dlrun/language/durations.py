@@ -17,7 +17,7 @@ Unit = Literal["epochs", "steps"]
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A length of training: so many epochs or steps."""
+    """A length of training, in epochs or in steps."""
 
     count: float
     unit: Unit
@@ -32,7 +32,7 @@ class Duration:
 
     def __str__(self) -> str:
         whole = self.count == int(self.count)
-        # Every digit, and never 1e-05, so that it reads back as it was.
+        # All digits, and never 1e-05, so that the same number is read back.
         return f"{Decimal(int(self.count) if whole else repr(self.count)):f} {self.unit}"
 
 
@@ -49,16 +49,16 @@ def _read_duration(value: Any) -> Duration:
         raise ValueError(f"a duration is written `3 epochs` or `500 steps`; received {shorten(value)}")
     count = float(match[1])
     if match[2] == "step" and count != int(count):
-        raise ValueError(f"steps come whole; received {shorten(value)}")
+        raise ValueError(f"a number of steps must be whole; received {shorten(value)}")
     if count > 2**63:
-        raise ValueError(f"nothing lasts that long; received {shorten(value)}")
+        raise ValueError(f"this duration is too long; received {shorten(value)}")
     return Duration(int(count) if count == int(count) else count, "epochs" if match[2] == "epoch" else "steps")
 
 
 def _read_positive_duration(value: Any) -> Duration:
     duration = _read_duration(value)
     if duration.count <= 0:
-        raise ValueError(f"a duration above 0 is expected; received {shorten(value)}")
+        raise ValueError(f"a duration must be greater than 0; received {shorten(value)}")
     return duration
 
 
@@ -78,7 +78,7 @@ PositiveDuration = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """How often something comes: every so many epochs, steps or seconds; the others are None."""
+    """How often something is done: one of the three is set, the others are None."""
 
     epochs: int | None = None
     steps: int | None = None
@@ -101,14 +101,14 @@ def _read_interval(value: Any) -> Interval:
         return value
     match = _INTERVAL.match(value) if isinstance(value, str) and len(value) < 40 else None
     if match is None:
-        raise ValueError(f"an interval is `1 epoch`, `500 steps` or `10 minutes`; received {shorten(value)}")
+        raise ValueError(f"an interval is written `1 epoch`, `500 steps` or `10 minutes`; received {shorten(value)}")
     count, unit = float(match[1]), match[2]
     if not count:
-        raise ValueError(f"an interval is longer than nothing; received {shorten(value)}")
+        raise ValueError(f"an interval must be greater than 0; received {shorten(value)}")
     if unit in _SECONDS:
         return Interval(seconds=count * _SECONDS[unit])
     if count != int(count):
-        raise ValueError(f"{unit}s come whole here; received {shorten(value)}")
+        raise ValueError(f"a number of {unit}s must be whole; received {shorten(value)}")
     return Interval(epochs=int(count)) if unit == "epoch" else Interval(steps=int(count))
 
 

@@ -23,8 +23,8 @@ def _is_whole(value: Any) -> bool:
 
 
 Sizes = int | tuple[int, ...]
-"""A whole number for each axis, or one for all; the types below say which are taken, and give one for each.
-Where there is one axis it is a number by itself."""
+"""A whole number for each axis, or one number for all. The types below set how many axes and how small a number; they
+give one number for each axis, and for one axis a plain number."""
 
 
 def _reader(axes: int, least: int) -> Callable[[Any], Sizes]:
@@ -119,7 +119,7 @@ SidesField = Annotated[
     PlainValidator(checked(_read_sides)),
     WithJsonSchema({"anyOf": [_side_number, {"type": "array", "items": _side, "minItems": 1, "maxItems": 3}]}),
 ]
-"""How many at the beginning and at the end of each axis behind the first; one number for all of them."""
+"""How many at the beginning and at the end of each axis after the first; one number is for all of them."""
 
 
 def _read_shape(value: Any) -> tuple[int, ...]:
@@ -167,7 +167,7 @@ LONGEST = 60
 
 def _read_identifier(value: Any) -> str:
     if not isinstance(value, str) or len(value) > LONGEST or not re.fullmatch(IDENTIFIER, value):
-        what = f"at most {LONGEST} letters, digits and _, and begins with no digit"
+        what = f"at most {LONGEST} letters, digits and _, and does not begin with a digit"
         raise ValueError(f"a name is {what}; received {shorten(value)}")
     return value
 
@@ -178,7 +178,8 @@ def _read_names_by_name(value: Any) -> tuple[str, ...] | dict[str, tuple[str, ..
     for name in value:
         _read_identifier(name)
     if not value:
-        raise ValueError(f"a name, a list of names, or such by name is expected; received {shorten(value)}")
+        what = "a name, a list of names, or a mapping from names to these is expected"
+        raise ValueError(f"{what}; received {shorten(value)}")
     return {name: _read_names(entry) for name, entry in value.items()}
 
 
@@ -191,14 +192,14 @@ NamesByName = Annotated[
         {"anyOf": [*_names["anyOf"], {"type": "object", "patternProperties": {IDENTIFIER: _names}, "minProperties": 1}]}
     ),
 ]
-"""One name or several; or such for each of several inputs or outputs, by its name."""
+"""One name or several; or these for each of several inputs or outputs, by its name."""
 
 Identifier = Annotated[
     str,
     PlainValidator(checked(_read_identifier)),
     WithJsonSchema({"type": "string", "pattern": IDENTIFIER, "maxLength": LONGEST}),
 ]
-"""What an input can be called."""
+"""A name that an input may have."""
 
 
 def _read_batch_size(value: Any) -> int | str:
@@ -214,4 +215,4 @@ BatchSize = Annotated[
 ]
 
 OutputForm = Literal["probabilities", "distribution", "log_probabilities", "log_distribution", ""]
-"""What a network makes of its outputs, where losses and metrics must know; '' where nothing is certain."""
+"""The form of a network's outputs, for the losses and metrics that depend on it; '' where it is unknown."""

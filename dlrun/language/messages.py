@@ -1,4 +1,4 @@
-"""pydantic's errors in our words: what is wrong with a setting, where, and the way out."""
+"""pydantic's errors as our messages: what is wrong with a setting, where, and the way out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DESCRIBED = "described"
 
 @dataclass(frozen=True, slots=True)
 class SettingProblem:
-    """A problem in our words: its path, whether it is about the key or the value, and the way out."""
+    """A problem of a setting: its path, whether it is about the key or the value, and the way out."""
 
     message: str
     path: SpecPath
@@ -28,7 +28,7 @@ class SettingProblem:
 
 
 def as_validation_error(problems: list[SettingProblem]) -> ValidationError:
-    """Problems as the error that pydantic carries up through whatever holds the model."""
+    """Problems as one error, which pydantic passes on to the models around this one."""
     return ValidationError.from_exception_data(
         "spec",
         [
@@ -73,7 +73,7 @@ _BOUNDS = {
 
 
 def describe_errors(errors: list[Any], cls: type[BaseModel], prefix: SpecPath) -> list[SettingProblem]:
-    """All of pydantic's errors in our words, without those that only follow from another."""
+    """All of pydantic's errors as our messages, without those that only follow from another."""
     meant = {_meant(str(e["loc"][-1]), cls) for e in errors if e["type"] == "extra_forbidden"}
     kept = []
     for error in errors:
@@ -86,7 +86,7 @@ def describe_errors(errors: list[Any], cls: type[BaseModel], prefix: SpecPath) -
 
 
 def _describe(details: Any, cls: type[BaseModel], prefix: SpecPath) -> SettingProblem:
-    """Say one of pydantic's errors in our words."""
+    """One of pydantic's errors as our message."""
     loc, kind, context = details["loc"], details["type"], details.get("ctx", {})
     path = (*prefix, *loc)
     if kind == DESCRIBED:
@@ -112,7 +112,8 @@ def _describe(details: Any, cls: type[BaseModel], prefix: SpecPath) -> SettingPr
         meant = did_you_mean(str(details["input"]), choices, {}) if choices else ""
         return SettingProblem(f"'{name}' must be {context['expected']}; received {received}{meant}", path)
     if kind == "too_short":
-        return SettingProblem(f"'{name}' needs at least {context['min_length']} of its entries", path)
+        least = context["min_length"]
+        return SettingProblem(f"'{name}' needs at least {least} {'entry' if least == 1 else 'entries'}", path)
     if kind == "too_long":
         return SettingProblem(f"'{name}' takes at most {context['max_length']} entries; received {received}", path)
     if kind == "string_pattern_mismatch":
@@ -139,7 +140,7 @@ def _unknown_setting(word: str, cls: type[BaseModel], path: SpecPath) -> Setting
     if kind:
         hint = f"{kind} has " + (", ".join(known) if known else "no settings")
     else:
-        hint = "here can stand " + ", ".join(known)
+        hint = "the settings here are " + ", ".join(known)
     return SettingProblem(f"unknown setting '{word}'{meant}", path, "" if meant else hint, at_key=True)
 
 

@@ -14,7 +14,7 @@ MAX_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
-    """One text, read: its root, the source it came from, and the file it lies in (None for bare text)."""
+    """One text that was read: its root, its source, and its file (None for a text without a file)."""
 
     root: Node
     source: Source
@@ -55,6 +55,6 @@ def read_document(path: Path) -> Document:
 
 
 def parse_text(text: str, name: str, file: Path | None = None) -> Document:
-    """Read YAML text; `name` is what errors call it."""
+    """Read YAML text; `name` is its name in errors."""
     source = Source(name, text)
     return Document(compose(source), source, file)

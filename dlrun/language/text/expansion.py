@@ -1,6 +1,9 @@
-"""`vars`, `blocks`, `repeat` and expressions are put in, so that what remains is layers with plain settings.
+"""Replaces `vars`, blocks, repeats and expressions, so that only layers with plain settings remain.
 
-Every node that comes out remembers where it was written and, inside a block or a repeat, where that was used.
+All values are copied by `_node`, which computes the expressions. Lists of layers are copied by `_layers`, because only
+there can an entry be a block or a repeat. A `Scope` has the values of the names at a place: inside a block these are
+the block's parameters alone; `vars` and the names from the data are known everywhere. Every node of the result has the
+place where it was written and, inside a block, the places where the block is used.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ GROUP = "sequential"
 
 
 class Broken:
-    """Stands for a value whose expression could not be read: the problem is told already."""
+    """Replaces a value whose expression is wrong: the setting that needs it must not report that once more."""
 
     def __repr__(self) -> str:
         return "a broken expression"
@@ -37,12 +40,13 @@ BROKEN = Broken()
 
 @dataclass(slots=True)
 class Scope:
-    """What `$name` means at some place in the file."""
+    """The values of the names at some place in the file."""
 
     values: dict[str, Node]
     trail: tuple[tuple[str, Place], ...] = ()
-    """How the text being read came to be used: block by block, innermost first."""
+    """Where the blocks around the place are used, innermost first."""
     blocks: tuple[str, ...] = ()
+    """The blocks around the place; using one of them again would never end."""
 
     def with_values(self, values: dict[str, Node]) -> Scope:
         return Scope({**self.values, **values}, self.trail, self.blocks)
@@ -50,15 +54,17 @@ class Scope:
 
 @dataclass(slots=True)
 class Expander:
-    """Expands the sections of one file; problems gather in `problems`."""
+    """Expands the sections of one file; adds what is wrong to `problems`."""
 
     root: Node
     from_data: Callable[[str], int]
-    """Gives `$classes` and its like; raises ExpressionError."""
+    """Returns `$classes` and the other values from the data; raises ExpressionError."""
     problems: list[Problem] = field(default_factory=list)
     _vars: dict[str, Node | None] = field(default_factory=dict)
+    """The vars that are expanded already; None while one is being expanded, so that a use of itself is noticed."""
     _blocks: dict[str, Block] = field(default_factory=dict)
     _made: int = 0
+    """How many nodes there are so far."""
     _vars_node: Node | None = None
 
     def __post_init__(self) -> None:
@@ -73,9 +79,9 @@ class Expander:
         return self._node(node, Scope({}))
 
     def finish(self) -> None:
-        """Look at the vars that nothing has used, so that a mistake in one is told too."""
+        """Expand the vars that nothing has used, so that a mistake in one is reported too."""
         for name in self._vars_node.value if self._vars_node else ():
-            with suppress(ExpressionError):  # told where it stands
+            with suppress(ExpressionError):  # reported already, at the var's place
                 self._var(name)
 
     # -- names
@@ -111,7 +117,7 @@ class Expander:
             self._vars[name] = self._node(self._vars_node.value[name], Scope({}))
         node = self._vars[name]
         if node is None:
-            raise ExpressionError(f"'{name}' is defined by itself")
+            raise ExpressionError(f"the definition of '{name}' uses '{name}' itself")
         return node
 
     # -- values
@@ -167,7 +173,7 @@ class Expander:
 
     def _layers(self, node: Node, scope: Scope) -> Node:
         if not isinstance(node.value, list):
-            given = self._node(node, scope)  # a list handed in by name may hold blocks in its turn
+            given = self._node(node, scope)  # a list that a name stands for may use blocks too
             return self._layers(given, scope) if isinstance(given.value, list) else given
         return self._copy(node, [self._layer(item, scope) for item in node.value], scope)
 
@@ -264,11 +270,11 @@ class Expander:
             return broken
         assert layers is not None
         if not isinstance(layers.value, list):
-            self._fail("`layers` is a list", _via(layers.place, scope))
+            self._fail("`layers` must be a list", _via(layers.place, scope))
             return broken
         if repeat.times * layers.size > MAX_NODES:
             place = plain.value["times"].place
-            self._fail(f"{repeat.times:,} repeats make more than {MAX_NODES:,} values", place, "repeat less often")
+            self._fail(f"{repeat.times:,} repeats make more than {MAX_NODES:,} values", place, "repeat it fewer times")
             return broken
         return self._unroll(repeat, layers, plain, use, scope)
 
@@ -293,6 +299,7 @@ class Expander:
 
 
 def _kind_of(node: Node) -> tuple[str | None, Node | None, Place]:
+    """The kind of an entry in a list of layers, its settings and its place; None where there is none."""
     if isinstance(node.value, str):
         return node.value, None, node.place
     if isinstance(node.value, dict) and len(node.value) == 1:
@@ -304,11 +311,13 @@ def _kind_of(node: Node) -> tuple[str | None, Node | None, Place]:
 def _via(place: Place, scope: Scope) -> Place:
     if not scope.trail:
         return place
-    trail = (*place.trail, *scope.trail) if place.trail else scope.trail  # mostly shared: there may be many
+    # A place without a trail of its own shares the scope's, because there may be many places.
+    trail = (*place.trail, *scope.trail) if place.trail else scope.trail
     return Place(place.source, place.line, place.column, place.length, place.path, trail)
 
 
 def _as_nodes(value: Any, place: Place) -> Node:
+    """A plain value as nodes that all have one place."""
     if isinstance(value, tuple):
         return Node([_as_nodes(item, place) for item in value], place)
     if isinstance(value, dict):

@@ -18,7 +18,7 @@ class Node:
     keys: dict[str, Place] = field(default_factory=dict)
     """For a mapping: the place of each key."""
     size: int = 1
-    """How many nodes this one stands for, aliases expanded."""
+    """How many nodes this one has with all below it, aliases expanded."""
 
     def plain(self) -> Any:
         """The value without places; lists become tuples, because what is read is never changed."""
@@ -31,7 +31,7 @@ class Node:
     def locate(self, path: SpecPath, at_key: bool = False) -> Place:
         """The place of the value at `path`, or of its key; the nearest place that was written if there is none.
 
-        A main setting stands without its name (``dropout: 0.5``), so a step that is not there is passed over.
+        The name of a main setting may be left out (``dropout: 0.5``), so a step that was not written is skipped.
         """
         node, place = self, self.place
         for step in path:
