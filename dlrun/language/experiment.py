@@ -121,8 +121,8 @@ class TrainSection(Settings):
     """Where to compute; auto uses a GPU if there is one."""
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     """How exactly the network computes. tf32 (GPUs only) rounds the factors of each product to a mantissa of 10 bits;
-    bfloat16 computes products, and what follows from them, in 16 bits with a mantissa of 7. Weights and losses stay
-    float32."""
+    bfloat16 computes products, and what follows from them, in 16 bits with a mantissa of 7 bits. Weights and losses
+    stay float32."""
 
 
 class Experiment(Settings):
@@ -139,7 +139,7 @@ class Experiment(Settings):
     model: Annotated[ModelSection, Nested()] | None = None
     """The network."""
     loss: Annotated[Component | tuple[Component, ...], SomeOf("losses")] | None = None
-    """What is minimised; for a list, the sum of each loss times its `coefficient`."""
+    """What is minimised; for a list, the sum of the losses, each times its `coefficient`."""
     metrics: tuple[Annotated[Component, OneOf("metrics")], ...] = ()
     """What is measured besides the loss."""
     regularizers: tuple[Annotated[Component, OneOf("regularizers")], ...] = ()
