@@ -1,4 +1,4 @@
-"""Every exception a user can meet, and the places that errors point at."""
+"""The exceptions that a user sees, and the places that errors point at."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-Path = tuple[Any, ...]
-"""Steps into a document: a str is a key, an int an index."""
+SpecPath = tuple[Any, ...]
+"""The steps to a value in a spec: a str is a key, an int an index."""
 
 
-def show_path(path: Path) -> str:
+def show_path(path: SpecPath) -> str:
     """Write a path as a user would: ``model.layers[0].conv2d``."""
     text = ""
     for step in path:
@@ -44,9 +44,9 @@ class Place:
     line: int
     column: int
     length: int = 1
-    path: Path = ()
+    path: SpecPath = ()
     trail: tuple[tuple[str, Place], ...] = ()
-    """How this text came to be used elsewhere: (what happened, where), innermost first."""
+    """How this text is used elsewhere: (what happens there, where), innermost first."""
 
     def via(self, what: str, where: Place) -> Place:
         """The same place, reached through another one."""
@@ -66,7 +66,7 @@ class Problem:
     place: Place | None = None
     hint: str = ""
     notes: tuple[tuple[str, Place], ...] = field(default=())
-    """Other places that matter, each with what it has to do with the problem."""
+    """Other places that matter, each with a text that says why."""
 
     def render(self) -> str:
         """The problem as text, with the line it is about."""
@@ -114,7 +114,7 @@ def _frame(arrow: str, place: Place, label: str) -> list[str]:
         line, start = "…" + line[cut:], start - cut + 1
     if len(line) > MAX_SHOWN_LINE:
         line = line[:MAX_SHOWN_LINE] + "…"
-    # A tab is as wide as the terminal likes: both lines must agree on it.
+    # The terminal sets the width of a tab, so both lines need the same tabs.
     indent = "".join("\t" if character == "\t" else " " for character in line[:start])
     marks = "^" * max(1, min(place.length, len(line) - start))
     return [
@@ -126,13 +126,13 @@ def _frame(arrow: str, place: Place, label: str) -> list[str]:
 
 
 class DlrunError(Exception):
-    """Base of all errors that are told and not thrown at a user."""
+    """Base of all errors that a user sees as a message, without a traceback."""
 
     exit_code = 1
 
 
 class SpecError(DlrunError):
-    """What was written (the spec, the data it names, the command line) is wrong; holds every problem found."""
+    """The spec, its data or the command line is wrong; holds every problem that was found."""
 
     exit_code = 2
 
@@ -143,11 +143,21 @@ class SpecError(DlrunError):
 
 
 class RunError(DlrunError):
-    """A run that began could not go on."""
+    """A run failed after it had begun."""
+
+
+class LocatedError(Exception):
+    """Base of internal errors: a caller that knows the place in the spec turns them into a `Problem`."""
+
+    def __init__(self, message: str, hint: str = "", at: SpecPath = ()):
+        super().__init__(message)
+        self.message, self.hint = message, hint
+        self.at = at
+        """The path of the wrong value, below the value that the caller works on."""
 
 
 def _distinct(problems: list[Problem]) -> list[Problem]:
-    """Without repetition: a mistake in a block is told once, however often the block is used."""
+    """Without repetition: a mistake in a block is reported once, however often the block is used."""
     seen: dict[tuple[Any, ...], Problem] = {}
     for problem in problems:
         place = problem.place

@@ -6,32 +6,30 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from dlrun.errors import LocatedError
+
 if TYPE_CHECKING:
     from fractions import Fraction
 
 Shape = tuple[int, ...]
 
 MAX_NUMEL = 2**62
-"""More values than this no torch tensor can count."""
+"""No torch tensor can have more values than this."""
 
 
 class Window(NamedTuple):
-    """What a place of an output sees along one axis of the input."""
+    """The part of an input's axis that one place of the output sees."""
 
     span: int = 1
-    """Over how many places it reaches."""
+    """How many places of the input it covers."""
     stride: int | Fraction = 1
-    """How many places of the input lie between two neighbours of the output; below 1 where the output is larger."""
+    """How far apart two neighbours of the output are in the input; below 1 where the output is larger."""
     axis: int | None = None
     """The axis of the input; the one in the same position unless given."""
 
 
-class ShapeError(Exception):
-    """A layer cannot take its input; `hint` is the way out."""
-
-    def __init__(self, message: str, hint: str = ""):
-        super().__init__(message)
-        self.message, self.hint = message, hint
+class ShapeError(LocatedError):
+    """A layer cannot take its input."""
 
 
 def numel(shape: Shape) -> int:
@@ -45,7 +43,7 @@ def show(shape: Shape) -> str:
 
 
 def show_named(shapes: Mapping[str, Shape]) -> str:
-    """One shape as it is; of several, each behind its name: ``image (1, 8, 8), table (3,)``."""
+    """One shape without its name; several shapes, each after its name: ``image (1, 8, 8), table (3,)``."""
     if len(shapes) == 1:
         return show(next(iter(shapes.values())))
     return ", ".join(f"{name} {show(shape)}" for name, shape in shapes.items())
@@ -60,7 +58,7 @@ def need_rank(shape: Shape, names: str) -> None:
     """Require a shape with as many axes as `names` lists, such as ``"C, H, W"``.
 
     Raises:
-        ShapeError: with what is needed and what came.
+        ShapeError: the number of axes is another.
     """
     wanted = names.count(",") + (not names.endswith(","))
     if len(shape) != wanted:
@@ -69,7 +67,8 @@ def need_rank(shape: Shape, names: str) -> None:
 
 def _rank_hint(rank: int, wanted: int) -> str:
     if wanted == 3 and rank == 1:
-        return "reshape a row to an image first, `- reshape: [channels, height, width]`, or say so in `model.input`"
+        reshape = "reshape a row to an image first, `- reshape: [channels, height, width]`"
+        return f"{reshape}, or write the image's shape in `model.input`"
     if wanted == 3 and rank == 2:
         return "an image has channels: write [1, height, width] as `model.input`, or `- reshape: [1, height, width]`"
     return ""
@@ -87,7 +86,7 @@ def axis(dim: int, rank: int) -> int:
 
 
 def convolved(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
-    """How many places a window finds along one axis: (size + 2*padding - dilation*(kernel - 1) - 1) // stride + 1."""
+    """How many places a window has along one axis: (size + 2*padding - dilation*(kernel - 1) - 1) // stride + 1."""
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
 
@@ -99,33 +98,33 @@ def transposed(size: int, kernel: int, stride: int, padding: int, output_padding
 
 
 def same_margins(size: int, span: int, stride: int) -> tuple[int, int]:
-    """The zeros before and after an axis with which a window finds ceil(size / stride) places, as TensorFlow has it:
-    max((ceil(size / stride) - 1)*stride + span - size, 0) together, the odd one after.
+    """The zeros before and after an axis with which a window has ceil(size / stride) places, as in TensorFlow:
+    max((ceil(size / stride) - 1)*stride + span - size, 0) in total; if that is odd, the larger part comes after.
     """
     total = max((-(-size // stride) - 1) * stride + span - size, 0)
     return total // 2, total - total // 2
 
 
 def along(setting: int | Sequence[int], axes: int) -> tuple[int, ...]:
-    """A setting for each axis, where one number stands for all."""
+    """A setting as one number for each axis; one number alone is for all axes."""
     return (setting,) * axes if isinstance(setting, int) else tuple(setting)
 
 
 AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
-"""What the axes behind the channels are called."""
+"""The names of the axes after the channels, by their number."""
 POINTS = {1: "steps", 2: "pixels", 3: "voxels"}
-"""What stands along so many axes."""
+"""The name of the places, by the number of axes."""
 
 
 def per_axis(lines: Sequence[str], what: str = "out") -> list[str]:
-    """One formula where all axes agree, else one for each axis by name."""
+    """One formula if it is the same for all axes, otherwise one for each axis by name."""
     if len(set(lines)) == 1:
         return [f"{what} = {lines[0]}"]
     return [f"{what} {name} = {line}" for name, line in zip(AXES[len(lines)], lines, strict=True)]
 
 
 def readable(count: float) -> str:
-    """``1.23 M``: a count for a human."""
+    """A count for people to read: ``1.23 M``."""
     for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= size:
             return f"{count / size:.3g} {letter}"
@@ -133,7 +132,7 @@ def readable(count: float) -> str:
 
 
 def readable_bytes(count: int) -> str:
-    """``1.5 MiB``."""
+    """A number of bytes for people to read: ``1.5 MiB``."""
     size = float(count)
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
         if size < 1024:

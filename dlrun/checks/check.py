@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path as FilePath
+from pathlib import Path
 
 from dlrun.checks.gradients import stuck
 from dlrun.checks.objective import check_objective, figures
@@ -46,7 +46,7 @@ def split_sizes(rows: int, split: Split) -> SplitSizes:
     return SplitSizes(rows - validation - test, validation, test)
 
 
-def check(file: FilePath, overrides: Sequence[str] = (), training: bool = False) -> Checked:
+def check(file: Path, overrides: Sequence[str] = (), training: bool = False) -> Checked:
     """Read, plan and check a spec; with `training`, it must also say all that a run needs.
 
     Raises:
@@ -70,7 +70,7 @@ def check(file: FilePath, overrides: Sequence[str] = (), training: bool = False)
     return Checked(reading, reading.experiment, planned, reading.data_info(), sizes, checked)
 
 
-def check_model(file: FilePath, overrides: Sequence[str] = ()) -> Plan:
+def check_model(file: Path, overrides: Sequence[str] = ()) -> Plan:
     """Plan a spec's network; what else the spec says does not matter unless the network's sizes depend on it.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dlrun.checks.reading import Reading
 from dlrun.components.losses import Loss
 from dlrun.components.metrics import Metric
-from dlrun.errors import Path, Problem
+from dlrun.errors import Problem, SpecPath
 from dlrun.language.experiment import as_tuple
 from dlrun.plan.data_info import DataInfo
 from dlrun.plan.network import Plan
@@ -39,7 +39,7 @@ def check_objective(reading: Reading, planned: Plan, data_info: DataInfo, losses
     _check_metrics(reading, planned, terms, set(names))
 
 
-def _check_loss(reading: Reading, planned: Plan, data_info: DataInfo, found: Term, path: Path) -> None:
+def _check_loss(reading: Reading, planned: Plan, data_info: DataInfo, found: Term, path: SpecPath) -> None:
     answer = found.answer
     target = None if answer.is_input else data_info.targets[answer.name]
     labels = target.labels if target else None

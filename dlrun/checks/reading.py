@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from dlrun.components.sources import Source, SourceError
-from dlrun.errors import Path, Place, Problem, SpecError
+from dlrun.errors import Place, Problem, SpecError, SpecPath
 from dlrun.language.component import synonyms
-from dlrun.language.experiment import WRITTEN_ONLY, DataSection, Experiment, as_tuple
+from dlrun.language.experiment import NEEDED_WITH_DATA, WRITTEN_ONLY, DataSection, Experiment, as_tuple
 from dlrun.language.messages import setting_problems
 from dlrun.language.suggestions import did_you_mean
 from dlrun.language.synonyms import SETTINGS
@@ -27,7 +27,6 @@ FIRST = ("loss", "data")
 """Read before the others, because `$classes` and its like come of them."""
 DESCRIBING = ("source", "features", "target")
 """The settings of `data` that say what the data is; the others may already use what the data says."""
-NEEDED_WITH_DATA = ("model", "loss", "optimizer")
 
 
 @dataclass(slots=True)
@@ -48,15 +47,15 @@ class Reading:
     _looked: bool = False
 
     @property
-    def folder(self) -> FilePath:
+    def folder(self) -> Path:
         """Where relative paths of the spec start."""
         return self.document.folder
 
-    def place(self, path: Path, at_key: bool = False) -> Place:
+    def place(self, path: SpecPath, at_key: bool = False) -> Place:
         """Where something of the experiment was written."""
         return self.tree.locate(path, at_key)
 
-    def fail(self, message: str, path: Path, hint: str = "", at_key: bool = False) -> None:
+    def fail(self, message: str, path: SpecPath, hint: str = "", at_key: bool = False) -> None:
         """Add a problem about what stands at `path`."""
         self.problems.append(Problem(message, self.place(path, at_key), hint))
 
@@ -87,7 +86,7 @@ def default_name(document: Document) -> str:
     return kept[:100] or "experiment"
 
 
-def read_spec(file: FilePath, overrides: Sequence[str] = ()) -> Reading:
+def read_spec(file: Path, overrides: Sequence[str] = ()) -> Reading:
     """Read a spec as far as it can be read; what is wrong is in `problems`.
 
     Raises:

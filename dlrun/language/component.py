@@ -12,12 +12,13 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError, core_schema
 
-from dlrun.errors import Path
+from dlrun.errors import SpecPath
 from dlrun.language.messages import DESCRIBED, SettingProblem, as_validation_error, describe_errors, setting_problems
 from dlrun.language.suggestions import shorten, suggest
 
@@ -33,11 +34,11 @@ class Settings(BaseModel):
     )
 
     @classmethod
-    def read(cls, values: Any, prefix: Path = ()) -> Self:
-        """Validate plain values; every error says in our words what is wrong, at `prefix` and below.
+    def read(cls, values: Any, prefix: SpecPath = ()) -> Self:
+        """Validate plain values; errors have our messages, and their paths begin with `prefix`.
 
         Raises:
-            ValidationError: all problems found, each of type `DESCRIBED`.
+            ValidationError: all problems found, each of the type `DESCRIBED`.
         """
         if not isinstance(values, dict):
             what = f"settings by name are expected here; received {shorten(values)}"
@@ -58,9 +59,9 @@ class Component(Settings):
     room: ClassVar[str]
     """The folder within the family's that holds the kind; '' where the family has no rooms."""
     synonyms: ClassVar[tuple[str, ...]] = ()
-    """What other libraries call it; with settings where it is that only with them: `jordan: {recurrence: output}`."""
+    """Its names in other libraries, with the settings that make it equal to that: `jordan: {recurrence: output}`."""
     main: ClassVar[str | None] = None
-    """The setting that may stand alone after the kind: the first one of the kind's own."""
+    """The setting whose value may follow the kind directly: the first one that the kind itself declares."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
@@ -71,8 +72,12 @@ class Component(Settings):
 
     @classmethod
     def is_family_base(cls) -> bool:
-        """Whether this is no kind, but a class that all kinds of a family may extend, in the family's own module."""
+        """Whether this is not a kind but a base class for kinds, in the family's own module."""
         return cls.kind == cls.family
+
+    def located(self, folder: Path) -> Self:
+        """The same component with its relative paths, which start from `folder`, made absolute."""
+        return self
 
     def written(self) -> dict[str, Any]:
         """The component as a spec would write it, with every setting that has a value."""
@@ -82,7 +87,7 @@ class Component(Settings):
 class OneOf:
     """Marks a field that takes one component of a family: ``Annotated[Component, OneOf("losses")]``.
 
-    The family goes by name, so that families need not import one another.
+    The family is given by name, so that families need not import one another.
     """
 
     def __init__(self, family: str):
@@ -107,7 +112,7 @@ class SomeOf(OneOf):
 
 
 class Nested:
-    """Marks a field that takes a mapping of settings, so that its errors are in our words too."""
+    """Marks a field that takes a mapping of settings, so that its errors have our messages too."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         def read(value: Any) -> Any:
@@ -135,7 +140,7 @@ def checked(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def kinds(family: str) -> tuple[str, ...]:
-    """The kinds of a family, from the files in its folder and its rooms; nothing of them is imported."""
+    """The kinds of a family, from the files in its folder and its rooms; none is imported."""
     return tuple(_modules(family))
 
 
@@ -153,7 +158,7 @@ def _modules(family: str) -> dict[str, str]:
 
 @functools.cache
 def synonyms(family: str) -> dict[str, str]:
-    """Other libraries' words for the kinds of a family, and ours. Imports them all, so it is for errors alone."""
+    """Other libraries' names for the kinds of a family, and ours. It imports all kinds, so only errors use it."""
     found: dict[str, str] = {}
     for kind in kinds(family):
         for synonym in vars(find(family, kind)).get("synonyms", ()):  # not those of a kind that it extends
@@ -242,8 +247,8 @@ def _split(family: str, value: Any) -> tuple[str, Any]:
     return next(iter(value.items()))
 
 
-def _unknown_kind(family: str, kind: str, settings: Any, path: Path) -> list[SettingProblem]:
-    """The kind is unknown; if it is clear which was meant, its settings are looked at as well."""
+def _unknown_kind(family: str, kind: str, settings: Any, path: SpecPath) -> list[SettingProblem]:
+    """The problems of an unknown kind: if it is clear which one was meant, its settings are checked as well."""
     meant = suggest(kind, kinds(family), synonyms(family))
     what = f"unknown {singular(family).split(' ', 1)[1]} '{kind}'" + (f"; did you mean '{meant}'?" if meant else "")
     hint = "" if meant else f"`dlrun kinds {family}` lists what there is"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, WithJsonSchema
@@ -25,8 +23,8 @@ def _is_whole(value: Any) -> bool:
 
 
 Sizes = int | tuple[int, ...]
-"""A whole number for each axis, or one for all; the types below say which are taken, and give one for each.
-Where there is one axis it is a number by itself."""
+"""A whole number for each axis, or one number for all. The types below set how many axes and how small a number; they
+give one number for each axis, and for one axis a plain number."""
 
 
 def _reader(axes: int, least: int) -> Callable[[Any], Sizes]:
@@ -121,7 +119,7 @@ SidesField = Annotated[
     PlainValidator(checked(_read_sides)),
     WithJsonSchema({"anyOf": [_side_number, {"type": "array", "items": _side, "minItems": 1, "maxItems": 3}]}),
 ]
-"""How many at the beginning and at the end of each axis behind the first; one number for all of them."""
+"""How many at the beginning and at the end of each axis after the first; one number is for all of them."""
 
 
 def _read_shape(value: Any) -> tuple[int, ...]:
@@ -169,7 +167,7 @@ LONGEST = 60
 
 def _read_identifier(value: Any) -> str:
     if not isinstance(value, str) or len(value) > LONGEST or not re.fullmatch(IDENTIFIER, value):
-        what = f"at most {LONGEST} letters, digits and _, and begins with no digit"
+        what = f"at most {LONGEST} letters, digits and _, and does not begin with a digit"
         raise ValueError(f"a name is {what}; received {shorten(value)}")
     return value
 
@@ -180,7 +178,8 @@ def _read_names_by_name(value: Any) -> tuple[str, ...] | dict[str, tuple[str, ..
     for name in value:
         _read_identifier(name)
     if not value:
-        raise ValueError(f"a name, a list of names, or such by name is expected; received {shorten(value)}")
+        what = "a name, a list of names, or a mapping from names to these is expected"
+        raise ValueError(f"{what}; received {shorten(value)}")
     return {name: _read_names(entry) for name, entry in value.items()}
 
 
@@ -193,14 +192,14 @@ NamesByName = Annotated[
         {"anyOf": [*_names["anyOf"], {"type": "object", "patternProperties": {IDENTIFIER: _names}, "minProperties": 1}]}
     ),
 ]
-"""One name or several; or such for each of several inputs or outputs, by its name."""
+"""One name or several; or these for each of several inputs or outputs, by its name."""
 
 Identifier = Annotated[
     str,
     PlainValidator(checked(_read_identifier)),
     WithJsonSchema({"type": "string", "pattern": IDENTIFIER, "maxLength": LONGEST}),
 ]
-"""What an input can be called."""
+"""A name that an input may have."""
 
 
 def _read_batch_size(value: Any) -> int | str:
@@ -216,117 +215,4 @@ BatchSize = Annotated[
 ]
 
 OutputForm = Literal["probabilities", "distribution", "log_probabilities", "log_distribution", ""]
-"""What a network makes of its outputs, where losses and metrics must know; '' where nothing is certain."""
-
-Unit = Literal["epochs", "steps"]
-
-
-@dataclass(frozen=True, slots=True)
-class Duration:
-    """A length of training: so many epochs or steps."""
-
-    count: float
-    unit: Unit
-
-    def in_epochs(self, steps_per_epoch: int) -> float:
-        """The length in epochs."""
-        return self.count if self.unit == "epochs" else self.count / steps_per_epoch
-
-    def in_steps(self, steps_per_epoch: int) -> int:
-        """The length in steps, rounded to the nearest."""
-        return round(self.count * steps_per_epoch) if self.unit == "epochs" else round(self.count)
-
-    def __str__(self) -> str:
-        whole = self.count == int(self.count)
-        # Every digit, and never 1e-05, so that it reads back as it was.
-        return f"{Decimal(int(self.count) if whole else repr(self.count)):f} {self.unit}"
-
-
-_DURATION = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?)\s*(epoch|step)s?\s*\Z")
-
-
-def _read_duration(value: Any) -> Duration:
-    if isinstance(value, Duration):
-        return value
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**63:
-        return Duration(value, "epochs")
-    match = _DURATION.match(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError(f"a duration is written `3 epochs` or `500 steps`; received {shorten(value)}")
-    count = float(match[1])
-    if match[2] == "step" and count != int(count):
-        raise ValueError(f"steps come whole; received {shorten(value)}")
-    if count > 2**63:
-        raise ValueError(f"nothing lasts that long; received {shorten(value)}")
-    return Duration(int(count) if count == int(count) else count, "epochs" if match[2] == "epoch" else "steps")
-
-
-def _read_positive_duration(value: Any) -> Duration:
-    duration = _read_duration(value)
-    if duration.count <= 0:
-        raise ValueError(f"a duration above 0 is expected; received {shorten(value)}")
-    return duration
-
-
-def _duration_schema(bound: dict[str, float]) -> WithJsonSchema:
-    pattern = r"^\s*[0-9]+(\.[0-9]*)?\s*(epoch|step)s?\s*$"
-    text = {"type": "string", "pattern": pattern, "examples": ["3 epochs", "500 steps"]}
-    return WithJsonSchema({"anyOf": [{"type": "number", **bound}, text]})
-
-
-DurationField = Annotated[Duration, PlainValidator(checked(_read_duration)), _duration_schema({"minimum": 0})]
-"""``3 epochs``, ``500 steps``; a number alone counts epochs."""
-PositiveDuration = Annotated[
-    Duration, PlainValidator(checked(_read_positive_duration)), _duration_schema({"exclusiveMinimum": 0})
-]
-"""A duration above 0."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """How often something comes: every so many epochs, steps or seconds; the others are None."""
-
-    epochs: int | None = None
-    steps: int | None = None
-    seconds: float | None = None
-
-    def __str__(self) -> str:
-        if self.seconds is not None:
-            minutes = self.seconds / 60
-            return f"{minutes:g} minute{'s' * (minutes != 1)}"
-        count, unit = (self.epochs, "epoch") if self.epochs is not None else (self.steps, "step")
-        return f"{count} {unit}{'s' * (count != 1)}"
-
-
-_INTERVAL = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(epoch|step|second|minute|hour)s?\s*\Z")
-_SECONDS = {"second": 1, "minute": 60, "hour": 3600}
-
-
-def _read_interval(value: Any) -> Interval:
-    if isinstance(value, Interval):
-        return value
-    match = _INTERVAL.match(value) if isinstance(value, str) and len(value) < 40 else None
-    if match is None:
-        raise ValueError(f"an interval is `1 epoch`, `500 steps` or `10 minutes`; received {shorten(value)}")
-    count, unit = float(match[1]), match[2]
-    if not count:
-        raise ValueError(f"an interval is longer than nothing; received {shorten(value)}")
-    if unit in _SECONDS:
-        return Interval(seconds=count * _SECONDS[unit])
-    if count != int(count):
-        raise ValueError(f"{unit}s come whole here; received {shorten(value)}")
-    return Interval(epochs=int(count)) if unit == "epoch" else Interval(steps=int(count))
-
-
-IntervalField = Annotated[
-    Interval,
-    PlainValidator(checked(_read_interval)),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(epoch|step|second|minute|hour)s?\s*$",
-            "examples": ["10 minutes", "500 steps"],
-        }
-    ),
-]
-"""``1 epoch``, ``500 steps``, ``10 minutes``."""
+"""The form of a network's outputs, for the losses and metrics that depend on it; '' where it is unknown."""

@@ -1,20 +1,17 @@
-"""pydantic's errors in our words: what is wrong with a setting, where, and the way out."""
+"""pydantic's errors as our messages: what is wrong with a setting, where, and the way out."""
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from dlrun.errors import Path
+from dlrun.errors import SpecPath
 from dlrun.language.suggestions import did_you_mean, shorten, suggest
 from dlrun.language.synonyms import EXPLAINED, SETTINGS
-
-if TYPE_CHECKING:
-    from dlrun.language.component import Settings
 
 DESCRIBED = "described"
 """The type of an error whose message is already what a user should read."""
@@ -22,16 +19,16 @@ DESCRIBED = "described"
 
 @dataclass(frozen=True, slots=True)
 class SettingProblem:
-    """A problem in our words: its path, whether it is about the key or the value, and the way out."""
+    """A problem of a setting: its path, whether it is about the key or the value, and the way out."""
 
     message: str
-    path: Path
+    path: SpecPath
     hint: str = ""
     at_key: bool = False
 
 
 def as_validation_error(problems: list[SettingProblem]) -> ValidationError:
-    """Problems as the error that pydantic carries up through whatever holds the model."""
+    """Problems as one error, which pydantic passes on to the models around this one."""
     return ValidationError.from_exception_data(
         "spec",
         [
@@ -75,8 +72,8 @@ _BOUNDS = {
 }
 
 
-def describe_errors(errors: list[Any], cls: type[Settings], prefix: Path) -> list[SettingProblem]:
-    """All of pydantic's errors in our words, without those that only follow from another."""
+def describe_errors(errors: list[Any], cls: type[BaseModel], prefix: SpecPath) -> list[SettingProblem]:
+    """All of pydantic's errors as our messages, without those that only follow from another."""
     meant = {_meant(str(e["loc"][-1]), cls) for e in errors if e["type"] == "extra_forbidden"}
     kept = []
     for error in errors:
@@ -88,8 +85,8 @@ def describe_errors(errors: list[Any], cls: type[Settings], prefix: Path) -> lis
     return kept
 
 
-def _describe(details: Any, cls: type[Settings], prefix: Path) -> SettingProblem:
-    """Say one of pydantic's errors in our words."""
+def _describe(details: Any, cls: type[BaseModel], prefix: SpecPath) -> SettingProblem:
+    """One of pydantic's errors as our message."""
     loc, kind, context = details["loc"], details["type"], details.get("ctx", {})
     path = (*prefix, *loc)
     if kind == DESCRIBED:
@@ -115,7 +112,8 @@ def _describe(details: Any, cls: type[Settings], prefix: Path) -> SettingProblem
         meant = did_you_mean(str(details["input"]), choices, {}) if choices else ""
         return SettingProblem(f"'{name}' must be {context['expected']}; received {received}{meant}", path)
     if kind == "too_short":
-        return SettingProblem(f"'{name}' needs at least {context['min_length']} of its entries", path)
+        least = context["min_length"]
+        return SettingProblem(f"'{name}' needs at least {least} {'entry' if least == 1 else 'entries'}", path)
     if kind == "too_long":
         return SettingProblem(f"'{name}' takes at most {context['max_length']} entries; received {received}", path)
     if kind == "string_pattern_mismatch":
@@ -133,7 +131,7 @@ def _type_hint(kind: str, received: Any) -> str:
     return ""
 
 
-def _unknown_setting(word: str, cls: type[Settings], path: Path) -> SettingProblem:
+def _unknown_setting(word: str, cls: type[BaseModel], path: SpecPath) -> SettingProblem:
     known = setting_names(cls)
     if word in EXPLAINED:
         return SettingProblem(f"unknown setting '{word}'", path, EXPLAINED[word], at_key=True)
@@ -142,31 +140,31 @@ def _unknown_setting(word: str, cls: type[Settings], path: Path) -> SettingProbl
     if kind:
         hint = f"{kind} has " + (", ".join(known) if known else "no settings")
     else:
-        hint = "here can stand " + ", ".join(known)
+        hint = "the settings here are " + ", ".join(known)
     return SettingProblem(f"unknown setting '{word}'{meant}", path, "" if meant else hint, at_key=True)
 
 
-def _meant(word: str, cls: type[Settings]) -> str:
+def _meant(word: str, cls: type[BaseModel]) -> str:
     return suggest(word, setting_names(cls), SETTINGS)
 
 
-def setting_names(cls: type[Settings]) -> list[str]:
+def setting_names(cls: type[BaseModel]) -> list[str]:
     """The settings as a spec writes them."""
     return [field.alias or name for name, field in cls.model_fields.items()]
 
 
-def _choices(cls: type[Settings], name: str) -> list[str]:
+def _choices(cls: type[BaseModel], name: str) -> list[str]:
     field = cls.model_fields.get(name)
     arguments = get_args(field.annotation) if field else ()
     flat = [inner for item in arguments for inner in (get_args(item) or (item,))]
     return [item for item in flat if isinstance(item, str)]
 
 
-def _help_for(cls: type[Settings], name: str) -> str:
+def _help_for(cls: type[BaseModel], name: str) -> str:
     return field_help(cls).get(name, "")
 
 
-def field_help(cls: type[Settings]) -> dict[str, str]:
+def field_help(cls: type[BaseModel]) -> dict[str, str]:
     """Each field's docstring: the text that follows it in the source, on one line."""
     found: dict[str, str] = {}
     for owner in reversed(cls.__mro__):

@@ -1,4 +1,4 @@
-"""A checked experiment as a spec again: everything put in, every default written; and as flat pairs to compare by."""
+"""A checked experiment as a spec again, with every default written; and as flat pairs, to compare runs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dlrun.components.sources import Source
 from dlrun.language.component import Component, Settings, written
-from dlrun.language.experiment import Experiment
+from dlrun.language.experiment import INPUT, Experiment
 from dlrun.language.text.yaml_events import MAX_DIGITS, resolve_scalar
-from dlrun.plan.data_info import INPUT
 from dlrun.shapes import Shape
 
 
@@ -18,13 +16,13 @@ def resolved(experiment: Experiment, folder: Path, inputs: Mapping[str, Shape]) 
     """The experiment as plain YAML data.
 
     Paths are absolute, so that it runs from anywhere, and the shapes of the network's `inputs` are written, so that
-    it can be built where the data is not.
+    it can be built without the data.
     """
     data = written(experiment)
     shapes = {name: list(shape) for name, shape in inputs.items()}
     taken = {"input": shapes[INPUT]} if _is_one(inputs) else {"inputs": shapes}
     data["model"] = taken | {key: value for key, value in data["model"].items() if key not in ("input", "inputs")}
-    if experiment.data is not None and isinstance(experiment.data.source, Source):
+    if experiment.data is not None:
         data["data"]["source"] = experiment.data.source.located(folder).written()
     if experiment.model is not None and experiment.model.weights is not None:
         data["model"]["weights"] = _located(folder, experiment.model.weights)
@@ -50,7 +48,7 @@ def as_yaml(data: dict[str, Any]) -> str:
             return True
 
         def represent_str(self, data: str) -> yaml.ScalarNode:
-            # What YAML 1.2 would read as a number must be quoted, and a dollar would begin an expression.
+            # A text that YAML 1.2 would read as a number is quoted; a dollar sign would begin an expression.
             misread = len(data) <= MAX_DIGITS and not isinstance(resolve_scalar(data), str)
             style = "'" if misread else None
             return self.represent_scalar("tag:yaml.org,2002:str", data.replace("$", "$$"), style)
@@ -60,10 +58,10 @@ def as_yaml(data: dict[str, Any]) -> str:
 
 
 def flattened(experiment: Experiment, folder: Path, inputs: Mapping[str, Shape]) -> dict[str, str]:
-    """Every setting under a stable name: a component gives its kind, its settings stand below its place.
+    """Every setting under a stable name: the name of a component gives its kind, longer names give its settings.
 
     So two runs with different optimizers compare `optimizer` with `optimizer` and `optimizer.lr` with `optimizer.lr`.
-    Takes what `resolved` takes, and gives the same for an experiment and for what that makes of it.
+    It takes what `resolved` takes. An experiment and the one that `resolved` makes from it give the same pairs.
     """
     found = dict(_pairs("", experiment))
     given = [name for name in found if name == "model.input" or name.startswith("model.inputs.")]

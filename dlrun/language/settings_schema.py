@@ -1,7 +1,7 @@
-"""The JSON schema of each setting, drawn from its type, so that a new kind has one without a word more.
+"""The JSON schema of each setting, derived from its type, so that a new kind needs nothing more for it.
 
-Where a component of a family stands, the schema is ``{"$ref": "#/$defs/<family>"}``, and for a nested section
-it is alike; who asks gives the definitions.
+The schema of a component is the reference ``{"$ref": "#/$defs/<family>"}``, and a nested section has such a reference
+too; the caller adds the definitions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dlrun.language.messages import field_help
 
 
 class _WithOuterReferences(GenerateJsonSchema):
-    """Leaves references to the language's own definitions alone, which pydantic's generator would look up."""
+    """Keeps references to the language's own definitions, which pydantic's generator would look up."""
 
     def generate(self, schema: Any, mode: Any = "validation") -> JsonSchemaValue:
         drawn = self.generate_inner(schema)
@@ -48,8 +48,8 @@ def settings_schemas(cls: type[Settings]) -> dict[str, dict[str, Any]]:
         if words:
             schema["description"] = words
         default = written(field.default)
-        as_validation_error = field.is_required() or "unless given" in words
-        if not as_validation_error and default is not None and not isinstance(default, dict):
+        has_no_default = field.is_required() or "unless given" in words
+        if not has_no_default and default is not None and not isinstance(default, dict):
             schema["default"] = default
         schemas[written_name] = schema
     return schemas
@@ -61,7 +61,7 @@ def required_settings(cls: type[Settings]) -> list[str]:
 
 
 def main_alone(cls: type[Component]) -> str | None:
-    """The setting that may stand alone after the kind; None where another one must be given with it."""
+    """The setting whose value may follow the kind directly; None where another one must be given with it."""
     return cls.main if set(required_settings(cls)) <= {cls.main} else None
 
 

@@ -1,4 +1,4 @@
-"""What somebody most likely meant by a word that is not known, and values as an error shows them."""
+"""Suggestions for words that are not known, and values as an error shows them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def suggest(word: str, known: Iterable[str], synonyms: Mapping[str, str] | Mappi
         for name in (meant,) if isinstance(meant, str) else meant or ():
             if name.split(":")[0] in names:
                 return name
-    import difflib  # only a mistake pays for it
+    import difflib  # slow to import, and only a mistake needs it
 
     close = difflib.get_close_matches(snake[:100], names, 1, 0.7)
     return close[0] if close else ""
@@ -39,7 +39,7 @@ def did_you_mean(word: str, known: Iterable[str], synonyms: Mapping[str, str] | 
 
 
 def shorten(value: object, limit: int = 60) -> str:
-    """What was received, as the user would write it, cut to fit a line."""
+    """A received value as the user would write it, cut to fit a line."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""What other libraries call a setting or a section, and our word for it. A kind has its own: `Component.synonyms`."""
+"""Other libraries' names for settings and sections, and ours. Each kind has its own: `Component.synonyms`."""
 
 from __future__ import annotations
 
@@ -134,15 +134,15 @@ EXPLAINED: dict[str, str] = {
     "num_features": "input sizes are inferred and never written",
     "normalized_shape": "input sizes are inferred; `dims` says how many of the last axes are normalised",
     "activation": "an activation is a layer of its own: put it on the next line, `- relu`",
-    "mode": "whether more is better follows from the figure that is watched",
+    "mode": "whether a higher value is better follows from `monitor`",
     "keep": "`dropout: p` gives the share that is dropped: write p = 1 - keep",
     "keep_prob": "`dropout: p` gives the share that is dropped: write p = 1 - keep",
-    "inplace": "dlrun decides by itself what may be overwritten",
+    "inplace": "dlrun decides where a layer may overwrite its input",
     "batch_first": "a sequence is always (batch, time, features) here",
     "num_channels": "input sizes are inferred and never written",
     "num_parameters": "input sizes are inferred; `per_channel: true` gives each channel a slope of its own",
-    "recurrent_dropout": "nothing is dropped from step to step; `dropout` acts between layers, `- dropout` after them",
+    "recurrent_dropout": "there is no dropout from step to step; `dropout` acts between layers, `- dropout` after them",
     "stateful": "every sample starts from the initial state; no state is carried from batch to batch",
-    "merge_mode": "the states of both directions stand side by side",
+    "merge_mode": "the states of both directions are concatenated",
     "shuffle": "the training rows are shuffled every epoch, decided by `seed`",
 }

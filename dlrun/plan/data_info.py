@@ -11,12 +11,9 @@ from typing import Any, TypeVar
 from dlrun.components.losses import Loss
 from dlrun.components.sources import Request, Source, SourceError
 from dlrun.components.sources import Target as Wants
-from dlrun.language.experiment import DataSection
+from dlrun.language.experiment import INPUT, TARGET, DataSection
 from dlrun.language.suggestions import did_you_mean
 from dlrun.shapes import Shape
-
-INPUT, TARGET = "input", "target"
-"""What an input, or a target, is called where it is the only one and has no name."""
 
 Read = TypeVar("Read")
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from dlrun.components.layers import count_formula
 from dlrun.components.preprocess import Preprocess
-from dlrun.errors import Path, Place, Problem, SpecError
+from dlrun.errors import Place, Problem, SpecError, SpecPath
+from dlrun.language.experiment import INPUT
 from dlrun.language.suggestions import did_you_mean
-from dlrun.plan.data_info import INPUT, DataInfo, Feature
+from dlrun.plan.data_info import DataInfo, Feature
 from dlrun.shapes import Shape, ShapeError, numel, show
 
 TAKEN = ("self", "torch", "device", "inf", "nan", "NoneType")
@@ -97,7 +98,7 @@ def front_chains(preprocess: Sequence[Any], inputs: Sequence[str]) -> dict[str, 
     return chains
 
 
-def _declared(model: Any, tree: Any, data_info: DataInfo | None) -> dict[str, tuple[Shape, Path]]:
+def _declared(model: Any, tree: Any, data_info: DataInfo | None) -> dict[str, tuple[Shape, SpecPath]]:
     """The inputs whose shape the model says, with the place of each."""
     if model.input is not None and model.inputs is not None:
         raise SpecError(
@@ -115,7 +116,7 @@ def _declared(model: Any, tree: Any, data_info: DataInfo | None) -> dict[str, tu
     return {names[0]: (model.input, ("model", "input"))}
 
 
-def _refuse_taken_names(names: list[str], path: Path, tree: Any) -> None:
+def _refuse_taken_names(names: list[str], path: SpecPath, tree: Any) -> None:
     """Hold inputs to names that the arguments of a function can have, which torch makes of them."""
     if names == [INPUT]:
         return
@@ -151,7 +152,7 @@ def _hold_to_data(names: list[str], features: dict[str, Feature], tree: Any) -> 
 
 def _input(
     name: str,
-    declared: tuple[Shape, Path] | None,
+    declared: tuple[Shape, SpecPath] | None,
     feature: Feature | None,
     fronts: _Fronts,
     chain: list[tuple[str, int, Any]],

@@ -8,19 +8,17 @@ from dataclasses import dataclass
 from dlrun.components.layers import Container, Layer
 from dlrun.components.losses import Loss
 from dlrun.components.metrics import Metric
+from dlrun.errors import LocatedError
+from dlrun.language.experiment import INPUT, TARGET
 from dlrun.language.fields import OutputForm
 from dlrun.language.suggestions import did_you_mean
-from dlrun.plan.data_info import INPUT, TARGET, DataInfo
+from dlrun.plan.data_info import DataInfo
 from dlrun.plan.network import Plan
 from dlrun.shapes import Shape
 
 
-class ObjectiveError(Exception):
+class ObjectiveError(LocatedError):
     """A loss or a metric cannot be paired with an output and a target; `at` is the path below it."""
-
-    def __init__(self, message: str, at: tuple[str, ...] = (), hint: str = ""):
-        super().__init__(message)
-        self.message, self.at, self.hint = message, at, hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ def watched(metric: Metric, plan: Plan, terms: Sequence[Term]) -> Watched:
     judge = next((term for term in terms if term.output == output), None)
     if judge is None:
         raise ObjectiveError(
-            f"no loss is about the output '{output}', so there is no target to measure by", ("output",)
+            f"no loss is about the output '{output}', so there is no target to measure by", at=("output",)
         )
     name = called(metric, output, plan)
     return Watched(metric, output, judge.answer, judge.output_form, plan.output_shapes[output], name)
@@ -90,13 +88,13 @@ def _output(component: Loss | Metric, plan: Plan) -> str:
     if component.output is None:
         if len(names) > 1:
             hint = f"there are {', '.join(names)}: `{component.kind}: {{output: {names[0]}}}`"
-            raise ObjectiveError(f"{component.kind} does not say which output it is about", (), hint)
+            raise ObjectiveError(f"{component.kind} does not say which output it is about", hint)
         return names[0]
     if component.output not in names:
         meant = did_you_mean(component.output, names, {})
         there = f"there {'are' if len(names) > 1 else 'is'} {', '.join(names)}"
         hint = "" if meant else f"{there}; `model.outputs` lists the layers that are outputs"
-        raise ObjectiveError(f"the network has no output '{component.output}'{meant}", ("output",), hint)
+        raise ObjectiveError(f"the network has no output '{component.output}'{meant}", hint, ("output",))
     return component.output
 
 
@@ -105,7 +103,7 @@ def _answer(loss: Loss, output: str, plan: Plan, data_info: DataInfo) -> Answer:
         named = output in data_info.targets
         if not named and TARGET not in data_info.targets:
             message = f"`data.target` says nothing of the output '{output}'"
-            raise ObjectiveError(message, (), f"write `target: {{{output}: …}}`")
+            raise ObjectiveError(message, f"write `target: {{{output}: …}}`")
         return Answer(output if named else TARGET, is_input=False)
     names = list(plan.input_shapes)
     if loss.of_input == INPUT and len(names) == 1:
@@ -113,7 +111,8 @@ def _answer(loss: Loss, output: str, plan: Plan, data_info: DataInfo) -> Answer:
     if loss.of_input not in names:
         known = ["data", "input"] if len(names) == 1 else ["data", *names]
         meant = did_you_mean(loss.of_input, known, {})
-        raise ObjectiveError(f"'target' is one of {', '.join(known)}; received '{loss.of_input}'{meant}", ("target",))
+        message = f"'target' is one of {', '.join(known)}; received '{loss.of_input}'{meant}"
+        raise ObjectiveError(message, at=("target",))
     return Answer(loss.of_input, is_input=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from dlrun.errors import LocatedError
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.network import Plan
 from dlrun.shapes import Shape, show
@@ -12,12 +13,8 @@ from dlrun.shapes import Shape, show
 MAX_HEADER = 100 << 20
 
 
-class WeightsError(Exception):
-    """A file that cannot be started from; `hint` is the way out."""
-
-    def __init__(self, message: str, hint: str = ""):
-        super().__init__(message)
-        self.message, self.hint = message, hint
+class WeightsError(LocatedError):
+    """A file that cannot be started from."""
 
 
 def read_header(path: Path) -> dict[str, Shape]:

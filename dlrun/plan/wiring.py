@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from dlrun.components.layers import Branch, Container, From, Layer, Layers, Merging
-from dlrun.errors import Path, Place, Problem, SpecError
+from dlrun.errors import Place, Problem, SpecError, SpecPath
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.names import RESERVED, Scope
 from dlrun.plan.steps import Group, Mask, Step
@@ -32,7 +32,7 @@ class NetworkWiring:
         self.masks: dict[int, Mask] = {}
         """The values that are sequences with padding."""
 
-    def chain(self, layers: Layers, value: int, path: Path, label: str = "") -> int:
+    def chain(self, layers: Layers, value: int, path: SpecPath, label: str = "") -> int:
         if label:
             with self.group(label, "branch", path):
                 return self.chain(layers, value, path)
@@ -42,7 +42,7 @@ class NetworkWiring:
         return value
 
     @contextmanager
-    def group(self, label: str, kind: str, path: Path) -> Iterator[None]:
+    def group(self, label: str, kind: str, path: SpecPath) -> Iterator[None]:
         """All steps that are laid out meanwhile are a group, in the scope that is open now."""
         at, start = len(self.groups), len(self.steps)
         group = Group(self.scope.prefix.rstrip("."), label, kind, self.tree.locate(path, at_key=True), start, start)
@@ -53,7 +53,7 @@ class NetworkWiring:
         else:
             self.groups[at] = replace(group, stop=len(self.steps))
 
-    def put(self, layer: Layer, value: int, path: Path) -> int:
+    def put(self, layer: Layer, value: int, path: SpecPath) -> int:
         name = self.name(layer, path)
         if isinstance(layer, Container):
             outer, self.scope = self.scope, Scope(f"{self.scope.prefix}{name}.", self.scope)
@@ -66,7 +66,7 @@ class NetworkWiring:
             self.scope.named[layer.name] = (value, layer, self.tree.locate((*path, "name")))
         return value
 
-    def name(self, layer: Layer, path: Path) -> str:
+    def name(self, layer: Layer, path: SpecPath) -> str:
         scope = self.scope
         if layer.name:
             if layer.name in scope.named:
@@ -92,7 +92,7 @@ class NetworkWiring:
                 scope.taken.add(name)
                 return name
 
-    def step(self, layer: Layer, name: str, value: int, path: Path) -> int:
+    def step(self, layer: Layer, name: str, value: int, path: SpecPath) -> int:
         place = self.tree.locate(path, at_key=True)
         self.settle(layer, value, place)
         values = (value, *self.second_values(layer, path))
@@ -147,11 +147,11 @@ class NetworkWiring:
         made = [value for value, known in self.masks.items() if known == mask]
         return self.steps[min(made)].place if made else None
 
-    def second_values(self, layer: Layer, path: Path) -> tuple[int, ...]:
+    def second_values(self, layer: Layer, path: SpecPath) -> tuple[int, ...]:
         """The other values that a layer takes, by the names in its settings."""
         return tuple(self.named(getattr(layer, setting), (*path, setting))[0] for setting in layer.second_inputs)
 
-    def tied(self, layer: Layer, weights: dict[str, Shape], path: Path) -> dict[str, str]:
+    def tied(self, layer: Layer, weights: dict[str, Shape], path: SpecPath) -> dict[str, str]:
         """A layer's weight that is another's, by its full name there."""
         source = getattr(layer, "tied_to", None)
         if source is None:
@@ -204,7 +204,7 @@ class NetworkWiring:
         """All steps; an input that nobody asked to be indices is numbers."""
         return tuple(replace(s, indices=False) if s.indices is None else s for s in self.steps)
 
-    def branch(self, branch: Branch, value: int, path: Path) -> int:
+    def branch(self, branch: Branch, value: int, path: SpecPath) -> int:
         if isinstance(branch, str):
             return self.named(branch, path)[0]
         number = path[-1] + 1 if isinstance(path[-1], int) else path[-1]
@@ -212,7 +212,7 @@ class NetworkWiring:
             value, path = self.named(branch.source, (*path, "from"))[0], (*path, "layers")
         return self.chain(branch.layers if isinstance(branch, From) else branch, value, path, f"branch {number}")
 
-    def named(self, name: str, path: Path, what: str = "earlier layer") -> tuple[int, Layer | None, str]:
+    def named(self, name: str, path: SpecPath, what: str = "earlier layer") -> tuple[int, Layer | None, str]:
         found = self.scope.find(name)
         if found is None:
             known = self.scope.known()
@@ -226,7 +226,7 @@ class NetworkWiring:
     def tree_names(self) -> set[str]:
         return {step.name.rpartition(".")[2] for step in self.steps}
 
-    def merge(self, layer: Merging, values: list[int], path: Path) -> int:
+    def merge(self, layer: Merging, values: list[int], path: SpecPath) -> int:
         shapes = [self.steps[value].output for value in values]
         place = self.tree.locate(path, at_key=True)
         kinds = {self.steps[value].indices for value in values} - {None}
@@ -254,7 +254,7 @@ class NetworkWiring:
         self.steps.append(Step(name, layer, tuple(values), tuple(shapes), output, place, indices))
         return len(self.steps) - 1
 
-    def reuse(self, layer: Layer, name: str, value: int, path: Path) -> int:
+    def reuse(self, layer: Layer, name: str, value: int, path: SpecPath) -> int:
         _, original, full_name = self.named(name, (*path, "layer"))
         if original is None:
             self.refuse(
@@ -281,5 +281,5 @@ class NetworkWiring:
             raise SpecError([Problem(message, place, "a shared layer takes inputs of one size", notes)])
         return True
 
-    def refuse(self, message: str, path: Path, hint: str = "", notes: tuple[tuple[str, Place], ...] = ()) -> None:
+    def refuse(self, message: str, path: SpecPath, hint: str = "", notes: tuple[tuple[str, Place], ...] = ()) -> None:
         raise SpecError([Problem(message, self.tree.locate(path), hint, notes)])

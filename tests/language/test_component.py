@@ -17,14 +17,14 @@ from dlrun.language.suggestions import snake_case
 from dlrun.language.synonyms import SETTINGS
 
 
-def told_of(family: str, value: Any) -> list[SettingProblem]:
+def problems_of(family: str, value: Any) -> list[SettingProblem]:
     with pytest.raises(ValidationError) as raised:
         choose(family, value)
     return setting_problems(raised.value)
 
 
-def only_told(family: str, value: Any) -> SettingProblem:
-    (problem,) = told_of(family, value)
+def only_problem(family: str, value: Any) -> SettingProblem:
+    (problem,) = problems_of(family, value)
     return problem
 
 
@@ -79,24 +79,24 @@ def test_a_component_within_a_component_is_read_by_the_same_rule() -> None:
     ],
 )
 def test_what_is_no_name_and_no_mapping_is_refused(value: Any, message: str) -> None:
-    assert only_told("layers", value).message == message
+    assert only_problem("layers", value).message == message
 
 
 def test_two_keys_are_refused_with_the_way_to_write_two_layers() -> None:
-    problem = only_told("layers", {"linear": 3, "relu": None})
+    problem = only_problem("layers", {"linear": 3, "relu": None})
     assert problem.message == "a layer is one name with its settings; found 2 keys: 'linear', 'relu'"
     assert problem.hint == "write each in an entry of its own: `- linear`, then `- relu`"
     assert (problem.path, problem.at_key) == (("relu",), True)
 
 
 def test_settings_that_are_not_indented_are_refused_with_the_way_to_write_them() -> None:
-    problem = only_told("layers", {"conv2d": None, "out_channels": 3, "kernel_size": 3})
+    problem = only_problem("layers", {"conv2d": None, "out_channels": 3, "kernel_size": 3})
     assert problem.hint == "indent 'out_channels' below 'conv2d', or write `conv2d: {out_channels: …}`"
 
 
 @pytest.mark.parametrize("value", [1, "x", (1, 2), False])
 def test_a_kind_without_settings_takes_none(value: Any) -> None:
-    problem = only_told("metrics", {"accuracy": value})
+    problem = only_problem("metrics", {"accuracy": value})
     assert problem.message.startswith("accuracy has no settings; received ")
     assert problem.hint == "write `accuracy` alone"
 
@@ -139,13 +139,13 @@ def test_a_kind_without_settings_takes_none(value: Any) -> None:
 )
 def test_another_librarys_word_for_a_kind_is_answered_with_ours(family: str, name: str, meant: str) -> None:
     for value, path in ((name, ()), ({name: 3}, (name,))):
-        problem = only_told(family, value)
+        problem = only_problem(family, value)
         assert problem.message.endswith(f" '{name}'; did you mean '{meant}'?")
         assert (problem.path, problem.at_key) == (path, True)
 
 
 def test_a_word_like_no_other_gets_no_guess() -> None:
-    problem = only_told("layers", "xyzzy")
+    problem = only_problem("layers", "xyzzy")
     assert (problem.message, problem.hint) == (
         "unknown layer 'xyzzy'",
         "`dlrun kinds layers` lists what there is",
@@ -176,7 +176,7 @@ def test_a_word_like_no_other_gets_no_guess() -> None:
 def test_another_librarys_word_for_a_setting_is_answered_with_ours_alone(
     family: str, kind: str, setting: str, meant: str
 ) -> None:
-    problem = only_told(family, {kind: {setting: 1, **_needed_beside(family, kind, meant)}})
+    problem = only_problem(family, {kind: {setting: 1, **_needed_beside(family, kind, meant)}})
     assert problem.message == f"unknown setting '{setting}'; did you mean '{meant}'?"
     assert (problem.path, problem.at_key) == ((kind, setting), True)
 
@@ -196,11 +196,11 @@ def _needed_beside(family: str, kind: str, given: str) -> dict[str, Any]:
     ],
 )
 def test_a_setting_that_has_no_place_here_is_explained(kind: str, setting: str, hint: str) -> None:
-    assert only_told("layers", {kind: {setting: 1, **_needed_beside("layers", kind, "")}}).hint == hint
+    assert only_problem("layers", {kind: {setting: 1, **_needed_beside("layers", kind, "")}}).hint == hint
 
 
 def test_a_setting_like_no_other_lists_those_there_are() -> None:
-    problem = only_told("layers", {"dropout": {"xyzzy": 1}})
+    problem = only_problem("layers", {"dropout": {"xyzzy": 1}})
     assert problem.message == "unknown setting 'xyzzy'"
     assert problem.hint == "dropout has name, p"
 
@@ -250,7 +250,7 @@ def test_a_setting_like_no_other_lists_those_there_are() -> None:
             ("max_pool2d", "kernel_size"),
         ),
         ({"reshape": 3}, "'shape' must be a list; received 3", ("reshape", "shape")),
-        ({"reshape": ()}, "'shape' needs at least 1 of its entries", ("reshape", "shape")),
+        ({"reshape": ()}, "'shape' needs at least 1 entry", ("reshape", "shape")),
         ({"reshape": (3, -2)}, "'shape' must be at least -1; received -2", ("reshape", "shape", 1)),
         (
             {"lstm": {"hidden_size": 3, "output": "lst"}},
@@ -279,15 +279,15 @@ def test_a_setting_like_no_other_lists_those_there_are() -> None:
         ),
     ],
 )
-def test_a_wrong_value_is_told_in_our_words_at_its_path(value: Any, message: str, path: tuple[Any, ...]) -> None:
-    problem = only_told("layers", value)
+def test_a_wrong_value_is_reported_in_our_words_at_its_path(value: Any, message: str, path: tuple[Any, ...]) -> None:
+    problem = only_problem("layers", value)
     assert problem.message == message
     assert problem.path == path
 
 
-def test_all_that_is_wrong_with_a_component_is_told_at_once() -> None:
+def test_all_that_is_wrong_with_a_component_is_reported_at_once() -> None:
     value = {"conv2d": {"out_channels": 0, "stride": "x", "dilate": 1, "groups": 1.5}}
-    messages = [problem.message for problem in told_of("layers", value)]
+    messages = [problem.message for problem in problems_of("layers", value)]
     assert len(messages) == 5
     assert sum("'kernel_size'" in message for message in messages) == 1
 

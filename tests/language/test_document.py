@@ -217,7 +217,7 @@ def test_a_scalars_place_leads_back_to_its_text(tree: Any) -> None:
         assert json.loads(written) == node.value
 
 
-def test_locate_passes_over_a_main_setting_that_stands_without_its_name() -> None:
+def test_locate_skips_the_name_of_a_main_setting_that_was_not_written() -> None:
     root = parse_text("layers:\n  - dropout: 0.5\n  - relu\n", "spec.yaml").root
     main, key = root.locate(("layers", 0, "dropout", "p")), root.locate(("layers", 0, "dropout"), at_key=True)
     assert (main.line, main.column) == (2, 14)
@@ -236,7 +236,7 @@ def test_locate_gives_the_key_of_a_value_that_was_left_empty() -> None:
 # -- what is refused
 
 
-def test_a_key_written_twice_is_told_with_both_places() -> None:
+def test_a_key_written_twice_is_reported_with_both_places() -> None:
     (problem,) = problems_of("a: 1\nb: {c: 1, d: 2, c: 3}\n")
     assert problem.message == "'c' is written twice"
     assert at(problem) == (2, 17, 1)
@@ -244,7 +244,7 @@ def test_a_key_written_twice_is_told_with_both_places() -> None:
     assert (note, first.line, first.column) == ("first written here", 2, 5)
 
 
-def test_all_duplicate_keys_are_told_at_once() -> None:
+def test_all_duplicate_keys_are_reported_at_once() -> None:
     assert [at(problem)[0] for problem in problems_of("a: 1\na: 2\na: 3\nb: 1\nb: 2\n")] == [2, 3, 5]
 
 
@@ -266,7 +266,7 @@ def test_a_tag_is_refused_wherever_it_stands(text: str, tag: str, place: tuple[i
 
 def test_an_alias_inside_what_it_names_would_never_end() -> None:
     (problem,) = problems_of("a: &x\n  b: [1, *x]\n")
-    assert problem.message == "'*x' stands inside what it names, so it would never end"
+    assert problem.message == "'*x' is inside the value that it names, which would never end"
     assert at(problem) == (2, 10, 2)
 
 
@@ -325,7 +325,7 @@ def test_a_tab_as_indentation_is_refused_with_the_way_out(text: str) -> None:
         ("a: {b: ${width}}\n", 1, "an expression is written $(...)"),
     ],
 )
-def test_a_syntax_error_tells_its_line_and_the_likely_way_out(text: str, line: int, hint: str) -> None:
+def test_a_syntax_error_has_its_line_and_the_likely_way_out(text: str, line: int, hint: str) -> None:
     (problem,) = problems_of(text)
     assert at(problem)[0] == line
     assert problem.hint.startswith(hint)
@@ -339,7 +339,7 @@ def test_a_whole_number_too_long_to_be_meant_is_refused_at_its_place(digits: str
 
 
 @pytest.mark.parametrize(("text", "column"), [("a: \0b", 4), ("abc: d\x07e", 7), ("a: '\x1b[31m'", 5)])
-def test_a_character_that_yaml_does_not_allow_is_told_with_its_place(text: str, column: int) -> None:
+def test_a_character_that_yaml_does_not_allow_is_reported_with_its_place(text: str, column: int) -> None:
     (problem,) = problems_of("first: 1\n" + text)
     assert problem.message.startswith("a character that YAML does not allow: '\\x")
     assert at(problem) == (2, column, 1)
@@ -354,7 +354,7 @@ def test_a_file_larger_than_a_mebibyte_is_refused_and_one_of_that_size_is_read(t
         read_document(file)
 
 
-def test_bytes_that_are_not_utf_8_are_told_with_their_place(tmp_path: Path) -> None:
+def test_bytes_that_are_not_utf_8_are_reported_with_their_place(tmp_path: Path) -> None:
     file = tmp_path / "latin.yaml"
     file.write_bytes(b"name: a\ndescription: caf\xe9\n")
     with pytest.raises(SpecError) as raised:
@@ -374,7 +374,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path: Path) -> Non
     assert place.source.line(3) == "  c: text"
 
 
-def test_a_file_that_is_not_there_and_a_folder_are_told_by_name(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_and_a_folder_are_reported_by_name(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"cannot read .*missing\.yaml: No such file"):
         read_document(tmp_path / "missing.yaml")
     with pytest.raises(SpecError, match="is a folder; name a YAML file in it"):
@@ -385,7 +385,7 @@ def test_a_file_that_is_not_there_and_a_folder_are_told_by_name(tmp_path: Path) 
 
 @draws(300)
 @given(st.text(max_size=60) | st.text("{}[]:-,&*!|>'\"%@`#? \n\tab1$", max_size=40))
-def test_any_text_is_either_read_or_told_of_with_a_place(text: str) -> None:
+def test_any_text_is_either_read_or_reported_with_a_place(text: str) -> None:
     try:
         root = parse_text(text, "spec.yaml").root
     except SpecError as error:

@@ -83,9 +83,9 @@ model: {input: 3, layers: [$big]}
     "variables",
     ["{a: $a}", "{a: $b, b: $a}", "{a: $(1 + b), b: $c, c: '$a!'}"],
 )
-def test_a_var_that_is_defined_by_itself_is_told_once_and_where_it_stands(variables: str) -> None:
+def test_a_var_that_uses_itself_is_reported_once_and_at_its_place(variables: str) -> None:
     (problem,) = problems_of(f"vars: {variables}\nmodel: {{input: 3, layers: [{{linear: $a}}]}}\n")
-    assert "is defined by itself" in problem.message
+    assert "itself" in problem.message
     assert at(problem)[0] == 1
 
 
@@ -94,8 +94,8 @@ def test_a_var_that_is_defined_by_itself_is_told_once_and_where_it_stands(variab
     [
         ("{2x: 1}", "'2x' cannot be a name: letters, digits and '_' only"),
         ("{a-b: 1}", "'a-b' cannot be a name: letters, digits and '_' only"),
-        ("{min: 1}", "'min' is a function of expressions"),
-        ("{classes: 3}", "'classes' is what the data says"),
+        ("{min: 1}", "'min' is a function in expressions"),
+        ("{classes: 3}", "'classes' is the name of a value from the data"),
         ("[1]", "`vars` is a mapping from names to values"),
     ],
 )
@@ -103,14 +103,14 @@ def test_names_that_cannot_be_are_refused(variables: str, message: str) -> None:
     assert message in messages_of(f"vars: {variables}\nmodel: {{input: 3, layers: [relu]}}\n")
 
 
-def test_an_unknown_name_is_told_at_its_place_with_the_one_that_was_meant() -> None:
+def test_an_unknown_name_is_reported_at_its_place_with_the_one_that_was_meant() -> None:
     (problem,) = problems_of("vars: {width: 3}\nmodel:\n  input: 3\n  layers:\n    - linear: $(2 * widht)\n")
     assert problem.message == "unknown name 'widht'; did you mean 'width'?"
     assert at(problem) == (5, 21, 5)
     assert "$classes" in problem.hint
 
 
-def test_a_broken_expression_is_told_once_and_not_again_by_the_setting_that_needs_it() -> None:
+def test_a_broken_expression_is_reported_once_and_not_again_by_the_setting_that_needs_it() -> None:
     assert messages_of("vars: {a: $(1 / 0)}\nmodel: {input: $a, layers: [{linear: $a}, {dropout: $a}]}\n") == [
         "division by zero"
     ]
@@ -217,7 +217,7 @@ model: {input: 3, layers: [{wrap: {inside: [{linear: 3}, tanh]}}]}
         ("{dense: {out: 3, twise: 1}}", "block 'dense' has no parameter 'twise'; did you mean 'twice'?"),
     ],
 )
-def test_parameters_that_are_missing_or_unknown_are_told_with_the_definition(use: str, message: str) -> None:
+def test_parameters_that_are_missing_or_unknown_are_reported_with_the_definition(use: str, message: str) -> None:
     (problem,) = problems_of(BLOCK + f"model: {{input: 3, layers: [{use}]}}\n")
     assert problem.message == message
     assert at(problem)[0] == 9
@@ -367,19 +367,19 @@ def test_repeats_within_repeats_are_bounded_too() -> None:
         ("{times: 1.5, layers: [relu]}", "'times' must be a whole number; received 1.5"),
         ("{layers: [relu]}", "repeat needs 'times'"),
         ("{times: 2}", "repeat needs 'layers'"),
-        ("{times: 2, layers: relu}", "`layers` is a list"),
+        ("{times: 2, layers: relu}", "`layers` must be a list"),
         ("{times: 2, layers: [relu], as: 2x}", "'as' cannot be '2x'"),
         ("{time: 2, layers: [relu]}", "unknown setting 'time'; did you mean 'times'?"),
         ("3", "repeat needs 'layers'"),
     ],
 )
-def test_a_repeat_that_cannot_be_is_told(settings: str, message: str) -> None:
+def test_a_repeat_that_cannot_be_is_reported(settings: str, message: str) -> None:
     (problem,) = problems_of(f"model:\n  input: 3\n  layers:\n    - repeat: {settings}\n")
     assert problem.message == message
     assert at(problem)[0] == 4
 
 
-def test_a_mistake_in_a_repeat_is_told_once_however_many_turns_there_are() -> None:
+def test_a_mistake_in_a_repeat_is_reported_once_however_many_turns_there_are() -> None:
     text = "model: {input: 3, layers: [{repeat: {times: 50, layers: [{linear: -1}, rely]}}]}\n"
     assert messages_of(text) == [
         "'out_features' must be greater than 0; received -1",
@@ -387,7 +387,7 @@ def test_a_mistake_in_a_repeat_is_told_once_however_many_turns_there_are() -> No
     ]
 
 
-def test_all_mistakes_of_a_file_are_told_at_once() -> None:
+def test_all_mistakes_of_a_file_are_reported_at_once() -> None:
     found = messages_of(
         """
 vars: {a: $b}

@@ -134,7 +134,7 @@ def test_a_power_that_python_would_never_finish_is_refused_at_once(text: str) ->
         ("$(min(word, 1))", "arithmetic needs numbers"),
     ],
 )
-def test_what_has_no_value_is_told(text: str, message: str) -> None:
+def test_what_has_no_value_is_reported(text: str, message: str) -> None:
     assert error_of(text).message == message
 
 
@@ -185,7 +185,7 @@ def test_doubling_its_dollars_keeps_any_text_as_it_is(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["a $sizes", "$flag!", "x$(sizes)"])
 def test_only_a_number_or_a_word_can_stand_inside_a_text(text: str) -> None:
-    assert error_of(text).message == "only a number or a word can stand inside a text"
+    assert error_of(text).message == "only a number or a text can be part of a longer text"
 
 
 # -- what is refused, and where
@@ -212,7 +212,7 @@ def test_only_a_number_or_a_word_can_stand_inside_a_text(text: str) -> None:
         ("$(1 & 2)", "'&' means nothing here", 4, 1),
     ],
 )
-def test_a_mistake_is_told_at_its_place(text: str, message: str, position: int, length: int) -> None:
+def test_a_mistake_is_reported_at_its_place(text: str, message: str, position: int, length: int) -> None:
     error = error_of(text)
     assert (error.message, error.position, error.length) == (message, position, length)
 

@@ -65,7 +65,7 @@ def problems_of(*overrides: str, text: str = SPEC) -> list[Problem]:
         ("model.layers[3]=tanh", ["model", "layers", 3], "tanh"),
         ("model.layers[0]={linear: 4}", ["model", "layers", 0], {"linear": 4}),
         ("model.input=[3]", ["model", "input"], (3,)),
-        # another kind stands in place of the first, not beside it
+        # another kind replaces the first one
         ("optimizer.sgd.lr=0.1", ["optimizer"], {"sgd": {"lr": 0.1}}),
         ("optimizer=sgd", ["optimizer"], "sgd"),
         ("loss.cross_entropy.label_smoothing=0.1", ["loss"], {"cross_entropy": {"label_smoothing": 0.1}}),
@@ -112,14 +112,14 @@ def test_the_document_itself_is_left_as_it_was() -> None:
         ("model.layers[-1]=relu", "an override is written section.key=value", 1, 21),
         ("model.layers[4]=relu", "there is no entry 4: the list ends at 3, counted from 0", 14, 1),
         ("model.layers[99999999999]=relu", "there is no entry 999999999: the list ends at 3", 14, 11),
-        ("model.layers.linear=3", "this is a list; 'linear' is no entry of it", 14, 6),
-        ("name.last=a", "'name' is 'first'; 'last' is no part of it", 6, 4),
-        ("model.layers[2].dropout.p=0.1", "'model.layers[2].dropout' is 0.5; 'p' is no part of it", 25, 1),
+        ("model.layers.linear=3", "this is a list and has no entry 'linear'", 14, 6),
+        ("name.last=a", "'name' is 'first' and has no setting 'last'", 6, 4),
+        ("model.layers[2].dropout.p=0.1", "'model.layers[2].dropout' is 0.5 and has no setting 'p'", 25, 1),
         ("train.epochs={a: 1", "this is not YAML", 19, 1),
         ("train.epochs=!!int 3", "tags are not part of the language: '!!int'", 14, 7),
     ],
 )
-def test_a_wrong_override_is_told_at_its_place_on_the_command_line(
+def test_a_wrong_override_is_reported_at_its_place_on_the_command_line(
     override: str, message: str, column: int, length: int
 ) -> None:
     (problem,) = problems_of(override)
@@ -129,7 +129,7 @@ def test_a_wrong_override_is_told_at_its_place_on_the_command_line(
     assert (place.source.name, place.line, place.column, place.length) == ("command line", 1, column, length)
 
 
-def test_all_wrong_overrides_are_told_at_once() -> None:
+def test_all_wrong_overrides_are_reported_at_once() -> None:
     assert len(problems_of("epochs", "model.layers[9]=relu", "seed=1", "name.x=1")) == 3
 
 
@@ -246,7 +246,7 @@ def test_null_takes_a_value_of_the_base_away(tmp_path: Path) -> None:
 )
 def test_a_file_that_extends_itself_in_the_end_is_refused(tmp_path: Path, texts: dict[str, str]) -> None:
     files(tmp_path, **texts)
-    assert extending_fails(tmp_path, "a").message == "a file that extends itself in the end"
+    assert extending_fails(tmp_path, "a").message == "circular `extends`"
 
 
 def test_a_chain_as_long_as_allowed_is_read_and_a_longer_one_is_not_called_a_loop(tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_a_chain_as_long_as_allowed_is_read_and_a_longer_one_is_not_called_a_loo
         ('extends: "a\\0b"\n', "cannot read", (1, 10)),
     ],
 )
-def test_a_base_that_cannot_be_is_told_at_its_name(
+def test_a_base_that_cannot_be_is_reported_at_its_name(
     tmp_path: Path, text: str, message: str, place: tuple[int, int]
 ) -> None:
     files(tmp_path, over=text, list="- 1\n")

@@ -78,7 +78,7 @@ def lines(checked: Checked) -> list[str]:
 
 def data_line(checked: Checked) -> str:
     """The data in a line: rows, splits, classes."""
-    from dlrun.plan.data_info import TARGET
+    from dlrun.language.experiment import TARGET
 
     data_info, sizes = checked.data_info, checked.sizes
     assert data_info is not None and sizes is not None

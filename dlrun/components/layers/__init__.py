@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import Field, PlainValidator, TypeAdapter, WithJsonSchema
 
-from dlrun.errors import Path
+from dlrun.errors import SpecPath
 from dlrun.language.component import Component, OneOf, Settings
 from dlrun.language.fields import OutputForm
 from dlrun.language.messages import SettingProblem, as_validation_error
@@ -176,19 +176,19 @@ Branch = Annotated[
 class Wiring(Protocol):
     """What a container may ask of the plan while it is laid out. A value is the number of the step that makes it."""
 
-    def chain(self, layers: Layers, value: int, path: Path, label: str = "") -> int:
+    def chain(self, layers: Layers, value: int, path: SpecPath, label: str = "") -> int:
         """Lay layers out one after another; `label` says what they are where they stand beside others."""
         ...
 
-    def branch(self, branch: Layers | str | From, value: int, path: Path) -> int:
+    def branch(self, branch: Layers | str | From, value: int, path: SpecPath) -> int:
         """Lay a branch out, from the running value or from where it says."""
         ...
 
-    def merge(self, layer: Merging, values: list[int], path: Path) -> int:
+    def merge(self, layer: Merging, values: list[int], path: SpecPath) -> int:
         """Add the step in which `layer` makes one value of several."""
         ...
 
-    def reuse(self, layer: Layer, name: str, value: int, path: Path) -> int:
+    def reuse(self, layer: Layer, name: str, value: int, path: SpecPath) -> int:
         """Apply the layer called `name` once more, with the same weights."""
         ...
 
@@ -201,8 +201,10 @@ class Container(Layer):
     """The settings that hold a list of layers."""
     branch_lists: ClassVar[tuple[str, ...]] = ()
     """The settings that hold a list of branches."""
+    unrolled: ClassVar[bool] = False
+    """Whether the reader of a spec writes its `layers` out `times` times; `counter` names the number of each time."""
 
-    def wire(self, wiring: Wiring, value: int, path: Path) -> int:
+    def wire(self, wiring: Wiring, value: int, path: SpecPath) -> int:
         """Lay the inner layers out on the running value; gives the value that comes out."""
         raise NotImplementedError
 
@@ -238,7 +240,7 @@ class BranchMerge(Merging):
     """The branches: each a list of layers (`[]` is the running value itself), the name of an earlier layer, or
     `{from: name, layers: [...]}`."""
 
-    def wire(self, wiring: Wiring, value: int, path: Path) -> int:
+    def wire(self, wiring: Wiring, value: int, path: SpecPath) -> int:
         values = [wiring.branch(b, value, (*path, "branches", i)) for i, b in enumerate(self.branches)]
         return wiring.merge(self, values, path)
 

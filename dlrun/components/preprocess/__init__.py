@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from dlrun.errors import LocatedError
 from dlrun.language.component import Component
 from dlrun.shapes import Shape
 
@@ -16,12 +17,8 @@ FittedState = dict[str, "np.ndarray[Any, Any]"]
 """What a step has learned, by name; float64, so that nothing is lost before the network's own precision."""
 
 
-class FitError(Exception):
-    """The training rows do not allow the step; `hint` is the way out."""
-
-    def __init__(self, message: str, hint: str = ""):
-        super().__init__(message)
-        self.message, self.hint = message, hint
+class FitError(LocatedError):
+    """The training rows do not allow the step."""
 
 
 class Preprocess(Component):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from dlrun.language.component import Component
-from dlrun.language.fields import Duration, DurationField
+from dlrun.language.durations import Duration, DurationField
 
 
 class Schedule(Component):

@@ -3,7 +3,8 @@ from __future__ import annotations
 import math
 
 from dlrun.components.schedules import Schedule
-from dlrun.language.fields import NonNegative, PositiveDuration
+from dlrun.language.durations import PositiveDuration
+from dlrun.language.fields import NonNegative
 
 
 class CosineAnnealing(Schedule):

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from dlrun.components.schedules import Schedule
-from dlrun.language.fields import PositiveDuration, PositiveFloat
+from dlrun.language.durations import PositiveDuration
+from dlrun.language.fields import PositiveFloat
 
 
 class Step(Schedule):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from dlrun.errors import LocatedError, SpecPath
 from dlrun.language.component import Component
 from dlrun.shapes import Shape
 
@@ -17,12 +18,11 @@ Target = Literal["classes", "binary", "numbers", "nothing"]
 """What a loss wants: one class a row, yes or no for each output, numbers, or no target at all."""
 
 
-class SourceError(Exception):
-    """The data is not as the spec says; `at` is the path below `data` that it is about."""
+class SourceError(LocatedError):
+    """The data is not as the spec says; `at`, the path below `data`, is always given."""
 
-    def __init__(self, message: str, at: tuple[str | int, ...], hint: str = ""):
-        super().__init__(message)
-        self.message, self.at, self.hint = message, at, hint
+    def __init__(self, message: str, at: SpecPath, hint: str = ""):
+        super().__init__(message, hint, at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +82,6 @@ class Source(Component):
             SourceError: what is asked for is not there, or is no number where one is needed.
         """
         raise NotImplementedError
-
-    def located(self, folder: Path) -> Source:
-        """The same source with its paths made absolute, so that it can be written elsewhere."""
-        return self
 
 
 def class_labels(values: Iterable[Any]) -> tuple[str, ...]:

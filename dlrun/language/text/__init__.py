@@ -1,1 +1,1 @@
-"""From text to nodes: read, lay over what is extended, override, expand."""
+"""From text to nodes: read, merge into what it extends, override, expand."""

@@ -1,4 +1,4 @@
-"""What a file defines for itself: `vars` and `blocks`, read but not yet used."""
+"""The definitions of a file, `vars` and `blocks`, read but not yet used."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dlrun.language.text.node import Node
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 FROM_DATA = ("classes", "features", "vocabulary")
-"""Names whose values the data says."""
+"""Names whose values come from the data."""
 FUNCTIONS = ("min", "max")
 BLOCK_KEYS = ("parameters", "layers", "description")
 
 
 @dataclass(slots=True)
 class Block:
-    """A layer macro of the file."""
+    """A list of layers that the file gives a name."""
 
     name: str
     place: Place
@@ -29,7 +29,7 @@ class Block:
 
 
 def read_vars(root: Node, problems: list[Problem]) -> Node | None:
-    """The mapping `vars`, if there is one; names that cannot be used are told."""
+    """The mapping `vars`, if there is one; names that cannot be used are reported."""
     node = _mapping(root, "vars", "from names to values", problems)
     if node is None:
         return None
@@ -37,14 +37,14 @@ def read_vars(root: Node, problems: list[Problem]) -> Node | None:
         if not IDENTIFIER.match(name):
             problems.append(Problem(f"'{name}' cannot be a name: letters, digits and '_' only", place))
         elif name in FUNCTIONS:
-            problems.append(Problem(f"'{name}' is a function of expressions", place, "choose another name"))
+            problems.append(Problem(f"'{name}' is a function in expressions", place, "choose another name"))
         elif name in FROM_DATA:
-            problems.append(Problem(f"'{name}' is what the data says", place, "choose another name"))
+            problems.append(Problem(f"'{name}' is the name of a value from the data", place, "choose another name"))
     return node
 
 
 def read_blocks(root: Node, problems: list[Problem]) -> dict[str, Block]:
-    """The file's blocks by name; what is wrong with one is told, and it is left out."""
+    """The file's blocks by name; a block that is wrong is reported and left out."""
     node = _mapping(root, "blocks", "from names to blocks", problems)
     if node is None:
         return {}
@@ -59,7 +59,7 @@ def _read_block(name: str, body: Node, place: Place, problems: list[Problem]) ->
     elif name in kinds("layers"):
         problems.append(Problem(f"'{name}' is a kind of layer already", place, "choose another name for the block"))
     elif layers is None or not isinstance(layers.value, list):
-        hint = "`parameters` may stand beside it"
+        hint = "`parameters` is optional"
         problems.append(Problem(f"block '{name}' needs `layers`, a list", place, hint))
     else:
         for key in body.value.keys() - set(BLOCK_KEYS):
@@ -70,7 +70,7 @@ def _read_block(name: str, body: Node, place: Place, problems: list[Problem]) ->
 
 
 def _read_parameters(body: Node, problems: list[Problem]) -> dict[str, Node]:
-    node = _mapping(body, "parameters", "from names to defaults; null: it must be given", problems)
+    node = _mapping(body, "parameters", "from names to defaults; null means that it must be given", problems)
     if node is None:
         return {}
     for name, place in node.keys.items():

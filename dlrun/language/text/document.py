@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path as FilePath
+from pathlib import Path
 
 from dlrun.errors import Place, Problem, Source, SpecError
 from dlrun.language.text.node import Node
@@ -14,19 +14,19 @@ MAX_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
-    """One text, read: its root, the source it came from, and the file it lies in (None for bare text)."""
+    """One text that was read: its root, its source, and its file (None for a text without a file)."""
 
     root: Node
     source: Source
-    file: FilePath | None = None
+    file: Path | None = None
 
     @property
-    def folder(self) -> FilePath:
+    def folder(self) -> Path:
         """The folder that relative paths in the document start from."""
-        return self.file.parent if self.file else FilePath()
+        return self.file.parent if self.file else Path()
 
 
-def read_document(path: FilePath) -> Document:
+def read_document(path: Path) -> Document:
     """Read a file.
 
     Raises:
@@ -54,7 +54,7 @@ def read_document(path: FilePath) -> Document:
     return parse_text(text, str(path), path)
 
 
-def parse_text(text: str, name: str, file: FilePath | None = None) -> Document:
-    """Read YAML text; `name` is what errors call it."""
+def parse_text(text: str, name: str, file: Path | None = None) -> Document:
+    """Read YAML text; `name` is its name in errors."""
     source = Source(name, text)
     return Document(compose(source), source, file)

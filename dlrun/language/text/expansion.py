@@ -1,6 +1,9 @@
-"""`vars`, `blocks`, `repeat` and expressions are put in, so that what remains is layers with plain settings.
+"""Replaces `vars`, blocks, repeats and expressions, so that only layers with plain settings remain.
 
-Every node that comes out remembers where it was written and, inside a block or a repeat, where that was used.
+All values are copied by `_node`, which computes the expressions. Lists of layers are copied by `_layers`, because only
+there can an entry be a block or a repeat. A `Scope` has the values of the names at a place: inside a block these are
+the block's parameters alone; `vars` and the names from the data are known everywhere. Every node of the result has the
+place where it was written and, inside a block, the places where the block is used.
 """
 
 from __future__ import annotations
@@ -21,9 +24,12 @@ from dlrun.language.text.expressions import ExpressionError, interpolate
 from dlrun.language.text.node import Node
 from dlrun.language.text.yaml_events import MAX_NODES
 
+GROUP = "sequential"
+"""The kind of layer that a block, a repeat, and each turn of one become."""
+
 
 class Broken:
-    """Stands for a value whose expression could not be read: the problem is told already."""
+    """Replaces a value whose expression is wrong: the setting that needs it must not report that once more."""
 
     def __repr__(self) -> str:
         return "a broken expression"
@@ -34,12 +40,13 @@ BROKEN = Broken()
 
 @dataclass(slots=True)
 class Scope:
-    """What `$name` means at some place in the file."""
+    """The values of the names at some place in the file."""
 
     values: dict[str, Node]
     trail: tuple[tuple[str, Place], ...] = ()
-    """How the text being read came to be used: block by block, innermost first."""
+    """Where the blocks around the place are used, innermost first."""
     blocks: tuple[str, ...] = ()
+    """The blocks around the place; using one of them again would never end."""
 
     def with_values(self, values: dict[str, Node]) -> Scope:
         return Scope({**self.values, **values}, self.trail, self.blocks)
@@ -47,15 +54,17 @@ class Scope:
 
 @dataclass(slots=True)
 class Expander:
-    """Expands the sections of one file; problems gather in `problems`."""
+    """Expands the sections of one file; adds what is wrong to `problems`."""
 
     root: Node
     from_data: Callable[[str], int]
-    """Gives `$classes` and its like; raises ExpressionError."""
+    """Returns `$classes` and the other values from the data; raises ExpressionError."""
     problems: list[Problem] = field(default_factory=list)
     _vars: dict[str, Node | None] = field(default_factory=dict)
+    """The vars that are expanded already; None while one is being expanded, so that a use of itself is noticed."""
     _blocks: dict[str, Block] = field(default_factory=dict)
     _made: int = 0
+    """How many nodes there are so far."""
     _vars_node: Node | None = None
 
     def __post_init__(self) -> None:
@@ -70,9 +79,9 @@ class Expander:
         return self._node(node, Scope({}))
 
     def finish(self) -> None:
-        """Look at the vars that nothing has used, so that a mistake in one is told too."""
+        """Expand the vars that nothing has used, so that a mistake in one is reported too."""
         for name in self._vars_node.value if self._vars_node else ():
-            with suppress(ExpressionError):  # told where it stands
+            with suppress(ExpressionError):  # reported already, at the var's place
                 self._var(name)
 
     # -- names
@@ -108,7 +117,7 @@ class Expander:
             self._vars[name] = self._node(self._vars_node.value[name], Scope({}))
         node = self._vars[name]
         if node is None:
-            raise ExpressionError(f"'{name}' is defined by itself")
+            raise ExpressionError(f"the definition of '{name}' uses '{name}' itself")
         return node
 
     # -- values
@@ -164,7 +173,7 @@ class Expander:
 
     def _layers(self, node: Node, scope: Scope) -> Node:
         if not isinstance(node.value, list):
-            given = self._node(node, scope)  # a list handed in by name may hold blocks in its turn
+            given = self._node(node, scope)  # a list that a name stands for may use blocks too
             return self._layers(given, scope) if isinstance(given.value, list) else given
         return self._copy(node, [self._layer(item, scope) for item in node.value], scope)
 
@@ -184,16 +193,16 @@ class Expander:
         kind, settings, place = _kind_of(node)
         if kind in self._blocks:
             return self._use_block(self._blocks[kind], settings, place, scope)
-        if kind == "repeat" and settings is not None:
-            return self._repeat(settings, place, scope)
         if kind is None or settings is None or kind not in kinds("layers"):
             return self._node(node, scope)
-        copy = self._copy(node, {kind: self._settings(kind, settings, scope)}, scope)
+        cls: Any = find("layers", kind)
+        if getattr(cls, "unrolled", False):
+            return self._repeat(cls, settings, place, scope)
+        copy = self._copy(node, {kind: self._settings(cls, settings, scope)}, scope)
         copy.keys = {kind: _via(place, scope)}
         return copy
 
-    def _settings(self, kind: str, node: Node, scope: Scope) -> Node:
-        cls: Any = find("layers", kind)
+    def _settings(self, cls: Any, node: Node, scope: Scope) -> Node:
         lists: dict[str, Callable[[Node, Scope], Node]] = {
             **dict.fromkeys(getattr(cls, "layer_lists", ()), self._layers),
             **dict.fromkeys(getattr(cls, "branch_lists", ()), self._branches),
@@ -240,11 +249,9 @@ class Expander:
                 given[key] = self._node(node, scope)
         return given, given.pop("name", None)
 
-    def _repeat(self, settings: Node, use: Place, scope: Scope) -> Node:
-        from dlrun.components.layers.wiring.repeat import Repeat
-
+    def _repeat(self, cls: Any, settings: Node, use: Place, scope: Scope) -> Node:
         if not isinstance(settings.value, dict):
-            settings = Node({"times": settings}, settings.place, {"times": settings.place})
+            settings = Node({cls.main: settings}, settings.place, {cls.main: settings.place})
         layers = settings.value.get("layers")
         plain = self._mapping(
             Node({k: v for k, v in settings.value.items() if k != "layers"}, settings.place, settings.keys), scope
@@ -252,9 +259,9 @@ class Expander:
         asked = {**plain.plain(), **({"layers": ()} if layers else {})}
         broken = Node(BROKEN, _via(use, scope))
         try:
-            repeat = Repeat.read(asked, ("repeat",))
+            repeat = cls.read(asked, (cls.kind,))
         except ValidationError as error:
-            at = Node({"repeat": plain}, use, {"repeat": _via(use, scope)})
+            at = Node({cls.kind: plain}, use, {cls.kind: _via(use, scope)})
             self.problems += [
                 Problem(p.message, at.locate(p.path, p.at_key), p.hint)
                 for p in setting_problems(error)
@@ -263,11 +270,11 @@ class Expander:
             return broken
         assert layers is not None
         if not isinstance(layers.value, list):
-            self._fail("`layers` is a list", _via(layers.place, scope))
+            self._fail("`layers` must be a list", _via(layers.place, scope))
             return broken
         if repeat.times * layers.size > MAX_NODES:
             place = plain.value["times"].place
-            self._fail(f"{repeat.times:,} repeats make more than {MAX_NODES:,} values", place, "repeat less often")
+            self._fail(f"{repeat.times:,} repeats make more than {MAX_NODES:,} values", place, "repeat it fewer times")
             return broken
         return self._unroll(repeat, layers, plain, use, scope)
 
@@ -277,21 +284,22 @@ class Expander:
         for index in range(repeat.times):
             counted = scope.with_values({repeat.counter: Node(index, use)}) if repeat.counter else scope
             turns.append(self._group(place, "turn", Node(str(index), place), self._layers(layers, counted)))
-        return self._group(place, "repeat", plain.value.get("name"), Node(turns, place))
+        return self._group(place, repeat.kind, plain.value.get("name"), Node(turns, place))
 
     def _group(self, place: Place, label: str, name: Node | None, layers: Node) -> Node:
-        """The layers as one `sequential`, which is what remains of a block or a repeat."""
+        """The layers of a block or a repeat as one layer."""
         settings = {"layers": layers, "label": Node(label, place)}
         if name is not None:
             settings["name"] = name
         inner = Node(settings, place, dict.fromkeys(settings, place))
-        return Node({"sequential": inner}, place, {"sequential": place})
+        return Node({GROUP: inner}, place, {GROUP: place})
 
     def _fail(self, message: str, place: Place, hint: str = "", notes: tuple[tuple[str, Place], ...] = ()) -> None:
         self.problems.append(Problem(message, place, hint, notes))
 
 
 def _kind_of(node: Node) -> tuple[str | None, Node | None, Place]:
+    """The kind of an entry in a list of layers, its settings and its place; None where there is none."""
     if isinstance(node.value, str):
         return node.value, None, node.place
     if isinstance(node.value, dict) and len(node.value) == 1:
@@ -303,11 +311,13 @@ def _kind_of(node: Node) -> tuple[str | None, Node | None, Place]:
 def _via(place: Place, scope: Scope) -> Place:
     if not scope.trail:
         return place
-    trail = (*place.trail, *scope.trail) if place.trail else scope.trail  # mostly shared: there may be many
+    # A place without a trail of its own shares the scope's, because there may be many places.
+    trail = (*place.trail, *scope.trail) if place.trail else scope.trail
     return Place(place.source, place.line, place.column, place.length, place.path, trail)
 
 
 def _as_nodes(value: Any, place: Place) -> Node:
+    """A plain value as nodes that all have one place."""
     if isinstance(value, tuple):
         return Node([_as_nodes(item, place) for item in value], place)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""``$name`` and ``$(...)``: small arithmetic over named values, and nothing that could run code.
+"""``$name`` and ``$(...)``: simple arithmetic with named values; it can run no code.
 
 Grammar, loosest first; ``**`` binds tighter than a sign on its left, as in Python:
 
@@ -16,6 +16,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from dlrun.errors import LocatedError
+
 MAX_LENGTH = 500
 MAX_NESTING = 40
 LIMIT = 2**63
@@ -27,22 +29,25 @@ _TOKEN = re.compile(
 _REFERENCE = re.compile(r"\$(?:\$|([A-Za-z_][A-Za-z0-9_]*)|(\())")
 
 
-class ExpressionError(Exception):
-    """An expression that cannot be read or has no value; `position` counts characters from the text's start."""
+class ExpressionError(LocatedError):
+    """An expression that cannot be read or has no value; `position` counts characters from the start of the text.
+
+    `length` is 0 where the cause is reported already.
+    """
 
     def __init__(self, message: str, position: int = 0, length: int = 1, hint: str = ""):
-        super().__init__(message)
-        self.message, self.position, self.length, self.hint = message, position, length, hint
+        super().__init__(message, hint)
+        self.position, self.length = position, length
 
 
 Lookup = Callable[[str], Any]
-"""Gives a name's value; raises ExpressionError for a name it does not know."""
+"""Returns a name's value; raises ExpressionError for a name that it does not know."""
 
 
 def interpolate(text: str, lookup: Lookup) -> Any:
     """The value of a text that may hold expressions.
 
-    A text that is one expression gives that expression's own value, of whatever type; otherwise each expression's
+    A text that is one expression has that expression's value, of any type; otherwise each expression's
     value is written into the text, and ``$$`` is a dollar.
 
     Raises:
@@ -101,7 +106,7 @@ def _closing(text: str, start: int) -> int:
 
 def _as_text(value: Any, position: int, length: int) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ExpressionError("only a number or a word can stand inside a text", position, length)
+        raise ExpressionError("only a number or a text can be part of a longer text", position, length)
     return str(value)
 
 
@@ -126,7 +131,7 @@ class _Parser:
         match = _TOKEN.match(self.text, self.position)
         if match is None:
             self.token = self.text[self.start]
-            hint = "an expression knows numbers, names, + - * / // % **, min, max and brackets"
+            hint = "an expression consists of numbers, names, + - * / // % **, min, max and brackets"
             raise self.fail(f"'{self.token}' means nothing here", hint)
         self.kind = match.lastgroup or ""
         self.token = match[self.kind]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from dlrun.errors import Path, Place
+from dlrun.errors import Place, SpecPath
 
 
 @dataclass(slots=True, eq=False)
@@ -18,7 +18,7 @@ class Node:
     keys: dict[str, Place] = field(default_factory=dict)
     """For a mapping: the place of each key."""
     size: int = 1
-    """How many nodes this one stands for, aliases expanded."""
+    """How many nodes this one has with all below it, aliases expanded."""
 
     def plain(self) -> Any:
         """The value without places; lists become tuples, because what is read is never changed."""
@@ -28,10 +28,10 @@ class Node:
             return tuple(node.plain() for node in self.value)
         return self.value
 
-    def locate(self, path: Path, at_key: bool = False) -> Place:
+    def locate(self, path: SpecPath, at_key: bool = False) -> Place:
         """The place of the value at `path`, or of its key; the nearest place that was written if there is none.
 
-        A main setting stands without its name (``dropout: 0.5``), so a step that is not there is passed over.
+        The name of a main setting may be left out (``dropout: 0.5``), so a step that was not written is skipped.
         """
         node, place = self, self.place
         for step in path:
@@ -46,7 +46,7 @@ class Node:
                 place = node.place
         return place
 
-    def value_at(self, path: Path) -> Any:
+    def value_at(self, path: SpecPath) -> Any:
         """The value at `path`, found as `locate` finds its place; None where nothing was written."""
         node = self
         for step in path:

@@ -1,12 +1,12 @@
-"""`section.key=value` on the command line, and `extends`: two ways to change a document before it is read on."""
+"""`section.key=value` on the command line, and `extends`: two ways to change a document before it is expanded."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path as FilePath
+from pathlib import Path
 
-from dlrun.errors import Path, Place, Problem, Source, SpecError, show_path
+from dlrun.errors import Place, Problem, Source, SpecError, SpecPath, show_path
 from dlrun.language.suggestions import shorten
 from dlrun.language.text.document import Document, read_document
 from dlrun.language.text.node import Node
@@ -22,16 +22,16 @@ ONE_COMPONENT = {
     ("schedule",),
     ("tracking",),
 }
-"""Where one component stands: another kind takes the place of the first instead of standing beside it."""
+"""The places of a single component: another kind replaces the first one, and their settings are not merged."""
 
 _STEP = re.compile(r"\.?([A-Za-z_][A-Za-z0-9_]*|[0-9]+)|\[([0-9]+)\]")
 
 
 def with_bases(document: Document) -> Document:
-    """The document laid over the one it `extends`, and that over its own, and so on.
+    """The document merged into the one that it `extends`, that one into its own base, and so on.
 
     Raises:
-        SpecError: a base cannot be read, or the chain comes back to itself.
+        SpecError: a base cannot be read, or the chain is a circle.
     """
     seen = [document.file.resolve()] if document.file else []
     root, base_of = document.root, document
@@ -40,10 +40,10 @@ def with_bases(document: Document) -> Document:
             break
         if not isinstance(node.value, str):
             raise SpecError([Problem("`extends` names one file", node.place)])
-        path = base_of.folder / FilePath(node.value).expanduser()
+        path = base_of.folder / Path(node.value).expanduser()
         base_of = _read_base(path, node)
         if path.resolve() in seen:
-            raise SpecError([Problem("a file that extends itself in the end", node.place)])
+            raise SpecError([Problem("circular `extends`", node.place)])
         if len(seen) > MAX_EXTENDS:
             raise SpecError([Problem(f"more than {MAX_EXTENDS} files extend each other", node.place)])
         seen.append(path.resolve())
@@ -51,7 +51,7 @@ def with_bases(document: Document) -> Document:
     return Document(root, document.source, document.file)
 
 
-def _read_base(path: FilePath, node: Node) -> Document:
+def _read_base(path: Path, node: Node) -> Document:
     try:
         document = read_document(path)
     except SpecError as error:
@@ -64,8 +64,8 @@ def _read_base(path: FilePath, node: Node) -> Document:
     return document
 
 
-def merge(base: Node, over: Node, path: Path = ()) -> Node:
-    """`over` laid over `base`: mappings merge, everything else replaces."""
+def merge(base: Node, over: Node, path: SpecPath = ()) -> Node:
+    """`base` with `over` merged into it: mappings merge, everything else is replaced."""
     if not (isinstance(base.value, dict) and isinstance(over.value, dict)):
         return over
     if path in ONE_COMPONENT and base.value.keys() != over.value.keys():
@@ -81,7 +81,7 @@ def with_overrides(document: Document, overrides: Sequence[str]) -> Document:
     """The document changed by `section.key=value` arguments, in order.
 
     Raises:
-        SpecError: an argument is no such thing; all that are wrong are told.
+        SpecError: an argument is wrong; all wrong ones are reported.
     """
     problems: list[Problem] = []
     root = document.root
@@ -104,7 +104,7 @@ def _override(root: Node, text: str) -> Node:
             "an override is written section.key=value", Place(source, 1, 1, len(text)), "such as train.epochs=50"
         )
         raise SpecError([problem])
-    path: Path = tuple(step for step, _, _ in steps)
+    path: SpecPath = tuple(step for step, _, _ in steps)
     value = compose(source, path, len(name) + 1, len(name) + 1)
     return _set(root, steps, value, source, ())
 
@@ -124,7 +124,7 @@ def _steps(name: str) -> list[tuple[str | int, int, int]]:
     return steps
 
 
-def _set(node: Node, steps: list[tuple[str | int, int, int]], value: Node, source: Source, done: Path) -> Node:
+def _set(node: Node, steps: list[tuple[str | int, int, int]], value: Node, source: Source, done: SpecPath) -> Node:
     (step, column, length), rest = steps[0], steps[1:]
     place = Place(source, 1, column, length, done)
     if isinstance(step, int) and isinstance(node.value, list):
@@ -137,7 +137,7 @@ def _set(node: Node, steps: list[tuple[str | int, int, int]], value: Node, sourc
         return Node(items, node.place, size=1 + sum(item.size for item in items))
     if isinstance(node.value, list):
         hint = f"write the number of an entry, from 0 to {len(node.value) - 1}"
-        raise SpecError([Problem(f"this is a list; '{step}' is no entry of it", place, hint)])
+        raise SpecError([Problem(f"this is a list and has no entry '{step}'", place, hint)])
     key = str(step)
     settings, keys = _as_mapping(node, key, place, done)
     if rest:
@@ -149,12 +149,12 @@ def _set(node: Node, steps: list[tuple[str | int, int, int]], value: Node, sourc
     return Node(settings, node.place, keys, 1 + sum(item.size for item in settings.values()))
 
 
-def _as_mapping(node: Node, key: str, place: Place, done: Path) -> tuple[dict[str, Node], dict[str, Place]]:
-    """What stands at `done` as a mapping that `key` can be set in."""
+def _as_mapping(node: Node, key: str, place: Place, done: SpecPath) -> tuple[dict[str, Node], dict[str, Place]]:
+    """The value at `done` as a mapping in which `key` can be set."""
     if isinstance(node.value, dict):
         other_kind = done in ONE_COMPONENT and key not in node.value
         return ({}, {}) if other_kind else (dict(node.value), dict(node.keys))
     if node.value is None or done in ONE_COMPONENT or node.value == key:
         return {}, {}
-    hint = f"give all of it: {show_path(done)}={{{key}: …}}"
-    raise SpecError([Problem(f"'{show_path(done)}' is {shorten(node.value)}; '{key}' is no part of it", place, hint)])
+    hint = f"write all of it: {show_path(done)}={{{key}: …}}"
+    raise SpecError([Problem(f"'{show_path(done)}' is {shorten(node.value)} and has no setting '{key}'", place, hint)])

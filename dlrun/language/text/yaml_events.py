@@ -1,6 +1,6 @@
 """PyYAML's events -> nodes, by YAML 1.2's rules.
 
-PyYAML scans and parses; what its events mean is decided here, because the language reads scalars as YAML 1.2 does
+PyYAML scans and parses; the meaning of its events is decided here, because the language reads scalars as YAML 1.2 does
 and needs the place of every key and value. Events are consumed in a loop, so that no nesting can exhaust the stack.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from dlrun.errors import Path, Place, Problem, Source, SpecError
+from dlrun.errors import Place, Problem, Source, SpecError, SpecPath
 from dlrun.language.text.node import Node
 
 MAX_DEPTH = 100
@@ -33,17 +33,17 @@ _WORDS: dict[str, Any] = {
 }
 
 
-def compose(source: Source, path: Path = (), offset: int = 0, start: int = 0) -> Node:
+def compose(source: Source, path: SpecPath = (), offset: int = 0, start: int = 0) -> Node:
     """Turn a source's text (from character `start`, shown `offset` columns further right) into nodes."""
     return _Composer(source, path, offset).compose(source.text[start:])
 
 
 @dataclass(slots=True)
 class _Open:
-    """A collection whose end has not been met."""
+    """A list or a mapping whose end has not been reached."""
 
     node: Node
-    path: Path
+    path: SpecPath
     anchor: str | None
     flow: bool
     """Written in brackets."""
@@ -52,7 +52,7 @@ class _Open:
 
 
 class _Composer:
-    def __init__(self, source: Source, path: Path, offset: int):
+    def __init__(self, source: Source, path: SpecPath, offset: int):
         self.source = source
         self.base = path
         self.offset = offset
@@ -89,14 +89,14 @@ class _Composer:
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 self.close(event.end_mark)
 
-    def place(self, event: Any, path: Path) -> Place:
+    def place(self, event: Any, path: SpecPath) -> Place:
         mark, end = event.start_mark, event.end_mark
         same_line = end.line == mark.line
         length = end.column - mark.column if same_line else len(self.source.line(mark.line + 1)) - mark.column
         shift = self.offset if mark.line == 0 else 0
         return Place(self.source, mark.line + 1, mark.column + 1 + shift, max(0, length), path)
 
-    def path_of_next(self) -> Path:
+    def path_of_next(self) -> SpecPath:
         if not self.stack:
             return self.base
         top = self.stack[-1]
@@ -138,7 +138,7 @@ class _Composer:
             self.stop(f"there is no anchor '&{event.anchor}' before this alias", place)
         node = self.anchors[event.anchor]
         if node is None:
-            self.stop(f"'*{event.anchor}' stands inside what it names, so it would never end", place)
+            self.stop(f"'*{event.anchor}' is inside the value that it names, which would never end", place)
         if self.expects_key():
             self.stop("an alias cannot be a key", place)
         assert node is not None
@@ -206,14 +206,14 @@ class _Composer:
             return self.character_problem(error)
         line, column = mark.line + 1, mark.column + 1 + (self.offset if mark.line == 0 else 0)
         if not "".join(self.source.text.split("\n")[mark.line :]).strip():
-            # What was never closed is missed at the end of the text, which may be an empty line: show the last written.
+            # A missing bracket is noticed at the end, perhaps in an empty line: show the last line with text.
             rows = self.source.text.rstrip().split("\n")
             line, column = len(rows), len(rows[-1]) + 1
         place = Place(self.source, line, column, 1, self.base)
-        said = getattr(error, "problem", None) or "not YAML"
+        reason = getattr(error, "problem", None) or "not YAML"
         context = getattr(error, "context", None)
-        message = f"this is not YAML: {said}" + (f" ({context})" if context else "")
-        return Problem(message, place, _syntax_hint(self.source, place, said))
+        message = f"this is not YAML: {reason}" + (f" ({context})" if context else "")
+        return Problem(message, place, _syntax_hint(self.source, place, reason))
 
     def character_problem(self, error: yaml.YAMLError) -> Problem:
         position = getattr(error, "position", 0) or 0
@@ -226,10 +226,10 @@ class _Composer:
 
 
 def resolve_scalar(text: str) -> Any:
-    """What an unquoted scalar means, by YAML 1.2's core schema.
+    """The value of an unquoted scalar, by YAML 1.2's core schema.
 
     Raises:
-        ValueError: a whole number too long to be meant.
+        ValueError: a whole number with too many digits.
     """
     if text in _WORDS:
         return _WORDS[text]
@@ -251,14 +251,14 @@ def _short_tag(tag: str) -> str:
     return tag.replace("tag:yaml.org,2002:", "!!")
 
 
-def _syntax_hint(source: Source, place: Place, said: str) -> str:
+def _syntax_hint(source: Source, place: Place, reason: str) -> str:
     line = source.line(place.line)
-    if "\t" in line[: len(line) - len(line.lstrip())] or "'\\t'" in said:
+    if "\t" in line[: len(line) - len(line.lstrip())] or "'\\t'" in reason:
         return "YAML is indented with spaces, never tabs"
-    if "mapping values are not allowed" in said:
+    if "mapping values are not allowed" in reason:
         return "is a space missing after ':', or is this line indented too far?"
     if "${" in line:
         return "an expression is written $(...), with round brackets"
-    if "expected <block end>" in said or "did not find expected" in said:
+    if "expected <block end>" in reason or "did not find expected" in reason:
         return "look at the indentation and at the brackets of this line and the one before"
     return ""

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from dlrun.language.fields import Interval
+from dlrun.language.durations import Interval
 from dlrun.network.preprocessing import as_tensors
 from dlrun.plan.weights import expected
 from dlrun.runs.checkpoints import Checkpoint, Checkpoints

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dlrun.checks.reading import NEEDED_WITH_DATA
 from dlrun.components.layers import From
 from dlrun.language.component import families, find, kinds
+from dlrun.language.experiment import NEEDED_WITH_DATA
 from dlrun.language.settings_schema import main_alone, required_settings, sections, settings_schemas
 from dlrun.language.text.overrides import ONE_COMPONENT
 from dlrun.views.reference.reference import (

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dlrun.components.layers import Container, Wiring
-from dlrun.errors import Path
+from dlrun.errors import SpecPath
 
 
 class Input(Container):
@@ -17,5 +17,5 @@ class Input(Container):
     source: str
     """The name of an input, or of an earlier layer; the only input is called `input` unless it has a name."""
 
-    def wire(self, wiring: Wiring, value: int, path: Path) -> int:
+    def wire(self, wiring: Wiring, value: int, path: SpecPath) -> int:
         return wiring.branch(self.source, value, (*path, "source"))

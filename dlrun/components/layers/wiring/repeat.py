@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from dlrun.components.layers import Container, Layers, Wiring
-from dlrun.errors import Path
+from dlrun.errors import SpecPath
 from dlrun.language.fields import Positive
 
 
@@ -19,6 +19,7 @@ class Repeat(Container):
     Example: repeat: {times: 3, as: i, layers: [{linear: $(8 * (i + 1))}, relu]}
     """
 
+    unrolled: ClassVar[bool] = True
     synonyms = ("loop",)
 
     times: Positive
@@ -28,5 +29,5 @@ class Repeat(Container):
     layers: Layers
     """What is repeated."""
 
-    def wire(self, wiring: Wiring, value: int, path: Path) -> int:
+    def wire(self, wiring: Wiring, value: int, path: SpecPath) -> int:
         raise AssertionError("a repeat is unrolled when the spec is read")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from dlrun.components.layers import Layers, Merging, Wiring
 from dlrun.components.layers.dropout.stochastic_depth import StochasticDepth
-from dlrun.errors import Path
+from dlrun.errors import SpecPath
 from dlrun.language.fields import Share
 from dlrun.shapes import Shape, ShapeError, show
 
@@ -33,7 +33,7 @@ class Residual(Merging):
     drop: Share = 0.0
     """Stochastic depth: while training, the share of samples that pass by the layers; see `stochastic_depth`."""
 
-    def wire(self, wiring: Wiring, value: int, path: Path) -> int:
+    def wire(self, wiring: Wiring, value: int, path: SpecPath) -> int:
         main = wiring.chain(self.layers, value, (*path, "layers"))
         if self.drop:
             main = wiring.chain((StochasticDepth(p=self.drop),), main, (*path, "drop"))

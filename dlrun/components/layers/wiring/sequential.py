@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dlrun.components.layers import Container, Layers, Wiring
-from dlrun.errors import Path
+from dlrun.errors import SpecPath
 
 
 class Sequential(Container):
@@ -17,5 +17,5 @@ class Sequential(Container):
     label: str = "sequential"
     """What automatic names are made of where no name is given, such as the block's name."""
 
-    def wire(self, wiring: Wiring, value: int, path: Path) -> int:
+    def wire(self, wiring: Wiring, value: int, path: SpecPath) -> int:
         return wiring.chain(self.layers, value, (*path, "layers"))

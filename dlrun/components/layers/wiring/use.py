@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dlrun.components.layers import Container, Wiring
-from dlrun.errors import Path
+from dlrun.errors import SpecPath
 
 
 class Use(Container):
@@ -17,5 +17,5 @@ class Use(Container):
     layer: str
     """The name of the earlier layer."""
 
-    def wire(self, wiring: Wiring, value: int, path: Path) -> int:
+    def wire(self, wiring: Wiring, value: int, path: SpecPath) -> int:
         return wiring.reuse(self, self.layer, value, path)
