@@ -218,7 +218,7 @@ def test_a_glu_gates_the_first_half_by_the_second() -> None:
     first, second = x[:, :3], x[:, 3:]
     assert layer({"glu": 0}).output_shape((6, 5)) == (3, 5)
     torch.testing.assert_close(module({"glu": 0}, (6, 5))(x), first / (1 + (-second).exp()))
-    with pytest.raises(ShapeError, match=r"splits axis 1 in two halves, and its size is 5; received \(6, 5\)"):
+    with pytest.raises(ShapeError, match=r"splits axis 1 in two halves, but its size 5 is odd; received \(6, 5\)"):
         layer("glu").output_shape((6, 5))
 
 

@@ -375,5 +375,5 @@ def test_the_help_of_a_setting_is_the_text_below_it() -> None:
     assert help_texts["p"] == "The share that is dropped (1 - p is kept)."
     assert (
         help_texts["name"]
-        == "A name for this layer: in the tables, in weight names, in references; it begins with a letter."
+        == "A name for this layer, used in tables, in weight names and in references; it begins with a letter."
     )

@@ -27,7 +27,7 @@ class TransformerDecoderLayer(TransformerLayer):
     second_inputs = ("memory",)
 
     memory: str
-    """The name of the earlier layer that gives the other sequence."""
+    """The name of the earlier layer whose output is the other sequence."""
 
     def output_shape(self, shape: Shape, memory: Shape) -> Shape:  # type: ignore[override]
         need_memory(shape, memory)

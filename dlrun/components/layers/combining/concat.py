@@ -20,7 +20,7 @@ class Concat(BranchMerge):
     synonyms = ("concatenate", "cat")
 
     dim: int = 0
-    """The axis, without counting the batch: 0 is an image's channels, -1 a sequence's features."""
+    """The axis, not counting the batch: 0 is the channels of an image, -1 the features of a sequence."""
 
     def merged_shape(self, shapes: list[Shape]) -> Shape:
         first = shapes[0]
@@ -31,7 +31,7 @@ class Concat(BranchMerge):
             if shape[:at] + shape[at + 1 :] != first[:at] + first[at + 1 :]:
                 raise ShapeError(
                     f"the branches give {' and '.join(map(show, shapes))}; only axis {at} may differ",
-                    "`padding: same`, or equal strides, keep height and width alike",
+                    "`padding: same` or equal strides keep height and width equal",
                 )
         return (*first[:at], sum(shape[at] for shape in shapes), *first[at + 1 :])
 

@@ -20,7 +20,7 @@ class Squeeze(Layer):
     accepts = "any"
 
     dim: int
-    """The axis, without counting the batch."""
+    """The axis, not counting the batch."""
 
     def output_shape(self, shape: Shape) -> Shape:
         at = axis(self.dim, len(shape))
