@@ -64,7 +64,7 @@ def test_a_kind_shows_its_shape_its_reference_its_example_and_each_setting():
     assert "Reference LeCun" in shown
     assert "Example conv2d: {out_channels: 32, kernel_size: 3, padding: same}" in shown
     assert "kernel_size Height and width of a kernel; one number for both. positive whole number," in shown
-    assert "groups Split the channels into so many groups that do not see each other." in shown
+    assert "groups Split the channels into this many groups, which are computed separately." in shown
     assert "positive whole number; default 1" in shown
 
 

@@ -358,7 +358,7 @@ def test_output_shapes_worked_by_hand_are_the_rules_and_torchs(written: Any, sha
         ),
         ({"conv3d": {"out_channels": 2, "kernel_size": 3}}, (1, 8, 8, 2), "a kernel that spans 3 voxels is larger"),
         ({"avg_pool3d": {"kernel_size": 3, "padding": 1}}, (1, 8, 8, 2), "a window that spans 3 voxels is larger"),
-        ("global_avg_pool", (8,), "needs channels with axes behind them; received (8,)"),
+        ("global_avg_pool", (8,), "needs channels with axes after them; received (8,)"),
         ({"pad": {"padding": 3, "mode": "reflect"}}, (1, 8, 3), "mode reflect can put 2 at most beside 3; asked for 3"),
         ({"pad": [1]}, (1, 8, 8), "says something of 1 axes, but 2 stand behind the channels"),
         ({"crop": 2}, (1, 8, 4), "nothing is left: 4 are cut off 4"),
@@ -384,7 +384,7 @@ def test_output_shapes_worked_by_hand_are_the_rules_and_torchs(written: Any, sha
         ({"reshape": (-1, -1)}, (24,), "only one size may be -1"),
         ({"flatten": {"start_dim": 2, "end_dim": 1}}, (2, 3, 4), "start_dim 2 lies behind end_dim 1"),
         ({"softmax": 1}, (10,), "dim 1 does not exist; the input has 1 axis"),
-        ({"layer_norm": 3}, (4, 4), "normalises the last 3 axes; received (4, 4)"),
+        ({"layer_norm": 3}, (4, 4), "normalizes the last 3 axes; received (4, 4)"),
         ({"lstm": 8}, (8,), "needs an input of shape (time, features); received (8,)"),
         (
             {"lstm": {"hidden_size": 8, "dropout": 0.5}},
