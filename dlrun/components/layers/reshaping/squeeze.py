@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 class Squeeze(Layer):
-    """Take an axis of size 1 away.
+    """Remove an axis of size 1.
 
     Shape: (A, 1, B) with dim 1 -> (A, B)
-    Reference: torch.squeeze, which leaves an axis of another size alone; here that is an error.
+    Reference: torch.squeeze, which ignores an axis of another size; here that is an error.
     Example: squeeze: 0
     """
 
