@@ -105,14 +105,14 @@ class TestFit:
     def test_the_later_steps_see_no_rounding_to_float32(self):
         one = noise(10, 1)
         features = np.column_stack([one, 2 * one + 0.3])
-        with pytest.raises(StepFitError, match="vary in 1 alone"):
+        with pytest.raises(StepFitError, match="vary in only 1"):
             fit(steps("standardize", {"pca": {"n_components": 2, "whiten": True}}), holding(features))
 
     def test_a_step_that_cannot_be_fitted_is_told_by_its_index(self):
         with pytest.raises(StepFitError) as caught:
             fit(steps("minmax", {"pca": 3}), holding(np.column_stack([noise(10, 2), np.ones(10)])))
         assert caught.value.index == 1
-        assert caught.value.message == "3 directions are wanted, and the training rows vary in 2 alone"
+        assert caught.value.message == "3 directions are wanted, but the training rows vary in only 2"
         assert caught.value.hint == "write `pca: 2` or less"
 
     def test_a_class_without_training_rows_stops_lda(self):
