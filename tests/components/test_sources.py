@@ -207,7 +207,7 @@ class TestCsv:
 
     def test_a_single_class_is_refused(self, folder: Path):
         table(folder, "x,class\n1,a\n2,a\n")
-        assert "nothing to tell apart" in refused(Csv(path="t.csv"), ask(folder, "class")).message
+        assert "at least 2 are needed" in refused(Csv(path="t.csv"), ask(folder, "class")).message
 
     def test_the_target_must_be_named(self, folder: Path):
         error = refused(Csv(path="fruit.csv"), ask(folder))
@@ -289,7 +289,7 @@ class TestCsv:
     def test_a_file_that_is_not_there_is_said_with_the_full_path(self, tmp_path: Path):
         error = refused(Csv(path="gone.csv"), ask(tmp_path, "y"))
         assert (error.message, error.at) == (
-            "the file gone.csv is not there",
+            "the file gone.csv does not exist",
             ("source", "csv", "path"),
         )
         assert str(tmp_path) in error.hint
@@ -393,7 +393,7 @@ class TestNpz:
                 ["a", "b", "c", "d"],
                 "numbers",
                 "target",
-                "the array 'y' holds texts, and the loss wants",
+                "the array 'y' holds texts, but the loss needs",
             ),
             (IMAGES, [1j, 2, 3, 4], "numbers", "target", "the array 'y' holds complex numbers"),
             (IMAGES * 1j, [0, 1, 0, 1], "classes", "features", "the array 'x' holds complex numbers"),
@@ -404,14 +404,14 @@ class TestNpz:
                 "features",
                 "the array 'x' holds texts, but features must be numbers",
             ),
-            (IMAGES, [0, 1, 2], "classes", "target", "'x' has 4 rows and 'y' has 3"),
+            (IMAGES, [0, 1, 2], "classes", "target", "'x' has 4 rows, but 'y' has 3"),
             (3.0, [0, 1, 2], "classes", "features", "the array 'x' is a single value without rows"),
             (IMAGES, 1, "classes", "target", "the array 'y' is a single value without rows"),
             (IMAGES[:0], [], "classes", "features", "the array 'x' is empty: its shape is (0, 1, 2, 3)"),
-            (IMAGES, [0, 1, np.nan, 1], "numbers", "target", "the array 'y' holds nan at [2]; numbers are"),
+            (IMAGES, [0, 1, np.nan, 1], "numbers", "target", "the array 'y' holds nan at [2]; numbers must be"),
             (np.zeros(4, "M8[s]"), [0, 1, 0, 1], "classes", "features", "the array 'x' holds values of type"),
             (np.zeros(4, "i4,f4"), [0, 1, 0, 1], "classes", "features", "the array 'x' holds records"),
-            (IMAGES, [3, 3, 3, 3], "classes", "target", "the array 'y' has 1 class, ['3']; there is nothing"),
+            (IMAGES, [3, 3, 3, 3], "classes", "target", "the array 'y' has 1 class, ['3']; at least 2"),
         ],
     )
     def test_arrays_that_do_not_fit_are_refused(

@@ -37,9 +37,7 @@ class Augmentation(Component):
             ShapeError: it cannot.
         """
         if indices:
-            raise ShapeError(
-                "changes numbers, but the network takes indices", "remove the augmentation"
-            )
+            raise ShapeError("changes numbers, but the network takes indices", "remove the augmentation")
 
     def apply(self, x: Tensor, draw: RandomStream) -> Tensor:
         """Return the changed rows (N, ...), a new tensor; `draw` returns random numbers for each row."""

@@ -35,9 +35,7 @@ class BinaryCrossEntropy(Loss):
                 "end in `- linear: 1`, or use `cross_entropy` without the softmax",
             )
         if classes is not None and classes > 2:
-            raise ShapeError(
-                f"binary_cross_entropy needs two classes; the target has {classes}", "use cross_entropy"
-            )
+            raise ShapeError(f"binary_cross_entropy needs two classes; the target has {classes}", "use cross_entropy")
         wanted = target or (1,)
         if output != wanted:
             raise ShapeError(

@@ -26,7 +26,7 @@ FEATURES, TARGET = ("features",), ("target",)
 
 def _read_delimiter(value: Any) -> str:
     if not isinstance(value, str) or len(value) != 1 or value in '"\r\n':
-        raise ValueError(f"a delimiter must be one character, such as ',' or ';' or '\\t'; received {shorten(value)}")
+        raise ValueError(f"a delimiter is one character, such as ',' or ';' or '\\t'; received {shorten(value)}")
     return value
 
 

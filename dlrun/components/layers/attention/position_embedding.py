@@ -34,6 +34,6 @@ class PositionEmbedding(WeightedLayer):
         return {"weight": (self.num_embeddings or shape[0], shape[1])}
 
     def build(self, shape: Shape) -> torch.nn.Module:
-        from dlrun.modules.positions import PositionEmbedding as Module
+        from dlrun.modules.attention import PositionEmbedding as Module
 
         return Module(self.num_embeddings or shape[0], shape[1])

@@ -32,6 +32,6 @@ class PositionalEncoding(Layer):
         return {"encoding": shape}
 
     def build(self, shape: Shape) -> torch.nn.Module:
-        from dlrun.modules.positions import PositionalEncoding as Module
+        from dlrun.modules.attention import PositionalEncoding as Module
 
         return Module(shape[0], shape[1], self.base)
