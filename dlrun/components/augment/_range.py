@@ -18,15 +18,15 @@ LARGEST = sys.float_info.max
 
 
 def _reader(
-    what: str, right: Callable[[float], bool], alone: Callable[[float], Range] | None
+    what: str, is_valid: Callable[[float], bool], from_one: Callable[[float], Range] | None
 ) -> Callable[[Any], Range]:
     def read(value: Any) -> Range:
         entries: Any = ()
         if isinstance(value, tuple | list):
             entries = value
-        elif alone is not None and _is_number(value) and value >= 0:
-            entries = alone(value)
-        if len(entries) != 2 or not all(_is_number(entry) and right(entry) for entry in entries):
+        elif from_one is not None and _is_number(value) and value >= 0:
+            entries = from_one(value)
+        if len(entries) != 2 or not all(_is_number(entry) and is_valid(entry) for entry in entries):
             raise ValueError(f"{what} is expected; received {shorten(value)}")
         low, high = map(float, entries)
         if low > high:
@@ -40,9 +40,9 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
-def _schema(alone: dict[str, float] | None, **bounds: float) -> WithJsonSchema:
+def _schema(from_one: dict[str, float] | None, **bounds: float) -> WithJsonSchema:
     pair = {"type": "array", "items": {"type": "number", **bounds}, "minItems": 2, "maxItems": 2}
-    return WithJsonSchema(pair if alone is None else {"anyOf": [{"type": "number", **alone}, pair]})
+    return WithJsonSchema(pair if from_one is None else {"anyOf": [{"type": "number", **from_one}, pair]})
 
 
 _share = _reader("a list of two shares above 0 up to 1, [low, high],", lambda entry: 0 < entry <= 1, None)

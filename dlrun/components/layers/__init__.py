@@ -252,7 +252,9 @@ class Elementwise(BranchMerge):
         for shape in shapes[1:]:
             fits = len(shape) == len(merged) and all(a == b or 1 in (a, b) for a, b in zip(shape, merged, strict=True))
             if not fits:
-                raise ShapeError(f"the branches give {' and '.join(map(show, shapes))}; these shapes cannot be merged")
+                raise ShapeError(
+                    f"the branches output {' and '.join(map(show, shapes))}; these shapes cannot be merged"
+                )
             merged = tuple(b if a == 1 else a for a, b in zip(shape, merged, strict=True))
         return merged
 

@@ -54,17 +54,17 @@ def need_points(shape: Shape, rank: int) -> None:
 def slides(shape: Shape, rank: int, kernel: Sizes, stride: Sizes, dilation: Sizes, padding: Sizes | str) -> list[Slide]:
     """A window along each axis after the channels, with its padding computed."""
     sizes = zip(shape[1:], along(kernel, rank), along(stride, rank), along(dilation, rank), strict=True)
-    found = [Slide(*axis, 0, 0) for axis in sizes]
+    windows = [Slide(*axis, 0, 0) for axis in sizes]
     if padding == "same":
-        margins = [same_margins(slide.size, slide.span, slide.stride) for slide in found]
+        margins = [same_margins(slide.size, slide.span, slide.stride) for slide in windows]
     elif padding == "full":
-        margins = [(slide.span - 1, slide.span - 1) for slide in found]
+        margins = [(slide.span - 1, slide.span - 1) for slide in windows]
     else:
         counts = along(0 if isinstance(padding, str) else padding, rank)
         margins = [(count, count) for count in counts]
     return [
         Slide(slide.size, slide.kernel, slide.stride, slide.dilation, before, after)
-        for slide, (before, after) in zip(found, margins, strict=True)
+        for slide, (before, after) in zip(windows, margins, strict=True)
     ]
 
 

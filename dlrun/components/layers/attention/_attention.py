@@ -88,7 +88,7 @@ class TransformerLayer(WeightedLayer):
     activation: Literal["relu", "gelu"] = "relu"
     """The activation in the small network."""
 
-    def as_torch_takes_it(self) -> dict[str, Any]:
+    def torch_settings(self) -> dict[str, Any]:
         """The arguments of the module, besides the features."""
         names = ("nhead", "dim_feedforward", "dropout", "activation", "norm_first", "bias", "causal")
         return {"batch_first": True, **{name: getattr(self, name) for name in names}}
@@ -98,7 +98,7 @@ class TransformerLayer(WeightedLayer):
             return "scale" if weight.endswith("weight") else "bias"
         return super().role(weight)
 
-    def rest(self, features: int, norms: int) -> dict[str, Shape]:
+    def other_weights(self, features: int, norms: int) -> dict[str, Shape]:
         """The weights besides those of the attention."""
         hidden = self.dim_feedforward
         shapes: dict[str, Shape] = {"linear1": (hidden, features), "linear2": (features, hidden)}

@@ -25,12 +25,12 @@ class Concat(BranchMerge):
     def merged_shape(self, shapes: list[Shape]) -> Shape:
         first = shapes[0]
         if any(len(shape) != len(first) for shape in shapes):
-            raise ShapeError(f"the branches give {' and '.join(map(show, shapes))}, with different numbers of axes")
+            raise ShapeError(f"the branches output {' and '.join(map(show, shapes))}, with different numbers of axes")
         at = axis(self.dim, len(first))
         for shape in shapes[1:]:
             if shape[:at] + shape[at + 1 :] != first[:at] + first[at + 1 :]:
                 raise ShapeError(
-                    f"the branches give {' and '.join(map(show, shapes))}; only axis {at} may differ",
+                    f"the branches output {' and '.join(map(show, shapes))}; only axis {at} may differ",
                     "`padding: same` or equal strides keep height and width equal",
                 )
         return (*first[:at], sum(shape[at] for shape in shapes), *first[at + 1 :])

@@ -56,11 +56,11 @@ class SeparableConv2d(WeightedLayer):
 
     def weights(self, shape: Shape) -> dict[str, Shape]:
         channels = shape[0] * self.multiplier
-        found: dict[str, Shape] = {
+        weights: dict[str, Shape] = {
             "depthwise.weight": (channels, 1, *along(self.kernel_size, 2)),
             "pointwise.weight": (self.out_channels, channels, 1, 1),
         }
-        return found | ({"pointwise.bias": (self.out_channels,)} if self.bias else {})
+        return weights | ({"pointwise.bias": (self.out_channels,)} if self.bias else {})
 
     def role(self, weight: str) -> Role:
         return "bias" if weight == "pointwise.bias" else "weight"

@@ -116,10 +116,10 @@ class AvgPool(Pool):
         return self.padding != "same" if self.count_include_pad is None else self.count_include_pad
 
     def output_shape(self, shape: Shape) -> Shape:
-        found = super().output_shape(shape)
+        output = super().output_shape(shape)
         if self.padding != "same" or self.outside(self.slides(shape)) is None:
             need_whole_window(self.slides(shape))
-        return found
+        return output
 
     def outside(self, windows: list[Slide]) -> float | None:
         return 0.0 if self.counts() and uneven(windows) else None

@@ -80,8 +80,8 @@ class Recurrent(WeightedLayer):
     def single_weights(self, inputs: int) -> dict[str, Shape]:
         """The weights of one layer in one direction, under torch's names without the suffix."""
         size = self.gates() * self.hidden_size
-        found: dict[str, Shape] = {"weight_ih": (size, inputs), "weight_hh": (size, self.state_size())}
-        return found | dict.fromkeys(("bias_ih", "bias_hh")[: self.biases()], (size,))
+        weights: dict[str, Shape] = {"weight_ih": (size, inputs), "weight_hh": (size, self.state_size())}
+        return weights | dict.fromkeys(("bias_ih", "bias_hh")[: self.biases()], (size,))
 
     def single_count(self, inputs: int) -> str:
         """The number of these weights, as the textbook's expression with numbers."""
@@ -98,13 +98,13 @@ class Recurrent(WeightedLayer):
         return self.states if self.initial_state == "learned" else ()
 
     def weights(self, shape: Shape) -> dict[str, Shape]:
-        found: dict[str, Shape] = {}
+        weights: dict[str, Shape] = {}
         for layer in range(self.num_layers):
             single = self.single_weights(self.inputs(layer, shape))
             for suffix in ("", "_reverse")[: self.directions()]:
-                found |= {f"{name}_l{layer}{suffix}": size for name, size in single.items()}
+                weights |= {f"{name}_l{layer}{suffix}": size for name, size in single.items()}
         rows = self.num_layers * self.directions()
-        return found | {name: (rows, self.state_size()) for name in self.learned()}
+        return weights | {name: (rows, self.state_size()) for name in self.learned()}
 
     def role(self, weight: str) -> Role:
         return "bias" if weight in self.states else super().role(weight)
@@ -136,22 +136,22 @@ class Recurrent(WeightedLayer):
         # The input is kept as well, with time as its first axis.
         return shape[0] * self.directions() * (shape[1] + self.num_layers * self.kept())
 
-    def stacking(self) -> dict[str, Any]:
+    def stack_settings(self) -> dict[str, Any]:
         """The arguments of every module of a recurrent layer."""
         names = ("num_layers", "dropout", "bidirectional", "output", "reverse")
         return {name: getattr(self, name) for name in names}
 
-    def as_torch_takes_it(self) -> dict[str, Any]:
+    def torch_settings(self) -> dict[str, Any]:
         """The arguments of a module that extends torch's, besides the sizes."""
-        return self.stacking() | {
+        return self.stack_settings() | {
             "bias": self.bias,
             "recurrent_bias": self.recurrent_bias,
             "learned": self.learned(),
         }
 
-    def as_stepwise(self, shape: Shape) -> dict[str, Any]:
+    def stepwise_settings(self, shape: Shape) -> dict[str, Any]:
         """The arguments of a module that computes the steps itself."""
-        return self.stacking() | {
+        return self.stack_settings() | {
             "weights": self.weights(shape),
             "hidden_size": self.hidden_size,
             "state_size": self.state_size(),

@@ -38,7 +38,7 @@ class Gru(Recurrent):
         if self.reset == "before":
             from dlrun.modules.recurrent.stepwise import ResetBeforeGru
 
-            return ResetBeforeGru(**self.as_stepwise(shape))
+            return ResetBeforeGru(**self.stepwise_settings(shape))
         from dlrun.modules.recurrent.recurrent import Gru as Module
 
-        return Module(shape[1], self.hidden_size, **self.as_torch_takes_it())
+        return Module(shape[1], self.hidden_size, **self.torch_settings())

@@ -67,7 +67,7 @@ class Lstm(Recurrent):
         if self._is_stepwise():
             from dlrun.modules.recurrent.stepwise import PeepholeLstm
 
-            return PeepholeLstm(**self.as_stepwise(shape))
+            return PeepholeLstm(**self.stepwise_settings(shape))
         from dlrun.modules.recurrent.recurrent import Lstm as Module
 
-        return Module(shape[1], self.hidden_size, **self.as_torch_takes_it())
+        return Module(shape[1], self.hidden_size, **self.torch_settings())

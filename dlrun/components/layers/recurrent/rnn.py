@@ -57,11 +57,11 @@ class Rnn(Recurrent):
         return self.output_size or self.hidden_size
 
     def single_weights(self, inputs: int) -> dict[str, Shape]:
-        found = super().single_weights(inputs)
+        weights = super().single_weights(inputs)
         if self.output_size is None:
-            return found
-        found["weight_hr"] = (self.output_size, self.hidden_size)
-        return found | ({"bias_hr": (self.output_size,)} if self.bias else {})
+            return weights
+        weights["weight_hr"] = (self.output_size, self.hidden_size)
+        return weights | ({"bias_hr": (self.output_size,)} if self.bias else {})
 
     def single_count(self, inputs: int) -> str:
         count = super().single_count(inputs)
@@ -77,7 +77,7 @@ class Rnn(Recurrent):
         if self.recurrence == "output":
             from dlrun.modules.recurrent.stepwise import Jordan
 
-            return Jordan(**self.as_stepwise(shape), nonlinearity=self.nonlinearity)
+            return Jordan(**self.stepwise_settings(shape), nonlinearity=self.nonlinearity)
         from dlrun.modules.recurrent.recurrent import Rnn as Module
 
-        return Module(shape[1], self.hidden_size, nonlinearity=self.nonlinearity, **self.as_torch_takes_it())
+        return Module(shape[1], self.hidden_size, nonlinearity=self.nonlinearity, **self.torch_settings())

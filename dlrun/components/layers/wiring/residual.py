@@ -42,9 +42,9 @@ class Residual(Merging):
     def merged_shape(self, shapes: list[Shape]) -> Shape:
         main, shortcut = shapes
         if main != shortcut:
-            which = "the shortcut gives" if self.shortcut else "the input is"
+            which = "the shortcut outputs" if self.shortcut else "the input is"
             hint = "" if self.shortcut else "add a `shortcut` with the same output shape, such as a 1x1 convolution"
-            raise ShapeError(f"the layers give {show(main)} and {which} {show(shortcut)}; they cannot be added", hint)
+            raise ShapeError(f"the layers output {show(main)} and {which} {show(shortcut)}; they cannot be added", hint)
         return main
 
     def merge_formulas(self, shapes: list[Shape]) -> list[str]:
