@@ -1,1 +1,1 @@
-"""The few modules that torch lacks."""
+"""Modules that torch does not have."""

@@ -1,4 +1,4 @@
-"""Activations that torch has as functions only, or not with these settings."""
+"""Activations that torch has only as functions, or without these settings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import nn
 
 
 class SlopedSigmoid(nn.Module):
-    """y = 1 / (1 + exp(-slope*x)), number by number."""
+    """y = 1 / (1 + exp(-slope*x)), element by element."""
 
     def __init__(self, slope: float):
         super().__init__()
@@ -21,7 +21,7 @@ class SlopedSigmoid(nn.Module):
 
 
 class ScaledTanh(nn.Module):
-    """y = amplitude*tanh(slope*x), number by number."""
+    """y = amplitude*tanh(slope*x), element by element."""
 
     def __init__(self, amplitude: float, slope: float):
         super().__init__()
@@ -35,21 +35,21 @@ class ScaledTanh(nn.Module):
 
 
 class Arctan(nn.Module):
-    """y = arctan(x), number by number."""
+    """y = arctan(x), element by element."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.arctan(x)
 
 
 class Abs(nn.Module):
-    """y = |x|, number by number."""
+    """y = |x|, element by element."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.abs(x)
 
 
 class Step(nn.Module):
-    """y = 1 where x >= 0, else 0; no gradient passes."""
+    """y = 1 where x >= 0, else 0; the gradient is 0."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return (x >= 0).to(x.dtype)

@@ -1,6 +1,6 @@
-"""Affine maps with fixed numbers: what a fitted preprocessing step becomes.
+"""Affine maps with fixed numbers: the modules of fitted preprocessing steps.
 
-Their numbers are buffers, so nothing trains them, and float64, so that one rounding at the end makes the
+Their numbers are buffers, so they are not trained, and float64, so there is only one rounding, at the end, to the
 network's float32.
 """
 
@@ -11,10 +11,10 @@ from torch import nn
 
 
 class Affine(nn.Module):
-    """An affine map of each row (N, ...), computed in float64; gives float32."""
+    """An affine map of each row (N, ...), computed in float64; returns float32."""
 
     def exact(self, x: torch.Tensor) -> torch.Tensor:
-        """The map before its last rounding, float64."""
+        """The result before the rounding, float64."""
         raise NotImplementedError
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -22,7 +22,7 @@ class Affine(nn.Module):
 
 
 class Scale(Affine):
-    """y = (x - offset) * factor, number by number: (N, ...) -> (N, ...)."""
+    """y = (x - offset) * factor, element by element: (N, ...) -> (N, ...)."""
 
     offset: torch.Tensor
     factor: torch.Tensor
@@ -37,7 +37,7 @@ class Scale(Affine):
 
 
 class Projection(Affine):
-    """y = (x - mean) @ matrix^T on each row laid out flat: (N, ...) of d numbers -> (N, k)."""
+    """y = (x - mean) @ matrix^T on each flattened row: (N, ...) of d numbers -> (N, k)."""
 
     mean: torch.Tensor
     matrix: torch.Tensor

@@ -1,6 +1,6 @@
-"""Attention over (N, T, E), giving one tensor, so that it stands in a chain like any other layer.
+"""Attention over (N, T, E) that returns one tensor, as other layers do, and positions for its steps.
 
-`mask` (N, T) and `memory_mask` (N, S) are True where a step is real; no real step looks at one that is not.
+`mask` (N, T) and `memory_mask` (N, S) are True where a step is real; no real step attends to padding.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from torch.nn import functional
 
 
 def hidden(x_NTE: torch.Tensor, causal: bool, mask: torch.Tensor | None) -> torch.Tensor | None:
-    """What a step (row) must not look at: (T, T) or (N, T, T) of True, or None where it may look at all.
+    """The steps (columns) that each step (row) must not attend to: (T, T) or (N, T, T) of True; None: it may use all.
 
-    Each step may look at itself, also where it is padding: a softmax over nothing would be NaN, and NaN spreads.
+    Each step may attend to itself, even if it is padding: a softmax over nothing would be NaN, and NaN spreads.
     """
     steps = x_NTE.shape[1]
     later = torch.ones(steps, steps, dtype=torch.bool, device=x_NTE.device).triu(1) if causal else None
@@ -27,13 +27,13 @@ def hidden(x_NTE: torch.Tensor, causal: bool, mask: torch.Tensor | None) -> torc
 
 
 def hidden_memory(queries: int, mask: torch.Tensor) -> torch.Tensor:
-    """What `queries` steps must not look at in a memory (N, T, S); a memory of nothing but padding is all seen."""
+    """The steps of a memory that each of `queries` steps must not attend to (N, T, S); none if all are padding."""
     padding = ~mask & mask.any(1, keepdim=True)
     return padding[:, None, :].expand(-1, queries, -1)
 
 
 def for_heads(hidden: torch.Tensor | None, heads: int) -> torch.Tensor | None:
-    """As torch's modules take it: (N*heads, T, S)."""
+    """The mask in the shape that torch's modules require: (N*heads, T, S)."""
     return hidden.repeat_interleave(heads, 0) if hidden is not None and hidden.dim() == 3 else hidden
 
 
@@ -101,7 +101,7 @@ class AdditiveAttention(nn.Module):
 
 
 class TransformerEncoderLayer(nn.TransformerEncoderLayer):
-    """torch's encoder layer, which may be causal by itself."""
+    """torch's encoder layer with a causal mask of its own, if wanted."""
 
     def __init__(self, *args: Any, causal: bool, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -113,7 +113,7 @@ class TransformerEncoderLayer(nn.TransformerEncoderLayer):
 
 
 class TransformerDecoderLayer(nn.TransformerDecoderLayer):
-    """torch's decoder layer, which may be causal by itself."""
+    """torch's decoder layer with a causal mask of its own, if wanted."""
 
     def __init__(self, *args: Any, causal: bool, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -130,3 +130,27 @@ class TransformerDecoderLayer(nn.TransformerDecoderLayer):
         unseen = for_heads(hidden(x_NTE, self.causal, mask), heads)
         memory = None if memory_mask is None else for_heads(hidden_memory(x_NTE.shape[1], memory_mask), heads)
         return super().forward(x_NTE, memory_NSE, tgt_mask=unseen, memory_mask=memory)
+
+
+class PositionalEncoding(nn.Module):
+    """Adds fixed sines and cosines to x (N, T, E)."""
+
+    encoding: torch.Tensor
+
+    def __init__(self, steps: int, features: int, base: float):
+        super().__init__()
+        position = torch.arange(steps, dtype=torch.float64)[:, None]
+        pair = torch.arange(0, features, 2, dtype=torch.float64)
+        angle = position / base ** (pair / features)
+        encoding = torch.stack((angle.sin(), angle.cos()), dim=2).flatten(1)[:, :features]
+        self.register_buffer("encoding", encoding.float())
+
+    def forward(self, x_NTE: torch.Tensor) -> torch.Tensor:
+        return x_NTE + self.encoding
+
+
+class PositionEmbedding(nn.Embedding):
+    """Adds a trained vector for each position to x (N, T, E)."""
+
+    def forward(self, x_NTE: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return x_NTE + self.weight[: x_NTE.shape[1]]

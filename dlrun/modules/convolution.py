@@ -1,4 +1,4 @@
-"""Convolutions that pad an input more at its end than at its beginning, as torch's cannot with a stride above 1."""
+"""Convolutions with more padding at the end than at the beginning, which torch lacks for strides above 1."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional
 
 
 class PaddedConv1d(nn.Conv1d):
-    """torch's convolution over (N, C, L), with `more` zeros at the end beyond its own padding."""
+    """torch's convolution over (N, C, L), with `more` zeros at the end besides its padding."""
 
     def __init__(self, *args: Any, more: tuple[int, ...]):
         super().__init__(*args)
@@ -21,7 +21,7 @@ class PaddedConv1d(nn.Conv1d):
 
 
 class PaddedConv2d(nn.Conv2d):
-    """torch's convolution over (N, C, H, W), with `more` zeros at each axis's end beyond its own padding."""
+    """torch's convolution over (N, C, H, W), with `more` zeros at the end of each axis besides its padding."""
 
     def __init__(self, *args: Any, more: tuple[int, ...]):
         super().__init__(*args)
@@ -32,7 +32,7 @@ class PaddedConv2d(nn.Conv2d):
 
 
 class PaddedConv3d(nn.Conv3d):
-    """torch's convolution over (N, C, D, H, W), with `more` zeros at each axis's end beyond its own padding."""
+    """torch's convolution over (N, C, D, H, W), with `more` zeros at the end of each axis besides its padding."""
 
     def __init__(self, *args: Any, more: tuple[int, ...]):
         super().__init__(*args)
@@ -43,5 +43,5 @@ class PaddedConv3d(nn.Conv3d):
 
 
 def _at_the_end(more: tuple[int, ...]) -> list[int]:
-    """As `functional.pad` wants it: the last axis first, before and after."""
+    """The argument for `functional.pad`: the last axis first, before and after."""
     return [count for after in reversed(more) for count in (0, after)]

@@ -1,4 +1,4 @@
-"""Dropout from random words: on a processor torch draws a Bernoulli sample a number, which takes five times as long."""
+"""Dropout from random words. On a CPU torch draws a Bernoulli sample for each number, which takes five times longer."""
 
 from __future__ import annotations
 
@@ -10,49 +10,49 @@ from torch import nn
 from torch.nn import functional
 
 BITS = 16
-"""Of the longest words. A number is dropped where its word, one of 2^bits, is below a threshold: p is rounded to a
-65,536th."""
+"""Bits of the longest words. A number is dropped where its word, one of 2^bits, is below a threshold, so p is rounded
+to a multiple of 1/65,536."""
 DTYPES = {8: torch.int8, 16: torch.int16}
-"""What words are, by their bits: whole numbers with a sign."""
+"""The signed integer type of words, by their number of bits."""
 
 _divert: Callable[[int, int], torch.Tensor] | None = None
 
 
 class RandomWords:
-    """Room for random words, drawn anew into the same place: to make room takes longer than to draw."""
+    """A buffer of random words, filled again at each draw, since allocating takes longer than drawing."""
 
     def __init__(self, draws: Sequence[tuple[int, int]]):
-        """`draws` says how many words, and of how many bits."""
+        """Each of `draws` is a number of words and their number of bits."""
         numbers = [-(-count * bits // 64) for count, bits in draws]
         self.numbers = torch.empty(sum(numbers), dtype=torch.int64)
         parts = zip(self.numbers.split(numbers), draws, strict=True)
         self.words = [part.view(DTYPES[bits])[:count] for part, (count, bits) in parts]
-        """For each draw its words, every value alike."""
+        """The words of each draw, uniformly distributed."""
 
     def draw(self) -> list[torch.Tensor]:
-        """The words, from torch's generator on the processor: those that as many calls of `draw_words` would give."""
+        """The words, from torch's CPU generator: the same words as from one call of `draw_words` for each draw."""
         self.numbers.random_(-(2**63), None)
         return self.words
 
 
 def draw_words(count: int, bits: int) -> torch.Tensor:
-    """(count,) words of 8 or 16 bits, from torch's generator on the processor."""
+    """(count,) words of 8 or 16 bits, from torch's CPU generator."""
     return RandomWords([(count, bits)]).draw()[0]
 
 
 @contextlib.contextmanager
 def diverted(take: Callable[[int, int], torch.Tensor]) -> Iterator[None]:
-    """Have modules take their words from elsewhere, for whoever captures a step."""
+    """Let modules take their words from `take` inside the block, so a captured step can use its own."""
     global _divert
-    _divert = take
+    outer, _divert = _divert, take
     try:
         yield
     finally:
-        _divert = None
+        _divert = outer
 
 
 class Dropout(nn.Dropout):
-    """While training, set each number to 0 with probability p and divide the others by 1 - p; otherwise x."""
+    """In training, set each number to 0 with probability p and divide the others by 1 - p; in evaluation, x."""
 
     def __init__(self, p: float = 0.5):
         super().__init__(p)
@@ -66,7 +66,6 @@ class Dropout(nn.Dropout):
         if not self.training or input.device.type != "cpu":
             return functional.dropout(input, self.p, self.training)
         words = (_divert or draw_words)(input.numel(), self.bits).view(input.shape)
-        # 0 below the threshold and 1 from it on; whole numbers are exact, and compared they would take three times as
-        # long.
+        # 0 below the threshold and 1 from it on. Whole numbers are exact, and comparing would take three times as long.
         kept = words.to(torch.float32).sub_(self.threshold - 1).clamp_(0, 1)
         return input * kept.to(input.dtype).mul_(self.scale)

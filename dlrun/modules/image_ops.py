@@ -1,4 +1,4 @@
-"""What augmentations do to batches of images, each image in its own way. No result depends on the rest of a batch."""
+"""Operations on batches of images for augmentations. The result for an image does not depend on the other images."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from dlrun.modules.random_streams import PLACES, RandomStream
 Range = tuple[float, float]
 
 TRIES = 10
-"""How often a size is drawn that may turn out not to fit."""
+"""How many sizes are drawn, of which the first that fits is used."""
 
 
 def per_image(values_N: Tensor) -> Tensor:
-    """(N, 1, 1, 1), to stand beside (N, C, H, W)."""
+    """(N, 1, 1, 1), to be broadcast to (N, C, H, W)."""
     return values_N.view(-1, 1, 1, 1)
 
 
 def between(bounds: Range, shares: Tensor) -> Tensor:
-    """Shares from 0 to 1 of the way from the lower to the higher bound."""
+    """Map shares from 0 to 1 to the range between the bounds."""
     low, high = bounds
     return shares * (high - low) + low
 
 
 def windows(x_NCHW: Tensor, top_N: Tensor, left_N: Tensor, height: int, width: int) -> Tensor:
-    """From each image the part (height, width) whose first pixel is (top, left)."""
+    """The part (height, width) of each image whose first pixel is (top, left)."""
     x_NCHW = x_NCHW.contiguous()
     channels, _, across = x_NCHW.shape[1:]
     size, plane = x_NCHW[0].numel(), x_NCHW[0, 0].numel()
@@ -50,19 +50,19 @@ def sizes(draw: RandomStream, area: int, scale: Range, ratio: Range) -> tuple[Te
 
 
 def first_that_fits(fits: Tensor, *tries: Tensor) -> tuple[Tensor, ...]:
-    """Of each row's tries (N, TRIES) the first that fits, (N,); any, where none does."""
+    """The first of each row's tries (N, TRIES) that fits, (N,); any of them where none fits."""
     index = fits.to(torch.uint8).argmax(1, keepdim=True)
     return tuple(values.gather(1, index).squeeze(1) for values in tries)
 
 
 def inside(start_N: Tensor, length_N: Tensor, size: int) -> Tensor:
-    """(N, size): which places of an axis lie in a row's part of it."""
+    """(N, size): which positions of an axis are inside the part of each row."""
     place = torch.arange(size, device=start_N.device)
     return (place >= start_N.unsqueeze(1)) & (place < (start_N + length_N).unsqueeze(1))
 
 
 def resized(x_NCHW: Tensor, top_N: Tensor, left_N: Tensor, height_N: Tensor, width_N: Tensor) -> Tensor:
-    """A part of each image, enlarged to the whole image's size, bilinearly; nothing outside the part is looked at."""
+    """A part of each image, resized bilinearly to the whole size; pixels outside the part are not used."""
     y_NH = _part(top_N, height_N, x_NCHW.shape[2], x_NCHW.dtype)
     x_NW = _part(left_N, width_N, x_NCHW.shape[3], x_NCHW.dtype)
     y, x = torch.broadcast_tensors(y_NH.unsqueeze(2), x_NW.unsqueeze(1))
@@ -70,14 +70,14 @@ def resized(x_NCHW: Tensor, top_N: Tensor, left_N: Tensor, height_N: Tensor, wid
 
 
 def _part(start_N: Tensor, length_N: Tensor, size: int, dtype: torch.dtype) -> Tensor:
-    """(N, size): the places to look at, centres of pixels being whole numbers."""
+    """(N, size): the positions to read; centres of pixels are whole numbers."""
     start, length = start_N.to(dtype).unsqueeze(1), length_N.to(dtype).unsqueeze(1)
     place = torch.arange(size, device=start_N.device, dtype=dtype).add_(0.5)
     return (place * length / size - 0.5).clamp_(min=0).minimum(length - 1) + start
 
 
 def rotated(draw: RandomStream, x_NCHW: Tensor, degrees: Range, mode: str) -> Tensor:
-    """Each image turned about its centre, against the clock; zeros come in."""
+    """Each image rotated counterclockwise about its centre, with zeros outside."""
     turn = draw.pick(_turns(*degrees, draw.streams.device)).to(x_NCHW.dtype)
     cos, sin = turn[:, 0].view(-1, 1, 1), turn[:, 1].view(-1, 1, 1)
     height, width = x_NCHW.shape[2:]
@@ -88,14 +88,14 @@ def rotated(draw: RandomStream, x_NCHW: Tensor, degrees: Range, mode: str) -> Te
 
 
 def _sampled(x_NCHW: Tensor, y_NHW: Tensor, x_NHW: Tensor, mode: str, padding_mode: str) -> Tensor:
-    """The images at places (N, H, W) given in pixels."""
+    """The images at positions (N, H, W) in pixels."""
     height, width = x_NCHW.shape[2:]
     grid = torch.stack(((2 * x_NHW + 1) / width - 1, (2 * y_NHW + 1) / height - 1), 3)
     return functional.grid_sample(x_NCHW, grid, mode, padding_mode, align_corners=False)
 
 
 def means(x_NCHW: Tensor) -> Tensor:
-    """Each image's mean (N,), added up in one order whatever the batch: torch's own sums take the batch's size in."""
+    """The mean of each image (N,), summed in a fixed order; the order of torch's sums depends on the batch size."""
     sums = x_NCHW.flatten(1)
     count = sums.shape[1]
     while (length := sums.shape[1]) > 1:
@@ -107,7 +107,7 @@ def means(x_NCHW: Tensor) -> Tensor:
 
 @functools.lru_cache(maxsize=32)
 def _ratios(low: float, high: float, device: torch.device) -> Tensor:
-    """(PLACES,): ratios whose logarithms are evenly spread."""
+    """(PLACES,): ratios with evenly spaced logarithms."""
     log_low, log_high = math.log(low), math.log(high)
     places = ((place + 0.5) / PLACES for place in range(PLACES))
     values = [math.exp(log_low + (log_high - log_low) * share) for share in places]
@@ -116,8 +116,8 @@ def _ratios(low: float, high: float, device: torch.device) -> Tensor:
 
 @functools.lru_cache(maxsize=32)
 def _turns(low: float, high: float, device: torch.device) -> Tensor:
-    """(PLACES, 2): cosine and sine of angles that are evenly spread. Tables, since a library's cosine may be rounded
-    in another way at another position of a tensor."""
+    """(PLACES, 2): cosine and sine of evenly spaced angles. They are tables, since the rounding of a library's cosine
+    may depend on the position in a tensor."""
     angles = [math.radians(low + (high - low) * (place + 0.5) / PLACES) for place in range(PLACES)]
     sides = [torch.tensor([side(angle) for angle in angles], dtype=torch.float64) for side in (math.cos, math.sin)]
     return torch.stack(sides, 1).to(device)

@@ -1,4 +1,4 @@
-"""Noise while training that torch has no module for."""
+"""Noise in training for which torch has no module."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import nn
 
 
 class GaussianNoise(nn.Module):
-    """While training, x + n with n ~ N(0, std**2), drawn for each number; otherwise x."""
+    """In training, x + n with n ~ N(0, std**2), drawn for each number; in evaluation, x."""
 
     def __init__(self, std: float):
         super().__init__()
@@ -21,7 +21,7 @@ class GaussianNoise(nn.Module):
 
 
 class StochasticDepth(nn.Module):
-    """While training, each row of (N, ...) becomes 0 with probability p or is divided by 1 - p; otherwise x."""
+    """In training, each row of (N, ...) becomes 0 with probability p or is divided by 1 - p; in evaluation, x."""
 
     def __init__(self, p: float):
         super().__init__()

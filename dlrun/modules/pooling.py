@@ -1,4 +1,4 @@
-"""Poolings that torch lacks."""
+"""Poolings that torch does not have."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from torch import nn
 
 
 def _magnitudes(x: torch.Tensor, power: float) -> torch.Tensor:
-    """What may be raised to the power: an even one takes any sign."""
+    """The base of the power: the magnitude, or x itself where the power is even."""
     return x if power % 2 == 0 else x.abs()
 
 
 class LpPool1d(nn.LPPool1d):
-    """torch's pooling (N, C, L) -> (N, C, L'), over magnitudes, so that no power of a negative number is taken."""
+    """torch's pooling (N, C, L) -> (N, C, L'), over magnitudes, so no power of a negative number is computed."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         return super().forward(_magnitudes(input, self.norm_type))

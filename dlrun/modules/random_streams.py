@@ -1,8 +1,7 @@
-"""Random numbers that are a function of where they are used: of seed, epoch, row and position, and of nothing else.
+"""Random numbers that depend only on seed, epoch, row and position.
 
-A row has in every epoch a stream of its own, that of the generator splitmix64. Any number of it is computed by itself,
-so that no state is kept, and it is the same in whatever batch the row comes, and on every device: all of it is whole
-numbers, and floats that are exact.
+Each row has its own stream in each epoch, from the generator splitmix64. Each number of a stream is computed directly,
+so there is no state. It is the same in every batch and on every device, since only integers and exact floats are used.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ INCREMENT = 0x9E3779B97F4A7C15
 FACTORS = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 ALL = 2**64 - 1
 PART = 2**32
-"""How many numbers of a row's stream belong to one part of it."""
+"""The number of random numbers in one part of a row's stream."""
 PLACES = 2**16
-"""At how many places of a distribution a table has its value."""
+"""The number of entries of a table of a distribution."""
 
 
 def nth(seed: int, number: int) -> int:
-    """Number `number`, from 0 on, of the splitmix64 stream that starts from `seed`: 64 bits."""
+    """Number `number`, counted from 0, of the splitmix64 stream that starts from `seed`: 64 bits."""
     z = (seed + (number + 1) * INCREMENT) & ALL
     z = ((z ^ (z >> 30)) * FACTORS[0]) & ALL
     z = ((z ^ (z >> 27)) * FACTORS[1]) & ALL
@@ -32,11 +31,11 @@ def nth(seed: int, number: int) -> int:
 
 
 class RandomStream:
-    """Random numbers for the rows of a batch; each call gives every row the next ones of its stream.
+    """Random numbers for the rows of a batch; each call returns the next numbers of each row's stream.
 
     Args:
-        streams: (N,), what `streams` gives.
-        part: which part of the streams; different parts have no number in common.
+        streams: (N,), from `streams`.
+        part: the part of the streams; different parts have no numbers in common.
     """
 
     def __init__(self, streams: Tensor, part: int = 0):
@@ -58,18 +57,18 @@ class RandomStream:
         return _shifted(self.bits(*shape), 40).to(torch.float32).mul_(2.0**-24)
 
     def below(self, limit: int | Tensor, *shape: int) -> Tensor:
-        """(N, *shape) whole numbers, each from 0 to limit - 1 as likely as the others; `limit` is less than 2**31."""
+        """(N, *shape) whole numbers, uniform from 0 to limit - 1; `limit` is less than 2**31."""
         return _shifted(self.bits(*shape), 32).mul_(limit) >> 32
 
     def pick(self, table: Tensor, *shape: int) -> Tensor:
-        """(N, *shape, ...) entries of a table (PLACES, ...), each as likely as the others."""
+        """(N, *shape, ...) entries of a table (PLACES, ...), chosen uniformly."""
         return table[_shifted(self.bits(*shape), 48)]
 
     def normal(self, *shape: int) -> Tensor:
         """(N, *shape) float32 of the standard normal distribution, up to 6.1.
 
-        Each is the sum of two values of the distribution at one of `PLACES` equally likely places: no logarithm, which
-        every library rounds in its own way.
+        Each is the sum of two entries of a table with `PLACES` entries. A logarithm is not used, since each library
+        rounds it differently.
         """
         count = math.prod(shape)
         places = self.bits(-(-count // 2)).view(torch.int16).to(torch.int32).add_(PLACES // 2)
@@ -78,7 +77,7 @@ class RandomStream:
 
 
 def streams(seed: int, epoch: int, rows: Tensor) -> Tensor:
-    """Where the stream of each row begins in an epoch (N,).
+    """The start of each row's stream in an epoch (N,).
 
     Args:
         seed: from 0 to 2**64 - 1.
@@ -89,26 +88,26 @@ def streams(seed: int, epoch: int, rows: Tensor) -> Tensor:
 
 
 def _mixed(z: Tensor) -> Tensor:
-    """splitmix64's last steps, in place; products wrap around, as they should."""
+    """The last steps of splitmix64, in place; products wrap around, as intended."""
     for shift, factor in zip((30, 27), FACTORS, strict=True):
         z = z.bitwise_xor_(_shifted(z, shift)).mul_(_signed(factor))
     return z.bitwise_xor_(_shifted(z, 31))
 
 
 def _shifted(z: Tensor, count: int) -> Tensor:
-    """64 bits moved to the right, zeros coming in; int64 alone would bring its sign in."""
+    """64 bits shifted to the right with zeros filled in; int64 alone would fill in its sign."""
     return (z >> count).bitwise_and_((1 << (64 - count)) - 1)
 
 
 def _signed(value: int) -> int:
-    """The int64 of the same 64 bits."""
+    """The int64 with the same 64 bits."""
     value &= ALL
     return value - 2**64 if value >= 2**63 else value
 
 
 @functools.cache
 def _half_normal(device: torch.device) -> Tensor:
-    """Two picks of this table (PLACES,) add up to a normal number of variance 1."""
+    """A table (PLACES,): the sum of two random entries has a normal distribution with variance 1."""
     values = [NormalDist().inv_cdf((place + 0.5) / PLACES) for place in range(PLACES)]
     variance = math.fsum(value * value for value in values) / PLACES
     return torch.tensor([value / math.sqrt(2 * variance) for value in values], dtype=torch.float32, device=device)

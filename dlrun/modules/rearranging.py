@@ -1,4 +1,4 @@
-"""Modules that move numbers and compute none."""
+"""Modules that move numbers without computing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import nn
 
 
 class Permute(nn.Module):
-    """The axes in another order, the batch's included."""
+    """Changes the order of the axes, including the batch."""
 
     def __init__(self, dims: Sequence[int]):
         super().__init__()
@@ -23,7 +23,7 @@ class Permute(nn.Module):
 
 
 class Squeeze(nn.Module):
-    """Without one axis, which has size 1."""
+    """Removes an axis of size 1."""
 
     def __init__(self, dim: int):
         super().__init__()
@@ -37,7 +37,7 @@ class Squeeze(nn.Module):
 
 
 class Select(nn.Module):
-    """One entry of an axis, or a slice of it. With a mask (N, T), an entry is counted among the real steps alone."""
+    """Keeps one entry of an axis, or a slice of it. With a mask (N, T), only the real steps are counted."""
 
     def __init__(self, dim: int, kept: int | slice):
         super().__init__()
@@ -52,7 +52,7 @@ class Select(nn.Module):
         wanted = self.kept if self.kept >= 0 else count + self.kept
         number = mask.cumsum(1) - 1  # of each real step, from 0
         chosen = mask & (number == torch.as_tensor(wanted, device=x.device).expand(len(x))[:, None])
-        # A sum over one step at most; a sequence that is too short gives 0.
+        # A sum over at most one step; for a sequence that is too short it is 0.
         return torch.where(chosen[(...,) + (None,) * (x.dim() - 2)], x, 0).sum(1)
 
     def extra_repr(self) -> str:

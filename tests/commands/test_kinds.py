@@ -54,7 +54,7 @@ def test_a_family_can_be_named_in_the_singular_or_by_the_section_that_takes_it()
 
 def test_a_family_shows_the_settings_that_its_kinds_share():
     shown = " ".join(run("schedules").split())
-    assert "warmup Grow the rate evenly" in shown
+    assert "warmup Raise the rate linearly" in shown
 
 
 def test_a_kind_shows_its_shape_its_reference_its_example_and_each_setting():
@@ -64,7 +64,7 @@ def test_a_kind_shows_its_shape_its_reference_its_example_and_each_setting():
     assert "Reference LeCun" in shown
     assert "Example conv2d: {out_channels: 32, kernel_size: 3, padding: same}" in shown
     assert "kernel_size Height and width of a kernel; one number for both. positive whole number," in shown
-    assert "groups Split the channels into so many groups that do not see each other." in shown
+    assert "groups Split the channels into this many groups, which are computed separately." in shown
     assert "positive whole number; default 1" in shown
 
 

@@ -218,7 +218,7 @@ def test_a_glu_gates_the_first_half_by_the_second() -> None:
     first, second = x[:, :3], x[:, 3:]
     assert layer({"glu": 0}).output_shape((6, 5)) == (3, 5)
     torch.testing.assert_close(module({"glu": 0}, (6, 5))(x), first / (1 + (-second).exp()))
-    with pytest.raises(ShapeError, match=r"splits axis 1 in two halves, and its size is 5; received \(6, 5\)"):
+    with pytest.raises(ShapeError, match=r"splits axis 1 in two halves, but its size 5 is odd; received \(6, 5\)"):
         layer("glu").output_shape((6, 5))
 
 
@@ -317,10 +317,10 @@ def test_a_network_alone_may_have_steps_anywhere(tmp_path: Path) -> None:
     [
         ("cross_entropy", "log_softmax", "applies the log_softmax itself; a second one changes nothing"),
         ("cross_entropy", "softmin", "applies the softmax itself"),
-        ("cross_entropy", "hardsigmoid", "takes logits, and the network ends in a sigmoid"),
-        ("cross_entropy", "log_sigmoid", "takes logits, and the network ends in a sigmoid"),
-        ("binary_cross_entropy", "log_softmax", "a softmax ties them together"),
-        ("binary_cross_entropy", "log_sigmoid", "the network ends in logarithms of them"),
+        ("cross_entropy", "hardsigmoid", "takes logits, but the network ends in a sigmoid"),
+        ("cross_entropy", "log_sigmoid", "takes logits, but the network ends in a sigmoid"),
+        ("binary_cross_entropy", "log_softmax", "a softmax makes them sum to 1"),
+        ("binary_cross_entropy", "log_sigmoid", "the network outputs their logarithms"),
     ],
 )
 def test_a_loss_refuses_the_ending_that_it_would_misread(loss: str, last: str, message: str) -> None:

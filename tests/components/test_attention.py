@@ -141,7 +141,7 @@ def test_a_layer_on_two_values_has_the_weights_it_says_and_trains_all_of_them(ki
 
 
 def test_two_sequences_of_different_width_are_refused() -> None:
-    with pytest.raises(ShapeError, match="as many features"):
+    with pytest.raises(ShapeError, match="same number of features"):
         choose("layers", {"cross_attention": {"num_heads": 3, "memory": "m"}}).output_shape((T, E), (S, 9))
 
 

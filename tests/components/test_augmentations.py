@@ -95,11 +95,11 @@ def test_a_crop_refuses_paddings_that_torch_refuses() -> None:
         step({"random_crop": fits}).check((2, 5, 6))
         augmented({"random_crop": fits}, images(2))
         too_much = {"padding": [most + 1, 0], "padding_mode": mode}
-        with pytest.raises(ShapeError, match=f"can put {most} at most beside 5; asked for {most + 1}"):
+        with pytest.raises(ShapeError, match=f"can add at most {most} to a size of 5; received {most + 1}"):
             step({"random_crop": too_much}).check((2, 5, 6))
         with pytest.raises(RuntimeError):
             augmented({"random_crop": too_much}, images(2))
-    assert "fill is for padding_mode constant" in refusal(
+    assert "fill is only for padding_mode constant" in refusal(
         {"random_crop": {"padding": 1, "padding_mode": "reflect", "fill": 1.0}}
     )
 
@@ -284,7 +284,7 @@ def test_contrast_multiplies_each_images_distance_from_its_mean(factor: Any, low
     ("written", "message"),
     [
         ({"brightness": -0.1}, "a number from 0 on, or two of them, [low, high], is expected; received -0.1"),
-        ({"brightness": [1.5, 0.5]}, "a range goes from its lower to its higher end; received [1.5, 0.5]"),
+        ({"brightness": [1.5, 0.5]}, "a range begins with its lower number; received [1.5, 0.5]"),
         ({"random_rotation": 400}, "a number of degrees from 0 to 360, or [low, high],"),
         ({"random_rotation": [0, 400]}, "a number of degrees from 0 to 360, or [low, high],"),
         ({"random_erasing": {"scale": [0, 0.5]}}, "a list of two shares above 0 up to 1, [low, high], is expected"),

@@ -5,7 +5,7 @@ import torch
 from scipy import stats
 from torch import nn
 
-from dlrun.modules.dropout import BITS, Dropout, draw_words
+from dlrun.modules.dropout import BITS, Dropout, diverted, draw_words
 
 
 @pytest.mark.parametrize("bits", [8, 16])
@@ -61,3 +61,18 @@ def test_draws_follow_the_seed_and_the_generator_goes_on(bits: int) -> None:
     assert torch.equal(draw_words(10, bits), second)
     assert not torch.equal(first, second)
     assert draw_words(0, bits).shape == (0,)
+
+
+def test_a_nested_diversion_restores_the_outer_one() -> None:
+    def constant(value: int):
+        return lambda count, bits: torch.full((count,), value, dtype=torch.int16)
+
+    layer, x = Dropout(0.3), torch.ones(4)
+    kept, dropped = constant(2**15 - 1), constant(-(2**15))
+    with diverted(dropped):
+        with diverted(kept):
+            assert layer(x).all()
+        assert not layer(x).any()
+    before = torch.get_rng_state()
+    layer(x)
+    assert not torch.equal(torch.get_rng_state(), before)

@@ -220,10 +220,10 @@ def test_alexnets_local_response_norm_is_written_with_five_times_its_alpha() -> 
     ("written", "shape", "message"),
     [
         ({"group_norm": 4}, (6, 5), "the 6 channels cannot be split into 4 groups"),
-        ({"group_norm": 6}, (6,), "a group would be one number"),
+        ({"group_norm": 6}, (6,), "is a single number"),
         ("instance_norm", (6,), r"with 2 to 4 axes; received \(6,\)"),
-        ("instance_norm", (6, 1, 1), "is one number"),
-        ({"rms_norm": 3}, (6, 5), r"normalises the last 3 axes; received \(6, 5\)"),
+        ("instance_norm", (6, 1, 1), "is a single number"),
+        ({"rms_norm": 3}, (6, 5), r"normalizes the last 3 axes; received \(6, 5\)"),
         ({"local_response_norm": 5}, (6,), r"with 2 axes or more; received \(6,\)"),
     ],
 )

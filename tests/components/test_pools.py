@@ -193,10 +193,10 @@ def test_upsampling_by_a_whole_number_is_undone_by_averages() -> None:
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ({"upsample": {}}, "one of scale_factor and size must be given"),
-        ({"upsample": {"size": 4, "scale_factor": 2}}, "one of scale_factor and size must be given"),
+        ({"upsample": {}}, "give either scale_factor or size"),
+        ({"upsample": {"size": 4, "scale_factor": 2}}, "give either scale_factor or size"),
         ({"upsample": {"size": 4, "align_corners": True}}, "align_corners is not for mode nearest"),
-        ({"pad": {"padding": 1, "mode": "reflect", "value": 1.0}}, "value is for mode constant; received mode reflect"),
+        ({"pad": {"padding": 1, "mode": "reflect", "value": 1.0}}, "value is only for mode constant; received mode"),
         ({"pad": -1}, "a whole number from 0 on is expected"),
         ({"crop": [[1, 2, 3]]}, r"a number or \[before, after\] for each axis"),
     ],

@@ -159,7 +159,7 @@ class TestPca:
         assert exact(Pca(n_components=3, whiten=whiten), rows).shape == (50, 3)
         with pytest.raises(FitError) as caught:
             Pca(n_components=4, whiten=whiten).fit(rows, NO_TARGET, None)
-        assert caught.value.message == "4 directions are wanted, and the training rows vary in 3 alone"
+        assert caught.value.message == "4 directions are wanted, but the training rows vary in only 3"
         assert caught.value.hint == "write `pca: 3` or less"
 
     def test_a_column_and_its_double_are_one_direction_even_after_standardize(self):
@@ -167,13 +167,13 @@ class TestPca:
         rows = np.column_stack([one, 2 * one + 0.3])
         step = Standardize()
         rows = exact(step, rows)
-        with pytest.raises(FitError, match="vary in 1 alone"):
+        with pytest.raises(FitError, match="vary in only 1"):
             Pca(n_components=2, whiten=True).fit(rows, NO_TARGET, None)
 
     @pytest.mark.parametrize("count", [1, 0.9])
     @pytest.mark.parametrize("value", [0.0, 0.1, 1e300])
     def test_rows_that_are_all_the_same_have_no_direction(self, count: Any, value: float):
-        with pytest.raises(FitError, match="all training rows are the same"):
+        with pytest.raises(FitError, match="all training rows are equal"):
             Pca(n_components=count).fit(np.full((9, 4), value), NO_TARGET, None)
 
     def test_numbers_too_large_to_compute_with_are_refused(self):
@@ -186,9 +186,9 @@ class TestPca:
             Pca(n_components=count).fit(1e-200 * noise(9, 4), NO_TARGET, None)
 
     def test_the_plan_refuses_more_directions_than_there_can_be(self):
-        with pytest.raises(ShapeError, match=r"n_components is 9, and 8 numbers a row allow at most 8"):
+        with pytest.raises(ShapeError, match=r"n_components is 9, but 8 numbers in a row allow at most 8"):
             Pca(n_components=9).output_shape((2, 4), 100, None)
-        with pytest.raises(ShapeError, match=r"5 training rows, less one for their mean, allow at most 4"):
+        with pytest.raises(ShapeError, match=r"5 training rows, minus one for their mean, allow at most 4"):
             Pca(n_components=5).output_shape((8,), 5, None)
         assert Pca(n_components=8).output_shape((2, 4), 9, None) == ((8,), True)
         assert Pca(n_components=0.5).output_shape((8,), 5, None) == ((4,), False)
@@ -235,7 +235,7 @@ class TestLda:
         assert Lda(n_components=2).output_shape((4,), 100, 10) == ((2,), True)
         with pytest.raises(ShapeError, match="the means of 3 classes differ in at most 2 directions"):
             Lda(n_components=3).output_shape((4,), 100, 3)
-        with pytest.raises(ShapeError, match="n_components is 5, and a row has 4 numbers"):
+        with pytest.raises(ShapeError, match="n_components is 5, but a row has 4 numbers"):
             Lda(n_components=5).output_shape((4,), 100, 10)
         with pytest.raises(ShapeError, match="the target is numbers"):
             Lda().output_shape((4,), 100, None)
@@ -257,7 +257,7 @@ class TestLda:
     @pytest.mark.parametrize("each", [1, 5])
     def test_classes_without_scatter_are_refused(self, each: int):
         target = np.repeat([0, 1, 2], each)
-        with pytest.raises(FitError, match="the training rows of each class are all the same"):
+        with pytest.raises(FitError, match="all training rows of each class are equal"):
             Lda().fit(noise(3, 4)[target], target, 3)
 
     def test_class_means_on_a_line_have_one_direction(self):
@@ -267,12 +267,12 @@ class TestLda:
         assert exact(Lda(n_components=1), rows, target).shape == (12, 1)
         with pytest.raises(FitError) as caught:
             Lda().fit(rows, target, 3)
-        assert caught.value.message == "2 directions are wanted, and the class means differ in 1 alone"
+        assert caught.value.message == "2 directions are wanted, but the class means differ in only 1"
         assert caught.value.hint == "write `lda: 1`"
 
     def test_class_means_that_are_the_same_have_no_direction(self):
         square = np.array([[-1.0, -1], [-1, 1], [1, -1], [1, 1]]) + 0.1
-        with pytest.raises(FitError, match="the class means differ in 0 alone"):
+        with pytest.raises(FitError, match="the class means differ in only 0"):
             Lda().fit(np.vstack([square, 2 * square - 0.1]), np.repeat([0, 1], 4), 2)
 
     @pytest.mark.parametrize("missing", [0, 1, 2])

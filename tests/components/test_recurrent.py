@@ -382,9 +382,9 @@ def test_what_is_kept_for_the_backward_pass_is_no_more_than_is_told(
 @pytest.mark.parametrize(
     ("kind", "settings", "message"),
     [
-        ("lstm", {"reverse": True, "bidirectional": True}, "bidirectional reads both ways already"),
-        ("rnn", {"recurrence": "output"}, "needs an output_size"),
-        ("rnn", {"output_size": 3}, "output_size belongs to recurrence: output"),
+        ("lstm", {"reverse": True, "bidirectional": True}, "reverse cannot be used with bidirectional"),
+        ("rnn", {"recurrence": "output"}, "needs output_size"),
+        ("rnn", {"output_size": 3}, "output_size is only for recurrence: output"),
     ],
 )
 def test_settings_that_exclude_each_other_are_refused(kind: str, settings: dict[str, Any], message: str) -> None:

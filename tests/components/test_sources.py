@@ -94,7 +94,7 @@ class TestSklearn:
     def test_classes_of_numbers_are_refused(self, tmp_path: Path):
         error = refused(Sklearn(name="diabetes"), ask(tmp_path))
         assert error.at == ("source",)
-        assert error.message == "the target of diabetes is a number, and the loss wants classes"
+        assert error.message == "the target of diabetes is a number, but the loss needs classes"
 
     def test_yes_or_no_needs_two_classes(self, tmp_path: Path):
         assert Sklearn(name="breast_cancer").describe(ask(tmp_path, wants="binary")).labels == (
@@ -158,7 +158,7 @@ class TestCsv:
         assert (data_info.labels, data_info.target_shape) == (("apple", "pear"), ())
         table(folder, "x,y\n1,0\n2,7\n3,0.5\n")
         error = refused(Csv(path="t.csv"), ask(folder, "y", wants="binary"))
-        assert error.message == "the column 'y' has 3 classes, ['0', '0.5', '7']; a target of yes or no has 2"
+        assert error.message == "the column 'y' has 3 classes, ['0', '0.5', '7']; a binary target needs 2"
 
     def test_several_columns_of_yes_or_no_hold_0_and_1(self, folder: Path):
         table(folder, "x,p,q\n1,0,1\n2,1,1.0\n")
@@ -203,11 +203,11 @@ class TestCsv:
     def test_one_number_written_in_two_ways_is_not_two_classes(self, folder: Path):
         table(folder, "x,class\n1,1\n2,1.0\n3,2\n")
         error = refused(Csv(path="t.csv"), ask(folder, "class"))
-        assert error.message == "the column 'class' writes one number in two ways, '1' and '1.0'"
+        assert error.message == "the column 'class' has the same number in two forms, '1' and '1.0'"
 
     def test_a_single_class_is_refused(self, folder: Path):
         table(folder, "x,class\n1,a\n2,a\n")
-        assert "nothing to tell apart" in refused(Csv(path="t.csv"), ask(folder, "class")).message
+        assert "at least 2 are needed" in refused(Csv(path="t.csv"), ask(folder, "class")).message
 
     def test_the_target_must_be_named(self, folder: Path):
         error = refused(Csv(path="fruit.csv"), ask(folder))
@@ -235,15 +235,15 @@ class TestCsv:
 
     def test_a_class_is_one_column(self, folder: Path):
         error = refused(Csv(path="fruit.csv"), ask(folder, ("class", "width")))
-        assert (error.message, error.at) == ("one column says the class; `target` lists 2", ("target",))
+        assert (error.message, error.at) == ("a class is one column; `target` lists 2", ("target",))
 
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("", "t.csv has no names of columns in its first line"),
+            ("", "t.csv has no column names in its first line"),
             ("a,a,y\n1,2,x\n", "t.csv:1: two columns are called 'a'"),
             (",a,y\n0,1,x\n", "t.csv:1: column 1 has no name"),
-            ("a,y\n", "t.csv has no rows below its first line"),
+            ("a,y\n", "t.csv has no rows after its first line"),
             ("y\n1\n", "t.csv has no column besides the target"),
             ("a,y\n1,x\n2\n", "t.csv:3: 1 cells; the first line names 2 columns"),
             ("a,y\n1,x\n2,y,z\n", "t.csv:3: 3 cells; the first line names 2 columns"),
@@ -289,7 +289,7 @@ class TestCsv:
     def test_a_file_that_is_not_there_is_said_with_the_full_path(self, tmp_path: Path):
         error = refused(Csv(path="gone.csv"), ask(tmp_path, "y"))
         assert (error.message, error.at) == (
-            "the file gone.csv is not there",
+            "the file gone.csv does not exist",
             ("source", "csv", "path"),
         )
         assert str(tmp_path) in error.hint
@@ -341,7 +341,7 @@ class TestNpz:
         assert both(tmp_path, IMAGES, np.array([[1.0], [0.0], [1.0], [2.0]]))[0].labels == ("0", "1", "2")
         request = ask(save(tmp_path, x=IMAGES, y=[0.5, 1, 2, 3]), "y", "x")
         error = refused(Npz(path="a.npz"), request)
-        assert error.message == "the array 'y' holds 0.5, and a class is a whole number or a text"
+        assert error.message == "the array 'y' holds 0.5, but a class is a whole number or a text"
 
     def test_whole_numbers_stay_whole_and_have_a_vocabulary(self, tmp_path: Path):
         data_info, rows = both(tmp_path, np.array([[3, 0], [7, 1]], np.uint8), np.array([0, 1]))
@@ -386,14 +386,14 @@ class TestNpz:
                 np.eye(4),
                 "classes",
                 "target",
-                "the array 'y' has (4,) values a row, and a class is one",
+                "the array 'y' has (4,) values in each row, but a class is one value",
             ),
             (
                 IMAGES,
                 ["a", "b", "c", "d"],
                 "numbers",
                 "target",
-                "the array 'y' holds texts, and the loss wants",
+                "the array 'y' holds texts, but the loss needs",
             ),
             (IMAGES, [1j, 2, 3, 4], "numbers", "target", "the array 'y' holds complex numbers"),
             (IMAGES * 1j, [0, 1, 0, 1], "classes", "features", "the array 'x' holds complex numbers"),
@@ -402,16 +402,16 @@ class TestNpz:
                 [0, 1],
                 "classes",
                 "features",
-                "the array 'x' holds texts, and features are numbers",
+                "the array 'x' holds texts, but features must be numbers",
             ),
-            (IMAGES, [0, 1, 2], "classes", "target", "'x' has 4 rows and 'y' has 3"),
-            (3.0, [0, 1, 2], "classes", "features", "the array 'x' is a single value and has no rows"),
-            (IMAGES, 1, "classes", "target", "the array 'y' is a single value and has no rows"),
+            (IMAGES, [0, 1, 2], "classes", "target", "'x' has 4 rows, but 'y' has 3"),
+            (3.0, [0, 1, 2], "classes", "features", "the array 'x' is a single value without rows"),
+            (IMAGES, 1, "classes", "target", "the array 'y' is a single value without rows"),
             (IMAGES[:0], [], "classes", "features", "the array 'x' is empty: its shape is (0, 1, 2, 3)"),
-            (IMAGES, [0, 1, np.nan, 1], "numbers", "target", "the array 'y' holds nan at [2]; numbers are"),
+            (IMAGES, [0, 1, np.nan, 1], "numbers", "target", "the array 'y' holds nan at [2]; numbers must be"),
             (np.zeros(4, "M8[s]"), [0, 1, 0, 1], "classes", "features", "the array 'x' holds values of type"),
             (np.zeros(4, "i4,f4"), [0, 1, 0, 1], "classes", "features", "the array 'x' holds records"),
-            (IMAGES, [3, 3, 3, 3], "classes", "target", "the array 'y' has 1 class, ['3']; there is nothing"),
+            (IMAGES, [3, 3, 3, 3], "classes", "target", "the array 'y' has 1 class, ['3']; at least 2"),
         ],
     )
     def test_arrays_that_do_not_fit_are_refused(
@@ -440,7 +440,7 @@ class TestNpz:
         x[2, 0, 1, 1] = -np.inf
         error = refused(Npz(path="a.npz"), ask(save(tmp_path, x=x, y=[0, 1, 0, 1]), "y", "x"), loading=True)
         assert (error.message, error.at) == (
-            "the array 'x' holds -inf at [2, 0, 1, 1]; numbers are finite",
+            "the array 'x' holds -inf at [2, 0, 1, 1]; numbers must be finite",
             ("features",),
         )
 

@@ -115,14 +115,14 @@ class TestFit:
     def test_the_later_steps_see_no_rounding_to_float32(self):
         one = noise(10, 1)
         features = np.column_stack([one, 2 * one + 0.3])
-        with pytest.raises(SpecError, match="vary in 1 alone"):
+        with pytest.raises(SpecError, match="vary in only 1"):
             fitted(holding(features), "standardize", {"pca": {"n_components": 2, "whiten": True}})
 
     def test_a_step_that_cannot_be_fitted_is_one_problem_with_a_way_out(self):
         with pytest.raises(SpecError) as caught:
             fitted(holding(np.column_stack([noise(10, 2), np.ones(10)])), "minmax", {"pca": 3})
         (problem,) = caught.value.problems
-        assert problem.message == "3 directions are wanted, and the training rows vary in 2 alone"
+        assert problem.message == "3 directions are wanted, but the training rows vary in only 2"
         assert problem.hint == "write `pca: 2` or less"
 
     def test_a_class_without_training_rows_stops_lda(self):

@@ -105,4 +105,4 @@ def test_bounds_in_the_wrong_order_are_refused() -> None:
     with pytest.raises(ValidationError) as raised:
         choose("initializers", {"uniform": {"a": 0.5, "b": -0.5}})
     (problem,) = setting_problems(raised.value)
-    assert problem.message == "the lower bound a = 0.5 is above the upper, b = -0.5"
+    assert problem.message == "the lower bound a = 0.5 is above the upper bound b = -0.5"

@@ -133,14 +133,14 @@ REFUSALS: list[tuple[str, Shape, Shape, int | None, OutputForm, str, str]] = [
         "the network ends in a sigmoid",
         "`binary_cross_entropy`",
     ),
-    ("cross_entropy", (10, 4), (), 10, "", "one number a class; the network gives (10, 4)", ""),
+    ("cross_entropy", (10, 4), (), 10, "", "one output for each class; the network outputs (10, 4)", ""),
     (
         "cross_entropy",
         (9,),
         (),
         10,
         "",
-        "the data has 10 classes, and the network gives (9,)",
+        "the data has 10 classes, but the network outputs (9,)",
         "`- linear: $classes`",
     ),
     (
@@ -149,7 +149,7 @@ REFUSALS: list[tuple[str, Shape, Shape, int | None, OutputForm, str, str]] = [
         (),
         2,
         "distribution",
-        "a softmax ties them together",
+        "a softmax makes them sum to 1",
         "end in `- linear: 1`",
     ),
     (
@@ -158,7 +158,7 @@ REFUSALS: list[tuple[str, Shape, Shape, int | None, OutputForm, str, str]] = [
         (),
         3,
         "",
-        "tells two classes apart; the target has 3",
+        "needs two classes; the target has 3",
         "use cross_entropy",
     ),
     (
@@ -167,7 +167,7 @@ REFUSALS: list[tuple[str, Shape, Shape, int | None, OutputForm, str, str]] = [
         (),
         2,
         "",
-        "outputs of shape (1,); the network gives (2,)",
+        "outputs of shape (1,); the network outputs (2,)",
         "`- linear: 1`",
     ),
     (
@@ -176,12 +176,12 @@ REFUSALS: list[tuple[str, Shape, Shape, int | None, OutputForm, str, str]] = [
         (4,),
         None,
         "",
-        "outputs of shape (4,); the network gives (1,)",
+        "outputs of shape (4,); the network outputs (1,)",
         "`- linear: 4`",
     ),
-    ("mse", (2,), (), None, "", "outputs of shape (1,); the network gives (2,)", "end in `- linear: 1`"),
-    ("mse", (1,), (3,), None, "", "outputs of shape (3,); the network gives (1,)", "end in `- linear: 3`"),
-    ("mse", (1, 8, 8), (8, 8), None, "", "outputs of shape (8, 8); the network gives (1, 8, 8)", ""),
+    ("mse", (2,), (), None, "", "outputs of shape (1,); the network outputs (2,)", "end in `- linear: 1`"),
+    ("mse", (1,), (3,), None, "", "outputs of shape (3,); the network outputs (1,)", "end in `- linear: 3`"),
+    ("mse", (1, 8, 8), (8, 8), None, "", "outputs of shape (8, 8); the network outputs (1, 8, 8)", ""),
     ("l1", (), (3,), None, "", "outputs of shape (3,)", "end in `- linear: 3`"),
 ]
 

@@ -372,8 +372,8 @@ def test_durations_and_names_of_python_are_written_as_a_spec_has_them() -> None:
 
 def test_the_help_of_a_setting_is_the_text_below_it() -> None:
     help_texts = field_help(find("layers", "dropout"))
-    assert help_texts["p"] == "The share that is dropped (1 - p is kept)."
+    assert help_texts["p"] == "The share that is dropped; 1 - p is kept."
     assert (
         help_texts["name"]
-        == "A name for this layer: in the tables, in weight names, in references; it begins with a letter."
+        == "A name for this layer, used in tables, in weight names and in references; it begins with a letter."
     )

@@ -79,7 +79,7 @@ def test_losses_that_compare_with_inputs_need_no_target(tmp_path: Path, arrays) 
             {"a": "size", "b": "few"},
             [{"mse": {"output": "a"}}, {"mse": {"output": "b"}}],
             ("target", "b"),
-            "'table' has 3 rows and 'few' has 2",
+            "'table' has 3 rows, but 'few' has 2",
         ),
     ],
 )

@@ -64,7 +64,7 @@ def test_an_autoencoder_needs_no_target_and_learns_a_plane(train, plane, data: s
 
 def test_an_autoencoder_must_give_what_it_takes(train, plane) -> None:
     text = "data: {source: {npz: rows.npz}, features: x}" + NET.replace("$features", "4")
-    with pytest.raises(SpecError, match=r"needs outputs of shape \(5,\); the network gives \(4,\)"):
+    with pytest.raises(SpecError, match=r"needs outputs of shape \(5,\); the network outputs \(4,\)"):
         train(text)
 
 

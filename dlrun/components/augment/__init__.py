@@ -1,4 +1,4 @@
-"""Augmentations: what stands in `data.augment`, applied to the training rows anew in every epoch."""
+"""Augmentations: the components of `data.augment`, applied to the training rows, with new random numbers each epoch."""
 
 from __future__ import annotations
 
@@ -14,35 +14,33 @@ if TYPE_CHECKING:
 
 
 class Augmentation(Component):
-    """A random change of each row that leaves its target as it is, on the device, after the preprocessing.
+    """A random change of each row that keeps its target, on the device, after the preprocessing.
 
-    What becomes of a row must depend on the row and on `draw` alone. So an `apply` takes its random numbers from
-    `draw`, the same ones in every call, and does nothing that torch computes otherwise for another batch: no sums
-    over a row's numbers but `means` of modules/image_ops.py, no exponential or trigonometric functions.
+    The result for a row must depend on the row and on `draw` only. So `apply` takes its random numbers from `draw`, the
+    same number in every call, and uses no operation whose rounding depends on the batch: no sums over the numbers of a
+    row except `means` of modules/image_ops.py, and no exponential or trigonometric functions.
     """
 
     family: ClassVar[str] = "augment"
 
     input: str | None = None
-    """The input of the network whose rows it changes, by name; needed where there are several."""
+    """The name of the network's input whose rows it changes; required where there are several."""
 
     def check(self, shape: Shape, indices: bool = False) -> None:
-        """Hold the network's input against what the step can take.
+        """Check that the augmentation can be applied to the network's input.
 
         Args:
-            shape: one row, as the network takes it.
+            shape: the shape of one row of the input.
             indices: whether its numbers are indices, for an embedding.
 
         Raises:
-            ShapeError: the step cannot take it.
+            ShapeError: it cannot.
         """
         if indices:
-            raise ShapeError(
-                "changes numbers, and the network takes indices", "an index has no neighbours: leave it out"
-            )
+            raise ShapeError("changes numbers, but the network takes indices", "remove the augmentation")
 
     def apply(self, x: Tensor, draw: RandomStream) -> Tensor:
-        """The rows (N, ...) changed, a new tensor; `draw` gives random numbers for each of them."""
+        """Return the changed rows (N, ...), a new tensor; `draw` returns random numbers for each row."""
         raise NotImplementedError
 
 
@@ -52,5 +50,5 @@ class ImageAugmentation(Augmentation):
     def check(self, shape: Shape, indices: bool = False) -> None:
         super().check(shape, indices)
         if len(shape) != 3:
-            hint = "say in `model.input` how a row is an image: [channels, height, width]"
+            hint = "set `model.input` to the shape of the image, [channels, height, width]"
             raise ShapeError(f"needs images (C, H, W); received {show(shape)}", hint)

@@ -1,4 +1,4 @@
-"""What the flips share."""
+"""The base of the flips."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Flip(ImageAugmentation):
-    """Mirror images along one axis. A kind declares `p`, the probability."""
+    """Mirrors images along one axis. Each kind declares `p`, the probability."""
 
     dim: ClassVar[int]
     """The axis of (N, C, H, W)."""
@@ -23,4 +23,4 @@ class Flip(ImageAugmentation):
         from dlrun.modules.image_ops import per_image
 
         left = per_image(draw.uniform() >= self.p).to(x.dtype)
-        return x.flip(self.dim).lerp_(x, left)  # at 0 and 1 it is exact, and on a CPU faster than `where`
+        return x.flip(self.dim).lerp_(x, left)  # exact for weights 0 and 1, and faster than `where` on a CPU

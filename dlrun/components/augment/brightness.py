@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Brightness(ImageAugmentation):
     """Multiply all numbers of an image by a random factor.
 
-    Black must be 0 for this to be the brightness: so it is after `minmax`, not after `standardize`.
+    This changes the brightness only if black is 0, as after `minmax`, but not after `standardize`.
 
     Shape: (C, H, W) -> (C, H, W), y = f*x
     Reference: Howard, Some improvements on deep convolutional neural network based image classification, 2013.
@@ -24,7 +24,7 @@ class Brightness(ImageAugmentation):
     synonyms = ("color_jitter", "random_brightness")
 
     factor: Factors
-    """[low, high] of the factor; one number is how far from 1 it may be: 0.4 is [0.6, 1.4]."""
+    """[low, high] of the factor; one number is its largest distance from 1: 0.4 is [0.6, 1.4]."""
 
     def apply(self, x: Tensor, draw: RandomStream) -> Tensor:
         from dlrun.modules.image_ops import between, per_image

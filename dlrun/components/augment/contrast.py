@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Contrast(ImageAugmentation):
-    """Bring all numbers of an image nearer to the image's mean, or farther from it, by a random factor.
+    """Move all numbers of an image towards the mean of the image, or away from it, by a random factor.
 
     Shape: (C, H, W) -> (C, H, W), y = m + f*(x - m), m = mean(x) over all channels and pixels
     Reference: Howard, Some improvements on deep convolutional neural network based image classification, 2013.
@@ -22,7 +22,7 @@ class Contrast(ImageAugmentation):
     synonyms = ("random_contrast",)
 
     factor: Factors
-    """[low, high] of the factor; one number is how far from 1 it may be: 0.4 is [0.6, 1.4]."""
+    """[low, high] of the factor; one number is its largest distance from 1: 0.4 is [0.6, 1.4]."""
 
     def apply(self, x: Tensor, draw: RandomStream) -> Tensor:
         from dlrun.modules.image_ops import between, means, per_image

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class GaussianNoise(Augmentation):
-    """Add to each number a draw from a normal distribution around 0.
+    """Add a random number from a normal distribution with mean 0 to each number.
 
-    The layer of the same name does so anywhere in a network.
+    The layer of the same name does this anywhere in a network.
 
     Shape: (...) -> (...), y = x + n, n ~ N(0, std**2)
     Reference: Bishop, Training with noise is equivalent to Tikhonov regularization, 1995.
@@ -24,7 +24,7 @@ class GaussianNoise(Augmentation):
     synonyms = ("noise", "gauss_noise", "random_gaussian_noise")
 
     std: NonNegative
-    """The noise's standard deviation, in units of the preprocessed numbers."""
+    """The standard deviation of the noise, in units of the preprocessed numbers."""
 
     def apply(self, x: Tensor, draw: RandomStream) -> Tensor:
         return x + draw.normal(*x.shape[1:]).to(x.dtype).mul_(self.std)

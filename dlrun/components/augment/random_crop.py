@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class RandomCrop(ImageAugmentation):
-    """Put `padding` around an image, and take a part of its old size out at a random place: the image moves.
+    """Add `padding` around an image and cut out a part of the original size at a random position: the image moves.
 
     Shape: (C, H, W) -> (C, H, W), y[c, i, j] = padded[c, i + a, j + b], a from 0 to 2*padding, b likewise
     Reference: He, Zhang, Ren and Sun, Deep residual learning for image recognition, 2016, section 4.2.
@@ -25,16 +25,16 @@ class RandomCrop(ImageAugmentation):
     synonyms = ("crop", "pad_and_crop", "random_crop_with_padding", "random_translation", "translation", "shift")
 
     padding: Counts2d
-    """How many pixels at each side, and so how far the image moves at most; or [height, width]."""
+    """Number of pixels on each side, which is how far the image moves at most; or [height, width]."""
     padding_mode: Literal["constant", "reflect", "replicate", "circular"] = "constant"
-    """With what: one value, the image mirrored at its edge, its edge over and over, or its other end."""
+    """Which values: a constant, the image mirrored at its edge, the edge repeated, or the image from its other end."""
     fill: float = 0.0
-    """The value that mode constant puts around; the preprocessing has been there before, so 0 need not be black."""
+    """The value for mode constant, in preprocessed numbers, where 0 may not be black."""
 
     @model_validator(mode="after")
     def _fill_for_constant(self) -> Self:
         if self.fill and self.padding_mode != "constant":
-            raise ValueError(f"fill is for padding_mode constant; received {self.padding_mode}")
+            raise ValueError(f"fill is only for padding_mode constant; received {self.padding_mode}")
         return self
 
     @property
@@ -47,7 +47,7 @@ class RandomCrop(ImageAugmentation):
             most = {"reflect": size - 1, "circular": size}.get(self.padding_mode, side)
             if side > most:
                 raise ShapeError(
-                    f"padding_mode {self.padding_mode} can put {most} at most beside {size}; asked for {side}"
+                    f"padding_mode {self.padding_mode} can add at most {most} to a size of {size}; received {side}"
                 )
 
     def apply(self, x: Tensor, draw: RandomStream) -> Tensor:

@@ -32,9 +32,9 @@ Value = Annotated[
 
 
 class RandomErasing(ImageAugmentation):
-    """With probability `p`, put one value in a rectangle of random size, shape and place.
+    """With probability `p`, fill a rectangle of random size, shape and position with one value.
 
-    Ten sizes are drawn; the first that is smaller than the image is taken, and where none is, nothing is erased.
+    Ten sizes are drawn and the first that is smaller than the image is used; if there is none, nothing is erased.
 
     Shape: (C, H, W) -> (C, H, W), h*w pixels of each channel are erased, h*w = about scale*H*W and h/w = ratio
     Reference: Zhong, Zheng, Kang, Li and Yang, Random erasing data augmentation, 2020.
@@ -44,13 +44,13 @@ class RandomErasing(ImageAugmentation):
     synonyms = ("erasing", "random_erase", "cutout", "cut_out", "coarse_dropout")
 
     p: Share = 0.5
-    """The probability that something of an image is erased."""
+    """The probability that a part of an image is erased."""
     scale: Shares = (0.02, 0.33)
-    """[low, high]: how large the rectangle is, as a share of the image's area."""
+    """[low, high] of the rectangle's area, as a share of the image's area."""
     ratio: Ratios = (0.3, 3.3)
-    """[low, high]: height by width of the rectangle; its logarithm is drawn uniformly."""
+    """[low, high] of the rectangle's height divided by its width; its logarithm is drawn uniformly."""
     value: Value = 0.0
-    """What is put there; random draws each number from the standard normal distribution."""
+    """The value to fill in; `random` draws each number from the standard normal distribution."""
 
     def apply(self, x: Tensor, draw: RandomStream) -> Tensor:
         import torch

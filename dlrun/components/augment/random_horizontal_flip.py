@@ -5,7 +5,7 @@ from dlrun.language.fields import Share
 
 
 class RandomHorizontalFlip(Flip):
-    """Mirror an image with probability `p`, so that left and right change places.
+    """With probability `p`, mirror an image so that left and right are exchanged.
 
     Shape: (C, H, W) -> (C, H, W), y[c, i, j] = x[c, i, W - 1 - j] or x[c, i, j]
     Reference: Krizhevsky, Sutskever and Hinton, ImageNet classification with deep convolutional neural networks, 2012.

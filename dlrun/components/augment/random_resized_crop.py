@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class RandomResizedCrop(ImageAugmentation):
-    """Enlarge a part of an image, of random size, shape and place, to the size of the whole, bilinearly.
+    """Cut out a part of an image, of random size, shape and position, and resize it to the whole size, bilinearly.
 
-    Ten sizes are drawn; the first that fits is taken, and where none does, the largest part in the middle whose ratio
-    is allowed.
+    Ten sizes are drawn and the first that fits is used; if none fits, the largest part in the middle with an allowed
+    ratio.
 
     Shape: (C, H, W) -> (C, H, W), from a part of h*w pixels, h*w = about scale*H*W and w/h = ratio
     Reference: Szegedy and others, Going deeper with convolutions, 2015, section 6.
@@ -25,9 +25,9 @@ class RandomResizedCrop(ImageAugmentation):
     synonyms = ("resized_crop", "random_zoom", "zoom", "inception_crop")
 
     scale: Shares = (0.08, 1.0)
-    """[low, high]: how large the part is, as a share of the image's area."""
+    """[low, high] of the part's area, as a share of the image's area."""
     ratio: Ratios = (0.75, 4 / 3)
-    """[low, high]: width by height of the part; its logarithm is drawn uniformly."""
+    """[low, high] of the part's width divided by its height; its logarithm is drawn uniformly."""
 
     def apply(self, x: Tensor, draw: RandomStream) -> Tensor:
         import torch

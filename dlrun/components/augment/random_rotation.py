@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class RandomRotation(ImageAugmentation):
-    """Turn an image about its centre, against the clock, by a random angle.
+    """Rotate an image about its centre, counterclockwise, by a random angle.
 
     Shape: (C, H, W) -> (C, H, W), y = x at (i*cos(a) + j*sin(a), j*cos(a) - i*sin(a)), i and j from the centre
     Reference: Simard, Steinkraus and Platt, Best practices for convolutional neural networks applied to visual
@@ -23,11 +23,11 @@ class RandomRotation(ImageAugmentation):
     synonyms = ("rotation", "rotate", "random_rotate")
 
     degrees: Angles
-    """[low, high] of the angle; one number is as far to either side. One of 65,536 angles between them is taken."""
+    """[low, high] of the angle, one of 65,536 values between them; one number is the maximum in both directions."""
     interpolation: Literal["nearest", "bilinear"] = "nearest"
-    """What stands between pixels: the nearest one, or a mean of the four around."""
+    """The value between pixels: the nearest pixel, or a weighted mean of the four around."""
     fill: float = 0.0
-    """What comes in from outside the image; the preprocessing has been there before, so 0 need not be black."""
+    """The value outside the image, in preprocessed numbers, where 0 may not be black."""
 
     def apply(self, x: Tensor, draw: RandomStream) -> Tensor:
         from dlrun.modules.image_ops import rotated

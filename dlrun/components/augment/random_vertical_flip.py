@@ -5,7 +5,7 @@ from dlrun.language.fields import Share
 
 
 class RandomVerticalFlip(Flip):
-    """Mirror an image with probability `p`, so that top and bottom change places.
+    """With probability `p`, mirror an image so that top and bottom are exchanged.
 
     Shape: (C, H, W) -> (C, H, W), y[c, i, j] = x[c, H - 1 - i, j] or x[c, i, j]
     Reference: Dieleman, Willett and Dambre, Rotation-invariant convolutional neural networks for galaxy morphology

@@ -1,4 +1,4 @@
-"""Initializers: how weights start."""
+"""Initializers: the first values of weights."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class Initializer(Component):
-    """Fills a weight in place before training, from torch's seeded generator."""
+    """Fills a weight in place before training, with torch's seeded generator."""
 
     family: ClassVar[str] = "initializers"
     least_rank: ClassVar[int] = 0
-    """How many axes a weight must have: what counts inputs and outputs needs two."""
+    """The number of axes that a weight must have: an initializer that uses fan-in and fan-out needs two."""
 
     def fill(self, weight: torch.Tensor) -> None:
-        """Write the first values into `weight`."""
+        """Fill `weight` with its first values."""
         raise NotImplementedError
 
     def suits(self, shape: Shape) -> bool:

@@ -1,4 +1,4 @@
-"""What the initializers that scale by a gain share."""
+"""The base of the initializers with a gain."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dlrun.language.fields import PositiveFloat
 
 
 class Gained(Initializer):
-    """Spreads weights by how many inputs and outputs they join, times a gain."""
+    """A spread that depends on the number of inputs and outputs of the weight, times a gain."""
 
     least_rank = 2
 
     gain: PositiveFloat = 1.0
-    """A factor on the spread, for the activation that follows (tanh: 5/3, relu: sqrt(2))."""
+    """The factor on the spread, for the activation that follows (tanh: 5/3, relu: sqrt(2))."""

@@ -1,4 +1,4 @@
-"""What the initializers for layers before a relu share."""
+"""The base of the initializers for layers before a relu."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dlrun.components.initializers import Initializer
 
 
 class Kaiming(Initializer):
-    """Spreads weights by how many inputs, or outputs, they join."""
+    """A spread that depends on the number of inputs, or of outputs, of the weight."""
 
     least_rank = 2
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class KaimingNormal(Kaiming):
-    """Normal, with a spread that keeps the variance through layers followed by relu.
+    """Normal distribution, with a spread that keeps the variance through layers that are followed by relu.
 
     Shape: w ~ N(0, gain**2 / fan); gain is sqrt(2) for relu
     Reference: He, Zhang, Ren and Sun, Delving deep into rectifiers, 2015.

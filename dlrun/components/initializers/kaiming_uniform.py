@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class KaimingUniform(Kaiming):
-    """Uniform, with a spread that keeps the variance through layers followed by relu.
+    """Uniform distribution, with a spread that keeps the variance through layers that are followed by relu.
 
     Shape: w ~ U(-b, b), b = gain*sqrt(3 / fan); gain is sqrt(2) for relu
     Reference: He, Zhang, Ren and Sun, Delving deep into rectifiers, 2015.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Normal(Initializer):
-    """Normal with a given mean and standard deviation.
+    """Normal distribution with a given mean and standard deviation.
 
     Shape: w ~ N(mean, std**2)
     Reference: torch.nn.init.normal_.

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Orthogonal(Gained):
-    """A random matrix whose rows (or columns) are orthogonal, so that it keeps lengths.
+    """A random matrix whose rows (or columns) are orthogonal, so it keeps lengths.
 
     Shape: W W^T = gain**2 * I, or W^T W for a tall matrix
     Reference: Saxe, McClelland and Ganguli, Exact solutions to the nonlinear dynamics of learning in

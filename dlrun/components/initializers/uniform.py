@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Uniform(Initializer):
-    """Uniform between two bounds.
+    """Uniform distribution between two bounds.
 
     Shape: w ~ U(a, b)
     Reference: torch.nn.init.uniform_.
@@ -28,7 +28,7 @@ class Uniform(Initializer):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.a > self.b:
-            raise ValueError(f"the lower bound a = {self.a:g} is above the upper, b = {self.b:g}")
+            raise ValueError(f"the lower bound a = {self.a:g} is above the upper bound b = {self.b:g}")
         return self
 
     def fill(self, weight: torch.Tensor) -> None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class XavierNormal(Gained):
-    """Normal, with a spread that keeps the variance of activations and gradients alike from layer to layer.
+    """Normal distribution, with a spread that keeps the variance of activations and of gradients from layer to layer.
 
     Shape: w ~ N(0, gain**2 * 2 / (fan_in + fan_out))
     Reference: Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010.

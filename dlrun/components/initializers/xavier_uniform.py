@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class XavierUniform(Gained):
-    """Uniform, with a spread that keeps the variance of activations and gradients alike from layer to layer.
+    """Uniform distribution, with a spread that keeps the variance of activations and of gradients from layer to layer.
 
     Shape: w ~ U(-a, a), a = gain*sqrt(6 / (fan_in + fan_out))
     Reference: Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010.

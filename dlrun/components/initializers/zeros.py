@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Zeros(Initializer):
-    """Nothing but zeros; for biases, or to show why weights must not all start alike.
+    """Only zeros; for biases, or to show why weights must not all start equal.
 
     Shape: w = 0
     Reference: torch.nn.init.zeros_.

@@ -1,4 +1,4 @@
-"""Layers: what stands in `model.layers`."""
+"""Layers: the components that `model.layers` lists."""
 
 from __future__ import annotations
 
@@ -21,46 +21,47 @@ if TYPE_CHECKING:
 
 Accepts = Literal["numbers", "indices", "any"]
 Padding = Literal["per_step", "masked", "refused"]
-"""What becomes of a sequence's padding: each step is computed apart from the others, so that it stays where it is; the
-module is told which steps are real and looks at no other; or the layer cannot keep it out."""
+"""How a layer treats a sequence's padding. per_step: each step is computed apart from the others, so padding stays in
+its place; masked: the module receives a mask and ignores the padding; refused: padding would change the other steps."""
 Role = Literal["weight", "bias", "scale"]
-"""What a weight does: a norm layer's factor is a scale; penalties leave biases and scales out unless asked."""
+"""What a weight does: a norm layer's factor is a scale; penalties leave out biases and scales by default."""
 
 DrawnAs = Literal["linear", "norm", "activation", "pool", "merge", "recurrent", "attention", "noise", "shape"]
-"""What a picture of the network shows a layer as."""
+"""The symbol of a layer in a picture of the network."""
 
 Name = Annotated[str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_-]*|[0-9]+)$", max_length=60)]
 
 
 class Layer(Component):
-    """Takes a batch of samples of one shape to a batch of another; all shapes here are one sample's."""
+    """Maps a batch of samples of one shape to a batch of another; all shapes here are those of one sample."""
 
     family: ClassVar[str] = "layers"
     accepts: ClassVar[Accepts] = "numbers"
-    """What the values must be; a layer that accepts any gives what it got, every other gives numbers."""
+    """What the input's values must be. A layer that accepts any returns the same kind of values; every other returns
+    numbers."""
     output_form: ClassVar[OutputForm] = ""
-    """What the outputs are, where a loss must know: each between 0 and 1, or summing to 1 as well, or logs of such."""
+    """What the outputs are, where a loss must know: between 0 and 1, or also summing to 1, or logarithms of these."""
     differentiable: ClassVar[bool] = True
-    """False where the gradient is 0 everywhere, so that no weight before it can be trained."""
+    """False where the gradient is 0 everywhere, so no weight before it can be trained."""
 
     sees_all: ClassVar[bool] = False
-    """Whether each place of the output sees all of the input, even where no axis changes its size."""
+    """Whether each position of the output depends on the whole input, even where no axis changes its size."""
     padding_is: ClassVar[Padding] = "refused"
-    """How it treats sequences (T, ...) of which some steps are padding, unless `treats_padding` says otherwise."""
+    """How it treats sequences (T, ...) of which some steps are padding; `treats_padding` may depend on the shape."""
     second_inputs: ClassVar[tuple[str, ...]] = ()
-    """The settings that name earlier layers whose outputs it takes as well. In every method below, and in the module's
-    call, these follow the running value."""
+    """The settings that name earlier layers whose outputs are further inputs. In every method below, and in the
+    module's call, they follow the output of the layer before."""
 
     drawn_as: ClassVar[DrawnAs | None] = None
-    """What a picture shows it as; None for what all layers of its room are shown as."""
+    """Its symbol in a picture; None: the symbol of its folder."""
     enlarges: ClassVar[bool] = False
-    """Whether its stride makes axes longer, and not shorter."""
+    """Whether its stride makes axes longer instead of shorter."""
 
     name: Name | None = None
-    """A name for this layer: in the tables, in weight names, in references; it begins with a letter."""
+    """A name for this layer, used in tables, in weight names and in references; it begins with a letter."""
 
     def output_shape(self, shape: Shape) -> Shape:
-        """The shape of what comes out.
+        """The shape of the output.
 
         Raises:
             ShapeError: the layer cannot take this input.
@@ -68,11 +69,11 @@ class Layer(Component):
         return shape
 
     def weights(self, shape: Shape) -> dict[str, Shape]:
-        """The trained weights, by torch's names."""
+        """The trained weights, under torch's names."""
         return {}
 
     def buffers(self, shape: Shape) -> dict[str, Shape]:
-        """What is kept but not trained, such as moving statistics, by torch's names."""
+        """Tensors that are saved but not trained, such as moving statistics, under torch's names."""
         return {}
 
     def role(self, weight: str) -> Role:
@@ -80,22 +81,22 @@ class Layer(Component):
         return "bias" if "bias" in weight.rpartition(".")[2] else "weight"
 
     def macs(self, shape: Shape) -> int:
-        """Multiply-adds for one sample; additions alone (a bias) do not count."""
+        """Multiply-adds for one sample; additions without a product (a bias) do not count."""
         return 0
 
     def formulas(self, shape: Shape) -> list[str]:
-        """The layer's own formulas with this input's numbers in them."""
+        """The layer's formulas with the numbers of this input."""
         return []
 
     def activations(self, shape: Shape) -> int:
-        """How many values one sample leaves in memory for the backward pass."""
+        """How many values of one sample are kept in memory for the backward pass."""
         return numel(self.output_shape(shape))
 
     def window(self, shape: Shape) -> tuple[Window | None, ...]:
-        """What a place of the output sees of the input, axis by axis of the output; None where it sees all there is.
+        """The part of the input that a position of the output depends on, for each axis of the output; None: all of it.
 
-        Unless a layer says otherwise, an axis that keeps its size is seen place by place, and any other as a whole.
-        The statistics that a norm layer takes over an axis do not count.
+        By default an axis that keeps its size is read position by position, and any other as a whole.
+        The statistics that a norm layer computes over an axis do not count.
         """
         output = self.output_shape(shape)
         if self.sees_all or len(output) != len(shape):
@@ -105,8 +106,8 @@ class Layer(Component):
     def treats_padding(self, shape: Shape) -> Padding:
         """How it treats sequences of this shape of which some steps are padding.
 
-        Where the module is told, it is called with `mask`, (N, T) and True where a step is real; for a second value
-        with `memory_mask`.
+        Where it is `masked`, the module is called with `mask`, (N, T) and True where a step is real; the mask of a
+        second input is `memory_mask`.
         """
         return self.padding_is
 
@@ -119,11 +120,11 @@ class WeightedLayer(Layer):
     """A layer with trained weights: they can be initialized and penalized."""
 
     init: Annotated[Component, OneOf("initializers")] | None = None
-    """How the weights start; torch's own way for this layer unless given."""
+    """The first values of the weights; if not given, torch's default for this layer."""
     bias_init: Annotated[Component, OneOf("initializers")] | None = None
-    """How the biases start; torch's own way for this layer unless given."""
+    """The first values of the biases; if not given, torch's default for this layer."""
     regularizers: tuple[Annotated[Component, OneOf("regularizers")], ...] = ()
-    """Penalties on this layer's weights alone, added to the loss."""
+    """Penalties on the weights of this layer only, added to the loss."""
 
 
 def count_formula(weights: dict[str, Shape]) -> list[str]:
@@ -139,10 +140,10 @@ Layers = tuple[AnyLayer, ...]
 
 
 class From(Settings):
-    """A branch that starts somewhere else than at the running value."""
+    """A branch that starts from a named layer instead of from the layer before."""
 
     source: str = Field(alias="from")
-    """The name of an earlier layer, whose output the branch starts from."""
+    """The name of the earlier layer whose output the branch starts from."""
     layers: Layers = ()
     """The layers of the branch."""
 
@@ -162,7 +163,7 @@ def _read_branch(value: Any) -> Layers | str | From:
     what = "a branch is a list of layers, the name of an earlier layer, or {from: name, layers: […]}"
     what += f"; received {shorten(value)}"
     raise as_validation_error(
-        [SettingProblem(what, (), "put the branch's layers in square brackets, one list a branch")]
+        [SettingProblem(what, (), "put the layers of each branch in square brackets: one list for each branch")]
     )
 
 
@@ -174,22 +175,22 @@ Branch = Annotated[
 
 
 class Wiring(Protocol):
-    """What a container may ask of the plan while it is laid out. A value is the number of the step that makes it."""
+    """What a container may call while the plan lists its steps. A value is the number of the step that computes it."""
 
     def chain(self, layers: Layers, value: int, path: SpecPath, label: str = "") -> int:
-        """Lay layers out one after another; `label` says what they are where they stand beside others."""
+        """Add layers one after another; `label` names them where they are one of several chains."""
         ...
 
     def branch(self, branch: Layers | str | From, value: int, path: SpecPath) -> int:
-        """Lay a branch out, from the running value or from where it says."""
+        """Add a branch, starting from `value` or from the layer that the branch names."""
         ...
 
     def merge(self, layer: Merging, values: list[int], path: SpecPath) -> int:
-        """Add the step in which `layer` makes one value of several."""
+        """Add the step in which `layer` merges several values into one."""
         ...
 
     def reuse(self, layer: Layer, name: str, value: int, path: SpecPath) -> int:
-        """Apply the layer called `name` once more, with the same weights."""
+        """Apply the layer called `name` again, with the same weights."""
         ...
 
 
@@ -205,39 +206,39 @@ class Container(Layer):
     """Whether the reader of a spec writes its `layers` out `times` times; `counter` names the number of each time."""
 
     def wire(self, wiring: Wiring, value: int, path: SpecPath) -> int:
-        """Lay the inner layers out on the running value; gives the value that comes out."""
+        """Add the steps of the inner layers, starting from `value`; returns the value of the output."""
         raise NotImplementedError
 
 
 class Merging(Container):
-    """A container whose last act is to make one value of several."""
+    """A container whose last step merges several values into one."""
 
     def merged_shape(self, shapes: list[Shape]) -> Shape:
-        """The shape of the one value.
+        """The shape of the merged value.
 
         Raises:
-            ShapeError: the values do not fit together.
+            ShapeError: the values cannot be merged.
         """
         raise NotImplementedError
 
     def merge_formulas(self, shapes: list[Shape]) -> list[str]:
-        """How the one shape comes of the several."""
+        """How the merged shape follows from the others."""
         return []
 
     def emit(self, graph: fx.Graph, values: list[fx.Node], shapes: list[Shape]) -> fx.Node:
-        """Write the joining into the graph."""
+        """Write the merge into the graph."""
         raise NotImplementedError
 
 
 class BranchMerge(Merging):
-    """Runs every branch on the running value and merges what they give."""
+    """Applies every branch to the input and merges their outputs."""
 
     main: ClassVar[str | None] = "branches"
     layer_lists: ClassVar[tuple[str, ...]] = ()
     branch_lists: ClassVar[tuple[str, ...]] = ("branches",)
 
     branches: Annotated[tuple[Branch, ...], Field(min_length=1)]
-    """The branches: each a list of layers (`[]` is the running value itself), the name of an earlier layer, or
+    """The branches: each is a list of layers (`[]` is the input itself), the name of an earlier layer, or
     `{from: name, layers: [...]}`."""
 
     def wire(self, wiring: Wiring, value: int, path: SpecPath) -> int:
@@ -246,14 +247,16 @@ class BranchMerge(Merging):
 
 
 class Elementwise(BranchMerge):
-    """A merge of values of one shape, number by number; an axis of size 1 is stretched, as torch broadcasts it."""
+    """A merge of values of one shape, element by element; an axis of size 1 is broadcast, as in torch."""
 
     def merged_shape(self, shapes: list[Shape]) -> Shape:
         merged = shapes[0]
         for shape in shapes[1:]:
             fits = len(shape) == len(merged) and all(a == b or 1 in (a, b) for a, b in zip(shape, merged, strict=True))
             if not fits:
-                raise ShapeError(f"the branches give {' and '.join(map(show, shapes))}, which do not fit together")
+                raise ShapeError(
+                    f"the branches output {' and '.join(map(show, shapes))}; these shapes cannot be merged"
+                )
             merged = tuple(b if a == 1 else a for a, b in zip(shape, merged, strict=True))
         return merged
 
@@ -261,5 +264,5 @@ class Elementwise(BranchMerge):
         return [f"out = {' , '.join(map(show, shapes))} -> {show(self.merged_shape(shapes))}"]
 
     def fold(self, graph: fx.Graph, values: list[fx.Node], function: Callable[..., Any]) -> fx.Node:
-        """Write a chain of calls of a function of two values."""
+        """Write a chain of calls of a function that takes two values."""
         return functools.reduce(lambda a, b: graph.call_function(function, (a, b)), values)

@@ -1,4 +1,4 @@
-"""What the layers share that are one of torch.nn's classes, unchanged."""
+"""The base of the layers that are one of torch.nn's classes, unchanged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class TorchLayer(Layer):
-    """One of torch.nn's classes, made with this kind's own settings, which go by torch's names."""
+    """One of torch.nn's classes, built with this kind's settings, which have torch's names."""
 
     padding_is = "per_step"
 

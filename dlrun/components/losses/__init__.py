@@ -1,4 +1,4 @@
-"""Losses: what training minimises."""
+"""Losses: the functions that training minimizes."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ if TYPE_CHECKING:
 
 
 class Loss(Component):
-    """Compares a batch of outputs (N, ...) with its targets; gives the mean over the batch."""
+    """Compares a batch of outputs (N, ...) with its targets and returns the mean over the batch."""
 
     family: ClassVar[str] = "losses"
     wants: ClassVar[Literal["classes", "binary", "numbers"]]
-    """How the target is read: a class number a row, 0 or 1 for each output, or numbers."""
+    """How the target is read: one class number for each row, 0 or 1 for each output, or numbers."""
 
     output: str | None = None
-    """The output of the network that it judges, by name; needed where there are several."""
+    """The name of the network's output that it compares; required where there are several."""
     coefficient: PositiveFloat = 1.0
-    """What it is multiplied by, next to the other losses of a list."""
+    """The factor on this loss, where several are added."""
 
     @property
     def of_input(self) -> str | None:
-        """The input that the outputs are compared with in place of a target of the data: its name, or `input` for the
-        only one; None where the data gives the target."""
+        """The name of the input that the outputs are compared with instead of a target from the data (`input` for the
+        only one); None where the data has the target."""
         return None
 
     def check(self, output: Shape, target: Shape, classes: int | None, output_form: OutputForm) -> None:
-        """Refuse outputs that the loss cannot take; `output_form` says what the last layer makes them.
+        """Check that the loss can take these outputs; `output_form` is what the last layer makes of them.
 
         Raises:
-            ShapeError: with the way out.
+            ShapeError: it cannot.
         """
         raise NotImplementedError
 
     def __call__(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
-        """The mean loss of a batch, a 0-dimensional tensor."""
+        """The mean loss of a batch, a tensor with no axes."""
         raise NotImplementedError

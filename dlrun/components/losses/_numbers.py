@@ -1,4 +1,4 @@
-"""What the losses on numbers share."""
+"""The base of the losses on numbers."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dlrun.shapes import Shape, ShapeError, show
 
 
 class NumbersLoss(Loss):
-    """Compares outputs with targets of the same shape, number by number."""
+    """Compares outputs with targets of the same shape, element by element."""
 
     wants = "numbers"
 
     target: str = "data"
-    """What the outputs are compared with: the data's target, or the network's own `input` (an autoencoder); where
-    there are several inputs, the name of one."""
+    """What the outputs are compared with: the target of the data (`data`), or the network's `input` (an autoencoder);
+    where there are several inputs, the name of one."""
 
     @property
     def of_input(self) -> str | None:
@@ -23,6 +23,6 @@ class NumbersLoss(Loss):
         wanted = target or (1,)
         if output != wanted:
             raise ShapeError(
-                f"the target needs outputs of shape {show(wanted)}; the network gives {show(output)}",
+                f"the target needs outputs of shape {show(wanted)}; the network outputs {show(output)}",
                 f"end in `- linear: {wanted[0]}`" if len(wanted) == 1 else "",
             )

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 class BinaryCrossEntropy(Loss):
-    """Minus the log of the probability given to the right answer, for yes-or-no targets.
+    """Minus the log of the predicted probability of the correct label, for binary targets.
 
-    After a final `sigmoid` the outputs are probabilities; without one they are logits, and the sigmoid is computed
-    with the loss, which stays exact where the probability rounds to 0 or 1.
+    After a final `sigmoid` the outputs are probabilities. Without it they are logits, and the loss includes the
+    sigmoid, which stays exact where the probability rounds to 0 or 1.
 
     Shape: output (1,), target 0 or 1 (or as many as outputs). -(y*log(p) + (1 - y)*log(1 - p))
     Reference: Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.2.2.
@@ -26,22 +26,20 @@ class BinaryCrossEntropy(Loss):
     def check(self, output: Shape, target: Shape, classes: int | None, output_form: OutputForm) -> None:
         if output_form == "log_probabilities":
             raise ShapeError(
-                "binary_cross_entropy takes logits or probabilities, and the network ends in logarithms of them",
+                "binary_cross_entropy takes logits or probabilities, but the network outputs their logarithms",
                 "end in `- sigmoid`, or remove the final `log_sigmoid`",
             )
         if output_form in ("distribution", "log_distribution"):
             raise ShapeError(
-                "binary_cross_entropy judges each output by itself, and a softmax ties them together",
+                "binary_cross_entropy needs independent outputs, but a softmax makes them sum to 1",
                 "end in `- linear: 1`, or use `cross_entropy` without the softmax",
             )
         if classes is not None and classes > 2:
-            raise ShapeError(
-                f"binary_cross_entropy tells two classes apart; the target has {classes}", "use cross_entropy"
-            )
+            raise ShapeError(f"binary_cross_entropy needs two classes; the target has {classes}", "use cross_entropy")
         wanted = target or (1,)
         if output != wanted:
             raise ShapeError(
-                f"the target needs outputs of shape {show(wanted)}; the network gives {show(output)}",
+                f"the target needs outputs of shape {show(wanted)}; the network outputs {show(output)}",
                 f"end in `- linear: {wanted[0]}`" if len(wanted) == 1 else "",
             )
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class CrossEntropy(Loss):
-    """Minus the log of the probability given to the right class; takes logits and applies the softmax itself.
+    """Minus the log of the predicted probability of the correct class; takes logits and applies the softmax itself.
 
     Shape: output (classes,), target one class. -log(exp(x[y]) / sum(exp(x)))
     Reference: Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.2.2.
@@ -33,12 +33,12 @@ class CrossEntropy(Loss):
     wants = "classes"
 
     label_smoothing: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of the target that is spread evenly over all classes."""
+    """The share of the target that is spread evenly over all classes."""
 
     def check(self, output: Shape, target: Shape, classes: int | None, output_form: OutputForm) -> None:
         if output_form == "distribution":
             raise ShapeError(
-                "cross_entropy takes logits and applies the softmax itself; a softmax before it flattens the gradient",
+                "cross_entropy takes logits and applies the softmax itself; a softmax before it weakens gradients",
                 "remove the final `softmax`",
             )
         if output_form == "log_distribution":
@@ -48,14 +48,14 @@ class CrossEntropy(Loss):
             )
         if output_form:
             raise ShapeError(
-                "cross_entropy takes logits, and the network ends in a sigmoid",
-                "remove the sigmoid at the end, or use `binary_cross_entropy`",
+                "cross_entropy takes logits, but the network ends in a sigmoid",
+                "remove the final sigmoid, or use `binary_cross_entropy`",
             )
         if len(output) != 1:
-            raise ShapeError(f"cross_entropy needs one number a class; the network gives {show(output)}")
+            raise ShapeError(f"cross_entropy needs one output for each class; the network outputs {show(output)}")
         if classes is not None and output[0] < classes:
             raise ShapeError(
-                f"the data has {classes} classes, and the network gives {show(output)}", "end with `- linear: $classes`"
+                f"the data has {classes} classes, but the network outputs {show(output)}", "end in `- linear: $classes`"
             )
 
     def __call__(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:

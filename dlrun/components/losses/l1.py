@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 class L1(NumbersLoss):
     """The mean absolute error: minus the log likelihood under Laplace noise, up to constants; outliers count less.
 
-    Shape: output and target alike. mean(|x - y|)
+    Shape: output and target of one shape. mean(|x - y|)
     Reference: Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2009, section 10.6.
     Example: l1
     """

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 class Mse(NumbersLoss):
     """The mean squared error: minus the log likelihood under Gaussian noise, up to constants.
 
-    Shape: output and target alike. mean((x - y)**2)
+    Shape: output and target of one shape. mean((x - y)**2)
     Reference: Bishop, Pattern Recognition and Machine Learning, 2006, section 3.1.1.
     Example: mse: {target: input}
     """

@@ -1,4 +1,4 @@
-"""Metrics: what is watched. Each sums up a split in numbers that add, so that nothing is read before the end."""
+"""Metrics: values that are reported. Each batch returns numbers that are combined at the end of a split."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ if TYPE_CHECKING:
 
 
 class Metric(Component):
-    """A figure of a whole split, computed from what `measure` gives for its batches."""
+    """A value for a whole split, computed from the results of `measure` for its batches."""
 
     family: ClassVar[str] = "metrics"
     suits: ClassVar[frozenset[str]]
-    """The targets that it makes sense for: `classes`, `binary`, `numbers`."""
+    """The kinds of target that it is for: `classes`, `binary`, `numbers`."""
     greater_is_better: ClassVar[bool]
     combine: ClassVar[Literal["sum", "concatenate"]] = "sum"
-    """How the batches' measures become the split's: most add up; an order over all rows needs all rows."""
+    """How the results of the batches are combined: most are summed; a ranking of all rows needs all rows."""
 
     output: str | None = None
-    """The output of the network that it measures, by name; needed where there are several."""
+    """The name of the network's output that it measures; required where there are several."""
 
     def measure(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
-        """What a batch contributes: a float64 tensor of a fixed size, or one row a sample to concatenate.
+        """The result of a batch: a float64 tensor of a fixed size, or one row for each sample to concatenate.
 
         Args:
             output: (N, ...) the network's outputs.
-            target: (N,) class numbers for `classes`; otherwise numbers shaped as the output.
-            ending: what the outputs are; for `binary` targets logits unless probabilities.
+            target: (N,) class numbers for `classes`; otherwise numbers of the output's shape.
+            output_form: what the outputs are; for `binary` targets logits, unless it is `probabilities`.
         """
         raise NotImplementedError
 
     def value(self, measured: torch.Tensor, output: Shape) -> torch.Tensor:
-        """The figure, a 0-dimensional tensor; NaN where it is not defined. `output` is one sample's."""
+        """The value, a tensor with no axes; NaN where it is not defined. `output` is the shape of one output."""
         raise NotImplementedError

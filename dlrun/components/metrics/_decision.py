@@ -1,4 +1,4 @@
-"""What the metrics on decisions share: which class, or whether yes, an output stands for."""
+"""Shared by the metrics on decisions: the class, or the yes or no, that an output means."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def decide(output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
-    """The class number of each row (N,), or for yes-or-no targets (N, k) of 0 and 1.
+    """The class number of each row (N,), or (N, k) of 0 and 1 for binary targets.
 
-    A target that is (N,) class numbers asks for the largest output; otherwise an output says yes from a probability
-    of one half on, which is a logit of 0.
+    For a target of (N,) class numbers it is the largest output; otherwise an output means 1 if its probability is at
+    least one half, which is a logit of 0.
     """
     if target.dim() == 1:
         return output.argmax(dim=1)

@@ -1,4 +1,4 @@
-"""What the metrics that average an error share."""
+"""The base of the metrics that average an error."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 
 class Averaged(Metric):
-    """The mean over all numbers of some function of the error."""
+    """The mean of a function of the error over all numbers."""
 
     suits = frozenset({"numbers"})
     greater_is_better = False
 
     def weigh(self, error: torch.Tensor) -> torch.Tensor:
-        """What each error counts."""
+        """The function of each error."""
         raise NotImplementedError
 
     def measure(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
-        """(2,): the sum over all numbers, and how many there are."""
+        """(2,): the sum over all numbers, and their count."""
         import torch
 
         error = self.weigh(output.double() - target)

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class Accuracy(Metric):
-    """The share of right answers.
+    """The share of correct predictions.
 
-    Shape: right / all
+    Shape: correct / all
     Reference: Goodfellow, Bengio and Courville, Deep Learning, 2016, section 5.1.2.
     Example: accuracy
     """

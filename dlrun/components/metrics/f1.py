@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class F1(Metric):
     """The harmonic mean of precision and recall.
 
-    Shape: 2*TP / (2*TP + FP + FN), for each class, then averaged; a class that neither occurs nor is answered
-        does not count
+    Shape: 2*TP / (2*TP + FP + FN), for each class, then averaged; a class that neither occurs nor is predicted
+        is not counted
     Reference: van Rijsbergen, Information Retrieval, 1979; averages as in sklearn.metrics.f1_score.
     Example: f1: {average: weighted}
     """
@@ -24,11 +24,11 @@ class F1(Metric):
     greater_is_better = True
 
     average: Literal["binary", "macro", "micro", "weighted"] | None = None
-    """`binary`: the second class alone; `macro`: the mean over classes; `weighted`: weighted by how often each occurs;
-    `micro`: over all decisions. Two classes: binary unless given; more: macro."""
+    """`binary`: the second class only; `macro`: the mean over classes; `weighted`: weighted by how often each occurs;
+    `micro`: over all predictions. If not given: binary for two classes, macro for more."""
 
     def measure(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
-        """(3, classes): right answers, answers and occurrences of each class."""
+        """(3, classes): correct predictions, predictions and occurrences of each class."""
         import torch
 
         decided = decide(output, target, output_form)
@@ -37,7 +37,7 @@ class F1(Metric):
             answers, truth = decided[:, None] == classes, target[:, None] == classes
         else:
             answers, truth = decided, target.bool()
-            if answers.shape[1] == 1:  # one yes-or-no: the classes are no and yes
+            if answers.shape[1] == 1:  # one binary target: the classes are 0 and 1
                 answers, truth = torch.cat((~answers, answers), 1), torch.cat((~truth, truth), 1)
         return torch.stack([(answers & truth).sum(0), answers.sum(0), truth.sum(0)]).double()
 

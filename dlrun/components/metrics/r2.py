@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 class R2(Metric):
-    """The share of the target's variance that is explained: 1 is perfect, 0 is as good as always saying the mean.
+    """The share of the target's variance that is explained: 1 is perfect, 0 is as good as always predicting the mean.
 
-    Several targets: the mean over them. NaN where a target is the same in all rows.
+    With several targets, the mean over them. NaN where a target is the same in all rows.
 
     Shape: 1 - sum((x - y)**2) / sum((y - mean(y))**2)
     Reference: Wright, Correlation and causation, 1921; as sklearn.metrics.r2_score.
@@ -24,7 +24,7 @@ class R2(Metric):
     greater_is_better = True
 
     def measure(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
-        """(4, targets): squared error, sum and sum of squares of the target, rows."""
+        """(4, targets): squared error, sum of the target, sum of its squares, number of rows."""
         import torch
 
         y = target.double()
@@ -34,6 +34,6 @@ class R2(Metric):
     def value(self, measured: torch.Tensor, output: Shape) -> torch.Tensor:
         squared, total, squares, rows = measured
         spread = squares - total.square() / rows
-        # Sums of equal numbers leave a rounding error where the spread is really 0.
+        # Sums of equal numbers leave a rounding error where the variance is really 0.
         spread = spread.where(spread > 1e-12 * squares, 0.0)
         return (1 - squared / spread).where(spread > 0, float("nan")).mean()

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 class RocAuc(Metric):
-    """The chance that a row of the class gets a higher score than a row of another; ties count half.
+    """The probability that a row of the class gets a higher score than a row of another class; ties count as half.
 
-    With more than two classes: each against the rest, then the mean. NaN where a class has no row, or no other.
+    With more than two classes: each class against the rest, then the mean. NaN where a class has no rows, or all.
 
-    Shape: the area under the curve of true over false positives
+    Shape: the area under the curve of true against false positives
     Reference: Hanley and McNeil, The meaning and use of the area under a ROC curve, 1982.
     Example: roc_auc
     """
@@ -25,11 +25,11 @@ class RocAuc(Metric):
     combine = "concatenate"
 
     def measure(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
-        """(N, 2*k): each row's k scores, then whether each is the truth."""
+        """(N, 2*k): the k scores of each row, then whether each is correct."""
         import torch
 
         if target.dim() == 1:
-            # Logits of different rows are on different scales; shares are not.
+            # Logits of different rows are on different scales; probabilities are not.
             scores = output.double() if output_form else output.double().softmax(dim=1)
             truth = target[:, None] == torch.arange(output.shape[1], device=output.device)
             if output.shape[1] == 2:
@@ -46,7 +46,8 @@ class RocAuc(Metric):
 
 
 def _area(scores: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """The share of (yes, no) pairs in the right order, from the ranks of the yes rows; equal scores share a rank."""
+    """The share of (positive, negative) pairs in the right order, from the ranks of the positive rows; equal scores
+    have the same rank."""
     import torch
 
     _, group, sizes = torch.unique(scores, return_inverse=True, return_counts=True)

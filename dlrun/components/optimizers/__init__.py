@@ -1,4 +1,4 @@
-"""Optimizers: how the gradients move the weights."""
+"""Optimizers: how gradients change the weights."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ if TYPE_CHECKING:
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 OptimizerState = dict[str, list["torch.Tensor"]]
-"""What an optimizer keeps: by name, a tensor for each weight."""
+"""The state of an optimizer: under each name, a tensor for each weight."""
 
 
 class Optimizer(Component):
-    """One of torch's optimizers, with torch's names and defaults: torch's own kernels, all weights in a few calls.
+    """One of torch's optimizers, with torch's names and defaults. It calls torch's kernels, for all weights at once.
 
-    Around the same kernels torch.optim's classes take 0.1 ms of Python a step, and the first of them that is made
-    imports torch's compiler, which takes longer than torch itself.
+    torch.optim's classes call the same kernels, but take 0.1 ms of Python for each step, and the first one that is
+    built imports torch's compiler, which takes longer than importing torch itself.
     """
 
     family: ClassVar[str] = "optimizers"
     fused: ClassVar[bool]
-    """Whether a step is one of torch's kernels; else it is a few that do simple things, which can be captured."""
+    """Whether a step is a single kernel of torch; else it is a few simple operations, which can be captured."""
 
     lr: PositiveFloat
     """The learning rate."""
 
     def state_per_weight(self) -> int:
-        """How many numbers it keeps for each trained weight."""
+        """How many numbers are kept for each trained number."""
         raise NotImplementedError
 
     def begin(self, weights: Sequence[torch.Tensor]) -> OptimizerState:
-        """What it keeps before the first step."""
+        """The state before the first step."""
         raise NotImplementedError
 
     def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
-        """Move the weights, and what is kept of them, in place; without autograd.
+        """Change the weights and the state in place, without autograd.
 
         Args:
-            weights: what is trained.
-            grads: the gradient of each.
-            state: what `begin` and the steps so far have made.
+            weights: the trained weights.
+            grads: the gradient of each weight.
+            state: the state from `begin` and the steps so far.
             lr: the learning rate of this step.
         """
         raise NotImplementedError
 
 
 def zeros(weights: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """As many numbers as each weight has, laid out in memory as it is, which the kernels take for granted."""
+    """Zeros of the shape and memory layout of each weight, which the kernels rely on."""
     import torch
 
     return [torch.zeros_like(weight, requires_grad=False) for weight in weights]

@@ -1,4 +1,4 @@
-"""What adam and adamw share."""
+"""The base of adam and adamw."""
 
 # The kernels under torch.optim have no other name.
 # pyright: reportPrivateImportUsage=false
@@ -23,15 +23,15 @@ class AdamLike(Optimizer):
     lr: PositiveFloat = 1e-3
     """The learning rate."""
     betas: tuple[Beta, Beta] = (0.9, 0.999)
-    """How much of the old means is kept at each step: of the gradient, of its square."""
+    """The weights of the old means at each step: of the gradient, and of its square."""
     eps: PositiveFloat = 1e-8
-    """Added to the root, so that it is never 0."""
+    """Added to the root, so it is never 0."""
     amsgrad: bool = False
     """Divide by the largest mean square so far instead of the current one."""
     weight_decay: NonNegative
 
     def kernel(self) -> Any:
-        """torch's own for all weights at once."""
+        """torch's kernel for all weights at once."""
         raise NotImplementedError
 
     def state_per_weight(self) -> int:
@@ -40,7 +40,7 @@ class AdamLike(Optimizer):
     def begin(self, weights: Sequence[torch.Tensor]) -> OptimizerState:
         import torch
 
-        # The steps are counted on the device, as the kernels want them.
+        # The step count is on the device, as the kernels require.
         state = {"step": [torch.zeros((), device=weight.device) for weight in weights]}
         state |= {"exp_avg": zeros(weights), "exp_avg_sq": zeros(weights)}
         return state | ({"max_exp_avg_sq": zeros(weights)} if self.amsgrad else {})

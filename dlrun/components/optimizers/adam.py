@@ -9,7 +9,7 @@ from dlrun.language.fields import NonNegative
 
 
 class Adam(AdamLike):
-    """Steps from running means of the gradient and of its square, corrected for their start at 0.
+    """Steps computed from running means of the gradient and of its square, corrected for their start at 0.
 
     Shape: m = b1*m + (1 - b1)*g; v = b2*v + (1 - b2)*g**2; w = w - lr * m/(1 - b1**t) / (sqrt(v/(1 - b2**t)) + eps)
     Reference: Kingma and Ba, Adam: a method for stochastic optimization, 2015.
@@ -17,8 +17,8 @@ class Adam(AdamLike):
     """
 
     weight_decay: NonNegative = 0.0
-    """Adds weight_decay*w to every gradient, biases' too, before adam rescales it. Not the regularizer `l2:
-    k`; see also adamw."""
+    """Adds weight_decay*w to every gradient, also of biases, before adam rescales it. This is not the regularizer
+    `l2: k`; see also adamw."""
 
     def kernel(self) -> Any:
         import torch

@@ -9,7 +9,7 @@ from dlrun.language.fields import NonNegative
 
 
 class Adamw(AdamLike):
-    """Adam whose weight decay shrinks the weights directly, past the gradient.
+    """Adam with a weight decay that shrinks the weights directly, not through the gradient.
 
     Shape: w = w - lr*weight_decay*w, then as adam
     Reference: Loshchilov and Hutter, Decoupled weight decay regularization, 2019.
@@ -17,8 +17,8 @@ class Adamw(AdamLike):
     """
 
     weight_decay: NonNegative = 0.01
-    """Shrinks every weight by lr*weight_decay of itself a step, biases' too. Not the regularizer `l2: k`,
-    which goes through the gradient."""
+    """Multiplies every weight, also biases, by 1 - lr*weight_decay at each step. This is not the regularizer `l2: k`,
+    which changes the gradient."""
 
     def kernel(self) -> Any:
         import torch

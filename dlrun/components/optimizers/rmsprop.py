@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Rmsprop(Optimizer):
-    """Divide each weight's step by a running root mean square of its gradient.
+    """Divide the step of each weight by a running root mean square of its gradient.
 
     Shape: v = alpha*v + (1 - alpha)*g**2; w = w - lr*g / (sqrt(v) + eps)
     Reference: Tieleman and Hinton, lecture 6.5 of Neural networks for machine learning, 2012.
@@ -26,16 +26,16 @@ class Rmsprop(Optimizer):
     lr: PositiveFloat = 1e-2
     """The learning rate."""
     alpha: Beta = 0.99
-    """How much of the old mean square is kept at each step."""
+    """The weight of the old mean square at each step."""
     eps: PositiveFloat = 1e-8
-    """Added to the root, so that it is never 0."""
+    """Added to the root, so it is never 0."""
     weight_decay: NonNegative = 0.0
-    """Adds weight_decay*w to every gradient, biases' too. Not the regularizer `l2: k`, which adds 2*k*w and
-    spares them."""
+    """Adds weight_decay*w to every gradient, also of biases. This is not the regularizer `l2: k`, which adds 2*k*w and
+    by default leaves out biases."""
     momentum: NonNegative = 0.0
-    """The share of the last step that goes into the next."""
+    """The share of the last step that is added to the next."""
     centered: bool = False
-    """Divide by the standard deviation instead: subtract the squared mean gradient."""
+    """Divide by the standard deviation instead: the squared mean gradient is subtracted from the mean square."""
 
     def state_per_weight(self) -> int:
         return 1 + bool(self.momentum) + self.centered

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Sgd(Optimizer):
-    """Gradient descent: step against the gradient, with momentum if wanted.
+    """Gradient descent: steps against the gradient, optionally with momentum.
 
     Shape: v = momentum*v + (1 - dampening)*g; w = w - lr*v (nesterov: w - lr*(g + momentum*v))
     Reference: Robbins and Monro, 1951; Polyak, 1964; Nesterov, 1983; Sutskever and others, 2013.
@@ -28,14 +28,14 @@ class Sgd(Optimizer):
     lr: PositiveFloat = 1e-3
     """The learning rate."""
     momentum: NonNegative = 0.0
-    """The share of the last step that goes into the next."""
+    """The share of the last step that is added to the next."""
     dampening: NonNegative = 0.0
-    """How much less of the gradient goes into the momentum."""
+    """The share of the gradient that is not added to the momentum."""
     weight_decay: NonNegative = 0.0
-    """Adds weight_decay*w to every gradient, biases' too. Not the regularizer `l2: k`, which adds 2*k*w and
-    spares them."""
+    """Adds weight_decay*w to every gradient, also of biases. This is not the regularizer `l2: k`, which adds 2*k*w and
+    by default leaves out biases."""
     nesterov: bool = False
-    """Look ahead along the momentum; needs momentum and no dampening."""
+    """Nesterov's momentum: look ahead along the momentum; needs momentum above 0 and dampening 0."""
 
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> Self:
@@ -47,7 +47,7 @@ class Sgd(Optimizer):
         return 1 if self.momentum else 0
 
     def begin(self, weights: Sequence[torch.Tensor]) -> OptimizerState:
-        return {}  # the first step begins the momentum with its own gradient, undampened
+        return {}  # the first step sets the momentum to its gradient, undampened
 
     def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
         import torch

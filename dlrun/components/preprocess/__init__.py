@@ -1,4 +1,4 @@
-"""Preprocessing: what stands in `data.preprocess`, fitted on the training rows alone."""
+"""Preprocessing: the components of `data.preprocess`, fitted on the training rows only."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ if TYPE_CHECKING:
     from dlrun.modules.affine import Affine
 
 FittedState = dict[str, "np.ndarray[Any, Any]"]
-"""What a step has learned, by name; float64, so that nothing is lost before the network's own precision."""
+"""The numbers that a step has learned, by name; float64, so nothing is rounded before the network's own precision."""
 
 
 class FitError(LocatedError):
-    """The training rows do not allow the step."""
+    """The step cannot be fitted on the training rows; `hint` is a way out."""
 
 
 class Preprocess(Component):
     """An affine map of each row whose numbers are learned from the training rows.
 
-    It is planned like a layer and becomes a frozen module in front of the network.
+    It is planned like a layer and becomes a frozen module before the network.
     """
 
     family: ClassVar[str] = "preprocess"
 
     input: str | None = None
-    """The input of the network whose rows it is for, by name; needed where there are several."""
+    """The name of the network's input whose rows it changes; required where there are several."""
 
     def output_shape(self, shape: Shape, rows: int, classes: int | None) -> tuple[Shape, bool]:
-        """The shape that comes out, and whether it is certain before fitting; if not, the largest it can be.
+        """The output shape, and whether it is known before fitting; if not, it is the largest possible one.
 
         Args:
-            shape: one row.
-            rows: how many training rows there will be.
-            classes: how many classes the target has, None where it is numbers.
+            shape: the shape of one row.
+            rows: number of training rows.
+            classes: number of classes of the target; None where it is numbers.
 
         Raises:
-            ShapeError: the step cannot be fitted on so many rows of this shape.
+            ShapeError: the step cannot be fitted on this number of rows of this shape.
         """
         return shape, True
 
     def fitted(self, shape: Shape, output: Shape) -> dict[str, Shape]:
-        """The shapes of the numbers that it learns, the keys of `fit`'s result."""
+        """The shapes of the learned numbers, under the keys of the result of `fit`."""
         raise NotImplementedError
 
     def formulas(self, shape: Shape, output: Shape) -> list[str]:
-        """The step's own formulas with this input's numbers in them."""
+        """The formulas of the step with the numbers of this input."""
         return []
 
     def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> FittedState:
@@ -59,17 +59,17 @@ class Preprocess(Component):
         Args:
             rows: (N, ...), float64.
             target: their class numbers (N,), or their numbers (N, ...).
-            classes: how many classes the target has, None where it is numbers.
+            classes: number of classes of the target; None where it is numbers.
 
         Raises:
-            FitError: the rows do not allow it.
+            FitError: the step cannot be fitted on these rows.
         """
         raise NotImplementedError
 
     def settled(self, state: FittedState) -> Self:
-        """The step with every size that fitting decided written down, for planning again."""
+        """The step with every size that fitting has decided as a setting, to plan again."""
         return self
 
     def build(self, state: FittedState) -> Affine:
-        """The frozen module: takes raw rows (N, ...) to preprocessed ones."""
+        """The frozen module: maps raw rows (N, ...) to preprocessed rows."""
         raise NotImplementedError

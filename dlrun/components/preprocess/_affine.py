@@ -1,4 +1,4 @@
-"""What the steps share: both affine maps, and fitting without another library's warnings."""
+"""Shared by the steps: the two affine maps, and fitting without warnings of other libraries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOO_LARGE = "the numbers are too large or too small to compute with"
 
 
 class Scaling(Preprocess):
-    """A step that moves and scales each number of a row by itself."""
+    """A step that shifts and scales each number of a row separately."""
 
     def fitted(self, shape: Shape, output: Shape) -> dict[str, Shape]:
         return {"offset": shape, "factor": shape}
@@ -33,7 +33,7 @@ class Scaling(Preprocess):
 
 
 class Projecting(Preprocess):
-    """A step that multiplies a row, laid out flat, by a matrix."""
+    """A step that multiplies a flattened row by a matrix."""
 
     def fitted(self, shape: Shape, output: Shape) -> dict[str, Shape]:
         return {"mean": (numel(shape),), "matrix": (output[0], numel(shape))}
@@ -53,7 +53,7 @@ def flat(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 @contextmanager
 def fitting() -> Iterator[None]:
-    """Let a failure inside be a FitError and a warning be nothing: every result is looked at afterwards."""
+    """Turn errors into FitError and ignore warnings; every result is checked afterwards."""
     import numpy as np
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -65,7 +65,7 @@ def fitting() -> Iterator[None]:
 
 
 def need_squares(table: np.ndarray[Any, Any]) -> None:
-    """Require numbers whose squares float64 can hold.
+    """Require numbers whose squares fit into float64.
 
     Raises:
         FitError: they are too large or too small.
@@ -73,14 +73,14 @@ def need_squares(table: np.ndarray[Any, Any]) -> None:
     import numpy as np
 
     if not 1e-140 < np.abs(table).max() < 1e140:
-        raise FitError(TOO_LARGE, "let `minmax` stand first")
+        raise FitError(TOO_LARGE, "put `minmax` first")
 
 
 def need_finite(state: FittedState) -> FittedState:
-    """The state, once all of it is finite.
+    """Return the state, if all of it is finite.
 
     Raises:
-        FitError: something overflowed.
+        FitError: a number overflowed.
     """
     import numpy as np
 

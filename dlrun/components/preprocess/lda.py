@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     import numpy as np
 
 NO_DISTANCE = 1e-10
-"""In standard deviations within a class: class means nearer than this differ by rounding alone."""
+"""In standard deviations within a class: class means nearer than this differ by rounding only."""
 
 
 class Lda(Projecting):
-    """Turn each row to the directions in which the class means of the training rows lie farthest apart,
-    measured by how far rows of one class lie from each other.
+    """Project each row on the directions in which the class means of the training rows differ most,
+    relative to the spread of the rows within a class.
 
-    Where the scatter within classes is singular, the directions in which rows do not vary within their class
-    are dropped, as scikit-learn's svd solver does, however well they tell the classes apart.
+    Where the scatter within classes is singular, directions without any variation within the classes are dropped, as
+    in scikit-learn's svd solver, even if they separate the classes well.
 
     Shape: (...) of d numbers -> (n_components,). y = (x - mean) W^T
     Reference: Fisher, The use of multiple measurements in taxonomic problems, 1936; Hastie, Tibshirani and
@@ -30,17 +30,17 @@ class Lda(Projecting):
     synonyms = ("linear_discriminant_analysis",)
 
     n_components: Positive | None = None
-    """How many directions to keep; as many as there can be, one less than the classes, unless given."""
+    """Number of directions to keep; if not given, as many as possible: one less than the number of classes."""
 
     def output_shape(self, shape: Shape, rows: int, classes: int | None) -> tuple[Shape, bool]:
         if classes is None:
-            raise ShapeError("tells classes apart, and the target is numbers", "use `pca`, which needs no classes")
+            raise ShapeError("needs a target of classes; the target is numbers", "use `pca`, which needs no classes")
         numbers, wanted = numel(shape), self.n_components
         if wanted is not None and wanted > classes - 1:
             why = f"the means of {classes} classes differ in at most {classes - 1} directions"
-            raise ShapeError(f"n_components is {wanted}, and {why}", f"write {classes - 1} or less")
+            raise ShapeError(f"n_components is {wanted}, but {why}", f"write {classes - 1} or less")
         if wanted is not None and wanted > numbers:
-            raise ShapeError(f"n_components is {wanted}, and a row has {numbers} numbers", f"write {numbers} or less")
+            raise ShapeError(f"n_components is {wanted}, but a row has {numbers} numbers", f"write {numbers} or less")
         return (wanted or min(classes - 1, numbers),), True
 
     def formulas(self, shape: Shape, output: Shape) -> list[str]:
@@ -58,9 +58,9 @@ class Lda(Projecting):
             raise FitError(message, "`split: {stratify: true}` puts every class into every split")
         still = _constant_within(table, target)
         if still.all():
-            message = "the training rows of each class are all the same, so distances within a class are 0"
-            raise FitError(message, "leave lda out; for a projection, use `pca`")
-        if still.any():  # as 0 they are exactly what the solver drops; a rounded mean could hide that
+            message = "all training rows of each class are equal, so distances within a class are 0"
+            raise FitError(message, "remove lda, or use `pca` for a projection")
+        if still.any():  # the solver drops zeros exactly; a rounded mean could hide that these are constant
             table = np.where(still, 0.0, table)
         need_squares(table)
         with fitting():
@@ -69,7 +69,7 @@ class Lda(Projecting):
             if np.abs((fitted.means_ - mean) @ matrix.T).max(initial=0.0) < NO_DISTANCE:
                 matrix = matrix[:0]
         if len(matrix) < wanted:
-            message = f"{wanted} directions are wanted, and the class means differ in {len(matrix)} alone"
+            message = f"{wanted} directions are wanted, but the class means differ in only {len(matrix)}"
             raise FitError(message, f"write `lda: {len(matrix)}`" if len(matrix) else "use `pca`")
         return need_finite({"mean": mean, "matrix": np.where(still, 0.0, matrix)})
 
@@ -78,7 +78,7 @@ class Lda(Projecting):
 
 
 def _constant_within(table: np.ndarray[Any, Any], target: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Which numbers of a row are the same in all rows of its class, for every class."""
+    """Which numbers of a row are equal in all rows of a class, for every class."""
     import numpy as np
 
     still = np.ones(table.shape[1], dtype=bool)

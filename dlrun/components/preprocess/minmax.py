@@ -22,15 +22,15 @@ def _read_range(value: Any) -> tuple[float, float]:
         raise ValueError(f"a range is a list of two numbers, [0, 1]; received {shorten(value)}")
     low, high = map(float, numbers)
     if not low < high:
-        raise ValueError(f"a range goes from its lower to its higher end; received {shorten(value)}")
+        raise ValueError(f"a range begins with its lower number; received {shorten(value)}")
     return low, high
 
 
 class Minmax(Scaling):
-    """Bring each number of a row into a range, from its least to its greatest value over the training rows.
+    """Scale each number of a row so that its training values cover a given range.
 
-    Other rows may fall outside the range. A number that is the same in all training rows becomes the range's
-    lower end.
+    Other rows may be outside the range. A number that is the same in all training rows becomes the lower end of the
+    range.
 
     Shape: same as the input. y = low + (x - min) * (high - low) / (max - min)
     Reference: Han, Kamber and Pei, Data mining: concepts and techniques, 2011, section 3.5.2.
@@ -44,7 +44,7 @@ class Minmax(Scaling):
         PlainValidator(checked(_read_range)),
         WithJsonSchema({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}),
     ] = (0.0, 1.0)
-    """[low, high]: what the least and the greatest training value become."""
+    """[low, high]: the scaled smallest and largest training value."""
 
     def formulas(self, shape: Shape, output: Shape) -> list[str]:
         low, high = self.feature_range

@@ -26,9 +26,9 @@ def _read_components(value: Any) -> int | float:
 
 
 class Pca(Projecting):
-    """Turn each row to the directions in which the training rows vary most, and keep the first few.
+    """Project each row on the directions in which the training rows vary most.
 
-    A direction's sign is free; it is the one that scikit-learn chooses.
+    The sign of a direction is arbitrary; scikit-learn's choice is used.
 
     Shape: (...) of d numbers -> (n_components,). y = (x - mean) V^T, V the directions; `whiten` divides
     Reference: Bishop, Pattern Recognition and Machine Learning, 2006, section 12.1.
@@ -49,7 +49,7 @@ class Pca(Projecting):
             }
         ),
     ]
-    """How many directions to keep; 0.95: as many as it takes to keep more than that share of the variance."""
+    """Number of directions to keep; or a share, such as 0.95: as many as keep more than that share of the variance."""
     whiten: bool = False
     """Scale each direction to variance 1 over the training rows."""
 
@@ -61,9 +61,9 @@ class Pca(Projecting):
         if not isinstance(self.n_components, int):
             return (most,), False
         if self.n_components > most:
-            few_rows = f"{rows} training rows, less one for their mean,"
-            why = few_rows if most < numbers else f"{numbers} numbers a row"
-            raise ShapeError(f"n_components is {self.n_components}, and {why} allow at most {most}")
+            few_rows = f"{rows} training rows, minus one for their mean,"
+            why = few_rows if most < numbers else f"{numbers} numbers in a row"
+            raise ShapeError(f"n_components is {self.n_components}, but {why} allow at most {most}")
         return (self.n_components,), True
 
     def formulas(self, shape: Shape, output: Shape) -> list[str]:
@@ -78,16 +78,16 @@ class Pca(Projecting):
 
         table = flat(rows)
         if (table == table[0]).all():
-            raise FitError("all training rows are the same; there is no direction in which they vary")
+            raise FitError("all training rows are equal, so no direction has any variance")
         need_squares(table)
         with fitting():
-            start = table[0]  # taken off first, so that a mean's rounding is not one more direction
+            start = table[0]  # subtracted first, so the rounding of the mean does not add a direction
             solver = PCA(self.n_components, copy=False, whiten=self.whiten, svd_solver="full")
             fitted: Any = solver.fit(table - start)
             rank = _rank(fitted.singular_values_, table)
             kept = len(fitted.components_)
             if rank < kept and (rank == 0 or isinstance(self.n_components, int)):
-                message = f"{kept} directions are wanted, and the training rows vary in {rank} alone"
+                message = f"{kept} directions are wanted, but the training rows vary in only {rank}"
                 raise FitError(message, f"write `pca: {rank}` or less" if rank else "")
             kept = min(kept, rank)
             matrix = fitted.components_[:kept]
@@ -100,7 +100,7 @@ class Pca(Projecting):
 
 
 def _rank(singular: np.ndarray[Any, Any], table: np.ndarray[Any, Any]) -> int:
-    """How many directions are more than the rounding of the greatest one, and of the numbers themselves."""
+    """The number of directions above the rounding error of the largest one, and of the numbers themselves."""
     import numpy as np
 
     rounding = np.finfo(np.float64).eps

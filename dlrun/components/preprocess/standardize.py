@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Standardize(Scaling):
     """Give each number of a row mean 0 and variance 1 over the training rows.
 
-    A number that is the same in all training rows becomes 0: it is moved by its value and scaled by 1.
+    A number that is the same in all training rows becomes 0: its value is subtracted and it is not scaled.
 
     Shape: same as the input. y = (x - mean) / standard deviation, with the deviation's N, not N - 1
     Reference: LeCun, Bottou, Orr and Müller, Efficient backprop, 1998.
@@ -32,10 +32,10 @@ class Standardize(Scaling):
         with fitting():
             mean, deviation = table.mean(axis=0), table.std(axis=0)
             constant = table.min(axis=0) == table.max(axis=0)
-            # A deviation as small as the rounding of the mean says nothing; the bound is scikit-learn's.
+            # A deviation as small as the rounding error of the mean is not meaningful; the bound is scikit-learn's.
             noise = len(table) * np.finfo(np.float64).eps
             known = deviation**2 > noise * deviation**2 + (noise * mean) ** 2
-            # The mean of equal numbers can miss them by a rounding, and then 0 would not come out.
+            # The mean of equal numbers can differ from them by a rounding error, and the result would not be 0.
             offset = np.where(constant, table[0], mean)
             factor = np.divide(1.0, deviation, out=np.ones_like(deviation), where=known & ~constant)
         return need_finite({"offset": offset.reshape(shape), "factor": factor.reshape(shape)})

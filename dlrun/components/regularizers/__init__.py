@@ -12,20 +12,21 @@ if TYPE_CHECKING:
 
 
 class Regularizer(Component):
-    """A penalty on weights. Biases, and the scales of norm layers, are left out unless asked for."""
+    """A penalty on weights. Biases and the scales of norm layers are left out by default."""
 
     family: ClassVar[str] = "regularizers"
     main: ClassVar[str | None] = "coefficient"
 
     coefficient: NonNegative
-    """What the sum is multiplied by before it is added to the loss."""
+    """The factor on the sum before it is added to the loss."""
     weights: str = "*"
-    """The weights it acts on: a pattern (`*` and `?`) of weight names, or of layers with all inside."""
+    """The weights to penalize: a pattern (`*` and `?`) of weight names, or of layer names, which includes all weights
+    inside."""
     include_biases: bool = False
-    """Penalize biases too."""
+    """Also penalize biases."""
     include_scales: bool = False
-    """Penalize the scales of norm layers too."""
+    """Also penalize the scales of norm layers."""
 
     def penalty(self, weights: list[torch.Tensor]) -> torch.Tensor:
-        """The penalty on all these weights together, a 0-dimensional tensor."""
+        """The penalty on all these weights together, a tensor with no axes."""
         raise NotImplementedError

@@ -12,9 +12,9 @@ class L2(Regularizer):
     """Add `coefficient` times the sum of the squared weights to the loss: MAP with a Gaussian prior.
 
     This is not the optimizer's `weight_decay`. `l2: k` adds 2*k*w to the gradient; torch's sgd with `weight_decay: d`
-    adds d*w, so k = d/2 there; for adam they differ in kind, since adam rescales the gradient that l2 is part of, and
-    adamw's weight_decay shrinks the weights past the gradient altogether. l2 also leaves biases out;
-    weight_decay does not.
+    adds d*w, so k = d/2 has the same effect. With adam the two are different, since adam rescales the gradient, which
+    includes l2; adamw's weight_decay shrinks the weights without changing the gradient. By default l2 leaves out
+    biases; weight_decay does not.
 
     Shape: coefficient * sum(w**2)
     Reference: Hoerl and Kennard, Ridge regression, 1970; Loshchilov and Hutter, Decoupled weight decay, 2019.

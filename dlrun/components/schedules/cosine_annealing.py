@@ -8,7 +8,7 @@ from dlrun.language.fields import NonNegative
 
 
 class CosineAnnealing(Schedule):
-    """Let the learning rate fall along half a cosine, fast in the middle and slow at both ends.
+    """Lower the learning rate along half a cosine: fast in the middle, slow at both ends.
 
     Shape: eta_min + (lr - eta_min) * (1 + cos(pi * epoch / T_max)) / 2; eta_min from T_max on
     Reference: Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts, 2017.
@@ -18,7 +18,7 @@ class CosineAnnealing(Schedule):
     synonyms = ("cosine", "cosine_decay", "cosine_annealing_lr")
 
     T_max: PositiveDuration | None = None
-    """How long the fall takes; until training ends unless given."""
+    """How long it falls; if not given, until the end of training."""
     eta_min: NonNegative = 0.0
     """The learning rate at the end."""
 

@@ -6,7 +6,7 @@ from dlrun.language.fields import PositiveFloat
 
 
 class Step(Schedule):
-    """Multiply the learning rate by gamma every so often.
+    """Multiply the learning rate by gamma at regular intervals.
 
     Shape: lr * gamma**floor(epoch / step_size)
     Reference: torch.optim.lr_scheduler.StepLR.
@@ -16,11 +16,11 @@ class Step(Schedule):
     synonyms = ("step_lr",)
 
     step_size: PositiveDuration
-    """How long the rate stays the same, such as `10 epochs`."""
+    """The time between two changes, such as `10 epochs`."""
     gamma: PositiveFloat = 0.1
-    """What it is multiplied by each time."""
+    """The factor at each change."""
 
     def factor(self, lr: float, epoch: float, epochs: float, steps_per_epoch: int) -> float:
-        # In whole steps, so that no rounding moves a change to the step after.
+        # In whole steps, so no rounding moves a change to the next step.
         every = max(1, self.step_size.in_steps(steps_per_epoch))
         return self.gamma ** (round(epoch * steps_per_epoch) // every)

@@ -1,4 +1,4 @@
-"""Data sources: what stands in `data.source`."""
+"""Data sources: the components of `data.source`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 Target = Literal["classes", "binary", "numbers", "nothing"]
-"""What a loss wants: one class a row, yes or no for each output, numbers, or no target at all."""
+"""The target that a loss needs: one class for each row, 0 or 1 for each output, numbers, or no target."""
 
 
 class SourceError(LocatedError):
-    """The data is not as the spec says; `at`, the path below `data`, is always given."""
+    """The data does not match the spec; `at` is the path below `data` of the setting concerned."""
 
     def __init__(self, message: str, at: SpecPath, hint: str = ""):
         super().__init__(message, hint, at)
@@ -27,66 +27,66 @@ class SourceError(LocatedError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the `data` section asks of a source."""
+    """What the `data` section requests from a source."""
 
     folder: Path
-    """Where relative paths start: the spec's folder."""
+    """The folder that relative paths start from: the spec's."""
     features: tuple[str, ...] | None
     target: tuple[str, ...] | None
     wants: Target
-    """How the target is to be read."""
+    """How to read the target."""
     other_targets: tuple[str, ...] = ()
-    """What else is predicted, and so is no feature unless it is named as one."""
+    """Other columns that are predicted, which are not features unless `features` lists them."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What can be said of the data before any of it is in memory."""
+    """What is known about the data before it is loaded."""
 
     rows: int
     shape: Shape
-    """One row's features."""
+    """The shape of the features of one row."""
     target_shape: Shape
-    """One row's target: () for one value."""
+    """The shape of the target of one row: () for one value."""
     labels: tuple[str, ...] | None
     """The classes in order, where the target is classes."""
     vocabulary: int | None = None
-    """One more than the greatest index, where the features are whole numbers."""
+    """The largest index plus one, where the features are whole numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The data, read: `features` (rows, ...) of numbers or indices, `target` as the source has it."""
+    """The loaded data: `features` (rows, ...) of numbers or indices, `target` as the source has it."""
 
     features: np.ndarray[Any, Any]
     target: np.ndarray[Any, Any]
 
 
 class Source(Component):
-    """Where rows come from. A source says what it holds without loading it, and loads it when needed."""
+    """Where rows come from. A source can describe its data without loading it."""
 
     family: ClassVar[str] = "sources"
 
     def describe(self, request: Request) -> SourceInfo:
-        """Look without loading; imports neither torch nor scikit-learn.
+        """Describe the data without loading it; imports neither torch nor scikit-learn.
 
         Raises:
-            SourceError: what is asked for is not there.
+            SourceError: the data does not have what the request needs.
         """
         raise NotImplementedError
 
     def load(self, request: Request) -> Rows:
-        """Read everything.
+        """Load all rows.
 
         Raises:
-            SourceError: what is asked for is not there, or is no number where one is needed.
+            SourceError: the data does not have what the request needs, or a value is not a number where one is needed.
         """
         raise NotImplementedError
 
 
 def class_labels(values: Iterable[Any]) -> tuple[str, ...]:
     """The distinct values as labels, in the order of their class numbers: by size, or by alphabet."""
-    distinct = sorted({str(value) for value in values})  # so that '1' and '1.0' have an order too
+    distinct = sorted({str(value) for value in values})  # so '1' and '1.0' have an order too
     try:
         return tuple(sorted(distinct, key=_size))
     except ValueError:
@@ -101,7 +101,7 @@ def _size(label: str) -> float:
 
 
 def resolve(path: str, folder: Path, at: tuple[str, ...]) -> Path:
-    """A path of the spec as a file that is there.
+    """Return the path of an existing file that the spec names.
 
     Raises:
         SourceError: there is no such file.
@@ -110,7 +110,7 @@ def resolve(path: str, folder: Path, at: tuple[str, ...]) -> Path:
         full = (folder / Path(path).expanduser()).resolve()
         if full.is_file():
             return full
-        what = "is a folder" if full.is_dir() else "is not there"
+        what = "is a folder" if full.is_dir() else "does not exist"
     except (OSError, ValueError, RuntimeError) as error:
         raise SourceError(f"the path cannot be read: {error}", at) from None
     raise SourceError(f"the file {path} {what}", at, f"looked for {full}; paths start from the spec's folder")

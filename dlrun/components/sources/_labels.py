@@ -1,4 +1,4 @@
-"""What the sources share: classes that a loss can take."""
+"""Shared by the sources: checks of the classes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dlrun.language.suggestions import shorten
 
 
 def need_labels(labels: tuple[str, ...], wants: Target, what: str, at: tuple[str, ...]) -> tuple[str, ...]:
-    """The labels, once there are as many as the loss tells apart: two for yes or no, otherwise two or more.
+    """Return the labels, if there are as many as the loss needs: two for `binary`, otherwise two or more.
 
     Raises:
         SourceError: `what` has another number of classes.
     """
     if wants == "binary" and len(labels) != 2:
         hint = "use `cross_entropy`, which takes any number of classes" if len(labels) > 2 else ""
-        raise SourceError(f"{what} has {_counted(labels)}; a target of yes or no has 2", at, hint)
+        raise SourceError(f"{what} has {_counted(labels)}; a binary target needs 2", at, hint)
     if len(labels) < 2:
-        raise SourceError(f"{what} has {_counted(labels)}; there is nothing to tell apart", at)
+        raise SourceError(f"{what} has {_counted(labels)}; at least 2 are needed", at)
     return labels
 
 

@@ -31,11 +31,11 @@ def _read_delimiter(value: Any) -> str:
 
 
 class Csv(Source):
-    """A table as text: one line a row, and the first line the names of the columns.
+    """A table as text: one line for each row, and the names of the columns in the first line.
 
-    Cells may stand in double quotes; around other cells spaces do not count. Features are finite numbers.
-    The target is what the loss wants: one column of classes; for yes or no, one column with two labels or
-    several of 0 and 1; or any columns of numbers.
+    Cells may be in double quotes; spaces around other cells are ignored. Features are finite numbers.
+    The target depends on the loss: one column of classes; for binary_cross_entropy, one column with two labels or
+    several columns of 0 and 1; or any columns of numbers.
 
     Shape: (columns,), the features in the order of `features`, or of the file
     Reference: Shafranovich, Common format and MIME type for CSV files, RFC 4180, 2005.
@@ -66,7 +66,7 @@ class Csv(Source):
                 else:
                     table.outputs(cells)
         if not table.count:
-            raise SourceError(f"{table.file.name} has no rows below its first line", FILE)
+            raise SourceError(f"{table.file.name} has no rows after its first line", FILE)
         labels = table.labels(seen) if table.labelled else None
         shape = () if len(table.target) == 1 else (len(table.target),)
         return SourceInfo(table.count, (len(table.features),), shape, labels)
@@ -88,10 +88,10 @@ class Csv(Source):
 
     @contextmanager
     def _open(self, request: Request) -> Iterator[_Table]:
-        """The table with its first line read.
+        """The table, after its first line is read.
 
         Raises:
-            SourceError: the file cannot be read, now or in the block; a column is not there.
+            SourceError: the file cannot be read, now or in the block; a column does not exist.
         """
         file = resolve(self.path, request.folder, FILE)
         line = 1
@@ -112,7 +112,7 @@ class Csv(Source):
 
 @dataclass(slots=True)
 class _Table:
-    """An open file and where its columns are."""
+    """An open file and the positions of its columns."""
 
     file: Path
     stream: TextIO
@@ -138,14 +138,14 @@ class _Table:
             features = _find(file, columns, request.features, FEATURES)
         if both := [columns[index] for index in features if index in target]:
             message = f"the column '{both[0]}' is the target and cannot be a feature too"
-            raise SourceError(message, FEATURES, "the answer would stand among the questions")
+            raise SourceError(message, FEATURES, "the network would see the answer among its inputs")
         if not features:
             raise SourceError(f"{file.name} has no column besides the target", FILE)
         if request.wants == "nothing":
-            target = []  # named so as not to be a feature
+            target = []  # named only so that it is not a feature
         if request.wants == "classes" and len(target) > 1:
-            message = f"one column says the class; `target` lists {len(target)}"
-            raise SourceError(message, TARGET, "several columns of 0 and 1 go with `binary_cross_entropy`")
+            message = f"a class is one column; `target` lists {len(target)}"
+            raise SourceError(message, TARGET, "use `binary_cross_entropy` for several columns of 0 and 1")
         return cls(file, stream, reader, delimiter, columns, features, target, request)
 
     @property
@@ -155,7 +155,7 @@ class _Table:
         return wants == "classes" or (wants == "binary" and len(self.target) == 1)
 
     def rows(self) -> Iterator[list[str]]:
-        """The lines that are not empty."""
+        """The cells of each line that is not empty."""
         width = len(self.columns)
         for cells in self.reader:
             if len(cells) == width:
@@ -163,19 +163,19 @@ class _Table:
                 yield cells
             elif cells:
                 message = f"{self.place}: {len(cells)} cells; the first line names {width} columns"
-                hint = "a cell that holds the delimiter stands in double quotes" if len(cells) > width else ""
+                hint = "put a cell that contains the delimiter in double quotes" if len(cells) > width else ""
                 raise SourceError(message, FILE, hint)
 
     @property
     def place(self) -> str:
-        """The line that was read last, ``wine.csv:17``."""
+        """The last line read, ``wine.csv:17``."""
         return f"{self.file.name}:{self.reader.line_num}"
 
     def numbers(self, cells: list[str], columns: Sequence[int], at: tuple[str, ...]) -> list[float]:
         """Some cells of a row as numbers."""
         try:
             values = [float(cells[index]) for index in columns]
-            if math.isfinite(sum(values)):  # one look for the whole row: only if it fails does each cell count
+            if math.isfinite(sum(values)):  # one check for the whole row; cells are checked one by one only if it fails
                 return values
         except ValueError:
             pass
@@ -191,30 +191,30 @@ class _Table:
         if math.isfinite(value):
             return value
         if at == TARGET:
-            hint = "texts are read as classes by `loss: cross_entropy`"
+            hint = "use `loss: cross_entropy` for texts that are classes"
         elif not cells[index].strip():
-            hint = "fill the cell in or leave the row out"
+            hint = "fill in the cell or remove the row"
         else:
             hint = "list the columns of numbers in `features`" if self.request.features is None else ""
         raise SourceError(f"{self._cell(cells, index)}, {what}", at, hint)
 
     def label(self, cells: list[str]) -> str:
-        """A row's class."""
+        """The class of a row."""
         label = cells[self.target[0]].strip()
         if not label:
             message = f"{self._cell(cells, self.target[0])}; a class is expected"
-            raise SourceError(message, TARGET, "fill the cell in or leave the row out")
+            raise SourceError(message, TARGET, "fill in the cell or remove the row")
         return label
 
     def outputs(self, cells: list[str]) -> list[float] | str:
-        """A row's target as it is loaded."""
+        """The target of a row as it is loaded."""
         if self.labelled:
             return self.label(cells)
         values = self.numbers(cells, self.target, TARGET)
         if self.request.wants == "binary":
             for index, value in zip(self.target, values, strict=True):
                 if value not in (0, 1):
-                    raise SourceError(f"{self._cell(cells, index)}; several columns of yes or no hold 0 or 1", TARGET)
+                    raise SourceError(f"{self._cell(cells, index)}; several binary columns must be 0 or 1", TARGET)
         return values
 
     def labels(self, seen: set[str]) -> tuple[str, ...]:
@@ -223,11 +223,11 @@ class _Table:
         what = f"the column '{self.columns[self.target[0]]}'"
         for one, other in pairwise(labels):
             if _same_number(one, other):
-                raise SourceError(f"{what} writes one number in two ways, '{one}' and '{other}'", TARGET)
+                raise SourceError(f"{what} has the same number in two forms, '{one}' and '{other}'", TARGET)
         return need_labels(labels, self.request.wants, what, TARGET)
 
     def read_fast(self, columns: list[int]) -> np.ndarray[Any, Any] | None:
-        """Columns of numbers by numpy's reader; None where only the slow way can tell what is there."""
+        """Columns of numbers, read by numpy; None where the slow reader must find the error."""
         import numpy as np
 
         try:
@@ -243,10 +243,10 @@ class _Table:
 def _header(file: Path, reader: Any) -> list[str]:
     columns = [name.strip() for name in next(reader, [])]
     if not any(columns):
-        raise SourceError(f"{file.name} has no names of columns in its first line", FILE)
+        raise SourceError(f"{file.name} has no column names in its first line", FILE)
     for number, name in enumerate(columns, 1):
         if not name:
-            hint = "name it, or leave it out of the file if it only counts the rows"
+            hint = "name it, or remove it from the file if it only counts the rows"
             raise SourceError(f"{file.name}:1: column {number} has no name", FILE, hint)
     twice = [name for name, count in Counter(columns).items() if count > 1]
     if twice:

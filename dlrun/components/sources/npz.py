@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 FILE = ("source", "npz", "path")
 FEATURES, TARGET = ("features",), ("target",)
 UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
-"""What reading a damaged, encrypted or foreign archive raises."""
+"""The errors of reading an archive that is damaged, encrypted or of another type."""
 KINDS = {"O": "Python objects", "c": "complex numbers", "U": "texts", "S": "texts", "V": "records"}
-"""numpy's kinds of type that are no numbers."""
+"""numpy's kinds of type that are not numbers."""
 
 
 class Npz(Source):
-    """Arrays that numpy saved: `features` and `target` name two of them, whose first axis counts the rows.
+    """Arrays that numpy saved: `features` and `target` name two of them; the first axis is the rows.
 
-    Whole numbers stay whole and can be indices for an embedding. Nothing in the file is run: arrays of Python
-    objects are refused. The target is what the loss wants: one class a row, a whole number or a text; for yes
-    or no, two labels, or several values of 0 and 1; or numbers.
+    Whole numbers stay whole and can be indices for an embedding. No code in the file is run: arrays of Python objects
+    are refused. The target depends on the loss: one class for each row, a whole number or a text; for
+    binary_cross_entropy, two labels, or several values of 0 and 1; or numbers.
 
-    Shape: the features' axes after the first; an array with one axis is one number a row, (1,)
+    Shape: the axes of the features after the first; an array with one axis has one number in each row, (1,)
     Reference: Harris et al., Array programming with NumPy, 2020.
     Example: npz: digits.npz
     """
@@ -38,8 +38,7 @@ class Npz(Source):
     synonyms = ("numpy",)
 
     path: str
-    """The file, as `numpy.savez` or `savez_compressed` writes it; a relative path starts from the
-    spec's folder."""
+    """The file, written by `numpy.savez` or `savez_compressed`; a relative path starts from the spec's folder."""
 
     def located(self, folder: Path) -> Npz:
         return self.model_copy(update={"path": str((folder / Path(self.path).expanduser()).resolve())})
@@ -70,7 +69,7 @@ class Npz(Source):
         return Rows(rows.reshape(-1, 1) if rows.ndim == 1 else rows, _read_target(file, target, request))
 
     def _find(self, request: Request) -> tuple[Path, str, str]:
-        """The file and the names of both arrays, once their headers are right."""
+        """The file and the names of both arrays, after their headers are checked."""
         file = resolve(self.path, request.folder, FILE)
         known = _names(file)
         features = _named(file, known, request.features, "features")
@@ -78,18 +77,18 @@ class Npz(Source):
         (shape, dtype), (target_shape, target_dtype) = _header(file, features), _header(file, target)
         if dtype.kind not in "fiub":
             what = KINDS.get(dtype.kind, f"values of type {dtype}")
-            raise SourceError(f"the array '{features}' holds {what}, and features are numbers", FEATURES)
+            raise SourceError(f"the array '{features}' holds {what}, but features must be numbers", FEATURES)
         if target_dtype.kind not in "fiubUS":
             what = KINDS.get(target_dtype.kind, f"values of type {target_dtype}")
             raise SourceError(f"the array '{target}' holds {what}", TARGET)
         for name, axes, at in ((features, shape, FEATURES), (target, target_shape, TARGET)):
             if not axes:
-                raise SourceError(f"the array '{name}' is a single value and has no rows", at)
+                raise SourceError(f"the array '{name}' is a single value without rows", at)
             if not numel(axes):
                 raise SourceError(f"the array '{name}' is empty: its shape is {show(axes)}", at)
         if shape[0] != target_shape[0]:
-            message = f"'{features}' has {shape[0]} rows and '{target}' has {target_shape[0]}"
-            raise SourceError(message, TARGET, "each row needs its target")
+            message = f"'{features}' has {shape[0]} rows, but '{target}' has {target_shape[0]}"
+            raise SourceError(message, TARGET, "each row needs a target")
         return file, features, target
 
 
@@ -98,7 +97,7 @@ def _names(file: Path) -> list[str]:
         with zipfile.ZipFile(file) as archive:
             members = archive.namelist()
     except UNREADABLE:
-        hint = "`numpy.savez(path, x=…, y=…)` writes one"
+        hint = "write one with `numpy.savez(path, x=…, y=…)`"
         raise SourceError(f"{file.name} is not an npz file, or is damaged", FILE, hint) from None
     names = [member.removesuffix(".npy") for member in members if member.endswith(".npy")]
     if not names:
@@ -113,7 +112,7 @@ def _named(file: Path, known: list[str], names: tuple[str, ...] | None, setting:
         raise SourceError(f"npz needs `{setting}`, the name of an array", (setting,), hint)
     name, *others = names
     if others:
-        raise SourceError(f"`{setting}` is one array of the file; {len(names)} are listed", (setting,), hint)
+        raise SourceError(f"`{setting}` must be one array of the file; {len(names)} are listed", (setting,), hint)
     if name not in known:
         meant = did_you_mean(name, known, {})
         raise SourceError(f"{file.name} has no array '{name}'{meant}", (setting,), hint)
@@ -121,12 +120,12 @@ def _named(file: Path, known: list[str], names: tuple[str, ...] | None, setting:
 
 
 def _header(file: Path, name: str) -> tuple[Shape, np.dtype[Any]]:
-    """An array's shape and type without its values."""
+    """The shape and type of an array, read without its values."""
     from numpy.lib import format as npy
 
     try:
         with zipfile.ZipFile(file) as archive, archive.open(f"{name}.npy") as member:
-            # Version 3 differs in the names of records' fields alone, and records are refused.
+            # Version 3 differs only in the field names of records, and records are refused.
             version = npy.read_magic(member)
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
             shape, _, dtype = read(member)
@@ -146,7 +145,7 @@ def _read(file: Path, name: str) -> Array:
 
 
 def _read_target(file: Path, name: str, request: Request) -> Array:
-    """The target as the loss wants it: labels (N,), or numbers (N, ...)."""
+    """The target as the loss needs it: labels (N,), or numbers (N, ...)."""
     import numpy as np
 
     values = _read(file, name)
@@ -162,13 +161,13 @@ def _read_target(file: Path, name: str, request: Request) -> Array:
     if _labelled(values, request):
         return _whole(values, name)
     if request.wants == "classes":
-        message = f"the array '{name}' has {show(values.shape[1:])} values a row, and a class is one"
-        raise SourceError(message, TARGET, "class numbers come of 0 and 1 by `argmax(axis=1)`")
+        message = f"the array '{name}' has {show(values.shape[1:])} values in each row, but a class is one value"
+        raise SourceError(message, TARGET, "`argmax(axis=1)` turns columns of 0 and 1 into class numbers")
     if values.dtype.kind == "U":
-        raise SourceError(f"the array '{name}' holds texts, and the loss wants numbers", TARGET)
+        raise SourceError(f"the array '{name}' holds texts, but the loss needs numbers", TARGET)
     if request.wants == "binary" and not np.isin(values, (0, 1)).all():
         wrong = values[~np.isin(values, (0, 1))].flat[0]
-        raise SourceError(f"the array '{name}' holds {wrong}; several values of yes or no are 0 or 1", TARGET)
+        raise SourceError(f"the array '{name}' holds {wrong}; several binary values must be 0 or 1", TARGET)
     return values
 
 
@@ -183,8 +182,8 @@ def _whole(values: Array, name: str) -> Array:
         return values
     fractions = values[values != np.round(values)]
     if fractions.size:
-        message = f"the array '{name}' holds {fractions[0]}, and a class is a whole number or a text"
-        raise SourceError(message, TARGET, "numbers are predicted with `loss: mse`")
+        message = f"the array '{name}' holds {fractions[0]}, but a class is a whole number or a text"
+        raise SourceError(message, TARGET, "use `loss: mse` to predict numbers")
     return values.astype(np.int64)
 
 
@@ -206,4 +205,4 @@ def _need_finite(values: Array, name: str, at: tuple[str, ...]) -> None:
     if not finite.all():
         place = tuple(int(index) for index in np.argwhere(~finite)[0])
         where = ", ".join(map(str, place))
-        raise SourceError(f"the array '{name}' holds {values[place]} at [{where}]; numbers are finite", at)
+        raise SourceError(f"the array '{name}' holds {values[place]} at [{where}]; numbers must be finite", at)

@@ -8,7 +8,7 @@ from dlrun.components.sources._labels import need_labels
 
 
 class Sklearn(Source):
-    """One of the small data sets that come with scikit-learn; nothing is downloaded.
+    """One of the small data sets that are part of scikit-learn; nothing is downloaded.
 
     Shape: (64,) for digits, (4,) for iris, (13,) for wine, (30,) for breast_cancer, (10,) for diabetes
     Reference: scikit-learn user guide, section Toy datasets; Pedregosa et al., Scikit-learn: machine learning
@@ -31,7 +31,7 @@ class Sklearn(Source):
         labels = None
         if request.wants in ("classes", "binary"):
             if not published.labels:
-                message = f"the target of {self.name} is a number, and the loss wants classes"
+                message = f"the target of {self.name} is a number, but the loss needs classes"
                 raise SourceError(message, ("source",), "use `loss: mse` or `l1`, or a data set with classes")
             labels = need_labels(published.labels, request.wants, self.name, ("source",))
         return SourceInfo(published.rows, (published.features,), (), labels)
@@ -47,7 +47,7 @@ class Sklearn(Source):
 
 @dataclass(frozen=True, slots=True)
 class _Published:
-    """What scikit-learn's documentation says of a data set, so that nothing is loaded to know it."""
+    """A data set as scikit-learn's documentation describes it, so nothing needs to be loaded."""
 
     rows: int
     features: int

@@ -1,4 +1,4 @@
-"""Trackers: where a run's figures go besides its own folder."""
+"""Trackers: where the metrics of a run are written besides its folder."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from dlrun.language.component import Component
 
 
 class Tracker(Component):
-    """A place to compare runs in."""
+    """A service that compares runs."""
 
     family: ClassVar[str] = "trackers"

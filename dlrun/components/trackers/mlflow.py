@@ -13,6 +13,6 @@ class Mlflow(Tracker):
     synonyms = ("ml_flow",)
 
     uri: str | None = None
-    """The tracking store: an address, or `sqlite:///` and a path; the SQLite file runs/mlflow.db unless given."""
+    """The tracking store: an address, or `sqlite:///` and a path; if not given, the SQLite file runs/mlflow.db."""
     experiment: str | None = None
-    """The MLflow experiment that the run belongs to; the spec's `name` unless given."""
+    """The MLflow experiment of the run; if not given, the spec's `name`."""

@@ -4,7 +4,7 @@ from dlrun.components.trackers import Tracker
 
 
 class Off(Tracker):
-    """No tracker: the figures are in the run's own folder alone.
+    """No tracker: the metrics are only in the run's folder.
 
     Reference: none.
     Example: off

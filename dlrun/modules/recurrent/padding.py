@@ -1,4 +1,4 @@
-"""Reading padded sequences so that only the real steps are read, in order, wherever the padding lies."""
+"""Reading only the real steps of padded sequences, in order, wherever the padding is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class RealSteps:
-    """The real steps of each sequence, moved to its front.
+    """Moves the real steps of each sequence to its front.
 
     Args:
         mask: (N, T), True where a step is real.
@@ -16,22 +16,22 @@ class RealSteps:
     def __init__(self, mask: Tensor):
         self.mask = mask
         self.order = (~mask).to(torch.uint8).argsort(dim=1, stable=True)
-        """(N, T): where each step of the moved sequence comes from."""
+        """(N, T): the original position of each step of the moved sequence."""
         self.lengths = mask.sum(1).clamp(min=1)
-        """(N,); a sequence of nothing but padding is read as one step of zeros."""
+        """(N,): the number of real steps; a sequence of only padding is read as one step of zeros."""
 
     def front(self, x_NTF: Tensor) -> Tensor:
-        """The sequences with their real steps first, and zeros behind."""
+        """The sequences with their real steps first and zeros after them."""
         x_NTF = x_NTF.masked_fill(~self.mask.unsqueeze(2), 0)
         return x_NTF.gather(1, self._wide(self.order, x_NTF))
 
     def back(self, x_NTF: Tensor) -> Tensor:
-        """The inverse of `front`, but for the padding, which is 0."""
+        """The inverse of `front`, except for the padding, which is 0."""
         placed = torch.zeros_like(x_NTF).scatter(1, self._wide(self.order, x_NTF), x_NTF)
         return placed.masked_fill(~self.mask.unsqueeze(2), 0)
 
     def turned(self, x_NTF: Tensor) -> Tensor:
-        """Moved sequences with the order of their real steps reversed; twice is as before."""
+        """Moved sequences with their real steps in reverse order."""
         step = torch.arange(x_NTF.shape[1], device=x_NTF.device).expand(len(x_NTF), -1)
         from_end = self.lengths.unsqueeze(1) - 1 - step
         return x_NTF.gather(1, self._wide(torch.where(from_end >= 0, from_end, step), x_NTF))

@@ -1,6 +1,6 @@
-"""torch's recurrent layers with what they lack around them: one tensor out, reading backwards, a learned start.
+"""torch's recurrent layers with additions: a single output tensor, reading backwards, a learned first state.
 
-They take (N, T, F), as every layer that reads a sequence, and name their weights as torch does.
+They take (N, T, F), as all layers that read a sequence, and their weights have torch's names.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from dlrun.modules.recurrent.padding import RealSteps
 def outcome(
     states_NTH: Tensor, output: str, reverse: bool, backward_size: int = 0, real: RealSteps | None = None
 ) -> Tensor:
-    """Every state, or each direction's last: forwards at the last step, backwards at the first.
+    """All states, or the last of each direction: at the last step forwards, at the first step backwards.
 
     Args:
-        states_NTH: each step's state at the place of that step.
+        states_NTH: the state of each step, at the position of that step.
         output: `sequence` or `last`.
-        reverse: whether they were read backwards.
-        backward_size: how many of the last numbers were read backwards, beside others that were not.
-        real: where there is padding, the real steps, to whose fronts the sequences were moved.
+        reverse: whether all were read backwards.
+        backward_size: in two directions, how many features, at the end, were read backwards.
+        real: the real steps, moved to the front, where there is padding.
     """
     if output == "sequence":
         return states_NTH if real is None else real.back(states_NTH)
@@ -37,7 +37,7 @@ def outcome(
 
 
 class _Surrounded(nn.RNNBase):
-    """One of torch's recurrent modules, put before it in the order of resolution."""
+    """The additions to one of torch's recurrent modules, as a mixin before it."""
 
     def __init__(
         self,
@@ -50,19 +50,19 @@ class _Surrounded(nn.RNNBase):
     ):
         """
         Args:
-            sizes: the input's and the state's, as torch takes them.
+            sizes: the sizes of the input and the state, for torch.
             output: `sequence` or `last`.
             reverse: read backwards.
-            recurrent_bias: keep torch's second bias; else it is 0 and no weight.
+            recurrent_bias: keep torch's second bias; else it is 0 and not a weight.
             learned: the names of the states that start from trained values.
-            settings: what torch's module takes besides.
+            settings: the other arguments of torch's module.
         """
         super().__init__(*sizes, batch_first=True, **settings)
         self.output, self.reverse = output, reverse
         self.learned = tuple(learned)
         self.fixed = () if recurrent_bias else tuple(n for n in self._flat_weights_names if n.startswith("bias_hh"))
         for name in self.fixed:
-            # torch's kernels want it, so that it stays as a plain tensor: neither trained nor saved.
+            # torch's kernels require it, so it stays as a plain tensor, neither trained nor saved.
             zeros = torch.zeros_like(self._parameters.pop(name))  # type: ignore[arg-type]
             object.__setattr__(self, name, zeros)
         self._apply(lambda tensor: tensor)
@@ -80,7 +80,7 @@ class _Surrounded(nn.RNNBase):
         x_NTF = x_NTF if real is None else real.front(x_NTF)
         x_NTF = self.turned(x_NTF, real)
         if real is not None and self.bidirectional:
-            # Reading backwards must begin at the last real step, which torch does for packed sequences alone.
+            # Reading backwards must begin at the last real step, which torch does only for packed sequences.
             packed = pack_padded_sequence(x_NTF, real.lengths.cpu(), batch_first=True, enforce_sorted=False)
             states, _ = super().forward(packed, self.first(x_NTF))
             states_NTH, _ = pad_packed_sequence(states, batch_first=True, total_length=x_NTF.shape[1])
@@ -90,13 +90,13 @@ class _Surrounded(nn.RNNBase):
         return outcome(states_NTH, self.output, self.reverse, self.hidden_size if self.bidirectional else 0, real)
 
     def turned(self, x_NTF: Tensor, real: RealSteps | None) -> Tensor:
-        """The steps in the order of reading, or back."""
+        """The steps in the order of reading, or that order undone."""
         if not self.reverse:
             return x_NTF
         return x_NTF.flip(1) if real is None else real.turned(x_NTF)
 
     def first(self, x_NTF: Tensor) -> Any:
-        """The states to start from as torch takes them; None for zeros."""
+        """The first states as an argument for torch; None for zeros."""
         if not self.learned:
             return None
         states = [getattr(self, name).unsqueeze(1).expand(-1, len(x_NTF), -1).contiguous() for name in self.learned]

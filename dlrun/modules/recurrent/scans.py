@@ -1,10 +1,10 @@
 """Recurrences over all steps at once, each with its backward pass written out.
 
-A scan takes what the input gives to every step, time first (T, N, G), and walks the steps with as few and as light
-calls as it can. Writing the backward pass out is worth its lines: autograd would keep a dozen nodes a step, and would
-multiply for the weights' gradient at every step where one product over all steps does.
+A scan takes the input's part of every step, time first (T, N, G), and computes the steps with as few and as cheap calls
+as possible. The backward pass is written out because autograd would keep a dozen nodes for each step, and would compute
+the gradient of the weights with one product for each step instead of one for all.
 
-`p` stands before what is not yet through its sigmoid or tanh, `d` before a gradient. The gates lie side by side in
+`p` begins the names of values before their sigmoid or tanh, `d` those of gradients. The gates are next to each other in
 torch's order.
 """
 
@@ -24,17 +24,17 @@ _relu_backward = torch.ops.aten.threshold_backward.grad_input
 
 
 def _states_before(first_NH: Tensor, states_TNH: Tensor) -> Tensor:
-    """The state that each step started from."""
+    """The state before each step."""
     return torch.cat((first_NH.unsqueeze(0), states_TNH[:-1]))
 
 
 def _weight_gradient(d_TNG: Tensor, x_TNF: Tensor) -> Tensor:
-    """The gradient of a matrix that was multiplied at every step, in one product."""
+    """The gradient of a matrix that is used at every step, in one product."""
     return d_TNG.flatten(0, 1).T @ x_TNF.flatten(0, 1)
 
 
 def _lstm_gates(gates_TNG: Tensor, size: int) -> tuple[Tensor, ...]:
-    """All gates; those that open before the cell is written; then i, f, g and o (i is f where they are coupled)."""
+    """All gates; those computed before the cell; then i, f, g and o (i is f where they are coupled)."""
     before = gates_TNG[..., : -2 * size]
     return gates_TNG, before, before[..., :size], before[..., -size:], *gates_TNG[..., -2 * size :].split(size, 2)
 
@@ -43,8 +43,8 @@ class LstmScan(Function):
     """An LSTM with peepholes or coupled gates.
 
     Forward takes pgates (T, N, 4*H) of i, f, g, o, or (T, N, 3*H) of f, g, o where i = 1 - f; h0 and c0 (N, H);
-    weight_hh (4*H, H) or (3*H, H); and the peepholes into i, f and o: none, (H,) number by number, or (H, H) each.
-    Gives the states (T, N, H).
+    weight_hh (4*H, H) or (3*H, H); and the peepholes into i, f and o: none, (H,) element by element, or (H, H) each.
+    Returns the states (T, N, H).
     """
 
     @staticmethod
@@ -131,7 +131,7 @@ class LstmScan(Function):
 
 
 def _peephole(weight: Tensor | None) -> tuple[bool, Callable[[Tensor, Tensor, Tensor], Tensor]]:
-    """Whether a peephole is a matrix, and what adds (cell, weight) to a gate."""
+    """Whether a peephole is a matrix, and the function that adds (cell, weight) to a gate."""
     full = weight is not None and weight.dim() == 2
     return full, Tensor.addmm_ if full else Tensor.addcmul_
 
@@ -145,7 +145,8 @@ def _peephole_gradient(weight: Tensor | None, d_TNH: Tensor, cells_TNH: Tensor) 
 class GruScan(Function):
     """A GRU that resets the state before it multiplies: n = tanh(pn + (r*h) W_n^T).
 
-    Forward takes pgates (T, N, 3*H) in the order r, z, n, h0 (N, H) and weight_hh (3*H, H); gives the states (T, N, H).
+    Forward takes pgates (T, N, 3*H) in the order r, z, n, h0 (N, H) and weight_hh (3*H, H).
+    Returns the states (T, N, H).
     """
 
     @staticmethod
@@ -198,8 +199,8 @@ class GruScan(Function):
 class JordanScan(Function):
     """A network whose output is fed back: h = f(p + y_before W_hh^T), y = h W_hr^T + b.
 
-    Forward takes p (T, N, H), y0 (N, K), weight_hh (H, K), weight_hr (K, H), b (K,) or nothing, and whether f is relu
-    rather than tanh; gives the outputs (T, N, K).
+    Forward takes p (T, N, H), y0 (N, K), weight_hh (H, K), weight_hr (K, H), b (K,) or None, and whether f is relu
+    instead of tanh; returns the outputs (T, N, K).
     """
 
     @staticmethod

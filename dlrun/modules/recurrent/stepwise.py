@@ -1,6 +1,6 @@
-"""The recurrent layers that torch lacks: stacks of scans, with torch's names for the weights.
+"""Recurrent layers that torch does not have: stacks of scans, with torch's names for the weights.
 
-Like torch's they take (N, T, F). What the input gives to all steps is one product; the scans walk the steps.
+Like torch's layers they take (N, T, F). The input's part of all steps is one product; the scans compute the steps.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from dlrun.shapes import Shape
 
 
 def turned(x_TNF: Tensor, real: RealSteps | None) -> Tensor:
-    """The steps in the other order of reading, time first."""
+    """The steps in reverse order, time first."""
     return x_TNF.flip(0) if real is None else real.turned(x_TNF.transpose(0, 1)).transpose(0, 1)
 
 
 class Stepwise(nn.Module):
-    """Layers of one recurrence, each reading the states of the one below, in one direction or both."""
+    """Layers of one recurrence, each reading the states of the one before, in one direction or both."""
 
     def __init__(
         self,
@@ -40,20 +40,20 @@ class Stepwise(nn.Module):
     ):
         """
         Args:
-            weights: every weight's shape by its name, torch's where torch has it; `h0` and `c0` where they are
-                learned.
-            hidden_size: the number of hidden units, which decides how weights start.
-            state_size: the length of what is handed to the next step.
-            num_layers, dropout, bidirectional: as torch has them.
+            weights: the shape of each weight by its name, torch's name where there is one; `h0` and `c0` where they
+                are learned.
+            hidden_size: the number of hidden units, which sets the range of the first values.
+            state_size: the length of the state that is passed to the next step.
+            num_layers, dropout, bidirectional: as in torch.
             output: `sequence` or `last`.
             reverse: read backwards.
 
         Raises:
-            ValueError: dropout acts between layers, and there is one.
+            ValueError: there is dropout, but only one layer.
         """
         super().__init__()
         if dropout and num_layers == 1:
-            raise ValueError("dropout acts between layers, and there is one")
+            raise ValueError("dropout acts between layers, but there is only one")
         bound = 1 / math.sqrt(hidden_size)
         for name, shape in weights.items():
             learned = name in ("h0", "c0")
@@ -81,34 +81,34 @@ class Stepwise(nn.Module):
         return outcome(x_TNF.transpose(0, 1), self.output, self.reverse, backward_size, real)
 
     def scan(self, x_TNF: Tensor, end: str, row: int) -> Tensor:
-        """Walk all steps of one layer in one direction.
+        """Compute all steps of one layer in one direction.
 
         Args:
-            x_TNF: what is read, in the order of reading.
-            end: what the layer's weights end in, `l0_reverse`.
-            row: the layer's place in the states to start from.
+            x_TNF: the steps in the order of reading.
+            end: the suffix of the layer's weights, such as `l0_reverse`.
+            row: the layer's index in the first states.
         """
         raise NotImplementedError
 
     def weight(self, name: str) -> Tensor | None:
-        """A weight, if there is one of this name."""
+        """The weight with this name, or None."""
         return self._parameters.get(name)
 
     def matrix(self, name: str) -> Tensor:
-        """A weight that there is."""
+        """The weight with this name, which exists."""
         return self.get_parameter(name)
 
     def from_input(self, x_TNF: Tensor, end: str) -> Tensor:
-        """What the input and the biases give to every step."""
+        """The part of every step that comes from the input and the biases."""
         weight = self.matrix(f"weight_ih_{end}")
         bias, second = self.weight(f"bias_ih_{end}"), self.weight(f"bias_hh_{end}")
         if bias is not None and second is not None:
             bias = bias + second
-        # Where autocast has made it half as wide it goes on in the weights' own precision.
+        # Where autocast has lowered the precision, back to that of the weights.
         return functional.linear(x_TNF, weight, bias).to(weight.dtype)
 
     def first(self, name: str, row: int, x_TNF: Tensor) -> Tensor:
-        """The state that the first step starts from."""
+        """The state before the first step."""
         rows, states = x_TNF.shape[1], self.weight(name)
         if states is None:
             return self.matrix("weight_ih_l0").new_zeros(rows, self.state_size)
@@ -116,7 +116,7 @@ class Stepwise(nn.Module):
 
 
 class PeepholeLstm(Stepwise):
-    """An LSTM whose gates see the cell, or whose input gate is 1 - forget gate: see `LstmScan`."""
+    """An LSTM whose gates depend on the cell, or whose input gate is 1 - forget gate: see `LstmScan`."""
 
     def scan(self, x_TNF: Tensor, end: str, row: int) -> Tensor:
         peepholes = [self.weight(f"weight_c{gate}_{end}") for gate in "ifo"]

@@ -1,4 +1,4 @@
-"""What the activations share that look at all the numbers along an axis."""
+"""The base of the activations that use all the numbers along an axis."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class AlongAxis(TorchLayer):
-    """One of torch.nn's classes that take a `dim`."""
+    """One of torch.nn's classes with a `dim`."""
 
     dim: int = -1
-    """The axis, without counting the batch."""
+    """The axis, not counting the batch."""
 
     def output_shape(self, shape: Shape) -> Shape:
         axis(self.dim, len(shape))

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Abs(Layer):
-    """Take the absolute value: what matters is how far from 0, not on which side.
+    """Take the absolute value of each number.
 
     Shape: (...) -> (...), y = |x|
     Reference: Jarrett, Kavukcuoglu, Ranzato and LeCun, What is the best multi-stage architecture for object

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Arctan(Layer):
-    """Squeeze numbers into -pi/2 to pi/2, more slowly than tanh.
+    """Map numbers to the range from -pi/2 to pi/2, more slowly than tanh.
 
     Shape: (...) -> (...), y = arctan(x)
     Reference: Kamruzzaman and Aziz, A note on activation function in multilayer feedforward learning, 2002.

@@ -5,7 +5,7 @@ from dlrun.language.fields import PositiveFloat
 
 
 class Celu(TorchLayer):
-    """An elu whose slope has no break at 0, whatever alpha is.
+    """An elu whose slope has no jump at 0, for every alpha.
 
     Shape: (...) -> (...), y = max(0, x) + min(0, alpha*(exp(x/alpha) - 1))
     Reference: Barron, Continuously differentiable exponential linear units, 2017.
@@ -15,4 +15,4 @@ class Celu(TorchLayer):
     torch_class = "CELU"
 
     alpha: PositiveFloat = 1.0
-    """How far down the curve goes."""
+    """The lower limit of the curve is -alpha."""

@@ -4,7 +4,7 @@ from dlrun.components.layers._torch import TorchLayer
 
 
 class Elu(TorchLayer):
-    """Let positive numbers through and bend the others smoothly towards -alpha.
+    """Keep positive numbers and bend negative ones smoothly towards -alpha.
 
     Shape: (...) -> (...), y = x if x > 0 else alpha*(exp(x) - 1)
     Reference: Clevert, Unterthiner and Hochreiter, Fast and accurate deep network learning by exponential
@@ -15,4 +15,4 @@ class Elu(TorchLayer):
     torch_class = "ELU"
 
     alpha: float = 1.0
-    """How far down the curve goes."""
+    """The lower limit of the curve is -alpha."""

@@ -6,7 +6,7 @@ from dlrun.components.layers._torch import TorchLayer
 
 
 class Gelu(TorchLayer):
-    """Weigh each number by the share of a normal distribution that lies below it.
+    """Multiply each number by the share of the standard normal distribution below it.
 
     Shape: (...) -> (...), y = x*P(x), P(x) = (1 + erf(x / sqrt(2))) / 2
     Reference: Hendrycks and Gimpel, Gaussian error linear units (GELUs), 2016.

@@ -5,7 +5,7 @@ from dlrun.shapes import Shape, ShapeError, axis, show
 
 
 class Glu(AlongAxis):
-    """Split the input in two halves; the second, through a sigmoid, opens and closes gates for the first.
+    """Split the input in two halves and multiply the first by the sigmoid of the second.
 
     Shape: 2*n numbers along dim -> n, y = a / (1 + exp(-b)) for the halves a and b
     Reference: Dauphin, Fan, Auli and Grangier, Language modeling with gated convolutional networks, 2016.
@@ -18,8 +18,8 @@ class Glu(AlongAxis):
         at = axis(self.dim, len(shape))
         if shape[at] % 2:
             raise ShapeError(
-                f"splits axis {at} in two halves, and its size is {shape[at]}; received {show(shape)}",
-                "let the layer before it give twice as many as are to come out",
+                f"splits axis {at} in two halves, but its size {shape[at]} is odd; received {show(shape)}",
+                "give the layer before it twice as many outputs as you want here",
             )
         return (*shape[:at], shape[at] // 2, *shape[at + 1 :])
 

@@ -5,7 +5,7 @@ from dlrun.language.fields import NonNegative
 
 
 class Hardshrink(TorchLayer):
-    """Make 0 of numbers near 0 and let the others through.
+    """Set numbers near 0 to 0 and keep the others.
 
     Shape: (...) -> (...), y = x if |x| > lambd else 0
     Reference: Donoho and Johnstone, Ideal spatial adaptation by wavelet shrinkage, 1994.
@@ -15,4 +15,4 @@ class Hardshrink(TorchLayer):
     torch_class = "Hardshrink"
 
     lambd: NonNegative = 0.5
-    """How near (torch's spelling; `lambda` is a word of Python's)."""
+    """How near (torch's spelling, since `lambda` is a keyword of Python)."""

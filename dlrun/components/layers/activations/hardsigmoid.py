@@ -4,7 +4,7 @@ from dlrun.components.layers._torch import TorchLayer
 
 
 class Hardsigmoid(TorchLayer):
-    """Straight lines in place of a sigmoid: 0 below -3, 1 above 3.
+    """A sigmoid made of straight lines: 0 below -3, 1 above 3.
 
     Shape: (...) -> (...), y = min(max(0, x/6 + 1/2), 1)
     Reference: Howard, Sandler, Chu and others, Searching for MobileNetV3, 2019.

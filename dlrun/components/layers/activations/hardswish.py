@@ -4,7 +4,7 @@ from dlrun.components.layers._torch import TorchLayer
 
 
 class Hardswish(TorchLayer):
-    """Weigh each number by its own hard sigmoid.
+    """Multiply each number by its own hard sigmoid.
 
     Shape: (...) -> (...), y = x*min(max(0, x/6 + 1/2), 1)
     Reference: Howard, Sandler, Chu and others, Searching for MobileNetV3, 2019.

@@ -8,7 +8,7 @@ from dlrun.components.layers._torch import TorchLayer
 
 
 class Hardtanh(TorchLayer):
-    """Let numbers between two bounds through and cut the others off there.
+    """Limit numbers to the range between two bounds.
 
     Shape: (...) -> (...), y = min(max(x, min_val), max_val)
     Reference: Collobert, Large scale machine learning, 2004.

@@ -4,7 +4,7 @@ from dlrun.components.layers._torch import TorchLayer
 
 
 class LeakyRelu(TorchLayer):
-    """Let positive numbers through and make the others small.
+    """Keep positive numbers and multiply negative ones by a small slope.
 
     Shape: (...) -> (...), y = x if x > 0 else negative_slope*x
     Reference: Maas, Hannun and Ng, Rectifier nonlinearities improve neural network acoustic models, 2013.
@@ -14,4 +14,4 @@ class LeakyRelu(TorchLayer):
     torch_class = "LeakyReLU"
 
     negative_slope: float = 0.01
-    """What negative numbers are multiplied by."""
+    """The factor for negative numbers."""

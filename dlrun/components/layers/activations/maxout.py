@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Maxout(WeightedLayer):
-    """For each output, the largest of several linear maps of the last axis: a trained activation of straight pieces.
+    """For each output, the largest of several linear maps of the last axis: a trained, piecewise linear activation.
 
     Shape: (..., F) -> (..., out_features), y[j] = max over p of (x W^T + b)[pieces*j + p]
     Reference: Goodfellow, Warde-Farley, Mirza, Courville and Bengio, Maxout networks, 2013.
@@ -23,7 +23,7 @@ class Maxout(WeightedLayer):
     out_features: Positive
     """Number of outputs."""
     pieces: Positive = 2
-    """How many linear maps each output is the largest of."""
+    """How many linear maps each output has; it is the largest of them."""
     bias: bool = True
     """Add a trained offset to each linear map."""
 

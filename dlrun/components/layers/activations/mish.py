@@ -4,7 +4,7 @@ from dlrun.components.layers._torch import TorchLayer
 
 
 class Mish(TorchLayer):
-    """Weigh each number by the tanh of its softplus.
+    """Multiply each number by the tanh of its softplus.
 
     Shape: (...) -> (...), y = x*tanh(log(1 + exp(x)))
     Reference: Misra, Mish: a self regularized non-monotonic activation function, 2019.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Prelu(Layer):
-    """A leaky_relu whose slope is trained; penalties leave it alone, as they would pull it towards a relu.
+    """A leaky_relu with a trained slope; penalties leave the slope out, since they would pull it towards a relu.
 
     Shape: (C, ...) -> (C, ...), y = x if x > 0 else weight*x
     Reference: He, Zhang, Ren and Sun, Delving deep into rectifiers, 2015.
@@ -20,9 +20,9 @@ class Prelu(Layer):
     synonyms = ("parametric_relu",)
 
     per_channel: bool = False
-    """One slope for each channel, the first axis, rather than one for all (torch's `num_parameters`)."""
+    """One slope for each channel (the first axis) instead of one for all (torch's `num_parameters`)."""
     init: float = 0.25
-    """What each slope starts from."""
+    """The first value of each slope."""
 
     def weights(self, shape: Shape) -> dict[str, Shape]:
         return {"weight": shape[:1] if self.per_channel else (1,)}

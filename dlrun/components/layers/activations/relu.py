@@ -4,7 +4,7 @@ from dlrun.components.layers._torch import TorchLayer
 
 
 class Relu(TorchLayer):
-    """Let positive numbers through and make the others 0.
+    """Keep positive numbers and set negative ones to 0.
 
     Shape: (...) -> (...), y = max(0, x)
     Reference: Nair and Hinton, Rectified linear units improve restricted Boltzmann machines, 2010.

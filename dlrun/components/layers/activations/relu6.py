@@ -4,7 +4,7 @@ from dlrun.components.layers._torch import TorchLayer
 
 
 class Relu6(TorchLayer):
-    """Let numbers from 0 to 6 through and cut the others off there.
+    """Limit numbers to the range from 0 to 6.
 
     Shape: (...) -> (...), y = min(max(0, x), 6)
     Reference: Krizhevsky, Convolutional deep belief networks on CIFAR-10, 2010.

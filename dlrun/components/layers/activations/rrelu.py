@@ -8,9 +8,9 @@ from dlrun.components.layers._torch import TorchLayer
 
 
 class Rrelu(TorchLayer):
-    """A leaky_relu whose slope is drawn anew for each number while training; a test takes the middle of the range.
+    """A leaky_relu with a random slope for each number in training; in evaluation the middle of the range is used.
 
-    Shape: (...) -> (...), y = x if x > 0 else a*x, a ~ U(lower, upper), or (lower + upper)/2 in a test
+    Shape: (...) -> (...), y = x if x > 0 else a*x, a ~ U(lower, upper), or (lower + upper)/2 in evaluation
     Reference: Xu, Wang, Chen and Li, Empirical evaluation of rectified activations in convolutional network, 2015.
     Example: rrelu
     """
@@ -18,9 +18,9 @@ class Rrelu(TorchLayer):
     torch_class = "RReLU"
 
     lower: float = 1 / 8
-    """The least slope."""
+    """The smallest slope."""
     upper: float = 1 / 3
-    """The greatest slope."""
+    """The largest slope."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

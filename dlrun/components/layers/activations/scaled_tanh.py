@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class ScaledTanh(Layer):
-    """A tanh stretched so that it takes 1 to about 1 and -1 to about -1, and bends most there.
+    """A tanh scaled so that 1 becomes about 1 and -1 about -1, where its second derivative is largest.
 
     Shape: (...) -> (...), y = amplitude*tanh(slope*x)
     Reference: LeCun, Bottou, Orr and Müller, Efficient backprop, 1998.
@@ -21,12 +21,12 @@ class ScaledTanh(Layer):
     padding_is = "per_step"
 
     amplitude: PositiveFloat = 1.7159
-    """How far up and down it goes."""
+    """The largest output."""
     slope: PositiveFloat = 2 / 3
-    """What numbers are multiplied by first."""
+    """The factor on the input."""
 
     def activations(self, shape: Shape) -> int:
-        return 2 * numel(shape)  # the tanh is kept beside the output
+        return 2 * numel(shape)  # the tanh is kept besides the output
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from dlrun.modules.activations import ScaledTanh as Module

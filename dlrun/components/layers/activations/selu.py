@@ -4,7 +4,7 @@ from dlrun.components.layers._torch import TorchLayer
 
 
 class Selu(TorchLayer):
-    """An elu whose two factors pull the numbers towards mean 0 and variance 1, layer after layer.
+    """An elu with two factors that bring the numbers towards mean 0 and variance 1, layer after layer.
 
     Shape: (...) -> (...), y = s*x if x > 0 else s*a*(exp(x) - 1), s = 1.05070..., a = 1.67326...
     Reference: Klambauer, Unterthiner, Mayr and Hochreiter, Self-normalizing neural networks, 2017.

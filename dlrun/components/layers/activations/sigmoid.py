@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Sigmoid(Layer):
-    """Squeeze numbers into 0 to 1.
+    """Map numbers to the range from 0 to 1.
 
     Shape: (...) -> (...), y = 1 / (1 + exp(-slope*x))
     Reference: Goodfellow, Bengio and Courville, Deep Learning, 2016, section 3.10.
@@ -24,7 +24,7 @@ class Sigmoid(Layer):
     output_form = "probabilities"
 
     slope: PositiveFloat = 1.0
-    """How steeply it rises: at 0 by slope/4."""
+    """How steep it is: the slope at 0 is slope/4."""
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn

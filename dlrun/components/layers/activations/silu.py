@@ -4,7 +4,7 @@ from dlrun.components.layers._torch import TorchLayer
 
 
 class Silu(TorchLayer):
-    """Weigh each number by its own sigmoid; also called swish.
+    """Multiply each number by its own sigmoid; also called swish.
 
     Shape: (...) -> (...), y = x / (1 + exp(-x))
     Reference: Elfwing, Uchibe and Doya, Sigmoid-weighted linear units for neural network function approximation in

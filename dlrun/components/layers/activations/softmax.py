@@ -4,7 +4,7 @@ from dlrun.components.layers.activations._along_axis import AlongAxis
 
 
 class Softmax(AlongAxis):
-    """Turn numbers into shares that sum to 1; not before `cross_entropy`, which does it itself.
+    """Turn numbers into shares that sum to 1; not for use before `cross_entropy`, which applies it itself.
 
     Shape: (...) -> (...), y = exp(x) / sum(exp(x)) along dim
     Reference: Bridle, Probabilistic interpretation of feedforward classification network outputs, 1990.

@@ -5,7 +5,7 @@ from dlrun.shapes import Shape, Window, need_rank
 
 
 class Softmax2d(TorchLayer):
-    """Turn each pixel's channels into shares that sum to 1; the same as `softmax: 0`, for images alone.
+    """Turn the channels of each pixel into shares that sum to 1; the same as `softmax: 0`, for images only.
 
     Shape: (C, H, W) -> (C, H, W), y = exp(x) / sum(exp(x)) along C
     Reference: Long, Shelhamer and Darrell, Fully convolutional networks for semantic segmentation, 2015.

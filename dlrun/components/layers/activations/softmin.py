@@ -4,7 +4,7 @@ from dlrun.components.layers.activations._along_axis import AlongAxis
 
 
 class Softmin(AlongAxis):
-    """Turn numbers into shares that sum to 1, the smallest number into the largest share: distances into weights.
+    """Turn numbers into shares that sum to 1; the smallest number gets the largest share.
 
     Shape: (...) -> (...), y = exp(-x) / sum(exp(-x)) along dim
     Reference: torch.nn.Softmin.

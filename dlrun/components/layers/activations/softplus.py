@@ -5,7 +5,7 @@ from dlrun.language.fields import PositiveFloat
 
 
 class Softplus(TorchLayer):
-    """A relu without the corner: always positive, and smooth.
+    """A smooth relu; the output is always positive.
 
     Shape: (...) -> (...), y = log(1 + exp(beta*x)) / beta; y = x where beta*x > threshold
     Reference: Dugas, Bengio, Bélisle, Nadeau and Garcia, Incorporating second-order functional knowledge for better
@@ -16,6 +16,6 @@ class Softplus(TorchLayer):
     torch_class = "Softplus"
 
     beta: PositiveFloat = 1.0
-    """How sharply it bends."""
+    """How sharp the bend at 0 is."""
     threshold: float = 20.0
-    """Above this beta*x it is the straight line, which by then is as good as equal."""
+    """Where beta*x is larger, the output is x, which is almost equal."""

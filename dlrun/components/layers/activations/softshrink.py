@@ -5,7 +5,7 @@ from dlrun.language.fields import NonNegative
 
 
 class Softshrink(TorchLayer):
-    """Pull every number towards 0 by lambd, and make 0 of what is nearer.
+    """Move every number towards 0 by lambd, and set nearer numbers to 0.
 
     Shape: (...) -> (...), y = x - lambd if x > lambd, x + lambd if x < -lambd, else 0
     Reference: Donoho, De-noising by soft-thresholding, 1995.
@@ -15,4 +15,4 @@ class Softshrink(TorchLayer):
     torch_class = "Softshrink"
 
     lambd: NonNegative = 0.5
-    """By how much (torch's spelling; `lambda` is a word of Python's)."""
+    """By how much (torch's spelling, since `lambda` is a keyword of Python)."""

@@ -4,7 +4,7 @@ from dlrun.components.layers._torch import TorchLayer
 
 
 class Softsign(TorchLayer):
-    """Squeeze numbers into -1 to 1, more slowly than tanh.
+    """Map numbers to the range from -1 to 1, more slowly than tanh.
 
     Shape: (...) -> (...), y = x / (1 + |x|)
     Reference: Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010.

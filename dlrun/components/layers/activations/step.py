@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Step(Layer):
-    """Fire or not: 1 from 0 on, 0 below. Its gradient is 0, so that nothing before it can be trained.
+    """1 for numbers from 0 on, 0 for negative ones. Its gradient is 0, so no layer before it can be trained.
 
     Shape: (...) -> (...), y = 1 if x >= 0 else 0
     Reference: McCulloch and Pitts, A logical calculus of the ideas immanent in nervous activity, 1943.

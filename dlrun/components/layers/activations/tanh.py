@@ -4,7 +4,7 @@ from dlrun.components.layers._torch import TorchLayer
 
 
 class Tanh(TorchLayer):
-    """Squeeze numbers into -1 to 1.
+    """Map numbers to the range from -1 to 1.
 
     Shape: (...) -> (...), y = (exp(x) - exp(-x)) / (exp(x) + exp(-x))
     Reference: LeCun, Bottou, Orr and Müller, Efficient backprop, 1998.

@@ -4,7 +4,7 @@ from dlrun.components.layers._torch import TorchLayer
 
 
 class Tanhshrink(TorchLayer):
-    """What tanh takes away: nearly 0 near 0, nearly x - 1 or x + 1 far off.
+    """The number minus its tanh: nearly 0 near 0, nearly x - 1 or x + 1 far from 0.
 
     Shape: (...) -> (...), y = x - tanh(x)
     Reference: torch.nn.Tanhshrink.

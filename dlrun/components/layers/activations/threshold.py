@@ -4,7 +4,7 @@ from dlrun.components.layers._torch import TorchLayer
 
 
 class Threshold(TorchLayer):
-    """Let numbers above a threshold through and replace the others.
+    """Keep numbers above a threshold and replace the others.
 
     Shape: (...) -> (...), y = x if x > threshold else value
     Reference: Konda, Memisevic and Krueger, Zero-bias autoencoders and the benefits of co-adapting features, 2014.
@@ -15,6 +15,6 @@ class Threshold(TorchLayer):
     torch_class = "Threshold"
 
     threshold: float
-    """What a number must exceed."""
+    """Numbers above it are kept."""
     value: float = 0.0
-    """What stands for the others."""
+    """The value that replaces the others."""

@@ -1,1 +1,1 @@
-"""Attention: each step of a sequence looks at others; transformers, and positions for them."""
+"""Attention: each step of a sequence uses other steps; transformers, and positions for them."""

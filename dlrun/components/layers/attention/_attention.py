@@ -1,4 +1,4 @@
-"""What the kinds of attention share."""
+"""Shared by the attention layers."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def need_memory(shape: Shape, memory: Shape) -> None:
     """Require a second sequence with as many features as the first.
 
     Raises:
-        ShapeError: it is no sequence, or of another width.
+        ShapeError: it is not a sequence, or has another number of features.
     """
     need_rank(shape, "time, features")
     need_rank(memory, "time, features")
     if shape[1] != memory[1]:
-        raise ShapeError(f"the two sequences need as many features; they are {show(shape)} and {show(memory)}")
+        raise ShapeError(f"both sequences need the same number of features; received {show(shape)} and {show(memory)}")
 
 
 def attention_weights(features: int, bias: bool, prefix: str = "") -> dict[str, Shape]:
-    """torch.nn.MultiheadAttention's weights: queries, keys and values in one matrix, then the output's."""
+    """The weights of torch.nn.MultiheadAttention: queries, keys and values in one matrix, then the output."""
     weights = {f"{prefix}in_proj_weight": (3 * features, features)}
     weights |= {f"{prefix}in_proj_bias": (3 * features,)} if bias else {}
     weights |= {f"{prefix}out_proj.weight": (features, features)}
@@ -40,12 +40,12 @@ def attention_weights(features: int, bias: bool, prefix: str = "") -> dict[str, 
 
 
 def attention_macs(queries: int, keys: int, features: int) -> int:
-    """Projections of queries and outputs, of keys and values, then the scores and the weighted sums."""
+    """Multiply-adds: projections of queries and outputs, of keys and values, then the scores and the weighted sums."""
     return 2 * queries * features**2 + 2 * keys * features**2 + 2 * queries * keys * features
 
 
 def attention_formula(queries: int, keys: int, features: int, what: str = "") -> str:
-    """`attention_macs` with its numbers."""
+    """The formula of `attention_macs` with its numbers."""
     total = attention_macs(queries, keys, features)
     return (
         f"{what} multiply-adds 2*{queries}*{features}*{features} + 2*{keys}*{features}*{features} "
@@ -54,17 +54,17 @@ def attention_formula(queries: int, keys: int, features: int, what: str = "") ->
 
 
 class MultiheadLayer(WeightedLayer):
-    """Attention with heads, each looking at its own share of the features."""
+    """Attention with several heads, each with its own part of the features."""
 
     sees_all = True
     padding_is = "masked"
 
     num_heads: Positive
-    """How many heads; the features are divided among them."""
+    """Number of heads; the features are divided among them."""
     bias: bool = True
     """Add trained offsets to queries, keys, values and outputs."""
     dropout: Share = 0.0
-    """The share of the attention that is dropped while training."""
+    """The share of the attention weights that is dropped in training."""
 
 
 class TransformerLayer(WeightedLayer):
@@ -74,22 +74,22 @@ class TransformerLayer(WeightedLayer):
     padding_is = "masked"
 
     nhead: Positive
-    """How many heads."""
+    """Number of heads."""
     dim_feedforward: Positive = 2048
     """The width of the small network's hidden layer."""
     dropout: Share = 0.1
-    """The share dropped while training, everywhere in the layer."""
+    """The share dropped in training, everywhere in the layer."""
     bias: bool = True
-    """Add trained offsets everywhere, the norms included."""
+    """Add trained offsets everywhere, also in the norms."""
     norm_first: bool = False
     """Normalise before attention and network (pre-norm) instead of after."""
     causal: bool = False
-    """Let no step look at later ones."""
+    """Hide later steps from each step."""
     activation: Literal["relu", "gelu"] = "relu"
-    """What stands in the small network."""
+    """The activation in the small network."""
 
-    def as_torch_takes_it(self) -> dict[str, Any]:
-        """What a module around torch's own takes besides the features."""
+    def torch_settings(self) -> dict[str, Any]:
+        """The arguments of the module, besides the features."""
         names = ("nhead", "dim_feedforward", "dropout", "activation", "norm_first", "bias", "causal")
         return {"batch_first": True, **{name: getattr(self, name) for name in names}}
 
@@ -98,8 +98,8 @@ class TransformerLayer(WeightedLayer):
             return "scale" if weight.endswith("weight") else "bias"
         return super().role(weight)
 
-    def rest(self, features: int, norms: int) -> dict[str, Shape]:
-        """The weights besides attention."""
+    def other_weights(self, features: int, norms: int) -> dict[str, Shape]:
+        """The weights besides those of the attention."""
         hidden = self.dim_feedforward
         shapes: dict[str, Shape] = {"linear1": (hidden, features), "linear2": (features, hidden)}
         shapes |= {f"norm{number}": (features,) for number in range(1, norms + 1)}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class AdditiveAttention(WeightedLayer):
-    """Gather from a sequence what a state asks for, the likeness measured by a small network.
+    """A weighted mean of a sequence for each state; a small network compares the state with each step.
 
     Shape: a state (Q,) or states (T, Q), and (S, M) from the layer called `memory` -> (M,) or (T, M);
         sum over s of a_s*m_s, a = softmax(v tanh(W q + U m_s))
@@ -26,7 +26,7 @@ class AdditiveAttention(WeightedLayer):
     hidden_size: Positive
     """The width of the small network."""
     memory: str
-    """The name of the earlier layer that gives the sequence."""
+    """The name of the earlier layer whose output is the sequence."""
 
     def output_shape(self, shape: Shape, memory: Shape) -> Shape:  # type: ignore[override]
         if len(shape) not in (1, 2):

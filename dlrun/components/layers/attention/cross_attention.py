@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class CrossAttention(MultiheadLayer):
-    """Let each step of a sequence gather what it needs from another sequence, in several heads.
+    """Attention with several heads: each step of a sequence becomes a weighted mean of the steps of another sequence.
 
     Shape: (T, E), and (S, E) from the layer called `memory` -> (T, E)
     Reference: Vaswani and others, Attention is all you need, 2017, section 3.2.3.
@@ -27,7 +27,7 @@ class CrossAttention(MultiheadLayer):
     second_inputs = ("memory",)
 
     memory: str
-    """The name of the earlier layer that gives the other sequence."""
+    """The name of the earlier layer whose output is the other sequence."""
 
     def output_shape(self, shape: Shape, memory: Shape) -> Shape:  # type: ignore[override]
         need_memory(shape, memory)

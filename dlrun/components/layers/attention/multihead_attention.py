@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class MultiheadAttention(MultiheadLayer):
-    """Let each step of a sequence gather what it needs from all steps, in several heads: self-attention.
+    """Self-attention with several heads: each step of a sequence becomes a weighted mean of all steps.
 
     Shape: (T, E) -> (T, E); a head: softmax(Q K^T / sqrt(E/num_heads)) V
     Reference: Vaswani and others, Attention is all you need, 2017.
@@ -24,7 +24,7 @@ class MultiheadAttention(MultiheadLayer):
     """
 
     causal: bool = False
-    """Let no step look at later ones."""
+    """Hide later steps from each step."""
 
     def output_shape(self, shape: Shape) -> Shape:
         need_rank(shape, "time, features")

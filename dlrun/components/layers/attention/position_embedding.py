@@ -22,18 +22,18 @@ class PositionEmbedding(WeightedLayer):
     drawn_as = "linear"
 
     num_embeddings: Positive | None = None
-    """How many positions there are vectors for; as many as the sequence has steps unless given."""
+    """The number of positions; if not given, as many as the sequence has steps."""
 
     def output_shape(self, shape: Shape) -> Shape:
         need_rank(shape, "time, features")
         if self.num_embeddings is not None and shape[0] > self.num_embeddings:
-            raise ShapeError(f"has {self.num_embeddings} positions, and the sequence {shape[0]} steps")
+            raise ShapeError(f"has {self.num_embeddings} positions, but the sequence has {shape[0]} steps")
         return shape
 
     def weights(self, shape: Shape) -> dict[str, Shape]:
         return {"weight": (self.num_embeddings or shape[0], shape[1])}
 
     def build(self, shape: Shape) -> torch.nn.Module:
-        from dlrun.modules.positions import PositionEmbedding as Module
+        from dlrun.modules.attention import PositionEmbedding as Module
 
         return Module(self.num_embeddings or shape[0], shape[1])

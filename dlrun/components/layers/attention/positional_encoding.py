@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class PositionalEncoding(Layer):
-    """Add to each step of a sequence sines and cosines of its position, from fast to slow.
+    """Add sines and cosines of its position to each step of a sequence, from fast to slow waves.
 
     Shape: (T, E) -> (T, E), plus sin(t / base**(2*i/E)) at 2*i and cos of the same at 2*i + 1
     Reference: Vaswani and others, Attention is all you need, 2017, section 3.5.
@@ -22,7 +22,7 @@ class PositionalEncoding(Layer):
     drawn_as = "linear"
 
     base: PositiveFloat = 10000.0
-    """How slow the slowest wave is, about base*2*pi steps long."""
+    """Sets the length of the slowest wave: about base*2*pi steps."""
 
     def output_shape(self, shape: Shape) -> Shape:
         need_rank(shape, "time, features")
@@ -32,6 +32,6 @@ class PositionalEncoding(Layer):
         return {"encoding": shape}
 
     def build(self, shape: Shape) -> torch.nn.Module:
-        from dlrun.modules.positions import PositionalEncoding as Module
+        from dlrun.modules.attention import PositionalEncoding as Module
 
         return Module(shape[0], shape[1], self.base)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class ScaledDotProductAttention(Layer):
-    """Self-attention in its bare form, without weights: each step is the mean of all, weighted by likeness.
+    """Self-attention without weights of its own: each step becomes the mean of all, weighted by similarity.
 
     Shape: (T, E) -> (T, E), softmax(X X^T / sqrt(E)) X
     Reference: Vaswani and others, Attention is all you need, 2017, section 3.2.1.
@@ -23,9 +23,9 @@ class ScaledDotProductAttention(Layer):
     padding_is = "masked"
 
     causal: bool = False
-    """Let no step look at later ones."""
+    """Hide later steps from each step."""
     dropout: Share = 0.0
-    """The share of the attention that is dropped while training."""
+    """The share of the attention weights that is dropped in training."""
 
     def output_shape(self, shape: Shape) -> Shape:
         need_rank(shape, "time, features")

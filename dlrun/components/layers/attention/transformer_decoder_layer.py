@@ -27,7 +27,7 @@ class TransformerDecoderLayer(TransformerLayer):
     second_inputs = ("memory",)
 
     memory: str
-    """The name of the earlier layer that gives the other sequence."""
+    """The name of the earlier layer whose output is the other sequence."""
 
     def output_shape(self, shape: Shape, memory: Shape) -> Shape:  # type: ignore[override]
         need_memory(shape, memory)
@@ -37,7 +37,7 @@ class TransformerDecoderLayer(TransformerLayer):
     def weights(self, shape: Shape, memory: Shape) -> dict[str, Shape]:  # type: ignore[override]
         attentions = attention_weights(shape[1], self.bias, "self_attn.")
         attentions |= attention_weights(shape[1], self.bias, "multihead_attn.")
-        return attentions | self.rest(shape[1], norms=3)
+        return attentions | self.other_weights(shape[1], norms=3)
 
     def buffers(self, shape: Shape, memory: Shape) -> dict[str, Shape]:  # type: ignore[override]
         return {}
@@ -64,4 +64,4 @@ class TransformerDecoderLayer(TransformerLayer):
     def build(self, shape: Shape, memory: Shape) -> torch.nn.Module:  # type: ignore[override]
         from dlrun.modules.attention import TransformerDecoderLayer as Module
 
-        return Module(shape[1], **self.as_torch_takes_it())
+        return Module(shape[1], **self.torch_settings())

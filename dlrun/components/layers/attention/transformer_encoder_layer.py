@@ -30,7 +30,7 @@ class TransformerEncoderLayer(TransformerLayer):
         return shape
 
     def weights(self, shape: Shape) -> dict[str, Shape]:
-        return attention_weights(shape[1], self.bias, "self_attn.") | self.rest(shape[1], norms=2)
+        return attention_weights(shape[1], self.bias, "self_attn.") | self.other_weights(shape[1], norms=2)
 
     def macs(self, shape: Shape) -> int:
         steps, features = shape
@@ -51,4 +51,4 @@ class TransformerEncoderLayer(TransformerLayer):
     def build(self, shape: Shape) -> torch.nn.Module:
         from dlrun.modules.attention import TransformerEncoderLayer as Module
 
-        return Module(shape[1], **self.as_torch_takes_it())
+        return Module(shape[1], **self.torch_settings())

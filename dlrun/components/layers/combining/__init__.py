@@ -1,1 +1,1 @@
-"""Merges: several values become one."""
+"""Merging: several values become one."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Add(Elementwise):
     """Add the branches' outputs.
 
-    Shape: all alike, or 1 where an axis is stretched
+    Shape: all equal, or 1 where an axis is broadcast
     Reference: He, Zhang, Ren and Sun, Deep residual learning for image recognition, 2015.
     Example: add: [[], [{linear: 8}, relu]]
     """

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Average(Elementwise):
     """Take the mean of the branches' outputs.
 
-    Shape: all alike, or 1 where an axis is stretched
+    Shape: all equal, or 1 where an axis is broadcast
     Reference: Larsson, Maire and Shakhnarovich, FractalNet, 2016.
     Example: average: [[], [{linear: 8}, relu]]
     """

@@ -20,18 +20,18 @@ class Concat(BranchMerge):
     synonyms = ("concatenate", "cat")
 
     dim: int = 0
-    """The axis, without counting the batch: 0 is an image's channels, -1 a sequence's features."""
+    """The axis, not counting the batch: 0 is the channels of an image, -1 the features of a sequence."""
 
     def merged_shape(self, shapes: list[Shape]) -> Shape:
         first = shapes[0]
         if any(len(shape) != len(first) for shape in shapes):
-            raise ShapeError(f"the branches give {' and '.join(map(show, shapes))}, with different numbers of axes")
+            raise ShapeError(f"the branches output {' and '.join(map(show, shapes))}, with different numbers of axes")
         at = axis(self.dim, len(first))
         for shape in shapes[1:]:
             if shape[:at] + shape[at + 1 :] != first[:at] + first[at + 1 :]:
                 raise ShapeError(
-                    f"the branches give {' and '.join(map(show, shapes))}; only axis {at} may differ",
-                    "`padding: same`, or equal strides, keep height and width alike",
+                    f"the branches output {' and '.join(map(show, shapes))}; only axis {at} may differ",
+                    "`padding: same` or equal strides keep height and width equal",
                 )
         return (*first[:at], sum(shape[at] for shape in shapes), *first[at + 1 :])
 

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 class Maximum(Elementwise):
-    """Take the largest of the branches' outputs, number by number.
+    """Take the largest of the branches' outputs, element by element.
 
-    Shape: all alike, or 1 where an axis is stretched
+    Shape: all equal, or 1 where an axis is broadcast
     Reference: Goodfellow, Warde-Farley, Mirza, Courville and Bengio, Maxout networks, 2013.
     Example: maximum: [[], [{linear: 8}, relu]]
     """

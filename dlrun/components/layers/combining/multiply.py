@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class Multiply(Elementwise):
-    """Multiply the branches' outputs: gates and attention over channels.
+    """Multiply the branches' outputs, for example for gates or attention over channels.
 
-    Shape: all alike, or 1 where an axis is stretched
+    Shape: all equal, or 1 where an axis is broadcast
     Reference: Hu, Shen and Sun, Squeeze-and-excitation networks, 2017.
     Example: multiply: [[], [{linear: 8}, relu]]
     """

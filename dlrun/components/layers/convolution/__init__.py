@@ -1,1 +1,1 @@
-"""Convolutions: one small set of weights, moved over all places."""
+"""Convolutions: one small set of weights, applied at every position."""

@@ -1,4 +1,4 @@
-"""What the transposed convolutions share."""
+"""The base of the transposed convolutions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class TransposedConvolution(Grouped):
-    """Spreads each number over a kernel's reach and adds up."""
+    """Multiplies each number by a kernel and adds up where the results overlap."""
 
     enlarges = True
 
@@ -44,13 +44,13 @@ class TransposedConvolution(Grouped):
     def window(self, shape: Shape) -> tuple[Window | None, ...]:
         from fractions import Fraction
 
-        found = []
+        windows = []
         for _, kernel, stride, _, _, dilation in self._axes(shape):
-            # Of a kernel's numbers, every so-manieth falls on the same place of the output.
+            # Only the kernel's numbers at this distance from each other reach the same position of the output.
             every = stride // math.gcd(stride, dilation)
             span = (kernel - 1) // every * every * dilation // stride + 1
-            found.append(Window(span, Fraction(1, stride)))
-        return (None, *found)
+            windows.append(Window(span, Fraction(1, stride)))
+        return (None, *windows)
 
     def weights(self, shape: Shape) -> dict[str, Shape]:
         return self.named((shape[0], self.out_channels // self.groups, *self.kernel()))

@@ -1,4 +1,4 @@
-"""What the convolutions share."""
+"""The base of the convolutions."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 
 
 class Grouped(WeightedLayer):
-    """Kernels over the axes behind the channels, in groups of channels that do not see each other."""
+    """Kernels over the axes after the channels, in groups of channels that are computed separately."""
 
     rank: ClassVar[int]
-    """How many axes there are behind the channels."""
+    """The number of axes after the channels."""
 
     out_channels: Positive
-    """Number of kernels, and so of output channels."""
+    """Number of kernels, which is the number of output channels."""
     kernel_size: Sizes
     stride: Sizes = 1
     dilation: Sizes = 1
     groups: Positive = 1
-    """Split the channels into so many groups that do not see each other."""
+    """Split the channels into this many groups, which are computed separately."""
     bias: bool = True
     """Add a trained offset to each output channel."""
 
     def need_groups(self, shape: Shape) -> None:
-        """Require channels that can be split into the groups, with the right number of axes behind them.
+        """Require channels that can be split into the groups, with the right number of axes after them.
 
         Raises:
-            ShapeError: with what is needed and what came.
+            ShapeError: they cannot, or there are more or fewer axes.
         """
         need_points(shape, self.rank)
         for what, channels in (("input", shape[0]), ("output", self.out_channels)):
@@ -46,7 +46,7 @@ class Grouped(WeightedLayer):
         return along(self.kernel_size, self.rank)
 
     def named(self, kernels: Shape) -> dict[str, Shape]:
-        """The kernels, and the bias if there is one, by torch's names."""
+        """The kernels, and the bias if there is one, under torch's names."""
         return {"weight": kernels} | ({"bias": (self.out_channels,)} if self.bias else {})
 
 
@@ -56,7 +56,7 @@ class Convolution(Grouped):
     padding: Sizes | str = 0
 
     def slides(self, shape: Shape) -> list[Slide]:
-        """The kernel's way along each axis."""
+        """The window of the kernel along each axis."""
         return slides(shape, self.rank, self.kernel_size, self.stride, self.dilation, self.padding)
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -82,23 +82,23 @@ class Convolution(Grouped):
 
 
 def fitting_places(windows: list[Slide]) -> list[int]:
-    """How many places the kernel finds along each axis.
+    """The number of positions of the kernel along each axis.
 
     Raises:
-        ShapeError: it is larger than the padded input.
+        ShapeError: the kernel is larger than the padded input.
     """
     for slide in windows:
         if slide.places < 1:
             points = POINTS[len(windows)]
             raise ShapeError(
                 f"a kernel that spans {slide.span} {points} is larger than the padded input, {slide.padded}",
-                "use a smaller kernel or more padding, or pool less before",
+                "use a smaller kernel, more padding, or less pooling before",
             )
     return [slide.places for slide in windows]
 
 
 def place_formulas(windows: list[Slide], padding: Sizes | str) -> list[str]:
-    """Where the output's size comes from; what `same` pads too, where the stride has a part in it."""
+    """The formulas of the output's size, and of the padding `same` where it depends on the stride."""
     padded = [_size_formula(slide) for slide in windows]
     if padding != "same" or all(slide.stride == 1 for slide in windows):
         return per_axis(padded)
@@ -121,7 +121,7 @@ def _padding_formula(slide: Slide) -> str:
 def build_convolution(
     windows: list[Slide], in_channels: int, out_channels: int, groups: int, bias: bool
 ) -> torch.nn.Module:
-    """torch's convolution of so many axes; where one side gets more padding, one that pads by itself."""
+    """torch's convolution for this number of axes, or one that pads the input first where the two sides differ."""
     from torch import nn
 
     from dlrun.modules import convolution

@@ -5,7 +5,7 @@ from dlrun.language.fields import Padding1d, Sizes1d
 
 
 class Conv1d(Convolution):
-    """Slide `out_channels` kernels along a sequence of channels, such as a sound.
+    """Slide `out_channels` kernels along a sequence with channels, such as a sound.
 
     Shape: (C, L) -> (out_channels, L'), L' = (L + 2*padding - dilation*(kernel_size - 1) - 1) // stride + 1;
         ceil(L / stride) with padding `same`
@@ -19,9 +19,9 @@ class Conv1d(Convolution):
     kernel_size: Sizes1d
     """Length of a kernel."""
     stride: Sizes1d = 1
-    """How far a kernel moves at a time."""
+    """How far a kernel moves at each step."""
     dilation: Sizes1d = 1
-    """Distance between the steps that a kernel touches."""
+    """Distance between the steps that a kernel reads."""
     padding: Padding1d = 0
-    """Zeros added on each side. `same` adds what makes the output ceil(input / stride), an odd one at the end, as
-    TensorFlow does; `full` adds dilation*(kernel_size - 1), so that a kernel touches every edge; `valid` none."""
+    """Zeros added on each side. `same`: as many as make the output ceil(input / stride), an odd one at the end, as in
+    TensorFlow. `full`: dilation*(kernel_size - 1), every position where kernel and input overlap. `valid`: none."""

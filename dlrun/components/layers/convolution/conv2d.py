@@ -19,9 +19,9 @@ class Conv2d(Convolution):
     kernel_size: Sizes2d
     """Height and width of a kernel; one number for both."""
     stride: Sizes2d = (1, 1)
-    """How far a kernel moves at a time."""
+    """How far a kernel moves at each step."""
     dilation: Sizes2d = (1, 1)
-    """Distance between the pixels that a kernel touches."""
+    """Distance between the pixels that a kernel reads."""
     padding: Padding2d = (0, 0)
-    """Zeros added on each side. `same` adds what makes the output ceil(input / stride), an odd one at the end, as
-    TensorFlow does; `full` adds dilation*(kernel_size - 1), so that a kernel touches every edge; `valid` none."""
+    """Zeros added on each side. `same`: as many as make the output ceil(input / stride), an odd one at the end, as in
+    TensorFlow. `full`: dilation*(kernel_size - 1), every position where kernel and input overlap. `valid`: none."""

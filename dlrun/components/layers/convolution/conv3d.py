@@ -5,7 +5,7 @@ from dlrun.language.fields import Padding3d, Sizes3d
 
 
 class Conv3d(Convolution):
-    """Slide `out_channels` kernels through a volume, such as a scan or a film.
+    """Slide `out_channels` kernels through a volume, such as a scan or a video.
 
     Shape: (C, D, H, W) -> (out_channels, D', H', W'),
         D' = (D + 2*padding - dilation*(kernel_size - 1) - 1) // stride + 1; ceil(D / stride) with padding `same`
@@ -19,9 +19,9 @@ class Conv3d(Convolution):
     kernel_size: Sizes3d
     """Depth, height and width of a kernel; one number for all."""
     stride: Sizes3d = (1, 1, 1)
-    """How far a kernel moves at a time."""
+    """How far a kernel moves at each step."""
     dilation: Sizes3d = (1, 1, 1)
-    """Distance between the voxels that a kernel touches."""
+    """Distance between the voxels that a kernel reads."""
     padding: Padding3d = (0, 0, 0)
-    """Zeros added on each side. `same` adds what makes the output ceil(input / stride), an odd one at the end, as
-    TensorFlow does; `full` adds dilation*(kernel_size - 1), so that a kernel touches every edge; `valid` none."""
+    """Zeros added on each side. `same`: as many as make the output ceil(input / stride), an odd one at the end, as in
+    TensorFlow. `full`: dilation*(kernel_size - 1), every position where kernel and input overlap. `valid`: none."""

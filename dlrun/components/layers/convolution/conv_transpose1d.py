@@ -5,7 +5,7 @@ from dlrun.language.fields import Counts1d, Sizes1d
 
 
 class ConvTranspose1d(TransposedConvolution):
-    """Spread each step over a kernel's length and add up: a convolution's gradient, used to grow a sequence.
+    """Multiply each step by a kernel and add up the overlaps: a convolution's gradient, used to enlarge a sequence.
 
     Shape: (C, L) -> (out_channels, L'),
         L' = (L - 1)*stride - 2*padding + dilation*(kernel_size - 1) + output_padding + 1
@@ -19,9 +19,9 @@ class ConvTranspose1d(TransposedConvolution):
     kernel_size: Sizes1d
     """Length of a kernel."""
     stride: Sizes1d = 1
-    """How far apart the input's steps are spread."""
+    """Distance in the output between neighbouring steps of the input."""
     dilation: Sizes1d = 1
-    """Distance between the steps that a kernel touches."""
+    """Distance between the steps that a kernel reads."""
     padding: Counts1d = 0
     """Steps cut off on each side of the result."""
     output_padding: Counts1d = 0

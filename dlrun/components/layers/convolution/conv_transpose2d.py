@@ -5,7 +5,7 @@ from dlrun.language.fields import Counts2d, Sizes2d
 
 
 class ConvTranspose2d(TransposedConvolution):
-    """Spread each pixel over a kernel's area and add up: a convolution's gradient, used to grow an image.
+    """Multiply each pixel by a kernel and add up the overlaps: a convolution's gradient, used to enlarge an image.
 
     Shape: (C, H, W) -> (out_channels, H', W'),
         H' = (H - 1)*stride - 2*padding + dilation*(kernel_size - 1) + output_padding + 1
@@ -19,9 +19,9 @@ class ConvTranspose2d(TransposedConvolution):
     kernel_size: Sizes2d
     """Height and width of a kernel; one number for both."""
     stride: Sizes2d = (1, 1)
-    """How far apart the input's pixels are spread."""
+    """Distance in the output between neighbouring pixels of the input."""
     dilation: Sizes2d = (1, 1)
-    """Distance between the pixels that a kernel touches."""
+    """Distance between the pixels that a kernel reads."""
     padding: Counts2d = (0, 0)
     """Rows and columns cut off on each side of the result."""
     output_padding: Counts2d = (0, 0)

@@ -5,7 +5,7 @@ from dlrun.language.fields import Counts3d, Sizes3d
 
 
 class ConvTranspose3d(TransposedConvolution):
-    """Spread each voxel over a kernel's volume and add up: a convolution's gradient, used to grow a volume.
+    """Multiply each voxel by a kernel and add up the overlaps: a convolution's gradient, used to enlarge a volume.
 
     Shape: (C, D, H, W) -> (out_channels, D', H', W'),
         D' = (D - 1)*stride - 2*padding + dilation*(kernel_size - 1) + output_padding + 1
@@ -19,9 +19,9 @@ class ConvTranspose3d(TransposedConvolution):
     kernel_size: Sizes3d
     """Depth, height and width of a kernel; one number for all."""
     stride: Sizes3d = (1, 1, 1)
-    """How far apart the input's voxels are spread."""
+    """Distance in the output between neighbouring voxels of the input."""
     dilation: Sizes3d = (1, 1, 1)
-    """Distance between the voxels that a kernel touches."""
+    """Distance between the voxels that a kernel reads."""
     padding: Counts3d = (0, 0, 0)
     """Slices cut off on each side of the result."""
     output_padding: Counts3d = (0, 0, 0)

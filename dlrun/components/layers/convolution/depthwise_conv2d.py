@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class DepthwiseConv2d(WeightedLayer):
-    """Slide kernels over each channel of an image by itself: a conv2d with as many groups as channels.
+    """Slide kernels over each channel of an image separately: a conv2d with as many groups as channels.
 
     Shape: (C, H, W) -> (C*multiplier, H', W'),
         H' = (H + 2*padding - dilation*(kernel_size - 1) - 1) // stride + 1; ceil(H / stride) with padding `same`
@@ -26,13 +26,13 @@ class DepthwiseConv2d(WeightedLayer):
     kernel_size: Sizes2d
     """Height and width of a kernel; one number for both."""
     stride: Sizes2d = (1, 1)
-    """How far a kernel moves at a time."""
+    """How far a kernel moves at each step."""
     padding: Padding2d = (0, 0)
     """Zeros added on each side, or `same`, `valid` or `full`, as in conv2d."""
     dilation: Sizes2d = (1, 1)
-    """Distance between the pixels that a kernel touches."""
+    """Distance between the pixels that a kernel reads."""
     multiplier: Positive = 1
-    """How many kernels each channel has, and so how many output channels it makes."""
+    """Number of kernels for each channel; each makes one output channel."""
     bias: bool = True
     """Add a trained offset to each output channel."""
 

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class SeparableConv2d(WeightedLayer):
-    """Slide a kernel over each channel of an image by itself, then mix the channels pixel by pixel.
+    """Slide a kernel over each channel of an image separately, then combine the channels pixel by pixel.
 
-    A depthwise_conv2d without a bias, then a conv2d of kernel size 1, which has the bias.
+    This is a depthwise_conv2d without a bias, then a conv2d with kernel size 1 and a bias.
 
     Shape: (C, H, W) -> (out_channels, H', W'),
         H' = (H + 2*padding - dilation*(kernel_size - 1) - 1) // stride + 1; ceil(H / stride) with padding `same`
@@ -30,21 +30,21 @@ class SeparableConv2d(WeightedLayer):
     kernel_size: Sizes2d
     """Height and width of a kernel over one channel; one number for both."""
     stride: Sizes2d = (1, 1)
-    """How far such a kernel moves at a time."""
+    """How far such a kernel moves at each step."""
     padding: Padding2d = (0, 0)
     """Zeros added on each side, or `same`, `valid` or `full`, as in conv2d."""
     dilation: Sizes2d = (1, 1)
-    """Distance between the pixels that a kernel touches."""
+    """Distance between the pixels that a kernel reads."""
     multiplier: Positive = 1
-    """How many kernels each channel has before the channels are mixed."""
+    """Number of kernels for each channel, before the channels are combined."""
     bias: bool = True
-    """Add a trained offset to each output channel, at the end."""
+    """Add a trained offset to each output channel at the end."""
 
     def _slides(self, shape: Shape) -> list[Slide]:
         return slides(shape, 2, self.kernel_size, self.stride, self.dilation, self.padding)
 
     def _between(self, shape: Shape) -> Shape:
-        """What stands between the two."""
+        """The shape between the two convolutions."""
         need_points(shape, 2)
         return (shape[0] * self.multiplier, *fitting_places(self._slides(shape)))
 
@@ -56,11 +56,11 @@ class SeparableConv2d(WeightedLayer):
 
     def weights(self, shape: Shape) -> dict[str, Shape]:
         channels = shape[0] * self.multiplier
-        found: dict[str, Shape] = {
+        weights: dict[str, Shape] = {
             "depthwise.weight": (channels, 1, *along(self.kernel_size, 2)),
             "pointwise.weight": (self.out_channels, channels, 1, 1),
         }
-        return found | ({"pointwise.bias": (self.out_channels,)} if self.bias else {})
+        return weights | ({"pointwise.bias": (self.out_channels,)} if self.bias else {})
 
     def role(self, weight: str) -> Role:
         return "bias" if weight == "pointwise.bias" else "weight"

@@ -1,1 +1,1 @@
-"""Weights between all inputs and all outputs, or one vector for each index."""
+"""Layers with weights between all inputs and all outputs, or one vector for each index."""

@@ -23,15 +23,15 @@ class Embedding(WeightedLayer):
     accepts = "indices"
 
     num_embeddings: Positive
-    """How many vectors; `$vocabulary` is one more than the data's greatest index."""
+    """Number of vectors; `$vocabulary` is the largest index in the data plus one."""
     embedding_dim: Positive
-    """The length of each vector."""
+    """Length of each vector."""
     padding_idx: Count | None = None
-    """The index that stands for nothing: its vector starts at 0 and is not trained."""
+    """The index of padding: its vector starts at 0 and is not trained."""
 
     def output_shape(self, shape: Shape) -> Shape:
         if self.padding_idx is not None and self.padding_idx >= self.num_embeddings:
-            raise ShapeError(f"padding_idx {self.padding_idx} is none of the {self.num_embeddings} indices")
+            raise ShapeError(f"padding_idx {self.padding_idx} must be below num_embeddings, {self.num_embeddings}")
         return (*shape, self.embedding_dim)
 
     def weights(self, shape: Shape) -> dict[str, Shape]:

@@ -22,11 +22,11 @@ class Linear(WeightedLayer):
     padding_is = "per_step"
 
     out_features: Positive
-    """Number of outputs; `$classes` is how many the data has."""
+    """Number of outputs; `$classes` is the number of classes in the data."""
     bias: bool = True
     """Add a trained offset to each output."""
     tied_to: str | None = None
-    """The name of an earlier layer whose weight this one uses as its own, such as the embedding of the words."""
+    """The name of an earlier layer whose weight this one shares, such as the embedding of the words."""
 
     def output_shape(self, shape: Shape) -> Shape:
         if not shape:

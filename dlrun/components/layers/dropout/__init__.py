@@ -1,1 +1,1 @@
-"""Noise while training: dropout and its relatives."""
+"""Noise in training: dropout and similar layers."""

@@ -1,4 +1,4 @@
-"""What the dropouts share."""
+"""The base of the dropouts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dlrun.language.fields import Share
 
 
 class AnyDropout(TorchLayer):
-    """Drops a share of something, while training only."""
+    """Drops a share of its input, in training only."""
 
     p: Share = 0.5
-    """The share that is dropped (1 - p is kept)."""
+    """The share that is dropped; 1 - p is kept."""

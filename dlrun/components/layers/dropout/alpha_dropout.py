@@ -4,7 +4,7 @@ from dlrun.components.layers.dropout._dropout import AnyDropout
 
 
 class AlphaDropout(AnyDropout):
-    """A dropout for behind selu: what is dropped becomes selu's least value, and mean and variance stay as they were.
+    """A dropout for use after selu: dropped numbers become selu's smallest value; mean and variance stay the same.
 
     Shape: (...) -> (...), y = a*x or a*d with probability p, plus b; d = -1.7580..., a = ((1 - p)*(1 + p*d**2))**-0.5,
         b = -a*p*d

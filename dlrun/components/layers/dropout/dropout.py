@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 class Dropout(AnyDropout):
-    """While training, set each number to 0 with probability p and scale the others by 1/(1 - p).
+    """In training, set each number to 0 with probability p and multiply the others by 1/(1 - p).
 
-    On a processor p is rounded to a 65,536th, and the others are scaled by what is then kept.
+    On a CPU p is rounded to a multiple of 1/65,536, and the factor is computed from the rounded p.
 
     Shape: (...) -> (...)
     Reference: Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, Dropout, 2014.

@@ -5,9 +5,9 @@ from dlrun.shapes import Shape, need_rank
 
 
 class Dropout3d(AnyDropout):
-    """While training, set each channel of a volume to 0 with probability p and scale the others by 1/(1 - p).
+    """In training, set each channel of a volume to 0 with probability p and multiply the others by 1/(1 - p).
 
-    Neighbours in a channel are alike, so that dropping single numbers would take little away.
+    Neighbours in a channel are similar, so dropping single numbers would remove little information.
 
     Shape: (C, D, H, W) -> (C, D, H, W)
     Reference: Tompson, Goroshin, Jain, LeCun and Bregler, Efficient object localization using convolutional

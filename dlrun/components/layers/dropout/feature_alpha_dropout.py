@@ -4,7 +4,7 @@ from dlrun.components.layers.dropout._dropout import AnyDropout
 
 
 class FeatureAlphaDropout(AnyDropout):
-    """An alpha_dropout of whole channels, the first axis, at a time.
+    """An alpha_dropout that drops whole channels (entries of the first axis).
 
     Shape: (C, ...) -> (C, ...)
     Reference: Klambauer, Unterthiner, Mayr and Hochreiter, Self-normalizing neural networks, 2017.

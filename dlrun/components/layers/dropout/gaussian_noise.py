@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class GaussianNoise(Layer):
-    """While training, add to each number a draw from a normal distribution around 0.
+    """In training, add a random number from a normal distribution with mean 0 to each number.
 
     Shape: (...) -> (...), y = x + n, n ~ N(0, std**2)
     Reference: Bishop, Training with noise is equivalent to Tikhonov regularization, 1995.
@@ -21,7 +21,7 @@ class GaussianNoise(Layer):
     padding_is = "per_step"
 
     std: NonNegative
-    """The noise's standard deviation."""
+    """The standard deviation of the noise."""
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from dlrun.modules.noise import GaussianNoise as Module

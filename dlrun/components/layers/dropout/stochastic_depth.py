@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class StochasticDepth(Layer):
-    """While training, set all of a sample to 0 with probability p and scale the other samples by 1/(1 - p).
+    """In training, set a whole sample to 0 with probability p and multiply the other samples by 1/(1 - p).
 
-    At the end of a residual's layers, where `residual: {drop: p}` puts it, a dropped sample passes by them.
+    At the end of the layers of a residual, where `residual: {drop: p}` puts it, a dropped sample skips these layers.
 
     Shape: (...) -> (...)
     Reference: Huang, Sun, Liu, Sedra and Weinberger, Deep networks with stochastic depth, 2016.
@@ -24,7 +24,7 @@ class StochasticDepth(Layer):
     padding_is = "per_step"
 
     p: Share = 0.5
-    """The share of samples that is dropped (1 - p is kept)."""
+    """The share of samples that is dropped; 1 - p is kept."""
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from dlrun.modules.noise import StochasticDepth as Module

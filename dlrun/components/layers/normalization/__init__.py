@@ -1,1 +1,1 @@
-"""Normalization: values are brought to mean 0 and variance 1, or to one size."""
+"""Normalization: values get mean 0 and variance 1, or a common magnitude."""

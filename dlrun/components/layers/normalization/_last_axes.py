@@ -1,4 +1,4 @@
-"""What the normalizations of each sample's last axes share."""
+"""The base of the normalizations over the last axes of each sample."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dlrun.shapes import Shape, ShapeError, show
 
 
 class LastAxes(Norm):
-    """Brings the last axes of each sample to one size, and every number of them by itself to another."""
+    """Normalizes the last axes of each sample, then scales every number by its own weight."""
 
     dims: Positive = 1
-    """How many of the last axes are normalised together; their sizes are inferred."""
+    """Number of last axes that are normalized together; their sizes are inferred."""
     elementwise_affine: bool = True
-    """Scale every number afterwards, and shift it where there is a shift, with trained weights."""
+    """Scale every number afterwards, and shift it where the layer has a bias, with trained weights."""
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) < self.dims:
-            raise ShapeError(f"normalises the last {self.dims} axes; received {show(shape)}")
+            raise ShapeError(f"normalizes the last {self.dims} axes; received {show(shape)}")
         return shape
 
     def treats_padding(self, shape: Shape) -> Padding:

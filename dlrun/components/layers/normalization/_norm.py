@@ -1,4 +1,4 @@
-"""What the normalizations share."""
+"""The base of the normalizations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dlrun.components.layers import Role, WeightedLayer
 
 
 class Norm(WeightedLayer):
-    """Brings numbers to one size, then scales them by `weight` and shifts them by `bias`, where it has them."""
+    """Normalizes numbers, then multiplies them by `weight` and adds `bias`, where it has them."""
 
     def role(self, weight: str) -> Role:
         return "scale" if weight == "weight" else "bias"

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
 
 
 class BatchNorm(Norm):
-    """Give each channel mean 0 and variance 1 over the batch, then scale and shift it; a test uses moving statistics.
+    """Give each channel mean 0 and variance 1 over the batch, then scale and shift it.
 
-    Which of torch's forms (1d, 2d, 3d) it is follows from the shape: the first axis is the channels.
+    Evaluation uses moving statistics of the training batches.
+
+    The shape decides which of torch's classes (1d, 2d, 3d) it is; the first axis is the channels.
 
     Shape: (C, ...) -> (C, ...), y = (x - mean) / sqrt(variance + eps) * weight + bias
     Reference: Ioffe and Szegedy, Batch normalization, 2015.
@@ -23,15 +25,15 @@ class BatchNorm(Norm):
     synonyms = ("batch_normalization", "batch_norm1d", "batch_norm2d", "batch_norm3d", "bn")
 
     eps: PositiveFloat = 1e-5
-    """Added to the variance, so that it is never 0."""
+    """Added to the variance, so it is never 0."""
     momentum: Share = 0.1
-    """The share of each new batch in the moving statistics."""
+    """The weight of each new batch in the moving statistics."""
     affine: bool = True
     """Scale and shift each channel afterwards, with trained weights."""
     scale: bool = True
-    """Scale as well as shift. Where relu and a layer with weights follow, they can do the scaling."""
+    """Scale as well as shift. Not needed where relu and a layer with weights follow, which can scale as well."""
     track_running_stats: bool = True
-    """Keep moving statistics for the test; without them a test normalises over its own batches."""
+    """Keep moving statistics for evaluation; without them evaluation normalizes over its own batches."""
 
     def output_shape(self, shape: Shape) -> Shape:
         if not 1 <= len(shape) <= 4:

@@ -21,9 +21,9 @@ class GroupNorm(Norm):
     synonyms = ("group_normalization",)
 
     num_groups: Positive
-    """Into how many groups the channels, the first axis, are split."""
+    """Number of groups into which the channels (the first axis) are split."""
     eps: PositiveFloat = 1e-5
-    """Added to the variance, so that it is never 0."""
+    """Added to the variance, so it is never 0."""
     affine: bool = True
     """Scale and shift each channel afterwards, with trained weights."""
 
@@ -34,7 +34,7 @@ class GroupNorm(Norm):
             raise ShapeError(f"the {shape[0]} channels cannot be split into {self.num_groups} groups")
         if numel(shape) == self.num_groups:
             raise ShapeError(
-                f"a group would be one number of {show(shape)}, and less its mean that is always 0", "make fewer groups"
+                f"each group of {show(shape)} is a single number, which minus its mean is always 0", "use fewer groups"
             )
         return shape
 
@@ -42,7 +42,7 @@ class GroupNorm(Norm):
         return {"weight": shape[:1], "bias": shape[:1]} if self.affine else {}
 
     def formulas(self, shape: Shape) -> list[str]:
-        return [f"channels a group {shape[0]} / {self.num_groups} = {shape[0] // self.num_groups}"]
+        return [f"channels per group {shape[0]} / {self.num_groups} = {shape[0] // self.num_groups}"]
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn

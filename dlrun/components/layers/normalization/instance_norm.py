@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class InstanceNorm(Norm):
-    """Give each channel of each sample mean 0 and variance 1; as in torch, without weights or statistics unless asked.
+    """Give each channel of each sample mean 0 and variance 1; as in torch, by default without weights and statistics.
 
-    Which of torch's forms (1d, 2d, 3d) it is follows from the shape: the first axis is the channels.
+    The shape decides which of torch's classes (1d, 2d, 3d) it is; the first axis is the channels.
 
     Shape: (C, ...) -> (C, ...), y = (x - mean) / sqrt(variance + eps), times weight plus bias if affine
     Reference: Ulyanov, Vedaldi and Lempitsky, Instance normalization, 2016.
@@ -23,20 +23,20 @@ class InstanceNorm(Norm):
     synonyms = ("instance_normalization", "instance_norm1d", "instance_norm2d", "instance_norm3d")
 
     eps: PositiveFloat = 1e-5
-    """Added to the variance, so that it is never 0."""
+    """Added to the variance, so it is never 0."""
     momentum: Share = 0.1
-    """The share of each new batch in the moving statistics."""
+    """The weight of each new batch in the moving statistics."""
     affine: bool = False
     """Scale and shift each channel afterwards, with trained weights."""
     track_running_stats: bool = False
-    """Keep moving statistics while training, and use them in a test."""
+    """Keep moving statistics in training and use them in evaluation."""
 
     def output_shape(self, shape: Shape) -> Shape:
         if not 2 <= len(shape) <= 4:
             raise ShapeError(f"needs an input of shape (channels, ...) with 2 to 4 axes; received {show(shape)}")
         if numel(shape[1:]) == 1:
             raise ShapeError(
-                f"a channel of {show(shape)} is one number, and less its mean that is always 0", "use layer_norm"
+                f"each channel of {show(shape)} is a single number, which minus its mean is always 0", "use layer_norm"
             )
         return shape
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class LayerNorm(LastAxes):
-    """Give each sample's last axes mean 0 and variance 1, then scale and shift every number.
+    """Give the last axes of each sample mean 0 and variance 1, then scale and shift every number.
 
     Shape: (..., F) -> (..., F), y = (x - mean) / sqrt(variance + eps) * weight + bias
     Reference: Ba, Kiros and Hinton, Layer normalization, 2016.
@@ -21,7 +21,7 @@ class LayerNorm(LastAxes):
     synonyms = ("layer_normalization",)
 
     eps: PositiveFloat = 1e-5
-    """Added to the variance, so that it is never 0."""
+    """Added to the variance, so it is never 0."""
     bias: bool = True
     """Shift as well as scale."""
 

@@ -13,10 +13,9 @@ if TYPE_CHECKING:
 
 
 class LocalResponseNorm(Layer):
-    """Divide each number by a measure of how strong the neighbouring channels are at the same place.
+    """Divide each number by a measure of how large the neighbouring channels are at the same position.
 
-    As torch computes it, alpha is divided by size; AlexNet's paper does not do so: its alpha 1e-4 with size 5 is
-    5e-4 here.
+    alpha is divided by size, as in torch but not in AlexNet's paper: the paper's alpha 1e-4 with size 5 is 5e-4 here.
 
     Shape: (C, ...) -> (C, ...), y[c] = x[c] / (k + alpha/size * sum of x**2 over size channels around c)**beta
     Reference: Krizhevsky, Sutskever and Hinton, ImageNet classification with deep convolutional neural networks,
@@ -27,13 +26,13 @@ class LocalResponseNorm(Layer):
     synonyms = ("lrn", "cross_map_lrn2d")
 
     size: Positive
-    """How many channels are neighbours, the number's own among them."""
+    """Number of neighbouring channels, including the number's own."""
     alpha: NonNegative = 1e-4
-    """How much the neighbours count."""
+    """The factor on the neighbours."""
     beta: NonNegative = 0.75
     """The exponent."""
     k: Annotated[float, Field(ge=1e-3)] = 1.0
-    """What the divisor starts from, so that it is never 0."""
+    """Added to the sum of the neighbours, so the divisor is never 0."""
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) < 2:
@@ -41,7 +40,7 @@ class LocalResponseNorm(Layer):
         return shape
 
     def activations(self, shape: Shape) -> int:
-        # The squares, with channels of zeros at both ends, their sums and the divisor are kept beside the output.
+        # The squares, padded with channels of zeros, their sums and the divisor are kept besides the output.
         return (4 * shape[0] + self.size - 1) * numel(shape[1:])
 
     def window(self, shape: Shape) -> tuple[Window | None, ...]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class RmsNorm(LastAxes):
-    """Divide each sample's last axes by their root mean square, then scale every number; no mean is taken away.
+    """Divide the last axes of each sample by their root mean square, then scale every number; no mean is subtracted.
 
     Shape: (..., F) -> (..., F), y = x / sqrt(mean(x**2) + eps) * weight
     Reference: Zhang and Sennrich, Root mean square layer normalization, 2019.
@@ -21,7 +21,7 @@ class RmsNorm(LastAxes):
     synonyms = ("rms_normalization",)
 
     eps: PositiveFloat | None = None
-    """Added to the mean square, so that it is never 0; as in torch, the least step of the number type unless given."""
+    """Added to the mean square, so it is never 0; if not given, the float type's epsilon, as in torch."""
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn

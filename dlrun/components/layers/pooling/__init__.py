@@ -1,1 +1,1 @@
-"""Pooling: a window of places becomes one number."""
+"""Pooling: a window of positions becomes one number."""

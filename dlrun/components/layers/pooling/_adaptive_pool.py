@@ -1,4 +1,4 @@
-"""What the adaptive poolings share."""
+"""The base of the adaptive poolings."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from dlrun.shapes import Shape, along
 
 
 class AdaptivePool(Layer):
-    """Pools to a given size, whatever the input's own."""
+    """Pools an input of any size to a given size."""
 
     rank: ClassVar[int]
-    """How many axes there are behind the channels."""
+    """The number of axes after the channels."""
 
     output_size: Sizes
 

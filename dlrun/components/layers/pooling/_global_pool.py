@@ -1,4 +1,4 @@
-"""What the global poolings share."""
+"""The base of the global poolings."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dlrun.shapes import Shape, ShapeError, numel, product, show
 
 
 class GlobalPool(Layer):
-    """Leaves one number of each channel."""
+    """Reduces each channel to one number."""
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) < 2:
-            raise ShapeError(f"needs channels with axes behind them; received {show(shape)}", "leave it out")
+            raise ShapeError(f"needs channels with axes after them; received {show(shape)}", "remove the layer")
         return shape[:1]
 
     def formulas(self, shape: Shape) -> list[str]:
-        return [f"numbers a channel {product(shape[1:])} = {numel(shape[1:])}"]
+        return [f"numbers per channel {product(shape[1:])} = {numel(shape[1:])}"]

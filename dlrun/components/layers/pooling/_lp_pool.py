@@ -1,4 +1,4 @@
-"""What the Lp poolings share."""
+"""The base of the Lp poolings."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ class LpPool(Layer):
     """Replaces each window by its Lp norm."""
 
     rank: ClassVar[int]
-    """How many axes there are behind the channels."""
+    """The number of axes after the channels."""
 
     kernel_size: Sizes
     norm_type: Annotated[float, Field(ge=1)] = 2.0
-    """The power p: 1 adds the magnitudes up, 2 gives their length; the larger, the more the largest counts."""
+    """The power p: 1 is the sum of magnitudes, 2 the Euclidean norm; a larger p gives large numbers more weight."""
     stride: Sizes | None = None
-    """How far the window moves at a time; its own size unless given."""
+    """How far the window moves at each step; if not given, kernel_size."""
     ceil_mode: bool = False
-    """Count a last window that hangs over the edge, scaled up to a whole one, instead of leaving the rest out."""
+    """Include a last window that reaches beyond the edge, scaled up to a whole one, instead of dropping the rest."""
 
     def slides(self, shape: Shape) -> list[Slide]:
-        """The window's way along each axis."""
+        """The window along each axis."""
         return slides(shape, self.rank, self.kernel_size, self.stride or self.kernel_size, 1, 0)
 
     def output_shape(self, shape: Shape) -> Shape:

@@ -1,4 +1,4 @@
-"""What the sliding poolings share."""
+"""The base of the sliding poolings."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
 
 class Pool(Layer):
-    """Summarises each window by one number."""
+    """Reduces each window to one number."""
 
     rank: ClassVar[int]
-    """How many axes there are behind the channels."""
+    """The number of axes after the channels."""
 
     kernel_size: Sizes
     stride: Sizes | None = None
-    """How far the window moves at a time; its own size unless given."""
+    """How far the window moves at each step; if not given, kernel_size."""
     padding: Sizes | str = 0
     ceil_mode: bool = False
-    """Count a last window that hangs over the edge, instead of leaving the rest out."""
+    """Include a last window that reaches beyond the edge, instead of dropping the rest."""
 
     def gaps(self) -> Sizes:
         """The distance between the points of a window."""
         return 1
 
     def slides(self, shape: Shape) -> list[Slide]:
-        """The window's way along each axis."""
+        """The window along each axis."""
         return slides(shape, self.rank, self.kernel_size, self.stride or self.kernel_size, self.gaps(), self.padding)
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -60,23 +60,23 @@ class Pool(Layer):
         if outside is not None:
             sides = [(slide.before, slide.after) for slide in windows]
             return _chain(build_sides(sides, outside), self.module([0] * self.rank, ceil_mode=False))
-        # torch pads both sides alike. Rounded up, its last window hangs over the end by what is missing there; with
-        # stride 1 it would not, and a place too many is found at the beginning instead.
+        # torch pads both sides equally. With ceil_mode its last window reaches beyond the end by what is missing there.
+        # With stride 1 it does not, so here the beginning gets one point too many, which is cut off afterwards.
         first = [slide.after - slide.before if slide.stride == 1 else 0 for slide in windows]
         padding = [slide.before + more for slide, more in zip(windows, first, strict=True)]
         pool = self.module(padding, ceil_mode=uneven(windows))
         return _chain(pool, build_sides([(-more, 0) for more in first])) if any(first) else pool
 
     def outside(self, windows: list[Slide]) -> float | None:
-        """With what to fill the padding for `same`, where torch's own padding would not do."""
+        """The value of the padding for `same`, where torch's padding cannot be used."""
         return None
 
     def module(self, padding: Sequence[int], ceil_mode: bool) -> torch.nn.Module:
-        """torch's pooling with these numbers."""
+        """torch's pooling with this padding."""
         raise NotImplementedError
 
     def numbers(self, padding: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-        """Window, stride and padding as torch takes them."""
+        """Window, stride and padding as arguments for torch."""
         kernel = along(self.kernel_size, self.rank)
         return kernel, along(self.stride or kernel, self.rank), tuple(padding)
 
@@ -109,17 +109,17 @@ class AvgPool(Pool):
     """Replaces each window by its mean."""
 
     count_include_pad: bool | None = None
-    """Count the padding's zeros in the mean; true unless given, but false with padding `same`, as TensorFlow has it."""
+    """Include the padding's zeros in the mean; if not given, true, but false with padding `same`, as in TensorFlow."""
 
     def counts(self) -> bool:
-        """Whether the padding counts, given or not."""
+        """Whether the padding is included, with the default applied."""
         return self.padding != "same" if self.count_include_pad is None else self.count_include_pad
 
     def output_shape(self, shape: Shape) -> Shape:
-        found = super().output_shape(shape)
+        output = super().output_shape(shape)
         if self.padding != "same" or self.outside(self.slides(shape)) is None:
             need_whole_window(self.slides(shape))
-        return found
+        return output
 
     def outside(self, windows: list[Slide]) -> float | None:
         return 0.0 if self.counts() and uneven(windows) else None
@@ -132,24 +132,24 @@ class AvgPool(Pool):
 
 
 def need_whole_window(windows: list[Slide]) -> None:
-    """Require an input as large as a window, which torch asks for in averages over volumes, padded or not.
+    """Require an input as large as a window. torch requires this for averages over volumes, even with padding.
 
     Raises:
-        ShapeError: it is smaller.
+        ShapeError: the input is smaller.
     """
     for slide in windows:
         if len(windows) == 3 and slide.kernel > slide.size:
             raise ShapeError(
                 f"a window that spans {slide.kernel} voxels is larger than the input, {slide.size}",
-                "pool less, or less often",
+                "use less pooling, here or before",
             )
 
 
 def places(slide: Slide, ceil_mode: bool, rank: int) -> int:
-    """How many windows there are along an axis.
+    """The number of windows along an axis.
 
     Raises:
-        ShapeError: there is none, or torch would not pad so much.
+        ShapeError: there is none, or torch does not allow so much padding.
     """
     padding = slide.before
     if 2 * padding > slide.kernel:
@@ -161,13 +161,13 @@ def places(slide: Slide, ceil_mode: bool, rank: int) -> int:
     if out < 1:
         raise ShapeError(
             f"a window that spans {slide.span} {POINTS[rank]} is larger than the padded input, {slide.padded}",
-            "pool less, or less often",
+            "use less pooling, here or before",
         )
     return out
 
 
 def place_formulas(windows: list[Slide], ceil_mode: bool) -> list[str]:
-    """Where the number of windows comes from."""
+    """The formulas of the number of windows."""
     lines = []
     for slide in windows:
         result = places(slide, ceil_mode, len(windows))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class AdaptiveAvgPool1d(AdaptivePool):
-    """Average a sequence down to a given size, whatever its own; 1 averages over all of it (global average pooling).
+    """Average parts of a sequence of any size, so the output has a given size; 1 is global average pooling.
 
     Shape: (C, L) -> (C, output_size); step i averages steps floor(i*L/L') to ceil((i + 1)*L/L')
     Reference: Lin, Chen and Yan, Network in network, 2013, section 3.2.
@@ -21,7 +21,7 @@ class AdaptiveAvgPool1d(AdaptivePool):
     rank = 1
 
     output_size: Sizes1d
-    """Length of the result."""
+    """Length of the output."""
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class AdaptiveAvgPool2d(AdaptivePool):
-    """Average an image down to a given size, whatever its own; 1 averages over all of it (global average pooling).
+    """Average parts of an image of any size, so the output has a given size; 1 is global average pooling.
 
     Shape: (C, H, W) -> (C, *output_size); pixel i averages rows floor(i*H/H') to ceil((i + 1)*H/H')
     Reference: Lin, Chen and Yan, Network in network, 2013, section 3.2.
@@ -22,7 +22,7 @@ class AdaptiveAvgPool2d(AdaptivePool):
     rank = 2
 
     output_size: Sizes2d
-    """Height and width of the result; one number for both."""
+    """Height and width of the output; one number for both."""
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn

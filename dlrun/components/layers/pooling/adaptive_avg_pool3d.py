@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class AdaptiveAvgPool3d(AdaptivePool):
-    """Average a volume down to a given size, whatever its own; 1 averages over all of it (global average pooling).
+    """Average parts of a volume of any size, so the output has a given size; 1 is global average pooling.
 
     Shape: (C, D, H, W) -> (C, *output_size); voxel i averages slices floor(i*D/D') to ceil((i + 1)*D/D')
     Reference: Lin, Chen and Yan, Network in network, 2013, section 3.2.
@@ -21,7 +21,7 @@ class AdaptiveAvgPool3d(AdaptivePool):
     rank = 3
 
     output_size: Sizes3d
-    """Depth, height and width of the result; one number for all."""
+    """Depth, height and width of the output; one number for all."""
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn

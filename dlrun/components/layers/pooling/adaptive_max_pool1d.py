@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class AdaptiveMaxPool1d(AdaptivePool):
-    """Keep the largest number of each part of a sequence, in as many parts as are asked for.
+    """Split a sequence of any size into a given number of parts and keep the largest number of each.
 
-    Shape: (C, L) -> (C, output_size); step i looks at steps floor(i*L/L') to ceil((i + 1)*L/L')
+    Shape: (C, L) -> (C, output_size); step i covers steps floor(i*L/L') to ceil((i + 1)*L/L')
     Reference: He, Zhang, Ren and Sun, Spatial pyramid pooling in deep convolutional networks for visual recognition,
         2014.
     Example: adaptive_max_pool1d: 2
@@ -22,7 +22,7 @@ class AdaptiveMaxPool1d(AdaptivePool):
     rank = 1
 
     output_size: Sizes1d
-    """Length of the result."""
+    """Length of the output."""
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class AdaptiveMaxPool2d(AdaptivePool):
-    """Keep the largest number of each part of an image, in as many parts as are asked for.
+    """Split an image of any size into a given number of parts and keep the largest number of each.
 
-    Shape: (C, H, W) -> (C, *output_size); pixel i looks at rows floor(i*H/H') to ceil((i + 1)*H/H')
+    Shape: (C, H, W) -> (C, *output_size); pixel i covers rows floor(i*H/H') to ceil((i + 1)*H/H')
     Reference: He, Zhang, Ren and Sun, Spatial pyramid pooling in deep convolutional networks for visual recognition,
         2014.
     Example: adaptive_max_pool2d: 2
@@ -23,7 +23,7 @@ class AdaptiveMaxPool2d(AdaptivePool):
     rank = 2
 
     output_size: Sizes2d
-    """Height and width of the result; one number for both."""
+    """Height and width of the output; one number for both."""
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn

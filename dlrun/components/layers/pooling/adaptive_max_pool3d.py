@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class AdaptiveMaxPool3d(AdaptivePool):
-    """Keep the largest number of each part of a volume, in as many parts as are asked for.
+    """Split a volume of any size into a given number of parts and keep the largest number of each.
 
-    Shape: (C, D, H, W) -> (C, *output_size); voxel i looks at slices floor(i*D/D') to ceil((i + 1)*D/D')
+    Shape: (C, D, H, W) -> (C, *output_size); voxel i covers slices floor(i*D/D') to ceil((i + 1)*D/D')
     Reference: He, Zhang, Ren and Sun, Spatial pyramid pooling in deep convolutional networks for visual recognition,
         2014.
     Example: adaptive_max_pool3d: 2
@@ -22,7 +22,7 @@ class AdaptiveMaxPool3d(AdaptivePool):
     rank = 3
 
     output_size: Sizes3d
-    """Depth, height and width of the result; one number for all."""
+    """Depth, height and width of the output; one number for all."""
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn

@@ -18,7 +18,7 @@ class AvgPool1d(AvgPool):
     kernel_size: Sizes1d
     """Length of a window."""
     stride: Sizes1d | None = None
-    """How far the window moves at a time; its own size unless given."""
+    """How far the window moves at each step; if not given, kernel_size."""
     padding: PoolPadding1d = 0
-    """Steps of value 0 added on each side; at most half the window. `same` adds what makes the output
-    ceil(input / stride), an odd one at the end, as TensorFlow does; `valid` adds none."""
+    """Steps of value 0 added on each side; at most half the window. `same`: as many as make the output
+    ceil(input / stride), an odd one at the end, as in TensorFlow. `valid`: none."""

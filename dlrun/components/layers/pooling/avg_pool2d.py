@@ -19,7 +19,7 @@ class AvgPool2d(AvgPool):
     kernel_size: Sizes2d
     """Height and width of a window; one number for both."""
     stride: Sizes2d | None = None
-    """How far the window moves at a time; its own size unless given."""
+    """How far the window moves at each step; if not given, kernel_size."""
     padding: PoolPadding2d = (0, 0)
-    """Pixels of value 0 added on each side; at most half the window. `same` adds what makes the output
-    ceil(input / stride), an odd one at the end, as TensorFlow does; `valid` adds none."""
+    """Pixels of value 0 added on each side; at most half the window. `same`: as many as make the output
+    ceil(input / stride), an odd one at the end, as in TensorFlow. `valid`: none."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class GlobalAvgPool(GlobalPool):
-    """Average each channel over all of its numbers, whatever the axes behind the channels.
+    """Average all the numbers of each channel, whatever axes follow the channels.
 
     Shape: (C, ...) -> (C,)
     Reference: Lin, Chen and Yan, Network in network, 2013, section 3.2.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class GlobalMaxPool(GlobalPool):
-    """Keep the largest number of each channel, whatever the axes behind the channels.
+    """Keep the largest number of each channel, whatever axes follow the channels.
 
     Shape: (C, ...) -> (C,)
     Reference: Kim, Convolutional neural networks for sentence classification, 2014 (max-over-time pooling).

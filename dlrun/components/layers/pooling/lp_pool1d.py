@@ -7,7 +7,7 @@ from dlrun.language.fields import Sizes1d
 class LpPool1d(LpPool):
     """Replace each window of a sequence by its Lp norm, (sum of |x|^p)^(1/p); p = 2 is L2-norm pooling.
 
-    torch's LPPool1d takes x^p, which differs for negative numbers where p is odd or broken.
+    torch's LPPool1d uses x^p, which differs for negative numbers where p is odd or not whole.
 
     Shape: (C, L) -> (C, L'), L' = (L - kernel_size) // stride + 1
     Reference: Sermanet, Chintala and LeCun, Convolutional neural networks applied to house numbers digit
@@ -20,4 +20,4 @@ class LpPool1d(LpPool):
     kernel_size: Sizes1d
     """Length of a window."""
     stride: Sizes1d | None = None
-    """How far the window moves at a time; its own size unless given."""
+    """How far the window moves at each step; if not given, kernel_size."""

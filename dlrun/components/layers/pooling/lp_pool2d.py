@@ -7,7 +7,7 @@ from dlrun.language.fields import Sizes2d
 class LpPool2d(LpPool):
     """Replace each window of an image by its Lp norm, (sum of |x|^p)^(1/p); p = 2 is L2-norm pooling.
 
-    torch's LPPool2d takes x^p, which differs for negative numbers where p is odd or broken.
+    torch's LPPool2d uses x^p, which differs for negative numbers where p is odd or not whole.
 
     Shape: (C, H, W) -> (C, H', W'), H' = (H - kernel_size) // stride + 1
     Reference: Sermanet, Chintala and LeCun, Convolutional neural networks applied to house numbers digit
@@ -21,4 +21,4 @@ class LpPool2d(LpPool):
     kernel_size: Sizes2d
     """Height and width of a window; one number for both."""
     stride: Sizes2d | None = None
-    """How far the window moves at a time; its own size unless given."""
+    """How far the window moves at each step; if not given, kernel_size."""

@@ -19,9 +19,9 @@ class MaxPool1d(MaxPool):
     kernel_size: Sizes1d
     """Length of a window."""
     stride: Sizes1d | None = None
-    """How far the window moves at a time; its own size unless given."""
+    """How far the window moves at each step; if not given, kernel_size."""
     padding: PoolPadding1d = 0
-    """Steps added on each side, which are never the largest; at most half the window. `same` adds what makes the
-    output ceil(input / stride), an odd one at the end, as TensorFlow does; `valid` adds none."""
+    """Steps added on each side, which are never the largest; at most half the window. `same`: as many as make the
+    output ceil(input / stride), an odd one at the end, as in TensorFlow. `valid`: none."""
     dilation: Sizes1d = 1
     """Distance between the steps of a window."""

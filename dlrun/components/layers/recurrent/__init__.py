@@ -1,1 +1,1 @@
-"""Recurrent layers: a state goes from step to step of a sequence."""
+"""Recurrent layers: a state is passed from step to step of a sequence."""

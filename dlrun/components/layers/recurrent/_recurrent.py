@@ -1,4 +1,4 @@
-"""What the recurrent layers share."""
+"""The base of the recurrent layers."""
 
 from __future__ import annotations
 
@@ -12,60 +12,60 @@ from dlrun.shapes import Shape, ShapeError, Window, need_rank, numel
 
 
 class Recurrent(WeightedLayer):
-    """Reads a sequence step by step and hands a state on."""
+    """Reads a sequence step by step and passes a state on."""
 
     padding_is = "masked"
 
     main: ClassVar[str | None] = "hidden_size"
     states: ClassVar[tuple[str, ...]] = ("h0",)
-    """The states that are handed on, by the names that they have where they start from trained values."""
+    """The states that are passed on, under the names of their weights where they start from trained values."""
 
     hidden_size: Positive
-    """The length of the hidden state."""
+    """Length of the hidden state."""
     num_layers: Positive = 1
-    """How many stand on each other, each reading the states of the one below."""
+    """Number of layers in the stack, each reading the states of the one before."""
     bias: bool = True
-    """Add trained offsets wherever a matrix is multiplied."""
+    """Add trained offsets to each matrix product."""
     recurrent_bias: bool = True
-    """Two offsets, one with the input and one with the state, as torch has them; false: the textbook's single one."""
+    """Two offsets, one for the input and one for the state, as in torch; false: a single one, as in textbooks."""
     dropout: Share = 0.0
-    """The share dropped between the layers; needs `num_layers` of 2 or more."""
+    """The share dropped between the layers of the stack; needs `num_layers` of 2 or more."""
     bidirectional: bool = False
-    """Read backwards too, with weights of its own, and put both states side by side."""
+    """Also read backwards, with separate weights, and concatenate both states."""
     reverse: bool = False
-    """Read backwards: the last state is the one after the first step, and every state stands at the step it read."""
+    """Read backwards: the last state is the one after the first step, and each state is at the step that it read."""
     output: Literal["last", "sequence"] = "last"
-    """The state after the last step that is read, in each direction; or the state after every step."""
+    """The state after the last step read, in each direction, or the state after every step."""
     initial_state: Literal["zero", "learned"] = "zero"
-    """What the first step starts from: zeros, or trained values, which start at 0 and count as biases."""
+    """The state before the first step: zeros, or trained values, which start at 0 and count as biases."""
 
     @model_validator(mode="after")
     def _reverse_is_one_way(self) -> Self:
         if self.reverse and self.bidirectional:
-            raise ValueError("bidirectional reads both ways already; leave reverse out")
+            raise ValueError("reverse cannot be used with bidirectional, which reads both ways already")
         return self
 
     def directions(self) -> int:
-        """2 if it reads both ways."""
+        """2 if bidirectional, else 1."""
         return 2 if self.bidirectional else 1
 
     def gates(self) -> int:
-        """How many vectors of the hidden size the input and the state are multiplied to."""
+        """The number of gates: vectors of the hidden size computed from the input and the state."""
         return 1
 
     def state_size(self) -> int:
-        """The length of what is handed to the next step, and of what comes out."""
+        """The length of the state that is passed to the next step, which is also the output's."""
         return self.hidden_size
 
     def kept(self) -> int:
-        """How many values a step keeps for the backward pass, in one direction."""
+        """The number of values kept for the backward pass, for each step and direction."""
         raise NotImplementedError
 
     def output_shape(self, shape: Shape) -> Shape:
         need_rank(shape, "time, features")
         if self.dropout and self.num_layers == 1:
             raise ShapeError(
-                "its dropout acts between layers, and it has one", "set num_layers, or add `- dropout` after it"
+                "dropout acts between layers, but there is only one", "set num_layers, or add `- dropout` after it"
             )
         size = self.directions() * self.state_size()
         return (size,) if self.output == "last" else (shape[0], size)
@@ -74,23 +74,23 @@ class Recurrent(WeightedLayer):
         return (None,) * len(self.output_shape(shape))
 
     def biases(self) -> int:
-        """How many offsets a gate has."""
+        """The number of offsets of each gate."""
         return (1 + self.recurrent_bias) if self.bias else 0
 
     def single_weights(self, inputs: int) -> dict[str, Shape]:
-        """The weights of one layer in one direction, by torch's names without their ends."""
+        """The weights of one layer in one direction, under torch's names without the suffix."""
         size = self.gates() * self.hidden_size
-        found: dict[str, Shape] = {"weight_ih": (size, inputs), "weight_hh": (size, self.state_size())}
-        return found | dict.fromkeys(("bias_ih", "bias_hh")[: self.biases()], (size,))
+        weights: dict[str, Shape] = {"weight_ih": (size, inputs), "weight_hh": (size, self.state_size())}
+        return weights | dict.fromkeys(("bias_ih", "bias_hh")[: self.biases()], (size,))
 
     def single_count(self, inputs: int) -> str:
-        """How many weights that makes, as an expression: the textbook's, with numbers."""
+        """The number of these weights, as the textbook's expression with numbers."""
         sizes = f"{inputs} + {self.state_size()}" + (f" + {self.biases()}" if self.biases() else "")
         gates = f"{self.gates()} gates * " if self.gates() > 1 else ""
         return f"{gates}{self.hidden_size}*({sizes})"
 
     def inputs(self, layer: int, shape: Shape) -> int:
-        """How many features a layer reads."""
+        """The number of features that a layer reads."""
         return shape[1] if layer == 0 else self.directions() * self.state_size()
 
     def learned(self) -> tuple[str, ...]:
@@ -98,13 +98,13 @@ class Recurrent(WeightedLayer):
         return self.states if self.initial_state == "learned" else ()
 
     def weights(self, shape: Shape) -> dict[str, Shape]:
-        found: dict[str, Shape] = {}
+        weights: dict[str, Shape] = {}
         for layer in range(self.num_layers):
             single = self.single_weights(self.inputs(layer, shape))
             for suffix in ("", "_reverse")[: self.directions()]:
-                found |= {f"{name}_l{layer}{suffix}": size for name, size in single.items()}
+                weights |= {f"{name}_l{layer}{suffix}": size for name, size in single.items()}
         rows = self.num_layers * self.directions()
-        return found | {name: (rows, self.state_size()) for name in self.learned()}
+        return weights | {name: (rows, self.state_size()) for name in self.learned()}
 
     def role(self, weight: str) -> Role:
         return "bias" if weight in self.states else super().role(weight)
@@ -133,25 +133,25 @@ class Recurrent(WeightedLayer):
         return lines
 
     def activations(self, shape: Shape) -> int:
-        # What is read is kept as well, laid out time first.
+        # The input is kept as well, with time as its first axis.
         return shape[0] * self.directions() * (shape[1] + self.num_layers * self.kept())
 
-    def stacking(self) -> dict[str, Any]:
-        """What every module of a recurrent layer takes."""
+    def stack_settings(self) -> dict[str, Any]:
+        """The arguments of every module of a recurrent layer."""
         names = ("num_layers", "dropout", "bidirectional", "output", "reverse")
         return {name: getattr(self, name) for name in names}
 
-    def as_torch_takes_it(self) -> dict[str, Any]:
-        """What a module around torch's own takes besides the sizes."""
-        return self.stacking() | {
+    def torch_settings(self) -> dict[str, Any]:
+        """The arguments of a module that extends torch's, besides the sizes."""
+        return self.stack_settings() | {
             "bias": self.bias,
             "recurrent_bias": self.recurrent_bias,
             "learned": self.learned(),
         }
 
-    def as_stepwise(self, shape: Shape) -> dict[str, Any]:
-        """What a module that walks the steps takes."""
-        return self.stacking() | {
+    def stepwise_settings(self, shape: Shape) -> dict[str, Any]:
+        """The arguments of a module that computes the steps itself."""
+        return self.stack_settings() | {
             "weights": self.weights(shape),
             "hidden_size": self.hidden_size,
             "state_size": self.state_size(),

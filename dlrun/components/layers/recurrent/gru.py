@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Gru(Recurrent):
-    """Read a sequence step by step; one gate resets the old state, another decides how much of it stays.
+    """Read a sequence step by step; one gate resets the old state, another decides how much of it is kept.
 
     r and z are sigmoids of W_ih x + b_ih + W_hh h + b_hh; the state is h = (1 - z)*n + z*h. With the reset after the
     product n = tanh(W_in x + b_in + r*(W_hn h + b_hn)), before it n = tanh(W_in x + b_in + W_hn (r*h) + b_hn).
@@ -24,21 +24,21 @@ class Gru(Recurrent):
     synonyms = ("bi_gru: {bidirectional: true}",)
 
     reset: Literal["after", "before"] = "after"
-    """Reset what the state gives, after its product, as torch and cuDNN do; or the state itself, before the product,
-    as in the paper."""
+    """Where r is applied: to the state's matrix product, as in torch and cuDNN, or to the state before the product, as
+    in the paper."""
 
     def gates(self) -> int:
         return 3
 
     def kept(self) -> int:
-        # r, z, n, the state and what is reset; torch's own keeps what lies between them as well.
+        # r, z, n, the state and the reset part; torch's GRU keeps the values between them as well.
         return (5 if self.reset == "before" else 8) * self.hidden_size
 
     def build(self, shape: Shape) -> torch.nn.Module:
         if self.reset == "before":
             from dlrun.modules.recurrent.stepwise import ResetBeforeGru
 
-            return ResetBeforeGru(**self.as_stepwise(shape))
+            return ResetBeforeGru(**self.stepwise_settings(shape))
         from dlrun.modules.recurrent.recurrent import Gru as Module
 
-        return Module(shape[1], self.hidden_size, **self.as_torch_takes_it())
+        return Module(shape[1], self.hidden_size, **self.torch_settings())

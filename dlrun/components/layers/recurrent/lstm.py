@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Lstm(Recurrent):
-    """Read a sequence step by step, with a memory that gates write, forget and show.
+    """Read a sequence step by step, with a memory cell; gates decide what is written, forgotten and output.
 
     The gates i, f, o are sigmoids and g is a tanh, each of W_ih x + b_ih + W_hh h + b_hh; the cell is c = f*c + i*g,
     the state h = o*tanh(c).
@@ -27,10 +27,10 @@ class Lstm(Recurrent):
     states = ("h0", "c0")
 
     peepholes: Literal["none", "diagonal", "full"] = "none"
-    """Let the gates see the cell, i and f the one before the step and o the new one: number by number (these weights
+    """Let the gates depend on the cell, i and f on the old one and o on the new one: element by element (these weights
     count as scales), or through matrices."""
     coupled: bool = False
-    """Write just where the cell forgets: the input gate is 1 - f and has no weights."""
+    """Write only as much as is forgotten: the input gate is 1 - f and has no weights."""
 
     def gates(self) -> int:
         return 3 if self.coupled else 4
@@ -57,7 +57,7 @@ class Lstm(Recurrent):
         return "scale" if diagonal else super().role(weight)
 
     def kept(self) -> int:
-        # The gates, the cell, its tanh and the state. oneDNN, which torch's own runs on, keeps a workspace of 16.
+        # The gates, the cell, its tanh and the state. torch's LSTM uses oneDNN, which keeps a workspace of 16.
         return (self.gates() + 3 if self._is_stepwise() else 18) * self.hidden_size
 
     def _is_stepwise(self) -> bool:
@@ -67,7 +67,7 @@ class Lstm(Recurrent):
         if self._is_stepwise():
             from dlrun.modules.recurrent.stepwise import PeepholeLstm
 
-            return PeepholeLstm(**self.as_stepwise(shape))
+            return PeepholeLstm(**self.stepwise_settings(shape))
         from dlrun.modules.recurrent.recurrent import Lstm as Module
 
-        return Module(shape[1], self.hidden_size, **self.as_torch_takes_it())
+        return Module(shape[1], self.hidden_size, **self.torch_settings())

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 class Rnn(Recurrent):
-    """Read a sequence step by step; each step sees the input and what the step before gave.
+    """Read a sequence step by step; each step depends on the input and on the step before.
 
-    Hidden recurrence, Elman's network: h = f(W_ih x + b_ih + W_hh h + b_hh), and h comes out. Output recurrence,
+    Hidden recurrence, Elman's network: h = f(W_ih x + b_ih + W_hh h + b_hh), and the output is h. Output recurrence,
     Jordan's network: h = f(W_ih x + b_ih + W_hh y + b_hh) with the output of the step before,
-    y = W_hr h + b_hr, and y comes out. y is linear, so that a loss may stand on it; nothing else of the hidden
-    units reaches the next step, which makes this the weaker network. (The decay of old outputs in Jordan's state units
-    is left out, as in the textbook.) f is tanh or relu.
+    y = W_hr h + b_hr, and the output is y. y is linear, so a loss can be applied to it directly; the next step
+    depends on the hidden units only through y, so this network is weaker. (Jordan's state units also let old outputs
+    decay; that is left out, as in the textbook.) f is tanh or relu.
 
     Shape: (T, F) -> (D*S,) for `last`, (T, D*S) for `sequence`; S = hidden_size, or output_size where the output
         recurs; D = 2 if bidirectional, else 1
@@ -39,29 +39,29 @@ class Rnn(Recurrent):
     )
 
     nonlinearity: Literal["tanh", "relu"] = "tanh"
-    """What the hidden units compute."""
+    """The activation f of the hidden units."""
     recurrence: Literal["hidden", "output"] = "hidden"
-    """What the next step sees: the hidden state, or the output alone."""
+    """What is passed to the next step: the hidden state, or only the output."""
     output_size: Positive | None = None
-    """The length of the output that is fed back; for `recurrence: output` alone, which needs it."""
+    """Length of the output that is fed back; required for `recurrence: output`, and only for that."""
 
     @model_validator(mode="after")
     def _output_has_a_size(self) -> Self:
         if self.recurrence == "output" and self.output_size is None:
-            raise ValueError("recurrence: output needs an output_size, the length of what is fed back")
+            raise ValueError("recurrence: output needs output_size, the length of the output that is fed back")
         if self.recurrence == "hidden" and self.output_size is not None:
-            raise ValueError("output_size belongs to recurrence: output; what comes out here is the hidden state")
+            raise ValueError("output_size is only for recurrence: output; the output here is the hidden state")
         return self
 
     def state_size(self) -> int:
         return self.output_size or self.hidden_size
 
     def single_weights(self, inputs: int) -> dict[str, Shape]:
-        found = super().single_weights(inputs)
+        weights = super().single_weights(inputs)
         if self.output_size is None:
-            return found
-        found["weight_hr"] = (self.output_size, self.hidden_size)
-        return found | ({"bias_hr": (self.output_size,)} if self.bias else {})
+            return weights
+        weights["weight_hr"] = (self.output_size, self.hidden_size)
+        return weights | ({"bias_hr": (self.output_size,)} if self.bias else {})
 
     def single_count(self, inputs: int) -> str:
         count = super().single_count(inputs)
@@ -70,14 +70,14 @@ class Rnn(Recurrent):
         return f"{count} + {self.output_size}*({self.hidden_size}{' + 1' if self.bias else ''})"
 
     def kept(self) -> int:
-        # The hidden state, and the output or, as torch joins the steps, the state once more.
+        # The hidden state, and the output or, since torch concatenates the steps, the state again.
         return self.hidden_size + self.state_size()
 
     def build(self, shape: Shape) -> torch.nn.Module:
         if self.recurrence == "output":
             from dlrun.modules.recurrent.stepwise import Jordan
 
-            return Jordan(**self.as_stepwise(shape), nonlinearity=self.nonlinearity)
+            return Jordan(**self.stepwise_settings(shape), nonlinearity=self.nonlinearity)
         from dlrun.modules.recurrent.recurrent import Rnn as Module
 
-        return Module(shape[1], self.hidden_size, nonlinearity=self.nonlinearity, **self.as_torch_takes_it())
+        return Module(shape[1], self.hidden_size, nonlinearity=self.nonlinearity, **self.torch_settings())

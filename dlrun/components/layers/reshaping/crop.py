@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Crop(Layer):
-    """Cut the sides off an input, along each axis behind the channels.
+    """Cut off the sides of an input, along each axis after the channels.
 
     Shape: (C, H, W) -> (C, H', W'), H' = H - before - after; (C, L) and (C, D, H, W) likewise
     Reference: Ronneberger, Fischer and Brox, U-Net: convolutional networks for biomedical image segmentation, 2015.
@@ -23,14 +23,14 @@ class Crop(Layer):
     synonyms = ("cropping1d", "cropping2d", "cropping3d", "center_crop")
 
     cropping: SidesField
-    """How much: one number for all sides, or for each axis, first axis first, a number or [before, after]:
-    `[[1, 2], [3, 4]]` cuts 1 above, 2 below, 3 left and 4 right off an image."""
+    """How much: one number for all sides, or a list with a number or [before, after] for each axis:
+    `[[1, 2], [3, 4]]` cuts off 1 row above, 2 below, 3 columns left and 4 right of an image."""
 
     def output_shape(self, shape: Shape) -> Shape:
         sides = sides_along(self.cropping, shape)
         for size, side in zip(shape[1:], sides, strict=True):
             if sum(side) >= size:
-                raise ShapeError(f"nothing is left: {sum(side)} are cut off {size}", "cut off less")
+                raise ShapeError(f"nothing is left: {sum(side)} are cut off an axis of size {size}", "cut off less")
         return (shape[0], *(size - sum(side) for size, side in zip(shape[1:], sides, strict=True)))
 
     def window(self, shape: Shape) -> tuple[Window | None, ...]:

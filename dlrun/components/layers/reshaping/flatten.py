@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 class Flatten(Layer):
-    """Lay axes out in one row, the last axis fastest.
+    """Join axes into one, with the last axis changing fastest.
 
-    Shape: (A, B, C) -> (A*B*C,); only the axes from start_dim to end_dim where they are given
+    Shape: (A, B, C) -> (A*B*C,); with start_dim and end_dim, only the axes between them
     Reference: torch.nn.Flatten.
     Example: flatten
     """
@@ -20,9 +20,9 @@ class Flatten(Layer):
     accepts = "any"
 
     start_dim: int = 0
-    """The first axis to lay out, without counting the batch."""
+    """The first axis to join, not counting the batch."""
     end_dim: int = -1
-    """The last axis to lay out."""
+    """The last axis to join."""
 
     def output_shape(self, shape: Shape) -> Shape:
         start, end = self._range(shape)
@@ -31,7 +31,7 @@ class Flatten(Layer):
     def _range(self, shape: Shape) -> tuple[int, int]:
         start, end = axis(self.start_dim, len(shape)), axis(self.end_dim, len(shape))
         if start > end:
-            raise ShapeError(f"start_dim {self.start_dim} lies behind end_dim {self.end_dim}")
+            raise ShapeError(f"start_dim {self.start_dim} is after end_dim {self.end_dim}")
         return start, end
 
     def window(self, shape: Shape) -> tuple[Window | None, ...]:

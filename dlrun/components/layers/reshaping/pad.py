@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Pad(Layer):
-    """Put something around an input, along each axis behind the channels.
+    """Add values around an input, along each axis after the channels.
 
     Shape: (C, H, W) -> (C, H', W'), H' = before + H + after; (C, L) and (C, D, H, W) likewise
     Reference: Dumoulin and Visin, A guide to convolution arithmetic for deep learning, 2016, chapter 2.
@@ -35,17 +35,17 @@ class Pad(Layer):
     )
 
     padding: SidesField
-    """How much: one number for all sides, or for each axis, first axis first, a number or [before, after]:
-    `[[1, 2], [3, 4]]` puts 1 above, 2 below, 3 left and 4 right of an image."""
+    """How much: one number for all sides, or a list with a number or [before, after] for each axis:
+    `[[1, 2], [3, 4]]` adds 1 row above, 2 below, 3 columns left and 4 right of an image."""
     mode: Literal["constant", "reflect", "replicate", "circular"] = "constant"
-    """With what: one value, the input mirrored at its edge, its edge over and over, or its other end."""
+    """Which values: a constant, the input mirrored at its edge, the edge repeated, or the input from its other end."""
     value: float = 0.0
-    """The value that mode constant puts around."""
+    """The value for mode constant."""
 
     @model_validator(mode="after")
     def _value_for_constant(self) -> Self:
         if self.value and self.mode != "constant":
-            raise ValueError(f"value is for mode constant; received mode {self.mode}")
+            raise ValueError(f"value is only for mode constant; received mode {self.mode}")
         return self
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -53,7 +53,7 @@ class Pad(Layer):
         for size, side in zip(shape[1:], sides, strict=True):
             most = {"reflect": size - 1, "circular": size}.get(self.mode, max(side))
             if max(side) > most:
-                raise ShapeError(f"mode {self.mode} can put {most} at most beside {size}; asked for {max(side)}")
+                raise ShapeError(f"mode {self.mode} can add at most {most} to a size of {size}; received {max(side)}")
         return (shape[0], *(before + size + after for size, (before, after) in zip(shape[1:], sides, strict=True)))
 
     def window(self, shape: Shape) -> tuple[Window | None, ...]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Permute(Layer):
-    """Put the axes in another order.
+    """Change the order of the axes.
 
     Shape: (A, B, C) with dims [2, 0, 1] -> (C, A, B)
     Reference: torch.permute.
@@ -22,17 +22,17 @@ class Permute(Layer):
     accepts = "any"
 
     dims: Annotated[tuple[int, ...], Field(min_length=1)]
-    """The axes in their new order, without counting the batch."""
+    """The axes in their new order, not counting the batch."""
 
     def order(self, shape: Shape) -> list[int]:
-        """The axes counted from the front.
+        """The axes, counted from 0.
 
         Raises:
-            ShapeError: they are not the input's axes, each once.
+            ShapeError: they are not the axes of the input, each once.
         """
         order = [axis(dim, len(shape)) for dim in self.dims]
         if sorted(order) != list(range(len(shape))):
-            raise ShapeError(f"dims {show(self.dims)} must name each of the {len(shape)} axes once")
+            raise ShapeError(f"dims must list each of the {len(shape)} axes once; received {show(self.dims)}")
         return order
 
     def output_shape(self, shape: Shape) -> Shape:

@@ -14,9 +14,9 @@ Size = Annotated[int, Field(ge=-1)]
 
 
 class Reshape(Layer):
-    """Read the same numbers in the same order as another shape.
+    """Give the same numbers, in the same order, another shape.
 
-    Shape: (...) -> shape; one -1 in it is what remains
+    Shape: (...) -> shape; a size of -1 is computed from the others
     Reference: torch.reshape.
     Example: reshape: [1, 8, 8]
     """
@@ -25,23 +25,23 @@ class Reshape(Layer):
     accepts = "any"
 
     shape: Annotated[tuple[Size, ...], Field(min_length=1)]
-    """One sample's new shape, without the batch; one size may be -1, to be worked out."""
+    """The new shape of one sample, without the batch; one size may be -1 and is then computed."""
 
     def output_shape(self, shape: Shape) -> Shape:
         if 0 in self.shape:
-            raise ShapeError("a size of 0 holds nothing")
+            raise ShapeError("a size must not be 0")
         if self.shape.count(-1) > 1:
             raise ShapeError("only one size may be -1")
         known = numel(tuple(size for size in self.shape if size != -1))
         total = numel(shape)
         rest, left = divmod(total, known)
         if left or (-1 not in self.shape and rest != 1):
-            raise ShapeError(f"{total} numbers, shape {show(shape)}, cannot be read as {show(self.shape)}")
+            raise ShapeError(f"{total} numbers of shape {show(shape)} cannot have the shape {show(self.shape)}")
         return tuple(rest if size == -1 else size for size in self.shape)
 
     def window(self, shape: Shape) -> tuple[Window | None, ...]:
         output = self.output_shape(shape)
-        kept = 0  # only the first axes keep their places
+        kept = 0  # only the first axes stay the same
         while kept < min(len(shape), len(output)) and shape[kept] == output[kept]:
             kept += 1
         return (*(Window() for _ in range(kept)), *(None for _ in output[kept:]))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Select(Layer):
-    """Keep one entry of an axis, or a slice of it: the first step of a sequence, the last, some in between.
+    """Keep one entry of an axis, or a slice of it, such as the first or the last step of a sequence.
 
     Shape: (T, F) -> (F,) for `index`; (stop - start, F) for a slice
     Reference: torch.select and Python's slices.
@@ -22,13 +22,13 @@ class Select(Layer):
     accepts = "any"
 
     index: int | None = None
-    """The entry to keep; -1 is the last. The axis is gone then. Padding does not count: -1 is the last real step."""
+    """The entry to keep; -1 is the last. The axis is removed. Padding is not counted: -1 is the last real step."""
     start: int | None = None
-    """The first entry of a slice; from the beginning unless given."""
+    """The first entry of a slice; if not given, the first of the axis."""
     stop: int | None = None
-    """The entry before which a slice ends; at the end unless given."""
+    """The entry before which a slice ends; if not given, it ends with the axis."""
     dim: int = 0
-    """The axis, without counting the batch: 0 is a sequence's time."""
+    """The axis, not counting the batch: 0 is the time of a sequence."""
 
     @model_validator(mode="after")
     def _one_or_a_slice(self) -> Self:
@@ -47,7 +47,7 @@ class Select(Layer):
             return shape[:at] + shape[at + 1 :]
         kept = len(range(*slice(self.start, self.stop).indices(shape[at])))
         if not kept:
-            raise ShapeError(f"nothing of axis {at} of {show(shape)} lies between {self.start} and {self.stop}")
+            raise ShapeError(f"the slice from {self.start} to {self.stop} of axis {at} of {show(shape)} is empty")
         return (*shape[:at], kept, *shape[at + 1 :])
 
     def window(self, shape: Shape) -> tuple[Window | None, ...]:

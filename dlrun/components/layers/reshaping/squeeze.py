@@ -10,17 +10,17 @@ if TYPE_CHECKING:
 
 
 class Squeeze(Layer):
-    """Take an axis of size 1 away.
+    """Remove an axis of size 1.
 
     Shape: (A, 1, B) with dim 1 -> (A, B)
-    Reference: torch.squeeze, which leaves an axis of another size alone; here that is an error.
+    Reference: torch.squeeze, which ignores an axis of another size; here that is an error.
     Example: squeeze: 0
     """
 
     accepts = "any"
 
     dim: int
-    """The axis, without counting the batch."""
+    """The axis, not counting the batch."""
 
     def output_shape(self, shape: Shape) -> Shape:
         at = axis(self.dim, len(shape))

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 _AXES_OF = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
 _SPANS = {"nearest": 1, "bicubic": 4}
-"""Between how many points a new one lies; 2 for the others."""
+"""The number of input points that a new point is computed from, along one axis; 2 for the others."""
 
 
 class Upsample(Layer):
-    """Grow an image, a sequence or a volume by repeating its points or by passing between them.
+    """Enlarge an image, a sequence or a volume by repeating its points or by interpolating between them.
 
-    Shape: (C, H, W) -> (C, H', W'), H' = floor(H*scale_factor) or as `size` says; (C, L) and (C, D, H, W) likewise
+    Shape: (C, H, W) -> (C, H', W'), H' = floor(H*scale_factor) or from `size`; (C, L) and (C, D, H, W) likewise
     Reference: Odena, Dumoulin and Olah, Deconvolution and checkerboard artifacts, 2016.
     Example: upsample: 2
     """
@@ -36,19 +36,19 @@ class Upsample(Layer):
     )
 
     scale_factor: PositiveFloat | None = None
-    """How many times as long each axis behind the channels becomes."""
+    """The factor on the size of each axis after the channels."""
     size: SampleShape | None = None
-    """The sizes of those axes instead; one number for all."""
+    """The sizes of these axes, instead of a factor; one number for all."""
     mode: Literal["nearest", "linear", "bilinear", "bicubic", "trilinear"] = "nearest"
-    """Repeat the nearest point, or pass between points: linear along a sequence, bilinear or bicubic in an image,
-    trilinear in a volume."""
+    """Repeat the nearest point, or interpolate: linear along a sequence, bilinear or bicubic in an image, trilinear
+    in a volume."""
     align_corners: bool = False
-    """Put the outermost points on the outermost points, instead of their edges on the edges; not for nearest."""
+    """Align the centres of the corner points of input and output, instead of their edges; not for mode nearest."""
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.scale_factor is None) == (self.size is None):
-            raise ValueError("one of scale_factor and size must be given")
+            raise ValueError("give either scale_factor or size")
         if self.align_corners and self.mode == "nearest":
             raise ValueError("align_corners is not for mode nearest")
         return self
@@ -61,7 +61,7 @@ class Upsample(Layer):
             raise ShapeError(f"mode {self.mode} needs an input of shape ({names}); received {show(shape)}")
         if self.size is not None:
             if len(self.size) not in (1, rank):
-                raise ShapeError(f"size {show(self.size)} is not for the {rank} axes behind the channels")
+                raise ShapeError(f"size {show(self.size)} does not fit the {rank} axes after the channels")
             return (shape[0], *(self.size * rank)[:rank])
         assert self.scale_factor is not None
         grown = tuple(int(size * self.scale_factor) for size in shape[1:])

@@ -5,9 +5,9 @@ from dlrun.errors import SpecPath
 
 
 class Input(Container):
-    """Go on from one of the network's inputs, or from what an earlier layer gave, instead of from the layer before.
+    """Continue from one of the network's inputs, or from an earlier layer's output, instead of from the layer before.
 
-    Shape: that of what is named
+    Shape: that of the named input or output
     Reference: Bromley, Guyon, LeCun, Säckinger and Shah, Signature verification using a Siamese network, 1993.
     Example: input: segments
     """
@@ -15,7 +15,7 @@ class Input(Container):
     layer_lists = ()
 
     source: str
-    """The name of an input, or of an earlier layer; the only input is called `input` unless it has a name."""
+    """The name of an input or of an earlier layer; a single input without a name is called `input`."""
 
     def wire(self, wiring: Wiring, value: int, path: SpecPath) -> int:
         return wiring.branch(self.source, value, (*path, "source"))

@@ -10,11 +10,11 @@ from dlrun.language.fields import Positive
 
 
 class Repeat(Container):
-    """The same layers several times, each time with weights of their own.
+    """Repeat the same layers several times, each time with separate weights.
 
-    Unrolled before anything else is looked at, into a `sequential` of one `sequential` a turn.
+    When the spec is read, this becomes a `sequential` with one `sequential` for each repetition.
 
-    Shape: that of the last turn
+    Shape: that of the last repetition
     Reference: none; a loop.
     Example: repeat: {times: 3, as: i, layers: [{linear: $(8 * (i + 1))}, relu]}
     """
@@ -23,11 +23,11 @@ class Repeat(Container):
     synonyms = ("loop",)
 
     times: Positive
-    """How many times."""
+    """Number of repetitions."""
     counter: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = Field(default=None, alias="as")
-    """The name that counts the turns, from 0: `as: i` makes `$i`."""
+    """The name of the counter of the repetitions, from 0: `as: i` defines `$i`."""
     layers: Layers
-    """What is repeated."""
+    """The layers to repeat."""
 
     def wire(self, wiring: Wiring, value: int, path: SpecPath) -> int:
         raise AssertionError("a repeat is unrolled when the spec is read")

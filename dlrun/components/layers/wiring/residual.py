@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Residual(Merging):
-    """Add what the layers make of the input to the input itself, or to what the shortcut makes of it.
+    """Add the output of the layers to their input, or to the output of the shortcut.
 
     Shape: layers(x) + shortcut(x), which must have one shape
     Reference: He, Zhang, Ren and Sun, Deep residual learning for image recognition, 2015; drop: Huang, Sun, Liu, Sedra
@@ -27,11 +27,11 @@ class Residual(Merging):
     layer_lists: ClassVar[tuple[str, ...]] = ("layers", "shortcut")
 
     layers: Layers
-    """What is added."""
+    """The layers whose output is added."""
     shortcut: Layers = ()
-    """What it is added to; the input itself unless given."""
+    """The layers to whose output it is added; if not given, it is added to the input."""
     drop: Share = 0.0
-    """Stochastic depth: while training, the share of samples that pass by the layers; see `stochastic_depth`."""
+    """Stochastic depth: the share of samples that skip the layers in training; see `stochastic_depth`."""
 
     def wire(self, wiring: Wiring, value: int, path: SpecPath) -> int:
         main = wiring.chain(self.layers, value, (*path, "layers"))
@@ -42,9 +42,9 @@ class Residual(Merging):
     def merged_shape(self, shapes: list[Shape]) -> Shape:
         main, shortcut = shapes
         if main != shortcut:
-            which = "the shortcut gives" if self.shortcut else "the input is"
-            hint = "" if self.shortcut else "give a `shortcut` that makes the same shape, such as a 1x1 convolution"
-            raise ShapeError(f"the layers give {show(main)} and {which} {show(shortcut)}; they cannot be added", hint)
+            which = "the shortcut outputs" if self.shortcut else "the input is"
+            hint = "" if self.shortcut else "add a `shortcut` with the same output shape, such as a 1x1 convolution"
+            raise ShapeError(f"the layers output {show(main)} and {which} {show(shortcut)}; they cannot be added", hint)
         return main
 
     def merge_formulas(self, shapes: list[Shape]) -> list[str]:

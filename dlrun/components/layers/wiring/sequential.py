@@ -5,7 +5,7 @@ from dlrun.errors import SpecPath
 
 
 class Sequential(Container):
-    """Layers as one, to give them a name; a block or a repeat becomes this.
+    """Several layers as one, to give them a name; blocks and repeats become this.
 
     Shape: that of the last layer
     Reference: torch.nn.Sequential.
@@ -15,7 +15,7 @@ class Sequential(Container):
     layers: Layers
     """The layers, in order."""
     label: str = "sequential"
-    """What automatic names are made of where no name is given, such as the block's name."""
+    """The start of the automatic name where no name is given, such as the name of the block."""
 
     def wire(self, wiring: Wiring, value: int, path: SpecPath) -> int:
         return wiring.chain(self.layers, value, (*path, "layers"))

@@ -5,7 +5,7 @@ from dlrun.errors import SpecPath
 
 
 class Use(Container):
-    """Apply an earlier layer once more, with the same weights; they are counted once.
+    """Apply an earlier layer again, with the same weights, which are counted once.
 
     Shape: that of the named layer, for this input
     Reference: Bromley, Guyon, LeCun, Säckinger and Shah, Signature verification using a Siamese network, 1993.
