@@ -9,23 +9,17 @@ from pathlib import Path as FilePath
 from dlrun.checks.gradients import stuck
 from dlrun.checks.objective import check_objective, figures
 from dlrun.checks.reading import Reading, read_spec
+from dlrun.checks.weights_file import WeightsError, compare_header
 from dlrun.errors import Problem, SpecError
-from dlrun.language.experiment import Experiment, Split, TrainSection, as_tuple
+from dlrun.language.experiment import Experiment, TrainSection, as_tuple
 from dlrun.language.suggestions import did_you_mean
-from dlrun.plan.data_info import DataInfo
+from dlrun.plan.data_info import DataInfo, SplitSizes, split_sizes
 from dlrun.plan.length import Length, evaluation_batch
 from dlrun.plan.memory import Memory, machine_memory, needed_memory
-from dlrun.plan.network import Plan, Step, matches, penalties, plan
+from dlrun.plan.names import matches
+from dlrun.plan.network import Plan, Step, plan
+from dlrun.plan.weights import penalties
 from dlrun.shapes import ShapeError, numel, readable_bytes, show
-
-
-@dataclass(frozen=True, slots=True)
-class SplitSizes:
-    """How many rows each split has."""
-
-    train: int
-    validation: int
-    test: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +32,6 @@ class Checked:
     data_info: DataInfo | None
     sizes: SplitSizes | None
     memory: Memory
-
-
-def split_sizes(rows: int, split: Split) -> SplitSizes:
-    """How many rows each split gets: shares rounded to the nearest, the rest is trained on."""
-    validation, test = round(rows * split.validation), round(rows * split.test)
-    return SplitSizes(rows - validation - test, validation, test)
 
 
 def check(file: FilePath, overrides: Sequence[str] = (), training: bool = False) -> Checked:
@@ -220,8 +208,6 @@ def _check_weights(reading: Reading, planned: Plan) -> None:
     path = reading.sections["model"].weights
     if path is None:
         return
-    from dlrun.plan.weights import WeightsError, compare_header
-
     try:
         compare_header(reading.folder / path, planned)
     except WeightsError as error:

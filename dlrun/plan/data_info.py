@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from dlrun.components.losses import Loss
 from dlrun.components.sources import Request, Source, SourceError
 from dlrun.components.sources import Target as Wants
-from dlrun.language.experiment import DataSection
+from dlrun.language.experiment import DataSection, Split
 from dlrun.language.suggestions import did_you_mean
 from dlrun.shapes import Shape
 
@@ -57,6 +57,21 @@ class DataInfo:
     def classed(self) -> list[str]:
         """The targets that are classes."""
         return [name for name, target in self.targets.items() if target.labels is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSizes:
+    """How many rows each split has."""
+
+    train: int
+    validation: int
+    test: int
+
+
+def split_sizes(rows: int, split: Split) -> SplitSizes:
+    """How many rows each split gets: shares rounded to the nearest, the rest is trained on."""
+    validation, test = round(rows * split.validation), round(rows * split.test)
+    return SplitSizes(rows - validation - test, validation, test)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from dataclasses import dataclass, field
 
 from dlrun.components.layers import Layer
@@ -32,6 +33,11 @@ class Scope:
     def known(self) -> list[str]:
         """Every name that is seen from here."""
         return [*self.named, *(self.parent.known() if self.parent else ())]
+
+
+def matches(weight: str, pattern: str) -> bool:
+    """Whether a pattern names a weight: by its full name, or by a layer that it lies in."""
+    return fnmatch.fnmatchcase(weight, pattern) or fnmatch.fnmatchcase(weight, f"{pattern}.*")
 
 
 RESERVED = frozenset(

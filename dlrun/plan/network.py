@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from dlrun.errors import Problem, SpecError
-from dlrun.language.component import Component
 from dlrun.plan.data_info import DataInfo
 from dlrun.plan.inputs import Input, PreprocessStep, plan_inputs
+from dlrun.plan.names import matches
 from dlrun.plan.steps import Group, Step
 from dlrun.plan.wiring import NetworkWiring
 from dlrun.shapes import Shape, numel
@@ -157,32 +156,3 @@ def _refuse_unused(steps: tuple[Step, ...], inputs: tuple[Input, ...], outputs: 
             problems.append(Problem(f"what {step.name} gives goes nowhere", step.place, hint))
     if problems:
         raise SpecError(problems)
-
-
-def matches(weight: str, pattern: str) -> bool:
-    """Whether a pattern names a weight: by its full name, or by a layer that it lies in."""
-    return fnmatch.fnmatchcase(weight, pattern) or fnmatch.fnmatchcase(weight, f"{pattern}.*")
-
-
-def penalties(plan: Plan, regularizers: tuple[Component, ...]) -> list[tuple[Any, list[str]]]:
-    """Each regularizer of the spec with the full names of the weights that it acts on, layers' own included."""
-    found: list[tuple[Any, list[str]]] = []
-    for step in plan.steps:
-        own = () if step.shared else getattr(step.layer, "regularizers", ())
-        for regularizer in own:
-            found.append((regularizer, _penalized(regularizer, [(step.name, weight, step) for weight in step.weights])))
-    for regularizer in regularizers:
-        every = [(s.name, weight, s) for s in plan.steps if not s.shared for weight in s.weights]
-        found.append((regularizer, _penalized(regularizer, every)))
-    return found
-
-
-def _penalized(regularizer: Any, weights: list[tuple[str, str, Step]]) -> list[str]:
-    return [
-        f"{layer}.{weight}"
-        for layer, weight, step in weights
-        if step.layer is not None
-        and matches(f"{layer}.{weight}", regularizer.weights)
-        and (regularizer.include_biases or step.layer.role(weight) != "bias")
-        and (regularizer.include_scales or step.layer.role(weight) != "scale")
-    ]

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from dlrun.checks.check import SplitSizes, check, check_model, split_sizes
+from dlrun.checks.check import check, check_model
 from dlrun.errors import SpecError
 from dlrun.language.experiment import Split
+from dlrun.plan.data_info import SplitSizes, split_sizes
 from dlrun.plan.memory import machine_memory
 
 IRIS = """

@@ -151,7 +151,7 @@ def test_penalties_and_initializers_leave_a_prelus_slopes_alone(tmp_path: Path) 
         "loss: cross_entropy\noptimizer: adam\nregularizers: [l2: 0.1]\n"
     )
     from dlrun.network.build import build
-    from dlrun.plan.network import penalties
+    from dlrun.plan.weights import penalties
 
     checked = check(spec)
     assert [names for _, names in penalties(checked.plan, checked.experiment.regularizers)] == [["first.weight"]]

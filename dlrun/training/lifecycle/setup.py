@@ -18,9 +18,9 @@ from dlrun.data.prepare import Prepared, StepFitError, fit, prepare
 from dlrun.errors import Problem, SpecError
 from dlrun.network.build import build
 from dlrun.plan.length import Length
-from dlrun.plan.network import Plan, penalties, plan
+from dlrun.plan.network import Plan, plan
 from dlrun.plan.objective import term, watched
-from dlrun.plan.weights import expected
+from dlrun.plan.weights import expected, penalties
 from dlrun.training.lifecycle.device import forward_in, set_precision
 from dlrun.training.loop import Task
 from dlrun.training.objective import Objective, Pairing
