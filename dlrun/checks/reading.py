@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -30,7 +31,15 @@ DESCRIBING = ("source", "features", "target")
 NEEDED_WITH_DATA = ("model", "loss", "optimizer")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class DataFound:
+    """A look at the data: its description, or the problem that there is; neither where the spec does not say enough."""
+
+    info: DataInfo | None = None
+    problem: Problem | None = None
+
+
+@dataclass
 class Reading:
     """What could be read of a spec, and everything that is wrong with it."""
 
@@ -44,8 +53,6 @@ class Reading:
     problems: list[Problem] = field(default_factory=list)
     described: DataSection | None = None
     """`data` as far as it says what the data is."""
-    _facts: DataInfo | None = None
-    _looked: bool = False
 
     @property
     def folder(self) -> FilePath:
@@ -56,28 +63,32 @@ class Reading:
         """Where something of the experiment was written."""
         return self.tree.locate(path, at_key)
 
-    def fail(self, message: str, path: Path, hint: str = "", at_key: bool = False) -> None:
-        """Add a problem about what stands at `path`."""
-        self.problems.append(Problem(message, self.place(path, at_key), hint))
+    def problem(self, message: str, path: Path, hint: str = "", at_key: bool = False) -> Problem:
+        """A problem about what was written at `path`; it is not added."""
+        return Problem(message, self.place(path, at_key), hint)
+
+    def report(self, problem: Problem | None) -> None:
+        """Add a problem, if it is one and is not there yet."""
+        if problem is not None and problem not in self.problems:
+            self.problems.append(problem)
 
     @property
     def experiment(self) -> Experiment:
         """The spec as one object; only once nothing is wrong."""
         return Experiment.read({"name": default_name(self.document), **self.sections})
 
-    def data_info(self) -> DataInfo | None:
-        """What the data says of itself, looked up once; None where that is not to be known."""
-        if not self._looked:
-            self._looked = True
-            losses = as_tuple(self.sections.get("loss"))
-            known = losses or "loss" not in self.written
-            if known and self.described is not None and isinstance(self.described.source, Source):
-                try:
-                    self._facts = describe(self.described, losses, self.folder)
-                except SourceError as error:
-                    at = error.at if error.at[:1] == ("loss",) else ("data", *error.at)
-                    self.fail(error.message, at, error.hint)
-        return self._facts
+    @cached_property
+    def data(self) -> DataFound:
+        """What the source describes; the first use reads files, which a spec that is only read never needs."""
+        losses = as_tuple(self.sections.get("loss"))
+        known = losses or "loss" not in self.written
+        if not known or self.described is None or not isinstance(self.described.source, Source):
+            return DataFound()
+        try:
+            return DataFound(describe(self.described, losses, self.folder))
+        except SourceError as error:
+            at = error.at if error.at[:1] == ("loss",) else ("data", *error.at)
+            return DataFound(problem=self.problem(error.message, at, error.hint))
 
 
 def default_name(document: Document) -> str:
@@ -161,7 +172,7 @@ def _read_section(reading: Reading, expander: Expander, name: str) -> None:
     except ValidationError as error:
         for item in setting_problems(error):
             if not isinstance(reading.tree.value_at(item.path), Broken):
-                reading.fail(item.message, item.path, item.hint, item.at_key)
+                reading.problems.append(reading.problem(item.message, item.path, item.hint, item.at_key))
         return
     reading.sections[name] = getattr(part, name)
 
@@ -189,8 +200,9 @@ def _tell_unknown_sections(reading: Reading, root: Node) -> None:
 def _from_data(reading: Reading, name: str) -> int:
     if "data" not in reading.written:
         raise ExpressionError(f"`${name}` comes from the data, and this spec has no `data`", hint="write the number")
-    data_info = reading.data_info()
+    data_info = reading.data.info
     if data_info is None:
+        reading.report(reading.data.problem)
         raise ExpressionError("", length=0)
     if name == "classes":
         labels = [target.labels for target in data_info.targets.values() if target.labels is not None]

@@ -79,7 +79,7 @@ def test_dropping_the_last_batch_of_one_row_makes_batch_norm_right(checked) -> N
 
 
 def test_activations_that_do_not_fit_are_told_with_a_batch_that_would(checked, monkeypatch) -> None:
-    monkeypatch.setattr("dlrun.checks.check.machine_memory", lambda: 10_000)
+    monkeypatch.setattr("dlrun.checks.memory.machine_memory", lambda: 10_000)
     with pytest.raises(SpecError, match=r"about \d+ rows a batch would fit"):
         checked(IRIS.format(layer="relu", optimizer="adam", batch="full"))
 
