@@ -8,6 +8,7 @@ from dlrun.checks.reading import Reading
 from dlrun.components.metrics import Metric
 from dlrun.errors import Path, Problem
 from dlrun.language.experiment import as_tuple
+from dlrun.language.target_kind import IN_WORDS
 from dlrun.plan.data_info import DataInfo
 from dlrun.plan.network import Plan
 from dlrun.plan.objective import ObjectiveError, Term, called, term, watched
@@ -68,10 +69,9 @@ def _check_metrics(reading: Reading, planned: Plan, terms: list[Term], seen: set
             continue
         loss = next(item.loss for item in terms if item.output == found.output)
         if loss.wants not in metric.suits:
-            what = {"classes": "classes", "binary": "yes or no", "numbers": "numbers"}[loss.wants]
             hint = f"metrics for {' or '.join(sorted(metric.suits))}"
             yield reading.problem(
-                f"{metric.kind} does not fit the loss {loss.kind}, whose target is {what}",
+                f"{metric.kind} does not fit the loss {loss.kind}, whose target is {IN_WORDS[loss.wants]}",
                 path,
                 f"{metric.kind} is one of the {hint}",
             )

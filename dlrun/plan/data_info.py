@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from dlrun.components.losses import Loss
 from dlrun.components.sources import Request, Source, SourceError
-from dlrun.components.sources import Target as Wants
 from dlrun.language.experiment import DataSection, Split
 from dlrun.language.suggestions import did_you_mean
+from dlrun.language.target_kind import IN_WORDS, TargetKind
 from dlrun.shapes import Shape
 
 INPUT, TARGET = "input", "target"
@@ -39,7 +39,7 @@ class Target:
     """One row's: () for one value."""
     labels: tuple[str, ...] | None
     """The classes in order, where they are classes."""
-    wants: Wants
+    wants: TargetKind
     """How it is read."""
 
 
@@ -91,7 +91,7 @@ def parts(data: DataSection, losses: Sequence[Loss], folder: Path) -> list[Part]
     """
     inputs = data.features if isinstance(data.features, dict) else {INPUT: data.features}
     targets = data.target if isinstance(data.target, dict) else {TARGET: data.target}
-    wants: dict[str, Wants] = {name: _wanted(name, data.target, losses) for name in targets}
+    wants: dict[str, TargetKind] = {name: _wanted(name, data.target, losses) for name in targets}
     predicted = tuple(name for names in targets.values() for name in names or ())
     found = []
     for index in range(max(len(inputs), len(targets))):
@@ -103,7 +103,7 @@ def parts(data: DataSection, losses: Sequence[Loss], folder: Path) -> list[Part]
     return found
 
 
-def _wanted(name: str, targets: Any, losses: Sequence[Loss]) -> Wants:
+def _wanted(name: str, targets: Any, losses: Sequence[Loss]) -> TargetKind:
     """How the losses about a target want it."""
     named = isinstance(targets, dict)
     judged = (name, None) if named and len(targets) == 1 else (name,)
@@ -117,20 +117,19 @@ def _wanted(name: str, targets: Any, losses: Sequence[Loss]) -> Wants:
         hint = "each name below `target` is that of an output: `loss: [mse: {output: " + name + "}]`"
         message = f"no loss takes the target '{name}'{did_you_mean(name, outputs, {})}"
         raise SourceError(message, (TARGET, name), hint)
-    wanted: dict[Wants, Loss] = {}
+    wanted: dict[TargetKind, Loss] = {}
     for index, loss in judging:
         wanted.setdefault(loss.wants, loss)
         if len(wanted) > 1:
             one, other = wanted.values()
-            message = f"{one.kind} wants the target as {WORDS[one.wants]}, and {other.kind} as {WORDS[other.wants]}"
+            message = (
+                f"{one.kind} wants the target as {IN_WORDS[one.wants]}, and {other.kind} as {IN_WORDS[other.wants]}"
+            )
             hint = "give each output a target of its own: `target: {one: …, other: …}`"
             raise SourceError(message, ("loss", index), hint)
     if not losses:
         return "classes"
     return next(iter(wanted)) if wanted else "nothing"
-
-
-WORDS: dict[Wants, str] = {"classes": "classes", "binary": "yes or no", "numbers": "numbers"}
 
 
 def describe(data: DataSection, losses: Sequence[Loss], folder: Path) -> DataInfo:

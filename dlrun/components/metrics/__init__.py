@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from dlrun.language.component import Component
 from dlrun.language.fields import OutputForm
+from dlrun.language.target_kind import TargetKind
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ class Metric(Component):
     """A figure of a whole split, computed from what `measure` gives for its batches."""
 
     family: ClassVar[str] = "metrics"
-    suits: ClassVar[frozenset[str]]
-    """The targets that it makes sense for: `classes`, `binary`, `numbers`."""
+    suits: ClassVar[frozenset[TargetKind]]
+    """The kinds of target that it makes sense for."""
     greater_is_better: ClassVar[bool]
     combine: ClassVar[Literal["sum", "concatenate"]] = "sum"
     """How the batches' measures become the split's: most add up; an order over all rows needs all rows."""

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dlrun.language.component import Component
+from dlrun.language.target_kind import TargetKind
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
     import numpy as np
-
-Target = Literal["classes", "binary", "numbers", "nothing"]
-"""What a loss wants: one class a row, yes or no for each output, numbers, or no target at all."""
 
 
 class SourceError(Exception):
@@ -33,7 +31,7 @@ class Request:
     """Where relative paths start: the spec's folder."""
     features: tuple[str, ...] | None
     target: tuple[str, ...] | None
-    wants: Target
+    wants: TargetKind
     """How the target is to be read."""
     other_targets: tuple[str, ...] = ()
     """What else is predicted, and so is no feature unless it is named as one."""
