@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from dlrun.checks.reading import Reading
 from dlrun.checks.weights_file import WeightsError, compare_header
+from dlrun.components.initializers import Initializer
+from dlrun.components.layers import WeightedLayer
 from dlrun.errors import Problem
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.names import matches
@@ -49,14 +51,11 @@ def check_regularizers(reading: Reading, planned: Plan) -> Iterator[Problem]:
 def check_initializers(planned: Plan) -> Iterator[Problem]:
     """Hold each layer's own initializer to weights with as many axes as it needs."""
     for step in planned.steps:
-        own = getattr(step.layer, "init", None)
+        own = step.layer.init if isinstance(step.layer, WeightedLayer) else None
+        if step.layer is None or not isinstance(own, Initializer):
+            continue
         for name, shape in step.weights.items():
-            if (
-                own is not None
-                and step.layer is not None
-                and step.layer.role(name) == "weight"
-                and not own.suits(shape)
-            ):
+            if step.layer.role(name) == "weight" and not own.suits(shape):
                 message = f"{own.kind} needs a weight with {own.least_rank} axes; {name} is {show(shape)}"
                 yield Problem(message, step.place, "use normal or uniform")
 

@@ -12,8 +12,6 @@ from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.data_info import SplitSizes
 from dlrun.plan.length import Length, evaluation_batch
 from dlrun.plan.network import Plan
-from dlrun.plan.steps import Step
-from dlrun.shapes import numel
 
 
 def check_training(reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes) -> Iterator[Problem]:
@@ -56,16 +54,11 @@ def _check_warmup(reading: Reading, length: Length) -> Iterator[Problem]:
         yield reading.problem(message, ("schedule", schedule.kind, "warmup"), hint)
 
 
-def _flat_batch_norms(planned: Plan) -> Iterator[Step]:
-    """Those that take their statistics over rows alone."""
-    return (s for s in planned.steps if s.kind == "batch_norm" and numel(s.input_shapes[0][1:]) == 1)
-
-
 def _check_evaluation_batches(
     reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes
 ) -> Iterator[Problem]:
-    """Refuse splits that leave one row to a batch_norm that has no moving statistics to measure it by."""
-    norm = next((s for s in _flat_batch_norms(planned) if not getattr(s.layer, "track_running_stats", True)), None)
+    """Refuse splits that leave one row to a layer without moving statistics, which would compute a mean over it."""
+    norm = next((step for step in planned.steps if step.least_rows(training=False) > 1), None)
     if norm is None:
         return
     batch = sizes.train if train.batch_size == "full" else train.batch_size
@@ -74,9 +67,9 @@ def _check_evaluation_batches(
         ("test", sizes.test, evaluation_batch(batch)),
     ):
         if rows % size == 1:
-            message = f"batch_norm without moving statistics needs more than one row; the {name} split's "
+            message = f"{norm.kind} without moving statistics needs more than one row; the {name} split's "
             message += f"{rows} row{'s' * (rows > 1)} leave a last batch of 1"
-            notes = (("this batch_norm", norm.place),) if norm.place else ()
+            notes = ((f"this {norm.kind}", norm.place),) if norm.place else ()
             hint = f"another share for {name}, or `track_running_stats: true`"
             yield Problem(message, reading.place(("data", "split")), hint, notes)
 
@@ -85,17 +78,15 @@ def _check_training_batches(
     reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes, batch: int
 ) -> Iterator[Problem]:
     """Refuse batches of one row where a layer takes its statistics over the rows."""
-    norm = next(_flat_batch_norms(planned), None)
+    norm = next((step for step in planned.steps if step.least_rows(training=True) > 1), None)
     if norm is None or (batch > 1 and (sizes.train % batch != 1 or train.drop_last)):
         return
+    message = f"{norm.kind} needs more than one row a batch"
     if batch == 1:
-        message = "batch_norm needs more than one row a batch, and `batch_size` is 1"
+        message += ", and `batch_size` is 1"
         hint = "a mean over one row is the row itself: use layer_norm, or larger batches"
     else:
-        message = (
-            f"batch_norm needs more than one row a batch; {sizes.train} rows in batches of {batch} "
-            "leave a last one of 1"
-        )
+        message += f"; {sizes.train} rows in batches of {batch} leave a last one of 1"
         hint = "set `drop_last: true`, or another batch_size"
-    notes = (("this batch_norm", norm.place),) if norm.place else ()
+    notes = ((f"this {norm.kind}", norm.place),) if norm.place else ()
     yield Problem(message, reading.place(("train", "batch_size")), hint, notes)

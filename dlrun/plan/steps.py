@@ -60,6 +60,10 @@ class Step:
             return 0
         return self.layer.macs(*self.input_shapes)
 
+    def least_rows(self, training: bool) -> int:
+        """The fewest rows that a batch may have."""
+        return self.layer.least_rows(self.input_shapes[0], training) if self.layer else 1
+
     @property
     def formula(self) -> list[str]:
         """Where the step's numbers come from."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dlrun.components.layers import WeightedLayer
 from dlrun.language.component import Component
 from dlrun.plan.names import matches
 from dlrun.plan.network import Plan
@@ -24,7 +25,7 @@ def penalties(plan: Plan, regularizers: tuple[Component, ...]) -> list[tuple[Any
     """Each regularizer of the spec with the full names of the weights that it acts on, layers' own included."""
     found: list[tuple[Any, list[str]]] = []
     for step in plan.steps:
-        own = () if step.shared else getattr(step.layer, "regularizers", ())
+        own = step.layer.regularizers if isinstance(step.layer, WeightedLayer) and not step.shared else ()
         for regularizer in own:
             found.append((regularizer, _penalized(regularizer, [(step.name, weight, step) for weight in step.weights])))
     for regularizer in regularizers:

@@ -57,7 +57,7 @@ class NetworkWiring:
         name = self.name(layer, path)
         if isinstance(layer, Container):
             outer, self.scope = self.scope, Scope(f"{self.scope.prefix}{name}.", self.scope)
-            with self.group(name, getattr(layer, "label", layer.kind), path):
+            with self.group(name, layer.called(), path):
                 value = layer.wire(self, value, path)
             self.scope = outer
         else:
@@ -84,10 +84,10 @@ class NetworkWiring:
                 )
             scope.taken.add(layer.name)
             return layer.name
-        label = getattr(layer, "label", layer.kind)
+        called = layer.called()
         while True:
-            scope.counts[label] = scope.counts.get(label, 0) + 1
-            name = f"{label}_{scope.counts[label]}"
+            scope.counts[called] = scope.counts.get(called, 0) + 1
+            name = f"{called}_{scope.counts[called]}"
             if name not in scope.taken:
                 scope.taken.add(name)
                 return name
@@ -125,7 +125,7 @@ class NetworkWiring:
         """What the next step's module is told of padding; its own output's padding is noted."""
         made = len(self.steps)
         masks = tuple(self.masks.get(value) for value in values)
-        padding = getattr(layer, "padding_idx", None)
+        padding = layer.padding_index()
         if padding is not None and len(shapes[0]) == 1:
             self.masks[made] = Mask(values[0], padding)
         if not any(masks):
@@ -153,16 +153,17 @@ class NetworkWiring:
 
     def tied(self, layer: Layer, weights: dict[str, Shape], path: Path) -> dict[str, str]:
         """A layer's weight that is another's, by its full name there."""
-        source = getattr(layer, "tied_to", None)
+        setting = layer.tied_by
+        source = getattr(layer, setting) if setting is not None else None
         if source is None:
             return {}
-        _, _, full_name = self.named(source, (*path, "tied_to"))
+        _, _, full_name = self.named(source, (*path, setting))
         step = next((step for step in self.steps if step.name == full_name), None)
         held = step.weights.get("weight") if step is not None else None
         if held != weights["weight"]:
             what = f"a weight {show(held)}" if held else "no weight of its own"
             message = f"'{source}' has {what}, and this layer needs {show(weights['weight'])}"
-            self.refuse(message, (*path, "tied_to"), "an embedding (words, size) fits `linear: words` on size")
+            self.refuse(message, (*path, setting), "an embedding (words, size) fits `linear: words` on size")
         return {"weight": f"{full_name}.weight"}
 
     def origin(self, value: int) -> Place | None:

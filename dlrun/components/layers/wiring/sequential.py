@@ -17,5 +17,8 @@ class Sequential(Container):
     label: str = "sequential"
     """What automatic names are made of where no name is given, such as the block's name."""
 
+    def called(self) -> str:
+        return self.label
+
     def wire(self, wiring: Wiring, value: int, path: Path) -> int:
         return wiring.chain(self.layers, value, (*path, "layers"))
