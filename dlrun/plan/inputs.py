@@ -6,12 +6,13 @@ import builtins
 import keyword
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from dlrun.components.layers import count_formula
 from dlrun.components.preprocess import Preprocess
 from dlrun.errors import Path, Place, Problem, SpecError
+from dlrun.language.experiment import ModelSection
 from dlrun.language.suggestions import did_you_mean
+from dlrun.language.text.node import Node
 from dlrun.plan.data_info import INPUT, DataInfo, Feature
 from dlrun.shapes import Shape, ShapeError, numel, show
 
@@ -54,15 +55,15 @@ class Input:
 
 
 def plan_inputs(
-    model: Any, tree: Any, data_info: DataInfo | None, preprocess: Sequence[Any], train_rows: int
+    model: ModelSection, tree: Node, data_info: DataInfo | None, preprocess: Sequence[Preprocess], train_rows: int
 ) -> tuple[Input, ...]:
     """Every input of the network, in order.
 
     Args:
-        model: the experiment's ModelSection.
-        tree: what gives `locate(path)`.
-        facts: what the data says; None where there is none.
-        preprocess: the experiment's preprocessing steps, perhaps fitted.
+        model: the spec's section.
+        tree: the spec as it was written, for the places in errors.
+        data_info: the description of the data; None where there is none.
+        preprocess: the spec's preprocessing steps, perhaps fitted.
         train_rows: how many rows they are fitted on.
 
     Raises:
@@ -83,10 +84,12 @@ def plan_inputs(
     return tuple(_input(name, declared.get(name), features.get(name), fronts, chains[name], tree) for name in names)
 
 
-def front_chains(preprocess: Sequence[Any], inputs: Sequence[str]) -> dict[str, list[tuple[str, int, Any]]]:
+def front_chains(
+    preprocess: Sequence[Preprocess], inputs: Sequence[str]
+) -> dict[str, list[tuple[str, int, Preprocess]]]:
     """For each input its preprocessing in order: the name of each step, where it stands in the list, and the step."""
     counts: dict[str, int] = {}
-    chains: dict[str, list[tuple[str, int, Any]]] = {name: [] for name in inputs}
+    chains: dict[str, list[tuple[str, int, Preprocess]]] = {name: [] for name in inputs}
     for name, chain in chains.items():
         for index, step in enumerate(preprocess):
             if step.input in (None, name):
@@ -95,7 +98,7 @@ def front_chains(preprocess: Sequence[Any], inputs: Sequence[str]) -> dict[str, 
     return chains
 
 
-def _declared(model: Any, tree: Any, data_info: DataInfo | None) -> dict[str, tuple[Shape, Path]]:
+def _declared(model: ModelSection, tree: Node, data_info: DataInfo | None) -> dict[str, tuple[Shape, Path]]:
     """The inputs whose shape the model says, with the place of each."""
     if model.input is not None and model.inputs is not None:
         raise SpecError(
@@ -113,7 +116,7 @@ def _declared(model: Any, tree: Any, data_info: DataInfo | None) -> dict[str, tu
     return {names[0]: (model.input, ("model", "input"))}
 
 
-def _refuse_taken_names(names: list[str], path: Path, tree: Any) -> None:
+def _refuse_taken_names(names: list[str], path: Path, tree: Node) -> None:
     """Hold inputs to names that the arguments of a function can have, which torch makes of them."""
     if names == [INPUT]:
         return
@@ -124,7 +127,7 @@ def _refuse_taken_names(names: list[str], path: Path, tree: Any) -> None:
             raise SpecError([Problem(message, tree.locate((*path, name), at_key=True), f"choose another{what}")])
 
 
-def _hold_to_data(names: list[str], features: dict[str, Feature], tree: Any) -> None:
+def _hold_to_data(names: list[str], features: dict[str, Feature], tree: Node) -> None:
     if not features or names == [INPUT]:
         return
     problems = []
@@ -152,8 +155,8 @@ def _input(
     declared: tuple[Shape, Path] | None,
     feature: Feature | None,
     fronts: _Fronts,
-    chain: list[tuple[str, int, Any]],
-    tree: Any,
+    chain: list[tuple[str, int, Preprocess]],
+    tree: Node,
 ) -> Input:
     if feature is None:
         assert declared is not None
@@ -174,7 +177,7 @@ def _input(
 class _Fronts:
     """The preprocessing, a chain for each input."""
 
-    def __init__(self, data_info: DataInfo | None, preprocess: Sequence[Any], train_rows: int, tree: Any):
+    def __init__(self, data_info: DataInfo | None, preprocess: Sequence[Preprocess], train_rows: int, tree: Node):
         self.preprocess = list(enumerate(preprocess)) if data_info else []
         self.train_rows, self.tree = train_rows, tree
         classed = data_info.classed if data_info else []
@@ -193,7 +196,9 @@ class _Fronts:
                 place = self.tree.locate(("data", "preprocess", index, step.kind, "input"))
                 raise SpecError([Problem(f"the network has no input '{step.input}'{meant}", place)])
 
-    def planned(self, chain: list[tuple[str, int, Any]], shape: Shape) -> tuple[tuple[PreprocessStep, ...], Shape]:
+    def planned(
+        self, chain: list[tuple[str, int, Preprocess]], shape: Shape
+    ) -> tuple[tuple[PreprocessStep, ...], Shape]:
         """The steps for an input, and the shape that comes out of them."""
         planned = []
         for name, index, step in chain:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from dlrun.components.preprocess import Preprocess
 from dlrun.errors import Problem, SpecError
+from dlrun.language.experiment import ModelSection
+from dlrun.language.text.node import Node
 from dlrun.plan.data_info import DataInfo
 from dlrun.plan.inputs import Input, PreprocessStep, plan_inputs
 from dlrun.plan.names import matches
@@ -90,15 +92,19 @@ class Plan:
 
 
 def plan(
-    model: Any, tree: Any, data_info: DataInfo | None = None, preprocess: tuple[Any, ...] = (), train_rows: int = 0
+    model: ModelSection,
+    tree: Node,
+    data_info: DataInfo | None = None,
+    preprocess: Sequence[Preprocess] = (),
+    train_rows: int = 0,
 ) -> Plan:
     """Work the network out.
 
     Args:
-        model: the experiment's ModelSection.
-        tree: what gives `locate(path)`, the place of each layer.
-        facts: what the data says; None where there is none.
-        preprocess: the experiment's preprocessing steps, or the same steps fitted, which know their sizes.
+        model: the spec's section.
+        tree: the spec as it was written, for the places in errors.
+        data_info: the description of the data; None where there is none.
+        preprocess: the spec's preprocessing steps, or the same steps fitted, which know their sizes.
         train_rows: how many rows they are fitted on.
 
     Raises:
@@ -115,7 +121,7 @@ def plan(
     return Plan(inputs, steps, outputs, frozen, tuple(wiring.groups))
 
 
-def _outputs(model: Any, wiring: NetworkWiring, last: int) -> dict[str, int]:
+def _outputs(model: ModelSection, wiring: NetworkWiring, last: int) -> dict[str, int]:
     if model.outputs is None:
         return {OUTPUT: last}
     found: dict[str, int] = {}

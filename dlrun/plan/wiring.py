@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 from dlrun.components.layers import Branch, Container, From, Layer, Layers, Merging
 from dlrun.errors import Path, Place, Problem, SpecError
 from dlrun.language.suggestions import did_you_mean
+from dlrun.language.text.node import Node
 from dlrun.plan.names import RESERVED, Scope
 from dlrun.plan.steps import Group, Mask, Step
 from dlrun.shapes import MAX_NUMEL, Shape, ShapeError, numel, show
@@ -18,7 +18,7 @@ from dlrun.shapes import MAX_NUMEL, Shape, ShapeError, numel, show
 class NetworkWiring:
     """Lays layers out as steps; this is the `Wiring` that containers see."""
 
-    def __init__(self, tree: Any, inputs: Mapping[str, tuple[Shape, Place]]):
+    def __init__(self, tree: Node, inputs: Mapping[str, tuple[Shape, Place]]):
         self.tree = tree
         self.steps = [Step(name, None, (), (), shape, place, None) for name, (shape, place) in inputs.items()]
         self.groups: list[Group] = []
@@ -190,6 +190,9 @@ class NetworkWiring:
             raise SpecError([Problem(message, place, "an embedding stands first, right after the input", notes)])
 
     def decide(self, value: int, indices: bool) -> None:
+        """Settle whether a value that nothing has decided yet is indices or numbers."""
+        # An input may pass layers that take anything (a reshape) before one shows what it is. So the answer goes back
+        # to the input, through every undecided step on the way; all of them pass on what they get.
         pending = [value]
         while pending:
             index = pending.pop()
@@ -197,7 +200,9 @@ class NetworkWiring:
             if step.indices is None:
                 self.steps[index] = replace(step, indices=indices)
                 pending += step.inputs
-        for index, step in enumerate(self.steps):  # whatever passes the input on
+        # Then it goes forward to the other undecided steps after that input, such as a reshape on another branch. The
+        # steps are in order of computation, so each one's input is settled before it, and one pass is enough.
+        for index, step in enumerate(self.steps):
             if step.indices is None and step.inputs and self.steps[step.inputs[0]].indices is not None:
                 self.steps[index] = replace(step, indices=self.steps[step.inputs[0]].indices)
 
