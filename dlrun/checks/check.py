@@ -1,4 +1,4 @@
-"""Everything that can be known of a spec without training: reading, planning, and the checks across sections."""
+"""Everything that can be checked in a spec without training: reading, planning, and the checks across sections."""
 
 from __future__ import annotations
 

@@ -22,12 +22,14 @@ def check_split(reading: Reading, sizes: SplitSizes | None) -> Iterator[Problem]
         ("test", data.split.test, sizes.test),
     ):
         if share and not size:
-            hint = "write 0 for no such split"
-            yield reading.problem(f"{share:g} of {data_info.rows} rows is no row", ("data", "split", name), hint)
+            hint = f"write 0 for no {name} split"
+            yield reading.problem(
+                f"{share:g} of {data_info.rows} rows rounds to zero rows", ("data", "split", name), hint
+            )
     if sizes.train < 1:
-        yield reading.problem(f"nothing is left to train on of {data_info.rows} rows", ("data", "split"))
+        yield reading.problem(f"of {data_info.rows} rows, none is left for training", ("data", "split"))
     if data.split.stratify and len(data_info.classed) != 1:
-        several = f"one target of classes, and here are {len(data_info.classed)}: {', '.join(data_info.classed)}"
+        several = f"one target of classes, and there are {len(data_info.classed)}: {', '.join(data_info.classed)}"
         what = several if data_info.classed else "classes, and the target is numbers"
         yield reading.problem(f"`stratify` needs {what}", ("data", "split", "stratify"))
 

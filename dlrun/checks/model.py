@@ -1,4 +1,4 @@
-"""Whether what the spec says of the network's weights can be done: freeze, penalize, initialize, load them."""
+"""Whether the network has the weights that the spec wants to freeze, penalize, initialize or load."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def check_freeze(reading: Reading, planned: Plan) -> Iterator[Problem]:
     layers = [step.name for step in planned.steps if step.weights]
     for index, pattern in enumerate(patterns):
         if not any(matches(name, pattern) for name in names):
-            message = f"'{pattern}' names no weight{did_you_mean(pattern, layers, {})}"
-            hint = "`dlrun params` shows the names; `*` stands for anything"
+            message = f"no weight matches '{pattern}'{did_you_mean(pattern, layers, {})}"
+            hint = "`dlrun params` shows the names; `*` matches anything"
             yield reading.problem(message, ("model", "freeze", index), hint)
     if planned.trainable == 0 and "data" in reading.written:
         what = "every weight is frozen" if names else "no layer has weights"

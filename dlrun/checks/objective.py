@@ -35,12 +35,14 @@ def check_objective(reading: Reading, planned: Plan) -> Iterator[Problem]:
     for output, step in planned.outputs.items():
         if all(found.output != output for found in terms):
             place = planned.steps[step].place
-            hint = f"`loss: [mse: {{output: {output}}}]`, or take it out of `model.outputs`"
-            yield Problem(f"no loss is about the output '{output}'", place, hint)
+            hint = f"write `loss: [mse: {{output: {output}}}]`, or remove it from `model.outputs`"
+            yield Problem(f"the output '{output}' has no loss", place, hint)
     names = [found.name for found in terms] if len(terms) > 1 else []
     for index, name in enumerate(names):
         if name in names[:index]:
-            yield reading.problem(f"{name} stands twice", ("loss", index), "one name in the journal is one figure")
+            yield reading.problem(
+                f"{name} is listed twice", ("loss", index), "each value in the journal needs its own name"
+            )
     yield from _check_metrics(reading, planned, terms, set(names))
 
 
@@ -76,12 +78,12 @@ def _check_metrics(reading: Reading, planned: Plan, terms: list[Term], seen: set
                 f"{metric.kind} is one of the {hint}",
             )
         if found.name in seen:
-            yield reading.problem(f"{found.name} stands twice", path, "one name in the journal is one figure")
+            yield reading.problem(f"{found.name} is listed twice", path, "each value in the journal needs its own name")
         seen.add(found.name)
 
 
-def figures(reading: Reading, planned: Plan) -> list[str]:
-    """What the figures of a split are called, besides its loss."""
+def metric_names(reading: Reading, planned: Plan) -> list[str]:
+    """The names of a split's metrics, and of its losses where there are several."""
     losses = as_tuple(reading.sections.get("loss"))
     measuring = [*(losses if len(losses) > 1 else ()), *reading.sections.get("metrics", ())]
     return [called(component, component.output or "", planned) for component in measuring]

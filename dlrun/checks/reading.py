@@ -1,4 +1,4 @@
-"""A file and overrides -> an Experiment, section by section, so that one mistake does not hide another."""
+"""Reads a file and overrides into an Experiment, section by section, so that one mistake does not hide another."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from dlrun.language.text.overrides import with_bases, with_overrides
 from dlrun.plan.data_info import DataInfo, describe
 
 FIRST = ("loss", "data")
-"""Read before the others, because `$classes` and its like come of them."""
+"""Read before the others, because `$classes` and similar names get their values from them."""
 DESCRIBING = ("source", "features", "target")
-"""The settings of `data` that say what the data is; the others may already use what the data says."""
+"""The settings of `data` that describe the data; the others may use `$classes` and similar names."""
 NEEDED_WITH_DATA = ("model", "loss", "optimizer")
 
 
@@ -41,7 +41,7 @@ class DataFound:
 
 @dataclass
 class Reading:
-    """What could be read of a spec, and everything that is wrong with it."""
+    """The sections of a spec that could be read, and everything that is wrong with it."""
 
     document: Document
     tree: Node
@@ -52,7 +52,7 @@ class Reading:
     """The sections that the file has."""
     problems: list[Problem] = field(default_factory=list)
     described: DataSection | None = None
-    """`data` as far as it says what the data is."""
+    """The settings of `data` that describe the data, alone."""
 
     @property
     def folder(self) -> FilePath:
@@ -79,7 +79,7 @@ class Reading:
 
     @cached_property
     def data(self) -> DataFound:
-        """What the source describes; the first use reads files, which a spec that is only read never needs."""
+        """The description of the data. The first use reads files, so it stays lazy: to read a spec does not need it."""
         losses = as_tuple(self.sections.get("loss"))
         known = losses or "loss" not in self.written
         if not known or self.described is None or not isinstance(self.described.source, Source):
@@ -99,7 +99,7 @@ def default_name(document: Document) -> str:
 
 
 def read_spec(file: FilePath, overrides: Sequence[str] = ()) -> Reading:
-    """Read a spec as far as it can be read; what is wrong is in `problems`.
+    """Read a spec as far as possible; everything that is wrong is in `problems`.
 
     Raises:
         SpecError: the file as a whole cannot be read.
@@ -119,7 +119,7 @@ def read(document: Document) -> Reading:
         raise SpecError([Problem("the file is empty", root.place, "`dlrun new FILE` writes one to start from")])
     if not isinstance(root.value, dict):
         raise SpecError([Problem("a spec is a mapping: `data:`, `model:`, `loss:` …", root.place)])
-    _tell_unknown_sections(reading, root)
+    _report_unknown_sections(reading, root)
     expander = Expander(root, lambda name: _from_data(reading, name), reading.problems)
     names = [name for name in root.value if name in Experiment.model_fields]
     for name in sorted(names, key=lambda name: (name not in FIRST, name != "loss")):
@@ -139,7 +139,7 @@ def read(document: Document) -> Reading:
 
 
 def _describe(root: Node, problems: list[Problem]) -> DataSection | None:
-    """What `data` says the data is; None where that is wrong."""
+    """The settings of `data` that describe the data; None where they are wrong."""
     data = root.value["data"]
     if not isinstance(data.value, dict):
         return None
@@ -150,12 +150,12 @@ def _describe(root: Node, problems: list[Problem]) -> DataSection | None:
     problems += expander.problems
     try:
         return None if expander.problems else DataSection.read(node.plain())
-    except ValidationError:  # told when the whole section is read
+    except ValidationError:  # reported when the whole section is read
         return None
 
 
 def _not_yet(name: str) -> int:
-    raise ExpressionError(f"`${name}` comes from the data and cannot stand in what describes it")
+    raise ExpressionError(f"`${name}` comes from the data and cannot be used to describe it")
 
 
 def _read_section(reading: Reading, expander: Expander, name: str) -> None:
@@ -177,7 +177,7 @@ def _read_section(reading: Reading, expander: Expander, name: str) -> None:
     reading.sections[name] = getattr(part, name)
 
 
-def _tell_unknown_sections(reading: Reading, root: Node) -> None:
+def _report_unknown_sections(reading: Reading, root: Node) -> None:
     known = [*Experiment.model_fields, *WRITTEN_ONLY]
     homes = {**dict.fromkeys(("layers", "input", "init", "freeze"), "model")}
     homes |= dict.fromkeys(("epochs", "steps", "batch_size", "early_stopping", "device"), "train")
@@ -186,7 +186,7 @@ def _tell_unknown_sections(reading: Reading, root: Node) -> None:
         if name in known:
             continue
         if name in homes:
-            problem = Problem(f"'{name}' stands in `{homes[name]}`", place, f"indent it below `{homes[name]}:`")
+            problem = Problem(f"'{name}' belongs in `{homes[name]}`", place, f"indent it below `{homes[name]}:`")
         elif name == "lr" or name in synonyms("optimizers"):
             problem = Problem(f"unknown section '{name}'", place, "write `optimizer: {adam: {lr: 1e-3}}`")
         else:
@@ -208,19 +208,21 @@ def _from_data(reading: Reading, name: str) -> int:
         labels = [target.labels for target in data_info.targets.values() if target.labels is not None]
         if not labels:
             raise ExpressionError("the target is numbers, not classes", hint="`$classes` goes with a loss for classes")
-        return len(_only(labels, name, "targets are classes"))
+        return len(_only(labels, name, "targets of classes"))
     if name == "features":
-        shape = _only([feature.shape for feature in data_info.features.values()], name, "inputs are there")
+        shape = _only([feature.shape for feature in data_info.features.values()], name, "inputs")
         if len(shape) != 1:
-            raise ExpressionError(f"`$features` counts a row's numbers, and a sample here is {shape}")
+            raise ExpressionError(
+                f"`$features` is the number of features in a row, and a sample here has the shape {shape}"
+            )
         return shape[0]
     sizes = [feature.vocabulary for feature in data_info.features.values() if feature.vocabulary is not None]
     if not sizes:
         raise ExpressionError("`$vocabulary` needs features that are indices, whole numbers from 0 on")
-    return _only(sizes, name, "inputs are indices")
+    return _only(sizes, name, "inputs of indices")
 
 
 def _only(found: list[Any], name: str, what: str) -> Any:
     if len(found) > 1:
-        raise ExpressionError(f"which `${name}` is meant? {len(found)} {what}", hint="write the number")
+        raise ExpressionError(f"`${name}` is ambiguous: the data has {len(found)} {what}", hint="write the number")
     return found[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dlrun.checks.objective import figures
+from dlrun.checks.objective import metric_names
 from dlrun.checks.reading import Reading
 from dlrun.errors import Problem
 from dlrun.language.experiment import TrainSection
@@ -17,11 +17,11 @@ from dlrun.plan.network import Plan
 def check_training(reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes) -> Iterator[Problem]:
     """All checks of how long, in what batches and how exactly to train."""
     if train.epochs is not None and train.steps is not None:
-        message = "`epochs` and `steps` say the same thing twice"
+        message = "`epochs` and `steps` cannot be given together"
         yield reading.problem(message, ("train", "steps"), "keep one", at_key=True)
     if train.precision == "tf32" and train.device == "cpu":
         hint = "`precision: float32` computes on any device"
-        yield reading.problem("GPUs alone compute in tf32, and `device` is cpu", ("train", "precision"), hint)
+        yield reading.problem("only GPUs compute in tf32, and `device` is cpu", ("train", "precision"), hint)
     yield from _check_monitor(reading, planned, train, sizes)
     if sizes.train < 1:
         return
@@ -35,13 +35,13 @@ def _check_monitor(reading: Reading, planned: Plan, train: TrainSection, sizes: 
     if train.early_stopping is None:
         return
     path = ("train", "early_stopping", "monitor")
-    known = ["validation/loss", *(f"validation/{name}" for name in figures(reading, planned))]
+    known = ["validation/loss", *(f"validation/{name}" for name in metric_names(reading, planned))]
     if train.early_stopping.monitor not in known:
-        message = f"nothing is called '{train.early_stopping.monitor}'"
+        message = f"there is no metric '{train.early_stopping.monitor}'"
         message += did_you_mean(train.early_stopping.monitor, known, {})
-        yield reading.problem(message, path, "can be " + ", ".join(known))
+        yield reading.problem(message, path, "choose one of " + ", ".join(known))
     elif not sizes.validation:
-        hint = "give `data.split.validation` a share"
+        hint = "set `data.split.validation` above 0"
         message = "early stopping needs validation rows, and their share is 0"
         yield reading.problem(message, path[:2], hint, at_key=True)
 
@@ -57,7 +57,7 @@ def _check_warmup(reading: Reading, length: Length) -> Iterator[Problem]:
 def _check_evaluation_batches(
     reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes
 ) -> Iterator[Problem]:
-    """Refuse splits that leave one row to a layer without moving statistics, which would compute a mean over it."""
+    """Refuse splits that leave one row to a layer without moving statistics, which needs more."""
     norm = next((step for step in planned.steps if step.least_rows(training=False) > 1), None)
     if norm is None:
         return
@@ -70,7 +70,7 @@ def _check_evaluation_batches(
             message = f"{norm.kind} without moving statistics needs more than one row; the {name} split's "
             message += f"{rows} row{'s' * (rows > 1)} leave a last batch of 1"
             notes = ((f"this {norm.kind}", norm.place),) if norm.place else ()
-            hint = f"another share for {name}, or `track_running_stats: true`"
+            hint = f"choose another share for {name}, or set `track_running_stats: true`"
             yield Problem(message, reading.place(("data", "split")), hint, notes)
 
 
@@ -86,7 +86,7 @@ def _check_training_batches(
         message += ", and `batch_size` is 1"
         hint = "a mean over one row is the row itself: use layer_norm, or larger batches"
     else:
-        message += f"; {sizes.train} rows in batches of {batch} leave a last one of 1"
+        message += f"; {sizes.train} rows in batches of {batch} leave a last batch of 1"
         hint = "set `drop_last: true`, or another batch_size"
     notes = ((f"this {norm.kind}", norm.place),) if norm.place else ()
     yield Problem(message, reading.place(("train", "batch_size")), hint, notes)

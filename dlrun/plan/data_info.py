@@ -1,4 +1,4 @@
-"""What the data says of itself before any of it is in memory: every input of the network, and every target."""
+"""The description of the data before it is loaded: rows, inputs, targets, and the sizes of the splits."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from dlrun.language.target_kind import IN_WORDS, TargetKind
 from dlrun.shapes import Shape
 
 INPUT, TARGET = "input", "target"
-"""What an input, or a target, is called where it is the only one and has no name."""
+"""The name of an input, or a target, where it is the only one and has none."""
 
 Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """What goes into one input of the network."""
+    """The values for one input of the network."""
 
     shape: Shape
     """One row's."""
@@ -33,7 +33,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is to be predicted."""
+    """Values to predict."""
 
     shape: Shape
     """One row's: () for one value."""
@@ -69,14 +69,14 @@ class SplitSizes:
 
 
 def split_sizes(rows: int, split: Split) -> SplitSizes:
-    """How many rows each split gets: shares rounded to the nearest, the rest is trained on."""
+    """How many rows each split gets: shares are rounded to the nearest row, and the rest is for training."""
     validation, test = round(rows * split.validation), round(rows * split.test)
     return SplitSizes(rows - validation - test, validation, test)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One input and one target, which is what a source is asked for at a time."""
+    """One input and one target: a source reads one pair at a time."""
 
     input: str
     target: str
@@ -84,10 +84,10 @@ class Part:
 
 
 def parts(data: DataSection, losses: Sequence[Loss], folder: Path) -> list[Part]:
-    """What to ask of the source, so that every input and every target comes at least once.
+    """The requests to the source, so that every input and every target is read at least once.
 
     Raises:
-        SourceError: losses want one target in two ways, or a target is wanted by none.
+        SourceError: losses need one target in two ways, or no loss uses a target.
     """
     inputs = data.features if isinstance(data.features, dict) else {INPUT: data.features}
     targets = data.target if isinstance(data.target, dict) else {TARGET: data.target}
@@ -104,7 +104,7 @@ def parts(data: DataSection, losses: Sequence[Loss], folder: Path) -> list[Part]
 
 
 def _wanted(name: str, targets: Any, losses: Sequence[Loss]) -> TargetKind:
-    """How the losses about a target want it."""
+    """How the losses need a target."""
     named = isinstance(targets, dict)
     judged = (name, None) if named and len(targets) == 1 else (name,)
     judging = [
@@ -114,8 +114,8 @@ def _wanted(name: str, targets: Any, losses: Sequence[Loss]) -> TargetKind:
     ]
     if named and losses and not judging:
         outputs = [loss.output for loss in losses if loss.output]
-        hint = "each name below `target` is that of an output: `loss: [mse: {output: " + name + "}]`"
-        message = f"no loss takes the target '{name}'{did_you_mean(name, outputs, {})}"
+        hint = "each name below `target` is the name of an output: `loss: [mse: {output: " + name + "}]`"
+        message = f"no loss uses the target '{name}'{did_you_mean(name, outputs, {})}"
         raise SourceError(message, (TARGET, name), hint)
     wanted: dict[TargetKind, Loss] = {}
     for index, loss in judging:
@@ -123,7 +123,7 @@ def _wanted(name: str, targets: Any, losses: Sequence[Loss]) -> TargetKind:
         if len(wanted) > 1:
             one, other = wanted.values()
             message = (
-                f"{one.kind} wants the target as {IN_WORDS[one.wants]}, and {other.kind} as {IN_WORDS[other.wants]}"
+                f"{one.kind} needs the target as {IN_WORDS[one.wants]}, and {other.kind} as {IN_WORDS[other.wants]}"
             )
             hint = "give each output a target of its own: `target: {one: …, other: …}`"
             raise SourceError(message, ("loss", index), hint)
@@ -133,7 +133,7 @@ def _wanted(name: str, targets: Any, losses: Sequence[Loss]) -> TargetKind:
 
 
 def describe(data: DataSection, losses: Sequence[Loss], folder: Path) -> DataInfo:
-    """Look at the data without loading it.
+    """Describe the data without loading it.
 
     Raises:
         SourceError: what is asked for is not there.
@@ -144,7 +144,7 @@ def describe(data: DataSection, losses: Sequence[Loss], folder: Path) -> DataInf
     for part, found in _each(data, losses, folder, lambda source, request: source.describe(request)):
         if rows and found.rows != rows:
             at = ("features", part.input) if isinstance(data.features, dict) else (TARGET, part.target)
-            raise SourceError(f"there are {found.rows} rows here, and {rows} in what stands before", at)
+            raise SourceError(f"there are {found.rows} rows here, and {rows} in the entry before", at)
         rows = found.rows
         features[part.input] = Feature(found.shape, found.vocabulary)
         targets[part.target] = Target(found.target_shape, found.labels, part.request.wants)
@@ -172,7 +172,7 @@ def _each(
 
 @contextmanager
 def _by_name(data: DataSection, part: Part) -> Iterator[None]:
-    """Lead an error about the features or the target to the one of several that it is about."""
+    """Add to an error's path the name of the input or target, where there are several."""
     try:
         yield
     except SourceError as error:

@@ -1,4 +1,4 @@
-"""What goes into the network: each input's shape, from the spec or the data, and the preprocessing in front of it."""
+"""The network's inputs: the shape of each, from the spec or the data, and the preprocessing before it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dlrun.plan.data_info import INPUT, DataInfo, Feature
 from dlrun.shapes import Shape, ShapeError, numel, show
 
 TAKEN = ("self", "torch", "device", "inf", "nan", "NoneType")
-"""What torch.fx has taken besides Python's own words: an argument of that name would stand before it."""
+"""Names that torch.fx uses besides Python's own words: an argument of that name would hide them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +29,7 @@ class PreprocessStep:
     input: Shape
     output: Shape
     fitted: dict[str, Shape]
-    """What it learns from the training rows."""
+    """The values that it learns from the training rows."""
     exact: bool
     """False where the output's size is known only once fitted; `output` is then the largest it can be."""
     place: Place | None
@@ -51,7 +51,7 @@ class Input:
     shape: Shape
     """One sample as the network takes it."""
     place: Place
-    """What says the shape."""
+    """Where the shape is written."""
 
 
 def plan_inputs(
@@ -67,7 +67,7 @@ def plan_inputs(
         train_rows: how many rows they are fitted on.
 
     Raises:
-        SpecError: an input's shape is nowhere said, or does not fit the data.
+        SpecError: an input has no shape, or one that does not fit the data.
     """
     declared = _declared(model, tree, data_info)
     features = data_info.features if data_info else {}
@@ -87,7 +87,7 @@ def plan_inputs(
 def front_chains(
     preprocess: Sequence[Preprocess], inputs: Sequence[str]
 ) -> dict[str, list[tuple[str, int, Preprocess]]]:
-    """For each input its preprocessing in order: the name of each step, where it stands in the list, and the step."""
+    """For each input its preprocessing in order: the name of each step, its index in the list, and the step."""
     counts: dict[str, int] = {}
     chains: dict[str, list[tuple[str, int, Preprocess]]] = {name: [] for name in inputs}
     for name, chain in chains.items():
@@ -99,10 +99,10 @@ def front_chains(
 
 
 def _declared(model: ModelSection, tree: Node, data_info: DataInfo | None) -> dict[str, tuple[Shape, Path]]:
-    """The inputs whose shape the model says, with the place of each."""
+    """The inputs whose shape the model gives, with the path to each."""
     if model.input is not None and model.inputs is not None:
         raise SpecError(
-            [Problem("`input` and `inputs` say the same twice", tree.locate(("model", "input")), "keep one")]
+            [Problem("`input` and `inputs` cannot be given together", tree.locate(("model", "input")), "keep one")]
         )
     if model.inputs is not None:
         return {name: (shape, ("model", "inputs", name)) for name, shape in model.inputs.items()}
@@ -140,7 +140,7 @@ def _hold_to_data(names: list[str], features: dict[str, Feature], tree: Node) ->
             if name not in features:
                 meant = did_you_mean(name, list(features), {})
                 place = tree.locate(("model", "inputs", name), at_key=True)
-                problems.append(Problem(f"`data.features` says nothing of the input '{name}'{meant}", place))
+                problems.append(Problem(f"`data.features` has no entry for the input '{name}'{meant}", place))
         for name in features:
             if name not in names:
                 meant = did_you_mean(name, names, {})
@@ -166,7 +166,7 @@ def _input(
     shape, path = declared or (row, ("data", "source"))
     place = tree.locate(path)
     if numel(shape) != numel(row):
-        message = f"the network's input {show(shape)} has {numel(shape)} numbers, and a row {numel(row)}"
+        message = f"the network's input {show(shape)} has {numel(shape)} numbers, and a row has {numel(row)}"
         source = ("data", "preprocess") if steps else ("data", "source")
         notes = ((f"a row is {show(row)} here", tree.locate(source)),)
         setting = path[1] if len(path) == 2 else f"{path[1]}.{name}"

@@ -1,4 +1,4 @@
-"""Which names are seen from where, and which cannot be given."""
+"""Names of layers and weights: which are visible from where, which are reserved, which match a pattern."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Scope:
     counts: dict[str, int] = field(default_factory=dict)
 
     def find(self, name: str) -> tuple[int, Layer | None, str] | None:
-        """The value, the layer and the full name of what is called so here or further out."""
+        """The value, the layer and the full name of the nearest thing with this name, here or further out."""
         scope: Scope | None = self
         while scope is not None:
             if name in scope.named:
@@ -31,7 +31,7 @@ class Scope:
         return None
 
     def known(self) -> list[str]:
-        """Every name that is seen from here."""
+        """Every name that is visible from here."""
         return [*self.named, *(self.parent.known() if self.parent else ())]
 
 
@@ -109,4 +109,4 @@ RESERVED = frozenset(
         "zero_grad",
     ]
 )
-"""Names that torch's own modules have taken, and two of the plan's own."""
+"""Names that torch's own modules use, and two of the plan's own."""

@@ -1,4 +1,4 @@
-"""Experiment -> Plan: every layer with its shapes, weights, cost and place. Plain arithmetic; no torch."""
+"""Plans the network: every layer with its shapes, weights, cost and place. Plain arithmetic; no torch."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from dlrun.plan.wiring import NetworkWiring
 from dlrun.shapes import Shape, numel
 
 OUTPUT = "output"
-"""What the only output is called where the spec does not list outputs."""
+"""The name of the only output, where the spec does not list outputs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """The whole network, worked out."""
+    """The whole network: inputs, steps in order, outputs."""
 
     inputs: tuple[Input, ...]
     steps: tuple[Step, ...]
@@ -98,7 +98,7 @@ def plan(
     preprocess: Sequence[Preprocess] = (),
     train_rows: int = 0,
 ) -> Plan:
-    """Work the network out.
+    """Plan the network.
 
     Args:
         model: the spec's section.
@@ -108,7 +108,7 @@ def plan(
         train_rows: how many rows they are fitted on.
 
     Raises:
-        SpecError: a layer cannot take its input, or a name means nothing.
+        SpecError: a layer cannot take its input, or a name is unknown.
     """
     inputs = plan_inputs(model, tree, data_info, preprocess, train_rows)
     wiring = NetworkWiring(tree, {entry.name: (entry.shape, entry.place) for entry in inputs})
@@ -131,16 +131,16 @@ def _outputs(model: ModelSection, wiring: NetworkWiring, last: int) -> dict[str,
             wiring.refuse(f"the output '{name}' is listed twice", path)
         value, layer, _ = wiring.named(name, path, "layer")
         if layer is None:
-            wiring.refuse(f"'{name}' is an input, and no layer whose output it could be", path)
+            wiring.refuse(f"'{name}' is an input, not a layer", path)
         found[name] = value
     return found
 
 
 def _refuse_unused(steps: tuple[Step, ...], inputs: tuple[Input, ...], outputs: dict[str, int]) -> None:
-    """Hold every input and every layer to being of use to an output.
+    """Refuse inputs and layers that no output depends on.
 
     Raises:
-        SpecError: something is computed, or taken in, for nothing.
+        SpecError: an input or a layer is not used.
     """
     pending, used = list(outputs.values()), set[int]()
     while pending:
@@ -155,10 +155,10 @@ def _refuse_unused(steps: tuple[Step, ...], inputs: tuple[Input, ...], outputs: 
         if index in used:
             continue
         if index < len(inputs):
-            hint = f"`- input: {step.name}` goes on from it"
+            hint = f"`- input: {step.name}` continues from it"
             problems.append(Problem(f"the input '{step.name}' is not used", step.place, hint))
         elif index not in passed_on:
-            hint = "name it in `model.outputs`, use it by its name, or take it away"
-            problems.append(Problem(f"what {step.name} gives goes nowhere", step.place, hint))
+            hint = "list it in `model.outputs`, use it by its name, or remove the layer"
+            problems.append(Problem(f"the output of {step.name} is not used", step.place, hint))
     if problems:
         raise SpecError(problems)

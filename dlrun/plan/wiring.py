@@ -1,4 +1,4 @@
-"""Layers -> steps: names, shapes and wiring, laid out in order of computation. This is what containers are wired by."""
+"""Turns layers into steps in order of computation, with names, shapes and wiring; containers use it for theirs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class NetworkWiring:
 
     @contextmanager
     def group(self, label: str, kind: str, path: Path) -> Iterator[None]:
-        """All steps that are laid out meanwhile are a group, in the scope that is open now."""
+        """Make a group, in the current scope, of all steps that are laid out inside the `with`."""
         at, start = len(self.groups), len(self.steps)
         group = Group(self.scope.prefix.rstrip("."), label, kind, self.tree.locate(path, at_key=True), start, start)
         self.groups.append(group)
@@ -122,7 +122,7 @@ class NetworkWiring:
     def masks_for(
         self, layer: Layer, values: tuple[int, ...], shapes: tuple[Shape, ...], output: Shape, place: Place
     ) -> tuple[Mask | None, ...]:
-        """What the next step's module is told of padding; its own output's padding is noted."""
+        """The masks that the next step's module gets; the mask of its own output is noted."""
         made = len(self.steps)
         masks = tuple(self.masks.get(value) for value in values)
         padding = layer.padding_index()
@@ -135,7 +135,7 @@ class NetworkWiring:
             mask = next(mask for mask in masks if mask is not None)
             origin = self.padding_origin(mask)
             notes = (("the padding comes from here", origin),) if origin else ()
-            hint = "take padding_idx away there to have padding treated as any other index"
+            hint = "remove padding_idx there to treat padding like any other index"
             message = f"{layer.kind}: cannot keep padding out of what it computes from a sequence {show(shapes[0])}"
             raise SpecError([Problem(message, place, hint, notes)])
         if masks[0] is not None and len(output) == len(shapes[0]) and output[:1] == shapes[0][:1]:
@@ -143,7 +143,7 @@ class NetworkWiring:
         return masks if treats == "masked" else ()
 
     def padding_origin(self, mask: Mask) -> Place | None:
-        """The embedding that a mask comes from."""
+        """The place of the embedding that a mask comes from."""
         made = [value for value, known in self.masks.items() if known == mask]
         return self.steps[min(made)].place if made else None
 
@@ -152,7 +152,7 @@ class NetworkWiring:
         return tuple(self.named(getattr(layer, setting), (*path, setting))[0] for setting in layer.second_inputs)
 
     def tied(self, layer: Layer, weights: dict[str, Shape], path: Path) -> dict[str, str]:
-        """A layer's weight that is another's, by its full name there."""
+        """The weight that a layer shares with an earlier one, by its full name there."""
         setting = layer.tied_by
         source = getattr(layer, setting) if setting is not None else None
         if source is None:
@@ -174,7 +174,7 @@ class NetworkWiring:
         return step.place
 
     def settle(self, layer: Layer, value: int, place: Place) -> None:
-        """Hold a value to indices or numbers, back to where it came from."""
+        """Refuse a layer that needs indices after numbers, or numbers after indices."""
         if layer.accepts == "any":
             return
         wants = layer.accepts == "indices"
@@ -185,9 +185,9 @@ class NetworkWiring:
             if wants:
                 message = f"{layer.kind} takes indices, whole numbers; {self.steps[value].kind} gives numbers"
             else:
-                message = f"{layer.kind} takes numbers, and here come indices, for an embedding"
+                message = f"{layer.kind} takes numbers, and its input is indices, for an embedding"
             notes = tuple((("they come from here", p),) if (p := self.steps[value].place) else ())
-            raise SpecError([Problem(message, place, "an embedding stands first, right after the input", notes)])
+            raise SpecError([Problem(message, place, "put an embedding first, right after the input", notes)])
 
     def decide(self, value: int, indices: bool) -> None:
         """Settle whether a value that nothing has decided yet is indices or numbers."""
@@ -207,7 +207,7 @@ class NetworkWiring:
                 self.steps[index] = replace(step, indices=self.steps[step.inputs[0]].indices)
 
     def settled(self) -> tuple[Step, ...]:
-        """All steps; an input that nobody asked to be indices is numbers."""
+        """All steps; an input that no layer needs as indices is numbers."""
         return tuple(replace(s, indices=False) if s.indices is None else s for s in self.steps)
 
     def branch(self, branch: Branch, value: int, path: Path) -> int:
@@ -264,7 +264,7 @@ class NetworkWiring:
         _, original, full_name = self.named(name, (*path, "layer"))
         if original is None:
             self.refuse(
-                f"'{name}' is an input, and no layer to apply again", (*path, "layer"), f"write `input: {name}`"
+                f"'{name}' is an input, not a layer that can be used again", (*path, "layer"), f"write `input: {name}`"
             )
         assert original is not None
         scope, reusing = self.scope, self.reusing
