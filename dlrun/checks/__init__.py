@@ -1,1 +1,1 @@
-"""From a file to a spec that is known to be right."""
+"""Reads a spec and finds everything that is wrong with it before anything runs."""

@@ -1,4 +1,4 @@
-"""Where no gradient passes, so that training could never move the weights before."""
+"""Layers that pass no gradient back, so that the weights before them could never be trained."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def _trained_before(plan: Plan, step: Step) -> list[Step]:
 def _problem(step: Step, trained: list[Step]) -> Problem:
     names = ", ".join(before.name for before in trained[:NAMED])
     names += f" and {len(trained) - NAMED} more" if len(trained) > NAMED else ""
-    message = f"{step.kind} cannot be trained through: its gradient is 0 everywhere, and none would reach {names}"
+    message = f"the gradient of {step.kind} is 0 everywhere, so the weights of {names} could not be trained"
     notes = tuple((f"the weights of {before.name}", before.place) for before in trained[:NAMED] if before.place)
     patterns = ", ".join(before.name for before in trained)
-    hint = f"use sigmoid or hardtanh in its place, or train only what follows: `model.freeze: [{patterns}]`"
+    hint = f"use sigmoid or hardtanh instead, or train only the layers after it: `model.freeze: [{patterns}]`"
     return Problem(message, step.place, hint, notes)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from dlrun.checks.reading import Reading
-from dlrun.components.losses import Loss
 from dlrun.components.metrics import Metric
 from dlrun.errors import Problem, SpecPath
 from dlrun.language.experiment import as_tuple
+from dlrun.language.target_kind import IN_WORDS
 from dlrun.plan.data_info import DataInfo
 from dlrun.plan.network import Plan
 from dlrun.plan.objective import ObjectiveError, Term, called, term, watched
 from dlrun.shapes import ShapeError, show
 
 
-def check_objective(reading: Reading, planned: Plan, data_info: DataInfo, losses: tuple[Loss, ...]) -> None:
+def check_objective(reading: Reading, planned: Plan) -> Iterator[Problem]:
     """Hold every loss and every metric to an output and a target that it can compare."""
+    data_info, losses = reading.data.info, as_tuple(reading.sections.get("loss"))
+    if data_info is None or not losses:
+        return
     listed = isinstance(reading.sections["loss"], tuple)
     terms: list[Term] = []
     for index, loss in enumerate(losses):
@@ -22,24 +27,26 @@ def check_objective(reading: Reading, planned: Plan, data_info: DataInfo, losses
         try:
             terms.append(found := term(loss, planned, data_info))
         except ObjectiveError as error:
-            reading.fail(error.message, (*path, loss.kind, *error.at) if error.at else path, error.hint)
+            yield reading.problem(error.message, (*path, loss.kind, *error.at) if error.at else path, error.hint)
         else:
-            _check_loss(reading, planned, data_info, found, path)
+            yield from _check_loss(reading, planned, data_info, found, path)
     if len(terms) < len(losses):
         return
     for output, step in planned.outputs.items():
         if all(found.output != output for found in terms):
             place = planned.steps[step].place
-            hint = f"`loss: [mse: {{output: {output}}}]`, or take it out of `model.outputs`"
-            reading.problems.append(Problem(f"no loss is about the output '{output}'", place, hint))
+            hint = f"write `loss: [mse: {{output: {output}}}]`, or remove it from `model.outputs`"
+            yield Problem(f"the output '{output}' has no loss", place, hint)
     names = [found.name for found in terms] if len(terms) > 1 else []
     for index, name in enumerate(names):
         if name in names[:index]:
-            reading.fail(f"{name} stands twice", ("loss", index), "one name in the journal is one figure")
-    _check_metrics(reading, planned, terms, set(names))
+            yield reading.problem(
+                f"{name} is listed twice", ("loss", index), "each value in the journal needs its own name"
+            )
+    yield from _check_metrics(reading, planned, terms, set(names))
 
 
-def _check_loss(reading: Reading, planned: Plan, data_info: DataInfo, found: Term, path: SpecPath) -> None:
+def _check_loss(reading: Reading, planned: Plan, data_info: DataInfo, found: Term, path: SpecPath) -> Iterator[Problem]:
     answer = found.answer
     target = None if answer.is_input else data_info.targets[answer.name]
     labels = target.labels if target else None
@@ -50,34 +57,33 @@ def _check_loss(reading: Reading, planned: Plan, data_info: DataInfo, found: Ter
     except ShapeError as error:
         last = planned.steps[planned.outputs[found.output]]
         notes = ((f"the network's output {show(output)} comes from here", last.place),) if last.place else ()
-        reading.problems.append(Problem(error.message, reading.place(path), error.hint, notes))
+        yield Problem(error.message, reading.place(path), error.hint, notes)
 
 
-def _check_metrics(reading: Reading, planned: Plan, terms: list[Term], seen: set[str]) -> None:
+def _check_metrics(reading: Reading, planned: Plan, terms: list[Term], seen: set[str]) -> Iterator[Problem]:
     for index, metric in enumerate(reading.sections.get("metrics", ())):
         assert isinstance(metric, Metric)
         path = ("metrics", index)
         try:
             found = watched(metric, planned, terms)
         except ObjectiveError as error:
-            reading.fail(error.message, (*path, metric.kind, *error.at) if error.at else path, error.hint)
+            yield reading.problem(error.message, (*path, metric.kind, *error.at) if error.at else path, error.hint)
             continue
         loss = next(item.loss for item in terms if item.output == found.output)
         if loss.wants not in metric.suits:
-            what = {"classes": "classes", "binary": "yes or no", "numbers": "numbers"}[loss.wants]
             hint = f"metrics for {' or '.join(sorted(metric.suits))}"
-            reading.fail(
-                f"{metric.kind} does not fit the loss {loss.kind}, whose target is {what}",
+            yield reading.problem(
+                f"{metric.kind} does not fit the loss {loss.kind}, whose target is {IN_WORDS[loss.wants]}",
                 path,
                 f"{metric.kind} is one of the {hint}",
             )
         if found.name in seen:
-            reading.fail(f"{found.name} stands twice", path, "one name in the journal is one figure")
+            yield reading.problem(f"{found.name} is listed twice", path, "each value in the journal needs its own name")
         seen.add(found.name)
 
 
-def figures(reading: Reading, planned: Plan) -> list[str]:
-    """What the figures of a split are called, besides its loss."""
+def metric_names(reading: Reading, planned: Plan) -> list[str]:
+    """The names of a split's metrics, and of its losses where there are several."""
     losses = as_tuple(reading.sections.get("loss"))
     measuring = [*(losses if len(losses) > 1 else ()), *reading.sections.get("metrics", ())]
     return [called(component, component.output or "", planned) for component in measuring]

@@ -1,9 +1,10 @@
-"""A file and overrides -> an Experiment, section by section, so that one mistake does not hide another."""
+"""Reads a file and overrides into an Experiment, section by section, so that one mistake does not hide another."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,22 @@ from dlrun.language.text.overrides import with_bases, with_overrides
 from dlrun.plan.data_info import DataInfo, describe
 
 FIRST = ("loss", "data")
-"""Read before the others, because `$classes` and its like come of them."""
+"""Read before the others, because `$classes` and similar names get their values from them."""
 DESCRIBING = ("source", "features", "target")
-"""The settings of `data` that say what the data is; the others may already use what the data says."""
+"""The settings of `data` that describe the data; the others may use `$classes` and similar names."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class DataFound:
+    """A look at the data: its description, or the problem that there is; neither where the spec does not say enough."""
+
+    info: DataInfo | None = None
+    problem: Problem | None = None
+
+
+@dataclass
 class Reading:
-    """What could be read of a spec, and everything that is wrong with it."""
+    """The sections of a spec that could be read, and everything that is wrong with it."""
 
     document: Document
     tree: Node
@@ -42,9 +51,7 @@ class Reading:
     """The sections that the file has."""
     problems: list[Problem] = field(default_factory=list)
     described: DataSection | None = None
-    """`data` as far as it says what the data is."""
-    _facts: DataInfo | None = None
-    _looked: bool = False
+    """The settings of `data` that describe the data, alone."""
 
     @property
     def folder(self) -> Path:
@@ -55,28 +62,32 @@ class Reading:
         """Where something of the experiment was written."""
         return self.tree.locate(path, at_key)
 
-    def fail(self, message: str, path: SpecPath, hint: str = "", at_key: bool = False) -> None:
-        """Add a problem about what stands at `path`."""
-        self.problems.append(Problem(message, self.place(path, at_key), hint))
+    def problem(self, message: str, path: SpecPath, hint: str = "", at_key: bool = False) -> Problem:
+        """A problem about what was written at `path`; it is not added."""
+        return Problem(message, self.place(path, at_key), hint)
+
+    def report(self, problem: Problem | None) -> None:
+        """Add a problem, if it is one and is not there yet."""
+        if problem is not None and problem not in self.problems:
+            self.problems.append(problem)
 
     @property
     def experiment(self) -> Experiment:
         """The spec as one object; only once nothing is wrong."""
         return Experiment.read({"name": default_name(self.document), **self.sections})
 
-    def data_info(self) -> DataInfo | None:
-        """What the data says of itself, looked up once; None where that is not to be known."""
-        if not self._looked:
-            self._looked = True
-            losses = as_tuple(self.sections.get("loss"))
-            known = losses or "loss" not in self.written
-            if known and self.described is not None and isinstance(self.described.source, Source):
-                try:
-                    self._facts = describe(self.described, losses, self.folder)
-                except SourceError as error:
-                    at = error.at if error.at[:1] == ("loss",) else ("data", *error.at)
-                    self.fail(error.message, at, error.hint)
-        return self._facts
+    @cached_property
+    def data(self) -> DataFound:
+        """The description of the data. The first use reads files, so it stays lazy: to read a spec does not need it."""
+        losses = as_tuple(self.sections.get("loss"))
+        known = losses or "loss" not in self.written
+        if not known or self.described is None or not isinstance(self.described.source, Source):
+            return DataFound()
+        try:
+            return DataFound(describe(self.described, losses, self.folder))
+        except SourceError as error:
+            at = error.at if error.at[:1] == ("loss",) else ("data", *error.at)
+            return DataFound(problem=self.problem(error.message, at, error.hint))
 
 
 def default_name(document: Document) -> str:
@@ -87,7 +98,7 @@ def default_name(document: Document) -> str:
 
 
 def read_spec(file: Path, overrides: Sequence[str] = ()) -> Reading:
-    """Read a spec as far as it can be read; what is wrong is in `problems`.
+    """Read a spec as far as possible; everything that is wrong is in `problems`.
 
     Raises:
         SpecError: the file as a whole cannot be read.
@@ -107,7 +118,7 @@ def read(document: Document) -> Reading:
         raise SpecError([Problem("the file is empty", root.place, "`dlrun new FILE` writes one to start from")])
     if not isinstance(root.value, dict):
         raise SpecError([Problem("a spec is a mapping: `data:`, `model:`, `loss:` …", root.place)])
-    _tell_unknown_sections(reading, root)
+    _report_unknown_sections(reading, root)
     expander = Expander(root, lambda name: _from_data(reading, name), reading.problems)
     names = [name for name in root.value if name in Experiment.model_fields]
     for name in sorted(names, key=lambda name: (name not in FIRST, name != "loss")):
@@ -127,7 +138,7 @@ def read(document: Document) -> Reading:
 
 
 def _describe(root: Node, problems: list[Problem]) -> DataSection | None:
-    """What `data` says the data is; None where that is wrong."""
+    """The settings of `data` that describe the data; None where they are wrong."""
     data = root.value["data"]
     if not isinstance(data.value, dict):
         return None
@@ -138,12 +149,12 @@ def _describe(root: Node, problems: list[Problem]) -> DataSection | None:
     problems += expander.problems
     try:
         return None if expander.problems else DataSection.read(node.plain())
-    except ValidationError:  # told when the whole section is read
+    except ValidationError:  # reported when the whole section is read
         return None
 
 
 def _not_yet(name: str) -> int:
-    raise ExpressionError(f"`${name}` comes from the data and cannot stand in what describes it")
+    raise ExpressionError(f"`${name}` comes from the data and cannot be used to describe it")
 
 
 def _read_section(reading: Reading, expander: Expander, name: str) -> None:
@@ -160,12 +171,12 @@ def _read_section(reading: Reading, expander: Expander, name: str) -> None:
     except ValidationError as error:
         for item in setting_problems(error):
             if not isinstance(reading.tree.value_at(item.path), Broken):
-                reading.fail(item.message, item.path, item.hint, item.at_key)
+                reading.problems.append(reading.problem(item.message, item.path, item.hint, item.at_key))
         return
     reading.sections[name] = getattr(part, name)
 
 
-def _tell_unknown_sections(reading: Reading, root: Node) -> None:
+def _report_unknown_sections(reading: Reading, root: Node) -> None:
     known = [*Experiment.model_fields, *WRITTEN_ONLY]
     homes = {**dict.fromkeys(("layers", "input", "init", "freeze"), "model")}
     homes |= dict.fromkeys(("epochs", "steps", "batch_size", "early_stopping", "device"), "train")
@@ -174,7 +185,7 @@ def _tell_unknown_sections(reading: Reading, root: Node) -> None:
         if name in known:
             continue
         if name in homes:
-            problem = Problem(f"'{name}' stands in `{homes[name]}`", place, f"indent it below `{homes[name]}:`")
+            problem = Problem(f"'{name}' belongs in `{homes[name]}`", place, f"indent it below `{homes[name]}:`")
         elif name == "lr" or name in synonyms("optimizers"):
             problem = Problem(f"unknown section '{name}'", place, "write `optimizer: {adam: {lr: 1e-3}}`")
         else:
@@ -188,26 +199,29 @@ def _tell_unknown_sections(reading: Reading, root: Node) -> None:
 def _from_data(reading: Reading, name: str) -> int:
     if "data" not in reading.written:
         raise ExpressionError(f"`${name}` comes from the data, and this spec has no `data`", hint="write the number")
-    data_info = reading.data_info()
+    data_info = reading.data.info
     if data_info is None:
+        reading.report(reading.data.problem)
         raise ExpressionError("", length=0)
     if name == "classes":
         labels = [target.labels for target in data_info.targets.values() if target.labels is not None]
         if not labels:
             raise ExpressionError("the target is numbers, not classes", hint="`$classes` goes with a loss for classes")
-        return len(_only(labels, name, "targets are classes"))
+        return len(_only(labels, name, "targets of classes"))
     if name == "features":
-        shape = _only([feature.shape for feature in data_info.features.values()], name, "inputs are there")
+        shape = _only([feature.shape for feature in data_info.features.values()], name, "inputs")
         if len(shape) != 1:
-            raise ExpressionError(f"`$features` counts a row's numbers, and a sample here is {shape}")
+            raise ExpressionError(
+                f"`$features` is the number of features in a row, and a sample here has the shape {shape}"
+            )
         return shape[0]
     sizes = [feature.vocabulary for feature in data_info.features.values() if feature.vocabulary is not None]
     if not sizes:
         raise ExpressionError("`$vocabulary` needs features that are indices, whole numbers from 0 on")
-    return _only(sizes, name, "inputs are indices")
+    return _only(sizes, name, "inputs of indices")
 
 
 def _only(found: list[Any], name: str, what: str) -> Any:
     if len(found) > 1:
-        raise ExpressionError(f"which `${name}` is meant? {len(found)} {what}", hint="write the number")
+        raise ExpressionError(f"`${name}` is ambiguous: the data has {len(found)} {what}", hint="write the number")
     return found[0]

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from dlrun.checks.check import split_sizes
 from dlrun.components.sources import SourceError
 from dlrun.language.experiment import Split
+from dlrun.plan.data_info import split_sizes
 
 Indices = np.ndarray[Any, np.dtype[np.int64]]
 AT = ("split", "stratify")

@@ -1,4 +1,4 @@
-"""What the data says of itself before any of it is in memory: every input of the network, and every target."""
+"""The description of the data before it is loaded: rows, inputs, targets, and the sizes of the splits."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from dlrun.components.losses import Loss
 from dlrun.components.sources import Request, Source, SourceError
-from dlrun.components.sources import Target as Wants
-from dlrun.language.experiment import INPUT, TARGET, DataSection
+from dlrun.language.experiment import INPUT, TARGET, DataSection, Split
 from dlrun.language.suggestions import did_you_mean
+from dlrun.language.target_kind import IN_WORDS, TargetKind
 from dlrun.shapes import Shape
 
 Read = TypeVar("Read")
@@ -20,7 +20,7 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """What goes into one input of the network."""
+    """The values for one input of the network."""
 
     shape: Shape
     """One row's."""
@@ -30,13 +30,13 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is to be predicted."""
+    """Values to predict."""
 
     shape: Shape
     """One row's: () for one value."""
     labels: tuple[str, ...] | None
     """The classes in order, where they are classes."""
-    wants: Wants
+    wants: TargetKind
     """How it is read."""
 
 
@@ -57,8 +57,23 @@ class DataInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class SplitSizes:
+    """How many rows each split has."""
+
+    train: int
+    validation: int
+    test: int
+
+
+def split_sizes(rows: int, split: Split) -> SplitSizes:
+    """How many rows each split gets: shares are rounded to the nearest row, and the rest is for training."""
+    validation, test = round(rows * split.validation), round(rows * split.test)
+    return SplitSizes(rows - validation - test, validation, test)
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
-    """One input and one target, which is what a source is asked for at a time."""
+    """One input and one target: a source reads one pair at a time."""
 
     input: str
     target: str
@@ -66,14 +81,14 @@ class Part:
 
 
 def parts(data: DataSection, losses: Sequence[Loss], folder: Path) -> list[Part]:
-    """What to ask of the source, so that every input and every target comes at least once.
+    """The requests to the source, so that every input and every target is read at least once.
 
     Raises:
-        SourceError: losses want one target in two ways, or a target is wanted by none.
+        SourceError: losses need one target in two ways, or no loss uses a target.
     """
     inputs = data.features if isinstance(data.features, dict) else {INPUT: data.features}
     targets = data.target if isinstance(data.target, dict) else {TARGET: data.target}
-    wants: dict[str, Wants] = {name: _wanted(name, data.target, losses) for name in targets}
+    wants: dict[str, TargetKind] = {name: _wanted(name, data.target, losses) for name in targets}
     predicted = tuple(name for names in targets.values() for name in names or ())
     found = []
     for index in range(max(len(inputs), len(targets))):
@@ -85,8 +100,8 @@ def parts(data: DataSection, losses: Sequence[Loss], folder: Path) -> list[Part]
     return found
 
 
-def _wanted(name: str, targets: Any, losses: Sequence[Loss]) -> Wants:
-    """How the losses about a target want it."""
+def _wanted(name: str, targets: Any, losses: Sequence[Loss]) -> TargetKind:
+    """How the losses need a target."""
     named = isinstance(targets, dict)
     judged = (name, None) if named and len(targets) == 1 else (name,)
     judging = [
@@ -96,15 +111,17 @@ def _wanted(name: str, targets: Any, losses: Sequence[Loss]) -> Wants:
     ]
     if named and losses and not judging:
         outputs = [loss.output for loss in losses if loss.output]
-        hint = "each name below `target` is that of an output: `loss: [mse: {output: " + name + "}]`"
-        message = f"no loss takes the target '{name}'{did_you_mean(name, outputs, {})}"
+        hint = "each name below `target` is the name of an output: `loss: [mse: {output: " + name + "}]`"
+        message = f"no loss uses the target '{name}'{did_you_mean(name, outputs, {})}"
         raise SourceError(message, (TARGET, name), hint)
-    wanted: dict[Wants, Loss] = {}
+    wanted: dict[TargetKind, Loss] = {}
     for index, loss in judging:
         wanted.setdefault(loss.wants, loss)
         if len(wanted) > 1:
             one, other = wanted.values()
-            message = f"{one.kind} wants the target as {WORDS[one.wants]}, and {other.kind} as {WORDS[other.wants]}"
+            message = (
+                f"{one.kind} needs the target as {IN_WORDS[one.wants]}, and {other.kind} as {IN_WORDS[other.wants]}"
+            )
             hint = "give each output a target of its own: `target: {one: …, other: …}`"
             raise SourceError(message, ("loss", index), hint)
     if not losses:
@@ -112,11 +129,8 @@ def _wanted(name: str, targets: Any, losses: Sequence[Loss]) -> Wants:
     return next(iter(wanted)) if wanted else "nothing"
 
 
-WORDS: dict[Wants, str] = {"classes": "classes", "binary": "yes or no", "numbers": "numbers"}
-
-
 def describe(data: DataSection, losses: Sequence[Loss], folder: Path) -> DataInfo:
-    """Look at the data without loading it.
+    """Describe the data without loading it.
 
     Raises:
         SourceError: what is asked for is not there.
@@ -127,7 +141,7 @@ def describe(data: DataSection, losses: Sequence[Loss], folder: Path) -> DataInf
     for part, found in _each(data, losses, folder, lambda source, request: source.describe(request)):
         if rows and found.rows != rows:
             at = ("features", part.input) if isinstance(data.features, dict) else (TARGET, part.target)
-            raise SourceError(f"there are {found.rows} rows here, and {rows} in what stands before", at)
+            raise SourceError(f"there are {found.rows} rows here, and {rows} in the entry before", at)
         rows = found.rows
         features[part.input] = Feature(found.shape, found.vocabulary)
         targets[part.target] = Target(found.target_shape, found.labels, part.request.wants)
@@ -155,7 +169,7 @@ def _each(
 
 @contextmanager
 def _by_name(data: DataSection, part: Part) -> Iterator[None]:
-    """Lead an error about the features or the target to the one of several that it is about."""
+    """Add to an error's path the name of the input or target, where there are several."""
     try:
         yield
     except SourceError as error:

@@ -1,4 +1,4 @@
-"""What goes into the network: each input's shape, from the spec or the data, and the preprocessing in front of it."""
+"""The network's inputs: the shape of each, from the spec or the data, and the preprocessing before it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import builtins
 import keyword
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from dlrun.components.layers import count_formula
 from dlrun.components.preprocess import Preprocess
 from dlrun.errors import Place, Problem, SpecError, SpecPath
-from dlrun.language.experiment import INPUT
+from dlrun.language.experiment import INPUT, ModelSection
 from dlrun.language.suggestions import did_you_mean
+from dlrun.language.text.node import Node
 from dlrun.plan.data_info import DataInfo, Feature
 from dlrun.shapes import Shape, ShapeError, numel, show
 
 TAKEN = ("self", "torch", "device", "inf", "nan", "NoneType")
-"""What torch.fx has taken besides Python's own words: an argument of that name would stand before it."""
+"""Names that torch.fx uses besides Python's own words: an argument of that name would hide them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +31,7 @@ class PreprocessStep:
     input: Shape
     output: Shape
     fitted: dict[str, Shape]
-    """What it learns from the training rows."""
+    """The values that it learns from the training rows."""
     exact: bool
     """False where the output's size is known only once fitted; `output` is then the largest it can be."""
     place: Place | None
@@ -53,23 +53,23 @@ class Input:
     shape: Shape
     """One sample as the network takes it."""
     place: Place
-    """What says the shape."""
+    """Where the shape is written."""
 
 
 def plan_inputs(
-    model: Any, tree: Any, data_info: DataInfo | None, preprocess: Sequence[Any], train_rows: int
+    model: ModelSection, tree: Node, data_info: DataInfo | None, preprocess: Sequence[Preprocess], train_rows: int
 ) -> tuple[Input, ...]:
     """Every input of the network, in order.
 
     Args:
-        model: the experiment's ModelSection.
-        tree: what gives `locate(path)`.
-        facts: what the data says; None where there is none.
-        preprocess: the experiment's preprocessing steps, perhaps fitted.
+        model: the spec's section.
+        tree: the spec as it was written, for the places in errors.
+        data_info: the description of the data; None where there is none.
+        preprocess: the spec's preprocessing steps, perhaps fitted.
         train_rows: how many rows they are fitted on.
 
     Raises:
-        SpecError: an input's shape is nowhere said, or does not fit the data.
+        SpecError: an input has no shape, or one that does not fit the data.
     """
     declared = _declared(model, tree, data_info)
     features = data_info.features if data_info else {}
@@ -86,10 +86,12 @@ def plan_inputs(
     return tuple(_input(name, declared.get(name), features.get(name), fronts, chains[name], tree) for name in names)
 
 
-def front_chains(preprocess: Sequence[Any], inputs: Sequence[str]) -> dict[str, list[tuple[str, int, Any]]]:
-    """For each input its preprocessing in order: the name of each step, where it stands in the list, and the step."""
+def front_chains(
+    preprocess: Sequence[Preprocess], inputs: Sequence[str]
+) -> dict[str, list[tuple[str, int, Preprocess]]]:
+    """For each input its preprocessing in order: the name of each step, its index in the list, and the step."""
     counts: dict[str, int] = {}
-    chains: dict[str, list[tuple[str, int, Any]]] = {name: [] for name in inputs}
+    chains: dict[str, list[tuple[str, int, Preprocess]]] = {name: [] for name in inputs}
     for name, chain in chains.items():
         for index, step in enumerate(preprocess):
             if step.input in (None, name):
@@ -98,11 +100,11 @@ def front_chains(preprocess: Sequence[Any], inputs: Sequence[str]) -> dict[str, 
     return chains
 
 
-def _declared(model: Any, tree: Any, data_info: DataInfo | None) -> dict[str, tuple[Shape, SpecPath]]:
-    """The inputs whose shape the model says, with the place of each."""
+def _declared(model: ModelSection, tree: Node, data_info: DataInfo | None) -> dict[str, tuple[Shape, SpecPath]]:
+    """The inputs whose shape the model gives, with the path to each."""
     if model.input is not None and model.inputs is not None:
         raise SpecError(
-            [Problem("`input` and `inputs` say the same twice", tree.locate(("model", "input")), "keep one")]
+            [Problem("`input` and `inputs` cannot be given together", tree.locate(("model", "input")), "keep one")]
         )
     if model.inputs is not None:
         return {name: (shape, ("model", "inputs", name)) for name, shape in model.inputs.items()}
@@ -116,7 +118,7 @@ def _declared(model: Any, tree: Any, data_info: DataInfo | None) -> dict[str, tu
     return {names[0]: (model.input, ("model", "input"))}
 
 
-def _refuse_taken_names(names: list[str], path: SpecPath, tree: Any) -> None:
+def _refuse_taken_names(names: list[str], path: SpecPath, tree: Node) -> None:
     """Hold inputs to names that the arguments of a function can have, which torch makes of them."""
     if names == [INPUT]:
         return
@@ -127,7 +129,7 @@ def _refuse_taken_names(names: list[str], path: SpecPath, tree: Any) -> None:
             raise SpecError([Problem(message, tree.locate((*path, name), at_key=True), f"choose another{what}")])
 
 
-def _hold_to_data(names: list[str], features: dict[str, Feature], tree: Any) -> None:
+def _hold_to_data(names: list[str], features: dict[str, Feature], tree: Node) -> None:
     if not features or names == [INPUT]:
         return
     problems = []
@@ -140,7 +142,7 @@ def _hold_to_data(names: list[str], features: dict[str, Feature], tree: Any) -> 
             if name not in features:
                 meant = did_you_mean(name, list(features), {})
                 place = tree.locate(("model", "inputs", name), at_key=True)
-                problems.append(Problem(f"`data.features` says nothing of the input '{name}'{meant}", place))
+                problems.append(Problem(f"`data.features` has no entry for the input '{name}'{meant}", place))
         for name in features:
             if name not in names:
                 meant = did_you_mean(name, names, {})
@@ -155,8 +157,8 @@ def _input(
     declared: tuple[Shape, SpecPath] | None,
     feature: Feature | None,
     fronts: _Fronts,
-    chain: list[tuple[str, int, Any]],
-    tree: Any,
+    chain: list[tuple[str, int, Preprocess]],
+    tree: Node,
 ) -> Input:
     if feature is None:
         assert declared is not None
@@ -166,7 +168,7 @@ def _input(
     shape, path = declared or (row, ("data", "source"))
     place = tree.locate(path)
     if numel(shape) != numel(row):
-        message = f"the network's input {show(shape)} has {numel(shape)} numbers, and a row {numel(row)}"
+        message = f"the network's input {show(shape)} has {numel(shape)} numbers, and a row has {numel(row)}"
         source = ("data", "preprocess") if steps else ("data", "source")
         notes = ((f"a row is {show(row)} here", tree.locate(source)),)
         setting = path[1] if len(path) == 2 else f"{path[1]}.{name}"
@@ -177,7 +179,7 @@ def _input(
 class _Fronts:
     """The preprocessing, a chain for each input."""
 
-    def __init__(self, data_info: DataInfo | None, preprocess: Sequence[Any], train_rows: int, tree: Any):
+    def __init__(self, data_info: DataInfo | None, preprocess: Sequence[Preprocess], train_rows: int, tree: Node):
         self.preprocess = list(enumerate(preprocess)) if data_info else []
         self.train_rows, self.tree = train_rows, tree
         classed = data_info.classed if data_info else []
@@ -196,7 +198,9 @@ class _Fronts:
                 place = self.tree.locate(("data", "preprocess", index, step.kind, "input"))
                 raise SpecError([Problem(f"the network has no input '{step.input}'{meant}", place)])
 
-    def planned(self, chain: list[tuple[str, int, Any]], shape: Shape) -> tuple[tuple[PreprocessStep, ...], Shape]:
+    def planned(
+        self, chain: list[tuple[str, int, Preprocess]], shape: Shape
+    ) -> tuple[tuple[PreprocessStep, ...], Shape]:
         """The steps for an input, and the shape that comes out of them."""
         planned = []
         for name, index, step in chain:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dlrun.language.experiment import TrainSection
 
 EPOCHS = 10
-"""Epochs where a spec says neither epochs nor steps."""
+"""Epochs where a spec gives neither epochs nor steps."""
 
 
 def evaluation_batch(batch: int) -> int:
@@ -18,7 +18,7 @@ def evaluation_batch(batch: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """The steps of a training, and how they come about."""
+    """The number of steps of a training, and the batches they come from."""
 
     batch: int
     """Rows a step, except for an epoch's last."""

@@ -1,4 +1,4 @@
-"""How much memory a run takes, and how much there is."""
+"""How much memory a run needs, and how much there is."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Memory:
     state: int
     """The optimizer's."""
     activations: int
-    """What the layers keep for the backward pass, at the batch size."""
+    """The values that the layers keep for the backward pass, at the batch size."""
     data: int
     """All rows, as the network takes them."""
     batch: int
@@ -40,7 +40,7 @@ class Memory:
 def needed_memory(
     plan: Plan, optimizer: Any, train: TrainSection, data_info: DataInfo | None, train_rows: int | None
 ) -> Memory:
-    """What training by this plan holds; without data, a batch of the given size, and one row for `full`."""
+    """The memory that training by this plan needs; without data, a batch of the given size, and one row for `full`."""
     rows = train_rows or (1 if train.batch_size == "full" else train.batch_size)
     batch = Length.of(train, rows).batch
     trainable = plan.trainable
@@ -58,7 +58,7 @@ def needed_memory(
 
 
 def machine_memory() -> int:
-    """Bytes that this process may use: the machine's, or less where a container is given less; 0 if unknown."""
+    """Bytes that this process may use: the machine's, or a container's limit; 0 if unknown."""
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):

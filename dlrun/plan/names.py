@@ -1,7 +1,8 @@
-"""Which names are seen from where, and which cannot be given."""
+"""Names of layers and weights: which are visible from where, which are reserved, which match a pattern."""
 
 from __future__ import annotations
 
+import fnmatch
 from dataclasses import dataclass, field
 
 from dlrun.components.layers import Layer
@@ -20,7 +21,7 @@ class Scope:
     counts: dict[str, int] = field(default_factory=dict)
 
     def find(self, name: str) -> tuple[int, Layer | None, str] | None:
-        """The value, the layer and the full name of what is called so here or further out."""
+        """The value, the layer and the full name of the nearest thing with this name, here or further out."""
         scope: Scope | None = self
         while scope is not None:
             if name in scope.named:
@@ -30,8 +31,13 @@ class Scope:
         return None
 
     def known(self) -> list[str]:
-        """Every name that is seen from here."""
+        """Every name that is visible from here."""
         return [*self.named, *(self.parent.known() if self.parent else ())]
+
+
+def matches(weight: str, pattern: str) -> bool:
+    """Whether a pattern names a weight: by its full name, or by a layer that it lies in."""
+    return fnmatch.fnmatchcase(weight, pattern) or fnmatch.fnmatchcase(weight, f"{pattern}.*")
 
 
 RESERVED = frozenset(
@@ -103,4 +109,4 @@ RESERVED = frozenset(
         "zero_grad",
     ]
 )
-"""Names that torch's own modules have taken, and two of the plan's own."""
+"""Names that torch's own modules use, and two of the plan's own."""

@@ -1,27 +1,28 @@
-"""Experiment -> Plan: every layer with its shapes, weights, cost and place. Plain arithmetic; no torch."""
+"""Plans the network: every layer with its shapes, weights, cost and place. Plain arithmetic; no torch."""
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from dlrun.components.preprocess import Preprocess
 from dlrun.errors import Problem, SpecError
-from dlrun.language.component import Component
+from dlrun.language.experiment import ModelSection
+from dlrun.language.text.node import Node
 from dlrun.plan.data_info import DataInfo
 from dlrun.plan.inputs import Input, PreprocessStep, plan_inputs
+from dlrun.plan.names import matches
 from dlrun.plan.steps import Group, Step
 from dlrun.plan.wiring import NetworkWiring
 from dlrun.shapes import Shape, numel
 
 OUTPUT = "output"
-"""What the only output is called where the spec does not list outputs."""
+"""The name of the only output, where the spec does not list outputs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """The whole network, worked out."""
+    """The whole network: inputs, steps in order, outputs."""
 
     inputs: tuple[Input, ...]
     steps: tuple[Step, ...]
@@ -91,19 +92,23 @@ class Plan:
 
 
 def plan(
-    model: Any, tree: Any, data_info: DataInfo | None = None, preprocess: tuple[Any, ...] = (), train_rows: int = 0
+    model: ModelSection,
+    tree: Node,
+    data_info: DataInfo | None = None,
+    preprocess: Sequence[Preprocess] = (),
+    train_rows: int = 0,
 ) -> Plan:
-    """Work the network out.
+    """Plan the network.
 
     Args:
-        model: the experiment's ModelSection.
-        tree: what gives `locate(path)`, the place of each layer.
-        facts: what the data says; None where there is none.
-        preprocess: the experiment's preprocessing steps, or the same steps fitted, which know their sizes.
+        model: the spec's section.
+        tree: the spec as it was written, for the places in errors.
+        data_info: the description of the data; None where there is none.
+        preprocess: the spec's preprocessing steps, or the same steps fitted, which know their sizes.
         train_rows: how many rows they are fitted on.
 
     Raises:
-        SpecError: a layer cannot take its input, or a name means nothing.
+        SpecError: a layer cannot take its input, or a name is unknown.
     """
     inputs = plan_inputs(model, tree, data_info, preprocess, train_rows)
     wiring = NetworkWiring(tree, {entry.name: (entry.shape, entry.place) for entry in inputs})
@@ -116,7 +121,7 @@ def plan(
     return Plan(inputs, steps, outputs, frozen, tuple(wiring.groups))
 
 
-def _outputs(model: Any, wiring: NetworkWiring, last: int) -> dict[str, int]:
+def _outputs(model: ModelSection, wiring: NetworkWiring, last: int) -> dict[str, int]:
     if model.outputs is None:
         return {OUTPUT: last}
     found: dict[str, int] = {}
@@ -126,16 +131,16 @@ def _outputs(model: Any, wiring: NetworkWiring, last: int) -> dict[str, int]:
             wiring.refuse(f"the output '{name}' is listed twice", path)
         value, layer, _ = wiring.named(name, path, "layer")
         if layer is None:
-            wiring.refuse(f"'{name}' is an input, and no layer whose output it could be", path)
+            wiring.refuse(f"'{name}' is an input, not a layer", path)
         found[name] = value
     return found
 
 
 def _refuse_unused(steps: tuple[Step, ...], inputs: tuple[Input, ...], outputs: dict[str, int]) -> None:
-    """Hold every input and every layer to being of use to an output.
+    """Refuse inputs and layers that no output depends on.
 
     Raises:
-        SpecError: something is computed, or taken in, for nothing.
+        SpecError: an input or a layer is not used.
     """
     pending, used = list(outputs.values()), set[int]()
     while pending:
@@ -150,39 +155,10 @@ def _refuse_unused(steps: tuple[Step, ...], inputs: tuple[Input, ...], outputs: 
         if index in used:
             continue
         if index < len(inputs):
-            hint = f"`- input: {step.name}` goes on from it"
+            hint = f"`- input: {step.name}` continues from it"
             problems.append(Problem(f"the input '{step.name}' is not used", step.place, hint))
         elif index not in passed_on:
-            hint = "name it in `model.outputs`, use it by its name, or take it away"
-            problems.append(Problem(f"what {step.name} gives goes nowhere", step.place, hint))
+            hint = "list it in `model.outputs`, use it by its name, or remove the layer"
+            problems.append(Problem(f"the output of {step.name} is not used", step.place, hint))
     if problems:
         raise SpecError(problems)
-
-
-def matches(weight: str, pattern: str) -> bool:
-    """Whether a pattern names a weight: by its full name, or by a layer that it lies in."""
-    return fnmatch.fnmatchcase(weight, pattern) or fnmatch.fnmatchcase(weight, f"{pattern}.*")
-
-
-def penalties(plan: Plan, regularizers: tuple[Component, ...]) -> list[tuple[Any, list[str]]]:
-    """Each regularizer of the spec with the full names of the weights that it acts on, layers' own included."""
-    found: list[tuple[Any, list[str]]] = []
-    for step in plan.steps:
-        own = () if step.shared else getattr(step.layer, "regularizers", ())
-        for regularizer in own:
-            found.append((regularizer, _penalized(regularizer, [(step.name, weight, step) for weight in step.weights])))
-    for regularizer in regularizers:
-        every = [(s.name, weight, s) for s in plan.steps if not s.shared for weight in s.weights]
-        found.append((regularizer, _penalized(regularizer, every)))
-    return found
-
-
-def _penalized(regularizer: Any, weights: list[tuple[str, str, Step]]) -> list[str]:
-    return [
-        f"{layer}.{weight}"
-        for layer, weight, step in weights
-        if step.layer is not None
-        and matches(f"{layer}.{weight}", regularizer.weights)
-        and (regularizer.include_biases or step.layer.role(weight) != "bias")
-        and (regularizer.include_scales or step.layer.role(weight) != "scale")
-    ]

@@ -1,4 +1,4 @@
-"""What is minimised and what is watched: each loss and each metric with the output and the target that it compares."""
+"""The objective: each loss and each metric with the output and the target that it compares."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ObjectiveError(LocatedError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What outputs are compared with: a target of the data, or an input of the network."""
+    """The values that outputs are compared with: a target of the data, or an input of the network."""
 
     name: str
     is_input: bool
@@ -38,7 +38,7 @@ class Term:
     answer: Answer
     output_form: OutputForm
     name: str
-    """What its figure is called where there are several losses."""
+    """The name of its value where there are several losses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,14 @@ class Watched:
     shape: Shape
     """The output's."""
     name: str
-    """What its figure is called."""
+    """The name of its value."""
 
 
 def term(loss: Loss, plan: Plan, data_info: DataInfo) -> Term:
     """A loss with the output and the target that it compares.
 
     Raises:
-        ObjectiveError: it does not say which, or says what is not there.
+        ObjectiveError: it names none of several, or one that does not exist.
     """
     output = _output(loss, plan)
     return Term(
@@ -71,14 +71,12 @@ def watched(metric: Metric, plan: Plan, terms: Sequence[Term]) -> Watched:
     """A metric with its output, and the target that the output's loss has.
 
     Raises:
-        ObjectiveError: it does not say which output, or no loss is about that.
+        ObjectiveError: it names none of several outputs, or the output has no loss.
     """
     output = _output(metric, plan)
     judge = next((term for term in terms if term.output == output), None)
     if judge is None:
-        raise ObjectiveError(
-            f"no loss is about the output '{output}', so there is no target to measure by", at=("output",)
-        )
+        raise ObjectiveError(f"the output '{output}' has no loss, so the metric has no target", at=("output",))
     name = called(metric, output, plan)
     return Watched(metric, output, judge.answer, judge.output_form, plan.output_shapes[output], name)
 
@@ -88,7 +86,7 @@ def _output(component: Loss | Metric, plan: Plan) -> str:
     if component.output is None:
         if len(names) > 1:
             hint = f"there are {', '.join(names)}: `{component.kind}: {{output: {names[0]}}}`"
-            raise ObjectiveError(f"{component.kind} does not say which output it is about", hint)
+            raise ObjectiveError(f"{component.kind} does not say which output it is for", hint)
         return names[0]
     if component.output not in names:
         meant = did_you_mean(component.output, names, {})
@@ -102,7 +100,7 @@ def _answer(loss: Loss, output: str, plan: Plan, data_info: DataInfo) -> Answer:
     if loss.of_input is None:
         named = output in data_info.targets
         if not named and TARGET not in data_info.targets:
-            message = f"`data.target` says nothing of the output '{output}'"
+            message = f"`data.target` has no entry for the output '{output}'"
             raise ObjectiveError(message, f"write `target: {{{output}: …}}`")
         return Answer(output if named else TARGET, is_input=False)
     names = list(plan.input_shapes)
@@ -111,18 +109,19 @@ def _answer(loss: Loss, output: str, plan: Plan, data_info: DataInfo) -> Answer:
     if loss.of_input not in names:
         known = ["data", "input"] if len(names) == 1 else ["data", *names]
         meant = did_you_mean(loss.of_input, known, {})
-        message = f"'target' is one of {', '.join(known)}; received '{loss.of_input}'{meant}"
-        raise ObjectiveError(message, at=("target",))
+        raise ObjectiveError(
+            f"'target' must be one of {', '.join(known)}; received '{loss.of_input}'{meant}", at=("target",)
+        )
     return Answer(loss.of_input, is_input=True)
 
 
 def called(component: Loss | Metric, output: str, plan: Plan) -> str:
-    """What a loss's or a metric's figure is called."""
+    """The name of a loss's or a metric's value."""
     return f"{output}/{component.kind}" if len(plan.outputs) > 1 else component.kind
 
 
 def output_form(plan: Plan, output: str) -> OutputForm:
-    """What the network makes of an output in the end; a change of shape leaves that as it is."""
+    """The form that the last layer gives an output; layers that only change the shape keep it."""
     step = plan.steps[plan.outputs[output]]
     while isinstance(step.layer, Layer) and not isinstance(step.layer, Container) and step.layer.accepts == "any":
         step = plan.steps[step.inputs[0]]

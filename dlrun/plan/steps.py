@@ -1,4 +1,4 @@
-"""What a plan is made of: steps in order of computation, and the groups that they lie in."""
+"""The parts of a plan: steps in order of computation, and the groups that contain them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Mask:
     indices: int
     """The step that gives the indices (T,)."""
     padding: int
-    """The index that stands for nothing."""
+    """The index that stands for padding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,9 +60,13 @@ class Step:
             return 0
         return self.layer.macs(*self.input_shapes)
 
+    def least_rows(self, training: bool) -> int:
+        """The fewest rows that a batch may have."""
+        return self.layer.least_rows(self.input_shapes[0], training) if self.layer else 1
+
     @property
     def formula(self) -> list[str]:
-        """Where the step's numbers come from."""
+        """The formulas for the step's numbers."""
         if self.layer is None:
             return []
         if isinstance(self.layer, Merging):
@@ -80,12 +84,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Steps that lie together: those of a container, or of one of its branches. Groups nest."""
+    """Steps that belong together: those of a container, or of one of its branches. Groups nest."""
 
     name: str
     """The path to the container."""
     label: str
-    """What it is called within the group around it: `unit_1`, `branch 2`."""
+    """Its name within the group around it: `unit_1`, `branch 2`."""
     kind: str
     """The container's kind, or the name of the block that it was; `branch` for a branch."""
     place: Place | None

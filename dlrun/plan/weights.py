@@ -1,53 +1,15 @@
-"""What a safetensors file holds, read from its header alone: no torch, and no weight in memory."""
+"""The weights of a network by their full names: those that its file holds, and those that a penalty acts on."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from typing import Any
 
-from dlrun.errors import LocatedError
-from dlrun.language.suggestions import did_you_mean
+from dlrun.components.layers import WeightedLayer
+from dlrun.language.component import Component
+from dlrun.plan.names import matches
 from dlrun.plan.network import Plan
-from dlrun.shapes import Shape, show
-
-MAX_HEADER = 100 << 20
-
-
-class WeightsError(LocatedError):
-    """A file that cannot be started from."""
-
-
-def read_header(path: Path) -> dict[str, Shape]:
-    """The name and shape of every tensor in a safetensors file.
-
-    Raises:
-        WeightsError: the file is not there, or is no such file.
-    """
-    try:
-        with path.open("rb") as stream:
-            size = int.from_bytes(stream.read(8), "little")
-            if not 2 <= size <= MAX_HEADER:
-                raise WeightsError(f"{path} is not a safetensors file")
-            header = json.loads(stream.read(size))
-        return {name: tuple(entry["shape"]) for name, entry in header.items() if name != "__metadata__"}
-    except OSError as error:
-        raise WeightsError(f"cannot read {path}: {error.strerror}", "paths start from the spec's folder") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise WeightsError(f"{path} is not a safetensors file") from None
-
-
-def compare_header(path: Path, plan: Plan) -> None:
-    """Hold a file's names and shapes against the network's.
-
-    Raises:
-        WeightsError: a weight is missing there or has another shape.
-    """
-    held = read_header(path)
-    for name, shape in expected(plan).items():
-        if name not in held:
-            raise WeightsError(f"{path} has no '{name}'{did_you_mean(name, held, {})}", "names and shapes must agree")
-        if held[name] != shape:
-            raise WeightsError(f"'{name}' is {show(held[name])} in {path}, and {show(shape)} in this network")
+from dlrun.plan.steps import Step
+from dlrun.shapes import Shape
 
 
 def expected(plan: Plan) -> dict[str, Shape]:
@@ -57,3 +19,27 @@ def expected(plan: Plan) -> dict[str, Shape]:
         if not step.shared:
             found |= {f"{step.name}.{name}": shape for name, shape in step.buffers.items()}
     return found
+
+
+def penalties(plan: Plan, regularizers: tuple[Component, ...]) -> list[tuple[Any, list[str]]]:
+    """Each regularizer of the spec with the full names of the weights that it acts on, layers' own included."""
+    found: list[tuple[Any, list[str]]] = []
+    for step in plan.steps:
+        own = step.layer.regularizers if isinstance(step.layer, WeightedLayer) and not step.shared else ()
+        for regularizer in own:
+            found.append((regularizer, _penalized(regularizer, [(step.name, weight, step) for weight in step.weights])))
+    for regularizer in regularizers:
+        every = [(s.name, weight, s) for s in plan.steps if not s.shared for weight in s.weights]
+        found.append((regularizer, _penalized(regularizer, every)))
+    return found
+
+
+def _penalized(regularizer: Any, weights: list[tuple[str, str, Step]]) -> list[str]:
+    return [
+        f"{layer}.{weight}"
+        for layer, weight, step in weights
+        if step.layer is not None
+        and matches(f"{layer}.{weight}", regularizer.weights)
+        and (regularizer.include_biases or step.layer.role(weight) != "bias")
+        and (regularizer.include_scales or step.layer.role(weight) != "scale")
+    ]

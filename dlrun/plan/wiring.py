@@ -1,15 +1,15 @@
-"""Layers -> steps: names, shapes and wiring, laid out in order of computation. This is what containers are wired by."""
+"""Turns layers into steps in order of computation, with names, shapes and wiring; containers use it for theirs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 from dlrun.components.layers import Branch, Container, From, Layer, Layers, Merging
 from dlrun.errors import Place, Problem, SpecError, SpecPath
 from dlrun.language.suggestions import did_you_mean
+from dlrun.language.text.node import Node
 from dlrun.plan.names import RESERVED, Scope
 from dlrun.plan.steps import Group, Mask, Step
 from dlrun.shapes import MAX_NUMEL, Shape, ShapeError, numel, show
@@ -18,7 +18,7 @@ from dlrun.shapes import MAX_NUMEL, Shape, ShapeError, numel, show
 class NetworkWiring:
     """Lays layers out as steps; this is the `Wiring` that containers see."""
 
-    def __init__(self, tree: Any, inputs: Mapping[str, tuple[Shape, Place]]):
+    def __init__(self, tree: Node, inputs: Mapping[str, tuple[Shape, Place]]):
         self.tree = tree
         self.steps = [Step(name, None, (), (), shape, place, None) for name, (shape, place) in inputs.items()]
         self.groups: list[Group] = []
@@ -43,7 +43,7 @@ class NetworkWiring:
 
     @contextmanager
     def group(self, label: str, kind: str, path: SpecPath) -> Iterator[None]:
-        """All steps that are laid out meanwhile are a group, in the scope that is open now."""
+        """Make a group, in the current scope, of all steps that are laid out inside the `with`."""
         at, start = len(self.groups), len(self.steps)
         group = Group(self.scope.prefix.rstrip("."), label, kind, self.tree.locate(path, at_key=True), start, start)
         self.groups.append(group)
@@ -57,7 +57,7 @@ class NetworkWiring:
         name = self.name(layer, path)
         if isinstance(layer, Container):
             outer, self.scope = self.scope, Scope(f"{self.scope.prefix}{name}.", self.scope)
-            with self.group(name, getattr(layer, "label", layer.kind), path):
+            with self.group(name, layer.called(), path):
                 value = layer.wire(self, value, path)
             self.scope = outer
         else:
@@ -84,10 +84,10 @@ class NetworkWiring:
                 )
             scope.taken.add(layer.name)
             return layer.name
-        label = getattr(layer, "label", layer.kind)
+        called = layer.called()
         while True:
-            scope.counts[label] = scope.counts.get(label, 0) + 1
-            name = f"{label}_{scope.counts[label]}"
+            scope.counts[called] = scope.counts.get(called, 0) + 1
+            name = f"{called}_{scope.counts[called]}"
             if name not in scope.taken:
                 scope.taken.add(name)
                 return name
@@ -122,10 +122,10 @@ class NetworkWiring:
     def masks_for(
         self, layer: Layer, values: tuple[int, ...], shapes: tuple[Shape, ...], output: Shape, place: Place
     ) -> tuple[Mask | None, ...]:
-        """What the next step's module is told of padding; its own output's padding is noted."""
+        """The masks that the next step's module gets; the mask of its own output is noted."""
         made = len(self.steps)
         masks = tuple(self.masks.get(value) for value in values)
-        padding = getattr(layer, "padding_idx", None)
+        padding = layer.padding_index()
         if padding is not None and len(shapes[0]) == 1:
             self.masks[made] = Mask(values[0], padding)
         if not any(masks):
@@ -135,7 +135,7 @@ class NetworkWiring:
             mask = next(mask for mask in masks if mask is not None)
             origin = self.padding_origin(mask)
             notes = (("the padding comes from here", origin),) if origin else ()
-            hint = "take padding_idx away there to have padding treated as any other index"
+            hint = "remove padding_idx there to treat padding like any other index"
             message = f"{layer.kind}: cannot keep padding out of what it computes from a sequence {show(shapes[0])}"
             raise SpecError([Problem(message, place, hint, notes)])
         if masks[0] is not None and len(output) == len(shapes[0]) and output[:1] == shapes[0][:1]:
@@ -143,7 +143,7 @@ class NetworkWiring:
         return masks if treats == "masked" else ()
 
     def padding_origin(self, mask: Mask) -> Place | None:
-        """The embedding that a mask comes from."""
+        """The place of the embedding that a mask comes from."""
         made = [value for value, known in self.masks.items() if known == mask]
         return self.steps[min(made)].place if made else None
 
@@ -152,17 +152,18 @@ class NetworkWiring:
         return tuple(self.named(getattr(layer, setting), (*path, setting))[0] for setting in layer.second_inputs)
 
     def tied(self, layer: Layer, weights: dict[str, Shape], path: SpecPath) -> dict[str, str]:
-        """A layer's weight that is another's, by its full name there."""
-        source = getattr(layer, "tied_to", None)
+        """The weight that a layer shares with an earlier one, by its full name there."""
+        setting = layer.tied_by
+        source = getattr(layer, setting) if setting is not None else None
         if source is None:
             return {}
-        _, _, full_name = self.named(source, (*path, "tied_to"))
+        _, _, full_name = self.named(source, (*path, setting))
         step = next((step for step in self.steps if step.name == full_name), None)
         held = step.weights.get("weight") if step is not None else None
         if held != weights["weight"]:
             what = f"a weight {show(held)}" if held else "no weight of its own"
             message = f"'{source}' has {what}, and this layer needs {show(weights['weight'])}"
-            self.refuse(message, (*path, "tied_to"), "an embedding (words, size) fits `linear: words` on size")
+            self.refuse(message, (*path, setting), "an embedding (words, size) fits `linear: words` on size")
         return {"weight": f"{full_name}.weight"}
 
     def origin(self, value: int) -> Place | None:
@@ -173,7 +174,7 @@ class NetworkWiring:
         return step.place
 
     def settle(self, layer: Layer, value: int, place: Place) -> None:
-        """Hold a value to indices or numbers, back to where it came from."""
+        """Refuse a layer that needs indices after numbers, or numbers after indices."""
         if layer.accepts == "any":
             return
         wants = layer.accepts == "indices"
@@ -184,11 +185,14 @@ class NetworkWiring:
             if wants:
                 message = f"{layer.kind} takes indices, whole numbers; {self.steps[value].kind} gives numbers"
             else:
-                message = f"{layer.kind} takes numbers, and here come indices, for an embedding"
+                message = f"{layer.kind} takes numbers, and its input is indices, for an embedding"
             notes = tuple((("they come from here", p),) if (p := self.steps[value].place) else ())
-            raise SpecError([Problem(message, place, "an embedding stands first, right after the input", notes)])
+            raise SpecError([Problem(message, place, "put an embedding first, right after the input", notes)])
 
     def decide(self, value: int, indices: bool) -> None:
+        """Settle whether a value that nothing has decided yet is indices or numbers."""
+        # An input may pass layers that take anything (a reshape) before one shows what it is. So the answer goes back
+        # to the input, through every undecided step on the way; all of them pass on what they get.
         pending = [value]
         while pending:
             index = pending.pop()
@@ -196,12 +200,14 @@ class NetworkWiring:
             if step.indices is None:
                 self.steps[index] = replace(step, indices=indices)
                 pending += step.inputs
-        for index, step in enumerate(self.steps):  # whatever passes the input on
+        # Then it goes forward to the other undecided steps after that input, such as a reshape on another branch. The
+        # steps are in order of computation, so each one's input is settled before it, and one pass is enough.
+        for index, step in enumerate(self.steps):
             if step.indices is None and step.inputs and self.steps[step.inputs[0]].indices is not None:
                 self.steps[index] = replace(step, indices=self.steps[step.inputs[0]].indices)
 
     def settled(self) -> tuple[Step, ...]:
-        """All steps; an input that nobody asked to be indices is numbers."""
+        """All steps; an input that no layer needs as indices is numbers."""
         return tuple(replace(s, indices=False) if s.indices is None else s for s in self.steps)
 
     def branch(self, branch: Branch, value: int, path: SpecPath) -> int:
@@ -258,7 +264,7 @@ class NetworkWiring:
         _, original, full_name = self.named(name, (*path, "layer"))
         if original is None:
             self.refuse(
-                f"'{name}' is an input, and no layer to apply again", (*path, "layer"), f"write `input: {name}`"
+                f"'{name}' is an input, not a layer that can be used again", (*path, "layer"), f"write `input: {name}`"
             )
         assert original is not None
         scope, reusing = self.scope, self.reusing

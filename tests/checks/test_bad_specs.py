@@ -23,7 +23,7 @@ MACHINE = 16 << 30
 @pytest.mark.parametrize("name", sorted(file.stem for file in FOLDER.glob("*.yaml")))
 def test_a_bad_spec_is_told_as_written_down(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(FOLDER)
-    monkeypatch.setattr("dlrun.checks.check.machine_memory", lambda: MACHINE)
+    monkeypatch.setattr("dlrun.checks.memory.machine_memory", lambda: MACHINE)
     with pytest.raises(SpecError) as caught:
         check(Path(f"{name}.yaml"), OVERRIDES.get(name, []))
     said = str(caught.value).replace(str(FOLDER.resolve()), "<here>") + "\n"

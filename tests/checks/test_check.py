@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from dlrun.checks.check import SplitSizes, check, check_model, split_sizes
+from dlrun.checks.check import check, check_model
 from dlrun.errors import SpecError
 from dlrun.language.experiment import Split
+from dlrun.plan.data_info import SplitSizes, split_sizes
 from dlrun.plan.memory import machine_memory
 
 IRIS = """
@@ -78,7 +79,7 @@ def test_dropping_the_last_batch_of_one_row_makes_batch_norm_right(checked) -> N
 
 
 def test_activations_that_do_not_fit_are_told_with_a_batch_that_would(checked, monkeypatch) -> None:
-    monkeypatch.setattr("dlrun.checks.check.machine_memory", lambda: 10_000)
+    monkeypatch.setattr("dlrun.checks.memory.machine_memory", lambda: 10_000)
     with pytest.raises(SpecError, match=r"about \d+ rows a batch would fit"):
         checked(IRIS.format(layer="relu", optimizer="adam", batch="full"))
 

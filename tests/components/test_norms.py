@@ -234,7 +234,7 @@ def test_a_norm_refuses_what_it_would_make_nothing_of(written: Any, shape: Shape
 
 def test_penalties_and_initializers_leave_the_scales_of_norms_alone(tmp_path: Path) -> None:
     from dlrun.network.build import build
-    from dlrun.plan.network import penalties
+    from dlrun.plan.weights import penalties
 
     spec = tmp_path / "spec.yaml"
     spec.write_text(

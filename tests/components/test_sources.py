@@ -12,11 +12,12 @@ import pytest
 from pydantic import ValidationError
 from sklearn import datasets
 
-from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo, Target, class_labels
+from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo, class_labels
 from dlrun.components.sources.csv import Csv
 from dlrun.components.sources.npz import Npz
 from dlrun.components.sources.sklearn import PUBLISHED, Sklearn
 from dlrun.language.component import choose
+from dlrun.language.target_kind import TargetKind
 
 FRUIT = "width,height,class\n1.5,2,apple\n3,4e0,pear\n\n5,6,apple\n"
 
@@ -27,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def ask(folder: Path, target: Any = None, features: Any = None, wants: Target = "classes") -> Request:
+def ask(folder: Path, target: Any = None, features: Any = None, wants: TargetKind = "classes") -> Request:
     def names(value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
 
@@ -71,7 +72,7 @@ class TestSklearn:
     @pytest.mark.parametrize("name", PUBLISHED)
     def test_the_published_facts_are_those_of_the_data_set(self, name: str, tmp_path: Path):
         bunch = getattr(datasets, f"load_{name}")()
-        wants: Target = "numbers" if name == "diabetes" else "classes"
+        wants: TargetKind = "numbers" if name == "diabetes" else "classes"
         data_info = Sklearn(name=name).describe(ask(tmp_path, wants=wants))  # type: ignore[arg-type]
         assert (data_info.rows, *data_info.shape) == bunch.data.shape
         assert data_info.target_shape == ()
@@ -316,7 +317,7 @@ def save(folder: Path, **arrays: Any) -> Path:
     return folder
 
 
-def both(folder: Path, x: Any, y: Any, wants: Target = "classes") -> tuple[SourceInfo, Rows]:
+def both(folder: Path, x: Any, y: Any, wants: TargetKind = "classes") -> tuple[SourceInfo, Rows]:
     request = ask(save(folder, x=x, y=y), "y", "x", wants)
     return Npz(path="a.npz").describe(request), Npz(path="a.npz").load(request)
 
@@ -415,7 +416,7 @@ class TestNpz:
         ],
     )
     def test_arrays_that_do_not_fit_are_refused(
-        self, x: Any, y: Any, wants: Target, at: str, message: str, tmp_path: Path
+        self, x: Any, y: Any, wants: TargetKind, at: str, message: str, tmp_path: Path
     ):
         error = refused(Npz(path="a.npz"), ask(save(tmp_path, x=x, y=y), "y", "x", wants))
         assert error.message.startswith(message)

@@ -253,6 +253,13 @@ class TestPrepare:
 """)
         assert index_limits(plan) == {"words": 20, "kinds": 5}
 
+    def test_the_positions_of_a_sequence_are_no_indices_of_an_input(self):
+        plan = plan_of("""
+  input: 4
+  layers: [embedding: {num_embeddings: 30, embedding_dim: 2}, position_embedding: 8, flatten]
+""")
+        assert index_limits(plan) == {"input": 30}
+
 
 @pytest.mark.parametrize("shape", [(), (3,), (4, 3), (2, 3, 4), (1, 3, 4), (2, 1, 1)])
 def test_rows_of_a_batch_are_those_rows_laid_out_as_all_are(shape: tuple[int, ...]) -> None:

@@ -52,6 +52,9 @@ class Layer(Component):
     """The settings that name earlier layers whose outputs are further inputs. In every method below, and in the
     module's call, they follow the output of the layer before."""
 
+    tied_by: ClassVar[str | None] = None
+    """The setting that names an earlier layer whose weight this one uses as its own."""
+
     drawn_as: ClassVar[DrawnAs | None] = None
     """Its symbol in a picture; None: the symbol of its folder."""
     enlarges: ClassVar[bool] = False
@@ -110,6 +113,22 @@ class Layer(Component):
         second input is `memory_mask`.
         """
         return self.padding_is
+
+    def called(self) -> str:
+        """What it is called where it has no name: the first part of its automatic name, `linear` in `linear_2`."""
+        return self.kind
+
+    def padding_index(self) -> int | None:
+        """The index that stands for padding in a sequence of indices; None where there is none."""
+        return None
+
+    def index_count(self) -> int | None:
+        """How many indices it knows, from 0 on; None where it takes numbers."""
+        return None
+
+    def least_rows(self, shape: Shape, training: bool) -> int:
+        """The fewest rows that a batch may have: 2 where statistics are taken over the rows alone."""
+        return 1
 
     def build(self, shape: Shape) -> torch.nn.Module:
         """The module that computes it."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from dlrun.language.component import Component
 from dlrun.language.fields import OutputForm, PositiveFloat
+from dlrun.language.target_kind import TargetKind
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ class Loss(Component):
     """Compares a batch of outputs (N, ...) with its targets and returns the mean over the batch."""
 
     family: ClassVar[str] = "losses"
-    wants: ClassVar[Literal["classes", "binary", "numbers"]]
+    wants: ClassVar[TargetKind]
     """How the target is read: one class number for each row, 0 or 1 for each output, or numbers."""
 
     output: str | None = None

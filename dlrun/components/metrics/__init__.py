@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from dlrun.language.component import Component
 from dlrun.language.fields import OutputForm
+from dlrun.language.target_kind import TargetKind
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ class Metric(Component):
     """A value for a whole split, computed from the results of `measure` for its batches."""
 
     family: ClassVar[str] = "metrics"
-    suits: ClassVar[frozenset[str]]
-    """The kinds of target that it is for: `classes`, `binary`, `numbers`."""
+    suits: ClassVar[frozenset[TargetKind]]
+    """The kinds of target that it is for."""
     greater_is_better: ClassVar[bool]
     combine: ClassVar[Literal["sum", "concatenate"]] = "sum"
     """How the results of the batches are combined: most are summed; a ranking of all rows needs all rows."""

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dlrun.errors import LocatedError, SpecPath
 from dlrun.language.component import Component
+from dlrun.language.target_kind import TargetKind
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
     import numpy as np
-
-Target = Literal["classes", "binary", "numbers", "nothing"]
-"""The target that a loss needs: one class for each row, 0 or 1 for each output, numbers, or no target."""
 
 
 class SourceError(LocatedError):
@@ -33,8 +31,8 @@ class Request:
     """The folder that relative paths start from: the spec's."""
     features: tuple[str, ...] | None
     target: tuple[str, ...] | None
-    wants: Target
-    """How to read the target."""
+    wants: TargetKind
+    """How the target is to be read."""
     other_targets: tuple[str, ...] = ()
     """Other columns that are predicted, which are not features unless `features` lists them."""
 

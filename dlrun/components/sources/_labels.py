@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dlrun.components.sources import SourceError, Target
+from dlrun.components.sources import SourceError
 from dlrun.language.suggestions import shorten
+from dlrun.language.target_kind import TargetKind
 
 
-def need_labels(labels: tuple[str, ...], wants: Target, what: str, at: tuple[str, ...]) -> tuple[str, ...]:
+def need_labels(labels: tuple[str, ...], wants: TargetKind, what: str, at: tuple[str, ...]) -> tuple[str, ...]:
     """Return the labels, if there are as many as the loss needs: two for `binary`, otherwise two or more.
 
     Raises:

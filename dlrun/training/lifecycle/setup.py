@@ -20,9 +20,9 @@ from dlrun.language.resolved import flattened
 from dlrun.network.build import build
 from dlrun.network.preprocessing import from_tensors
 from dlrun.plan.length import Length
-from dlrun.plan.network import Plan, penalties, plan
+from dlrun.plan.network import Plan, plan
 from dlrun.plan.objective import term, watched
-from dlrun.plan.weights import expected
+from dlrun.plan.weights import expected, penalties
 from dlrun.training.lifecycle.device import choose_device, forward_in, make_deterministic, set_precision
 from dlrun.training.objective import Objective, Pairing
 from dlrun.training.speed.allocator import keep_memory

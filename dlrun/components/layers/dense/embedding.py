@@ -40,6 +40,12 @@ class Embedding(WeightedLayer):
     def window(self, shape: Shape) -> tuple[Window | None, ...]:
         return (*(Window() for _ in shape), None)
 
+    def padding_index(self) -> int | None:
+        return self.padding_idx
+
+    def index_count(self) -> int:
+        return self.num_embeddings
+
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn
 

@@ -20,6 +20,7 @@ class Linear(WeightedLayer):
 
     synonyms = ("dense", "fully_connected", "fc", "lazy_linear", "affine", "inner_product")
     padding_is = "per_step"
+    tied_by = "tied_to"
 
     out_features: Positive
     """Number of outputs; `$classes` is the number of classes in the data."""

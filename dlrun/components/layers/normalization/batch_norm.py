@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from dlrun.components.layers.normalization._norm import Norm
 from dlrun.language.fields import PositiveFloat, Share
-from dlrun.shapes import Shape, ShapeError, show
+from dlrun.shapes import Shape, ShapeError, numel, show
 
 if TYPE_CHECKING:
     import torch
@@ -49,6 +49,10 @@ class BatchNorm(Norm):
         if not self.track_running_stats:
             return {}
         return {"running_mean": shape[:1], "running_var": shape[:1], "num_batches_tracked": ()}
+
+    def least_rows(self, shape: Shape, training: bool) -> int:
+        over_the_batch = training or not self.track_running_stats
+        return 2 if over_the_batch and numel(shape[1:]) == 1 else 1
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn

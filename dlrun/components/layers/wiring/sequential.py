@@ -17,5 +17,8 @@ class Sequential(Container):
     label: str = "sequential"
     """The start of the automatic name where no name is given, such as the name of the block."""
 
+    def called(self) -> str:
+        return self.label
+
     def wire(self, wiring: Wiring, value: int, path: SpecPath) -> int:
         return wiring.chain(self.layers, value, (*path, "layers"))

@@ -1,0 +1,56 @@
+"""Whether the data can be split as asked, and whether each augmentation fits an input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dlrun.checks.reading import Reading
+from dlrun.errors import Problem
+from dlrun.language.suggestions import did_you_mean
+from dlrun.plan.data_info import SplitSizes
+from dlrun.plan.network import Plan
+from dlrun.shapes import ShapeError, show
+
+
+def check_split(reading: Reading, sizes: SplitSizes | None) -> Iterator[Problem]:
+    """Hold the shares to leaving rows in each split, and `stratify` to one target of classes."""
+    data, data_info = reading.sections.get("data"), reading.data.info
+    if data is None or data_info is None or sizes is None:
+        return
+    for name, share, size in (
+        ("validation", data.split.validation, sizes.validation),
+        ("test", data.split.test, sizes.test),
+    ):
+        if share and not size:
+            hint = f"write 0 for no {name} split"
+            yield reading.problem(
+                f"{share:g} of {data_info.rows} rows rounds to zero rows", ("data", "split", name), hint
+            )
+    if sizes.train < 1:
+        yield reading.problem(f"of {data_info.rows} rows, none is left for training", ("data", "split"))
+    if data.split.stratify and len(data_info.classed) != 1:
+        several = f"one target of classes, and there are {len(data_info.classed)}: {', '.join(data_info.classed)}"
+        what = several if data_info.classed else "classes, and the target is numbers"
+        yield reading.problem(f"`stratify` needs {what}", ("data", "split", "stratify"))
+
+
+def check_augment(reading: Reading, planned: Plan) -> Iterator[Problem]:
+    """Hold each augmentation to an input of the network that it can change."""
+    data = reading.sections.get("data")
+    names = list(planned.input_shapes)
+    for index, step in enumerate(data.augment if data else ()):
+        path = ("data", "augment", index)
+        name = step.input or names[0]
+        if step.input is None and len(names) > 1:
+            hint = f"there are {', '.join(names)}: `{step.kind}: {{input: {name}}}`"
+            yield reading.problem(f"{step.kind} does not say which input it is for", path, hint)
+        elif name not in names:
+            meant = did_you_mean(name, names, {})
+            yield reading.problem(f"the network has no input '{name}'{meant}", (*path, step.kind, "input"))
+        else:
+            try:
+                step.check(planned.input_shapes[name], planned.indices[name])
+            except ShapeError as error:
+                taken = planned.inputs[names.index(name)]
+                notes = ((f"the network takes {show(taken.shape)} here", taken.place),)
+                yield Problem(f"{step.kind}: {error.message}", reading.place(path), error.hint, notes)

@@ -1,0 +1,92 @@
+"""Whether `train` and `schedule` fit each other, the network and the number of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dlrun.checks.objective import metric_names
+from dlrun.checks.reading import Reading
+from dlrun.errors import Problem
+from dlrun.language.experiment import TrainSection
+from dlrun.language.suggestions import did_you_mean
+from dlrun.plan.data_info import SplitSizes
+from dlrun.plan.length import Length, evaluation_batch
+from dlrun.plan.network import Plan
+
+
+def check_training(reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes) -> Iterator[Problem]:
+    """All checks of how long, in what batches and how exactly to train."""
+    if train.epochs is not None and train.steps is not None:
+        message = "`epochs` and `steps` cannot be given together"
+        yield reading.problem(message, ("train", "steps"), "keep one", at_key=True)
+    if train.precision == "tf32" and train.device == "cpu":
+        hint = "`precision: float32` computes on any device"
+        yield reading.problem("only GPUs compute in tf32, and `device` is cpu", ("train", "precision"), hint)
+    yield from _check_monitor(reading, planned, train, sizes)
+    if sizes.train < 1:
+        return
+    length = Length.of(train, sizes.train)
+    yield from _check_warmup(reading, length)
+    yield from _check_evaluation_batches(reading, planned, train, sizes)
+    yield from _check_training_batches(reading, planned, train, sizes, length.batch)
+
+
+def _check_monitor(reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes) -> Iterator[Problem]:
+    if train.early_stopping is None:
+        return
+    path = ("train", "early_stopping", "monitor")
+    known = ["validation/loss", *(f"validation/{name}" for name in metric_names(reading, planned))]
+    if train.early_stopping.monitor not in known:
+        message = f"there is no metric '{train.early_stopping.monitor}'"
+        message += did_you_mean(train.early_stopping.monitor, known, {})
+        yield reading.problem(message, path, "choose one of " + ", ".join(known))
+    elif not sizes.validation:
+        hint = "set `data.split.validation` above 0"
+        message = "early stopping needs validation rows, and their share is 0"
+        yield reading.problem(message, path[:2], hint, at_key=True)
+
+
+def _check_warmup(reading: Reading, length: Length) -> Iterator[Problem]:
+    schedule = reading.sections.get("schedule")
+    if schedule is not None and schedule.warmup.in_steps(length.per_epoch) >= length.steps:
+        message = f"the warmup, {schedule.warmup}, takes all of the training, {length.steps} steps"
+        hint = f"an epoch is {length.per_epoch} steps; train longer or warm up less"
+        yield reading.problem(message, ("schedule", schedule.kind, "warmup"), hint)
+
+
+def _check_evaluation_batches(
+    reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes
+) -> Iterator[Problem]:
+    """Refuse splits that leave one row to a layer without moving statistics, which needs more."""
+    norm = next((step for step in planned.steps if step.least_rows(training=False) > 1), None)
+    if norm is None:
+        return
+    batch = sizes.train if train.batch_size == "full" else train.batch_size
+    for name, rows, size in (
+        ("validation", sizes.validation, evaluation_batch(min(batch, sizes.train))),
+        ("test", sizes.test, evaluation_batch(batch)),
+    ):
+        if rows % size == 1:
+            message = f"{norm.kind} without moving statistics needs more than one row; the {name} split's "
+            message += f"{rows} row{'s' * (rows > 1)} leave a last batch of 1"
+            notes = ((f"this {norm.kind}", norm.place),) if norm.place else ()
+            hint = f"choose another share for {name}, or set `track_running_stats: true`"
+            yield Problem(message, reading.place(("data", "split")), hint, notes)
+
+
+def _check_training_batches(
+    reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes, batch: int
+) -> Iterator[Problem]:
+    """Refuse batches of one row where a layer takes its statistics over the rows."""
+    norm = next((step for step in planned.steps if step.least_rows(training=True) > 1), None)
+    if norm is None or (batch > 1 and (sizes.train % batch != 1 or train.drop_last)):
+        return
+    message = f"{norm.kind} needs more than one row a batch"
+    if batch == 1:
+        message += ", and `batch_size` is 1"
+        hint = "a mean over one row is the row itself: use layer_norm, or larger batches"
+    else:
+        message += f"; {sizes.train} rows in batches of {batch} leave a last batch of 1"
+        hint = "set `drop_last: true`, or another batch_size"
+    notes = ((f"this {norm.kind}", norm.place),) if norm.place else ()
+    yield Problem(message, reading.place(("train", "batch_size")), hint, notes)
