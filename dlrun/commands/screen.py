@@ -97,11 +97,8 @@ def listing(rows: Sequence[tuple[str, ...]]) -> None:
     console().print(grid)
 
 
-def problems(error: SpecError, as_json: bool = False) -> None:
+def problems(error: SpecError) -> None:
     """Print everything that is wrong; in colour on a terminal."""
-    if as_json:
-        show_json({"problems": [problem.as_data() for problem in error.problems]})
-        return
     texts = [problem.render() for problem in error.problems]
     if sys.stderr.isatty():
         texts = [_coloured(text) for text in texts]

@@ -139,7 +139,7 @@ def test_check_takes_many_specs_and_tells_all_problems(spec: Path) -> None:
     (spec.parent / "bad.yaml").write_text("model: {input: 3, layers: [rely]}")
     done = dlrun(spec.parent, "check", "iris.yaml", "bad.yaml")
     assert done.returncode == 2
-    assert done.stdout.startswith("iris.yaml: right")
+    assert done.stdout.startswith("iris.yaml: OK")
     assert "bad.yaml:1:28" in done.stderr
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dlrun.commands import screen
-from dlrun.commands.arguments import AsJson
+from dlrun.commands.arguments import AsJson, problems_as_json
 from dlrun.errors import Problem, SpecError
 from dlrun.shapes import readable, readable_bytes, show_named
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dlrun.checks.check import Checked
 
 
+@problems_as_json
 def check(
     specs: Annotated[
         list[str],
@@ -40,7 +41,7 @@ def check(
             continue
         found.append(as_data(file, checked))
         if not as_json:
-            screen.say(f"{file}: " + "\n  ".join(["right", *lines(checked)]))
+            screen.say(f"{file}: " + "\n  ".join(["OK", *lines(checked)]))
     if problems:
         raise SpecError(problems)
     if as_json:

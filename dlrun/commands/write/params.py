@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dlrun.commands import screen
-from dlrun.commands.arguments import AsJson
+from dlrun.commands.arguments import AsJson, problems_as_json
 from dlrun.commands.write.check import is_override
 from dlrun.errors import Problem, SpecError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dlrun.plan.network import Plan
 
 
+@problems_as_json
 def params(
     specs: Annotated[
         list[str],
