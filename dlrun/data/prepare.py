@@ -1,4 +1,4 @@
-"""Fit the preprocessing on the training rows, and bring all rows to the device as the network takes them."""
+"""Fit the preprocessing on the training rows, and put all rows on the device as the network takes them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dlrun.shapes import Shape, numel
 Array = np.ndarray[Any, Any]
 
 PORTION_BYTES = 1 << 26
-"""How much of the data is copied at a time, so that memory holds little more than the result."""
+"""Bytes of data that are converted at a time, so that memory holds little more than the result."""
 
 
 class StepFitError(Exception):
@@ -33,7 +33,7 @@ class StepFitError(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Rows on the device, all of a split or a few: what goes into the network, and what should come out."""
+    """Rows on the device, all of a split or some: the inputs of the network, and the targets."""
 
     inputs: tuple[torch.Tensor, ...]
     """One for each input of the network: float32, or int64 where it takes indices."""
@@ -52,7 +52,7 @@ class Batch:
 def _some(tensor: torch.Tensor, rows: Any) -> torch.Tensor:
     if isinstance(rows, slice):
         return tensor[rows]
-    if tensor.dim() == 4 and tensor.stride(1) == 1:  # channels last: so seen, each row lies in one piece
+    if tensor.dim() == 4 and tensor.stride(1) == 1:  # channels last: permuted, each row is contiguous
         return tensor.permute(0, 2, 3, 1).index_select(0, rows).permute(0, 3, 1, 2)
     return tensor.index_select(0, rows)  # a third of the time that tensor[rows] takes
 
@@ -67,14 +67,14 @@ class Prepared:
 
 
 Fitted = tuple[Preprocess, State]
-"""A step with the sizes that fitting decided, and what it has learned."""
+"""A step with the sizes that fitting decided, and its fitted state."""
 
 
 def fit(steps: Sequence[Preprocess], loaded: Loaded) -> list[Fitted]:
-    """Fit the steps, on the training rows alone; each sees, in float64, what the one before it for its input gives.
+    """Fit the steps on the training rows alone, each on the float64 output of the step before it for its input.
 
     Raises:
-        StepFitError: the training rows do not allow a step.
+        StepFitError: a step cannot be fitted on these rows.
     """
     fitted: dict[int, Fitted] = {}
     for name, features in loaded.features.items():
@@ -118,12 +118,12 @@ def prepare(
 
     Args:
         loaded: the rows.
-        plan: the network's, which says what each input takes.
+        plan: the network's, with the shape of each input.
         front: for each input its fitted preprocessing in order.
         device: where the tensors go.
 
     Raises:
-        SourceError: a number is too large for float32, or is no index.
+        SourceError: a number is too large for float32, or is not an index.
     """
     limits = index_limits(plan)
     found: list[Batch] = []
@@ -155,7 +155,7 @@ def index_limits(plan: Plan) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What an input takes."""
+    """The tensor that an input takes."""
 
     shape: Shape
     indices: bool
@@ -166,7 +166,7 @@ class _Kind:
 
 def _inputs(features: Array, rows: Indices, modules: Sequence[nn.Module], kind: _Kind) -> torch.Tensor:
     dtype = torch.int64 if kind.indices else torch.float32
-    # Images lie with their channels last, as the fast convolutions want them; everything else sees no difference.
+    # Images are stored channels last, which makes convolutions fast; no other code sees a difference.
     layout = torch.channels_last if len(kind.shape) == 3 else torch.contiguous_format
     inputs = torch.empty((len(rows), *kind.shape), dtype=dtype, device=kind.device, memory_format=layout)
     portion = max(1, PORTION_BYTES // (8 * max(numel(features.shape[1:]), numel(kind.shape))))
@@ -211,11 +211,11 @@ def _whole(values: Array, rows: Indices, limit: int | None) -> Array:
     if wrong.any():
         row, value = _first(wrong, values, rows)
         message = f"row {row} holds the index {value}; there are {most}, from 0 to {most - 1}"
-        raise SourceError(message, ("features",), "`num_embeddings: $vocabulary` is as many as the data has")
+        raise SourceError(message, ("features",), "`num_embeddings: $vocabulary` is the number of indices in the data")
     return values.astype(np.int64, copy=False)
 
 
 def _first(wrong: Array, values: Array, rows: Indices) -> tuple[int, Any]:
-    """The first wrong value and the row of the data that it stands in."""
+    """The row of the first wrong value, and the value."""
     place = tuple(np.argwhere(wrong)[0])
     return int(rows[place[0]]), values[place]

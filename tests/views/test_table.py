@@ -10,7 +10,7 @@ from dlrun.plan.network import Plan
 from dlrun.views.comparison import depth
 from dlrun.views.outline import MOST_ROWS, outline
 from dlrun.views.receptive_field import receptive_fields, show_field
-from dlrun.views.table import Row, as_data, as_text, fitted, tree
+from dlrun.views.table import Row, as_data, as_text, fit_to_width, tree
 
 VGG16 = BENCHMARKS / "specs" / "vgg16.yaml"
 
@@ -251,7 +251,7 @@ def test_data_names_each_layers_group_field_and_activations(planned) -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_the_table_keeps_to_the_width_that_there_is(planned, width: int) -> None:
-    head, lines = fitted(tree(check_model(VGG16)), width)
+    head, lines = fit_to_width(tree(check_model(VGG16)), width)
     assert max(map(len, [*head, *lines])) <= width
     assert ("weights" in " ".join(head)) == (width >= 120)
     assert any("138" in line or "102,764,544" in line for line in lines)

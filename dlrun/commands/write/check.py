@@ -1,4 +1,4 @@
-"""`dlrun check`: all that can be known without training."""
+"""`dlrun check`: everything that can be checked without training."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 def check(
     specs: Annotated[
         list[str],
-        typer.Argument(metavar="SPEC...", help="Specs; section.key=value changes all of them.", show_default=False),
+        typer.Argument(metavar="SPEC...", help="The specs; section.key=value changes all of them.", show_default=False),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Prove specs without training: the language, the shapes, the wiring, the data's columns, the memory."""
+    """Validate specs without training: the language, the shapes, the wiring, the data's columns, the memory."""
     from dlrun.checks.check import check as check_spec
 
     files = [Path(text) for text in specs if not is_override(text)]
@@ -54,7 +54,7 @@ def is_override(text: str) -> bool:
 
 
 def lines(checked: Checked) -> list[str]:
-    """What was found, a few lines."""
+    """The data, the model and the memory, a line each."""
     from dlrun.plan.memory import machine_memory
 
     plan, memory = checked.plan, checked.memory
@@ -93,7 +93,7 @@ def data_line(checked: Checked) -> str:
 
 
 def as_data(file: Path, checked: Checked) -> dict[str, Any]:
-    """What was found, as data."""
+    """The same, as JSON-ready data."""
     from dlrun.plan.memory import machine_memory
 
     plan, memory, data_info, sizes = checked.plan, checked.memory, checked.data_info, checked.sizes

@@ -1,4 +1,4 @@
-"""`dlrun kinds`: what a spec can name, from all families down to every setting of one kind."""
+"""`dlrun kinds`: everything that a spec can name, from all families to every setting of one kind."""
 
 from __future__ import annotations
 

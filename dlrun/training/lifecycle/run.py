@@ -51,7 +51,7 @@ class Watcher(Protocol):
         """A few times a second."""
         ...
 
-    def epoch(self, epoch: int, figures: dict[str, float], epochs: int) -> None:
+    def epoch(self, epoch: int, metrics: dict[str, float], epochs: int) -> None:
         """Epoch `epoch` of `epochs` is over."""
         ...
 

@@ -1,4 +1,4 @@
-"""What a picture says of a layer, and what role the layer plays."""
+"""The text of a layer in a picture, and the style that it is drawn in."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dlrun.components.layers import DrawnAs, Layer, Merging
 from dlrun.plan.steps import Step
 from dlrun.shapes import numel
 
-Role = Literal[DrawnAs, "ends", "group"]
+Style = Literal[DrawnAs, "ends", "group"]
 
-ROLE_OF_ROOM: dict[str, Role] = {
+STYLE_OF_ROOM: dict[str, Style] = {
     "activations": "activation",
     "attention": "attention",
     "combining": "merge",
@@ -24,8 +24,8 @@ ROLE_OF_ROOM: dict[str, Role] = {
     "wiring": "shape",
 }
 """What the layers of each room are drawn as."""
-FOLDED: tuple[Role, ...] = ("norm", "activation", "noise")
-"""The roles that are drawn as a line in the box of the layer before."""
+FOLDED: tuple[Style, ...] = ("norm", "activation", "noise")
+"""The styles that are drawn as a line in the box of the layer before."""
 SIZES = (
     "out_channels",
     "out_features",
@@ -41,13 +41,13 @@ SIZES = (
 RATES = ("p", "std", "negative_slope")
 
 
-def role_of(step: Step) -> Role:
-    """What part a step plays in the network."""
+def style_of(step: Step) -> Style:
+    """The style that a step is drawn in."""
     if step.layer is None:
         return "ends"
     if isinstance(step.layer, Merging):
         return "merge"
-    return step.layer.drawn_as or ROLE_OF_ROOM[step.layer.room]
+    return step.layer.drawn_as or STYLE_OF_ROOM[step.layer.room]
 
 
 def caption(step: Step) -> str:

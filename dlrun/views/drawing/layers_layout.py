@@ -26,7 +26,7 @@ SKIP_PULL = 0.02
 
 
 @dataclass(slots=True)
-class Node:
+class LayoutNode:
     """A rectangle around its anchor, the x at which the main edge comes in."""
 
     left: float
@@ -92,7 +92,7 @@ class _Net:
     """The steps of each link, from the top down."""
 
 
-def arrange(nodes: list[Node], links: list[Link]) -> Arranged:
+def arrange(nodes: list[LayoutNode], links: list[Link]) -> Arranged:
     """Place nodes and route links; links go from lower to higher numbers."""
     ranks = _ranks(nodes, links)
     net = _net(nodes, links, ranks)
@@ -101,7 +101,7 @@ def arrange(nodes: list[Node], links: list[Link]) -> Arranged:
     return _drawn(nodes, links, net, rows, x)
 
 
-def _ranks(nodes: list[Node], links: list[Link]) -> list[int]:
+def _ranks(nodes: list[LayoutNode], links: list[Link]) -> list[int]:
     """The longest way from the top; what has nothing above it stands right above what it goes to."""
     top = int(any(node.stands == "first" for node in nodes))
     ranks = [0 if node.stands == "first" else top for node in nodes]
@@ -118,7 +118,7 @@ def _ranks(nodes: list[Node], links: list[Link]) -> list[int]:
     return [bottom if node.stands == "last" else rank for rank, node in zip(ranks, nodes, strict=True)]
 
 
-def _net(nodes: list[Node], links: list[Link], ranks: list[int]) -> _Net:
+def _net(nodes: list[LayoutNode], links: list[Link], ranks: list[int]) -> _Net:
     """Nodes and lanes as cells; the links of one value share its lane as far as they go together."""
     aside = _aside(links, ranks)
     net = _Net([_Cell(n, ranks[n], node.left, node.right, n in aside) for n, node in enumerate(nodes)])
@@ -275,7 +275,7 @@ def _columns(net: _Net) -> tuple[list[int], list[float]]:
     return [numbers[old] for old in column], offset
 
 
-def _drawn(nodes: list[Node], links: list[Link], net: _Net, rows: list[list[int]], x: list[float]) -> Arranged:
+def _drawn(nodes: list[LayoutNode], links: list[Link], net: _Net, rows: list[list[int]], x: list[float]) -> Arranged:
     leftmost = min(x[number] - cell.left for number, cell in enumerate(net.cells))
     x = [value - leftmost for value in x]
     width = max(x[number] + cell.right for number, cell in enumerate(net.cells))
@@ -301,7 +301,7 @@ def _drawn(nodes: list[Node], links: list[Link], net: _Net, rows: list[list[int]
     return Arranged(x[: len(nodes)], y, width, total, routes)
 
 
-def _gap(nodes: list[Node], net: _Net, step: _Step, swing: float) -> float:
+def _gap(nodes: list[LayoutNode], net: _Net, step: _Step, swing: float) -> float:
     """How far apart the ranks must be for this step."""
     above, below = net.cells[step.above].node, net.cells[step.below].node
     tail = nodes[above].tail if above is not None else STRAIGHT

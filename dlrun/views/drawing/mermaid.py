@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlrun.views.drawing.captions import Role
+from dlrun.views.drawing.captions import Style
 from dlrun.views.drawing.colours import COLOURS
 from dlrun.views.drawing.picture import Box, Frame, Picture
 
@@ -16,13 +16,13 @@ def mermaid(picture: Picture) -> str:
         shape = boxes[edge.source].shape
         arrow = f"-->|{_text(shape)}|" if shape else "-->"
         lines.append(f"    {edge.source} {arrow} {edge.target}")
-    used: dict[Role, list[str]] = {}
+    used: dict[Style, list[str]] = {}
     for box in boxes.values():
         used.setdefault(box.lines[0][1], []).append(box.id)
-    for role, names in used.items():
-        fill, stroke = COLOURS[role]
-        lines.append(f"    classDef {role}_ fill:{fill},stroke:{stroke},color:#1d232b")
-        lines.append(f"    class {','.join(names)} {role}_")
+    for style, names in used.items():
+        fill, stroke = COLOURS[style]
+        lines.append(f"    classDef {style}_ fill:{fill},stroke:{stroke},color:#1d232b")
+        lines.append(f"    class {','.join(names)} {style}_")
     return "\n".join(lines) + "\n"
 
 

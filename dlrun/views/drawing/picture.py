@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from dlrun.plan.network import Plan
 from dlrun.plan.steps import Step
-from dlrun.views.drawing.captions import FOLDED, Role, caption, full_text, role_of, show_shape, weights_line
-from dlrun.views.drawing.groups import Fold, Group, fold_repeats, group_tree
+from dlrun.views.drawing.captions import FOLDED, Style, caption, full_text, show_shape, style_of, weights_line
+from dlrun.views.drawing.groups import DrawnGroup, Fold, fold_repeats, group_tree
 
 
 @dataclass(slots=True, eq=False)
@@ -16,8 +16,8 @@ class Box:
     """A layer, with the norm, activation or dropout that follows it; or a whole group, drawn small."""
 
     id: str
-    lines: list[tuple[str, Role]]
-    """What is written, and the role of each line; the first line's is the box's."""
+    lines: list[tuple[str, Style]]
+    """What is written, and the style of each line; the first line's is the box's."""
     steps: list[int] = field(default_factory=list)
     """The plan's steps that it stands for; those of folded turns too."""
     shape: str = ""
@@ -118,7 +118,7 @@ class _Painter:
             edges[Edge(self.box_of[representative(index, self.folds)].id, output.id)] = None
         return Picture(self.name, root, list(edges))
 
-    def _fill(self, group: Group, frame: Frame, depth: int) -> None:
+    def _fill(self, group: DrawnGroup, frame: Frame, depth: int) -> None:
         for child in group.children:
             if isinstance(child, int):
                 self._layer(child, frame)
@@ -139,24 +139,24 @@ class _Painter:
                 else:
                     frame.children.append(inner)
 
-    def _is_one_box(self, group: Group) -> bool:
+    def _is_one_box(self, group: DrawnGroup) -> bool:
         """Whether it is a layer with what is drawn in the same box."""
         inside = group.children
-        while len(inside) == 1 and isinstance(only := inside[0], Group) and only.times == 1:
+        while len(inside) == 1 and isinstance(only := inside[0], DrawnGroup) and only.times == 1:
             inside = only.children
         first, *rest = inside
         return isinstance(first, int) and all(
-            isinstance(step, int) and role_of(self.steps[step]) in FOLDED for step in rest
+            isinstance(step, int) and style_of(self.steps[step]) in FOLDED for step in rest
         )
 
     def _layer(self, index: int, frame: Frame) -> None:
         step = self.steps[index]
-        role = role_of(step)
-        line = (caption(step), role)
+        style = style_of(step)
+        line = (caption(step), style)
         before = self.box_of.get(step.inputs[0]) if len(step.inputs) == 1 else None
         if (
             before is not None
-            and role in FOLDED
+            and style in FOLDED
             and step.output == step.input_shapes[0]
             and self.consumers[step.inputs[0]] == {index}
             and before.lines[0][1] not in ("ends", "group")
@@ -174,11 +174,11 @@ class _Painter:
         frame.children.append(box)
         self.box_of[index] = box
 
-    def _whole(self, group: Group, frame: Frame) -> None:
+    def _whole(self, group: DrawnGroup, frame: Frame) -> None:
         """A group as one box."""
         inside = _steps_in(group)
         count = group.last - group.first + 1
-        lines: list[tuple[str, Role]] = [(group.title or "repeat", "group")]
+        lines: list[tuple[str, Style]] = [(group.title or "repeat", "group")]
         lines.append((f"{count} layers" if count > 1 else "1 layer", "group"))
         box = Box(f"b{inside[0]}", lines, inside, times=group.times)
         first, last = self.steps[group.first], self.steps[group.last]
@@ -208,19 +208,19 @@ class _Painter:
         return weights_line(count) if count else ""
 
 
-def _unwrapped(group: Group) -> Group:
+def _unwrapped(group: DrawnGroup) -> DrawnGroup:
     """Without the frames that would hold one frame and nothing else; the outermost title stays."""
     title, times = group.title, group.times
-    while len(group.children) == 1 and isinstance(inner := group.children[0], Group):
+    while len(group.children) == 1 and isinstance(inner := group.children[0], DrawnGroup):
         if inner.times > 1 and (times > 1 or (title and inner.title)):
             break
         title, times, group = title or inner.title, max(times, inner.times), inner
-    return Group(group.name, title, group.first, group.last, group.same_by, group.turns, group.children, times)
+    return DrawnGroup(group.name, title, group.first, group.last, group.same_by, group.turns, group.children, times)
 
 
-def _steps_in(group: Group) -> list[int]:
+def _steps_in(group: DrawnGroup) -> list[int]:
     found: list[int] = []
-    pending: list[Group | int] = [group]
+    pending: list[DrawnGroup | int] = [group]
     while pending:
         item = pending.pop()
         if isinstance(item, int):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from dlrun.views.drawing.layers_layout import Arranged, Link, Node, Point, arrange
+from dlrun.views.drawing.layers_layout import Arranged, LayoutNode, Link, Point, arrange
 from dlrun.views.drawing.picture import Box, Edge, Frame, Picture
 from dlrun.views.drawing.text_width import text_width
 
@@ -143,18 +143,18 @@ class _Placer:
         for child in frame.children:
             if isinstance(child, Frame):
                 self._arrange(child)
-        nodes: list[Node] = []
+        nodes: list[LayoutNode] = []
         for value, source, _ in level.wanted:
             if not source and value not in level.incoming:
                 level.incoming[value] = len(nodes)
-                nodes.append(Node(3.0, 3.0, TITLE_HEIGHT, TITLE_HEIGHT, "first"))
+                nodes.append(LayoutNode(3.0, 3.0, TITLE_HEIGHT, TITLE_HEIGHT, "first"))
         for child in frame.children:
             level.places[child.id] = len(nodes)
             nodes.append(self._node(child))
         for value, _, target in level.wanted:
             if not target and value not in level.outgoing:
                 level.outgoing[value] = len(nodes)
-                nodes.append(Node(3.0, 3.0, FOOT, FOOT, "last"))
+                nodes.append(LayoutNode(3.0, 3.0, FOOT, FOOT, "last"))
         links: list[Link] = []
         for value, source, target in level.wanted:
             start = level.places[source] if source else level.incoming[value]
@@ -178,15 +178,15 @@ class _Placer:
         level.width = max(level.left + arranged.width + PAD, title + 20)
         level.height = level.top + arranged.height + (0.0 if level.outgoing else FOOT)
 
-    def _node(self, child: Box | Frame) -> Node:
+    def _node(self, child: Box | Frame) -> LayoutNode:
         if isinstance(child, Frame):
             level = self.levels[child.id]
             anchor = self._anchor(level)
-            return Node(anchor, level.width - anchor, level.height, FOOT)
+            return LayoutNode(anchor, level.width - anchor, level.height, FOOT)
         half = self.widths[child.id] / 2
         label = LABEL_SHIFT + text_width(child.shape, LABEL_SIZE) + 4 if child.shape else 0.0
         under = _below(child)
-        return Node(half, max(half + badge_width(child), label), _box_height(child) + under, under)
+        return LayoutNode(half, max(half + badge_width(child), label), _box_height(child) + under, under)
 
     def _anchor(self, level: _Level) -> float:
         assert level.arranged is not None

@@ -25,12 +25,12 @@ def test_a_second_time_adds_nothing(runs: Path, capsys: pytest.CaptureFixture[st
     where = f"sqlite:///{runs}/mlflow.db"
     sync("calm-otter", runs=runs)
     first = stored(runs / "mlflow.db")
-    assert capsys.readouterr().out == f"calm-otter: FINISHED, wholly in {where}; {len(rows(RECORDS))} figures sent\n"
+    assert capsys.readouterr().out == f"calm-otter: FINISHED, complete in {where}; {len(rows(RECORDS))} values sent\n"
     sync(str(info.folder), runs=Path("elsewhere"))
-    assert capsys.readouterr().out == f"calm-otter: FINISHED, wholly in {where}; 0 figures sent\n"
+    assert capsys.readouterr().out == f"calm-otter: FINISHED, complete in {where}; 0 values sent\n"
     (info.folder / "tracking.json").unlink()
     sync("last", runs=runs)
-    assert capsys.readouterr().out == f"calm-otter: FINISHED, wholly in {where}; {len(rows(RECORDS))} figures sent\n"
+    assert capsys.readouterr().out == f"calm-otter: FINISHED, complete in {where}; {len(rows(RECORDS))} values sent\n"
     assert stored(runs / "mlflow.db") == first
     assert [(run.figures, run.ended) for run in first] == [(rows(RECORDS), STARTED + 10_000)]
 
@@ -61,7 +61,7 @@ def test_a_run_that_was_made_elsewhere_is_brought_home_and_a_copy_of_it_is_the_s
 
 def test_a_run_that_died_is_killed_and_one_that_is_trained_is_left_alone(runs: Path) -> None:
     info = make_run(runs / "calm-otter", RECORDS, "RUNNING")
-    with lock(info.folder), pytest.raises(RunError, match="it is being trained, and is delivered while it goes on"):
+    with lock(info.folder), pytest.raises(RunError, match="it is being trained; it is delivered during training"):
         sync("calm-otter", runs=runs)
     assert stored(runs / "mlflow.db") == []
     sync("calm-otter", runs=runs)
@@ -91,7 +91,7 @@ def test_what_cannot_be_delivered_is_told_and_the_others_are_delivered(
 ) -> None:
     make_run(runs / "away", RECORDS, store=NOWHERE)
     make_run(runs / "here", RECORDS)
-    with pytest.raises(RunError, match="of 2 runs 1 are not wholly delivered"):
+    with pytest.raises(RunError, match="1 of 2 runs are not completely delivered"):
         sync(everything=True, runs=runs)
     told = capsys.readouterr()
     assert told.err == f"error: away: MLflow at {NOWHERE} has nothing of this run: Connection refused\n"
@@ -107,7 +107,7 @@ def test_a_run_that_is_not_there_is_told_with_one_that_is(runs: Path, tmp_path: 
     with pytest.raises(SpecError, match="is not the folder of a run"):
         sync(str(tmp_path), runs=runs)
     for run, everything in ((None, False), ("last", True)):
-        with pytest.raises(SpecError, match="say which run: RUN, `last`, or --all"):
+        with pytest.raises(SpecError, match="name a run: RUN, `last`, or --all"):
             sync(run, everything=everything, runs=runs)
 
 

@@ -86,8 +86,8 @@ def test_overrides_depth_and_weights_change_the_picture(spec: Path) -> None:
     [
         (["--format", "mermiad"], "unknown format 'mermiad'; did you mean 'mermaid'?"),
         (["--format", "SVG"], "unknown format 'SVG'"),
-        (["--output", "net.jpg"], "the ending of net.jpg names no format"),
-        (["--output", "net"], "the ending of net names no format"),
+        (["--output", "net.jpg"], "the ending of net.jpg is not that of a format"),
+        (["--output", "net"], "the ending of net is not that of a format"),
         (["--output", "gone/net.svg"], "there is no folder gone"),
         (["--output", ".", "--format", "svg"], ". is a folder"),
         (["--output", "net.yaml", "--format", "svg"], "net.yaml is the spec itself"),

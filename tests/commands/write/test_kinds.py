@@ -130,7 +130,7 @@ def test_the_name_of_a_setting_is_led_to_who_has_it():
 
 
 def test_a_name_that_resembles_nothing_is_led_to_the_list():
-    assert "`dlrun kinds` lists what there is" in refused("qqqqqqqq")
+    assert "`dlrun kinds` lists them" in refused("qqqqqqqq")
 
 
 def test_on_a_terminal_nothing_is_wider_than_its_eighty_columns(monkeypatch):

@@ -60,22 +60,22 @@ def test_the_schema_is_written_beside_the_spec_and_this_is_said(tmp_path):
     assert "schema" not in run("specs/second.yaml")
 
 
-def test_another_versions_schema_is_kept_and_the_way_to_renew_it_told(tmp_path):
+def test_another_versions_schema_is_kept_and_the_command_that_updates_it_is_printed(tmp_path):
     (tmp_path / "dlrun.schema.json").write_text("{}")
-    assert "`dlrun schema > dlrun.schema.json` renews it" in run("wine.yaml")
+    assert "`dlrun schema > dlrun.schema.json` updates it" in run("wine.yaml")
     assert (tmp_path / "dlrun.schema.json").read_text() == "{}"
 
 
 def test_a_file_that_is_there_is_never_overwritten(tmp_path):
     (tmp_path / "mine.yaml").write_text("mine")
-    assert "mine.yaml is there already" in refused("mine.yaml")
+    assert "mine.yaml already exists" in refused("mine.yaml")
     assert (tmp_path / "mine.yaml").read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
 
 
 def test_a_link_that_leads_nowhere_is_not_written_through(tmp_path):
     (tmp_path / "mine.yaml").symlink_to(tmp_path / "elsewhere")
-    assert "mine.yaml is there already" in refused("mine.yaml")
+    assert "mine.yaml already exists" in refused("mine.yaml")
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -86,7 +86,7 @@ def test_where_there_are_no_hard_links_the_file_is_renamed_into_its_place(tmp_pa
     monkeypatch.setattr("pathlib.Path.hardlink_to", no_links)
     run("wine.yaml")
     assert {path.name for path in tmp_path.iterdir()} == {"wine.yaml", "dlrun.schema.json"}
-    assert "is there already" in refused("wine.yaml")
+    assert "already exists" in refused("wine.yaml")
 
 
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):

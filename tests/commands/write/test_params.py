@@ -113,7 +113,7 @@ def test_a_comparison_as_data_has_every_figure_as_a_number() -> None:
 def test_several_specs_without_compare_are_refused_and_so_is_none() -> None:
     done = params(VGG16, SPECS / "digits_lda.yaml")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "name one spec; --compare puts several side by side" in done.stderr
+    assert "name one spec; --compare compares several" in done.stderr
     assert params("a.b=3").returncode == 2
     assert params("--compare", "a.b=3").returncode == 2
 

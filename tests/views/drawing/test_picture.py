@@ -7,7 +7,7 @@ from places import ROOT
 
 from dlrun.checks.check import check_model
 from dlrun.plan.network import Plan
-from dlrun.views.drawing.captions import FOLDED, role_of
+from dlrun.views.drawing.captions import FOLDED, style_of
 from dlrun.views.drawing.picture import Box, Edge, Frame, Picture, picture
 
 SPECS = [*sorted((ROOT / "specs").rglob("*.yaml")), ROOT / "benchmarks" / "specs" / "vgg16.yaml"]
@@ -179,10 +179,10 @@ model:
     assert_nothing_is_lost(plan, picture(plan, "net"))
 
 
-def test_every_role_that_is_folded_leaves_the_shape_alone(planned) -> None:
+def test_every_style_that_is_folded_leaves_the_shape_alone(planned) -> None:
     plan = planned("model: {input: [4, 6, 6], layers: [batch_norm, relu, dropout, softmax, {max_pool2d: 2}, flatten]}")
-    roles = {step.kind: role_of(step) for step in plan.steps}
-    assert roles == {
+    styles = {step.kind: style_of(step) for step in plan.steps}
+    assert styles == {
         "input": "ends",
         "batch_norm": "norm",
         "relu": "activation",
