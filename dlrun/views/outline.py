@@ -1,4 +1,4 @@
-"""A plan as a tree: groups with what they hold, equal neighbours folded into one."""
+"""A plan as a tree: groups with their contents, equal neighbours folded into one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from dlrun.plan.network import Plan
 from dlrun.plan.steps import Group, Step
 
 MOST_ROWS = 40
-"""As many rows are shown where nobody says how deep to go, unless there are more on the outermost level."""
+"""The most rows that are shown by default, unless the outermost level alone has more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A step, or steps that lie together."""
+    """A step, or steps that belong together."""
 
     label: str
     """Its name within the entry around it."""
@@ -28,7 +28,7 @@ class Entry:
     stop: int
     """The step after its last."""
     inside: tuple[Entry, ...] = ()
-    """What it is made of; of folded entries, what the first is made of."""
+    """Its contents; of folded entries, the contents of the first."""
     times: int = 1
     """How many equal ones are folded into this."""
     alike: int | None = None
@@ -50,7 +50,7 @@ class _Outline:
         self.numbers: dict[Any, int] = {}
 
     def entries(self, start: int, stop: int) -> tuple[Entry, ...]:
-        """What lies between two steps; equal neighbours folded."""
+        """The entries between two steps; equal neighbours are folded."""
         found: list[Entry] = []
         while start < stop:
             if self.groups and self.groups[-1].start == start and self.groups[-1].stop <= stop:
@@ -77,7 +77,7 @@ class _Outline:
         if len(inside) != 1 or joins:
             return [whole]
         only = inside[0]
-        if only.times == 1:  # a group of one is called after both
+        if only.times == 1:  # a group of one entry has the names of both
             mark = ": " if group.kind == "branch" else "."
             return [replace(only, label=f"{group.label}{mark}{only.label}", alike=whole.alike)]
         if group.kind != "repeat":
@@ -86,7 +86,7 @@ class _Outline:
         return [replace(only, label=group.label, kind=kind, alike=whole.alike)]
 
     def number(self, entry: Entry) -> int:
-        """The same number for groups that cannot be told apart but by their names."""
+        """The same number for groups that differ in their names alone."""
         own = tuple(self.fingerprint(index, entry.start) for index in _own_steps(entry))
         key = (entry.kind, own, tuple((inner.alike, inner.times) for inner in entry.inside if inner.alike is not None))
         return self.numbers.setdefault(key, len(self.numbers))
@@ -100,7 +100,7 @@ class _Outline:
 
 
 def _own_steps(entry: Entry) -> Iterator[int]:
-    """The steps of a group that lie in no group inside it that is known by a number."""
+    """The steps of a group that are in no numbered group inside it."""
     at = entry.start
     for inner in entry.inside:
         if inner.alike is not None:
@@ -132,7 +132,7 @@ def _range(first: str, last: str) -> str:
 
 
 def unfold(entries: Iterable[Entry], depth: int, level: int = 0) -> Iterator[tuple[int, Entry, bool]]:
-    """Each entry with its level and whether it is opened, as many levels deep as asked."""
+    """Each entry with its level and whether it is opened, down to `depth` levels."""
     for entry in entries:
         opened = bool(entry.inside) and depth > 0
         yield level, entry, opened
@@ -155,7 +155,7 @@ def fitting_depth(entries: tuple[Entry, ...]) -> int:
 
 
 def innermost(plan: Plan) -> list[str | None]:
-    """For each step the container that it lies in directly, by its full name; None outside of all."""
+    """For each step the full name of the innermost group that it is in; None outside of all groups."""
     found: list[str | None] = [None] * len(plan.steps)
     for group in plan.groups:  # the inner after the outer
         found[group.start : group.stop] = [group.name] * (group.stop - group.start)

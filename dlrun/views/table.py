@@ -56,10 +56,8 @@ class Row:
 def rows(plan: Plan, batch: int = 1) -> list[Row]:
     """A row for each step, by its full name."""
     sums = _Sums(plan, batch)
-    return [
-        *_preprocess_rows(plan),
-        *(sums.row(_leaf(step, index), step.name) for index, step in enumerate(plan.steps)),
-    ]
+    leaves = [Entry(step.name, step.kind, index, index + 1) for index, step in enumerate(plan.steps)]
+    return [*_preprocess_rows(plan), *(sums.row(leaf, leaf.label) for leaf in leaves)]
 
 
 def tree(plan: Plan, depth: int | None = None, batch: int = 1) -> list[Row]:

@@ -22,17 +22,17 @@ class DrawnGroup:
 
     name: str
     title: str
-    """What is written on its frame; nothing where none is drawn."""
+    """The title of its frame; empty where no frame is drawn."""
     first: int
     last: int
     """The range of its steps, both included."""
     same_by: str = ""
-    """Neighbours with the same word here may be drawn as one, if they are alike; nothing for a group with a name."""
+    """Neighbours with the same text here are drawn as one if they are alike; empty for a group with a name."""
     turns: bool = False
     """Whether it is a repeat, made of turns."""
     children: list[DrawnGroup | int] = field(default_factory=list)
     times: int = 1
-    """How often it comes, one after the other; drawn once."""
+    """How many times it is repeated, one after the other; it is drawn once."""
 
     def groups(self) -> Iterator[DrawnGroup]:
         """The groups directly in it."""
@@ -53,7 +53,7 @@ def group_tree(plan: Plan) -> DrawnGroup:
             around[-1].children.append(group)
             around.append(group)
         around[-1].children.append(index)
-    _name_repeats(root)
+    _untitle_repeats(root)
     return root
 
 
@@ -72,8 +72,8 @@ def _group(group: Group, parent: DrawnGroup, joins: set[str]) -> DrawnGroup:
     return found
 
 
-def _name_repeats(group: DrawnGroup) -> None:
-    """A repeat without a name of its own has no frame: its turns have."""
+def _untitle_repeats(group: DrawnGroup) -> None:
+    """Remove the title of each repeat without a name of its own: its turns have frames."""
     pending = [group]
     while pending:
         group = pending.pop()
@@ -84,7 +84,7 @@ def _name_repeats(group: DrawnGroup) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A range of steps that comes `times` times, one after the other."""
+    """A range of steps that is repeated `times` times, one after the other."""
 
     first: int
     length: int
@@ -97,7 +97,7 @@ class Fold:
 
 
 def fold_repeats(root: DrawnGroup, steps: tuple[Step, ...], with_weights: bool) -> list[Fold]:
-    """Leave one of neighbouring groups that are alike, in place; the folds, from the outside in."""
+    """Keep the first of neighbouring groups that are alike, in place; returns the folds, outermost first."""
     consumers: list[list[int]] = [[] for _ in steps]
     for index, step in enumerate(steps):
         for source in step.inputs:
@@ -127,7 +127,7 @@ def fold_repeats(root: DrawnGroup, steps: tuple[Step, ...], with_weights: bool) 
 
 
 class _Alike:
-    """A group, and how many of its neighbours are the same once more on what it gave."""
+    """A group, and how many of the groups after it repeat it, each on the output of the one before."""
 
     def __init__(self, group: DrawnGroup, steps: tuple[Step, ...], consumers: list[list[int]], with_weights: bool):
         self.group, self.steps, self.consumers, self.with_weights = group, steps, consumers, with_weights
@@ -153,7 +153,7 @@ class _Alike:
     def _chained(self, start: int) -> bool:
         """Whether the turn at `start` is wired as the first is, on the last value of the turn before."""
         before, base = start - self.length, self.group.first
-        came: set[int] = set()
+        entered: set[int] = set()
         for offset in range(self.length):
             pairs = zip(self.steps[base + offset].inputs, self.steps[start + offset].inputs, strict=True)
             for a, b in pairs:
@@ -161,10 +161,10 @@ class _Alike:
                     if b - start != a - base:
                         return False
                 elif b == start - 1:
-                    came.add(a)
+                    entered.add(a)
                 elif b >= before or a != b:
                     return False
         inside = range(before, start - 1)
         leaves = any(user >= start for step in inside for user in self.consumers[step])
         leaves |= any(user >= start + self.length for user in self.consumers[start - 1])
-        return len(came) == 1 and min(came) < base and not leaves
+        return len(entered) == 1 and min(entered) < base and not leaves

@@ -95,10 +95,10 @@ def _path(points: list[Point]) -> str:
 
 
 def _box(box: Box, at: Rectangle) -> list[str]:
-    fill, stroke = COLOURS[box.lines[0][1]]
-    corner = at.height / 2 if box.lines[0][1] == "ends" else ROUND
-    told = escape("\n".join(box.told) or box.lines[0][0])
-    lines = [f"<g data-box={quoteattr(box.id)}><title>{told}</title>"]
+    fill, stroke = COLOURS[box.style]
+    corner = at.height / 2 if box.style == "ends" else ROUND
+    details = escape("\n".join(box.details) or box.lines[0][0])
+    lines = [f"<g data-box={quoteattr(box.id)}><title>{details}</title>"]
     if box.times > 1:
         for shift in (2 * SHEET, SHEET):
             sheet = Rectangle(at.x + shift, at.y + shift, at.width, at.height)

@@ -69,7 +69,7 @@ def test_a_png_without_its_package_is_told_how_to_get_it(spec: Path) -> None:
     assert done.returncode == 2
     assert done.stderr == (
         "error: a PNG needs the package resvg_py, which is not installed\n"
-        "   = help: pip install 'dlrun[draw]', or draw an SVG, which needs nothing\n"
+        "   = help: pip install 'dlrun[draw]', or draw an SVG, which needs no package\n"
     )
     assert names(spec.parent) == ["net.yaml"]
 
