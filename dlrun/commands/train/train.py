@@ -78,9 +78,8 @@ def show_plan(checked: Checked) -> None:
     few = "" if plan.exact else "up to "
     screen.say(f"{experiment.name}" + (f": {experiment.description}" if experiment.description else ""))
     screen.say("  " + data_line(checked))
-    steps = " -> ".join(
-        [*(p.step.kind for p in plan.preprocess), "1 layer" if len(plan.layers) == 1 else f"{len(plan.layers)} layers"]
-    )
+    layers = "1 layer" if len(plan.layers) == 1 else f"{len(plan.layers)} layers"
+    steps = " -> ".join([*(p.step.kind for p in plan.preprocess), layers])
     raw = {entry.name: entry.raw for entry in plan.inputs}
     screen.say(
         f"  model   {show_named(raw)} -> {steps} -> {show_named(plan.output_shapes)}, {few}{plan.total:,} weights, "

@@ -57,7 +57,7 @@ class Arranged:
     width: float
     height: float
     routes: list[list[Point]]
-    """For each link the points it goes through, from the top down; it curves between two that are not above each other."""
+    """For each link its points from the top down; it is a curve between two that are not above each other."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""`dlrun new`: the templates are whole, nothing is overwritten, and mistakes are told."""
+"""`dlrun new`: the templates are whole, nothing is overwritten, and mistakes are errors."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def test_these_are_all_the_templates():
     assert tuple(command._templates()) == TEMPLATES
 
 
-def test_the_file_alone_starts_from_tabular_classification_and_the_next_commands_are_told(tmp_path):
+def test_the_file_alone_starts_from_tabular_classification_and_the_next_commands_are_printed(tmp_path):
     shown = run("wine.yaml")
     assert (tmp_path / "wine.yaml").read_text() == command._templates()["tabular_classification"]
     assert "dlrun check wine.yaml" in shown and "dlrun train wine.yaml" in shown
 
 
-def test_the_schema_is_written_beside_the_spec_and_this_is_said(tmp_path):
+def test_the_schema_is_written_beside_the_spec_and_this_is_printed(tmp_path):
     (tmp_path / "specs").mkdir()
     assert "wrote specs/dlrun.schema.json" in run("specs/wine.yaml")
     assert json.loads((tmp_path / "specs" / "dlrun.schema.json").read_text()) == language_schema()
@@ -99,7 +99,7 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_not_there_is_told_and_not_made(tmp_path):
+def test_a_folder_that_is_not_there_is_an_error_and_is_not_made(tmp_path):
     assert "there is no folder nowhere" in refused("nowhere/wine.yaml")
     assert list(tmp_path.iterdir()) == []
 
@@ -115,7 +115,7 @@ def test_a_template_that_resembles_none_lists_them():
     assert "templates: images, regression, tabular_classification" in refused("qqqqq", "a.yaml")
 
 
-def test_a_missing_file_name_is_told():
+def test_a_missing_file_name_is_an_error():
     assert "dlrun new images images.yaml" in refused("images")
     assert "the name of the file is missing" in refused()
 

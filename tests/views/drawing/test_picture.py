@@ -100,7 +100,7 @@ model:
     assert lines(drawn)[9] == ["lstm 5, 2 layers, both ways"]
 
 
-def test_a_shape_is_told_where_it_changes_and_nowhere_else(planned) -> None:
+def test_a_shape_is_written_where_it_changes_and_nowhere_else(planned) -> None:
     text = "model: {input: [1, 4, 4], layers: [{conv2d: {out_channels: 2, kernel_size: 1}}, \
 {residual: [{conv2d: {out_channels: 2, kernel_size: 1}}]}, flatten, {linear: 32}]}"
     drawn = picture(planned(text), "net")
@@ -137,7 +137,7 @@ model:
     assert [frame.title for frame in frames(drawn.root)] == ["sequential × 2", "sequential"]
 
 
-def test_a_repeated_layer_is_one_box_that_says_how_often(planned) -> None:
+def test_a_repeated_layer_is_one_box_with_the_number_of_repeats(planned) -> None:
     drawn = picture(planned("model: {input: 8, layers: [{repeat: {times: 3, layers: [{linear: 8}, relu]}}]}"), "net")
     box = box_with(drawn, "linear 8")
     assert (box.times, len(box.steps), frames(drawn.root)) == (3, 6, [])
@@ -162,7 +162,7 @@ model:
     assert [frame.title for frame in frames(drawn.root)] == ["stage_1", "skip"]
 
 
-def test_weights_are_written_when_asked_for(planned) -> None:
+def test_weights_are_written_on_request(planned) -> None:
     drawn = picture(planned("model: {input: 8, layers: [{linear: 100}, relu]}"), "net", with_weights=True)
     assert lines(drawn)[1] == ["linear 100", "relu", "900 weights"]
 
