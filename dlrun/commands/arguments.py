@@ -19,9 +19,9 @@ Overrides = Annotated[
         metavar="[SECTION.KEY=VALUE]...", help="Changes to it, such as train.epochs=50.", show_default=False
     ),
 ]
-P = ParamSpec("P")
-
 AsJson = Annotated[bool, typer.Option("--json", help="Print data instead of text.")]
+
+P = ParamSpec("P")
 
 
 def problems_as_json(command: Callable[P, None]) -> Callable[P, None]:

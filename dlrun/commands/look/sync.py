@@ -38,7 +38,7 @@ def sync(
         raise SpecError("name a run: RUN, `last`, or --all")
     folders = [find_run(run, runs)] if run is not None else all_runs(runs)
     if not folders:
-        raise SpecError(f"there are no runs in {runs}; --runs names their folder")
+        raise SpecError(f"there are no runs in {runs}; --runs says where they are")
     if run is not None:
         _deliver(folders[0], to, even_without_tracker=True)
         return

@@ -99,7 +99,7 @@ def test_what_cannot_be_delivered_is_an_error_and_the_others_are_delivered(
 
 
 def test_a_run_that_is_not_there_is_an_error_that_names_one_that_is(runs: Path, tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match=r"there are no runs in .*runs; --runs names their folder"):
+    with pytest.raises(SpecError, match=r"there are no runs in .*runs; --runs says where they are"):
         sync("last", runs=runs)
     make_run(runs / "calm-otter", RECORDS)
     with pytest.raises(SpecError, match=r"there is no run calm-oter in .*; did you mean calm-otter"):

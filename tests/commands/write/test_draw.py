@@ -93,9 +93,7 @@ def test_overrides_depth_and_weights_change_the_picture(spec: Path) -> None:
         (["--output", "net.yaml", "--format", "svg"], "net.yaml is the spec itself"),
     ],
 )
-def test_what_cannot_be_written_is_an_error_and_nothing_is_changed(
-    spec: Path, arguments: list[str], message: str
-) -> None:
+def test_what_cannot_be_written_is_an_error_and_changes_nothing(spec: Path, arguments: list[str], message: str) -> None:
     done = draw(spec.parent, "net.yaml", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {message}")
