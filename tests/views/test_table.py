@@ -242,7 +242,7 @@ def test_a_net_that_shrinks_and_grows_sees_as_much_as_its_place_that_sees_most(p
 def test_data_names_each_layers_group_field_and_activations(planned) -> None:
     data = as_data(planned("[{repeat: {times: 2, layers: [{conv2d: {out_channels: 2, kernel_size: 3}}]}}, flatten]"))
     kept = [(layer["name"], layer["group"], layer["receptive_field"], layer["activations"]) for layer in data["layers"]]
-    assert shown == [
+    assert kept == [
         ("repeat_1.0.conv2d_1", "repeat_1.0", [None, 3, 3], 2 * 222 * 222),
         ("repeat_1.1.conv2d_1", "repeat_1.1", [None, 5, 5], 2 * 220 * 220),
         ("flatten_1", None, [None], 2 * 220 * 220),
