@@ -63,8 +63,8 @@ class Trained:
     def after_step(self, training: Training) -> None: ...
     def after_epoch(self, training: Training) -> None: ...
 
-    def epoch(self, epoch: int, figures: dict[str, float], epochs: int) -> None:
-        self.epochs.append(figures)
+    def epoch(self, epoch: int, metrics: dict[str, float], epochs: int) -> None:
+        self.epochs.append(metrics)
 
 
 def two_ways(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch, *overrides: str) -> list[Any]:

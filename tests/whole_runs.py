@@ -282,8 +282,8 @@ def result_of(folder: Path) -> Result:
 
 
 def line_of(record: Record) -> tuple[Any, ...]:
-    figures = {name: value for name, value in record.metrics.items() if not name.startswith("time/")}
-    return record.epoch, record.step, {name: repr(value) for name, value in figures.items()}, len(record.metrics)
+    metrics = {name: value for name, value in record.metrics.items() if not name.startswith("time/")}
+    return record.epoch, record.step, {name: repr(value) for name, value in metrics.items()}, len(record.metrics)
 
 
 def _held(folder: Path) -> dict[str, Any]:

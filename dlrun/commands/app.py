@@ -1,4 +1,4 @@
-"""The command line: which commands there are, and how their errors end."""
+"""The command line: its commands, and the exit code of each error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dlrun.errors import DlrunError, SpecError
 
 app = typer.Typer(
     name="dlrun",
-    help="Deep-learning experiments, written down in YAML instead of programmed.",
+    help="Deep-learning experiments, written in YAML instead of code.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -38,28 +38,23 @@ def _root(
     pass
 
 
-COMMANDS = (
-    train.train,
-    resume.resume,
-    sync.sync,
-    ui.ui,
-    check.check,
-    params.params,
-    draw.draw,
-    kinds.kinds,
-    schema.schema,
-    new.new,
-)
-for command in COMMANDS:
-    app.command()(command)
+ROOMS = {
+    "Write": (new.new, kinds.kinds, schema.schema, check.check, params.params, draw.draw),
+    "Train": (train.train, resume.resume),
+    "Look": (ui.ui, sync.sync),
+}
+"""What people do, and the commands for it, in the order of `dlrun --help`."""
+for room, commands in ROOMS.items():
+    for command in commands:
+        app.command(rich_help_panel=room)(command)
 
 
 def run() -> None:
-    """Run the command line; errors are told and become exit codes: 1 the run failed, 2 what was written is wrong."""
+    """Run the command line; an error is printed and becomes an exit code: 1 the run failed, 2 the input is wrong."""
     try:
         app()
     except SpecError as error:
-        screen.problems(error, as_json="--json" in sys.argv)
+        screen.problems(error)
         sys.exit(error.exit_code)
     except DlrunError as error:
         screen.failure(str(error))
@@ -68,6 +63,6 @@ def run() -> None:
         screen.say(stderr=True)
         sys.exit(130)
     except BrokenPipeError:
-        # Whoever read our output (head, less) has gone; that is no error.
+        # The program that read our output (head, less) has ended; that is no error.
         sys.stderr.close()
         sys.exit(0)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ParamSpec
 
 import typer
+
+from dlrun.commands import screen
+from dlrun.errors import SpecError
 
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, a YAML file.", show_default=False)]
 Overrides = Annotated[
@@ -15,3 +20,21 @@ Overrides = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print data instead of text.")]
+
+P = ParamSpec("P")
+
+
+def problems_as_json(command: Callable[P, None]) -> Callable[P, None]:
+    """Let a command that takes `as_json: AsJson` print its problems as JSON too, where it is called with it."""
+
+    @functools.wraps(command)
+    def called(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except SpecError as error:
+            if not kwargs.get("as_json"):
+                raise
+            screen.show_json({"problems": [problem.as_data() for problem in error.problems]})
+            raise typer.Exit(error.exit_code) from None
+
+    return called

@@ -1,4 +1,4 @@
-"""What a user sees. The only place that prints; results go to standard output, everything else to standard error."""
+"""Output to the user; only this module prints. Results go to standard output, everything else to standard error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NARROWEST, WIDE = 60, 120
 
 
 def console(stderr: bool = False) -> Console:
-    """A console on standard output or error, never narrower than a table needs."""
+    """A console on standard output or error, wide enough for a table."""
     from rich.console import Console
 
     found = Console(stderr=stderr, highlight=False)
@@ -54,7 +54,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
 
 
 def width() -> int:
-    """How many characters fit in a line; plenty where nobody is looking."""
+    """How many characters fit in a line; at least 120 where the output is not a terminal."""
     columns = shutil.get_terminal_size((WIDE, 24)).columns
     return max(columns, NARROWEST) if sys.stdout.isatty() else max(columns, WIDE)
 
@@ -97,11 +97,8 @@ def listing(rows: Sequence[tuple[str, ...]]) -> None:
     console().print(grid)
 
 
-def problems(error: SpecError, as_json: bool = False) -> None:
+def problems(error: SpecError) -> None:
     """Print everything that is wrong; in colour on a terminal."""
-    if as_json:
-        show_json({"problems": [problem.as_data() for problem in error.problems]})
-        return
     texts = [problem.render() for problem in error.problems]
     if sys.stderr.isatty():
         texts = [_coloured(text) for text in texts]
@@ -127,20 +124,20 @@ def _coloured(text: str) -> str:
 
 
 def failure(text: str, word: str = "error") -> None:
-    """Say on standard error what went wrong."""
+    """Print an error, a warning or a note on standard error."""
     if sys.stderr.isatty():
         colour = "\033[31m" if word == "error" else "\033[33m"
         word = f"{colour}\033[1m{word}\033[0m"
     say(f"{word}: {text}", stderr=True)
 
 
-def figure(value: float) -> str:
-    """A figure for a table; a dash where it is not defined."""
+def show_value(value: float) -> str:
+    """A metric's value for a table; a dash where it is not defined."""
     return "-" if value != value else f"{value:.4f}" if 1e-3 <= abs(value) < 1e5 or value == 0 else f"{value:.4g}"
 
 
 class Bar:
-    """One live line: how far, how long, and the current figures."""
+    """One live line: the progress, the time, and the current values."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -152,16 +149,16 @@ class Bar:
             BarColumn(bar_width=16),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[figures]}", table_column=rest),
+            TextColumn("{task.fields[values]}", table_column=rest),
             refresh_per_second=8,
             expand=True,
         )
-        self.task = self.progress.add_task("starting", total=1.0, figures="")
+        self.task = self.progress.add_task("starting", total=1.0, values="")
         self.progress.start()
 
-    def show(self, done: float, title: str, figures: str) -> None:
-        """Update the line; `done` is a share of all."""
-        self.progress.update(self.task, completed=done, description=title, figures=figures)
+    def show(self, done: float, title: str, values: str) -> None:
+        """Update the line; `done` is the share that is done, up to 1."""
+        self.progress.update(self.task, completed=done, description=title, values=values)
 
     def stop(self) -> None:
         """Leave the line as it is."""

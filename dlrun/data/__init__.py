@@ -1,1 +1,1 @@
-"""Load, split, fit."""
+"""The rows: load, split, fit the preprocessing, prepare, augment."""

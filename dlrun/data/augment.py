@@ -1,4 +1,4 @@
-"""Augment training batches, each row by itself."""
+"""Augment training batches, row by row."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from dlrun.modules.random_streams import RandomStream, nth, streams
 class Augmenter:
     """The steps of `data.augment`, in order.
 
-    What becomes of a row is a function of the seed, the epoch, the row's number and the steps alone: not of the batch
-    that it comes in, nor of what was drawn before. So there is no state to keep, and nothing to catch up on.
+    An augmented row depends on the seed, the epoch, the row's number and the steps alone: not on its batch, nor on what
+    was drawn before. So there is no state to save, and nothing to repeat when a run resumes.
     """
 
     def __init__(self, steps: Sequence[Augmentation], seed: int):

@@ -1,4 +1,4 @@
-"""The rows as arrays, the target as the loss wants it, and what proves that they are the same again."""
+"""The rows as arrays, the target as the loss needs it, and digests by which a later run knows the same data."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
-    """What is to be predicted, of all rows."""
+    """The target values of all rows."""
 
     values: Array
-    """Class numbers (N,) int64; for yes or no and for numbers (N, targets) float32."""
+    """Class numbers (N,) int64; for two classes as 0 and 1, and for numbers, (N, targets) float32."""
     classes: Indices | None
-    """Each row's class number, also where the target is yes or no; None where it is numbers."""
+    """Each row's class number, also where `values` are 0 and 1; None where the target is numbers."""
     labels: tuple[str, ...] | None
-    """What the class numbers stand for."""
+    """The name of each class number."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +37,7 @@ class Loaded:
     """All rows, in the order of the source."""
 
     features: dict[str, Array]
-    """For each input (N, ...) as the source has them: float32, float64 or whole numbers; none once let go of."""
+    """For each input (N, ...) as the source has them: float32, float64 or whole numbers; see `without_features`."""
     targets: dict[str, Answers]
     splits: Splits
     digest: str
@@ -51,7 +51,7 @@ class Loaded:
         return len(self.splits.train) + len(self.splits.validation) + len(self.splits.test)
 
     def without_features(self) -> Loaded:
-        """The same once the features are on the device: they are the most of it, and nobody looks at them again."""
+        """The same without the features: they take the most memory, and are not read again once on the device."""
         return replace(self, features={})
 
 
@@ -66,13 +66,13 @@ def load(data: DataSection, losses: Sequence[Loss], folder: Path, data_info: Dat
 
     Args:
         data: the section of the spec.
-        losses: what says how the targets are to be read.
+        losses: they decide how the targets are read.
         folder: where relative paths start.
-        facts: what the source said of itself.
+        data_info: the source's columns, shapes and classes, as read before.
         seed: the experiment's, for the split.
 
     Raises:
-        SourceError: the data cannot be read, or is no longer what it said of itself.
+        SourceError: the data cannot be read, or has changed since `data_info` was read.
     """
     features: dict[str, Array] = {}
     targets: dict[str, Answers] = {}

@@ -1,4 +1,4 @@
-"""Bring all rows to the device as the network takes them, preprocessed."""
+"""Put all rows on the device as the network takes them, preprocessed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dlrun.shapes import Shape, numel
 Array = np.ndarray[Any, Any]
 
 PORTION_BYTES = 1 << 26
-"""How much of the data is copied at a time, so that memory holds little more than the result."""
+"""Bytes of data that are converted at a time, so that memory holds little more than the result."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,12 +39,12 @@ def prepare(
 
     Args:
         loaded: the rows.
-        plan: the network's, which says what each input takes.
+        plan: the network's, with the shape of each input.
         steps: for each input its fitted preprocessing in order: see `modules_by_input`.
         device: where the tensors go.
 
     Raises:
-        SourceError: a number is too large for float32, or is no index.
+        SourceError: a number is too large for float32, or is not an index.
     """
     limits = index_limits(plan)
     found: list[Batch] = []
@@ -78,7 +78,7 @@ def index_limits(plan: Plan) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What an input takes."""
+    """The tensor that an input takes."""
 
     shape: Shape
     indices: bool
@@ -89,7 +89,7 @@ class _Kind:
 
 def _inputs(features: Array, rows: Indices, modules: Sequence[nn.Module], kind: _Kind) -> torch.Tensor:
     dtype = torch.int64 if kind.indices else torch.float32
-    # Images lie with their channels last, as the fast convolutions want them; everything else sees no difference.
+    # Images are stored channels last, which makes convolutions fast; no other code sees a difference.
     layout = torch.channels_last if len(kind.shape) == 3 else torch.contiguous_format
     inputs = torch.empty((len(rows), *kind.shape), dtype=dtype, device=kind.device, memory_format=layout)
     portion = max(1, PORTION_BYTES // (8 * max(numel(features.shape[1:]), numel(kind.shape))))
@@ -134,11 +134,11 @@ def _whole(values: Array, rows: Indices, limit: int | None) -> Array:
     if wrong.any():
         row, value = _first(wrong, values, rows)
         message = f"row {row} holds the index {value}; there are {most}, from 0 to {most - 1}"
-        raise SourceError(message, ("features",), "`num_embeddings: $vocabulary` is as many as the data has")
+        raise SourceError(message, ("features",), "`num_embeddings: $vocabulary` is the number of indices in the data")
     return values.astype(np.int64, copy=False)
 
 
 def _first(wrong: Array, values: Array, rows: Indices) -> tuple[int, Any]:
-    """The first wrong value and the row of the data that it stands in."""
+    """The row of the first wrong value, and the value."""
     place = tuple(np.argwhere(wrong)[0])
     return int(rows[place[0]]), values[place]

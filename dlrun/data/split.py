@@ -1,4 +1,4 @@
-"""Which rows are trained on, which choose, and which are measured in the end."""
+"""Split the rows into training, validation and test rows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def split_rows(
     seed: int,
     labels: tuple[str, ...] | None = None,
 ) -> Splits:
-    """Draw the test and the validation rows; the rest is trained on. The same seed draws the same rows.
+    """Draw the test and the validation rows; the rest is for training. The same seed draws the same rows.
 
     With `stratify`, every class has its share of each split, rounded so that the splits keep their sizes
     (largest remainder), and at least one row.
@@ -40,7 +40,7 @@ def split_rows(
         target_classes: each row's class number; None where the target is numbers.
         rows: how many rows there are.
         split: the shares.
-        seed: what decides, unless the split has a seed of its own.
+        seed: used where the split has no seed of its own.
         labels: the names of the classes, for errors.
 
     Raises:
@@ -88,7 +88,7 @@ def _apportion(counts: Indices, total: int, most: Indices) -> Indices:
     """Give each class its share of `total` by the largest remainder, from 1 up to `most`."""
     if not total:
         return np.zeros_like(counts)
-    shares = counts * total  # in units of one row's rows-th part, so that nothing is rounded
+    shares = counts * total  # in units of 1/rows of a row, so that nothing is rounded
     rows = counts.sum()
     given = np.clip(shares // rows, 1, most)
     while (missing := total - given.sum()) != 0:

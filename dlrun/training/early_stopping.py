@@ -22,9 +22,9 @@ class BestWeights:
         name = self.monitor.partition("/")[2]
         self.rising = any(one.name == name and one.metric.greater_is_better for one in watched)
 
-    def see(self, figures: dict[str, float], network: nn.Module, state: TrainingState) -> None:
+    def see(self, metrics: dict[str, float], network: nn.Module, state: TrainingState) -> None:
         """Keep the weights if they are the best so far."""
-        value = figures.get(self.monitor, math.nan)
+        value = metrics.get(self.monitor, math.nan)
         if not math.isnan(value) and (math.isnan(state.best_value) or self._better(value, state.best_value)):
             state.best_value, state.best_epoch, state.waited = value, state.epoch, 0
             state.best_weights = {name: weight.clone() for name, weight in network.state_dict().items()}

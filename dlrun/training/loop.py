@@ -63,7 +63,7 @@ class Watcher(Protocol):
         """A few times a second."""
         ...
 
-    def epoch(self, epoch: int, figures: dict[str, float], epochs: int) -> None:
+    def epoch(self, epoch: int, metrics: dict[str, float], epochs: int) -> None:
         """Epoch `epoch` of `epochs` is over."""
         ...
 
@@ -130,15 +130,15 @@ class Training:
             self._look(step + 1)
             self.keeper.after_step(self)
         self.losses.read()
-        figures = self.losses.figures()
-        figures |= {f"train/{name}": value for name, value in self.measurement.values().items()}
-        figures["lr"] = float(self._learning_rate(state.step - 1))
-        figures["time/epoch"] = self.seconds()
+        metrics = self.losses.metrics()
+        metrics |= {f"train/{name}": value for name, value in self.measurement.values().items()}
+        metrics["lr"] = float(self._learning_rate(state.step - 1))
+        metrics["time/epoch"] = self.seconds()
         state.epoch, state.seconds = state.epoch + 1, 0.0
-        figures |= self._validate()
-        self.best.see(figures, self.task.network, state)
+        metrics |= self._validate()
+        self.best.see(metrics, self.task.network, state)
         state.stopped_early = state.step < self.length.steps and self.best.should_stop(state)
-        self.watcher.epoch(state.epoch, figures, self.length.epochs)
+        self.watcher.epoch(state.epoch, metrics, self.length.epochs)
         self.begin_epoch()
         self.keeper.after_epoch(self)
 

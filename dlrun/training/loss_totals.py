@@ -69,7 +69,7 @@ class LossTotals:
         """The mean loss over the rows read so far."""
         return self.totals[0] / self.rows if self.rows else math.nan
 
-    def figures(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """The means over the rows read: of the loss, of each term where there are several, and of the penalty."""
         found = {"train/loss": self.mean()}
         for place, name in enumerate(self.terms, 1):

@@ -1,1 +1,1 @@
-"""What people see of a plan or of the language."""
+"""Views of a plan and of the language: tables, comparisons, pictures, the reference, the JSON schema."""

@@ -1,4 +1,4 @@
-"""Nets side by side."""
+"""Several networks side by side."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any
 from dlrun.plan.memory import FLOAT
 from dlrun.plan.network import Plan
 from dlrun.shapes import readable_bytes, show_named
-from dlrun.views.receptive_field import field_data, receptive_fields, sees_all, show_field
+from dlrun.views.receptive_field import Field, field_data, receptive_fields, sees_all, show_field
 from dlrun.views.table import activation_bytes
 from dlrun.views.text_table import grid
 
 
 def depth(plan: Plan) -> int:
-    """How many layers with weights lie on the longest path from the input to the output.
+    """How many layers with weights are on the longest path from the input to the output.
 
     Scales and biases do not count: a ResNet-50's 50 layers are its convolutions and its linear layer.
     """
     longest: list[int] = []
     for step in plan.steps:
         layer = step.layer
-        weighs = layer is not None and any(layer.role(name) == "weight" for name in (*step.weights, *step.tied))
-        longest.append(max((longest[index] for index in step.inputs), default=0) + weighs)
+        has_weight = layer is not None and any(layer.role(name) == "weight" for name in (*step.weights, *step.tied))
+        longest.append(max((longest[index] for index in step.inputs), default=0) + has_weight)
     return max(longest[index] for index in plan.outputs.values())
 
 
 def as_data(plan: Plan) -> dict[str, Any]:
-    """A net's figures, as JSON-ready data; the receptive field is the last before all of the input is seen."""
+    """A network's values, as JSON-ready data; the receptive field is the last that is not the whole input."""
     field = _last_field(plan)
     return {
         "inputs": {name: list(shape) for name, shape in plan.input_shapes.items()},
@@ -43,13 +43,13 @@ def as_data(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _last_field(plan: Plan) -> Any:
+def _last_field(plan: Plan) -> Field | None:
     fields = [field for field in receptive_fields(plan.steps)[len(plan.inputs) :] if not sees_all(field)]
     return fields[-1] if fields else None
 
 
-def lines(plan: Plan) -> dict[str, str]:
-    """The same as text, by what each figure is called."""
+def as_texts(plan: Plan) -> dict[str, str]:
+    """The same as text, by the name of each value."""
     few = "" if plan.exact else "up to "
     field, end = _last_field(plan), receptive_fields(plan.steps)[-1]
     seen = show_field(field) + (", then all" if sees_all(end) else "") if field else "all"
@@ -67,21 +67,21 @@ def lines(plan: Plan) -> dict[str, str]:
 
 
 def tables(names: Sequence[str], plans: Sequence[Plan], width: int) -> list[tuple[list[str], list[str]]]:
-    """Head and lines: a row a figure, a column a net; several tables where they do not fit beside each other."""
-    nets = [(name, lines(plan)) for name, plan in zip(names, plans, strict=True)]
+    """Heads and lines: a row for each value, a column for each network; several tables where one is too wide."""
+    networks = [(name, as_texts(plan)) for name, plan in zip(names, plans, strict=True)]
     found = []
-    while nets:
-        some = len(nets)
-        while some > 1 and _widest(_table(nets[:some])) > width:
+    while networks:
+        some = len(networks)
+        while some > 1 and _widest(_table(networks[:some])) > width:
             some -= 1
-        found.append(_table(nets[:some]))
-        nets = nets[some:]
+        found.append(_table(networks[:some]))
+        networks = networks[some:]
     return found
 
 
-def _table(nets: Sequence[tuple[str, dict[str, str]]]) -> tuple[list[str], list[str]]:
-    names = [name for name, _ in nets]
-    rows = [(figure, *(net[figure] for _, net in nets)) for figure in nets[0][1]]
+def _table(networks: Sequence[tuple[str, dict[str, str]]]) -> tuple[list[str], list[str]]:
+    names = [name for name, _ in networks]
+    rows = [(value, *(texts[value] for _, texts in networks)) for value in networks[0][1]]
     return grid(("", *names), rows, names)
 
 

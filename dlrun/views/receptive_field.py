@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 
 
 class Reach(NamedTuple):
-    """What a place of a value sees of one axis of the input, padding around it included."""
+    """What a place of a value sees of one axis of the input, with the padding around it."""
 
     size: int | Fraction = 1
-    """Over how many places it reaches, of the input or of the source."""
+    """How many places it covers, of the input or of the source."""
     jump: int | Fraction = 1
-    """How many of those lie between two neighbours."""
+    """How many of those places two neighbours are apart."""
     source: Reach | None = None
-    """What was made larger on the way; places are counted from there on."""
+    """The reach before the value was enlarged; places are counted from there."""
     stride: int | Fraction = 1
-    """How many places of the source there are for one of these; below 1."""
+    """How many places of the source there are for one place here; below 1."""
 
     def through(self, window: Window) -> Reach:
-        """The same behind a layer."""
+        """The reach after a layer with this window."""
         size = self.size + (window.span - 1) * self.jump
         if window.stride < 1:
             return Reach(source=self._replace(size=size), stride=window.stride)
         return self._replace(size=size, jump=self.jump * window.stride)
 
     def seen(self, places: int = 1) -> int:
-        """Over how many places of the input so many neighbours reach together; at most, where that differs."""
+        """How many places of the input that many neighbours cover together; the most, where that differs."""
         size = self.size + (places - 1) * self.jump
         if self.source is None:
             return math.ceil(size)
@@ -49,8 +49,8 @@ class Reach(NamedTuple):
 Field = tuple[Reach | None, ...]
 """A step's receptive field, axis by axis of its output; None where it sees all of the input."""
 
-HERE = Reach()
-"""What the input sees of itself."""
+ITSELF = Reach()
+"""The reach of the input itself."""
 
 
 def receptive_fields(steps: Sequence[Step]) -> list[Field]:
@@ -59,13 +59,13 @@ def receptive_fields(steps: Sequence[Step]) -> list[Field]:
     for step in steps:
         before = [fields[index] for index in step.inputs]
         if step.layer is None:
-            fields.append((HERE,) * len(step.output))
+            fields.append((ITSELF,) * len(step.output))
         elif isinstance(step.layer, Merging):
-            fields.append(_joined(before, len(step.output)))
+            fields.append(_merged(before, len(step.output)))
         elif len(before) > 1:
             fields.append((None,) * len(step.output))
-        elif step.layer.accepts == "any" and all(reach == HERE for reach in before[0]):
-            fields.append((HERE,) * len(step.output))  # nothing has been mixed yet: an input by another shape
+        elif step.layer.accepts == "any" and all(reach == ITSELF for reach in before[0]):
+            fields.append((ITSELF,) * len(step.output))  # the input itself, in another shape
         else:
             fields.append(_through(step.layer.window(step.input_shapes[0]), before[0]))
     return fields
@@ -79,7 +79,7 @@ def _through(windows: Sequence[Window | None], before: Field) -> Field:
     return tuple(found)
 
 
-def _joined(before: list[Field], axes: int) -> Field:
+def _merged(before: list[Field], axes: int) -> Field:
     if any(len(field) != axes for field in before):
         return (None,) * axes
     return tuple(_largest(reaches) for reaches in zip(*before, strict=True))

@@ -11,19 +11,19 @@ from typing import Any
 from dlrun.plan.memory import FLOAT
 from dlrun.plan.network import Plan, PreprocessStep, Step
 from dlrun.shapes import Shape, numel, product, readable, readable_bytes, show
-from dlrun.views.outline import Node, fitting_depth, innermost, outline, unfold
+from dlrun.views.outline import Entry, fitting_depth, innermost, outline, unfold
 from dlrun.views.receptive_field import field_data, receptive_fields, show_field
 from dlrun.views.text_table import grid
 
 COLUMNS = ("layer", "kind", "output", "weights", "params", "multiply-adds", "receptive field", "activations")
 NUMBERS = ("params", "multiply-adds", "receptive field", "activations")
 FORMULA = 32
-"""No formula of a layer's weights is longer in a table of groups; `--explain` shows all of it."""
+"""The longest formula of weights in a table of groups; `--explain` shows the whole formula."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the table: a layer, a group, or equal ones folded into one."""
+    """A line of the table: a layer, a group, or equal ones that are folded into one."""
 
     label: str
     kind: str
@@ -36,16 +36,16 @@ class Row:
     """Bytes that the backward pass needs of it."""
     level: int = 0
     opened: bool = False
-    """Whether what it is made of comes in the lines below."""
+    """Whether its contents are in the lines below."""
     closed: bool = False
-    """Whether it is made of more than is shown."""
+    """Whether its contents are not shown."""
 
     def cells(self, columns: Sequence[str], short: bool) -> tuple[str, ...]:
-        """What stands in the columns; the kind is told beside a name that does not say it, if not in a column."""
-        told = "" if "kind" in columns or self._kind_is_evident() else f" ({self.kind})"
+        """The row as texts; without a column of kinds, the kind follows a label that does not show it, in brackets."""
+        kind = "" if "kind" in columns or self._kind_is_evident() else f" ({self.kind})"
         macs = (readable(self.macs) if short else f"{self.macs:,}") if self.macs else ""
         memory = readable_bytes(self.memory) if self.memory else ""
-        label = "  " * self.level + self.label + told
+        label = "  " * self.level + self.label + kind
         cells = (label, self.kind, self.output, self.weights, self.params, macs, self.field, memory)
         return tuple(cell for name, cell in zip(COLUMNS, cells, strict=True) if name in columns)
 
@@ -54,33 +54,30 @@ class Row:
 
 
 def rows(plan: Plan, batch: int = 1) -> list[Row]:
-    """A row a step, by their full names."""
+    """A row for each step, by its full name."""
     sums = _Sums(plan, batch)
-    return [*_front(plan), *(sums.row(_leaf(step, index), step.name) for index, step in enumerate(plan.steps))]
-
-
-def _leaf(step: Step, index: int) -> Node:
-    return Node(step.name, step.kind, index, index + 1)
+    leaves = [Entry(step.name, step.kind, index, index + 1) for index, step in enumerate(plan.steps)]
+    return [*_preprocess_rows(plan), *(sums.row(leaf, leaf.label) for leaf in leaves)]
 
 
 def tree(plan: Plan, depth: int | None = None, batch: int = 1) -> list[Row]:
-    """A row a step or group, so many levels opened; by default as many as are read at a glance."""
-    nodes = outline(plan)
+    """A row for each step or group, `depth` levels opened; by default as many as fit a screen."""
+    entries = outline(plan)
     sums = _Sums(plan, batch)
-    depth = fitting_depth(nodes) if depth is None else depth
-    shown = [sums.row(node, node.label, level, opened) for level, node, opened in unfold(nodes, depth)]
-    return [*_front(plan), *shown]
+    depth = fitting_depth(entries) if depth is None else depth
+    shown = [sums.row(entry, entry.label, level, opened) for level, entry, opened in unfold(entries, depth)]
+    return [*_preprocess_rows(plan), *shown]
 
 
-def _front(plan: Plan) -> list[Row]:
+def _preprocess_rows(plan: Plan) -> list[Row]:
     return [
-        Row(p.name, p.step.kind, at_most(p), " + ".join(product(shape) for shape in p.fitted.values()), "fitted")
+        Row(p.name, p.step.kind, _output(p), " + ".join(product(shape) for shape in p.fitted.values()), "fitted")
         for p in plan.preprocess
     ]
 
 
 class _Sums:
-    """What the steps between two add up to."""
+    """Sums over ranges of steps."""
 
     def __init__(self, plan: Plan, batch: int):
         self.plan = plan
@@ -98,9 +95,9 @@ class _Sums:
     def _is_frozen(self, step: Step) -> bool:
         return bool(step.weights) and all(f"{step.name}.{name}" in self.plan.frozen for name in step.weights)
 
-    def row(self, node: Node, label: str, level: int = 0, opened: bool = False) -> Row:
+    def row(self, entry: Entry, label: str, level: int = 0, opened: bool = False) -> Row:
         def total(sums: Sequence[int]) -> int:
-            return sums[node.stop] - sums[node.start]
+            return sums[entry.stop] - sums[entry.start]
 
         params, weighted = total(self.params), total(self.weighted)
         count = f"{params:,}" if params else "tied" if total(self.tied) else ""
@@ -109,30 +106,30 @@ class _Sums:
         elif params and total(self.frozen) == weighted:
             count += " frozen"
         return Row(
-            label + (f" x {node.times}" if node.times > 1 else ""),
-            node.kind if opened or not node.inside else self._contents(node),
-            show(self.plan.steps[node.stop - 1].output),
-            self._formula(node, params, opened),
+            label + (f" x {entry.times}" if entry.times > 1 else ""),
+            entry.kind if opened or not entry.inside else self._contents(entry),
+            show(self.plan.steps[entry.stop - 1].output),
+            self._formula(entry, params, opened),
             count,
             total(self.macs),
-            show_field(self.fields[node.stop - 1]),
+            show_field(self.fields[entry.stop - 1]),
             FLOAT * self.batch * total(self.activations),
             level,
             opened,
-            bool(node.inside) and not opened,
+            bool(entry.inside) and not opened,
         )
 
-    def _contents(self, node: Node) -> str:
-        """What a closed group is made of, where that is little."""
-        kinds = [inner.kind for inner in node.inside]
-        plain = all(not inner.inside and inner.times == 1 for inner in node.inside)
-        return " + ".join(kinds) if plain and len(kinds) <= 2 else node.kind
+    def _contents(self, entry: Entry) -> str:
+        """The kinds in a closed group, where they are one or two."""
+        kinds = [inner.kind for inner in entry.inside]
+        plain = all(not inner.inside and inner.times == 1 for inner in entry.inside)
+        return " + ".join(kinds) if plain and len(kinds) <= 2 else entry.kind
 
-    def _formula(self, node: Node, params: int, opened: bool) -> str:
-        """How the number of weights comes about."""
-        if node.times > 1:
-            return f"{node.times} x {params // node.times:,}" if params else ""
-        steps = [] if opened else [step for step in self.plan.steps[node.start : node.stop] if step.weights]
+    def _formula(self, entry: Entry, params: int, opened: bool) -> str:
+        """The formula of the number of weights."""
+        if entry.times > 1:
+            return f"{entry.times} x {params // entry.times:,}" if params else ""
+        steps = [] if opened else [step for step in self.plan.steps[entry.start : entry.stop] if step.weights]
         if len(steps) != 1:
             return ""
         text = " + ".join(product(shape) for shape in steps[0].weights.values())
@@ -158,11 +155,11 @@ LAYOUTS = (
     (_without("weights", "kind", "activations", "receptive field"), True),
     (_without("weights", "kind", "activations", "receptive field", "multiply-adds"), True),
 )
-"""Which columns there are, and whether multiply-adds are rounded: the first that fits is taken."""
+"""The columns, and whether multiply-adds are rounded: the first layout that fits is used."""
 
 
-def fitted(table: Sequence[Row], width: int) -> tuple[list[str], list[str]]:
-    """The table's head and a line a row, with as many columns as fit."""
+def fit_to_width(table: Sequence[Row], width: int) -> tuple[list[str], list[str]]:
+    """The table's head, and a line for each row, with as many columns as fit."""
     found: tuple[list[str], list[str]] = ([], [])
     for columns, short in LAYOUTS:
         found = grid(columns, [row.cells(columns, short) for row in table], NUMBERS)
@@ -171,13 +168,13 @@ def fitted(table: Sequence[Row], width: int) -> tuple[list[str], list[str]]:
     return found
 
 
-def at_most(step: PreprocessStep) -> str:
+def _output(step: PreprocessStep) -> str:
     """The output's shape, marked where only fitting decides it."""
     return show(step.output) if step.exact else f"up to {show(step.output)}"
 
 
 def totals(plan: Plan, batch: int = 1) -> list[str]:
-    """What it adds up to, a line each."""
+    """The totals, a line each."""
     few = "" if plan.exact else "up to "
     lines = [f"{few}{plan.total:,} weights: {plan.trainable:,} trainable, {plan.total - plan.trainable:,} frozen"]
     if plan.buffers:
@@ -193,13 +190,13 @@ def totals(plan: Plan, batch: int = 1) -> list[str]:
 
 
 def activation_bytes(plan: Plan) -> int:
-    """What one sample leaves in memory for the backward pass."""
+    """Bytes that one sample keeps in memory for the backward pass."""
     return FLOAT * sum(step.activations for step in plan.layers)
 
 
-def explained(plan: Plan) -> list[tuple[str, list[str]]]:
+def formulas(plan: Plan) -> list[tuple[str, list[str]]]:
     """Each step that has a formula, with its formulas."""
-    found = [(f"{p.name}  {show(p.input)} -> {at_most(p)}", p.formula) for p in plan.preprocess]
+    found = [(f"{p.name}  {show(p.input)} -> {_output(p)}", p.formula) for p in plan.preprocess]
     found += [(_arrow(step), step.formula) for step in plan.steps if step.inputs]
     return [(title, formula) for title, formula in found if formula]
 
@@ -237,11 +234,11 @@ def as_data(plan: Plan) -> dict[str, Any]:
             "preprocess": {"fitted": fitted},
             "model": {"total": plan.total, "trainable": plan.trainable, "buffers": plan.buffers, "macs": plan.macs},
         },
-        "layers": [*map(_front_data, plan.preprocess), *steps],
+        "layers": [*map(_preprocess_data, plan.preprocess), *steps],
     }
 
 
-def _front_data(step: PreprocessStep) -> dict[str, Any]:
+def _preprocess_data(step: PreprocessStep) -> dict[str, Any]:
     return {
         "name": step.name,
         "kind": step.step.kind,

@@ -1,4 +1,4 @@
-"""Cells as lines of text: a table without lines between."""
+"""A table as lines of text, without rules between them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ GAP = "  "
 def grid(
     columns: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str] = ()
 ) -> tuple[list[str], list[str]]:
-    """The lines of the head, and a line a row. The columns named in `right` are numbers.
+    """The lines of the head, and a line for each row. The columns named in `right` are numbers.
 
     A column's name that is wider than its cells is broken into several lines.
     """

@@ -37,7 +37,7 @@ def dlrun(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_train_says_what_it_trains_on_how_it_goes_and_where_the_run_is(spec: Path) -> None:
+def test_train_shows_the_data_the_progress_and_the_folder_of_the_run(spec: Path) -> None:
     done = dlrun(spec.parent, "train", "iris.yaml")
     assert (done.returncode, done.stderr) == (0, "")
     assert "150 rows of (4,): 104 train, 23 validation, 23 test, 3 classes" not in done.stdout  # rounding: 106, 22, 22
@@ -46,8 +46,8 @@ def test_train_says_what_it_trains_on_how_it_goes_and_where_the_run_is(spec: Pat
     assert "epoch 3/3" in done.stdout
     (run,) = (spec.parent / "runs").iterdir()
     assert f"runs/{run.name}" in done.stdout
-    figures = json.loads((run / "run.json").read_text())["test"]
-    assert f"{figures['accuracy']:.4f}" in done.stdout
+    metrics = json.loads((run / "run.json").read_text())["test"]
+    assert f"{metrics['accuracy']:.4f}" in done.stdout
 
 
 def test_train_on_a_terminal_shows_one_live_line(spec: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_bad_spec_ends_with_2_and_its_problems_on_standard_error(spec: Path) -
 
 @pytest.mark.parametrize("command", ["train", "check", "params"])
 @pytest.mark.parametrize("name", ["gone.yaml", "."])
-def test_a_missing_file_or_a_folder_is_told_in_a_line(spec: Path, command: str, name: str) -> None:
+def test_a_missing_file_or_a_folder_is_an_error_of_one_line(spec: Path, command: str, name: str) -> None:
     done = dlrun(spec.parent, command, name)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
@@ -135,11 +135,11 @@ def test_an_interrupted_run_is_kept_and_marked_as_killed(spec: Path, number: int
     assert not list(run.glob(".*"))
 
 
-def test_check_takes_many_specs_and_tells_all_problems(spec: Path) -> None:
+def test_check_takes_many_specs_and_shows_all_problems(spec: Path) -> None:
     (spec.parent / "bad.yaml").write_text("model: {input: 3, layers: [rely]}")
     done = dlrun(spec.parent, "check", "iris.yaml", "bad.yaml")
     assert done.returncode == 2
-    assert done.stdout.startswith("iris.yaml: right")
+    assert done.stdout.startswith("iris.yaml: OK")
     assert "bad.yaml:1:28" in done.stderr
 
 
@@ -180,7 +180,7 @@ def several(tmp_path: Path) -> Path:
     return tmp_path / "several.yaml"
 
 
-def test_check_tells_several_inputs_and_outputs_by_name(several: Path) -> None:
+def test_check_names_several_inputs_and_outputs_by_name(several: Path) -> None:
     shown = dlrun(several.parent, "check", several).stdout
     assert "30 rows of left (2,), right (1,): 24 train, 6 validation, 3 classes of kind" in shown
     assert f"left (2,), right (1,) -> kind (3,), size (1,), {4 * 3 + 4} weights" in shown
@@ -189,7 +189,7 @@ def test_check_tells_several_inputs_and_outputs_by_name(several: Path) -> None:
     assert data["classes"] == {"kind": ["x", "y", "z"]}
 
 
-def test_train_tells_every_output_by_name(several: Path) -> None:
+def test_train_names_every_output(several: Path) -> None:
     done = dlrun(several.parent, "train", several)
     assert done.returncode == 0, done.stderr
     assert "train   cross_entropy + mse, adam" in done.stdout

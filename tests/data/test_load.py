@@ -93,7 +93,7 @@ def test_a_target_too_large_for_float32_is_refused_with_its_row(tmp_path: Path):
     assert caught.value.at == ("target",)
 
 
-def test_the_digest_says_whether_type_shape_or_any_byte_changed(tmp_path: Path):
+def test_the_digest_shows_whether_type_shape_or_any_byte_changed(tmp_path: Path):
     x, y = np.arange(12.0).reshape(3, 4), np.array([0, 1, 2])
     changed = x.copy()
     changed[1, 1] = np.nextafter(changed[1, 1], 9)

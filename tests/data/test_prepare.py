@@ -143,7 +143,7 @@ class TestFit:
 
 class TestPrepare:
     @pytest.mark.parametrize("portion", [1, 100, 1 << 26])
-    def test_every_row_goes_where_its_split_says(self, portion: int, monkeypatch: pytest.MonkeyPatch):
+    def test_every_row_goes_into_its_split(self, portion: int, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(prepare_module, "PORTION_BYTES", portion)
         features = noise(10, 4)
         loaded = holding(features)
@@ -240,7 +240,7 @@ class TestPrepare:
         with pytest.raises(SourceError, match="row 5 holds the index 9223372036854775808"):
             prepared(holding(features), indices_in(1, 20))
 
-    def test_the_smallest_embedding_on_an_input_says_how_many_indices_there_are(self):
+    def test_the_smallest_embedding_on_an_input_limits_its_indices(self):
         plan = plan_of("""
   inputs: {words: 4, kinds: 4, table: 3}
   layers:

@@ -27,7 +27,7 @@ def counts(classes: Any, rows: Any) -> list[int]:
 
 @draws(200)
 @given(rows=st.integers(1, 300), validation=SHARES, test=SHARES, seed=st.integers(0, 2**63 - 1))
-def test_every_row_is_in_one_split_and_the_sizes_are_those_that_check_says(
+def test_every_row_is_in_one_split_and_the_sizes_are_those_that_check_shows(
     rows: int, validation: float, test: float, seed: int
 ):
     split = Split(validation=validation, test=test)

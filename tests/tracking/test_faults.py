@@ -139,7 +139,7 @@ def test_a_faulty_server_has_the_whole_history_once_after_a_sync(
             (run,) = stored(server.store, f"schedule {number}")
             assert (run.name, run.status, run.metrics) == (f"run-{number}", status, rows(RECORDS)), reports[number]
             assert run.params == {"optimizer": "adam"}
-        assert capsys.readouterr().out.endswith(" 0 figures sent\n")
+        assert capsys.readouterr().out.endswith(" 0 values sent\n")
     sys.stdout.write(f"  tracker: {SCHEDULES} schedules of faults, all complete, nothing twice\n")
 
 

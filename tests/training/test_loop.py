@@ -36,7 +36,7 @@ def test_losses_are_averaged_over_rows_and_read_in_order_when_the_buffer_is_full
     assert losses.steps == 2  # the third is not read yet
     losses.read()
     assert losses.mean() == pytest.approx((4 + 8 + 6) / 10)
-    assert losses.figures() == {"train/loss": losses.mean(), "train/penalty": 0.5}
+    assert losses.metrics() == {"train/loss": losses.mean(), "train/penalty": 0.5}
 
 
 def test_each_of_several_losses_is_averaged_over_rows_and_the_penalty_over_steps() -> None:
@@ -44,7 +44,7 @@ def test_each_of_several_losses_is_averaged_over_rows_and_the_penalty_over_steps
     for values, rows in (([1.0, 2.0, 4.0, 0.5], 3), ([2.0, 6.0, 0.0, 1.5], 1)):
         losses.add([torch.tensor(value) for value in values], rows)
     losses.read()
-    assert losses.figures() == {
+    assert losses.metrics() == {
         "train/loss": (1 * 3 + 2) / 4,
         "train/digit/mse": (2 * 3 + 6) / 4,
         "train/image/l1": 4 * 3 / 4,
@@ -64,7 +64,7 @@ def test_losses_that_were_kept_halfway_go_on_to_the_same_means() -> None:
         second.add(found, count)
     whole.read()
     second.read()
-    assert (second.figures(), second.steps) == (whole.figures(), 4)
+    assert (second.metrics(), second.steps) == (whole.metrics(), 4)
 
 
 def test_a_loss_that_is_not_finite_is_told_with_its_own_step() -> None:

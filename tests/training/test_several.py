@@ -131,9 +131,9 @@ class Reference:
 def test_two_inputs_two_outputs_and_two_losses_train_as_plain_torch_does(tmp_path: Path, rows) -> None:
     done = train(tmp_path, TWO)
     reference = Reference(done, rows)
-    for epoch, figures in enumerate(done.epochs):
+    for epoch, metrics in enumerate(done.epochs):
         told = reference.epoch(epoch)
-        assert {name: figures[name] for name in told} == pytest.approx(told, rel=1e-5)
+        assert {name: metrics[name] for name in told} == pytest.approx(told, rel=1e-5)
     weights = done.ready.network.state_dict()
     assert weights.keys() == reference.network.state_dict().keys()
     for name, weight in reference.network.state_dict().items():
@@ -141,9 +141,9 @@ def test_two_inputs_two_outputs_and_two_losses_train_as_plain_torch_does(tmp_pat
 
 
 def test_every_loss_and_metric_has_a_figure_under_its_outputs_name(tmp_path: Path, rows) -> None:
-    figures = train(tmp_path, TWO).epochs[0]
+    metrics = train(tmp_path, TWO).epochs[0]
     names = ["loss", "kind/cross_entropy", "size/mse", "kind/accuracy", "size/r2"]
-    assert figures.keys() == {f"{split}/{name}" for split in ("train", "validation") for name in names} | {
+    assert metrics.keys() == {f"{split}/{name}" for split in ("train", "validation") for name in names} | {
         "lr",
         "time/epoch",
     }
@@ -159,12 +159,12 @@ train: {epochs: 2}
 tracking: off
 """
     alone = train(tmp_path, text % "mse").epochs
-    assert not any("mse" in name for figures in alone for name in figures)
+    assert not any("mse" in name for metrics in alone for name in metrics)
     both = train(tmp_path, text % "[{mse: {coefficient: 2}}, {l1: {coefficient: 0.5}}]").epochs
-    for figures in both:
+    for metrics in both:
         for split in ("train", "validation"):
-            total = 2 * figures[f"{split}/mse"] + 0.5 * figures[f"{split}/l1"]
-            assert figures[f"{split}/loss"] == pytest.approx(total, rel=1e-6)
+            total = 2 * metrics[f"{split}/mse"] + 0.5 * metrics[f"{split}/l1"]
+            assert metrics[f"{split}/loss"] == pytest.approx(total, rel=1e-6)
 
 
 def test_a_coefficient_is_a_factor_of_the_gradient(tmp_path: Path, rows) -> None:
@@ -214,8 +214,8 @@ def test_one_target_judges_several_outputs(tmp_path: Path, rows) -> None:
     losses.append(functional.cross_entropy(late(torch.tanh(second(half))), y))
     total = 0.3 * losses[0] + losses[1]
     total.backward()
-    (figures,) = done.epochs
-    told = [figures[f"train/{name}"] for name in ("loss", "early/cross_entropy", "late/cross_entropy")]
+    (metrics,) = done.epochs
+    told = [metrics[f"train/{name}"] for name in ("loss", "early/cross_entropy", "late/cross_entropy")]
     assert told == pytest.approx([total.item(), losses[0].item(), losses[1].item()], rel=1e-6)
     assert first.weight.grad is not None
     stepped = first.weight.detach() - 0.1 * first.weight.grad
@@ -423,10 +423,10 @@ def test_early_stopping_watches_one_outputs_figure_and_knows_which_way_is_better
 ) -> None:
     stopping = f"train.early_stopping={{monitor: validation/{monitor}, patience: 3}}"
     done = train(tmp_path, TWO, stopping, "train.epochs=60", "optimizer.sgd.lr=0.3")
-    figures = [epoch[f"validation/{monitor}"] for epoch in done.epochs]
-    first = figures.index(best(figures))
-    assert (done.state.best_value, done.state.best_epoch) == (figures[first], first + 1)
-    assert done.state.stopped_early and len(figures) == first + 1 + 3
+    metrics = [epoch[f"validation/{monitor}"] for epoch in done.epochs]
+    first = metrics.index(best(metrics))
+    assert (done.state.best_value, done.state.best_epoch) == (metrics[first], first + 1)
+    assert done.state.stopped_early and len(metrics) == first + 1 + 3
 
 
 def test_what_an_output_is_compared_with_can_be_any_input(tmp_path: Path, rows) -> None:

@@ -1,4 +1,4 @@
-"""The table of a plan: groups, folding, subtotals, receptive fields and costs, against worked and published figures."""
+"""The table of a plan: groups, folding, subtotals, receptive fields and costs, against worked and published numbers."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from dlrun.plan.network import Plan
 from dlrun.views.comparison import depth
 from dlrun.views.outline import MOST_ROWS, outline
 from dlrun.views.receptive_field import receptive_fields, show_field
-from dlrun.views.table import Row, as_data, as_text, fitted, tree
+from dlrun.views.table import Row, as_data, as_text, fit_to_width, tree
 
 VGG16 = BENCHMARKS / "specs" / "vgg16.yaml"
 
@@ -72,7 +72,7 @@ def test_equal_turns_are_folded_and_their_total_is_shown(planned) -> None:
     assert (rows[2].weights, rows[2].params, rows[2].macs) == ("4*4 + 4", "20", 16)
 
 
-def test_a_turn_that_differs_stands_by_itself(planned) -> None:
+def test_a_turn_that_differs_has_its_own_row(planned) -> None:
     rows = tree(planned("[{repeat: {times: 4, layers: [{linear: 5}, relu]}}]", "4"), depth=1)
     assert labels(rows) == ["input", "repeat_1", "  0", "  1-3 x 3"]
     assert [row.params for row in rows[1:]] == ["115", "25", "90"]
@@ -200,7 +200,7 @@ def test_resnets_see_as_much_as_published_and_are_as_deep_as_they_are_called(pla
     assert depth(plan) == layers  # the last of the 50, 101 and 152 is the linear layer
 
 
-def test_dilation_widens_and_axes_are_told_apart(planned) -> None:
+def test_dilation_widens_and_axes_are_separate(planned) -> None:
     plan = planned("[{conv2d: {out_channels: 2, kernel_size: [3, 5], dilation: [2, 1]}}]", "[1, 9, 9]")
     assert fields(plan)["conv2d_1"] == "5"
     plan = planned("[{conv2d: {out_channels: 2, kernel_size: [3, 1]}}]", "[1, 9, 9]")
@@ -241,8 +241,8 @@ def test_a_net_that_shrinks_and_grows_sees_as_much_as_its_place_that_sees_most(p
 
 def test_data_names_each_layers_group_field_and_activations(planned) -> None:
     data = as_data(planned("[{repeat: {times: 2, layers: [{conv2d: {out_channels: 2, kernel_size: 3}}]}}, flatten]"))
-    told = [(layer["name"], layer["group"], layer["receptive_field"], layer["activations"]) for layer in data["layers"]]
-    assert told == [
+    kept = [(layer["name"], layer["group"], layer["receptive_field"], layer["activations"]) for layer in data["layers"]]
+    assert kept == [
         ("repeat_1.0.conv2d_1", "repeat_1.0", [None, 3, 3], 2 * 222 * 222),
         ("repeat_1.1.conv2d_1", "repeat_1.1", [None, 5, 5], 2 * 220 * 220),
         ("flatten_1", None, [None], 2 * 220 * 220),
@@ -251,7 +251,7 @@ def test_data_names_each_layers_group_field_and_activations(planned) -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_the_table_keeps_to_the_width_that_there_is(planned, width: int) -> None:
-    head, lines = fitted(tree(check_model(VGG16)), width)
+    head, lines = fit_to_width(tree(check_model(VGG16)), width)
     assert max(map(len, [*head, *lines])) <= width
     assert ("weights" in " ".join(head)) == (width >= 120)
     assert any("138" in line or "102,764,544" in line for line in lines)

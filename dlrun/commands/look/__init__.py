@@ -1,1 +1,1 @@
-"""Finding runs, and comparing them."""
+"""Look at runs and compare them."""

@@ -1,4 +1,4 @@
-"""`dlrun sync`: bring runs from their folders to MLflow, wherever they were made and whatever hindered it then."""
+"""`dlrun sync`: deliver runs from their folders to MLflow, also from another machine or after a failed delivery."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ def sync(
         str | None,
         typer.Argument(metavar="RUN", help="A run's folder or name, or `last`.", show_default=False),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All runs, in place of one.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Deliver all runs.")] = False,
     to: Annotated[
         str | None,
-        typer.Option(metavar="URI", help="Another store than the run's own, such as http://localhost:5000."),
+        typer.Option(metavar="URI", help="A store to use instead of the run's own, such as http://localhost:5000."),
     ] = None,
-    runs: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("runs"),
+    runs: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs"),
 ) -> None:
-    """Deliver a run to MLflow, complete and without duplicates, also if some of it is there.
+    """Deliver a run to MLflow, complete and without duplicates, even if a part of it is there already.
 
-    A run keeps everything in its folder. So a run whose tracking server was away is brought there later, and a run that
-    was made where there is no network is brought home.
+    A run's folder holds everything. So a run can be delivered later, when the tracking server could not be reached, or
+    when it was trained on a machine without a network.
     """
     from dlrun.runs.find import all_runs, find_run
 
     if (run is None) != everything:
-        raise SpecError("say which run: RUN, `last`, or --all")
+        raise SpecError("name a run: RUN, `last`, or --all")
     folders = [find_run(run, runs)] if run is not None else all_runs(runs)
     if not folders:
         raise SpecError(f"there are no runs in {runs}; --runs says where they are")
@@ -50,7 +50,7 @@ def sync(
             screen.failure(f"{folder.name}: {error}")
             failed += 1
     if failed:
-        raise RunError(f"of {len(folders)} runs {failed} are not wholly delivered")
+        raise RunError(f"{failed} of {len(folders)} runs are not completely delivered")
     screen.say(f"{len(folders)} runs are delivered")
 
 
@@ -64,7 +64,7 @@ def _deliver(folder: Path, to: str | None, even_without_tracker: bool) -> None:
 
     run = closed_run(folder)
     if run is None:
-        raise RunError("it is being trained, and is delivered while it goes on")
+        raise RunError("it is being trained; it is delivered during training")
     if run.info.store is None and not even_without_tracker:
         screen.say(f"{folder.name}: has no tracker")
         return
@@ -73,7 +73,7 @@ def _deliver(folder: Path, to: str | None, even_without_tracker: bool) -> None:
 
     def show(delivery: Delivery) -> None:
         if bar is not None:
-            bar.show(delivery.share, folder.name, f"{delivery.sent} figures")
+            bar.show(delivery.share, folder.name, f"{delivery.sent} values")
 
     try:
         with lock_beside(folder / NAME):
@@ -84,4 +84,4 @@ def _deliver(folder: Path, to: str | None, even_without_tracker: bool) -> None:
             bar.stop()
     if missing := delivery.report():
         raise RunError(missing)
-    screen.say(f"{folder.name}: {run.status}, wholly in {without_password(uri)}; {delivery.sent} figures sent")
+    screen.say(f"{folder.name}: {run.status}, complete in {without_password(uri)}; {delivery.sent} values sent")

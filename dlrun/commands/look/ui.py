@@ -26,7 +26,7 @@ from dlrun.tracking.store import ENVIRONMENT, artifacts_of, sqlite_uri, store_fi
 HOST = "127.0.0.1"
 PORTS_TRIED = 100
 PATIENCE = 10.0
-"""Seconds that MLflow has for ending, before it is ended."""
+"""Seconds that MLflow has to end before it is killed."""
 
 QUIET = {
     # Background work for language-model applications: two more processes and many more lines.
@@ -40,7 +40,7 @@ CHATTER = "[MLflow] Security middleware"
 
 
 class _Ended(BaseException):
-    """Somebody asked the command to end, by a signal."""
+    """A signal asked the command to end."""
 
     def __init__(self, number: int):
         self.number = number
@@ -49,7 +49,7 @@ class _Ended(BaseException):
 def ui(
     port: Annotated[
         int,
-        typer.Option(min=1, max=65535, help="Where to listen; the next free one if it is taken."),
+        typer.Option(min=1, max=65535, help="The port to listen on; the next free one if it is taken."),
     ] = 5000,
     runs: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs"),
 ) -> None:
@@ -59,7 +59,9 @@ def ui(
     """
     file = store_file(runs)
     if not file.is_file():
-        raise SpecError(f"there is no {runs / file.name} here; the first `dlrun train` makes it, or say --runs FOLDER")
+        raise SpecError(
+            f"there is no {runs / file.name}; the first `dlrun train` makes it; --runs names another folder"
+        )
     free = free_port(port)
     if free != port:
         say(f"port {port} is taken, using {free}", stderr=True)
@@ -75,7 +77,7 @@ def free_port(port: int) -> int:
     last = min(port + PORTS_TRIED, 65536)
     for candidate in range(port, last):
         with socket.socket() as probe:
-            # As a server would: a port that was closed a moment ago is free.
+            # As a server does: a port that was closed a moment ago counts as free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):
                 probe.bind((HOST, candidate))
@@ -84,7 +86,7 @@ def free_port(port: int) -> int:
 
 
 def _serve(file: Path, port: int) -> int:
-    """Run MLflow's server until it ends or a signal comes; gives the exit code."""
+    """Run MLflow's server until it ends or a signal comes; returns the exit code."""
     with _signals():
         server = _start(file, port)
         relay = threading.Thread(target=_relay, args=(server,), daemon=True)
@@ -93,7 +95,7 @@ def _serve(file: Path, port: int) -> int:
             _announce(server, f"http://{HOST}:{port}/#/{_page(file)}", port)
             code = server.wait()
         except _Ended as ended:
-            # Ctrl-C is the way to end this command, so it isn't a failure.
+            # Ctrl-C is how users end this command, so it is no failure.
             code = 0 if ended.number == signal.SIGINT else 128 + ended.number
         finally:
             _end(server)
@@ -126,7 +128,7 @@ def _command(file: Path, port: int) -> list[str]:
 
 
 def _announce(server: subprocess.Popen[str], address: str, port: int) -> None:
-    """Say the address once it answers; MLflow takes some seconds to get there."""
+    """Print the address once it answers; MLflow takes some seconds to start."""
     say("starting MLflow ...", stderr=True)
     while server.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
@@ -136,7 +138,7 @@ def _announce(server: subprocess.Popen[str], address: str, port: int) -> None:
 
 
 def _page(file: Path) -> str:
-    """The page to begin with: the runs of the experiment that was run last, or all experiments."""
+    """The first page: the runs of the experiment that was run last, or all experiments."""
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(file)) as store:
         last = "SELECT experiment_id FROM runs WHERE lifecycle_stage = 'active' ORDER BY start_time DESC"
         if (found := store.execute(last).fetchone()) is not None:
@@ -147,7 +149,7 @@ def _page(file: Path) -> str:
 
 
 def _relay(server: subprocess.Popen[str]) -> None:
-    """Pass MLflow's errors on."""
+    """Print MLflow's errors."""
     assert server.stderr is not None
     for line in server.stderr:
         if not line.startswith(CHATTER):
@@ -160,7 +162,7 @@ def _signals() -> Iterator[None]:
 
     def end(number: int, _frame: FrameType | None) -> None:
         for other in numbers:
-            signal.signal(other, signal.SIG_IGN)  # a second Ctrl-C must not stop the tidying up
+            signal.signal(other, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the cleanup
         raise _Ended(number)
 
     numbers = [signal.SIGINT, signal.SIGTERM] + ([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])

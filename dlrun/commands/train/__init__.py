@@ -1,1 +1,1 @@
-"""Training, and resuming it."""
+"""Train, and resume training."""

@@ -1,4 +1,4 @@
-"""`dlrun resume`: go on with a run that was interrupted."""
+"""`dlrun resume`: resume a run that was interrupted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dlrun.commands.arguments import Overrides
-from dlrun.commands.train.train import Watcher, attend
+from dlrun.commands.train.train import RunScreen, show_run
 
 if TYPE_CHECKING:
     from dlrun.runs.info import Tracking
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def resume(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder or name, or `last`.", show_default=False)],
     overrides: Overrides = None,
-    runs: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("runs"),
+    runs: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs"),
 ) -> None:
-    """Go on with a run where it was interrupted, to the same bits; or train longer, with train.epochs=50."""
+    """Resume a run, bit-for-bit identical to one that was never interrupted; train.epochs=50 trains a run longer."""
     from dlrun.checks.check import check as check_spec
     from dlrun.runs.find import find_run
     from dlrun.runs.folder import RESOLVED
@@ -28,9 +28,9 @@ def resume(
     folder = find_run(run, runs)
     checked = check_spec(folder / RESOLVED, overrides or (), training=True)
 
-    def go_on(watcher: Watcher, tracking: Tracking) -> Outcome:
+    def start(watcher: RunScreen, tracking: Tracking) -> Outcome:
         from dlrun.training.lifecycle.resume import resume as resume_run
 
         return resume_run(folder, checked, watcher, tracking)
 
-    attend(checked, folder.parent, go_on)
+    show_run(checked, folder.parent, start)

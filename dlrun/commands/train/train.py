@@ -28,14 +28,14 @@ INTERRUPTED, TERMINATED = 130, 143
 def train(
     spec: Spec,
     overrides: Overrides = None,
-    runs: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("runs"),
+    runs: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs"),
 ) -> None:
-    """Train by a spec; every figure goes to the run's folder and to MLflow."""
+    """Train the network of a spec; metrics are written to the run's folder and to MLflow."""
     from dlrun.checks.check import check as check_spec
 
     checked = check_spec(spec, overrides or (), training=True)
 
-    def begin(watcher: Watcher, tracking: Tracking) -> Outcome:
+    def start(watcher: RunScreen, tracking: Tracking) -> Outcome:
         from dlrun.tracking.open import experiment_of, store_of
         from dlrun.training.lifecycle.run import run
 
@@ -43,28 +43,28 @@ def train(
         store, mlflow_experiment = store_of(tracker), experiment_of(tracker, checked.experiment.name)
         return run(checked, watcher, runs, tracking, store, mlflow_experiment)
 
-    attend(checked, runs, begin)
+    show_run(checked, runs, start)
 
 
-def attend(checked: Checked, runs: Path, go: Callable[[Watcher, Tracking], Outcome]) -> None:
-    """Show a run from its first line to its last; `go` runs it."""
+def show_run(checked: Checked, runs: Path, start: Callable[[RunScreen, Tracking], Outcome]) -> None:
+    """Start a run, and show it from its first line to its last."""
     from dlrun.tracking.open import open_tracking
 
-    announce(checked)
-    watcher = Watcher(checked)
-    # What follows a run starts before torch is imported: it has an import of its own to do meanwhile.
+    show_plan(checked)
+    watcher = RunScreen(checked)
+    # The tracker's process starts before torch is imported here, so that both import at the same time.
     with open_tracking(checked.experiment.tracking, runs) as tracking:
         from dlrun.training.signals import Terminated
 
         try:
-            outcome = go(watcher, tracking)
+            outcome = start(watcher, tracking)
         except (KeyboardInterrupt, Terminated) as end:
             watcher.stop()
             by_user = isinstance(end, KeyboardInterrupt)
-            way = f"; `dlrun resume {watcher.folder}` goes on" if watcher.folder else ""
-            screen.failure(("interrupted" if by_user else "terminated") + way)
+            hint = f"; `dlrun resume {watcher.folder}` resumes it" if watcher.folder else ""
+            screen.failure(("interrupted" if by_user else "terminated") + hint)
             raise typer.Exit(INTERRUPTED if by_user else TERMINATED) from None
-        except (MemoryError, RuntimeError) as error:  # before training began, which has words of its own
+        except (MemoryError, RuntimeError) as error:  # before training began; training has its own message
             from dlrun.training.lifecycle.run import out_of_memory
 
             if what := out_of_memory(error):
@@ -72,16 +72,17 @@ def attend(checked: Checked, runs: Path, go: Callable[[Watcher, Tracking], Outco
             raise
         finally:
             watcher.stop()
-        conclude(outcome)
+        show_outcome(outcome)
 
 
-def announce(checked: Checked) -> None:
-    """The model and the data in a few lines."""
+def show_plan(checked: Checked) -> None:
+    """Print the data, the model and the training in a few lines."""
     experiment, plan = checked.experiment, checked.plan
     few = "" if plan.exact else "up to "
     screen.say(f"{experiment.name}" + (f": {experiment.description}" if experiment.description else ""))
     screen.say("  " + data_line(checked))
-    steps = " -> ".join([*(p.step.kind for p in plan.preprocess), f"{len(plan.layers)} layers"])
+    layers = "1 layer" if len(plan.layers) == 1 else f"{len(plan.layers)} layers"
+    steps = " -> ".join([*(p.step.kind for p in plan.preprocess), layers])
     raw = {entry.name: entry.raw for entry in plan.inputs}
     screen.say(
         f"  model   {show_named(raw)} -> {steps} -> {show_named(plan.output_shapes)}, {few}{plan.total:,} weights, "
@@ -92,18 +93,18 @@ def announce(checked: Checked) -> None:
     screen.say(f"  train   {', '.join(kinds)}; seed {experiment.seed}")
 
 
-class Watcher:
-    """Shows how a run goes: a live line on a terminal, a line an epoch elsewhere."""
+class RunScreen:
+    """Shows the progress of a run: a live line on a terminal, a line for each epoch elsewhere."""
 
     def __init__(self, checked: Checked):
         self.checked = checked
         self.folder: Path | None = None
         self.bar: Any = None
         self.validation = ""
-        """The last epoch's, as a line."""
+        """The validation metrics of the last epoch, as a line."""
 
     def ready(self, plan: Any, loaded: Any, folder: Path, device: str) -> None:
-        """Training begins."""
+        """Print the run's folder and device; training begins."""
         self.folder = folder
         if not self.checked.plan.exact:
             screen.say(f"  fitted  {show_named(plan.input_shapes)} numbers go into the network, {plan.total:,} weights")
@@ -112,44 +113,44 @@ class Watcher:
             self.bar = screen.Bar()
 
     def notice(self, text: str) -> None:
-        """Something to know."""
+        """Print a note."""
         screen.failure(text, word="note")
 
     def progress(self, progress: Progress) -> None:
-        """A few times a second."""
+        """Update the live line; called a few times a second."""
         if self.bar is not None:
             done = (progress.epoch - 1 + progress.step / progress.steps) / progress.epochs
             loss = "" if math.isnan(progress.loss) else f"train/loss {progress.loss:.4g}  "
             self.bar.show(done, f"epoch {progress.epoch}/{progress.epochs}", loss + self.validation)
 
-    def epoch(self, epoch: int, figures: dict[str, float], epochs: int) -> None:
-        """An epoch is over."""
-        shown = {name: value for name, value in figures.items() if name != "lr" and not name.startswith("time/")}
+    def epoch(self, epoch: int, metrics: dict[str, float], epochs: int) -> None:
+        """Print the metrics of an epoch."""
+        shown = {name: value for name, value in metrics.items() if name != "lr" and not name.startswith("time/")}
         self.validation = _line({n: v for n, v in shown.items() if n.startswith("validation/")})
         title = f"epoch {epoch}/{epochs}"
         if self.bar is None:
             screen.say(f"  {title}  {_line(shown)}")
-        else:  # a terminal has room for what decides
-            self.bar.show(epoch / epochs, title, f"train/loss {figures['train/loss']:.4g}  {self.validation}")
+        else:  # the live line has room for the loss and the validation metrics
+            self.bar.show(epoch / epochs, title, f"train/loss {metrics['train/loss']:.4g}  {self.validation}")
 
     def stop(self) -> None:
-        """Leave the terminal as it was."""
+        """End the live line."""
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
 
 
-def _line(figures: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
+def _line(metrics: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
 
 
-def conclude(outcome: Outcome) -> None:
-    """The test figures, where the run is, and how to compare it."""
+def show_outcome(outcome: Outcome) -> None:
+    """Print the test metrics, the run's folder, and where to compare it."""
     state = outcome.state
     if state.stopped_early:
         screen.say(f"  stopped early after epoch {state.epoch}; the weights of epoch {state.best_epoch} are the best")
     if outcome.test:
-        screen.table(("test", "value"), [(n, screen.figure(v)) for n, v in outcome.test.items()], right=("value",))
+        screen.table(("test", "value"), [(n, screen.show_value(v)) for n, v in outcome.test.items()], right=("value",))
     else:
         screen.say("  no test rows: `data.split.test` is 0")
     screen.say(f"run      {outcome.folder}")

@@ -1,1 +1,1 @@
-"""Before training: new specs, checked specs, tables, pictures, the language."""
+"""Before training: write specs, check them, show the network and the language."""

@@ -1,4 +1,4 @@
-"""`dlrun check`: all that can be known without training."""
+"""`dlrun check`: everything that can be checked without training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dlrun.commands import screen
-from dlrun.commands.arguments import AsJson
+from dlrun.commands.arguments import AsJson, problems_as_json
 from dlrun.errors import Problem, SpecError
 from dlrun.shapes import readable, readable_bytes, show_named
 
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from dlrun.checks.check import Checked
 
 
+@problems_as_json
 def check(
     specs: Annotated[
         list[str],
-        typer.Argument(metavar="SPEC...", help="Specs; section.key=value changes all of them.", show_default=False),
+        typer.Argument(metavar="SPEC...", help="The specs; section.key=value changes all of them.", show_default=False),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Prove specs without training: the language, the shapes, the wiring, the data's columns, the memory."""
+    """Validate specs without training: the language, the shapes, the wiring, the data's columns, the memory."""
     from dlrun.checks.check import check as check_spec
 
     files = [Path(text) for text in specs if not is_override(text)]
@@ -40,7 +41,7 @@ def check(
             continue
         found.append(as_data(file, checked))
         if not as_json:
-            screen.say(f"{file}: " + "\n  ".join(["right", *lines(checked)]))
+            screen.say(f"{file}: " + "\n  ".join(["OK", *lines(checked)]))
     if problems:
         raise SpecError(problems)
     if as_json:
@@ -53,7 +54,7 @@ def is_override(text: str) -> bool:
 
 
 def lines(checked: Checked) -> list[str]:
-    """What was found, a few lines."""
+    """The data, the model and the memory, a line each."""
     from dlrun.plan.memory import machine_memory
 
     plan, memory = checked.plan, checked.memory
@@ -92,7 +93,7 @@ def data_line(checked: Checked) -> str:
 
 
 def as_data(file: Path, checked: Checked) -> dict[str, Any]:
-    """What was found, as data."""
+    """The same, as JSON-ready data."""
     from dlrun.plan.memory import machine_memory
 
     plan, memory, data_info, sizes = checked.plan, checked.memory, checked.data_info, checked.sizes

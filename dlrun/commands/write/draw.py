@@ -35,7 +35,7 @@ def draw(
         typer.Option(
             "--output",
             "-o",
-            help="The file to write; its ending says the format. Beside the spec unless given.",
+            help="The file to write; its ending gives the format. By default beside the spec.",
             metavar="FILE",
         ),
     ] = None,
@@ -44,7 +44,7 @@ def draw(
         typer.Option("--format", "-f", help="svg, png, mermaid or dot; text goes to the screen without --output."),
     ] = None,
     depth: Annotated[
-        int | None, typer.Option("--depth", min=0, help="How deep groups are opened; deeper ones are one box.")
+        int | None, typer.Option("--depth", min=0, help="How many levels of groups to open; deeper groups are one box.")
     ] = None,
     weights: Annotated[bool, typer.Option("--weights", help="Write how many weights each box has.")] = False,
 ) -> None:
@@ -52,7 +52,7 @@ def draw(
     kind = _format(output, format)
     path = output if output is not None or kind in TEXTS else spec.with_name(f"{spec.stem}.{kind}")
     if path is not None:
-        _may_write(path, spec)
+        _check_path(path, spec)
     from dlrun.checks.check import check_model
     from dlrun.views.drawing.picture import picture
 
@@ -76,12 +76,12 @@ def _format(output: Path | None, asked: str | None) -> str:
     if output is None:
         return "svg"
     if output.suffix.lower() not in SUFFIXES:
-        hint = f"endings: {', '.join(SUFFIXES)}; or say --format"
-        raise SpecError([Problem(f"the ending of {output} names no format", hint=hint)])
+        hint = f"endings: {', '.join(SUFFIXES)}; or use --format"
+        raise SpecError([Problem(f"the ending of {output} is not that of a format", hint=hint)])
     return SUFFIXES[output.suffix.lower()]
 
 
-def _may_write(path: Path, spec: Path) -> None:
+def _check_path(path: Path, spec: Path) -> None:
     if not path.parent.is_dir():
         raise SpecError([Problem(f"there is no folder {path.parent}", hint=f"mkdir -p {path.parent}")])
     if path.is_dir():
@@ -112,7 +112,7 @@ def _written(drawn: Picture, kind: str) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write a file whole, or leave what was there."""
+    """Write the whole file, or leave the old one as it is."""
     try:
         durable.replace_file(path, [data], shared=True)
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""`dlrun kinds`: what a spec can name, from all families down to every setting of one kind."""
+"""`dlrun kinds`: everything that a spec can name, from all families to every setting of one kind."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from dlrun.commands.arguments import AsJson
+from dlrun.commands.arguments import AsJson, problems_as_json
 
 
+@problems_as_json
 def kinds(
     name: Annotated[
         str | None, typer.Argument(help="A kind, a family or a section: conv2d, losses, losses.l1, train.")

@@ -1,4 +1,4 @@
-"""`dlrun new`: a commented spec to start from, and the schema that makes an editor complete it."""
+"""`dlrun new`: a commented spec to start from, and the schema for completion in an editor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dlrun.runs import durable
 
 DEFAULT_TEMPLATE = "tabular_classification"
 SCHEMA_FILE = "dlrun.schema.json"
-MEANT = {
+SYNONYMS = {
     "classification": "tabular_classification",
     "tabular": "tabular_classification",
     "image": "images",
@@ -31,13 +31,13 @@ MEANT = {
 def new(
     template: Annotated[
         str | None,
-        typer.Argument(help="tabular_classification (unless given), regression or images.", show_default=False),
+        typer.Argument(help="tabular_classification (the default), regression or images.", show_default=False),
     ] = None,
     file: Annotated[
-        str | None, typer.Argument(help="The file to write; it may stand alone.", show_default=False)
+        str | None, typer.Argument(help="The file to write; it may be given without a template.", show_default=False)
     ] = None,
 ) -> None:
-    """Write a spec to start from, complete and commented."""
+    """Write a complete, commented spec to start from."""
     template, path = _template_and_file(template, file)
     if not path.parent.is_dir():
         raise SpecError([Problem(f"there is no folder {path.parent}", hint=f"mkdir -p {path.parent}")])
@@ -55,17 +55,17 @@ def _templates() -> dict[str, str]:
 
 
 def _template_and_file(first: str | None, second: str | None) -> tuple[str, Path]:
-    """One word is the file; of two, the first is the template."""
+    """One argument is the file; of two, the first is the template."""
     known = list(_templates())
     if first is None or (second is None and first in known):
-        told = f"dlrun new {first} {first}.yaml" if first else "dlrun new first.yaml"
-        raise SpecError([Problem("the name of the file is missing", hint=told)])
+        hint = f"dlrun new {first} {first}.yaml" if first else "dlrun new first.yaml"
+        raise SpecError([Problem("the name of the file is missing", hint=hint)])
     template, name = (first, second) if second is not None else (DEFAULT_TEMPLATE, first)
     if template not in known:
         hint = "templates: " + ", ".join(known)
-        raise SpecError([Problem(f"unknown template '{template}'{did_you_mean(template, known, MEANT)}", hint=hint)])
+        raise SpecError([Problem(f"unknown template '{template}'{did_you_mean(template, known, SYNONYMS)}", hint=hint)])
     if not name.endswith((".yaml", ".yml")):
-        raise SpecError([Problem(f"a spec is a YAML file, and {name} is not called one", hint=f"write {name}.yaml")])
+        raise SpecError([Problem(f"a spec's name ends in .yaml; received {name}", hint=f"write {name}.yaml")])
     return template, Path(name)
 
 
@@ -77,20 +77,18 @@ def _write_schema(path: Path) -> None:
         _write_new(path, text)
         screen.say(f"wrote {path}: with it an editor completes and checks what you write")
     elif path.read_bytes() != text.encode():
-        screen.say(f"kept {path}, another version's; `dlrun schema > {path}` renews it")
+        screen.say(f"kept {path}, which is of another version; `dlrun schema > {path}` updates it")
 
 
 def _write_new(path: Path, text: str) -> None:
-    """Write a file that is not there yet: whole, or not at all.
+    """Write a new file: the whole file, or nothing.
 
     Raises:
-        SpecError: there is such a file already, or it cannot be written.
+        SpecError: the file already exists, or cannot be written.
     """
     try:
         durable.create_file(path, [text.encode()])
     except FileExistsError:
-        raise SpecError(
-            [Problem(f"{path} is there already", hint="choose another name; nothing was changed")]
-        ) from None
+        raise SpecError([Problem(f"{path} already exists", hint="choose another name; nothing was changed")]) from None
     except (OSError, ValueError) as error:
         raise SpecError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None

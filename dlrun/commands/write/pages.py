@@ -1,4 +1,4 @@
-"""What `dlrun kinds` shows: all families, one family, or every setting of one kind."""
+"""The pages of `dlrun kinds`: all families, one family, or every setting of one kind."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from dlrun.views.reference.reference import (
 
 
 def show(name: str | None, as_json: bool) -> None:
-    """Show what goes by a name; everything there is without one.
+    """Show everything that has a name; without a name, all families.
 
     Raises:
-        SpecError: nothing goes by it.
+        SpecError: nothing has this name.
     """
     if name is None:
         _show_everything(as_json)
@@ -56,9 +56,9 @@ def _show_everything(as_json: bool) -> None:
         screen.heading(family.family, family.summary)
         screen.listing(family.kinds)
         screen.say()
-    screen.heading("sections", "What a spec is made of.")
+    screen.heading("sections", "The sections of a spec.")
     screen.listing([(section.section, section.summary) for section in named])
-    screen.say("\n`dlrun kinds NAME` says all of a kind, a family or a section.")
+    screen.say("\n`dlrun kinds NAME` shows a kind, a family or a section in full.")
 
 
 def _show_family(family: str, as_json: bool) -> None:
@@ -71,7 +71,7 @@ def _show_family(family: str, as_json: bool) -> None:
     screen.listing(described.kinds)
     shared = {s.name: s for kind, _ in described.kinds for s in describe_kind(family, kind).common}
     _show_settings(tuple(shared.values()), "Settings that several share")
-    screen.say("\n`dlrun kinds NAME` says all of one.")
+    screen.say("\n`dlrun kinds NAME` shows one in full.")
 
 
 def _show_entries(entries: list[KindReference | SectionReference], as_json: bool) -> None:
@@ -93,7 +93,7 @@ def _show_kind(entry: KindReference) -> None:
     screen.paragraph(entry.summary)
     if entry.description:
         screen.paragraph("\n" + entry.description)
-    data_info = [
+    details = [
         (title, text)
         for title, text in (
             ("Shape", entry.shape),
@@ -103,9 +103,9 @@ def _show_kind(entry: KindReference) -> None:
         )
         if text
     ]
-    if data_info:
+    if details:
         screen.say()
-        screen.listing(data_info)
+        screen.listing(details)
     _show_settings(entry.settings, "Settings")
     _show_settings(entry.common, f"Settings that {entry.family} share" if entry.settings else "Settings")
 
@@ -114,18 +114,18 @@ def _show_settings(settings: tuple[SettingReference, ...], title: str) -> None:
     if settings:
         screen.say()
         screen.heading(title)
-        screen.listing([(s.name, s.help, _facts_of(s)) for s in settings])
+        screen.listing([(s.name, s.help, _details(s)) for s in settings])
 
 
-def _facts_of(setting: SettingReference) -> str:
-    data_info = [setting.type]
+def _details(setting: SettingReference) -> str:
+    details = [setting.type]
     if setting.required:
-        data_info.append("required")
+        details.append("required")
     elif setting.default is not None:
-        data_info.append(f"default {setting.default}")
+        details.append(f"default {setting.default}")
     if setting.main:
-        data_info.append("may stand alone")
-    return "; ".join(data_info)
+        details.append("may stand alone")
+    return "; ".join(details)
 
 
 def _family_called(name: str) -> str | None:
@@ -137,10 +137,10 @@ def _family_called(name: str) -> str | None:
 
 
 def _find(name: str) -> list[KindReference | SectionReference]:
-    """All that has this name.
+    """Everything that has this name.
 
     Raises:
-        SpecError: nothing has.
+        SpecError: nothing has it.
     """
     family, dot, kind = name.rpartition(".")
     found: list[KindReference | SectionReference] = [
@@ -156,7 +156,7 @@ def _find(name: str) -> list[KindReference | SectionReference]:
 
 
 def _unknown(name: str) -> Problem:
-    message = f"nothing is called '{name}'"
+    message = f"there is no kind, family or section '{name}'"
     if owners := _owners(name):
         shown = ", ".join(owners[:6]) + (", …" if len(owners) > 6 else "")
         return Problem(f"{message}, but it is a setting of {shown}", hint=f"`dlrun kinds {owners[0]}`")
@@ -167,7 +167,7 @@ def _unknown(name: str) -> Problem:
     meant = suggest(name.rpartition(".")[2], known, ours).partition(":")[0]
     if meant:
         return Problem(f"{message}; did you mean '{meant}'?", hint=f"`dlrun kinds {meant}`")
-    return Problem(message, hint="`dlrun kinds` lists what there is")
+    return Problem(message, hint="`dlrun kinds` lists them")
 
 
 def _owners(setting: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""`dlrun params`: every layer with its shape, its weights and where the numbers come from; or nets side by side."""
+"""`dlrun params`: every layer with its shape, its weights and their formulas; or a comparison of networks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dlrun.commands import screen
-from dlrun.commands.arguments import AsJson
+from dlrun.commands.arguments import AsJson, problems_as_json
 from dlrun.commands.write.check import is_override
 from dlrun.errors import Problem, SpecError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dlrun.plan.network import Plan
 
 
+@problems_as_json
 def params(
     specs: Annotated[
         list[str],
@@ -25,13 +26,13 @@ def params(
             show_default=False,
         ),
     ],
-    explain: Annotated[bool, typer.Option("--explain", help="Show each layer's formulas, numbers put in.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show each layer's formulas with its numbers.")] = False,
     depth: Annotated[
         int | None,
-        typer.Option(min=0, help="How many levels of groups to open; as many as fit a screen unless given."),
+        typer.Option(min=0, help="How many levels of groups to open; by default as many as fit a screen."),
     ] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Samples in the memory of the activations.")] = 1,
-    compare: Annotated[bool, typer.Option("--compare", help="Put several specs' networks side by side.")] = False,
+    batch: Annotated[int, typer.Option(min=1, help="Batch size, for the memory of the activations.")] = 1,
+    compare: Annotated[bool, typer.Option("--compare", help="Compare the networks of several specs.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Count a network's weights and multiply-adds, and show the shape after every layer."""
@@ -41,7 +42,7 @@ def params(
         _compare(files, overrides, as_json)
         return
     if len(files) != 1:
-        raise SpecError("name one spec" + ("; --compare puts several side by side" if files else ""))
+        raise SpecError("name one spec" + ("; --compare compares several" if files else ""))
     from dlrun.checks.check import check_model
 
     plan = check_model(files[0], overrides)
@@ -56,10 +57,10 @@ def params(
 
 
 def _show(plan: Plan, depth: int | None, batch: int) -> None:
-    from dlrun.views.table import fitted, totals, tree
+    from dlrun.views.table import fit_to_width, totals, tree
 
     table = tree(plan, depth, batch)
-    head, lines = fitted(table, screen.width())
+    head, lines = fit_to_width(table, screen.width())
     screen.grid(head, lines, [number for number, row in enumerate(table) if row.opened])
     screen.say()
     for line in totals(plan, batch):
@@ -70,11 +71,11 @@ def _show(plan: Plan, depth: int | None, batch: int) -> None:
 
 
 def _explain(plan: Plan) -> None:
-    from dlrun.views.table import explained
+    from dlrun.views.table import formulas
 
-    for title, formula in explained(plan):
+    for title, lines in formulas(plan):
         screen.say(f"\n{title}")
-        for line in formula:
+        for line in lines:
             screen.say(f"    {line}")
 
 
@@ -104,6 +105,6 @@ def _compare(files: list[Path], overrides: list[str], as_json: bool) -> None:
 
 
 def _names(files: list[Path]) -> list[str]:
-    """What tells the files apart, as short as it can be."""
+    """The files' names, without folders where that is enough to distinguish them."""
     short = [file.stem for file in files]
     return short if len(set(short)) == len(short) else [str(file) for file in files]

@@ -77,12 +77,12 @@ class _Reporter:
     def progress(self, progress: Progress) -> None:
         self.watcher.progress(progress)
 
-    def epoch(self, epoch: int, figures: dict[str, float], epochs: int) -> None:
-        self.record(figures)
-        self.watcher.epoch(epoch, figures, epochs)
+    def epoch(self, epoch: int, metrics: dict[str, float], epochs: int) -> None:
+        self.record(metrics)
+        self.watcher.epoch(epoch, metrics, epochs)
 
-    def record(self, figures: dict[str, float]) -> None:
-        self.journal.write(Record(self.state.epoch, self.state.step, now(), figures))
+    def record(self, metrics: dict[str, float]) -> None:
+        self.journal.write(Record(self.state.epoch, self.state.step, now(), metrics))
         for text in self.journal.differences[self.told :]:
             self.watcher.notice(f"not what it was before the interruption: {text}")
         self.told = len(self.journal.differences)
@@ -177,10 +177,10 @@ def out_of_memory(error: BaseException) -> str:
 def _test(training: Training, reporter: _Reporter) -> dict[str, float]:
     task = training.task
     batch = len(task.data.train) if task.settings.batch_size == "full" else task.settings.batch_size
-    figures = training.measure(task.data.test, evaluation_batch(batch))
-    if figures:
-        reporter.record({f"test/{name}": value for name, value in figures.items()})
-    return figures
+    metrics = training.measure(task.data.test, evaluation_batch(batch))
+    if metrics:
+        reporter.record({f"test/{name}": value for name, value in metrics.items()})
+    return metrics
 
 
 def _keep_beginning(ready: TrainingSetup, info: RunInfo) -> None:

@@ -1,4 +1,4 @@
-"""What a picture says of a layer, and what role the layer plays."""
+"""The text of a layer in a picture, and the style that it is drawn in."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dlrun.components.layers import DrawnAs, Layer, Merging
 from dlrun.plan.steps import Step
 from dlrun.shapes import numel
 
-Role = Literal[DrawnAs, "ends", "group"]
+Style = Literal[DrawnAs, "ends", "group"]
 
-ROLE_OF_ROOM: dict[str, Role] = {
+STYLE_OF_ROOM: dict[str, Style] = {
     "activations": "activation",
     "attention": "attention",
     "combining": "merge",
@@ -23,9 +23,9 @@ ROLE_OF_ROOM: dict[str, Role] = {
     "reshaping": "shape",
     "wiring": "shape",
 }
-"""What the layers of each room are drawn as."""
-FOLDED: tuple[Role, ...] = ("norm", "activation", "noise")
-"""The roles that are drawn as a line in the box of the layer before."""
+"""The style of the layers of each room."""
+FOLDED: tuple[Style, ...] = ("norm", "activation", "noise")
+"""The styles that are drawn as a line in the box of the layer before."""
 SIZES = (
     "out_channels",
     "out_features",
@@ -37,17 +37,17 @@ SIZES = (
     "pieces",
     "dim_feedforward",
 )
-"""The settings that say how much comes out."""
+"""The settings that are a size of the output."""
 RATES = ("p", "std", "negative_slope")
 
 
-def role_of(step: Step) -> Role:
-    """What part a step plays in the network."""
+def style_of(step: Step) -> Style:
+    """The style that a step is drawn in."""
     if step.layer is None:
         return "ends"
     if isinstance(step.layer, Merging):
         return "merge"
-    return step.layer.drawn_as or ROLE_OF_ROOM[step.layer.room]
+    return step.layer.drawn_as or STYLE_OF_ROOM[step.layer.room]
 
 
 def caption(step: Step) -> str:
@@ -67,10 +67,10 @@ def _numbers(layer: Layer) -> list[str]:
         found.append(_sizes(kernel))
     found += [_sizes(value) for name in SIZES if _is_number(value := getattr(layer, name, None))]
     found += _stride(layer)
-    for name, told in (("dilation", "dilation"), ("groups", "groups"), ("num_layers", "layers")):
+    for name, noun in (("dilation", "dilation"), ("groups", "groups"), ("num_layers", "layers")):
         value = getattr(layer, name, None)
         if _is_number(value) and not _all_one(value):
-            found.append(f"{_sizes(value)} {told}" if name != "dilation" else f"{told} {_sizes(value)}")
+            found.append(f"{_sizes(value)} {noun}" if name != "dilation" else f"{noun} {_sizes(value)}")
     heads = getattr(layer, "num_heads", None) or getattr(layer, "nhead", None)
     if heads is not None:
         found.append(f"{heads} heads" if heads != 1 else "1 head")
@@ -90,7 +90,7 @@ def _numbers(layer: Layer) -> list[str]:
 def _stride(layer: Layer) -> list[str]:
     stride = getattr(layer, "stride", None)
     if stride is None and "stride" in type(layer).model_fields:
-        stride = getattr(layer, "kernel_size", None)  # a pool moves by its own size unless told
+        stride = getattr(layer, "kernel_size", None)  # a pool's stride is its kernel size by default
     if not _is_number(stride) or _all_one(stride):
         return []
     return [f"up {_short(stride)}" if layer.enlarges else f"/{_short(stride)}"]
@@ -117,7 +117,7 @@ def _sizes(value: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    """``2`` where all axes have the same."""
+    """``2`` where all axes have the same size."""
     return _sizes(value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value)
 
 
@@ -127,7 +127,7 @@ def weights_line(count: int) -> str:
 
 
 def full_text(step: Step) -> str:
-    """One line for who points at the box: the name, what goes in and comes out, and the weights."""
+    """The line that pointing at the box shows: the name, the shapes in and out, and the number of weights."""
     shapes = " , ".join(show_shape(shape) for shape in step.input_shapes)
     arrow = f"{shapes} → {show_shape(step.output)}" if shapes else show_shape(step.output)
     weights = sum(numel(shape) for shape in step.weights.values())
@@ -135,5 +135,5 @@ def full_text(step: Step) -> str:
 
 
 def show_shape(shape: tuple[int, ...]) -> str:
-    """``64×8×8``, as a figure in a paper has it."""
+    """``64×8×8``, as papers write it."""
     return "×".join(map(str, shape)) or "1"

@@ -1,10 +1,10 @@
-"""The colours of the roles, in every format."""
+"""The colours of the styles, in every format."""
 
 from __future__ import annotations
 
-from dlrun.views.drawing.captions import Role
+from dlrun.views.drawing.captions import Style
 
-COLOURS: dict[Role, tuple[str, str]] = {
+COLOURS: dict[Style, tuple[str, str]] = {
     "ends": ("#f4f5f7", "#5b6472"),
     "linear": ("#d7e6f7", "#2f6199"),
     "norm": ("#dcf1ea", "#2c7a62"),
@@ -17,4 +17,4 @@ COLOURS: dict[Role, tuple[str, str]] = {
     "shape": ("#eeeeea", "#6f6f60"),
     "group": ("#dfe5ec", "#46566a"),
 }
-"""Each role's filling and line."""
+"""Each style's filling and line."""

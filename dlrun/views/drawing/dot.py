@@ -26,7 +26,7 @@ def dot(picture: Picture) -> str:
 def _fill(frame: Frame, lines: list[str], indent: str) -> None:
     for child in frame.children:
         if isinstance(child, Box):
-            fill, stroke = COLOURS[child.lines[0][1]]
+            fill, stroke = COLOURS[child.style]
             label = "\\n".join(map(_escaped, child.text()))
             lines.append(f'{indent}{child.id} [label="{label}", fillcolor="{fill}", color="{stroke}"]')
         else:

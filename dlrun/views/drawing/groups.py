@@ -10,39 +10,39 @@ from dataclasses import dataclass, field
 from dlrun.components.layers import Merging
 from dlrun.plan.network import Plan
 from dlrun.plan.steps import Step
-from dlrun.plan.wiring import Group as PlanGroup
+from dlrun.plan.wiring import Group
 from dlrun.views.drawing.captions import caption
 
 AUTOMATIC = re.compile(r"_[0-9]+$")
 
 
 @dataclass(slots=True)
-class Group:
+class DrawnGroup:
     """A part of the network: a block, a repeat, one of its turns, a residual, or the whole."""
 
     name: str
     title: str
-    """What is written on its frame; nothing where none is drawn."""
+    """The title of its frame; empty where no frame is drawn."""
     first: int
     last: int
     """The range of its steps, both included."""
     same_by: str = ""
-    """Neighbours with the same word here may be drawn as one, if they are alike; nothing for a group with a name."""
+    """Neighbours with the same text here are drawn as one if they are alike; empty for a group with a name."""
     turns: bool = False
     """Whether it is a repeat, made of turns."""
-    children: list[Group | int] = field(default_factory=list)
+    children: list[DrawnGroup | int] = field(default_factory=list)
     times: int = 1
-    """How often it comes, one after the other; drawn once."""
+    """How many times it is repeated, one after the other; it is drawn once."""
 
-    def groups(self) -> Iterator[Group]:
+    def groups(self) -> Iterator[DrawnGroup]:
         """The groups directly in it."""
-        return (child for child in self.children if isinstance(child, Group))
+        return (child for child in self.children if isinstance(child, DrawnGroup))
 
 
-def group_tree(plan: Plan) -> Group:
+def group_tree(plan: Plan) -> DrawnGroup:
     """The groups of the plan, nested."""
     joins = {step.name for step in plan.steps if isinstance(step.layer, Merging)}
-    root = Group("", "", 0, len(plan.steps) - 1)
+    root = DrawnGroup("", "", 0, len(plan.steps) - 1)
     around = [root]
     starting = deque(plan.groups)
     for index in range(len(plan.steps)):
@@ -53,13 +53,13 @@ def group_tree(plan: Plan) -> Group:
             around[-1].children.append(group)
             around.append(group)
         around[-1].children.append(index)
-    _name_repeats(root)
+    _untitle_repeats(root)
     return root
 
 
-def _group(group: PlanGroup, parent: Group, joins: set[str]) -> Group:
+def _group(group: Group, parent: DrawnGroup, joins: set[str]) -> DrawnGroup:
     automatic = group.label == group.kind or AUTOMATIC.sub("", group.label) == group.kind
-    found = Group(group.name, "", group.start, group.stop - 1)
+    found = DrawnGroup(group.name, "", group.start, group.stop - 1)
     if group.kind == "branch":
         return found
     if group.label.isdigit():
@@ -72,8 +72,8 @@ def _group(group: PlanGroup, parent: Group, joins: set[str]) -> Group:
     return found
 
 
-def _name_repeats(group: Group) -> None:
-    """A repeat without a name of its own has no frame: its turns have."""
+def _untitle_repeats(group: DrawnGroup) -> None:
+    """Remove the title of each repeat without a name of its own: its turns have frames."""
     pending = [group]
     while pending:
         group = pending.pop()
@@ -84,7 +84,7 @@ def _name_repeats(group: Group) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A range of steps that comes `times` times, one after the other."""
+    """A range of steps that is repeated `times` times, one after the other."""
 
     first: int
     length: int
@@ -96,8 +96,8 @@ class Fold:
         return turn if 0 <= turn < self.times else None
 
 
-def fold_repeats(root: Group, steps: tuple[Step, ...], with_weights: bool) -> list[Fold]:
-    """Leave one of neighbouring groups that are alike, in place; the folds, from the outside in."""
+def fold_repeats(root: DrawnGroup, steps: tuple[Step, ...], with_weights: bool) -> list[Fold]:
+    """Keep the first of neighbouring groups that are alike, in place; returns the folds, outermost first."""
     consumers: list[list[int]] = [[] for _ in steps]
     for index, step in enumerate(steps):
         for source in step.inputs:
@@ -106,13 +106,13 @@ def fold_repeats(root: Group, steps: tuple[Step, ...], with_weights: bool) -> li
     pending = deque([root])
     while pending:
         group = pending.popleft()
-        kept: list[Group | int] = []
+        kept: list[DrawnGroup | int] = []
         at = 0
         while at < len(group.children):
             child = group.children[at]
             kept.append(child)
             at += 1
-            if not isinstance(child, Group) or not child.same_by:
+            if not isinstance(child, DrawnGroup) or not child.same_by:
                 continue
             alike = _Alike(child, steps, consumers, with_weights)
             while at < len(group.children) and alike.takes(group.children[at]):
@@ -127,15 +127,15 @@ def fold_repeats(root: Group, steps: tuple[Step, ...], with_weights: bool) -> li
 
 
 class _Alike:
-    """A group, and how many of its neighbours are the same once more on what it gave."""
+    """A group, and how many of the groups after it repeat it, each on the output of the one before."""
 
-    def __init__(self, group: Group, steps: tuple[Step, ...], consumers: list[list[int]], with_weights: bool):
+    def __init__(self, group: DrawnGroup, steps: tuple[Step, ...], consumers: list[list[int]], with_weights: bool):
         self.group, self.steps, self.consumers, self.with_weights = group, steps, consumers, with_weights
         self.length = group.last - group.first + 1
         self.times = 1
 
-    def takes(self, other: Group | int) -> bool:
-        if not isinstance(other, Group) or other.same_by != self.group.same_by:
+    def takes(self, other: DrawnGroup | int) -> bool:
+        if not isinstance(other, DrawnGroup) or other.same_by != self.group.same_by:
             return False
         start = self.group.first + self.times * self.length
         if other.first != start or other.last != start + self.length - 1:
@@ -153,7 +153,7 @@ class _Alike:
     def _chained(self, start: int) -> bool:
         """Whether the turn at `start` is wired as the first is, on the last value of the turn before."""
         before, base = start - self.length, self.group.first
-        came: set[int] = set()
+        entered: set[int] = set()
         for offset in range(self.length):
             pairs = zip(self.steps[base + offset].inputs, self.steps[start + offset].inputs, strict=True)
             for a, b in pairs:
@@ -161,10 +161,10 @@ class _Alike:
                     if b - start != a - base:
                         return False
                 elif b == start - 1:
-                    came.add(a)
+                    entered.add(a)
                 elif b >= before or a != b:
                     return False
         inside = range(before, start - 1)
         leaves = any(user >= start for step in inside for user in self.consumers[step])
         leaves |= any(user >= start + self.length for user in self.consumers[start - 1])
-        return len(came) == 1 and min(came) < base and not leaves
+        return len(entered) == 1 and min(entered) < base and not leaves

@@ -1,7 +1,7 @@
 """A layered layout of one level: nodes in ranks from top to bottom, after Sugiyama, Tagawa and Toda (1981).
 
-Nodes keep their order where nothing speaks against it; a chain stands straight; an edge over several ranks gets a lane
-of its own, and lanes of skips stand at the right, the longest outermost.
+Nodes keep their order unless another has fewer crossings; a chain is straight; an edge over several ranks gets a lane
+of its own, and lanes of skips are at the right, the longest outermost.
 """
 
 from __future__ import annotations
@@ -10,32 +10,32 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
-from dlrun.views.drawing.settling import settled
+from dlrun.views.drawing.settling import settle
 
 Point = tuple[float, float]
 NODE_GAP, LANE_GAP = 22.0, 13.0
 STRAIGHT, LEAST_GAP, MOST_GAP = 24.0, 6.0, 46.0
-"""How long a straight edge is at least, its tail included; the distance of ranks."""
+"""The least length of a straight edge, with its tail; the least and the largest distance of ranks."""
 ARRIVAL = 8.0
-"""An edge comes in straight."""
+"""The length of the last part of an edge, which is straight."""
 SWEEPS = 6
 ASIDE = 4
-"""A branch stands aside, as a skip does, where the last edge of it goes over this many ranks."""
+"""A branch is drawn aside, as a skip is, where its last edge goes over this many ranks."""
 SKIP_PULL = 0.02
-"""How hard a skip draws its ends together, next to 1 for an edge from rank to rank."""
+"""How hard a skip pulls its ends together; an edge from rank to rank has 1."""
 
 
 @dataclass(slots=True)
-class Node:
+class LayoutNode:
     """A rectangle around its anchor, the x at which the main edge comes in."""
 
     left: float
     right: float
     height: float
     tail: float = 0.0
-    """How much of the height is at the bottom and has nothing but the edge."""
-    stands: Literal["", "first", "last"] = ""
-    """Whether it must stand at the very top, as the way in, or at the very bottom, as a way out."""
+    """The part of the height, at the bottom, that has nothing but the edge."""
+    fixed: Literal["", "first", "last"] = ""
+    """Whether it must be in the first rank, as a way in, or in the last, as a way out."""
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class Arranged:
     width: float
     height: float
     routes: list[list[Point]]
-    """For each link the points it goes through, from the top down; between two not above each other it swings."""
+    """For each link its points from the top down; it is a curve between two that are not above each other."""
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ class _Cell:
     left: float = 0.0
     right: float = 0.0
     skip: bool = False
-    """A lane, or a node, beside a main way, which nothing is centred on."""
+    """Whether it is a lane or a node beside a main path; nothing is centred on it."""
     place: int = 0
 
 
@@ -88,23 +88,23 @@ class _Step:
 class _Net:
     cells: list[_Cell] = field(default_factory=list)
     steps: dict[tuple[int, int, float, float], _Step] = field(default_factory=dict)
-    ways: list[list[_Step]] = field(default_factory=list)
+    paths: list[list[_Step]] = field(default_factory=list)
     """The steps of each link, from the top down."""
 
 
-def arrange(nodes: list[Node], links: list[Link]) -> Arranged:
+def arrange(nodes: list[LayoutNode], links: list[Link]) -> Arranged:
     """Place nodes and route links; links go from lower to higher numbers."""
     ranks = _ranks(nodes, links)
     net = _net(nodes, links, ranks)
     rows = _ordered(net)
     x = _across(net, rows)
-    return _drawn(nodes, links, net, rows, x)
+    return _arranged(nodes, links, net, rows, x)
 
 
-def _ranks(nodes: list[Node], links: list[Link]) -> list[int]:
-    """The longest way from the top; what has nothing above it stands right above what it goes to."""
-    top = int(any(node.stands == "first" for node in nodes))
-    ranks = [0 if node.stands == "first" else top for node in nodes]
+def _ranks(nodes: list[LayoutNode], links: list[Link]) -> list[int]:
+    """Each node's longest path from the top; a node with nothing above it is right above its nearest target."""
+    top = int(any(node.fixed == "first" for node in nodes))
+    ranks = [0 if node.fixed == "first" else top for node in nodes]
     for link in sorted(links, key=lambda link: link.source):
         ranks[link.target] = max(ranks[link.target], ranks[link.source] + 1)
     below: dict[int, int] = {}
@@ -112,13 +112,13 @@ def _ranks(nodes: list[Node], links: list[Link]) -> list[int]:
         below[link.source] = min(below.get(link.source, ranks[link.target]), ranks[link.target])
     fed = {link.target for link in links}
     for number, node in enumerate(nodes):
-        if not node.stands and number not in fed and number in below:
+        if not node.fixed and number not in fed and number in below:
             ranks[number] = below[number] - 1
-    bottom = max((rank for rank, node in zip(ranks, nodes, strict=True) if node.stands != "last"), default=0) + 1
-    return [bottom if node.stands == "last" else rank for rank, node in zip(ranks, nodes, strict=True)]
+    bottom = max((rank for rank, node in zip(ranks, nodes, strict=True) if node.fixed != "last"), default=0) + 1
+    return [bottom if node.fixed == "last" else rank for rank, node in zip(ranks, nodes, strict=True)]
 
 
-def _net(nodes: list[Node], links: list[Link], ranks: list[int]) -> _Net:
+def _net(nodes: list[LayoutNode], links: list[Link], ranks: list[int]) -> _Net:
     """Nodes and lanes as cells; the links of one value share its lane as far as they go together."""
     aside = _aside(links, ranks)
     net = _Net([_Cell(n, ranks[n], node.left, node.right, n in aside) for n, node in enumerate(nodes)])
@@ -127,23 +127,23 @@ def _net(nodes: list[Node], links: list[Link], ranks: list[int]) -> _Net:
         users[link.source] = users.get(link.source, 0) + 1
     lanes: dict[tuple[int, float, int], int] = {}
     for link in links:
-        skip = users[link.source] > 1 or nodes[link.source].stands == "first" or link.source in aside
-        way: list[_Step] = []
+        skip = users[link.source] > 1 or nodes[link.source].fixed == "first" or link.source in aside
+        path: list[_Step] = []
         above, out = link.source, link.out
         for rank in range(ranks[link.source] + 1, ranks[link.target]):
             key = (link.source, link.out, rank)
             if key not in lanes:
                 lanes[key] = len(net.cells)
                 net.cells.append(_Cell(None, rank, skip=skip))
-            way.append(_step(net, above, lanes[key], out, 0.0))
+            path.append(_step(net, above, lanes[key], out, 0.0))
             above, out = lanes[key], 0.0
-        way.append(_step(net, above, link.target, out, link.into))
-        net.ways.append(way)
+        path.append(_step(net, above, link.target, out, link.into))
+        net.paths.append(path)
     return net
 
 
 def _aside(links: list[Link], ranks: list[int]) -> set[int]:
-    """The nodes of branches that are mostly a way past others, such as the crop in a U-Net's skip."""
+    """The nodes of branches that mostly pass other nodes, such as the crop in a U-Net's skip."""
     into: dict[int, list[int]] = {}
     out: dict[int, list[int]] = {}
     for link in links:
@@ -197,7 +197,7 @@ def _place(net: _Net, rows: list[list[int]]) -> None:
 
 
 def _sort(net: _Net, row: list[int], near: list[list[int]]) -> None:
-    """Sort a rank by where its neighbours stand; skips stand right of what they could as well be left of."""
+    """Sort a rank by the mean place of the cells' neighbours; where it is equal, skips are at the right."""
 
     def wanted(number: int) -> tuple[float, bool, int]:
         cell, others = net.cells[number], near[number]
@@ -221,7 +221,7 @@ def _crossings(net: _Net, rows: list[list[int]], below: list[list[int]]) -> int:
 
 
 def _across(net: _Net, rows: list[list[int]]) -> list[float]:
-    """The x of every cell: cells that stand in line move as one."""
+    """The x of every cell: cells in a straight line move as one."""
     column, offset = _columns(net)
     count = max(column) + 1
     right_of: list[dict[int, float]] = [{} for _ in range(count)]
@@ -241,12 +241,12 @@ def _across(net: _Net, rows: list[list[int]]) -> list[float]:
             shift = offset[step.above] + step.out - offset[step.below] - step.into
             springs[b].append((a, shift, step.weight))
             springs[a].append((b, -shift, step.weight))
-    rest = settled(right_of, left_of, springs)
+    rest = settle(right_of, left_of, springs)
     return [rest[column[number]] + offset[number] for number in range(len(net.cells))]
 
 
 def _columns(net: _Net) -> tuple[list[int], list[float]]:
-    """Which column each cell stands in, and its distance from the column's x."""
+    """The column of each cell, and the cell's distance from the column's x."""
     column = list(range(len(net.cells)))
     offset = [0.0] * len(net.cells)
     above: dict[int, int] = {}
@@ -275,7 +275,7 @@ def _columns(net: _Net) -> tuple[list[int], list[float]]:
     return [numbers[old] for old in column], offset
 
 
-def _drawn(nodes: list[Node], links: list[Link], net: _Net, rows: list[list[int]], x: list[float]) -> Arranged:
+def _arranged(nodes: list[LayoutNode], links: list[Link], net: _Net, rows: list[list[int]], x: list[float]) -> Arranged:
     leftmost = min(x[number] - cell.left for number, cell in enumerate(net.cells))
     x = [value - leftmost for value in x]
     width = max(x[number] + cell.right for number, cell in enumerate(net.cells))
@@ -290,21 +290,21 @@ def _drawn(nodes: list[Node], links: list[Link], net: _Net, rows: list[list[int]
     total = tops[len(rows) - 1] + heights[-1]
     y = [tops[cell.rank] + (heights[cell.rank] - node.height) / 2 for node, cell in zip(nodes, net.cells, strict=False)]
     routes: list[list[Point]] = []
-    for link, way in zip(links, net.ways, strict=True):
+    for link, path in zip(links, net.paths, strict=True):
         points: list[Point] = [(x[link.source] + link.out, y[link.source] + nodes[link.source].height)]
-        for step in way:
+        for step in path:
             rank = net.cells[step.above].rank
             points.append((x[step.above] + step.out, tops[rank] + heights[rank]))
-            points.append((x[step.below] + step.into, tops[rank + 1] - (ARRIVAL if step is way[-1] else 0.0)))
+            points.append((x[step.below] + step.into, tops[rank + 1] - (ARRIVAL if step is path[-1] else 0.0)))
         points.append((x[link.target] + link.into, y[link.target]))
         routes.append(points)
     return Arranged(x[: len(nodes)], y, width, total, routes)
 
 
-def _gap(nodes: list[Node], net: _Net, step: _Step, swing: float) -> float:
+def _gap(nodes: list[LayoutNode], net: _Net, step: _Step, swing: float) -> float:
     """How far apart the ranks must be for this step."""
     above, below = net.cells[step.above].node, net.cells[step.below].node
     tail = nodes[above].tail if above is not None else STRAIGHT
-    ends = below is None or nodes[below].stands == "last"
+    ends = below is None or nodes[below].fixed == "last"
     least = LEAST_GAP if ends else max(ARRIVAL + 2, STRAIGHT - tail)
     return least if swing < 0.1 else min(MOST_GAP, max(least, ARRIVAL + 14 + swing / 8))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlrun.views.drawing.captions import Role
+from dlrun.views.drawing.captions import Style
 from dlrun.views.drawing.colours import COLOURS
 from dlrun.views.drawing.picture import Box, Frame, Picture
 
@@ -16,20 +16,20 @@ def mermaid(picture: Picture) -> str:
         shape = boxes[edge.source].shape
         arrow = f"-->|{_text(shape)}|" if shape else "-->"
         lines.append(f"    {edge.source} {arrow} {edge.target}")
-    used: dict[Role, list[str]] = {}
+    used: dict[Style, list[str]] = {}
     for box in boxes.values():
-        used.setdefault(box.lines[0][1], []).append(box.id)
-    for role, names in used.items():
-        fill, stroke = COLOURS[role]
-        lines.append(f"    classDef {role}_ fill:{fill},stroke:{stroke},color:#1d232b")
-        lines.append(f"    class {','.join(names)} {role}_")
+        used.setdefault(box.style, []).append(box.id)
+    for style, names in used.items():
+        fill, stroke = COLOURS[style]
+        lines.append(f"    classDef {style}_ fill:{fill},stroke:{stroke},color:#1d232b")
+        lines.append(f"    class {','.join(names)} {style}_")
     return "\n".join(lines) + "\n"
 
 
 def _fill(frame: Frame, lines: list[str], indent: str) -> None:
     for child in frame.children:
         if isinstance(child, Box):
-            left, right = ("([", "])") if child.lines[0][1] == "ends" else ("[", "]")
+            left, right = ("([", "])") if child.style == "ends" else ("[", "]")
             lines.append(f"{indent}{child.id}{left}{_text('<br/>'.join(map(_escaped, child.text())))}{right}")
         else:
             lines.append(f'{indent}subgraph {child.id}["{_escaped(child.title)}"]')
@@ -42,7 +42,7 @@ def _text(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Mermaid's own way to write what it would take for its syntax."""
+    """Escape the characters of Mermaid's syntax, as it demands."""
     for character, code in (("#", "#35;"), ("&", "#amp;"), ('"', "#quot;"), ("<", "#lt;"), (">", "#gt;")):
         text = text.replace(character, code)
     return text

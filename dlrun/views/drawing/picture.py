@@ -7,28 +7,33 @@ from dataclasses import dataclass, field
 
 from dlrun.plan.network import Plan
 from dlrun.plan.steps import Step
-from dlrun.views.drawing.captions import FOLDED, Role, caption, full_text, role_of, show_shape, weights_line
-from dlrun.views.drawing.groups import Fold, Group, fold_repeats, group_tree
+from dlrun.views.drawing.captions import FOLDED, Style, caption, full_text, show_shape, style_of, weights_line
+from dlrun.views.drawing.groups import DrawnGroup, Fold, fold_repeats, group_tree
 
 
 @dataclass(slots=True, eq=False)
 class Box:
-    """A layer, with the norm, activation or dropout that follows it; or a whole group, drawn small."""
+    """A layer, with the norm, activation or dropout that follows it; or a whole group as one box."""
 
     id: str
-    lines: list[tuple[str, Role]]
-    """What is written, and the role of each line; the first line's is the box's."""
+    lines: list[tuple[str, Style]]
+    """The text and the style of each line."""
     steps: list[int] = field(default_factory=list)
     """The plan's steps that it stands for; those of folded turns too."""
     shape: str = ""
-    """The shape that comes out, where it differs from what went in."""
+    """The output's shape, where it differs from the input's."""
     times: int = 1
-    """How often it comes, one after the other."""
-    told: list[str] = field(default_factory=list)
-    """What there is to know of each step."""
+    """How many times it is repeated, one after the other."""
+    details: list[str] = field(default_factory=list)
+    """Name, shapes and weights of each step, a line each."""
+
+    @property
+    def style(self) -> Style:
+        """The style of the box: that of its first line."""
+        return self.lines[0][1]
 
     def text(self) -> list[str]:
-        """All that is written in it, for formats that have text alone."""
+        """All its text, for formats in which a line has no style of its own."""
         return [text for text, _ in self.lines] + ([f"× {self.times}"] if self.times > 1 else [])
 
 
@@ -53,7 +58,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """The value that one box gives to another; by their ids."""
+    """A value that goes from one box to another, by their ids."""
 
     source: str
     target: str
@@ -73,11 +78,11 @@ class Picture:
 
 
 def picture(plan: Plan, name: str, depth: int | None = None, with_weights: bool = False) -> Picture:
-    """Turn a plan into what is to be drawn.
+    """Turn a plan into a picture.
 
     Args:
         plan: the network.
-        name: what it is called.
+        name: the title.
         depth: how deep frames may lie in each other; deeper groups are one box. None draws everything.
         with_weights: write how many weights each box has.
     """
@@ -95,7 +100,7 @@ class _Painter:
         self.consumers: dict[int, set[int]] = {}
         for source, target in self.pairs:
             self.consumers.setdefault(source, set()).add(target)
-        for index in plan.outputs.values():  # an output ends its box: what follows makes something else of it
+        for index in plan.outputs.values():  # an output ends its box: the layer after it changes the value
             self.consumers.setdefault(representative(index, self.folds), set()).add(len(plan.steps))
         self.box_of: dict[int, Box] = {}
         self.frames = 0
@@ -118,17 +123,17 @@ class _Painter:
             edges[Edge(self.box_of[representative(index, self.folds)].id, output.id)] = None
         return Picture(self.name, root, list(edges))
 
-    def _fill(self, group: Group, frame: Frame, depth: int) -> None:
+    def _fill(self, group: DrawnGroup, frame: Frame, depth: int) -> None:
         for child in group.children:
             if isinstance(child, int):
-                self._layer(child, frame)
+                self._add_layer(child, frame)
                 continue
             child = _unwrapped(child)
             title = child.title if child.times == 1 else f"{child.title} × {child.times}".strip()
             if not title or (child.times == 1 and self._is_one_box(child)):
                 self._fill(child, frame, depth)
             elif self.depth is not None and depth >= self.depth:
-                self._whole(child, frame)
+                self._add_closed(child, frame)
             else:
                 self.frames += 1
                 inner = Frame(f"g{self.frames}", title)
@@ -139,27 +144,27 @@ class _Painter:
                 else:
                     frame.children.append(inner)
 
-    def _is_one_box(self, group: Group) -> bool:
-        """Whether it is a layer with what is drawn in the same box."""
+    def _is_one_box(self, group: DrawnGroup) -> bool:
+        """Whether it is one layer, with the layers that are drawn in the same box."""
         inside = group.children
-        while len(inside) == 1 and isinstance(only := inside[0], Group) and only.times == 1:
+        while len(inside) == 1 and isinstance(only := inside[0], DrawnGroup) and only.times == 1:
             inside = only.children
         first, *rest = inside
         return isinstance(first, int) and all(
-            isinstance(step, int) and role_of(self.steps[step]) in FOLDED for step in rest
+            isinstance(step, int) and style_of(self.steps[step]) in FOLDED for step in rest
         )
 
-    def _layer(self, index: int, frame: Frame) -> None:
+    def _add_layer(self, index: int, frame: Frame) -> None:
         step = self.steps[index]
-        role = role_of(step)
-        line = (caption(step), role)
+        style = style_of(step)
+        line = (caption(step), style)
         before = self.box_of.get(step.inputs[0]) if len(step.inputs) == 1 else None
         if (
             before is not None
-            and role in FOLDED
+            and style in FOLDED
             and step.output == step.input_shapes[0]
             and self.consumers[step.inputs[0]] == {index}
-            and before.lines[0][1] not in ("ends", "group")
+            and before.style not in ("ends", "group")
             and frame.children[-1:] == [before]
             and before.times == 1
             and before.steps[-1] == step.inputs[0]
@@ -174,11 +179,11 @@ class _Painter:
         frame.children.append(box)
         self.box_of[index] = box
 
-    def _whole(self, group: Group, frame: Frame) -> None:
-        """A group as one box."""
+    def _add_closed(self, group: DrawnGroup, frame: Frame) -> None:
+        """Add a group as one box."""
         inside = _steps_in(group)
         count = group.last - group.first + 1
-        lines: list[tuple[str, Role]] = [(group.title or "repeat", "group")]
+        lines: list[tuple[str, Style]] = [(group.title or "repeat", "group")]
         lines.append((f"{count} layers" if count > 1 else "1 layer", "group"))
         box = Box(f"b{inside[0]}", lines, inside, times=group.times)
         first, last = self.steps[group.first], self.steps[group.last]
@@ -198,9 +203,9 @@ class _Painter:
     def _finish_lines(self) -> None:
         for box in dict.fromkeys(self.box_of.values()):
             box.steps.sort()
-            box.told = [full_text(self.steps[index]) for index in box.steps]
+            box.details = [full_text(self.steps[index]) for index in box.steps]
             if self.with_weights and (line := self._weights(box)):
-                box.lines.append((line, box.lines[0][1]))
+                box.lines.append((line, box.style))
 
     def _weights(self, box: Box) -> str:
         turn = self.turn_of.get(box) or [i for i in box.steps if representative(i, self.folds) == i]
@@ -208,19 +213,19 @@ class _Painter:
         return weights_line(count) if count else ""
 
 
-def _unwrapped(group: Group) -> Group:
+def _unwrapped(group: DrawnGroup) -> DrawnGroup:
     """Without the frames that would hold one frame and nothing else; the outermost title stays."""
     title, times = group.title, group.times
-    while len(group.children) == 1 and isinstance(inner := group.children[0], Group):
+    while len(group.children) == 1 and isinstance(inner := group.children[0], DrawnGroup):
         if inner.times > 1 and (times > 1 or (title and inner.title)):
             break
         title, times, group = title or inner.title, max(times, inner.times), inner
-    return Group(group.name, title, group.first, group.last, group.same_by, group.turns, group.children, times)
+    return DrawnGroup(group.name, title, group.first, group.last, group.same_by, group.turns, group.children, times)
 
 
-def _steps_in(group: Group) -> list[int]:
+def _steps_in(group: DrawnGroup) -> list[int]:
     found: list[int] = []
-    pending: list[Group | int] = [group]
+    pending: list[DrawnGroup | int] = [group]
     while pending:
         item = pending.pop()
         if isinstance(item, int):
@@ -231,7 +236,7 @@ def _steps_in(group: Group) -> list[int]:
 
 
 def representative(step: int, folds: list[Fold]) -> int:
-    """The step that is drawn in place of one."""
+    """The step that is drawn in place of this one."""
     for fold in folds:
         turn = fold.turn(step)
         if turn:
@@ -240,7 +245,7 @@ def representative(step: int, folds: list[Fold]) -> int:
 
 
 def _edges_once(steps: tuple[Step, ...], folds: list[Fold]) -> list[tuple[int, int]]:
-    """Every edge between steps that are drawn; edges from one turn to the next are what `× 3` says."""
+    """Every edge between steps that are drawn; those from one turn to the next are left out, `× 3` stands for them."""
     found: dict[tuple[int, int], None] = {}
     for index, step in enumerate(steps):
         for source in step.inputs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from dlrun.views.drawing.layers_layout import Arranged, Link, Node, Point, arrange
+from dlrun.views.drawing.layers_layout import Arranged, LayoutNode, Link, Point, arrange
 from dlrun.views.drawing.picture import Box, Edge, Frame, Picture
 from dlrun.views.drawing.text_width import text_width
 
@@ -16,7 +16,7 @@ LABEL_SHIFT = 6.0
 SIDE, PAD, MARGIN, FOOT = 12.0, 14.0, 16.0, 10.0
 NARROWEST = 64.0
 SHEET = 3.0
-"""How far the sheets behind a box that comes several times look out."""
+"""How far each sheet behind a repeated box is shifted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +42,16 @@ class Placed:
     titles: dict[str, Rectangle] = field(default_factory=dict)
     """The frames' titles, by frame."""
     badges: dict[str, Rectangle] = field(default_factory=dict)
-    """How often a box comes, beside it."""
+    """The number of repeats, beside each repeated box."""
     edges: dict[Edge, list[Point]] = field(default_factory=dict)
-    """Points from the top down; between two that are not above each other the edge swings."""
+    """Points from the top down; between two that are not above each other the edge is a curve."""
     own: dict[Edge, list[Point]] = field(default_factory=dict)
     """The part of each edge that no edge before it has drawn: edges of one value begin as one line."""
 
 
 @dataclass(slots=True)
 class _Level:
-    """One frame's inside."""
+    """The inside of one frame."""
 
     frame: Frame
     places: dict[str, int]
@@ -63,7 +63,7 @@ class _Level:
     links: dict[tuple[str, int, int], int] = field(default_factory=dict)
     """(box whose value it is, from, to) -> number of the link."""
     wanted: dict[tuple[str, str, str], None] = field(default_factory=dict)
-    """(box whose value it is, from child or nothing, to child or nothing); nothing is the border."""
+    """(box whose value it is, from child, to child); an empty text is the border."""
     arranged: Arranged | None = None
     left: float = 0.0
     """Where the arranged inside begins, from the frame's own left."""
@@ -84,19 +84,19 @@ class _Placer:
         self.levels: dict[str, _Level] = {}
         self.widths: dict[str, float] = {}
         self.below = {box.id: _below(box) for box in picture.root.boxes()}
-        self.ways: dict[Edge, list[tuple[str, tuple[str, str, str]]]] = {}
+        self.paths: dict[Edge, list[tuple[str, tuple[str, str, str]]]] = {}
         self._enter(picture.root, ())
         for edge in picture.edges:
-            self._way(edge)
+            self._add_path(edge)
 
     def placed(self) -> Placed:
         self._arrange(self.picture.root)
         root = self.levels[self.picture.root.id]
         placed = Placed(root.width, root.height)
         origins: dict[str, Point] = {}
-        self._settle(self.picture.root, (0.0, 0.0), placed, origins)
+        self._place_children(self.picture.root, (0.0, 0.0), placed, origins)
         drawn: set[tuple[str, Point, Point]] = set()
-        for edge, pieces in self.ways.items():
+        for edge, pieces in self.paths.items():
             points: list[Point] = []
             for frame, wanted in pieces:
                 points += self._route(frame, wanted, origins[frame])
@@ -119,8 +119,8 @@ class _Placer:
             else:
                 self._enter(child, above)
 
-    def _way(self, edge: Edge) -> None:
-        """Through which frames an edge goes, from where to where in each."""
+    def _add_path(self, edge: Edge) -> None:
+        """Work out the frames that an edge goes through, from where to where in each."""
         up, down = self.above[edge.source], self.above[edge.target]
         common = 0
         while common < min(len(up), len(down)) and up[common] is down[common]:
@@ -134,7 +134,7 @@ class _Placer:
         pieces.append((up[common - 1].id, (edge.source, inner, outer[0])))
         for frame, target in zip(down[common:], outer[1:], strict=True):
             pieces.append((frame.id, (edge.source, "", target)))
-        self.ways[edge] = pieces
+        self.paths[edge] = pieces
         for frame, wanted in pieces:
             self.levels[frame].wanted[wanted] = None
 
@@ -143,18 +143,18 @@ class _Placer:
         for child in frame.children:
             if isinstance(child, Frame):
                 self._arrange(child)
-        nodes: list[Node] = []
+        nodes: list[LayoutNode] = []
         for value, source, _ in level.wanted:
             if not source and value not in level.incoming:
                 level.incoming[value] = len(nodes)
-                nodes.append(Node(3.0, 3.0, TITLE_HEIGHT, TITLE_HEIGHT, "first"))
+                nodes.append(LayoutNode(3.0, 3.0, TITLE_HEIGHT, TITLE_HEIGHT, "first"))
         for child in frame.children:
             level.places[child.id] = len(nodes)
             nodes.append(self._node(child))
         for value, _, target in level.wanted:
             if not target and value not in level.outgoing:
                 level.outgoing[value] = len(nodes)
-                nodes.append(Node(3.0, 3.0, FOOT, FOOT, "last"))
+                nodes.append(LayoutNode(3.0, 3.0, FOOT, FOOT, "last"))
         links: list[Link] = []
         for value, source, target in level.wanted:
             start = level.places[source] if source else level.incoming[value]
@@ -178,15 +178,15 @@ class _Placer:
         level.width = max(level.left + arranged.width + PAD, title + 20)
         level.height = level.top + arranged.height + (0.0 if level.outgoing else FOOT)
 
-    def _node(self, child: Box | Frame) -> Node:
+    def _node(self, child: Box | Frame) -> LayoutNode:
         if isinstance(child, Frame):
             level = self.levels[child.id]
             anchor = self._anchor(level)
-            return Node(anchor, level.width - anchor, level.height, FOOT)
+            return LayoutNode(anchor, level.width - anchor, level.height, FOOT)
         half = self.widths[child.id] / 2
         label = LABEL_SHIFT + text_width(child.shape, LABEL_SIZE) + 4 if child.shape else 0.0
         under = _below(child)
-        return Node(half, max(half + badge_width(child), label), _box_height(child) + under, under)
+        return LayoutNode(half, max(half + badge_width(child), label), _box_height(child) + under, under)
 
     def _anchor(self, level: _Level) -> float:
         assert level.arranged is not None
@@ -202,7 +202,7 @@ class _Placer:
         node = (level.incoming if into else level.outgoing)[value]
         return level.left + level.arranged.x[node] - self._anchor(level)
 
-    def _settle(self, frame: Frame, origin: Point, placed: Placed, origins: dict[str, Point]) -> None:
+    def _place_children(self, frame: Frame, origin: Point, placed: Placed, origins: dict[str, Point]) -> None:
         level = self.levels[frame.id]
         assert level.arranged is not None
         inside = (origin[0] + level.left, origin[1] + level.top)
@@ -216,7 +216,7 @@ class _Placer:
                 placed.frames[child.id] = Rectangle(*corner, own.width, own.height)
                 width = text_width(child.title, TITLE_SIZE, bold=True)
                 placed.titles[child.id] = Rectangle(corner[0] + 10, corner[1] + 4, width, TITLE_SIZE + 4)
-                self._settle(child, corner, placed, origins)
+                self._place_children(child, corner, placed, origins)
                 continue
             width, height = self.widths[child.id], _box_height(child)
             placed.boxes[child.id] = Rectangle(x - width / 2, y, width, height)
@@ -260,7 +260,7 @@ def _sheets(box: Box) -> float:
 
 
 def _below(box: Box) -> float:
-    """What comes under a box before its edge may turn: the sheets behind it, and its label."""
+    """The height under a box before its edge may curve: the sheets behind it, and its label."""
     return _sheets(box) + (LABEL_HEIGHT if box.shape else 0.0)
 
 
@@ -270,12 +270,12 @@ def badge_text(box: Box) -> str:
 
 
 def badge_width(box: Box) -> float:
-    """The room for it at the right of the box, and for the sheets that lie behind the box."""
+    """The width of the badge at the right of the box, with the sheets behind the box."""
     return _sheets(box) + 6 + text_width(badge_text(box), FIRST_SIZE, bold=True) if box.times > 1 else 0.0
 
 
 def _is_uniform(box: Box) -> bool:
-    return box.lines[0][1] not in ("ends", "merge", "shape")
+    return box.style not in ("ends", "merge", "shape")
 
 
 def _text_box_width(box: Box) -> float:

@@ -1,4 +1,4 @@
-"""SVG text -> PNG, by resvg, which is asked for only here."""
+"""SVG text -> PNG, by resvg, which is imported only here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def png(svg: str, width: float, height: float) -> bytes:
     try:
         import resvg_py
     except ImportError:
-        hint = "pip install 'dlrun[draw]', or draw an SVG, which needs nothing"
+        hint = "pip install 'dlrun[draw]', or draw an SVG, which needs no package"
         raise SpecError([Problem("a PNG needs the package resvg_py, which is not installed", hint=hint)]) from None
     zoom = min(ZOOM, (MAX_PIXELS / max(width * height, 1.0)) ** 0.5)
     return bytes(resvg_py.svg_to_bytes(svg_string=svg, zoom=zoom))

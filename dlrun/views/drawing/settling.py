@@ -1,24 +1,24 @@
-"""Columns between springs: where they come to rest when none may come nearer to its neighbour than it may be."""
+"""Columns with springs between them: where they come to rest, with a least distance between neighbours."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-SETTLING = 80
-"""How many turns there are at most."""
+MAX_ROUNDS = 80
+"""Rounds of moving every column; fewer where nothing moves any more."""
 
 
-def settled(
+def settle(
     right_of: list[dict[int, float]], left_of: list[dict[int, float]], springs: list[list[tuple[int, float, float]]]
 ) -> list[float]:
-    """Where columns come to rest between their springs, none nearer to its neighbour than it may be."""
+    """The x of each column where it comes to rest between its springs, with the least distances kept."""
     order = _from_the_left(right_of, left_of)
     x = [0.0] * len(order)
     for one in order:
         x[one] = max((x[other] + least for other, least in left_of[one].items()), default=0.0)
-    for turn in range(SETTLING if len(order) > 1 else 0):
+    for number in range(MAX_ROUNDS if len(order) > 1 else 0):
         moved = 0.0
-        for one in order if turn % 2 else reversed(order):
+        for one in order if number % 2 else reversed(order):
             if springs[one]:
                 moved = max(moved, _move([one], x, right_of, left_of, springs))
         for group in _touching(order, x, right_of):
@@ -36,7 +36,7 @@ def _move(
     left_of: list[dict[int, float]],
     springs: list[list[tuple[int, float, float]]],
 ) -> float:
-    """Move columns together to where their springs draw them, as far as there is room; gives how far."""
+    """Move columns together to where their springs pull them, as far as there is room; returns how far."""
     inside = set(group)
     pull = weight = 0.0
     least, most = -1e9, 1e9
@@ -67,7 +67,7 @@ def _from_the_left(right_of: list[dict[int, float]], left_of: list[dict[int, flo
 
 
 def _touching(order: list[int], x: list[float], right_of: list[dict[int, float]]) -> Iterator[list[int]]:
-    """Columns that stand as near as they may, together."""
+    """Groups of columns that are at their least distance."""
     group_of = {one: [one] for one in order}
     for one in order:
         for other, gap in right_of[one].items():

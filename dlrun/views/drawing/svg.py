@@ -95,10 +95,10 @@ def _path(points: list[Point]) -> str:
 
 
 def _box(box: Box, at: Rectangle) -> list[str]:
-    fill, stroke = COLOURS[box.lines[0][1]]
-    corner = at.height / 2 if box.lines[0][1] == "ends" else ROUND
-    told = escape("\n".join(box.told) or box.lines[0][0])
-    lines = [f"<g data-box={quoteattr(box.id)}><title>{told}</title>"]
+    fill, stroke = COLOURS[box.style]
+    corner = at.height / 2 if box.style == "ends" else ROUND
+    details = escape("\n".join(box.details) or box.lines[0][0])
+    lines = [f"<g data-box={quoteattr(box.id)}><title>{details}</title>"]
     if box.times > 1:
         for shift in (2 * SHEET, SHEET):
             sheet = Rectangle(at.x + shift, at.y + shift, at.width, at.height)
@@ -110,16 +110,16 @@ def _box(box: Box, at: Rectangle) -> list[str]:
         )
     lines.append(f'<rect {_where(at)} rx="{_n(corner)}" fill="{fill}"/>')
     middle = _n(at.x + at.width / 2)
-    for number, (_, role) in enumerate(box.lines[1:], start=1):
+    for number, (_, style) in enumerate(box.lines[1:], start=1):
         top = at.y + FIRST_HEIGHT + LINE_HEIGHT * (number - 1)
         last = number == len(box.lines) - 1
-        lines.append(_strip(Rectangle(at.x, top, at.width, LINE_HEIGHT), COLOURS[role][0], last))
+        lines.append(_strip(Rectangle(at.x, top, at.width, LINE_HEIGHT), COLOURS[style][0], last))
     lines.append(f'<rect {_where(at)} rx="{_n(corner)}" fill="none" stroke="{stroke}" stroke-width="1.2"/>')
-    for number, (text, role) in enumerate(box.lines):
+    for number, (text, style) in enumerate(box.lines):
         first = number == 0
         base = at.y + (16.2 if first else FIRST_HEIGHT + LINE_HEIGHT * (number - 1) + 12.6)
         size, weight = (FIRST_SIZE, ' font-weight="bold"') if first else (LINE_SIZE, "")
-        colour = "" if first else f' fill="{COLOURS[role][1]}"'
+        colour = "" if first else f' fill="{COLOURS[style][1]}"'
         lines.append(f'<text x="{middle}" y="{_n(base)}" font-size="{_n(size)}"{weight}{colour}>{escape(text)}</text>')
     lines.append("</g>")
     return lines

@@ -1,4 +1,4 @@
-"""How wide text is, without a font: the widest that a common sans-serif makes it."""
+"""The width of text, without a font: the largest among common sans-serif fonts."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The language, described: for pages of text, and as a JSON Schema."""
+"""The language described, for pages of text and as a JSON Schema."""

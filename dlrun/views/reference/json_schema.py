@@ -1,8 +1,7 @@
 """The language as a JSON Schema (draft 2020-12): every family, every section, from the classes themselves.
 
-Editors complete from it and show each setting's help. It knows one file at a time, and no arithmetic: a
-block's name is taken on trust, any value may be an expression, and a file that extends another may leave out
-what that one has.
+Editors complete from it and show each setting's help. It sees one file at a time, and computes nothing: any name may
+be a block's, any value may be an expression, and a file that extends another may leave out what that one has.
 """
 
 from __future__ import annotations
@@ -69,7 +68,7 @@ def _definitions() -> dict[str, Schema]:
 
 
 def _complete() -> Schema:
-    """What a file must have that extends no other; one that does may have it from there."""
+    """The requirements of a file that extends no other; a file that does may take them from there."""
     inner: dict[str, Schema] = {"blocks": {"additionalProperties": {"required": ["layers"]}}}
     for name in settings_schemas(sections()["spec"]):
         if name in sections() and (required := required_settings(sections()[name])):
@@ -91,7 +90,7 @@ def _needed(family: str, kind: str) -> list[str]:
 def _merging() -> dict[tuple[str, ...], str]:
     """Where a file's component may merge with that of the file it extends, so that either may be incomplete.
 
-    Initializers stand in layers too, and lists never merge.
+    Initializers are left out: layers have them too, in lists, and lists never merge.
     """
     found = {}
     for path in sorted(ONE_COMPONENT):
@@ -115,8 +114,8 @@ def _section(name: str) -> Schema:
 def _family(family: str) -> Schema:
     """A component: its name, its name with settings, or an expression that gives one."""
     described = {kind: describe_kind(family, kind) for kind in kinds(family)}
-    needy = [kind for kind in kinds(family) if _needed(family, kind)]
-    alone = [kind for kind in kinds(family) if kind not in needy]
+    needing = [kind for kind in kinds(family) if _needed(family, kind)]
+    alone = [kind for kind in kinds(family) if kind not in needing]
     names = {"type": "string", "enum": alone, "enumDescriptions": [described[kind].summary for kind in alone]}
     mapping: Schema = {
         "type": "object",
@@ -129,13 +128,13 @@ def _family(family: str) -> Schema:
     if family == "layers":
         mapping["additionalProperties"] = {"description": "A block of this file."}
         mapping["propertyNames"] = {"pattern": IDENTIFIER}
-        block = {"type": "string", "pattern": IDENTIFIER, "not": {"enum": needy}}
+        block = {"type": "string", "pattern": IDENTIFIER, "not": {"enum": needing}}
         choices.insert(2, {"description": "A block of this file.", **block})
     return {"description": describe_family(family).summary, "anyOf": choices}
 
 
 def _kind(entry: KindReference) -> Schema:
-    """What may stand after a kind's name."""
+    """What may follow a kind's name."""
     cls = find(entry.family, entry.kind)
     schemas = {name: _or_expression(schema) for name, schema in settings_schemas(cls).items()}
     required = required_settings(cls)
@@ -220,7 +219,7 @@ def _with_inner_expressions(schema: Schema) -> Schema:
 
 
 def _takes_any_text(schema: Schema) -> bool:
-    """Whether expressions need no mention: a free text, or a definition that mentions them itself."""
+    """Whether it takes expressions already: it is free text, or a definition that lists them itself."""
     if "$ref" in schema:
         return schema["$ref"].rpartition("/")[2] in (*families(), "branch", "expression")
     return schema.get("type") == "string" and not schema.keys() & {
@@ -233,7 +232,7 @@ def _takes_any_text(schema: Schema) -> bool:
 
 
 def _with_option(schema: Schema, option: Schema) -> Schema:
-    """The schema with one more alternative; what is said about all of them stays outside."""
+    """The schema with one more alternative; its description and default stay outside of the alternatives."""
     outside = {key: value for key, value in schema.items() if key in ("description", "default")}
     inside = {key: value for key, value in schema.items() if key not in outside}
     choices = inside["anyOf"] if inside.keys() == {"anyOf"} else [inside]

@@ -1,4 +1,4 @@
-"""What there is to say of every kind and every section, as data: from the classes and their docstrings."""
+"""A description of every kind and every section, as data: from the classes and their docstrings."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _HEADING = re.compile(r"([A-Z][a-z]+):(?:\s+(.*))?$")
 
 @dataclass(frozen=True, slots=True)
 class SettingReference:
-    """One setting, in words."""
+    """One setting, as texts."""
 
     name: str
     type: str
     default: str | None
-    """As YAML; None where nothing is set unless given."""
+    """As YAML; None where there is none."""
     help: str
     required: bool
     main: bool
@@ -40,7 +40,7 @@ class KindReference:
     kind: str
     summary: str
     description: str
-    """What the docstring says after its first sentence, before its sections."""
+    """The docstring after its first paragraph, before its sections."""
     shape: str
     raises: str
     reference: str
@@ -53,7 +53,7 @@ class KindReference:
 
 @dataclass(frozen=True, slots=True)
 class FamilyReference:
-    """A family: what its kinds are for, and each with its summary."""
+    """A family, with a summary of it and of each kind."""
 
     family: str
     one: str
@@ -90,27 +90,27 @@ WRITTEN_ONLY = (
         False,
     ),
 )
-"""What a file may say besides its sections; gone once it is expanded."""
+"""What a file may have besides its sections; expansion replaces it."""
 
 
 def describe_family(family: str) -> FamilyReference:
     """A family with its kinds and their summaries."""
     doc = inspect.getdoc(importlib.import_module(f"dlrun.components.{family}")) or ""
     rows = tuple((kind, parse_docstring(find(family, kind))["summary"]) for kind in kinds(family))
-    said = " ".join(doc.split()).partition(": ")[2]
-    return FamilyReference(family, singular(family), said[:1].upper() + said[1:], rows)
+    summary = " ".join(doc.split()).partition(": ")[2]
+    return FamilyReference(family, singular(family), summary[:1].upper() + summary[1:], rows)
 
 
 def describe_kind(family: str, kind: str) -> KindReference:
     """Everything about a kind that `kinds` lists."""
     cls = find(family, kind)
-    said = parse_docstring(cls)
+    docstring = parse_docstring(cls)
     shared = _common_settings(cls)
     every = _settings(cls, main_alone(cls))
     return KindReference(
         family,
         kind,
-        **said,
+        **docstring,
         settings=tuple(setting for setting in every if setting.name not in shared),
         common=tuple(setting for setting in every if setting.name in shared),
     )
@@ -156,7 +156,7 @@ def _paragraphs(text: str) -> str:
 
 
 def _common_settings(cls: type[Component]) -> set[str]:
-    """The settings that the family's own base classes declare, but for the kind's main one."""
+    """The settings that the family's own base classes declare, without the kind's main one."""
     shared: set[str] = set()
     for base in cls.__mro__:
         if base is not Component and issubclass(base, Component) and base.is_family_base():

@@ -1,4 +1,4 @@
-"""A setting's JSON schema in words (``positive whole number, or a list of 2``), and values as YAML."""
+"""A setting's JSON schema as text (``positive whole number, or a list of 2``), and values as YAML."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Schema = dict[str, Any]
 
 
 def type_name(schema: Schema) -> str:
-    """What a setting with this schema takes; that it may also be nothing is not said."""
-    return _choice([_words(option, False) for option in options(schema)])
+    """The values that a setting with this schema takes; null is left out."""
+    return _choice([_phrase(option, False) for option in options(schema)])
 
 
 def yaml_name(value: Any) -> str:
@@ -36,7 +36,7 @@ def yaml_name(value: Any) -> str:
 
 
 def options(schema: Schema) -> list[Schema]:
-    """The alternatives, without `null` and with those inside others laid out flat."""
+    """The alternatives, without `null` and with those inside others in one list."""
     inner = schema.get("anyOf") or schema.get("oneOf")
     if inner is None:
         return [] if schema.get("type") == "null" else [schema]
@@ -53,16 +53,16 @@ def _choice(words: list[str]) -> str:
     return ", or ".join(shortened) if words else "anything"
 
 
-def _words(schema: Schema, several: bool) -> str:
+def _phrase(schema: Schema, several: bool) -> str:
     if "const" in schema or "enum" in schema:
         values = [yaml_name(value) for value in schema.get("enum", [schema.get("const")])]
         return ", ".join(values[:-1]) + " or " + values[-1] if len(values) > 1 else values[0]
-    one = _called(schema["$ref"].rpartition("/")[2]) if "$ref" in schema else _typed(schema)
+    one = _reference_name(schema["$ref"].rpartition("/")[2]) if "$ref" in schema else _typed(schema)
     return _plural(one) if several else one
 
 
-def _called(name: str) -> str:
-    """What a reference is to."""
+def _reference_name(name: str) -> str:
+    """The name of what a `$ref` points at."""
     if name in families():
         return singular(name).split(" ", 1)[1]
     return name if name == "branch" else f"the settings of {name}"
@@ -85,7 +85,7 @@ def _typed(schema: Schema) -> str:
             if named := schema.get("patternProperties"):
                 return "mapping from names to " + type_name(next(iter(named.values())))
             inner = schema.get("additionalProperties")
-            return "mapping from names to " + (_words(inner, True) if isinstance(inner, dict) and inner else "values")
+            return "mapping from names to " + (_phrase(inner, True) if isinstance(inner, dict) and inner else "values")
     return "anything"
 
 
@@ -110,10 +110,10 @@ def _list(schema: Schema) -> str:
     parts = schema.get("prefixItems")
     least, most = schema.get("minItems", 0), schema.get("maxItems")
     if parts and all(part == parts[0] for part in parts):
-        return f"list of {len(parts)} " + _words(parts[0], True)
+        return f"list of {len(parts)} " + _phrase(parts[0], True)
     if parts:
-        return "list of " + ", ".join(_choice([_words(o, False) for o in options(part)]) for part in parts)
-    inner = " or ".join(_words(option, True) for option in options(schema.get("items", {})))
+        return "list of " + ", ".join(_choice([_phrase(o, False) for o in options(part)]) for part in parts)
+    inner = " or ".join(_phrase(option, True) for option in options(schema.get("items", {})))
     count = f"{least} " if least == most and least else ""
     return f"list of {count}{inner or 'values'}"
 
@@ -122,7 +122,7 @@ _IRREGULAR = {"loss": "losses", "branch": "branches", "text": "texts", "true or 
 
 
 def _plural(words: str) -> str:
-    """The plural of what `_words` says: of its noun, which stands before any ``from`` or ``such as``."""
+    """The plural of what `_phrase` returns: of its noun, which is before any ``from`` or ``such as``."""
     if words in _IRREGULAR:
         return _IRREGULAR[words]
     noun, *rest = re.split(r"(?= from | above | below | up to | such as | of )", words, maxsplit=1)

@@ -93,7 +93,7 @@ k.CheckpointPolicy.after_step = after_step
     done = program(*TRAIN, runs, before=before)
     folder = the_run(runs)
     assert done.code == CODES[number] and folder is not None, done.said
-    assert f"`dlrun resume {folder}` goes on" in done.said
+    assert f"`dlrun resume {folder}` resumes it" in done.said
     assert not (folder / "last.safetensors").exists()  # nothing more was done
     assert status_of(folder) == "KILLED"
     assert "goes on after step 8," in resumed(program, runs, alone)
@@ -115,7 +115,7 @@ l.Training._step = stepping
     done = program(*TRAIN, runs, before=before)
     folder = the_run(runs)
     assert done.code == CODES[number] and folder is not None, done.said
-    assert f"`dlrun resume {folder}` goes on" in done.said
+    assert f"`dlrun resume {folder}` resumes it" in done.said
     assert (folder / "last.safetensors").exists() and '"status": "KILLED"' in (folder / "run.json").read_text()
     assert "goes on after step 10," in resumed(program, runs, alone)
 
@@ -134,4 +134,4 @@ def test_a_real_process_ends_with_the_code_that_a_shell_gives(program: Program, 
     assert process.returncode == CODES[number], said
     folder = the_run(runs)
     assert folder is not None and status_of(folder) == "KILLED"
-    assert f"`dlrun resume {folder}` goes on" in said.decode()
+    assert f"`dlrun resume {folder}` resumes it" in said.decode()

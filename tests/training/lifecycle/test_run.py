@@ -145,8 +145,8 @@ def test_early_stopping_stops_after_its_patience_and_brings_the_best_weights_bac
 
 def test_early_stopping_on_a_metric_wants_it_to_rise(train) -> None:
     outcome = train("train.epochs=30", "train.early_stopping={monitor: validation/accuracy, patience: 4}")
-    figures = [r.metrics.get("validation/accuracy", -1) for r in read_journal(outcome.folder / "metrics.jsonl")]
-    assert outcome.state.best_value == max(figures)
+    metrics = [r.metrics.get("validation/accuracy", -1) for r in read_journal(outcome.folder / "metrics.jsonl")]
+    assert outcome.state.best_value == max(metrics)
 
 
 def test_the_test_rows_are_touched_once_at_the_end(train) -> None:

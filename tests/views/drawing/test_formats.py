@@ -47,7 +47,7 @@ def test_the_same_spec_gives_the_same_picture(file: Path) -> None:
     assert drawn_svg(picture(check_model(file), "net")) == drawn_svg(picture(check_model(file), "net"))
 
 
-def test_a_picture_has_a_title_and_tells_each_step_to_who_points_at_it(planned) -> None:
+def test_a_picture_has_a_title_and_describes_each_step_when_pointed_at(planned) -> None:
     root = ElementTree.fromstring(drawn_svg(picture(planned(SMALL), "small")))
     assert (root.get("role"), root.get("aria-labelledby")) == ("img", "title")
     titles = [title.text for title in root.iter(f"{SVG}title")]

@@ -7,7 +7,7 @@ from places import ROOT
 
 from dlrun.checks.check import check_model
 from dlrun.plan.network import Plan
-from dlrun.views.drawing.captions import FOLDED, role_of
+from dlrun.views.drawing.captions import FOLDED, style_of
 from dlrun.views.drawing.picture import Box, Edge, Frame, Picture, picture
 
 SPECS = [*sorted((ROOT / "specs").rglob("*.yaml")), ROOT / "benchmarks" / "specs" / "vgg16.yaml"]
@@ -100,7 +100,7 @@ model:
     assert lines(drawn)[9] == ["lstm 5, 2 layers, both ways"]
 
 
-def test_a_shape_is_told_where_it_changes_and_nowhere_else(planned) -> None:
+def test_a_shape_is_written_where_it_changes_and_nowhere_else(planned) -> None:
     text = "model: {input: [1, 4, 4], layers: [{conv2d: {out_channels: 2, kernel_size: 1}}, \
 {residual: [{conv2d: {out_channels: 2, kernel_size: 1}}]}, flatten, {linear: 32}]}"
     drawn = picture(planned(text), "net")
@@ -137,7 +137,7 @@ model:
     assert [frame.title for frame in frames(drawn.root)] == ["sequential × 2", "sequential"]
 
 
-def test_a_repeated_layer_is_one_box_that_says_how_often(planned) -> None:
+def test_a_repeated_layer_is_one_box_with_the_number_of_repeats(planned) -> None:
     drawn = picture(planned("model: {input: 8, layers: [{repeat: {times: 3, layers: [{linear: 8}, relu]}}]}"), "net")
     box = box_with(drawn, "linear 8")
     assert (box.times, len(box.steps), frames(drawn.root)) == (3, 6, [])
@@ -162,7 +162,7 @@ model:
     assert [frame.title for frame in frames(drawn.root)] == ["stage_1", "skip"]
 
 
-def test_weights_are_written_when_asked_for(planned) -> None:
+def test_weights_are_written_on_request(planned) -> None:
     drawn = picture(planned("model: {input: 8, layers: [{linear: 100}, relu]}"), "net", with_weights=True)
     assert lines(drawn)[1] == ["linear 100", "relu", "900 weights"]
 
@@ -179,10 +179,10 @@ model:
     assert_nothing_is_lost(plan, picture(plan, "net"))
 
 
-def test_every_role_that_is_folded_leaves_the_shape_alone(planned) -> None:
+def test_every_style_that_is_folded_leaves_the_shape_alone(planned) -> None:
     plan = planned("model: {input: [4, 6, 6], layers: [batch_norm, relu, dropout, softmax, {max_pool2d: 2}, flatten]}")
-    roles = {step.kind: role_of(step) for step in plan.steps}
-    assert roles == {
+    styles = {step.kind: style_of(step) for step in plan.steps}
+    assert styles == {
         "input": "ends",
         "batch_norm": "norm",
         "relu": "activation",

@@ -105,14 +105,14 @@ def test_nothing_overlaps_where_skips_cross_frames_and_branches(planned, depth: 
     assert_edges_meet_their_boxes(drawn, placed)
 
 
-def test_a_chain_stands_straight(planned) -> None:
+def test_a_chain_is_straight(planned) -> None:
     placed = place(picture(planned("model: {input: 4, layers: [{linear: 1000}, {linear: 2}, {linear: 30}]}"), "net"))
     middles = {round(box.x + box.width / 2, 6) for box in placed.boxes.values()}
     assert len(middles) == 1
     assert all(len(points) == 2 for points in placed.edges.values())
 
 
-def test_the_main_way_stays_straight_and_the_skip_swings_to_the_right(planned) -> None:
+def test_the_main_path_is_straight_and_the_skip_curves_to_the_right(planned) -> None:
     drawn = picture(planned("model: {input: 4, layers: [{residual: [{linear: 8}, {linear: 4}]}]}"), "net")
     placed = place(drawn)
     middles = {round(box.x + box.width / 2, 6) for box in placed.boxes.values()}
@@ -122,7 +122,7 @@ def test_the_main_way_stays_straight_and_the_skip_swings_to_the_right(planned) -
     assert max(x for x, _ in skip) > rightmost
 
 
-def test_branches_stand_side_by_side_around_the_middle(planned) -> None:
+def test_branches_are_side_by_side_around_the_middle(planned) -> None:
     text = "model: {input: 4, layers: [{concat: [[{linear: 5}], [{linear: 6}], [{linear: 7}], [{linear: 8}]]}]}"
     drawn = picture(planned(text), "net")
     placed = place(drawn)
@@ -132,7 +132,7 @@ def test_branches_stand_side_by_side_around_the_middle(planned) -> None:
     assert join == pytest.approx(sum(branches) / 4, abs=0.5)
 
 
-def test_what_is_done_to_a_long_skip_stands_aside_and_the_main_way_straight(planned) -> None:
+def test_the_layers_of_a_long_skip_are_aside_and_the_main_path_is_straight(planned) -> None:
     deep = ", ".join(["{linear: 9}"] * 5)
     layers = (
         f"{{linear: {{out_features: 8, name: a}}}}, {deep}, {{linear: 8}}, {{add: [[], {{from: a, layers: [relu]}}]}}"

@@ -33,7 +33,7 @@ def test_the_schema_in_docs_is_current(pages):
 
 
 @pytest.mark.parametrize(("family", "kind"), all_kinds())
-def test_every_kind_says_what_it_does_where_it_is_from_and_how_it_is_written(family, kind):
+def test_every_kind_has_a_summary_a_reference_and_an_example(family, kind):
     entry = describe_kind(family, kind)
     assert entry.summary.endswith((".", ":"))
     assert entry.reference
@@ -60,7 +60,7 @@ def test_every_setting_of_every_section_has_help():
             assert setting.help, f"{section}.{setting.name}"
 
 
-def test_the_docstrings_parts_are_told_apart():
+def test_the_docstrings_parts_are_separated():
     entry = describe_kind("losses", "binary_cross_entropy")
     assert entry.summary == "Minus the log of the predicted probability of the correct label, for binary targets."
     assert entry.description.startswith("After a final `sigmoid` the outputs are probabilities.")
@@ -68,7 +68,7 @@ def test_the_docstrings_parts_are_told_apart():
     assert entry.example == "binary_cross_entropy"
 
 
-def test_what_a_family_shares_stands_apart_from_a_kinds_own_settings():
+def test_the_shared_settings_of_a_family_are_separate_from_a_kinds_own():
     entry = describe_kind("layers", "linear")
     assert [setting.name for setting in entry.settings] == ["out_features", "bias", "tied_to"]
     assert [setting.name for setting in entry.common] == ["name", "init", "bias_init", "regularizers"]
@@ -127,7 +127,7 @@ def test_all_families_are_described():
         ),
     ],
 )
-def test_a_type_is_said_in_words(schema, words):
+def test_a_type_is_described_in_words(schema, words):
     assert type_name(schema) == words
 
 

@@ -25,12 +25,12 @@ def test_a_second_time_adds_nothing(runs: Path, capsys: pytest.CaptureFixture[st
     where = f"sqlite:///{runs}/mlflow.db"
     sync("calm-otter", runs=runs)
     first = stored(runs / "mlflow.db")
-    assert capsys.readouterr().out == f"calm-otter: FINISHED, wholly in {where}; {len(rows(RECORDS))} figures sent\n"
+    assert capsys.readouterr().out == f"calm-otter: FINISHED, complete in {where}; {len(rows(RECORDS))} values sent\n"
     sync(str(info.folder), runs=Path("elsewhere"))
-    assert capsys.readouterr().out == f"calm-otter: FINISHED, wholly in {where}; 0 figures sent\n"
+    assert capsys.readouterr().out == f"calm-otter: FINISHED, complete in {where}; 0 values sent\n"
     (info.folder / "tracking.json").unlink()
     sync("last", runs=runs)
-    assert capsys.readouterr().out == f"calm-otter: FINISHED, wholly in {where}; {len(rows(RECORDS))} figures sent\n"
+    assert capsys.readouterr().out == f"calm-otter: FINISHED, complete in {where}; {len(rows(RECORDS))} values sent\n"
     assert stored(runs / "mlflow.db") == first
     assert [(run.metrics, run.ended) for run in first] == [(rows(RECORDS), STARTED + 10_000)]
 
@@ -61,7 +61,7 @@ def test_a_run_that_was_made_elsewhere_is_brought_home_and_a_copy_of_it_is_the_s
 
 def test_a_run_that_died_is_killed_and_one_that_is_trained_is_left_alone(runs: Path) -> None:
     info = make_run(runs / "calm-otter", RECORDS, "RUNNING")
-    with lock(info.folder), pytest.raises(RunError, match="it is being trained, and is delivered while it goes on"):
+    with lock(info.folder), pytest.raises(RunError, match="it is being trained; it is delivered during training"):
         sync("calm-otter", runs=runs)
     assert stored(runs / "mlflow.db") == []
     sync("calm-otter", runs=runs)
@@ -75,9 +75,9 @@ def test_all_runs_are_delivered_but_those_without_a_tracker(runs: Path, capsys: 
         make_run(runs / f"run-{number}", RECORDS, started=STARTED + number, tags={"run.folder": f"/{number}"})
     off = make_run(runs / "off", RECORDS, store=None)
     sync(everything=True, runs=runs)
-    told = capsys.readouterr().out.splitlines()
-    assert [line.partition(":")[0] for line in told] == ["off", "run-1", "run-2", "3 runs are delivered"]
-    assert told[0] == "off: has no tracker"
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in printed] == ["off", "run-1", "run-2", "3 runs are delivered"]
+    assert printed[0] == "off: has no tracker"
     assert [run.name for run in stored(runs / "mlflow.db")] == ["run-1", "run-2"]
     sync("off", runs=runs)
     assert [run.name for run in stored(runs / "mlflow.db")] == ["off", "run-1", "run-2"]
@@ -86,19 +86,19 @@ def test_all_runs_are_delivered_but_those_without_a_tracker(runs: Path, capsys: 
     assert [run.status for run in stored(runs / "mlflow.db")] == ["FAILED", "FINISHED", "FINISHED"]
 
 
-def test_what_cannot_be_delivered_is_told_and_the_others_are_delivered(
+def test_what_cannot_be_delivered_is_an_error_and_the_others_are_delivered(
     runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_run(runs / "away", RECORDS, store=NOWHERE)
     make_run(runs / "here", RECORDS)
-    with pytest.raises(RunError, match="of 2 runs 1 are not wholly delivered"):
+    with pytest.raises(RunError, match="1 of 2 runs are not completely delivered"):
         sync(everything=True, runs=runs)
-    told = capsys.readouterr()
-    assert told.err == f"error: away: MLflow at {NOWHERE} has nothing of this run: Connection refused\n"
-    assert told.out.startswith("here: FINISHED")
+    printed = capsys.readouterr()
+    assert printed.err == f"error: away: MLflow at {NOWHERE} has nothing of this run: Connection refused\n"
+    assert printed.out.startswith("here: FINISHED")
 
 
-def test_a_run_that_is_not_there_is_told_with_one_that_is(runs: Path, tmp_path: Path) -> None:
+def test_a_run_that_is_not_there_is_an_error_that_names_one_that_is(runs: Path, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"there are no runs in .*runs; --runs says where they are"):
         sync("last", runs=runs)
     make_run(runs / "calm-otter", RECORDS)
@@ -107,12 +107,12 @@ def test_a_run_that_is_not_there_is_told_with_one_that_is(runs: Path, tmp_path: 
     with pytest.raises(SpecError, match="is not the folder of a run"):
         sync(str(tmp_path), runs=runs)
     for run, everything in ((None, False), ("last", True)):
-        with pytest.raises(SpecError, match="say which run: RUN, `last`, or --all"):
+        with pytest.raises(SpecError, match="name a run: RUN, `last`, or --all"):
             sync(run, everything=everything, runs=runs)
 
 
 @pytest.mark.parametrize(
-    ("said", "wrong"),
+    ("content", "wrong"),
     [
         ("[1]", "is not a valid run.json"),
         ("{", "is not a valid run.json"),
@@ -123,11 +123,11 @@ def test_a_run_that_is_not_there_is_told_with_one_that_is(runs: Path, tmp_path: 
         ({"status": "GONE"}, "unknown status 'GONE'"),
         ({"data": {}}, "'name' is missing"),
     ],
-    ids=lambda said: str(said)[:20],
+    ids=lambda content: str(content)[:20],
 )
-def test_a_run_file_that_says_something_else_is_told(runs: Path, said: Any, wrong: str) -> None:
+def test_a_run_file_with_other_content_is_an_error(runs: Path, content: Any, wrong: str) -> None:
     file = make_run(runs / "calm-otter", RECORDS).folder / "run.json"
-    file.write_text(said if isinstance(said, str) else json.dumps({**json.loads(file.read_text()), **said}))
+    file.write_text(content if isinstance(content, str) else json.dumps({**json.loads(file.read_text()), **content}))
     with pytest.raises(RunError, match=wrong):
         sync("calm-otter", runs=runs)
 
@@ -136,7 +136,7 @@ def test_the_command_ends_with_1_if_not_all_was_delivered_and_with_2_if_there_is
     make_run(runs / "calm-otter", RECORDS, store=NOWHERE)
     command = [sys.executable, "-m", "dlrun", "sync", "--runs", str(runs)]
     done = subprocess.run([*command, "last"], capture_output=True, text=True)
-    told = f"error: MLflow at {NOWHERE} has nothing of this run: Connection refused\n"
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
+    printed = f"error: MLflow at {NOWHERE} has nothing of this run: Connection refused\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", printed)
     done = subprocess.run([*command, "fierce-lion"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")

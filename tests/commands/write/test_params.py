@@ -51,7 +51,7 @@ def test_the_table_fits_the_terminal_and_groups_are_bold(columns: int) -> None:
     assert "42,938 weights" in plain
 
 
-def test_depth_opens_levels_and_what_stays_closed_is_told(tmp_path: Path) -> None:
+def test_depth_opens_levels_and_closed_groups_are_mentioned(tmp_path: Path) -> None:
     file = tmp_path / "net.yaml"
     file.write_text(NESTED)
     closed, all_open = params(file, "--depth", 0).stdout, params(file, "--depth", 99).stdout
@@ -73,7 +73,7 @@ def test_overrides_change_the_net() -> None:
     assert "35 weights" in shown  # 4*7 + 7
 
 
-def test_nets_stand_side_by_side() -> None:
+def test_networks_are_compared_side_by_side() -> None:
     done = params("--compare", VGG16, SPECS / "digits_residual.yaml", SPECS / "digits_mlp.yaml")
     assert done.returncode == 0, done.stderr
     rows = {line[:30].strip(): line[30:].split("  ") for line in done.stdout.splitlines()}
@@ -92,7 +92,7 @@ def test_nets_that_do_not_fit_beside_each_other_come_below() -> None:
     assert shown.count("multiply-adds") == 2
 
 
-def test_a_comparison_as_data_has_every_figure_as_a_number() -> None:
+def test_a_comparison_as_data_has_every_value_as_a_number() -> None:
     vgg, lda = json.loads(params("--compare", VGG16, SPECS / "digits_lda.yaml", "--json").stdout)["specs"]
     assert vgg == {
         "spec": str(VGG16),
@@ -113,12 +113,12 @@ def test_a_comparison_as_data_has_every_figure_as_a_number() -> None:
 def test_several_specs_without_compare_are_refused_and_so_is_none() -> None:
     done = params(VGG16, SPECS / "digits_lda.yaml")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "name one spec; --compare puts several side by side" in done.stderr
+    assert "name one spec; --compare compares several" in done.stderr
     assert params("a.b=3").returncode == 2
     assert params("--compare", "a.b=3").returncode == 2
 
 
-def test_every_spec_that_is_wrong_is_told_of_in_a_comparison(tmp_path: Path) -> None:
+def test_the_problems_of_every_spec_are_shown_in_a_comparison(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / f"{name}.yaml").write_text("model: {input: 3, layers: [rely]}")
     done = params("--compare", tmp_path / "one.yaml", VGG16, tmp_path / "two.yaml")
@@ -149,7 +149,7 @@ model:
 COUNTED = (3 * 8 + 8) + (72 * 10 + 10) + (72 * 5 + 5) + (5 * 2 + 2)
 
 
-def test_several_inputs_and_outputs_are_told_by_name(tmp_path: Path) -> None:
+def test_several_inputs_and_outputs_are_shown_by_name(tmp_path: Path) -> None:
     file = tmp_path / "net.yaml"
     file.write_text(SEVERAL)
     shown = params(file).stdout
@@ -163,12 +163,12 @@ def test_several_inputs_and_outputs_are_told_by_name(tmp_path: Path) -> None:
     assert "image" not in [layer["name"] for layer in data["layers"]]
 
 
-def test_a_comparison_tells_several_inputs_and_outputs_by_name(tmp_path: Path) -> None:
+def test_a_comparison_shows_several_inputs_and_outputs_by_name(tmp_path: Path) -> None:
     file = tmp_path / "net.yaml"
     file.write_text(SEVERAL)
-    (told,) = json.loads(params("--compare", file, "--json").stdout)["specs"]
-    assert (told["inputs"], told["outputs"]) == ({"image": [1, 8, 8], "table": [3]}, {"digit": [10], "size": [2]})
-    assert told["depth"] == 3  # table, linear 8, linear 5, size
+    (shown,) = json.loads(params("--compare", file, "--json").stdout)["specs"]
+    assert (shown["inputs"], shown["outputs"]) == ({"image": [1, 8, 8], "table": [3]}, {"digit": [10], "size": [2]})
+    assert shown["depth"] == 3  # table, linear 8, linear 5, size
     shown = params("--compare", file, SPECS / "digits_mlp.yaml").stdout
     assert "image (1, 8, 8), table (3,)" in shown and "digit (10,), size (2,)" in shown
     (_, line) = [row for row in shown.splitlines() if "(10,)" in row or "(64,)" in row]

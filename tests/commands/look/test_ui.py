@@ -57,7 +57,7 @@ def fetch(address: str, **data: Any) -> bytes:
         return answer.read()
 
 
-def test_without_a_store_it_says_how_there_will_be_one(tmp_path: Path) -> None:
+def test_without_a_store_the_error_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"there is no .*mlflow\.db here; the first `dlrun train` makes it"):
         ui(runs=tmp_path)
 

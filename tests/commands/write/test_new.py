@@ -1,4 +1,4 @@
-"""`dlrun new`: the templates are whole, nothing is overwritten, and mistakes are told."""
+"""`dlrun new`: the templates are whole, nothing is overwritten, and mistakes are errors."""
 
 from __future__ import annotations
 
@@ -47,35 +47,35 @@ def test_these_are_all_the_templates():
     assert tuple(command._templates()) == TEMPLATES
 
 
-def test_the_file_alone_starts_from_tabular_classification_and_the_next_commands_are_told(tmp_path):
+def test_the_file_alone_starts_from_tabular_classification_and_the_next_commands_are_printed(tmp_path):
     shown = run("wine.yaml")
     assert (tmp_path / "wine.yaml").read_text() == command._templates()["tabular_classification"]
     assert "dlrun check wine.yaml" in shown and "dlrun train wine.yaml" in shown
 
 
-def test_the_schema_is_written_beside_the_spec_and_this_is_said(tmp_path):
+def test_the_schema_is_written_beside_the_spec_and_this_is_printed(tmp_path):
     (tmp_path / "specs").mkdir()
     assert "wrote specs/dlrun.schema.json" in run("specs/wine.yaml")
     assert json.loads((tmp_path / "specs" / "dlrun.schema.json").read_text()) == language_schema()
     assert "schema" not in run("specs/second.yaml")
 
 
-def test_another_versions_schema_is_kept_and_the_way_to_renew_it_told(tmp_path):
+def test_another_versions_schema_is_kept_and_the_command_that_updates_it_is_printed(tmp_path):
     (tmp_path / "dlrun.schema.json").write_text("{}")
-    assert "`dlrun schema > dlrun.schema.json` renews it" in run("wine.yaml")
+    assert "`dlrun schema > dlrun.schema.json` updates it" in run("wine.yaml")
     assert (tmp_path / "dlrun.schema.json").read_text() == "{}"
 
 
 def test_a_file_that_is_there_is_never_overwritten(tmp_path):
     (tmp_path / "mine.yaml").write_text("mine")
-    assert "mine.yaml is there already" in refused("mine.yaml")
+    assert "mine.yaml already exists" in refused("mine.yaml")
     assert (tmp_path / "mine.yaml").read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
 
 
 def test_a_link_that_leads_nowhere_is_not_written_through(tmp_path):
     (tmp_path / "mine.yaml").symlink_to(tmp_path / "elsewhere")
-    assert "mine.yaml is there already" in refused("mine.yaml")
+    assert "mine.yaml already exists" in refused("mine.yaml")
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -86,7 +86,7 @@ def test_where_there_are_no_hard_links_the_file_is_renamed_into_its_place(tmp_pa
     monkeypatch.setattr("os.link", no_links)
     run("wine.yaml")
     assert {path.name for path in tmp_path.iterdir()} == {"wine.yaml", "dlrun.schema.json"}
-    assert "is there already" in refused("wine.yaml")
+    assert "already exists" in refused("wine.yaml")
 
 
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
@@ -99,7 +99,7 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_not_there_is_told_and_not_made(tmp_path):
+def test_a_folder_that_is_not_there_is_an_error_and_is_not_made(tmp_path):
     assert "there is no folder nowhere" in refused("nowhere/wine.yaml")
     assert list(tmp_path.iterdir()) == []
 
@@ -115,7 +115,7 @@ def test_a_template_that_resembles_none_lists_them():
     assert "templates: images, regression, tabular_classification" in refused("qqqqq", "a.yaml")
 
 
-def test_a_missing_file_name_is_told():
+def test_a_missing_file_name_is_an_error():
     assert "dlrun new images images.yaml" in refused("images")
     assert "the name of the file is missing" in refused()
 

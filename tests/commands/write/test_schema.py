@@ -1,4 +1,4 @@
-"""The JSON Schema of the language: it takes what is right and refuses what an editor can know to be wrong."""
+"""The JSON Schema of the language: it accepts valid specs and refuses the mistakes that an editor can see."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ PLACES = {
 
 
 def errors(text: str) -> list[str]:
-    """What the schema says of a YAML text."""
+    """The errors that the schema finds in a YAML text."""
     data = json.loads(json.dumps(parse_text(text, "test").root.plain()))
     return [error.message for error in VALIDATOR.iter_errors(data)]
 
@@ -102,12 +102,12 @@ def test_the_command_prints_it():
     assert json.loads(result.output) == language_schema()
 
 
-def test_a_whole_spec_is_right():
+def test_a_whole_spec_is_valid():
     assert errors(WHOLE) == []
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "specs").glob("**/*.yaml")), ids=lambda path: path.name)
-def test_every_shipped_spec_is_right(path):
+def test_every_shipped_spec_is_valid(path):
     data = json.loads(json.dumps(read_document(path).root.plain()))
     assert [error.message for error in VALIDATOR.iter_errors(data)] == []
 
@@ -115,18 +115,18 @@ def test_every_shipped_spec_is_right(path):
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "dlrun/commands/write/templates").glob("*.yaml")), ids=lambda path: path.name
 )
-def test_every_template_is_right(path):
+def test_every_template_is_valid(path):
     assert errors(path.read_text("utf-8")) == []
 
 
 @pytest.mark.parametrize(("family", "kind"), all_kinds())
-def test_each_kinds_example_is_right(family, kind):
+def test_each_kinds_example_is_valid(family, kind):
     example = describe_kind(family, kind).example
     written = "{" + example + "}" if ":" in example else example
     assert errors(PLACES[family].format(example=written)) == []
 
 
-def test_what_only_the_language_can_do_is_right():
+def test_what_only_the_language_can_do_is_valid():
     text = """
 vars: {width: 8, sizes: [1, 2], kind: relu, rest: [relu, {linear: 2}]}
 blocks:
@@ -220,7 +220,7 @@ def test_a_misspelling_or_a_wrong_type_is_refused(line, instead_of):
     assert errors(with_line(line, instead_of))
 
 
-def test_the_name_of_a_block_is_taken_on_trust():
+def test_the_name_of_a_block_is_not_checked():
     assert errors(model("[{my_block: {anything: [1]}}]")) == []
     assert errors(model("[my_block]")) == []
     assert errors(model("['my block']"))

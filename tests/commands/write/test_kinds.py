@@ -68,7 +68,7 @@ def test_a_kind_shows_its_shape_its_reference_its_example_and_each_setting():
     assert "positive whole number; default 1" in shown
 
 
-def test_a_setting_says_that_it_may_stand_alone_only_where_no_other_is_required():
+def test_a_setting_is_marked_that_may_stand_alone_only_where_no_other_is_required():
     assert "may stand alone" in run("linear")
     assert "may stand alone" not in run("conv2d")
 
@@ -124,13 +124,19 @@ def test_another_librarys_word_or_a_misspelling_names_ours(word, meant):
     assert f"did you mean '{meant}'?" in refused(word)
 
 
-def test_the_name_of_a_setting_is_led_to_who_has_it():
+def test_for_the_name_of_a_setting_the_kinds_that_have_it_are_named():
     assert "a setting of layers.lstm" in refused("peepholes")
     assert "a setting of train" in refused("clip_grad_norm")
 
 
-def test_a_name_that_resembles_nothing_is_led_to_the_list():
-    assert "`dlrun kinds` lists what there is" in refused("qqqqqqqq")
+def test_for_a_name_that_resembles_nothing_the_list_is_named():
+    assert "`dlrun kinds` lists them" in refused("qqqqqqqq")
+
+
+def test_an_unknown_name_is_a_problem_as_data():
+    result = CliRunner().invoke(app, ["qqqqqqqq", "--json"], catch_exceptions=False)
+    (problem,) = json.loads(result.output)["problems"]
+    assert (result.exit_code, problem["hint"]) == (2, "`dlrun kinds` lists them")
 
 
 def test_on_a_terminal_nothing_is_wider_than_its_eighty_columns(monkeypatch):

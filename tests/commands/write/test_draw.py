@@ -1,4 +1,4 @@
-"""dlrun draw: files that are whole, text on the screen, and what is told where it cannot draw."""
+"""dlrun draw: whole files, text on the screen, and the errors where it cannot draw."""
 
 import importlib.util
 import subprocess
@@ -28,7 +28,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_an_svg_is_written_beside_the_spec_unless_told_otherwise(spec: Path) -> None:
+def test_an_svg_is_written_beside_the_spec_by_default(spec: Path) -> None:
     done = draw(ROOT, str(spec))
     assert (done.returncode, done.stdout, done.stderr) == (0, f"wrote {spec.with_suffix('.svg')}\n", "")
     assert names(spec.parent) == ["net.svg", "net.yaml"]
@@ -46,7 +46,7 @@ def test_text_goes_to_the_screen_and_nowhere_else(spec: Path, kind: str, start: 
 @pytest.mark.parametrize(
     ("name", "start"), [("a.svg", "<svg"), ("a.mmd", "---"), ("a.mermaid", "---"), ("a.dot", "dig"), ("A.GV", "dig")]
 )
-def test_the_ending_of_the_file_says_the_format(spec: Path, name: str, start: str) -> None:
+def test_the_ending_of_the_file_gives_the_format(spec: Path, name: str, start: str) -> None:
     done = draw(spec.parent, "net.yaml", "--output", name)
     assert (done.returncode, done.stdout) == (0, f"wrote {name}\n")
     assert (spec.parent / name).read_text("utf-8").startswith(start)
@@ -62,14 +62,14 @@ def test_a_png_has_two_dots_a_unit(spec: Path) -> None:
     assert abs(int.from_bytes(data[16:20], "big") - 2 * width) <= 1
 
 
-def test_a_png_without_its_package_is_told_how_to_get_it(spec: Path) -> None:
+def test_a_png_without_its_package_is_an_error_that_says_how_to_install_it(spec: Path) -> None:
     code = "import sys; sys.modules['resvg_py'] = None; sys.argv = ['dlrun', 'draw', 'net.yaml', '-f', 'png']; "
     code += "from dlrun.__main__ import main; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=spec.parent, timeout=120)
     assert done.returncode == 2
     assert done.stderr == (
         "error: a PNG needs the package resvg_py, which is not installed\n"
-        "   = help: pip install 'dlrun[draw]', or draw an SVG, which needs nothing\n"
+        "   = help: pip install 'dlrun[draw]', or draw an SVG, which needs no package\n"
     )
     assert names(spec.parent) == ["net.yaml"]
 
@@ -82,21 +82,21 @@ def test_overrides_depth_and_weights_change_the_picture(spec: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--format", "mermiad"], "unknown format 'mermiad'; did you mean 'mermaid'?"),
         (["--format", "SVG"], "unknown format 'SVG'"),
-        (["--output", "net.jpg"], "the ending of net.jpg names no format"),
-        (["--output", "net"], "the ending of net names no format"),
+        (["--output", "net.jpg"], "the ending of net.jpg is not that of a format"),
+        (["--output", "net"], "the ending of net is not that of a format"),
         (["--output", "gone/net.svg"], "there is no folder gone"),
         (["--output", ".", "--format", "svg"], ". is a folder"),
         (["--output", "net.yaml", "--format", "svg"], "net.yaml is the spec itself"),
     ],
 )
-def test_what_cannot_be_written_is_told_and_nothing_is_touched(spec: Path, arguments: list[str], told: str) -> None:
+def test_what_cannot_be_written_is_an_error_and_changes_nothing(spec: Path, arguments: list[str], message: str) -> None:
     done = draw(spec.parent, "net.yaml", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"error: {told}")
+    assert done.stderr.startswith(f"error: {message}")
     assert names(spec.parent) == ["net.yaml"]
     assert spec.read_text() == NET
 
