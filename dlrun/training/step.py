@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from dlrun.data.prepare import Batch
+from dlrun.modules.private_torch import foreach_mul
 from dlrun.training.evaluation import measures
 from dlrun.training.objective import each
 from dlrun.training.speed.capture import Repeated, can_capture
@@ -93,7 +94,7 @@ class Stepper:
 def _clipped(grads: Tensors, most: float) -> Tensors:
     """The gradients, made smaller where their norm, taken together, is larger than `most`: as torch does it."""
     factor = most / (nn.utils.get_total_norm(grads) + 1e-6)
-    return list(torch._foreach_mul(grads, factor.clamp(max=1.0)))  # pyright: ignore[reportPrivateImportUsage]
+    return list(foreach_mul(grads, factor.clamp(max=1.0)))
 
 
 def _laid_out_like(grad: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
