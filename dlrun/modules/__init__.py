@@ -1,1 +1,1 @@
-"""The few modules that torch lacks."""
+"""The few modules that torch lacks, and the one place where private names of torch are used."""

@@ -1,8 +1,8 @@
 """The only module that uses private names of torch: it finds out which of them the installed torch has.
 
-torch may rename or drop such a name in any release. Where torch has it, the name here is torch's own object, so that
-a call costs nothing more. Where torch lacks it, public calls with the same bits take its place. Where there are
-none, `NotAvailableError` or a flag says so, and the caller goes its slower way.
+torch may rename or drop such a name in any release. Where torch has it, the name here is torch's own object, so that a
+call costs nothing more. Where torch lacks it, public calls with the same bits take its place. Where there are none,
+`NotAvailableError` or a flag says so, and the caller takes its slower path.
 
 Each entry names the versions of torch that it was seen in.
 """
@@ -35,7 +35,7 @@ def _find(path: str, otherwise: Any = None) -> Any:
 def _adam_by_public_calls(decoupled: bool) -> Callable[..., None]:
     """The functional form of torch's optimizer, which calls the same kernel, and first adds 1 to the steps itself."""
 
-    def step(
+    def move(
         weights: list[Tensor],
         grads: list[Tensor],
         means: list[Tensor],
@@ -51,7 +51,7 @@ def _adam_by_public_calls(decoupled: bool) -> Callable[..., None]:
         steps_before = [step - 1 for step in steps]
         functional(weights, grads, means, squares, largest, steps_before, fused=True, **settings)
 
-    return step
+    return move
 
 
 fused_adam: Callable[..., None] = _find("_fused_adam_", _adam_by_public_calls(decoupled=False))
