@@ -1,1 +1,1 @@
-"""Modules that torch does not have."""
+"""Modules that torch does not have, and the one place that uses private names of torch."""

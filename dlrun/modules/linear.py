@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.nn.functional import linear
 
+from dlrun.modules.private_torch import linear_of_onednn
+
 LEAST = 1 << 24
 """Multiply-adds from which oneDNN's product is faster than that of MKL, torch's BLAS; below, it takes longer to start.
 
@@ -48,7 +50,6 @@ def _there() -> bool:
         torch.backends.mkldnn.is_available()
         and torch.backends.mkldnn.enabled
         and platform.machine() in ("x86_64", "AMD64")
-        and hasattr(torch.ops.mkldnn, "_linear_pointwise")
     )
 
 
@@ -57,7 +58,7 @@ class _Product(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, relu: bool) -> torch.Tensor:
-        y = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "relu" if relu else "none", [], "")
+        y = linear_of_onednn(x, weight, bias, "relu" if relu else "none", [], "")
         ctx.has_bias, ctx.relu = bias is not None, relu
         ctx.save_for_backward(x, weight, *([y] if relu else []))
         return y

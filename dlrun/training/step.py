@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from dlrun.data.batches import Batch, Tensors
+from dlrun.modules.private_torch import foreach_mul
 from dlrun.training.evaluation import measure
 from dlrun.training.objective import each
 from dlrun.training.task import Task
@@ -73,7 +74,7 @@ def sum_of_penalties(penalties: Sequence[tuple[Any, list[nn.Parameter]]]) -> tor
 def clip(gradients: Tensors, max_norm: float) -> Tensors:
     """The gradients, scaled down where their norm, taken together, is larger than `max_norm`: as torch does it."""
     factor = max_norm / (nn.utils.get_total_norm(gradients) + 1e-6)
-    return list(torch._foreach_mul(gradients, factor.clamp(max=1.0)))  # pyright: ignore[reportPrivateImportUsage]
+    return list(foreach_mul(gradients, factor.clamp(max=1.0)))
 
 
 def _laid_out_like(gradient: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,5 @@
 """The base of adam and adamw."""
 
-# The kernels under torch.optim have no other name.
-# pyright: reportPrivateImportUsage=false
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -46,9 +44,9 @@ class AdamLike(Optimizer):
         return state | ({"max_exp_avg_sq": zeros(weights)} if self.amsgrad else {})
 
     def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
-        import torch
+        from dlrun.modules.private_torch import foreach_add_
 
-        torch._foreach_add_(state["step"], 1)
+        foreach_add_(state["step"], 1)
         self.kernel()(
             weights,
             grads,

@@ -1,5 +1,3 @@
-# The kernels under torch.optim have no other name.
-# pyright: reportPrivateImportUsage=false
 from __future__ import annotations
 
 from typing import Any
@@ -21,6 +19,6 @@ class Adam(AdamLike):
     `l2: k`; see also adamw."""
 
     def kernel(self) -> Any:
-        import torch
+        from dlrun.modules.private_torch import fused_adam
 
-        return torch._fused_adam_
+        return fused_adam

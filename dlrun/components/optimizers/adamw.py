@@ -1,5 +1,3 @@
-# The kernels under torch.optim have no other name.
-# pyright: reportPrivateImportUsage=false
 from __future__ import annotations
 
 from typing import Any
@@ -21,6 +19,6 @@ class Adamw(AdamLike):
     which changes the gradient."""
 
     def kernel(self) -> Any:
-        import torch
+        from dlrun.modules.private_torch import fused_adamw
 
-        return torch._fused_adamw_
+        return fused_adamw

@@ -1,5 +1,3 @@
-# The kernels under torch.optim have no other name.
-# pyright: reportPrivateImportUsage=false
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -46,25 +44,35 @@ class Rmsprop(Optimizer):
         return state | ({"grad_avg": zeros(weights)} if self.centered else {})
 
     def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
-        import torch
+        from dlrun.modules.private_torch import (
+            foreach_add,
+            foreach_add_,
+            foreach_addcdiv_,
+            foreach_addcmul,
+            foreach_addcmul_,
+            foreach_lerp_,
+            foreach_mul_,
+            foreach_sqrt,
+            foreach_sqrt_,
+        )
 
         if self.weight_decay:
-            grads = list(torch._foreach_add(grads, weights, alpha=self.weight_decay))
+            grads = list(foreach_add(grads, weights, alpha=self.weight_decay))
         squares = state["square_avg"]
-        torch._foreach_mul_(squares, self.alpha)
-        torch._foreach_addcmul_(squares, grads, grads, value=1 - self.alpha)
+        foreach_mul_(squares, self.alpha)
+        foreach_addcmul_(squares, grads, grads, value=1 - self.alpha)
         if self.centered:
             means = state["grad_avg"]
-            torch._foreach_lerp_(means, grads, 1 - self.alpha)
-            roots = torch._foreach_addcmul(squares, means, means, value=-1)
-            torch._foreach_sqrt_(roots)
+            foreach_lerp_(means, grads, 1 - self.alpha)
+            roots = foreach_addcmul(squares, means, means, value=-1)
+            foreach_sqrt_(roots)
         else:
-            roots = torch._foreach_sqrt(squares)
-        torch._foreach_add_(roots, self.eps)
+            roots = foreach_sqrt(squares)
+        foreach_add_(roots, self.eps)
         if self.momentum:
             moves = state["momentum_buffer"]
-            torch._foreach_mul_(moves, self.momentum)
-            torch._foreach_addcdiv_(moves, grads, roots)
-            torch._foreach_add_(weights, moves, alpha=-lr)
+            foreach_mul_(moves, self.momentum)
+            foreach_addcdiv_(moves, grads, roots)
+            foreach_add_(weights, moves, alpha=-lr)
         else:
-            torch._foreach_addcdiv_(weights, grads, roots, value=-lr)
+            foreach_addcdiv_(weights, grads, roots, value=-lr)

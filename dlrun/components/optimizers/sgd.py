@@ -1,5 +1,3 @@
-# The kernels under torch.optim have no other name.
-# pyright: reportPrivateImportUsage=false
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -50,12 +48,12 @@ class Sgd(Optimizer):
         return {}  # the first step sets the momentum to its gradient, undampened
 
     def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
-        import torch
+        from dlrun.modules.private_torch import fused_sgd
 
         first = bool(self.momentum) and not state
         if first:
             state["momentum_buffer"] = zeros(weights)
-        torch._fused_sgd_(
+        fused_sgd(
             weights,
             grads,
             state.get("momentum_buffer", []),

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from dlrun.modules.private_torch import WithPlainTensors
 from dlrun.modules.recurrent.padding import RealSteps
 
 
@@ -36,7 +37,7 @@ def outcome(
     return states_NTH[:, 0] if reverse else last_NH
 
 
-class _Surrounded(nn.RNNBase):
+class _Surrounded(WithPlainTensors, nn.RNNBase):
     """The additions to one of torch's recurrent modules, as a mixin before it."""
 
     def __init__(
@@ -60,20 +61,20 @@ class _Surrounded(nn.RNNBase):
         super().__init__(*sizes, batch_first=True, **settings)
         self.output, self.reverse = output, reverse
         self.learned = tuple(learned)
-        self.fixed = () if recurrent_bias else tuple(n for n in self._flat_weights_names if n.startswith("bias_hh"))
+        weights = dict(self.named_parameters())
+        self.fixed = () if recurrent_bias else tuple(name for name in weights if name.startswith("bias_hh"))
         for name in self.fixed:
             # torch's kernels require it, so it stays as a plain tensor, neither trained nor saved.
-            zeros = torch.zeros_like(self._parameters.pop(name))  # type: ignore[arg-type]
-            object.__setattr__(self, name, zeros)
-        self._apply(lambda tensor: tensor)
+            delattr(self, name)
+            object.__setattr__(self, name, torch.zeros_like(weights[name]))
+        self.collect_weights_again()
         rows = self.num_layers * (2 if self.bidirectional else 1)
         for name in self.learned:
             self.register_parameter(name, nn.Parameter(torch.zeros(rows, self.hidden_size)))
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+    def move_plain_tensors(self, move: Callable[[Tensor], Tensor]) -> None:
         for name in getattr(self, "fixed", ()):
-            object.__setattr__(self, name, fn(getattr(self, name)).zero_())
-        return super()._apply(fn, recurse)
+            object.__setattr__(self, name, move(getattr(self, name)).zero_())
 
     def forward(self, x_NTF: Tensor, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
         real = None if mask is None else RealSteps(mask)

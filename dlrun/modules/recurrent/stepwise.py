@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dlrun.modules.private_torch import parameters_of
 from dlrun.modules.recurrent.padding import RealSteps
 from dlrun.modules.recurrent.recurrent import outcome
 from dlrun.modules.recurrent.scans import GruScan, JordanScan, LstmScan
@@ -92,7 +93,7 @@ class Stepwise(nn.Module):
 
     def weight(self, name: str) -> Tensor | None:
         """The weight with this name, or None."""
-        return self._parameters.get(name)
+        return parameters_of(self).get(name)
 
     def matrix(self, name: str) -> Tensor:
         """The weight with this name, which exists."""

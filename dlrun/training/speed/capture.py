@@ -18,6 +18,7 @@ import torch
 
 from dlrun.data.batches import Batch, Tensors
 from dlrun.modules.dropout import diverted
+from dlrun.modules.private_torch import CAN_RECORD
 from dlrun.training.speed.cuda_graphs import CudaGraph
 from dlrun.training.speed.recording import Recorder
 
@@ -73,7 +74,7 @@ class Repeated:
 
 def can_capture(device: str = "cpu", weights: int = 0) -> bool:
     """Whether it is possible, and worth it, for a network of so many weights on a type of device."""
-    if device == "cpu" and (sys.version_info >= (3, 14) or not hasattr(torch.jit, "CompilationUnit")):
+    if device == "cpu" and (sys.version_info >= (3, 14) or not CAN_RECORD):
         return False
     return weights <= MOST_WEIGHTS.get(device, -1)
 

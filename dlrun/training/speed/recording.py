@@ -14,10 +14,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from dlrun.data.batches import Tensors
 from dlrun.modules.dropout import RandomWords, draw_words
+from dlrun.modules.private_torch import (
+    FOREACH_OPERATOR,
+    VIEW_EQUIVALENT,
+    DispatchMode,
+    is_view,
+    run_torchscript,
+    schema_of,
+    static_runtime,
+)
 
 MOST_BYTES = 1 << 28
 """What may be computed while it is recorded, when all of it stays: with more, Python's time is not what counts."""
@@ -27,11 +35,8 @@ class NotRecordableError(Exception):
     """Something in the computation is not a call to a kernel that can be made again."""
 
 
-VIEW_EQUIVALENT = {torch.ops.aten._unsafe_view.default: torch.ops.aten.view.default}
-"""Operators that give what lies where their argument does and don't say so, and the same that do."""
-
-FOR_EACH, NAMED = "aten::_foreach_", ("alpha", "value")
-"""Operators on lists of tensors, and what those on tensors want to be told by name."""
+NAMED = ("alpha", "value")
+"""Arguments that operators on tensors take by name alone, and those on lists of tensors do not."""
 
 GIVES_ALL = {
     f"aten::{name}"
@@ -75,15 +80,15 @@ class Code:
 
 
 def _machines(source: str, static: bool) -> list[Any]:
-    function = torch.jit.CompilationUnit(source).computed
+    function = run_torchscript(source, "computed")
     machines: list[Any] = [torch.no_grad()(function)]
-    if static and hasattr(torch._C, "_jit_to_static_module"):
+    if static:
         with contextlib.suppress(RuntimeError):
-            machines.insert(0, torch._C._jit_to_static_module(function.graph))  # type: ignore[attr-defined]
+            machines.insert(0, static_runtime(function))
     return machines
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(DispatchMode):
     """Notes every call that reaches a kernel."""
 
     def __init__(self, inputs: Sequence[torch.Tensor], held: Sequence[torch.Tensor]):
@@ -134,10 +139,10 @@ class Recorder(TorchDispatchMode):
         if self.paused:
             return result
         _check_memory(function, args, result)
-        if function._schema.name.startswith(FOR_EACH):
+        if schema_of(function).name.startswith(FOREACH_OPERATOR):
             self._call_for_each(function, args, kwargs or {}, result)
         elif isinstance(result, torch.Tensor):
-            known = self.places.get(_place(result)) if _is_view(function) else None
+            known = self.places.get(_place(result)) if _gives_view(function) else None
             self._note(result, known or self._call(function, args, kwargs or {}))
         elif isinstance(result, list | tuple):
             name = self._call(function, args, kwargs or {})
@@ -146,16 +151,16 @@ class Recorder(TorchDispatchMode):
                     self._note(part, self._assign(f"{name}[{index}]"))
                 else:
                     self.whole = False
-            self.whole &= function._schema.name in GIVES_ALL
+            self.whole &= schema_of(function).name in GIVES_ALL
         elif result is None:
             self._call(function, args, kwargs or {})
-            self.whole &= not function._schema.returns
+            self.whole &= not schema_of(function).returns
         else:
             raise NotRecordableError("a number that is read back")
         return result
 
     def _call(self, function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> str:
-        schema = function._schema
+        schema = schema_of(function)
         types = {argument.name: argument.type.annotation_str for argument in schema.arguments}
         positional = [self._written(value, kind) for value, kind in zip(args, types.values(), strict=False)]
         named = [f"{name}={self._written(value, types[name])}" for name, value in kwargs.items()]
@@ -165,8 +170,8 @@ class Recorder(TorchDispatchMode):
         self, function: Any, args: Sequence[Any], kwargs: dict[str, Any], results: Sequence[Any] | None
     ) -> None:
         """A call for a list of tensors as one for each: to TorchScript, nothing is written into what a list holds."""
-        name = function._schema.name.removeprefix(FOR_EACH)
-        given = dict(zip([argument.name for argument in function._schema.arguments], args, strict=False)) | kwargs
+        name = schema_of(function).name.removeprefix(FOREACH_OPERATOR)
+        given = dict(zip([argument.name for argument in schema_of(function).arguments], args, strict=False)) | kwargs
         for place in range(len(args[0])):
             written = [
                 f"{'' if key not in NAMED else f'{key}='}"
@@ -190,7 +195,7 @@ class Recorder(TorchDispatchMode):
     def _note(self, tensor: torch.Tensor, name: str) -> None:
         self.names[id(tensor)] = self.places[_place(tensor)] = name
         self.alive.append(tensor)
-        self.bytes += 0 if tensor._is_view() else tensor.nbytes
+        self.bytes += 0 if is_view(tensor) else tensor.nbytes
         if self.bytes > MOST_BYTES:
             raise NotRecordableError("more than is kept")
 
@@ -236,7 +241,7 @@ def _place(tensor: torch.Tensor) -> Any:
 def _check_memory(function: Any, args: Any, result: Any) -> None:
     """That a result lies where an argument does only if the operator says so: who runs code plans memory by that."""
     results = list(result) if isinstance(result, list | tuple) else [result]
-    returned = function._schema.returns
+    returned = schema_of(function).returns
     if len(returned) == len(results):
         results = [one for one, entry in zip(results, returned, strict=True) if entry.alias_info is None]
         taken = {_storage(arg) for arg in args if isinstance(arg, torch.Tensor)}
@@ -248,7 +253,7 @@ def _storage(tensor: torch.Tensor) -> int:
     return tensor.untyped_storage().data_ptr()
 
 
-def _is_view(function: Any) -> bool:
+def _gives_view(function: Any) -> bool:
     """Whether an operator gives a tensor that lies where another does, and writes nothing."""
-    returned = function._schema.returns[0].alias_info
+    returned = schema_of(function).returns[0].alias_info
     return returned is not None and not returned.is_write
