@@ -13,7 +13,7 @@ from dlrun.training.objective import Forward, Objective, Outputs, Pairing
 from dlrun.training.speed.capture import Repeated
 
 
-def measure(watched: Sequence[Watched], pairing: Pairing, outputs: Outputs, batch: Batch) -> Tensors:
+def measure_batch(watched: Sequence[Watched], pairing: Pairing, outputs: Outputs, batch: Batch) -> Tensors:
     """What each metric has to say of a batch; the outputs have no graph behind them."""
     return [
         one.metric.measure(pairing.output(one.output, outputs), pairing.answer(one.answer, batch), one.output_form)
@@ -98,7 +98,7 @@ class Evaluator:
         if self.network.training:
             self.network.eval()
         outputs = self.forward(*batch.inputs)
-        measured = measure(self.watched, self.objective.pairing, outputs, batch)
+        measured = measure_batch(self.watched, self.objective.pairing, outputs, batch)
         return [*self.objective(outputs, batch), *measured]
 
     def _held(self) -> Tensors:

@@ -10,7 +10,7 @@ from torch import nn
 
 from dlrun.data.batches import Batch, Tensors
 from dlrun.modules.private_torch import foreach_mul
-from dlrun.training.evaluation import measure
+from dlrun.training.evaluation import measure_batch
 from dlrun.training.objective import each
 from dlrun.training.task import Task
 
@@ -58,7 +58,7 @@ def step(task: Task, weights: TrainedWeights, batch: Batch, move: Callable[[Tens
 
     move(gradients)  # move
 
-    metrics = measure(task.watched, task.objective.pairing, each(outputs, torch.Tensor.detach), batch)
+    metrics = measure_batch(task.watched, task.objective.pairing, each(outputs, torch.Tensor.detach), batch)
     return [value.detach() for value in losses], metrics
 
 

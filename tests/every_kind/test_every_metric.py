@@ -11,7 +11,7 @@ from sklearn import metrics as reference
 from dlrun.data.batches import Batch
 from dlrun.language.component import choose, kinds
 from dlrun.plan.objective import Answer, Watched
-from dlrun.training.evaluation import Measurement, measures
+from dlrun.training.evaluation import Measurement, measure_batch
 from dlrun.training.objective import Pairing
 
 METRICS = settings(max_examples=60, deadline=None, derandomize=True)
@@ -33,7 +33,7 @@ def watching(written, output: torch.Tensor, ending: str = "") -> Watched:
 
 def measure(watched: Watched, output: torch.Tensor, target: torch.Tensor) -> list[torch.Tensor]:
     """What it has to say of a batch, of which only the target matters."""
-    return measures([watched], Pairing({}), output, Batch((target,), {"target": target}))
+    return measure_batch([watched], Pairing({}), output, Batch((target,), {"target": target}))
 
 
 def drawn(seed: int, rows: int, classes: int) -> tuple[torch.Tensor, torch.Tensor]:

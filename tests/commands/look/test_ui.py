@@ -58,7 +58,7 @@ def fetch(address: str, **data: Any) -> bytes:
 
 
 def test_without_a_store_the_error_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match=r"there is no .*mlflow\.db here; the first `dlrun train` makes it"):
+    with pytest.raises(SpecError, match=r"there is no .*mlflow\.db; the first `dlrun train` makes it"):
         ui(runs=tmp_path)
 
 

@@ -84,7 +84,7 @@ def test_a_runs_folder_that_is_read_only_is_one_error(program: Program, alone: R
     # Root may write anywhere, so the system's answer to others is given to the calls.
     refusing = """
 import errno, os, faults
-faults.FaultyOs._strike = lambda *_: (_ for _ in ()).throw(OSError(errno.EROFS, os.strerror(errno.EROFS)))
+faults.FaultyOs._count = lambda *_: (_ for _ in ()).throw(OSError(errno.EROFS, os.strerror(errno.EROFS)))
 """
     has_failed(program(*TRAIN, runs / "own", before=refusing))
     has_failed(program(*TRAIN, runs, mode="enospc", at=100))

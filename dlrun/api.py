@@ -1,0 +1,107 @@
+"""The public functions of `import dlrun` that join several rooms: check a spec, train it, read a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dlrun.checks.check import Checked
+    from dlrun.runs.info import Record, RunInfo
+    from dlrun.training.lifecycle.run import Outcome
+
+
+def check(spec: Path | str, *overrides: str) -> Checked:
+    """Check a spec without training, as `dlrun check` does; torch is not imported.
+
+    Args:
+        spec: the YAML file.
+        overrides: changes to it, such as `"train.epochs=5"`.
+
+    Returns:
+        The validated experiment with its plan: `checked.plan.total` is the number of weights.
+
+    Raises:
+        SpecError: with every problem that was found, each with its place.
+    """
+    from dlrun.checks.check import check as check_spec
+
+    return check_spec(Path(spec), overrides)
+
+
+def train(spec: Path | str, *overrides: str, runs: Path | str = "runs") -> Outcome:
+    """Train by a spec, as `dlrun train` does, without printing.
+
+    Afterwards the process is as it was: threads, warnings, precision and random generators are put back.
+
+    Args:
+        spec: the YAML file.
+        overrides: changes to it, such as `"train.epochs=5"`.
+        runs: the folder for the run's folder.
+
+    Returns:
+        The run's `folder`, its `status`, its `test` metrics, and what could not be sent to the tracker.
+
+    Raises:
+        SpecError: the spec or its data is wrong.
+        RunError: training failed.
+        KeyboardInterrupt, Terminated: a signal stopped the run; `dlrun resume` resumes it.
+    """
+    from dlrun.checks.check import check as check_spec
+    from dlrun.tracking.open import experiment_of, open_tracking, store_of
+
+    checked = check_spec(Path(spec), overrides, training=True)
+    tracker = checked.experiment.tracking
+    with open_tracking(tracker, Path(runs)) as tracking:
+        from dlrun.training.lifecycle.run import run
+
+        store, experiment = store_of(tracker), experiment_of(tracker, checked.experiment.name)
+        return run(checked, _Silent(), Path(runs), tracking, store, experiment)
+
+
+class _Silent:
+    """A watcher that shows nothing."""
+
+    def ready(self, plan: Any, loaded: Any, folder: Path, device: str) -> None: ...
+    def notice(self, text: str) -> None: ...
+    def progress(self, progress: Any) -> None: ...
+    def epoch(self, epoch: int, metrics: dict[str, float], epochs: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run, read from its folder."""
+
+    info: RunInfo
+    """Its name, folder, settings (`info.params`) and tags."""
+    status: str
+    """RUNNING, FINISHED, FAILED or KILLED."""
+    records: tuple[Record, ...]
+    """The journal: the metrics of each epoch, then those of the test."""
+
+    def metric(self, name: str) -> list[float]:
+        """The values of a metric in order, such as `validation/loss` after each epoch; empty if there is no such."""
+        return [record.metrics[name] for record in self.records if name in record.metrics]
+
+
+def read_run(run: Path | str = "last", runs: Path | str = "runs") -> Run:
+    """Read a run; torch is not imported.
+
+    Args:
+        run: its folder, its name, or `last` for the run that was started last.
+        runs: the folder in which a name is looked up.
+
+    Raises:
+        SpecError: there is no such run.
+        RunError: a file of the run is damaged.
+    """
+    from dlrun.runs import folder as run_folder
+    from dlrun.runs.find import find_run
+    from dlrun.runs.journal import read_journal
+    from dlrun.runs.run_json import read_run as read_run_json
+
+    folder = find_run(str(run), Path(runs))
+    known = read_run_json(folder)
+    journal = folder / run_folder.JOURNAL
+    return Run(known.info, known.status, tuple(read_journal(journal)) if journal.exists() else ())
