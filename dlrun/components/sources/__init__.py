@@ -73,6 +73,10 @@ class Source(Component):
         """
         raise NotImplementedError
 
+    def origin(self) -> tuple[str, str]:
+        """The name of the data and where it is, for people and trackers."""
+        return self.kind, self.kind
+
     def load(self, request: Request) -> Rows:
         """Load all rows.
 

@@ -71,6 +71,9 @@ class Csv(Source):
         shape = () if len(table.target) == 1 else (len(table.target),)
         return SourceInfo(table.count, (len(table.features),), shape, labels)
 
+    def origin(self) -> tuple[str, str]:
+        return Path(self.path).name, self.path
+
     def load(self, request: Request) -> Rows:
         import numpy as np
 

@@ -55,6 +55,9 @@ class Npz(Source):
         labels = _labels(values, target, request) if _labelled(values, request) else None
         return SourceInfo(rows, shape[1:] or (1,), _row_shape(values), labels, vocabulary)
 
+    def origin(self) -> tuple[str, str]:
+        return Path(self.path).name, self.path
+
     def load(self, request: Request) -> Rows:
         import numpy as np
 

@@ -36,6 +36,9 @@ class Sklearn(Source):
             labels = need_labels(published.labels, request.wants, self.name, ("source",))
         return SourceInfo(published.rows, (published.features,), (), labels)
 
+    def origin(self) -> tuple[str, str]:
+        return self.name, f"{self.kind}:{self.name}"
+
     def load(self, request: Request) -> Rows:
         import numpy as np
         from sklearn import datasets

@@ -7,7 +7,6 @@ import platform
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -38,7 +37,7 @@ def describe(setup: TrainingSetup, place: Path, store: str | None, mlflow_experi
     experiment, reading = setup.checked.experiment, setup.checked.reading
     text = as_yaml(resolved(experiment, reading.folder, planned.input_shapes))
     source = experiment.need("data").source
-    name, where = source_of(source)
+    name, where = source.origin()
     tags = {
         "dlrun.version": __version__,
         "torch.version": torch.__version__,
@@ -70,12 +69,6 @@ def describe(setup: TrainingSetup, place: Path, store: str | None, mlflow_experi
         data=DataSet(name, loaded.digest, where, source.kind, loaded.rows, shape),
         store=store,
     )
-
-
-def source_of(source: Any) -> tuple[str, str]:
-    """A source's name and where it is, for people."""
-    path = getattr(source, "path", None)
-    return (Path(path).name, path) if path else (source.name, f"{source.kind}:{source.name}")
 
 
 def git_commit(folder: Path) -> dict[str, str]:
