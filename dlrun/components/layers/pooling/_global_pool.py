@@ -15,4 +15,4 @@ class GlobalPool(Layer):
         return shape[:1]
 
     def formulas(self, shape: Shape) -> list[str]:
-        return [f"numbers per channel {product(shape[1:])} = {numel(shape[1:])}"]
+        return [f"numbers a channel {product(shape[1:])} = {numel(shape[1:])}"]
