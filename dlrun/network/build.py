@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from dlrun.components.layers import Merging
+from dlrun.components.layers import Merging, WeightedLayer
 from dlrun.language.experiment import ModelSection
 from dlrun.network.rewrites import arrange_relus
 from dlrun.plan.network import Plan, Step
@@ -79,7 +79,8 @@ def _initialize(module: nn.Module, step: Step, model: ModelSection) -> None:
         if role == "scale":
             continue
         setting = "init" if role == "weight" else "bias_init"
-        own, common = getattr(layer, setting, None), getattr(model, setting)
+        own = getattr(layer, setting) if isinstance(layer, WeightedLayer) else None
+        common = getattr(model, setting)
         chosen = own or (common if common and common.suits(tuple(parameter.shape)) else None)
         if chosen is not None:
             with torch.no_grad():
