@@ -59,7 +59,7 @@ def test_losses_that_were_kept_halfway_go_on_to_the_same_means() -> None:
         whole.add(found, count)
     for found, count in rows[:2]:
         first.add(found, count)
-    second.take(first.kept())
+    second.load(first.as_data())
     for found, count in rows[2:]:
         second.add(found, count)
     whole.read()

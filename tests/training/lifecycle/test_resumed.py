@@ -1,4 +1,4 @@
-"""What `dlrun resume` goes on from, what it refuses, and what it says."""
+"""`dlrun resume`: the checkpoints that it resumes from, what it refuses, and its messages."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_kill_between_the_end_of_an_epoch_and_its_figures_loses_nothing(
     program: Program, alone: Result, runs: Path, step: int
 ) -> None:
     killed(program, runs, step, "train.checkpoint.every=3 steps")
-    assert f"goes on after step {step}, in epoch {step // 6}" in resumed(program, runs, alone)
+    assert f"resumes after step {step}, in epoch {step // 6}" in resumed(program, runs, alone)
 
 
 RICH = """
@@ -121,7 +121,7 @@ def test_partial_sums_of_several_losses_penalties_and_metrics_go_on_exactly(prog
     for step in (1, 7, 12, 19, 35):
         own = runs / str(step)
         assert program(*train, own, before=AFTER_STEP.format(step=step, method="after_step")).code == KILLED
-        assert f"goes on after step {step}," in resumed(program, own, wanted)
+        assert f"resumes after step {step}," in resumed(program, own, wanted)
 
 
 def test_a_damaged_checkpoint_is_passed_over_told_and_the_one_before_is_used(
@@ -134,8 +134,8 @@ def test_a_damaged_checkpoint_is_passed_over_told_and_the_one_before_is_used(
     file.write_bytes(data)
     done = program("resume", folder)
     assert done.code == 0, done.said
-    assert "note: a damaged checkpoint is passed over: step-000000016: weights.safetensors is damaged" in done.said
-    assert "goes on after step 12, in epoch 2" in done.said
+    assert "note: skipped a damaged checkpoint: step-000000016: weights.safetensors is damaged" in done.said
+    assert "resumes after step 12, in epoch 2" in done.said
     assert not differences(result_of(folder), alone)
 
 
@@ -167,7 +167,7 @@ def test_other_data_is_refused(program: Program, alone: Result, runs: Path) -> N
         said = refused(program, folder)
     finally:
         write_digits(program.folder / "digits.csv")
-    assert f"the data is not what {folder.name} was begun with" in said
+    assert f"the data is not what {folder.name} started with" in said
     assert resumed(program, runs, alone)
 
 
@@ -183,7 +183,7 @@ def test_a_run_that_is_done_is_refused(program: Program, runs: Path) -> None:
     finished(program, runs)
     folder = the_run(runs)
     assert folder is not None
-    assert f"{folder.name} is done, after epoch 3; `train.epochs=6` trains it longer" in refused(program, folder)
+    assert f"{folder.name} is complete, after epoch 3; `train.epochs=6` trains it longer" in refused(program, folder)
 
 
 def test_a_shorter_training_is_refused(program: Program, runs: Path) -> None:
@@ -216,7 +216,7 @@ def test_a_training_that_has_ended_inside_an_epoch_is_not_made_longer(program: P
     folder = the_run(runs)
     assert folder is not None
     assert "has ended inside an epoch, after step 8" in refused(program, folder, "train.steps=18")
-    assert "is done, after epoch 2\n" in refused(program, folder)
+    assert "is complete, after epoch 2\n" in refused(program, folder)
 
 
 def test_another_machine_is_told(program: Program, alone: Result, runs: Path) -> None:
@@ -224,7 +224,9 @@ def test_another_machine_is_told(program: Program, alone: Result, runs: Path) ->
     before = "import torch\ntorch.backends.cpu.get_cpu_capability = lambda: 'ANOTHER'"
     done = program("resume", folder, before=before)
     assert done.code == 0, done.said
-    assert "note: begun on another machine (cpu " in done.said and "now ANOTHER): the last bits may differ" in done.said
+    assert (
+        "note: started on another machine (cpu " in done.said and "now ANOTHER): the last bits may differ" in done.said
+    )
 
 
 def test_a_run_that_is_being_trained_is_not_resumed(program: Program, alone: Result, runs: Path) -> None:

@@ -336,7 +336,7 @@ class Reads(TorchDispatchMode):
     ids=["metrics and penalties", "schedule", "batch norm"],
 )
 def test_nothing_in_a_step_waits_for_the_device(train, monkeypatch, overrides) -> None:
-    monkeypatch.setattr("dlrun.training.loop.LOOK_EVERY", 1e9)
+    monkeypatch.setattr("dlrun.training.loop.REPORT_EVERY", 1e9)
     # Captured code cannot wait: what reads a number back is not captured. To capture it looks once a size of batch.
     monkeypatch.setattr("dlrun.training.speed.capture.AFTER", sys.maxsize)
     counts = []
