@@ -21,7 +21,7 @@ def keeping(self, training):
         os.kill(os.getpid(), signal.SIGKILL)
 k.CheckpointPolicy.{method} = keeping
 """
-"""SIGKILL once a step is done and kept."""
+"""SIGKILL once a step is done and its checkpoint written."""
 
 
 def killed(program: Program, runs: Path, step: int, *overrides: str, method: str = "after_step") -> Path:
@@ -139,7 +139,7 @@ def test_a_damaged_checkpoint_is_passed_over_told_and_the_one_before_is_used(
     assert not differences(result_of(folder), alone)
 
 
-def test_when_all_checkpoints_are_damaged_nothing_begins_at_zero(program: Program, runs: Path) -> None:
+def test_when_all_checkpoints_are_damaged_nothing_starts_from_zero(program: Program, runs: Path) -> None:
     folder = killed(program, runs, 16)
     for place in (folder / "checkpoints").iterdir():
         os.truncate(place / "state.json", 10)
@@ -171,7 +171,7 @@ def test_other_data_is_refused(program: Program, alone: Result, runs: Path) -> N
     assert resumed(program, runs, alone)
 
 
-def test_the_same_data_elsewhere_is_gone_on_with(program: Program, alone: Result, runs: Path) -> None:
+def test_a_run_whose_data_has_moved_is_resumed(program: Program, alone: Result, runs: Path) -> None:
     folder = killed(program, runs, 9)
     elsewhere = shutil.copy(program.folder / "digits.csv", runs.parent / "moved.csv")
     done = program("resume", folder, f"data.source.csv.path={elsewhere}")
@@ -179,7 +179,7 @@ def test_the_same_data_elsewhere_is_gone_on_with(program: Program, alone: Result
     assert not differences(result_of(folder), alone)
 
 
-def test_a_run_that_is_done_is_refused(program: Program, runs: Path) -> None:
+def test_a_complete_run_is_refused(program: Program, runs: Path) -> None:
     finished(program, runs)
     folder = the_run(runs)
     assert folder is not None
@@ -188,11 +188,13 @@ def test_a_run_that_is_done_is_refused(program: Program, runs: Path) -> None:
 
 def test_a_shorter_training_is_refused(program: Program, runs: Path) -> None:
     folder = killed(program, runs, 9)
-    assert "was to take 18 steps, and 12 are fewer" in refused(program, folder, "train.epochs=2")
+    assert "has 18 steps in all, and 12 are fewer" in refused(program, folder, "train.epochs=2")
 
 
 @pytest.mark.parametrize("begun", ["killed", "finished"])
-def test_a_longer_training_is_the_one_that_was_begun_so_long(program: Program, runs: Path, begun: str) -> None:
+def test_a_lengthened_training_equals_one_that_was_long_from_the_start(
+    program: Program, runs: Path, begun: str
+) -> None:
     steady = "schedule=null"
     wanted = finished(program, runs / "long", steady, "train.epochs=5")
     if begun == "killed":
@@ -211,15 +213,15 @@ def test_a_longer_training_is_the_one_that_was_begun_so_long(program: Program, r
     assert "epochs: 5" in (folder / "resolved.yaml").read_text()
 
 
-def test_a_training_that_has_ended_inside_an_epoch_is_not_made_longer(program: Program, runs: Path) -> None:
+def test_a_training_that_ended_inside_an_epoch_is_not_extended(program: Program, runs: Path) -> None:
     finished(program, runs, "train.epochs=null", "train.steps=8")
     folder = the_run(runs)
     assert folder is not None
-    assert "has ended inside an epoch, after step 8" in refused(program, folder, "train.steps=18")
+    assert "ended inside an epoch, after step 8" in refused(program, folder, "train.steps=18")
     assert "is complete, after epoch 2\n" in refused(program, folder)
 
 
-def test_another_machine_is_told(program: Program, alone: Result, runs: Path) -> None:
+def test_another_machine_is_reported(program: Program, alone: Result, runs: Path) -> None:
     folder = killed(program, runs, 9)
     before = "import torch\ntorch.backends.cpu.get_cpu_capability = lambda: 'ANOTHER'"
     done = program("resume", folder, before=before)
