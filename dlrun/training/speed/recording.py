@@ -179,7 +179,7 @@ class Recorder(DispatchMode):
     def _call_for_each(
         self, function: Any, args: Sequence[Any], kwargs: dict[str, Any], results: Sequence[Any] | None
     ) -> None:
-        """A call for a list of tensors as one call for each: TorchScript does not see writes into the tensors of a list."""
+        """A call for a list of tensors as one call for each: TorchScript misses writes into the tensors of a list."""
         name = schema_of(function).name.removeprefix(FOREACH_OPERATOR)
         given = dict(zip([argument.name for argument in schema_of(function).arguments], args, strict=False)) | kwargs
         for place in range(len(args[0])):

@@ -15,7 +15,7 @@ FORWARD_AND_BACKWARD = 3
 
 
 def choose_threads(plan: Plan, batch: int) -> int:
-    """Threads for steps of `batch` rows: the network and the machine alone decide, since the bits of a result depend on it."""
+    """Threads for steps of `batch` rows, by the network and the machine alone: the bits of a result depend on it."""
     if FORWARD_AND_BACKWARD * plan.macs * batch < WORTH:
         return 1
     return max(1, min(torch.get_num_threads(), given_processors() or torch.get_num_threads()))

@@ -192,9 +192,7 @@ def test_a_shorter_training_is_refused(program: Program, runs: Path) -> None:
 
 
 @pytest.mark.parametrize("begun", ["killed", "finished"])
-def test_a_lengthened_training_equals_one_that_was_long_from_the_start(
-    program: Program, runs: Path, begun: str
-) -> None:
+def test_an_extended_training_equals_one_of_that_length(program: Program, runs: Path, begun: str) -> None:
     steady = "schedule=null"
     wanted = finished(program, runs / "long", steady, "train.epochs=5")
     if begun == "killed":
