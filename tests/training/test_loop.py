@@ -67,7 +67,7 @@ def test_losses_that_were_kept_halfway_go_on_to_the_same_means() -> None:
     assert (second.metrics(), second.steps) == (whole.metrics(), 4)
 
 
-def test_a_loss_that_is_not_finite_is_told_with_its_own_step() -> None:
+def test_a_loss_that_is_not_finite_is_reported_with_its_own_step() -> None:
     losses = LossTotals(TrainingState(epoch=2))
     for value in (1.0, 2.0, math.nan, 4.0):
         losses.add([torch.tensor(value)], 1)

@@ -66,7 +66,7 @@ def test_a_kill_around_the_end_of_an_epoch_loses_nothing(
 
 
 @pytest.mark.parametrize("step", [6, 12, 18])
-def test_a_kill_between_the_end_of_an_epoch_and_its_figures_loses_nothing(
+def test_a_kill_between_the_end_of_an_epoch_and_its_metrics_loses_nothing(
     program: Program, alone: Result, runs: Path, step: int
 ) -> None:
     killed(program, runs, step, "train.checkpoint.every=3 steps")
@@ -124,7 +124,7 @@ def test_partial_sums_of_several_losses_penalties_and_metrics_go_on_exactly(prog
         assert f"resumes after step {step}," in resumed(program, own, wanted)
 
 
-def test_a_damaged_checkpoint_is_passed_over_told_and_the_one_before_is_used(
+def test_a_damaged_checkpoint_is_skipped_with_a_note_and_the_one_before_is_used(
     program: Program, alone: Result, runs: Path
 ) -> None:
     folder = killed(program, runs, 16)
@@ -191,11 +191,11 @@ def test_a_shorter_training_is_refused(program: Program, runs: Path) -> None:
     assert "has 18 steps in all, and 12 are fewer" in refused(program, folder, "train.epochs=2")
 
 
-@pytest.mark.parametrize("begun", ["killed", "finished"])
-def test_an_extended_training_equals_one_of_that_length(program: Program, runs: Path, begun: str) -> None:
+@pytest.mark.parametrize("start", ["killed", "finished"])
+def test_an_extended_training_equals_one_of_that_length(program: Program, runs: Path, start: str) -> None:
     steady = "schedule=null"
     wanted = finished(program, runs / "long", steady, "train.epochs=5")
-    if begun == "killed":
+    if start == "killed":
         folder = killed(program, runs / "own", 9, steady)
     else:
         finished(program, runs / "own", steady)
@@ -206,7 +206,7 @@ def test_an_extended_training_equals_one_of_that_length(program: Program, runs: 
     found = result_of(folder)
     # The test of the shorter run stays in the journal, where it was.
     tests = [line for line in found.journal if line[0] == 3 and "test/loss" in line[2]]
-    assert len(tests) == (begun == "finished")
+    assert len(tests) == (start == "finished")
     assert not differences(replace(found, journal=[line for line in found.journal if line not in tests]), wanted)
     assert "epochs: 5" in (folder / "resolved.yaml").read_text()
 
