@@ -5,11 +5,11 @@ pass and in walking it. So one step is computed as usual while it is recorded, a
 used: TorchScript on a processor (recording.py), a CUDA graph on a GPU (cuda_graphs.py).
 
 The code is tested first, because a recording can miss something: a number that is read back, a choice made in Python,
-an operator that a faster runtime computes otherwise. So all tensors and generators are saved before the recorded step and
-after it. Each trial starts from the state before, and must give the step's results and the state after, bit for bit.
-There are three trials, because the static runtime allocates as usual in its first run and reuses its memory from the
-second on: only then does a wrong plan of memory show. Nothing may differ; code that fails is dropped, the next form of
-it is tried, and without any the steps run as before. Either way the state after the one real step is put back, so
+an operator that a faster runtime computes otherwise. So all tensors and generators are saved before the recorded step
+and after it. Each trial starts from the state before, and must give the step's results and the state after, bit for
+bit. There are three trials, because the static runtime allocates as usual in its first run and reuses its memory from
+the second on: only then does a wrong plan of memory show. Nothing may differ; code that fails is dropped, the next form
+of it is tried, and without any the steps run as before. Either way the state after the one real step is put back, so
 training is the same with and without capture.
 """
 
