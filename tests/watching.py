@@ -1,4 +1,4 @@
-"""A watcher of runs that watches nothing, and runs that it watches."""
+"""A watcher of runs that does nothing, and a run with it."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from dlrun.training.lifecycle.run import Outcome, run
 
 
 class Silent:
-    """Takes all that a run tells and shows none of it."""
+    """A watcher that ignores all events."""
 
     def ready(self, plan, loaded, folder, device) -> None: ...
     def notice(self, text) -> None: ...
@@ -17,7 +17,7 @@ class Silent:
 
 
 def run_silently(checked: Checked, runs: Path) -> Outcome:
-    """A whole run under `runs`, told to nobody but the spec's tracker."""
+    """A whole run under `runs`, reported only to the spec's tracker."""
     tracker = checked.experiment.tracking
     with open_tracking(tracker, runs) as tracking:
         mlflow_experiment = experiment_of(tracker, checked.experiment.name)

@@ -1,1 +1,1 @@
-"""The plan as a torch network: built, put behind its preprocessing, written to files and read back."""
+"""The torch network of a plan: building it, joining it to its preprocessing, writing it to files and loading it."""

@@ -15,18 +15,18 @@ from dlrun.plan.steps import Mask
 
 
 def build(plan: Plan, model: ModelSection) -> fx.GraphModule:
-    """The network, its first weights drawn from torch's seeded generator in the order of the layers.
+    """The network; its initial weights are drawn from torch's seeded generator in the order of the layers.
 
-    Takes a batch (N, ...) for each of `plan.inputs`, in their order. Gives a batch (N, ...), or where there are several
-    outputs one for each by its name.
+    It takes a batch (N, ...) for each of `plan.inputs`, in their order, and returns a batch (N, ...), or where there
+    are several outputs, one for each by its name.
     """
     root = nn.Module()
     graph = fx.Graph()
     values: list[fx.Node] = [graph.placeholder(entry.name) for entry in plan.inputs]
     for step in plan.layers:
         values.append(_emit(step, root, graph, values, model))
-    given = {name: values[index] for name, index in plan.outputs.items()}
-    graph.output(given if len(given) > 1 else values[next(iter(plan.outputs.values()))])
+    outputs = {name: values[index] for name, index in plan.outputs.items()}
+    graph.output(outputs if len(outputs) > 1 else values[next(iter(plan.outputs.values()))])
     network = fx.GraphModule(root, graph)
     arrange_relus(network)
     for name, parameter in network.named_parameters():
@@ -46,13 +46,13 @@ def _emit(step: Step, root: nn.Module, graph: fx.Graph, values: list[fx.Node], m
         for own, other in step.tied.items():
             module.register_parameter(own, root.get_parameter(other))
         place_module(root, step.name, module)
-    named = zip(("mask", "memory_mask"), step.masks, strict=False)
-    masks: dict[str, Any] = {name: _mask(graph, values, mask) for name, mask in named if mask is not None}
+    pairs = zip(("mask", "memory_mask"), step.masks, strict=False)
+    masks: dict[str, Any] = {name: _mask(graph, values, mask) for name, mask in pairs if mask is not None}
     return graph.call_module(step.name, tuple(inputs), masks)
 
 
 def _mask(graph: fx.Graph, values: list[fx.Node], mask: Mask) -> fx.Node:
-    """(N, T), True where a step is real; written once for all that are told."""
+    """(N, T), True where a step is not padding; one node for all layers that use the mask."""
     source = values[mask.indices]
     for user in source.users:
         if user.op == "call_function" and user.target is torch.ne and user.args[1] == mask.padding:
@@ -61,7 +61,7 @@ def _mask(graph: fx.Graph, values: list[fx.Node], mask: Mask) -> fx.Node:
 
 
 def place_module(root: nn.Module, name: str, module: nn.Module) -> None:
-    """Put a module below `root` under a name with dots, making the modules between."""
+    """Put a module below `root` under a name with dots, creating the modules in between."""
     *groups, last = name.split(".")
     parent = root
     for group in groups:

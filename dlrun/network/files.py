@@ -1,4 +1,4 @@
-"""Trained networks in a run's folder: written, and read back. Each file holds a whole network that takes raw rows."""
+"""Trained networks in a run's folder: writing and loading them. Each file holds a whole network that takes raw rows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Weights:
 def write_weights(
     folder: Path, network: torch.fx.GraphModule, plan: Plan, fitted: Fitted, best: Weights | None, last: Weights | None
 ) -> None:
-    """Write the best and the last weights, as far as there are any, each with the preprocessing.
+    """Write the best and the last weights, if there are any, each with the preprocessing.
 
     Raises:
         RunError: they cannot be written.
@@ -44,7 +44,7 @@ def write_weights(
     learned = {name: value for name, value in whole.state_dict().items() if name.startswith("preprocess.")}
     for file, weights in ((run_folder.LAST, last), (run_folder.BEST, best)):
         if weights is not None:
-            # A tied weight stands once in a file.
+            # A tied weight is stored once.
             tensors = {name: weights.tensors[name] for name in expected(plan)} | learned
             notes = {"format": "pt", "dlrun": __version__, "epoch": str(weights.epoch)}
             run_folder.write_tensors(folder / file, tensors, notes)
@@ -68,7 +68,7 @@ def load_network(folder: Path | str, which: Literal["best", "last"] = "best") ->
         raise SpecError(reading.problems)
     model, data = reading.sections["model"], reading.sections["data"]
     planned = plan(model, reading.tree)
-    with torch.random.fork_rng(devices=[]):  # building draws first weights, which are replaced
+    with torch.random.fork_rng(devices=[]):  # building draws initial weights, which are then replaced
         network = build(planned, model)
     file = folder / {"best": run_folder.BEST, "last": run_folder.LAST}[which]
     try:
@@ -78,7 +78,7 @@ def load_network(folder: Path | str, which: Literal["best", "last"] = "best") ->
         missing = expected(planned).keys() - weights.keys()
         if missing:
             raise SpecError(f"cannot load the network of {folder}: {file.name} lacks {', '.join(sorted(missing))}")
-        whole.load_state_dict(weights, strict=False)  # a tied weight stands once in a file
+        whole.load_state_dict(weights, strict=False)  # a tied weight is stored once
     except (OSError, safetensors.SafetensorError, RuntimeError) as error:
         raise SpecError(f"cannot load the network of {folder}: {error}") from None
     return whole.eval()
@@ -87,7 +87,7 @@ def load_network(folder: Path | str, which: Literal["best", "last"] = "best") ->
 def _preprocessing(
     folder: Path, steps: tuple[Preprocess, ...], inputs: list[str]
 ) -> dict[str, list[tuple[str, torch.nn.Module]]]:
-    """The fitted steps of each input, from the resolved spec, which has their sizes, and the file of their numbers."""
+    """The fitted steps of each input, from the resolved spec, which has their sizes, and preprocess.safetensors."""
     states = states_by_step(safetensors.torch.load_file(folder / run_folder.FITTED)) if steps else {}
     chains = front_chains(steps, inputs)
     return {name: [(key, step.build(states[key])) for key, _, step in chain] for name, chain in chains.items()}

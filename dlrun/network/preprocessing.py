@@ -1,4 +1,4 @@
-"""The fitted preprocessing in front of a network, and as tensors in a file."""
+"""The fitted preprocessing: as modules in front of a network, and as tensors in a file."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from dlrun.plan.network import Plan
 def with_preprocessing(
     network: fx.GraphModule, plan: Plan, steps: Mapping[str, Sequence[tuple[str, nn.Module]]]
 ) -> fx.GraphModule:
-    """The same network, weights shared, behind its fitted preprocessing: it takes raw rows.
+    """The same network with its fitted preprocessing in front, so that it takes raw rows; the weights are shared.
 
     Args:
         network: the result of `build`.
-        plan: the plan that it was built by.
+        plan: the plan that it was built from.
         steps: for each input its fitted steps in order, each with its name, such as `preprocess.pca_1`.
     """
     root = nn.Module()
@@ -41,14 +41,14 @@ def with_preprocessing(
 
 
 def as_tensors(fitted: Fitted) -> dict[str, torch.Tensor]:
-    """The numbers that the preprocessing learned, by `STEP.NAME`."""
+    """What the preprocessing learned, by `STEP.NAME`."""
     return {
         f"{name}.{key}": torch.as_tensor(value) for name, step in fitted.items() for key, value in step.state.items()
     }
 
 
 def states_by_step(tensors: Mapping[str, torch.Tensor]) -> dict[str, FittedState]:
-    """The inverse of `as_tensors`: for each step the numbers that it learned."""
+    """The inverse of `as_tensors`: for each step what it learned."""
     states: dict[str, FittedState] = {}
     for name, tensor in tensors.items():
         step, _, key = name.rpartition(".")
@@ -57,6 +57,6 @@ def states_by_step(tensors: Mapping[str, torch.Tensor]) -> dict[str, FittedState
 
 
 def from_tensors(plan: Plan, tensors: Mapping[str, torch.Tensor]) -> Fitted:
-    """The preprocessing of a plan, fitted before."""
+    """The preprocessing of a plan, from what `as_tensors` returned."""
     states = states_by_step(tensors)
     return {planned.name: FittedStep.of(planned.step, states[planned.name]) for planned in plan.preprocess}

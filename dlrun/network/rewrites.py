@@ -1,4 +1,4 @@
-"""Where relus stand in a network: what one costs is mostly the way to memory and back. Values and gradients stay."""
+"""Moving relus to cheaper places: a relu is limited by memory bandwidth. Values and gradients stay the same."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dlrun.modules.linear import Linear
 
 M = TypeVar("M", bound=nn.Module)
 MAX_POOLS = nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d
-MADE_ANEW = (
+NEW_RESULTS = (
     nn.Conv1d,
     nn.Conv2d,
     nn.Conv3d,
@@ -24,11 +24,11 @@ MADE_ANEW = (
     operator.add,
     torch.cat,
 )
-"""What gives numbers of its own, which its backward pass does not ask for."""
+"""Operations with a result in new memory, which their backward pass does not read."""
 
 
 def arrange_relus(network: fx.GraphModule) -> None:
-    """Have each relu come where it costs least, as far as nobody else wants what it is given."""
+    """Move each relu to where it costs least, if nothing else uses its input."""
     pool_first(network)
     join_linear(network)
     reuse_memory(network)
@@ -36,9 +36,9 @@ def arrange_relus(network: fx.GraphModule) -> None:
 
 
 def pool_first(network: fx.GraphModule) -> None:
-    """Have a relu that only a max pool wants come behind it, where there are fewer numbers.
+    """Move a relu that only a max pool uses behind the pool, where there are fewer numbers.
 
-    The largest of a window stays the largest, and where it is not above 0 no gradient passes either way.
+    The largest number of a window stays the largest, and where it is not above 0 no gradient passes in either order.
     """
     relus = _called_once(network, nn.ReLU)
     for pool in _called_once(network, *MAX_POOLS):
@@ -50,28 +50,28 @@ def pool_first(network: fx.GraphModule) -> None:
 
 
 def join_linear(network: fx.GraphModule) -> None:
-    """Have a linear layer do the relu that alone wants what it gives."""
+    """Let a linear layer compute the relu behind it, if only the relu uses its result."""
     linears = _called_once(network, Linear)
     for relu in _called_once(network, nn.ReLU):
-        (given,) = relu.args
-        if isinstance(given, fx.Node) and given in linears and len(given.users) == 1:
-            linears[given].relu = True
-            relu.replace_all_uses_with(given)
+        (source,) = relu.args
+        if isinstance(source, fx.Node) and source in linears and len(source.users) == 1:
+            linears[source].relu = True
+            relu.replace_all_uses_with(source)
             network.graph.erase_node(relu)
 
 
 def reuse_memory(network: fx.GraphModule) -> None:
-    """Have a relu write over what it alone is given: an activation less to keep for each."""
+    """Let a relu overwrite its input, if nothing else uses it: one activation less in memory."""
     modules = dict(network.named_modules())
     for relu, module in _called_once(network, nn.ReLU).items():
-        (given,) = relu.args
-        if isinstance(given, fx.Node) and len(given.users) == 1:
-            maker = type(modules[str(given.target)]) if given.op == "call_module" else given.target
-            module.inplace = maker in MADE_ANEW
+        (source,) = relu.args
+        if isinstance(source, fx.Node) and len(source.users) == 1:
+            maker = type(modules[str(source.target)]) if source.op == "call_module" else source.target
+            module.inplace = maker in NEW_RESULTS
 
 
 def _called_once(network: fx.GraphModule, *kinds: type[M]) -> dict[fx.Node, M]:
-    """The calls of modules of some kinds that are called nowhere else, and the modules."""
+    """The calls of modules of these types that are called only once, with their modules."""
     calls = [node for node in network.graph.nodes if node.op == "call_module"]
     count, modules = Counter(node.target for node in calls), dict(network.named_modules())
     once = {node: modules[node.target] for node in calls if count[node.target] == 1}

@@ -1,1 +1,1 @@
-"""The loop and what it keeps."""
+"""The training loop, and the life of a run around it."""

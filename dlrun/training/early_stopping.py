@@ -1,4 +1,4 @@
-"""Which weights are best, and when to stop looking for better ones."""
+"""Which weights are best, and when to stop early."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dlrun.training.state import TrainingState
 
 
 class BestWeights:
-    """Watches one figure: the one of early stopping, or the loss of the validation rows, or of the training rows."""
+    """Watches one metric: that of early stopping, or else the loss of the validation rows, or of the training rows."""
 
     def __init__(self, stopping: EarlyStopping | None, watched: Sequence[Watched], validated: bool):
         self.stopping = stopping
@@ -22,8 +22,8 @@ class BestWeights:
         name = self.monitor.partition("/")[2]
         self.rising = any(one.name == name and one.metric.greater_is_better for one in watched)
 
-    def see(self, metrics: dict[str, float], network: nn.Module, state: TrainingState) -> None:
-        """Keep the weights if they are the best so far."""
+    def update(self, metrics: dict[str, float], network: nn.Module, state: TrainingState) -> None:
+        """Copy the weights if they are the best so far."""
         value = metrics.get(self.monitor, math.nan)
         if not math.isnan(value) and (math.isnan(state.best_value) or self._better(value, state.best_value)):
             state.best_value, state.best_epoch, state.waited = value, state.epoch, 0
@@ -35,5 +35,5 @@ class BestWeights:
         return new > old + self.delta if self.rising else new < old - self.delta
 
     def should_stop(self, state: TrainingState) -> bool:
-        """Whether patience is at its end."""
+        """Whether to stop early."""
         return self.stopping is not None and state.waited >= self.stopping.patience

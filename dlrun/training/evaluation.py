@@ -1,4 +1,4 @@
-"""Measuring a split: losses and metrics gather on the device and are read once."""
+"""Measuring a split: losses and metrics add up on the device and are read once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dlrun.training.speed.capture import Repeated
 
 
 def measure_batch(watched: Sequence[Watched], pairing: Pairing, outputs: Outputs, batch: Batch) -> Tensors:
-    """What each metric has to say of a batch; the outputs have no graph behind them."""
+    """Each metric's partial result for a batch; the outputs are detached from autograd."""
     return [
         one.metric.measure(pairing.output(one.output, outputs), pairing.answer(one.answer, batch), one.output_form)
         for one in watched
@@ -22,45 +22,45 @@ def measure_batch(watched: Sequence[Watched], pairing: Pairing, outputs: Outputs
 
 
 class Measurement:
-    """What gathers over the batches of a split."""
+    """The metrics of a split, added up over its batches."""
 
     def __init__(self, watched: Sequence[Watched]):
         self.watched = watched
-        self.gathered: dict[str, list[torch.Tensor]] = {}
-        """For each figure, the sum so far; where rows are needed, all of them, a tensor a batch."""
+        self.parts: dict[str, list[torch.Tensor]] = {}
+        """For each metric the sum so far; for a metric that needs all rows, one tensor per batch."""
 
     def add(self, measured: Sequence[torch.Tensor]) -> None:
-        """Take in what `measures` gives of a batch; nothing is read from the device."""
+        """Add the partial results of `measure_batch`; nothing is read from the device."""
         for one, value in zip(self.watched, measured, strict=True):
-            held = self.gathered.setdefault(one.name, [])
+            parts = self.parts.setdefault(one.name, [])
             if one.metric.combine != "sum":
-                held.append(value)
-            elif held:
-                held[0] += value
+                parts.append(value)
+            elif parts:
+                parts[0] += value
             else:
-                held.append(value.clone())  # captured code gives tensors that only others of its kind may change
+                parts.append(value.clone())  # results of captured code must not be changed by ordinary code
 
     def values(self) -> dict[str, float]:
-        """The figures of everything added so far, read together."""
+        """The metrics of everything added so far, read from the device together."""
         if not self.watched:
             return {}
-        found = [
-            one.metric.value(torch.cat(held) if len(held := self.gathered[one.name]) > 1 else held[0], one.shape)
+        values = [
+            one.metric.value(torch.cat(parts) if len(parts := self.parts[one.name]) > 1 else parts[0], one.shape)
             for one in self.watched
         ]
-        return {one.name: value for one, value in zip(self.watched, torch.stack(found).tolist(), strict=True)}
+        return {one.name: value for one, value in zip(self.watched, torch.stack(values).tolist(), strict=True)}
 
-    def kept(self) -> dict[str, torch.Tensor]:
-        """All that has been added, to go on from elsewhere."""
-        return {name: torch.cat(held) if len(held) > 1 else held[0] for name, held in self.gathered.items()}
+    def as_tensors(self) -> dict[str, torch.Tensor]:
+        """All that has been added, for a checkpoint."""
+        return {name: torch.cat(parts) if len(parts) > 1 else parts[0] for name, parts in self.parts.items()}
 
-    def take(self, kept: dict[str, torch.Tensor]) -> None:
-        """Go on from what `kept` gave."""
-        self.gathered = {name: [tensor] for name, tensor in kept.items()}
+    def load(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Continue from what `as_tensors` returned."""
+        self.parts = {name: [tensor] for name, tensor in tensors.items()}
 
 
 class Evaluator:
-    """Measures a network without training it; a small one's arithmetic is captured, as that of its steps is."""
+    """Measures a network without training it; for a small network the computation is captured, as its steps are."""
 
     def __init__(
         self,
@@ -70,14 +70,14 @@ class Evaluator:
         watched: Sequence[Watched],
         captures: bool,
     ):
-        """`forward` is the network's, in the precision that it is to be measured in."""
+        """`forward` is the network's forward pass, in the precision of the measurement."""
         self.network, self.forward = network, forward
         self.objective, self.watched = objective, watched
-        self.repeated = Repeated(self._compute, self._held, captures)
+        self.repeated = Repeated(self._compute, self._state, captures)
 
     @torch.no_grad()
     def __call__(self, rows: Batch, batch_size: int) -> dict[str, float]:
-        """The losses and the metrics over all rows: `loss`, and each by its name."""
+        """The losses and the metrics over all rows, by name; the sum of the losses is `loss`."""
         count = len(self.objective.names) + 1
         measurement = Measurement(self.watched)
         losses, sizes = [], []
@@ -101,5 +101,5 @@ class Evaluator:
         measured = measure_batch(self.watched, self.objective.pairing, outputs, batch)
         return [*self.objective(outputs, batch), *measured]
 
-    def _held(self) -> Tensors:
+    def _state(self) -> Tensors:
         return [*self.network.parameters(), *self.network.buffers()]

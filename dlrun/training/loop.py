@@ -8,7 +8,7 @@
             add up the losses and the metrics               loss_totals.py, evaluation.py
             write a checkpoint if it is time                the checkpointer
         measure the validation rows                         evaluation.py
-        keep the weights if they are the best               early_stopping.py
+        copy the weights if they are the best               early_stopping.py
         report the epoch's metrics                          the watcher
 
 Nothing in a step waits for the device: losses are written into a buffer that is read when it is full, when an epoch
@@ -38,13 +38,13 @@ from dlrun.training.speed.fast_step import FastStep
 from dlrun.training.state import TrainingState
 from dlrun.training.task import Task
 
-LOOK_EVERY = 0.1
-"""Seconds between two looks at the figures inside an epoch."""
+REPORT_EVERY = 0.1
+"""Seconds between two reports of progress within an epoch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where training is."""
+    """The progress within an epoch."""
 
     epoch: int
     epochs: int
@@ -53,38 +53,38 @@ class Progress:
     steps: int
     """Steps of this epoch."""
     loss: float
-    """The mean loss of the epoch so far; NaN before the first is read."""
+    """The mean loss of the epoch so far; NaN before the first loss is read."""
 
 
 class Watcher(Protocol):
-    """Is told how training goes."""
+    """Is called with the progress of training."""
 
     def progress(self, progress: Progress) -> None:
-        """A few times a second."""
+        """Called a few times a second."""
         ...
 
     def epoch(self, epoch: int, metrics: dict[str, float], epochs: int) -> None:
-        """Epoch `epoch` of `epochs` is over."""
+        """Called after epoch `epoch` of `epochs`."""
         ...
 
 
-class Keeper(Protocol):
-    """Is told of each moment at which training could be kept."""
+class Checkpointer(Protocol):
+    """Is called at each moment at which a checkpoint may be written."""
 
     def after_step(self, training: Training) -> None:
-        """A step is done."""
+        """Called after a step."""
         ...
 
     def after_epoch(self, training: Training) -> None:
-        """An epoch is done, and told."""
+        """Called after an epoch, when its metrics are reported."""
         ...
 
 
 class Training:
-    """A training under way."""
+    """A training in progress."""
 
-    def __init__(self, task: Task, watcher: Watcher, keeper: Keeper, state: TrainingState):
-        self.task, self.watcher, self.keeper, self.state = task, watcher, keeper, state
+    def __init__(self, task: Task, watcher: Watcher, checkpointer: Checkpointer, state: TrainingState):
+        self.task, self.watcher, self.checkpointer, self.state = task, watcher, checkpointer, state
         self.length = Length.of(task.settings, len(task.data.train))
         self.device = task.device
         self.step = FastStep(task)
@@ -93,14 +93,14 @@ class Training:
         self.begin_epoch()
 
     def run(self) -> None:
-        """Train until the epochs or steps are done or early stopping says so.
+        """Train until the epochs or steps are done, or until early stopping.
 
         Raises:
             RunError: the loss is no longer a finite number.
-            KeyboardInterrupt, Terminated: somebody has asked for an end; the step under way is done.
+            KeyboardInterrupt, Terminated: a signal asked the run to stop; the current step is done.
         """
         self.task.network.train()
-        # Not by steps: a run that was interrupted after its very last one has still to tell that epoch's figures.
+        # Not by steps: a run that was interrupted after its very last one still has to report that epoch's metrics.
         while self.state.epoch < self.length.epochs and not self.state.stopped_early:
             self._epoch()
 
@@ -109,26 +109,26 @@ class Training:
         state, network = self.state, self.task.network
         if self.task.settings.early_stopping is not None and state.best_weights is not None:
             state.last_weights = {name: weight.clone() for name, weight in network.state_dict().items()}
-            network.load_state_dict(state.best_weights, strict=False)  # a tied weight may stand once
+            network.load_state_dict(state.best_weights, strict=False)  # a tied weight may be stored once
 
     def begin_epoch(self) -> None:
-        """Get ready for the steps of the epoch that the state is in."""
+        """Prepare the current epoch."""
         task, state = self.task, self.state
         self.order = permutation(task.seed, state.epoch, len(task.data.train), self.device)
         self.steps = min(self.length.per_epoch, self.length.steps - state.epoch * self.length.per_epoch)
         self.losses = LossTotals(state, task.objective.names, bool(task.penalties))
         self.measurement = Measurement(task.watched)
         self.started = time.perf_counter()
-        self.look_at = self.started + LOOK_EVERY
+        self.report_at = self.started + REPORT_EVERY
 
     def _epoch(self) -> None:
-        """What is left of a pass over the training rows, in an order of its own; then its figures."""
+        """Do the remaining steps of the current epoch; then measure, and report its metrics."""
         state = self.state
         for step in range(state.step - state.epoch * self.length.per_epoch, self.steps):
             self._step(self.order[step * self.length.batch : (step + 1) * self.length.batch])
             state.step += 1
-            self._look(step + 1)
-            self.keeper.after_step(self)
+            self._report_progress(step + 1)
+            self.checkpointer.after_step(self)
         self.losses.read()
         metrics = self.losses.metrics()
         metrics |= {f"train/{name}": value for name, value in self.measurement.values().items()}
@@ -136,18 +136,18 @@ class Training:
         metrics["time/epoch"] = self.seconds()
         state.epoch, state.seconds = state.epoch + 1, 0.0
         metrics |= self._validate()
-        self.best.see(metrics, self.task.network, state)
+        self.best.update(metrics, self.task.network, state)
         state.stopped_early = state.step < self.length.steps and self.best.should_stop(state)
         self.watcher.epoch(state.epoch, metrics, self.length.epochs)
         self.begin_epoch()
-        self.keeper.after_epoch(self)
+        self.checkpointer.after_epoch(self)
 
     def seconds(self) -> float:
-        """How long the epoch has taken so far, also before this process took over."""
+        """Seconds that the epoch has taken so far, also before the run was resumed."""
         return self.state.seconds + time.perf_counter() - self.started
 
     def _learning_rate(self, step: int) -> float:
-        """Of the step after so many."""
+        """The learning rate of the step after `step` steps."""
         schedule, length, rate = self.task.schedule, self.length, self.task.optimizer.lr
         return rate * schedule.at(rate, step, length.steps, length.per_epoch) if schedule else rate
 
@@ -159,22 +159,22 @@ class Training:
         self.losses.add(losses, len(rows))
         self.measurement.add(measured)
 
-    def _look(self, step: int) -> None:
-        """Show the figures so far, now and then."""
-        if time.perf_counter() < self.look_at:
+    def _report_progress(self, step: int) -> None:
+        """Report the progress, if it is time."""
+        if time.perf_counter() < self.report_at:
             return
-        self.look_at = time.perf_counter() + LOOK_EVERY
-        if self.device.type == "cpu":  # elsewhere a look would wait for the device
+        self.report_at = time.perf_counter() + REPORT_EVERY
+        if self.device.type == "cpu":  # elsewhere reading would wait for the device
             self.losses.read()
         progress = Progress(self.state.epoch + 1, self.length.epochs, step, self.steps, self.losses.mean())
         self.watcher.progress(progress)
 
     def _validate(self) -> dict[str, float]:
-        found = self.measure(self.task.data.validation, evaluation_batch(self.length.batch))
-        return {f"validation/{name}": value for name, value in found.items()}
+        metrics = self.measure(self.task.data.validation, evaluation_batch(self.length.batch))
+        return {f"validation/{name}": value for name, value in metrics.items()}
 
     def measure(self, rows: Batch, batch_size: int) -> dict[str, float]:
-        """The losses and metrics of the network as it is on some rows; nothing where there are none."""
+        """The losses and metrics of the current network on some rows; empty without rows."""
         if not len(rows):
             return {}
         return self.evaluate(rows, batch_size)

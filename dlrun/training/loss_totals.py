@@ -12,7 +12,7 @@ from dlrun.errors import RunError
 from dlrun.training.state import TrainingState
 
 MOST = 4096
-"""Steps whose losses are kept on the device before they are read."""
+"""Steps whose losses stay on the device before they are read."""
 
 
 class LossError(RunError):
@@ -20,11 +20,11 @@ class LossError(RunError):
 
 
 class LossTotals:
-    """The losses of an epoch's steps, kept on the device until they are read."""
+    """The losses of an epoch's steps, which stay on the device until they are read."""
 
     def __init__(self, state: TrainingState, terms: Sequence[str] = (), penalized: bool = False):
         """`terms` names the losses whose weighted sum is minimised, where they are several."""
-        self.noted: list[torch.Tensor] = []
+        self.unread: list[torch.Tensor] = []
         self.sizes: list[int] = []
         self.state = state
         self.terms = tuple(terms)
@@ -33,22 +33,22 @@ class LossTotals:
         self.totals = [0.0] * (1 + len(terms) + penalized)
         """The sums over rows of the loss and of each term; last, over steps, that of the penalty."""
 
-    def add(self, found: Sequence[torch.Tensor], rows: int) -> None:
-        """Note a step's loss, its terms where there are several, and its penalty where there is one."""
-        self.noted += found
+    def add(self, losses: Sequence[torch.Tensor], rows: int) -> None:
+        """Add a step's loss, its terms where there are several, and its penalty where there is one."""
+        self.unread += losses
         self.sizes.append(rows)
         if len(self.sizes) == MOST:
             self.read()
 
     def read(self) -> None:
-        """Bring what is noted to the host, in order.
+        """Read the losses from the device, in order, and add them up.
 
         Raises:
             LossError: a loss is not finite.
         """
         if not self.sizes:
             return
-        read = torch.stack(self.noted).tolist()
+        read = torch.stack(self.unread).tolist()
         width = len(self.totals)
         for step, rows in enumerate(self.sizes):
             values = read[step * width : (step + 1) * width]
@@ -62,7 +62,7 @@ class LossTotals:
             for place, value in enumerate(values):
                 self.totals[place] += value * (1 if self.penalized and place == width - 1 else rows)
             self.rows += rows
-        self.noted.clear()
+        self.unread.clear()
         self.sizes.clear()
 
     def mean(self) -> float:
@@ -71,18 +71,18 @@ class LossTotals:
 
     def metrics(self) -> dict[str, float]:
         """The means over the rows read: of the loss, of each term where there are several, and of the penalty."""
-        found = {"train/loss": self.mean()}
+        metrics = {"train/loss": self.mean()}
         for place, name in enumerate(self.terms, 1):
-            found[f"train/{name}"] = self.totals[place] / max(1, self.rows)
+            metrics[f"train/{name}"] = self.totals[place] / max(1, self.rows)
         if self.penalized:
-            found["train/penalty"] = self.totals[-1] / max(1, self.steps)
-        return found
+            metrics["train/penalty"] = self.totals[-1] / max(1, self.steps)
+        return metrics
 
-    def kept(self) -> dict[str, Any]:
-        """All that has been added, to go on from elsewhere."""
+    def as_data(self) -> dict[str, Any]:
+        """All that has been added, for a checkpoint."""
         self.read()
         return {"rows": self.rows, "steps": self.steps, "totals": list(self.totals)}
 
-    def take(self, kept: dict[str, Any]) -> None:
-        """Go on from what `kept` gave."""
-        self.rows, self.steps, self.totals = kept["rows"], kept["steps"], list(kept["totals"])
+    def load(self, data: dict[str, Any]) -> None:
+        """Continue from what `as_data` returned."""
+        self.rows, self.steps, self.totals = data["rows"], data["steps"], list(data["totals"])

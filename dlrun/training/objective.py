@@ -1,4 +1,4 @@
-"""The losses of a batch, each at its output."""
+"""The losses of a batch, each computed on its output."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from dlrun.data.batches import Batch
 from dlrun.plan.objective import Answer, Term
 
 Outputs = torch.Tensor | dict[str, torch.Tensor]
-"""What a network returns: a batch, or one for each output by its name."""
+"""The result of a network: a batch, or one for each output by its name."""
 Forward = Callable[..., Outputs]
 """A network's forward pass: from a batch for each input to the outputs, float32."""
 
 
 def each(outputs: Outputs, change: Callable[[torch.Tensor], torch.Tensor]) -> Outputs:
-    """Every output changed."""
+    """Apply `change` to every output."""
     if isinstance(outputs, dict):
         return {name: change(value) for name, value in outputs.items()}
     return change(outputs)
 
 
 class Pairing:
-    """Finds the outputs and the answers that belong together."""
+    """Finds the answer that an output is compared with."""
 
     def __init__(self, inputs: Iterable[str]):
         """`inputs` are the names of the network's inputs, in order."""
         self.places = {name: place for place, name in enumerate(inputs)}
 
     def answer(self, answer: Answer, batch: Batch) -> torch.Tensor:
-        """What outputs are compared with, of a batch."""
+        """The rows of a batch that an output is compared with."""
         return batch.inputs[self.places[answer.name]] if answer.is_input else batch.targets[answer.name]
 
     @staticmethod
@@ -40,15 +40,15 @@ class Pairing:
 
 
 class Objective:
-    """What is minimised: the sum of the losses, each times its coefficient."""
+    """The quantity to minimise: the sum of the losses, each times its coefficient."""
 
     def __init__(self, terms: Sequence[Term], pairing: Pairing):
         self.terms, self.pairing = tuple(terms), pairing
         self.names = tuple(term.name for term in terms) if len(terms) > 1 else ()
-        """What the losses are called, where they are several."""
+        """The names of the losses, where there are several."""
 
     def __call__(self, outputs: Outputs, batch: Batch) -> list[torch.Tensor]:
-        """The mean loss over a batch; behind it each loss alone, before its coefficient, where they are several."""
+        """The mean loss over a batch; then, where there are several, each loss without its coefficient."""
         values = [
             term.loss(
                 self.pairing.output(term.output, outputs), self.pairing.answer(term.answer, batch), term.output_form

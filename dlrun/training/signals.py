@@ -1,8 +1,8 @@
-"""Being asked to end, by Ctrl-C or SIGTERM: the step that is under way is finished, then the run unwinds.
+"""Stopping on Ctrl-C or SIGTERM: the current step is finished, then the run ends.
 
-An exception raised by a signal lands wherever the interpreter happens to be, also where exceptions are swallowed (a
-finalizer, a callback out of C code), and the run would go on as if nobody had asked. So the first signal is only noted,
-and the loop looks; a second one does not wait.
+An exception raised by a signal appears wherever the interpreter happens to be, also where exceptions are swallowed (a
+finalizer, a callback from C code), and then the run would continue. So the first signal is only noted, and the loop
+checks for it after each step; a second signal raises at once.
 """
 
 from __future__ import annotations
@@ -15,47 +15,47 @@ from typing import Any
 
 
 class Terminated(BaseException):
-    """The process was asked to end, by SIGTERM."""
+    """SIGTERM asked the process to end."""
 
 
 @dataclass(slots=True)
 class StopRequest:
-    """Whether somebody has asked the run to end."""
+    """Whether a signal has asked the run to stop."""
 
     number: int | None = None
-    """The signal."""
+    """The number of the signal; None before one has come."""
     urgent: bool = False
-    """Whether it came twice, so that nothing else is to be done."""
+    """Whether a second signal came, so that nothing more is written."""
 
     def check(self) -> None:
-        """Unwind if somebody has asked.
+        """Raise if a signal has come.
 
         Raises:
-            KeyboardInterrupt: by Ctrl-C.
-            Terminated: by SIGTERM.
+            KeyboardInterrupt: it was Ctrl-C.
+            Terminated: it was SIGTERM.
         """
         if self.number is not None:
             raise Terminated if self.number == signal.SIGTERM else KeyboardInterrupt
 
 
 @contextmanager
-def listening(stop_request: StopRequest) -> Iterator[None]:
+def stop_on_signals(stop_request: StopRequest) -> Iterator[None]:
     """Note a first SIGINT or SIGTERM in `stop_request`; a second one raises at once."""
 
-    def ask(number: int, _frame: Any) -> None:
+    def on_signal(number: int, _frame: Any) -> None:
         stop_request.urgent = stop_request.number is not None
         stop_request.number = number
         if stop_request.urgent:
             stop_request.check()
 
-    before: dict[int, Any] = {}
+    previous: dict[int, Any] = {}
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, ask)
+            previous[number] = signal.signal(number, on_signal)
     except ValueError:  # not in the main thread, where signals do not arrive either
         pass
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""What training has come to."""
+"""The progress of training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dlrun.training.signals import StopRequest
 
 @dataclass(slots=True)
 class TrainingState:
-    """Where training is; readable at any moment, also after an interruption."""
+    """The progress of training; readable at any moment, also after an interruption."""
 
     epoch: int = 0
     """Epochs completed."""
@@ -22,11 +22,11 @@ class TrainingState:
     best_value: float = math.nan
     best_weights: dict[str, torch.Tensor] | None = None
     last_weights: dict[str, torch.Tensor] | None = None
-    """The last epoch's, once the best are back in the network."""
+    """Those of the last epoch, once the best are back in the network."""
     waited: int = 0
-    """Epochs since the best."""
+    """Epochs since the best one."""
     stopped_early: bool = False
     seconds: float = 0.0
-    """What the epoch that is under way has taken before this process took over."""
+    """Seconds that the current epoch took before the run was resumed."""
     stop_request: StopRequest = field(default_factory=StopRequest)
-    """Whether somebody has asked for an end before the end."""
+    """Whether a signal has asked the run to stop."""

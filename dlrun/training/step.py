@@ -1,4 +1,4 @@
-"""One training step, in the order of the textbooks. What makes it fast wraps it: see speed/fast_step.py."""
+"""One training step, in the order of the textbooks. speed/fast_step.py wraps it to make it fast."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def step(task: Task, weights: TrainedWeights, batch: Batch, move: Callable[[Tens
     """Train on one batch.
 
     Args:
-        task: what is trained, and how.
+        task: the network, its objective and its settings.
         weights: its trained weights.
         batch: the rows.
         move: changes the weights by their gradients: the optimizer's step.
 
     Returns:
-        The loss, its terms where there are several, and the penalty if there is one; each metric's part of the batch.
+        The loss, its terms where there are several, and the penalty if there is one; each metric's partial result.
     """
     outputs = task.forward(*batch.inputs)  # forward
 

@@ -1,4 +1,4 @@
-"""All that a training works with."""
+"""Everything that a training uses."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from dlrun.training.objective import Forward, Objective
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """The network, the data, and what is minimised, measured and moved."""
+    """The network, the data, the objective, the metrics and the optimizer."""
 
     network: nn.Module
     forward: Forward
-    """The network's forward pass, in the precision that the spec asks for."""
+    """The network's forward pass, in the precision of the spec."""
     data: Prepared
     augment: Augmenters
     objective: Objective
     watched: Sequence[Watched]
     """The metrics."""
     penalties: Sequence[tuple[Any, list[nn.Parameter]]]
-    """Each regularizer with the weights that it acts on."""
+    """Each regularizer with the weights that it penalises."""
     optimizer: Optimizer
     schedule: Schedule | None
     settings: TrainSection
@@ -39,7 +39,7 @@ class Task:
 
     @property
     def device(self) -> torch.device:
-        """Where the rows are."""
+        """The device of the rows, and so of the network."""
         return self.data.train.inputs[0].device
 
     @property

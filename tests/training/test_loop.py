@@ -59,7 +59,7 @@ def test_losses_that_were_kept_halfway_go_on_to_the_same_means() -> None:
         whole.add(found, count)
     for found, count in rows[:2]:
         first.add(found, count)
-    second.take(first.kept())
+    second.load(first.as_data())
     for found, count in rows[2:]:
         second.add(found, count)
     whole.read()
@@ -67,7 +67,7 @@ def test_losses_that_were_kept_halfway_go_on_to_the_same_means() -> None:
     assert (second.metrics(), second.steps) == (whole.metrics(), 4)
 
 
-def test_a_loss_that_is_not_finite_is_told_with_its_own_step() -> None:
+def test_a_loss_that_is_not_finite_is_reported_with_its_own_step() -> None:
     losses = LossTotals(TrainingState(epoch=2))
     for value in (1.0, 2.0, math.nan, 4.0):
         losses.add([torch.tensor(value)], 1)

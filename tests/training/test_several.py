@@ -103,7 +103,7 @@ class Reference:
         return functional.cross_entropy(kind, self.kind[chosen]), functional.mse_loss(size, self.size[chosen])
 
     def epoch(self, epoch: int) -> dict[str, float]:
-        """Train once over the rows; gives the figures."""
+        """Train once over the rows; returns the metrics."""
         own = torch.tensor(self.splits.train)[permutation(5, epoch, len(self.splits.train), CPU)]
         sums = [0.0, 0.0]
         for chosen in own.split(16):
@@ -132,15 +132,15 @@ def test_two_inputs_two_outputs_and_two_losses_train_as_plain_torch_does(tmp_pat
     done = train(tmp_path, TWO)
     reference = Reference(done, rows)
     for epoch, metrics in enumerate(done.epochs):
-        told = reference.epoch(epoch)
-        assert {name: metrics[name] for name in told} == pytest.approx(told, rel=1e-5)
+        expected = reference.epoch(epoch)
+        assert {name: metrics[name] for name in expected} == pytest.approx(expected, rel=1e-5)
     weights = done.ready.network.state_dict()
     assert weights.keys() == reference.network.state_dict().keys()
     for name, weight in reference.network.state_dict().items():
         torch.testing.assert_close(weights[name], weight, rtol=1e-5, atol=1e-6)
 
 
-def test_every_loss_and_metric_has_a_figure_under_its_outputs_name(tmp_path: Path, rows) -> None:
+def test_every_loss_and_metric_has_a_value_under_its_outputs_name(tmp_path: Path, rows) -> None:
     metrics = train(tmp_path, TWO).epochs[0]
     names = ["loss", "kind/cross_entropy", "size/mse", "kind/accuracy", "size/r2"]
     assert metrics.keys() == {f"{split}/{name}" for split in ("train", "validation") for name in names} | {
@@ -149,7 +149,7 @@ def test_every_loss_and_metric_has_a_figure_under_its_outputs_name(tmp_path: Pat
     }
 
 
-def test_one_loss_has_no_second_figure_and_two_at_one_output_have_their_kinds(tmp_path: Path, rows) -> None:
+def test_one_loss_has_no_second_value_and_two_at_one_output_have_their_kinds(tmp_path: Path, rows) -> None:
     text = """
 data: {source: {npz: rows.npz}, features: table, target: size, preprocess: [standardize]}
 model: {layers: [{linear: 2}]}
@@ -215,8 +215,8 @@ def test_one_target_judges_several_outputs(tmp_path: Path, rows) -> None:
     total = 0.3 * losses[0] + losses[1]
     total.backward()
     (metrics,) = done.epochs
-    told = [metrics[f"train/{name}"] for name in ("loss", "early/cross_entropy", "late/cross_entropy")]
-    assert told == pytest.approx([total.item(), losses[0].item(), losses[1].item()], rel=1e-6)
+    reported = [metrics[f"train/{name}"] for name in ("loss", "early/cross_entropy", "late/cross_entropy")]
+    assert reported == pytest.approx([total.item(), losses[0].item(), losses[1].item()], rel=1e-6)
     assert first.weight.grad is not None
     stepped = first.weight.detach() - 0.1 * first.weight.grad
     torch.testing.assert_close(done.ready.network.state_dict()["linear_1.weight"], stepped, rtol=1e-5, atol=1e-7)
@@ -418,7 +418,7 @@ def test_the_resolved_spec_of_several_inputs_and_outputs_trains_to_the_same_bits
 
 
 @pytest.mark.parametrize(("monitor", "best"), [("kind/accuracy", max), ("size/mse", min)])
-def test_early_stopping_watches_one_outputs_figure_and_knows_which_way_is_better(
+def test_early_stopping_watches_one_outputs_metric_and_knows_which_way_is_better(
     tmp_path: Path, rows, monitor: str, best
 ) -> None:
     stopping = f"train.early_stopping={{monitor: validation/{monitor}, patience: 3}}"
@@ -459,7 +459,7 @@ def test_stratifying_goes_by_the_only_target_of_classes(tmp_path: Path, rows) ->
         assert np.abs(counts - 0.2 * whole).max() < 1
 
 
-def test_indices_of_one_input_that_its_embedding_lacks_are_told_with_their_row(tmp_path: Path, rows) -> None:
+def test_indices_of_one_input_that_its_embedding_lacks_are_reported_with_their_row(tmp_path: Path, rows) -> None:
     rows["words"][7, 2] = 9
     np.savez(tmp_path / "rows.npz", **rows)
     with pytest.raises(SpecError, match="row 7 holds the index 9; there are 9, from 0 to 8"):

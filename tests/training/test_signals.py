@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from dlrun.training.signals import StopRequest, Terminated, listening
+from dlrun.training.signals import StopRequest, Terminated, stop_on_signals
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from dlrun.training.signals import StopRequest, Terminated, listening
 def test_a_first_signal_waits_for_the_loop_to_look_and_a_second_does_not(number: int, raised: type) -> None:
     stop_request = StopRequest()
     stop_request.check()
-    with listening(stop_request):
+    with stop_on_signals(stop_request):
         os.kill(os.getpid(), number)
         with pytest.raises(raised):
             stop_request.check()
@@ -26,7 +26,7 @@ def test_a_first_signal_waits_for_the_loop_to_look_and_a_second_does_not(number:
 
 def test_handlers_are_put_back() -> None:
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with listening(StopRequest()):
+    with stop_on_signals(StopRequest()):
         assert signal.getsignal(signal.SIGINT) != before[0]
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
@@ -37,7 +37,7 @@ def test_an_interruption_inside_what_swallows_exceptions_is_not_lost() -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
     stop_request = StopRequest()
-    with listening(stop_request):
+    with stop_on_signals(stop_request):
         Swallowing()
         with pytest.raises(KeyboardInterrupt):
             stop_request.check()

@@ -1,1 +1,1 @@
-"""One run, from its start to its end: set up, described, kept, resumed."""
+"""One run, from its start to its end: setup, description, checkpoints, resuming."""

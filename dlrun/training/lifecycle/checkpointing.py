@@ -1,4 +1,4 @@
-"""When a training is kept: every so often, and when somebody has asked it to end."""
+"""When a checkpoint is written: at an interval of steps, epochs or time, and when a signal stops the run."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ from dlrun.training.lifecycle.snapshot import restore, snapshot
 from dlrun.training.loop import Training
 
 FITTED = "fitted"
-"""What the preprocessing has learned, among a checkpoint's tensors."""
+"""The name of the fitted preprocessing among a checkpoint's tensors."""
 
 
 class CheckpointPolicy:
     """Writes the checkpoints of a run."""
 
-    def __init__(self, folder: Path, ready: TrainingSetup, journal: Journal, about: dict[str, Any]):
-        """`about` says what the run is, and is compared when it is resumed."""
-        self.ready, self.journal, self.about = ready, journal, about
-        self.every: Interval = ready.task.settings.checkpoint.every
+    def __init__(self, folder: Path, setup: TrainingSetup, journal: Journal, about: dict[str, Any]):
+        """`about` identifies the run; it is compared when the run is resumed."""
+        self.setup, self.journal, self.about = setup, journal, about
+        self.every: Interval = setup.task.settings.checkpoint.every
         self.checkpoints = Checkpoints(folder)
         self.at: tuple[int, int] | None = None
         """The step and epoch of the last checkpoint."""
         self.time = time.monotonic()
 
     def after_step(self, training: Training) -> None:
-        """Keep the training if it is time; if somebody has asked for an end, do so and unwind.
+        """Write a checkpoint if one is due; after a signal, write one and stop.
 
         Raises:
-            KeyboardInterrupt, Terminated: somebody has asked.
+            KeyboardInterrupt, Terminated: a signal has come.
             RunError: it cannot be written.
         """
         stop_request = training.state.stop_request
         if stop_request.number is not None or self._is_due(self.every.steps, training.state.step):
-            self.keep(training)
+            self.write(training)
         stop_request.check()
 
     def after_epoch(self, training: Training) -> None:
         """The same between two epochs."""
         stop_request = training.state.stop_request
         if stop_request.number is not None or self._is_due(self.every.epochs, training.state.epoch):
-            self.keep(training)
+            self.write(training)
         stop_request.check()
 
     def _is_due(self, every: int | None, count: int) -> bool:
@@ -57,8 +57,8 @@ class CheckpointPolicy:
             return count % every == 0
         return self.every.seconds is not None and time.monotonic() - self.time >= self.every.seconds
 
-    def keep(self, training: Training) -> None:
-        """Write a checkpoint, unless there is one of this very moment.
+    def write(self, training: Training) -> None:
+        """Write a checkpoint, unless there is one of this step and epoch.
 
         Raises:
             RunError: it cannot be written, or a loss is not finite.
@@ -67,26 +67,26 @@ class CheckpointPolicy:
         at = (state.step, state.epoch)
         if self.at == at:
             return
-        tensors, data = snapshot(training, expected(self.ready.plan))
-        if self.ready.fitted:
-            tensors[FITTED] = as_tensors(self.ready.fitted)
+        tensors, data = snapshot(training, expected(self.setup.plan))
+        if self.setup.fitted:
+            tensors[FITTED] = as_tensors(self.setup.fitted)
         data |= self.about | {
             "steps": training.length.steps,
-            "fingerprint": fingerprint(self.ready.device),
+            "fingerprint": fingerprint(self.setup.device),
             "journal": self.journal.sync(),
         }
         between = state.step <= state.epoch * training.length.per_epoch
         self.checkpoints.write(state.step, tensors, data, best=between and state.best_epoch == state.epoch > 0)
         self.at, self.time = at, time.monotonic()
 
-    def take(self, training: Training, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint."""
+    def restore(self, training: Training, checkpoint: Checkpoint) -> None:
+        """Continue from a checkpoint."""
         restore(training, checkpoint)
         self.at = (training.state.step, training.state.epoch)
 
 
 def fingerprint(device: torch.device) -> dict[str, str]:
-    """What bits depend on besides the spec and the data."""
+    """What the exact bits of a result depend on besides the spec and the data."""
     return {
         "torch": torch.__version__,
         "threads": str(torch.get_num_threads()),

@@ -1,4 +1,4 @@
-"""The description of a run that is written when it begins: for its folder, and for a tracker."""
+"""The description of a run that is written at its start: for its folder, and for a tracker."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def describe(setup: TrainingSetup, place: Path, store: str | None, mlflow_experi
 
 
 def git_commit(folder: Path) -> dict[str, str]:
-    """The commit that the spec's folder is at, marked where it has changes; nothing outside a repository."""
+    """The commit of the spec's folder, marked `-dirty` if there are changes; empty outside a repository."""
     try:
         found = subprocess.run(
             ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],

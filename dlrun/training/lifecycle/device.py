@@ -1,4 +1,4 @@
-"""The device that computes, how exact its products are, and that it gives the same bits every time."""
+"""The device, its precision, and its determinism: the same bits every time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dlrun.training.objective import Forward, Outputs, each
 
 
 def choose_device(wanted: str) -> torch.device:
-    """The device that a spec asks for.
+    """The device of a spec's `train.device`.
 
     Raises:
         SpecError: there is no such device here.
@@ -28,26 +28,26 @@ def make_deterministic(seed: int, device: torch.device) -> None:
     """Seed torch, and have it choose algorithms that give the same bits every time."""
     torch.manual_seed(seed)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS may differ from run to run
-    # Not by use_deterministic_algorithms, which tells torch's compiler too, and for that imports it: longer than torch.
+    # Not by use_deterministic_algorithms, which also imports torch's compiler: that takes longer than importing torch.
     torch.set_deterministic_debug_mode("warn" if device.type == "cuda" else "default")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def set_precision(precision: str, device: torch.device) -> None:
-    """Tell torch how exact the products of float32 numbers have to be.
+    """Set the precision of torch's products of float32 numbers.
 
     Raises:
-        SpecError: the device has no such products.
+        SpecError: the device does not support it.
     """
     rounded = precision == "tf32"
     if rounded and device.type != "cuda":
-        raise SpecError("`train.precision` is tf32, which GPUs alone have; train.precision=float32 computes on any")
+        raise SpecError("`train.precision` is tf32, which only GPUs support; train.precision=float32 works anywhere")
     torch.set_float32_matmul_precision("high" if rounded else "highest")
-    torch.backends.cudnn.allow_tf32 = rounded  # torch's own choice is that convolutions are rounded, products are not
+    torch.backends.cudnn.allow_tf32 = rounded  # torch's default rounds convolutions, and does not round products
 
 
 def forward_in(precision: str, network: nn.Module, device: torch.device) -> Forward:
-    """The network's forward pass; with bfloat16, torch chooses the operators that stand it."""
+    """The network's forward pass; with bfloat16, torch chooses the operators that are computed in it."""
     if precision != "bfloat16":
         return network
 

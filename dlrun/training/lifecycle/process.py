@@ -1,4 +1,4 @@
-"""The settings of the process that a run changes, and puts back: so no run depends on the runs before it."""
+"""The process-wide settings that a run changes and then restores, so that no run depends on an earlier one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 def process_of_a_run() -> Iterator[None]:
     """Within it a run may set threads, precision, determinism, warnings, the allocator and the generators.
 
-    Afterwards all of them are as before; the allocator has glibc's defaults, since glibc does not say what it had.
+    Afterwards all of them are as before; the allocator has glibc's defaults, since its settings cannot be read.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())

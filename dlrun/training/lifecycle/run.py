@@ -1,4 +1,4 @@
-"""A checked spec -> a run: train, test, and keep all of it; and a run that was interrupted, gone on with."""
+"""A checked spec -> a run: train, test, and write all of it to the run's folder; also the training of a resumed run."""
 
 from __future__ import annotations
 
@@ -30,49 +30,49 @@ from dlrun.training.lifecycle.process import process_of_a_run
 from dlrun.training.lifecycle.setup import TrainingSetup, prepare_training
 from dlrun.training.loop import Progress, Training, Watcher
 from dlrun.training.loss_totals import LossError
-from dlrun.training.signals import Terminated, listening
+from dlrun.training.signals import Terminated, stop_on_signals
 from dlrun.training.state import TrainingState
 
 DELIVERY = 30.0
-"""Seconds that the tracker is given at the end."""
+"""Seconds that training waits for the tracker at the end."""
 
 
 class RunWatcher(Watcher, Protocol):
-    """Sees how a run goes, beside its training."""
+    """Is called as a run goes on: at each event of its training, and of the run itself."""
 
     def ready(self, plan: Plan, loaded: Loaded, folder: Path, device: str) -> None:
         """The data is loaded and the network built; training begins, or is resumed."""
         ...
 
     def notice(self, text: str) -> None:
-        """Something that a person should know, and that stops nothing."""
+        """A message for the user; the run continues."""
         ...
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a run."""
+    """The result of a run."""
 
     folder: Path
     status: Status
     test: dict[str, float]
-    """The test figures, without their prefix; empty without test rows."""
+    """The test metrics, without their prefix; empty without test rows."""
     state: TrainingState
     where: str
     """How to compare the run; '' without a tracker."""
     undelivered: str
-    """What the tracker could not be told, and why; '' when all is well."""
+    """What could not be sent to the tracker, and why; '' if all was sent."""
 
 
 @dataclass(slots=True)
 class _Reporter:
-    """Writes each figure to the journal, where the tracker finds it, then to the screen."""
+    """Writes each row of metrics to the journal, where the tracker reads it, then shows it."""
 
     journal: Journal
     watcher: RunWatcher
     state: TrainingState
-    told: int = 0
-    """How many differences from an earlier attempt were told."""
+    reported: int = 0
+    """How many differences from before the interruption were reported."""
 
     def progress(self, progress: Progress) -> None:
         self.watcher.progress(progress)
@@ -83,58 +83,58 @@ class _Reporter:
 
     def record(self, metrics: dict[str, float]) -> None:
         self.journal.write(Record(self.state.epoch, self.state.step, now(), metrics))
-        for text in self.journal.differences[self.told :]:
+        for text in self.journal.differences[self.reported :]:
             self.watcher.notice(f"not what it was before the interruption: {text}")
-        self.told = len(self.journal.differences)
+        self.reported = len(self.journal.differences)
 
 
 def run(
     checked: Checked, watcher: RunWatcher, runs: Path, tracking: Tracking, store: str | None, mlflow_experiment: str
 ) -> Outcome:
-    """Train by a checked spec and keep the run under `runs`.
+    """Train by a checked spec; the run gets a folder under `runs`.
 
     `store` and `mlflow_experiment` are the tracker's store and its experiment, which run.json keeps.
 
     Raises:
         SpecError: the data is not what the spec says.
-        RunError: training could not go on.
-        KeyboardInterrupt, Terminated: somebody ended it; it can be resumed.
+        RunError: training failed.
+        KeyboardInterrupt, Terminated: a signal stopped it; it can be resumed.
     """
     with process_of_a_run():
-        ready = prepare_training(checked)
+        setup = prepare_training(checked)
         place = run_folder.make_folder(runs, checked.experiment.name)
         with lock(place):
-            info = describe(ready, place, store, mlflow_experiment)
-            _keep_beginning(ready, info)
-            return train(ready, info, watcher, tracking, None)
+            info = describe(setup, place, store, mlflow_experiment)
+            _write_start(setup, info)
+            return train(setup, info, watcher, tracking, None)
 
 
 def train(
-    ready: TrainingSetup, info: RunInfo, watcher: RunWatcher, tracking: Tracking, checkpoint: Checkpoint | None
+    setup: TrainingSetup, info: RunInfo, watcher: RunWatcher, tracking: Tracking, checkpoint: Checkpoint | None
 ) -> Outcome:
-    """Train in a run's folder, which is locked, from the beginning or from a checkpoint; then test.
+    """Train from the start or from a checkpoint, then test; the run's folder is locked by the caller.
 
     Raises:
-        RunError: training could not go on.
-        KeyboardInterrupt, Terminated: somebody ended it.
+        RunError: training failed.
+        KeyboardInterrupt, Terminated: a signal stopped it.
     """
     place, state = info.folder, TrainingState()
     outcome = Outcome(place, "FAILED", {}, state, "", "")
     journal = Journal(place / run_folder.JOURNAL, checkpoint.state["journal"] if checkpoint else 0)
-    with journal, listening(state.stop_request), _ending(ready, info, outcome, tracking, watcher):
+    with journal, stop_on_signals(state.stop_request), _ending(setup, info, outcome, tracking, watcher):
         tracking.begin(info)
         reporter = _Reporter(journal, watcher, state)
-        checkpointing = CheckpointPolicy(place, ready, journal, ready.identity())
-        training = Training(ready.task, reporter, checkpointing, state)
+        checkpointing = CheckpointPolicy(place, setup, journal, setup.identity())
+        training = Training(setup.task, reporter, checkpointing, state)
         if checkpoint is not None:
-            checkpointing.take(training, checkpoint)
-        watcher.ready(ready.plan, ready.loaded, place, str(ready.device))
+            checkpointing.restore(training, checkpoint)
+        watcher.ready(setup.plan, setup.loaded, place, str(setup.device))
         training.run()
-        checkpointing.keep(training)
+        checkpointing.write(training)
         training.finish()
         outcome.test = _test(training, reporter)
-        journal.sync()  # before run.json says that all is there
-        _keep_end(ready, info, outcome, "FINISHED")
+        journal.sync()  # before run.json says that the run is complete
+        _write_end(setup, info, outcome, "FINISHED")
         outcome.status = "FINISHED"
     outcome.where = tracking.where()
     return outcome
@@ -142,32 +142,32 @@ def train(
 
 @contextlib.contextmanager
 def _ending(
-    ready: TrainingSetup, info: RunInfo, outcome: Outcome, tracking: Tracking, watcher: RunWatcher
+    setup: TrainingSetup, info: RunInfo, outcome: Outcome, tracking: Tracking, watcher: RunWatcher
 ) -> Iterator[None]:
-    """However training ends: say so in our words, keep what was learned, and tell the tracker."""
+    """However training ends: raise a clear error, write the weights, and report the status to the tracker."""
     try:
         yield
     except (KeyboardInterrupt, Terminated):
         outcome.status = "KILLED"
         raise
-    except LossError:  # it would come again
+    except LossError:  # a resumed run would reach the same loss
         raise
     except (RunError, RuntimeError, MemoryError) as error:
         what = str(error) if isinstance(error, RunError) else out_of_memory(error) or f"torch stopped the run: {error}"
-        raise RunError(f"{what}\n  `dlrun resume {info.folder}` goes on once that is mended") from error
+        raise RunError(f"{what}\n  `dlrun resume {info.folder}` resumes once that is fixed") from error
     finally:
         if outcome.status != "FINISHED" and not outcome.state.stop_request.urgent:
-            # What stopped the run is told, not what came of it: on a full disk nothing can be written.
+            # The user gets the error that stopped the run, not one of writing: on a full disk nothing can be written.
             with contextlib.suppress(RunError):
-                _keep_end(ready, info, outcome, outcome.status)
+                _write_end(setup, info, outcome, outcome.status)
         if not outcome.state.stop_request.urgent:
             outcome.undelivered = tracking.end(outcome.status, DELIVERY)
-            if outcome.undelivered and outcome.status != "FINISHED":  # nobody is given the outcome
+            if outcome.undelivered and outcome.status != "FINISHED":  # no outcome is returned that would carry it
                 watcher.notice(f"the tracker: {outcome.undelivered}")
 
 
 def out_of_memory(error: BaseException) -> str:
-    """What to say of an error if it is about memory; else ''."""
+    """The message for an error about memory; '' for any other error."""
     text = str(error)
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text:
         return "there is not enough memory; a smaller `train.batch_size` needs less"
@@ -183,37 +183,37 @@ def _test(training: Training, reporter: _Reporter) -> dict[str, float]:
     return metrics
 
 
-def _keep_beginning(ready: TrainingSetup, info: RunInfo) -> None:
+def _write_start(setup: TrainingSetup, info: RunInfo) -> None:
     for name, text in info.texts.items():
         run_folder.write_text(info.folder / name, text)
-    labels = {name: list(target.labels) for name, target in ready.loaded.targets.items() if target.labels is not None}
+    labels = {name: list(target.labels) for name, target in setup.loaded.targets.items() if target.labels is not None}
     if labels:
         run_folder.write_json(
             info.folder / run_folder.LABELS, next(iter(labels.values())) if len(labels) == 1 else labels
         )
-    if ready.fitted:
-        run_folder.write_tensors(info.folder / run_folder.FITTED, as_tensors(ready.fitted), {})
-    # Last: a folder that has it holds all that a run begins with.
+    if setup.fitted:
+        run_folder.write_tensors(info.folder / run_folder.FITTED, as_tensors(setup.fitted), {})
+    # Last: a folder with this file has all files that a run starts with.
     run_folder.write_json(info.folder / run_folder.STARTED, {**about(info), "status": RUNNING})
 
 
-def _keep_end(ready: TrainingSetup, info: RunInfo, outcome: Outcome, status: Status) -> None:
+def _write_end(setup: TrainingSetup, info: RunInfo, outcome: Outcome, status: Status) -> None:
     try:
-        best, last = _learned(ready, outcome.state)
-        write_weights(info.folder, ready.network, ready.plan, ready.fitted, best, last if status != "FAILED" else None)
+        best, last = _learned(setup, outcome.state)
+        write_weights(info.folder, setup.network, setup.plan, setup.fitted, best, last if status != "FAILED" else None)
     except (RunError, RuntimeError, MemoryError):
         if status == "FINISHED":
             raise
     test = {name: value if math.isfinite(value) else str(value) for name, value in outcome.test.items()}
-    said = {**about(info), "status": status, "ended": now(), "test": test}
-    run_folder.write_json(info.folder / run_folder.STARTED, said)
+    content = {**about(info), "status": status, "ended": now(), "test": test}
+    run_folder.write_json(info.folder / run_folder.STARTED, content)
 
 
-def _learned(ready: TrainingSetup, state: TrainingState) -> tuple[Weights | None, Weights | None]:
+def _learned(setup: TrainingSetup, state: TrainingState) -> tuple[Weights | None, Weights | None]:
     """The best and the last weights; none before the first epoch is complete."""
     if state.epoch == 0:
         return None, None
-    # With early stopping the best are back in the network at the end, and the last are kept beside.
-    last = Weights(state.last_weights or ready.network.state_dict(), state.epoch)
+    # With early stopping the best are back in the network at the end, and the last are in the state.
+    last = Weights(state.last_weights or setup.network.state_dict(), state.epoch)
     best = None if state.best_weights is None else Weights(state.best_weights, state.best_epoch)
     return best, last

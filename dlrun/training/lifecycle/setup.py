@@ -32,7 +32,7 @@ from dlrun.training.task import Task
 
 @dataclass(frozen=True, slots=True)
 class TrainingSetup:
-    """Everything that a training begins with."""
+    """Everything that a training starts with."""
 
     checked: Checked
     device: torch.device
@@ -46,7 +46,7 @@ class TrainingSetup:
     """Every setting of the spec under a stable name."""
 
     def identity(self) -> dict[str, Any]:
-        """What makes the run this one; a checkpoint with another identity is not resumed from."""
+        """What identifies the run; a checkpoint with another identity is refused."""
         return {
             "settings": self.settings,
             "data": self.loaded.digest,
@@ -63,13 +63,13 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
         learned: what the preprocessing learned, where it was fitted before, as `as_tensors` gives it.
 
     Raises:
-        SpecError: the data is not what the spec says, or does not allow a step; there is no such device, or it cannot
-            compute so.
+        SpecError: the data is not what the spec says, or is too small for a step; there is no such device, or it does
+            not support the precision.
     """
     experiment = checked.experiment
     device = choose_device(experiment.train.device)
     set_precision(experiment.train.precision, device)
-    # With an even kernel, `same` must pad one side more; torch copies the input for that, and would say so each run.
+    # With an even kernel, `same` must pad one side more; torch copies the input for that, and would warn in every run.
     warnings.filterwarnings("ignore", message="Using padding='same' with even kernel lengths")
     loaded, fitted, planned, prepared = load_and_fit(checked, device, learned)
     keep_memory()
@@ -87,10 +87,10 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
 def load_and_fit(
     checked: Checked, device: torch.device, learned: Mapping[str, torch.Tensor] | None = None
 ) -> tuple[Loaded, Fitted, Plan, Prepared]:
-    """Load the rows and fit the preprocessing on those for training; the plan has all sizes then.
+    """Load the rows and fit the preprocessing on those for training; the returned plan has all sizes.
 
     Raises:
-        SpecError: the data is not what the spec says, or does not allow a step.
+        SpecError: the data is not what the spec says, or is too small for a step.
     """
     reading, experiment, planned = checked.reading, checked.experiment, checked.plan
     data, data_info = experiment.need("data"), checked.data_info
@@ -112,7 +112,7 @@ def load_and_fit(
 
 
 def make_task(checked: Checked, planned: Plan, network: torch.nn.Module, prepared: Prepared) -> Task:
-    """What the loop trains with."""
+    """The task of the loop."""
     experiment, data_info = checked.experiment, checked.data_info
     assert data_info is not None
     weights = dict(network.named_parameters())
@@ -142,5 +142,5 @@ def _start_from(checked: Checked, planned: Plan, network: torch.nn.Module) -> No
         return
     import safetensors.torch
 
-    held = safetensors.torch.load_file(checked.reading.folder / path)
-    network.load_state_dict({name: held[name] for name in expected(planned)}, strict=False)
+    weights = safetensors.torch.load_file(checked.reading.folder / path)
+    network.load_state_dict({name: weights[name] for name in expected(planned)}, strict=False)

@@ -1,4 +1,4 @@
-"""A training between two steps, as tensors and plain data, and back: all that the steps to come depend on."""
+"""The full state of a training between two steps, as tensors and plain data, and back."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ Tensors = dict[str, dict[str, torch.Tensor]]
 
 
 def snapshot(training: Training, names: Iterable[str]) -> tuple[Tensors, dict[str, Any]]:
-    """Everything that a training depends on; `names` are the network's weights and buffers, each once.
+    """Everything that the next steps depend on; `names` are the network's weights and buffers, each once.
 
     Raises:
         RunError: a loss is not finite.
     """
     state, names = training.state, list(names)
-    held = training.task.network.state_dict()
+    values = training.task.network.state_dict()
     tensors = {
-        WEIGHTS: {name: held[name] for name in names},
+        WEIGHTS: {name: values[name] for name in names},
         OPTIMIZER: _optimizer_tensors(training.step.state),
-        PROGRESS: _generators() | {METRIC + name: tensor for name, tensor in training.measurement.kept().items()},
+        PROGRESS: _generators() | {METRIC + name: tensor for name, tensor in training.measurement.as_tensors().items()},
     }
     if state.best_weights is not None:
         tensors[BEST] = {name: state.best_weights[name] for name in names}
     _, numbers, position, has_gauss, gauss = np.random.get_state()
     data = {name: getattr(state, name) for name in FIELDS} | {
         "seconds": training.seconds(),
-        "losses": training.losses.kept(),
+        "losses": training.losses.as_data(),
         "python": random.getstate(),
         "numpy": [np.asarray(numbers).tolist(), int(position), int(has_gauss), float(gauss)],
     }
@@ -46,20 +46,20 @@ def snapshot(training: Training, names: Iterable[str]) -> tuple[Tensors, dict[st
 
 
 def restore(training: Training, checkpoint: Checkpoint) -> None:
-    """Bring a training to where a checkpoint was made."""
+    """Set a training to the state in a checkpoint."""
     state, data, tensors = training.state, checkpoint.state, checkpoint.tensors
     device = training.device
     for name in FIELDS:
         setattr(state, name, data[name])
     state.seconds = data["seconds"]
     network = training.task.network
-    network.load_state_dict(tensors[WEIGHTS], strict=False)  # a tied weight stands once
+    network.load_state_dict(tensors[WEIGHTS], strict=False)  # a tied weight is stored once
     if BEST in tensors:
         state.best_weights = {name: value.to(device) for name, value in tensors[BEST].items()}
     training.step.resume(_optimizer_state(tensors[OPTIMIZER], training.step.weights.values))
     training.begin_epoch()
-    training.losses.take(data["losses"])
-    training.measurement.take(
+    training.losses.load(data["losses"])
+    training.measurement.load(
         {name.removeprefix(METRIC): t.to(device) for name, t in tensors[PROGRESS].items() if name.startswith(METRIC)}
     )
     _restore_generators(tensors[PROGRESS])
@@ -77,10 +77,10 @@ def _optimizer_state(tensors: Mapping[str, torch.Tensor], weights: Sequence[torc
     state: OptimizerState = {}
     for place in sorted(tensors, key=_number):
         tensor, weight = tensors[place], weights[_number(place)]
-        # Kernels take it that what is kept of a weight lies in memory as the weight does; files know no layout.
-        room = torch.empty_like(weight, requires_grad=False) if tensor.shape == weight.shape else None
-        held = tensor.to(weight.device, copy=True) if room is None else room.copy_(tensor)
-        state.setdefault(place.rpartition(".")[0], []).append(held)
+        # Kernels expect a state tensor in the memory layout of its weight; files do not store the layout.
+        laid_out = torch.empty_like(weight, requires_grad=False) if tensor.shape == weight.shape else None
+        value = tensor.to(weight.device, copy=True) if laid_out is None else laid_out.copy_(tensor)
+        state.setdefault(place.rpartition(".")[0], []).append(value)
     return state
 
 
@@ -90,10 +90,10 @@ def _number(place: str) -> int:
 
 
 def _generators() -> dict[str, torch.Tensor]:
-    found = {CPU: torch.get_rng_state()}
+    states = {CPU: torch.get_rng_state()}
     if torch.cuda.is_available():
-        found |= {f"{CUDA}{number}": state for number, state in enumerate(torch.cuda.get_rng_state_all())}
-    return found
+        states |= {f"{CUDA}{number}": state for number, state in enumerate(torch.cuda.get_rng_state_all())}
+    return states
 
 
 def _restore_generators(tensors: Mapping[str, torch.Tensor]) -> None:

@@ -1,1 +1,1 @@
-"""What makes a step fast, and changes none of its numbers."""
+"""Everything that makes a step fast without changing its numbers."""

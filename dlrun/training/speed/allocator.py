@@ -1,8 +1,8 @@
-"""Memory that the C library has got from the system and keeps, instead of giving it back and asking for it anew.
+"""Have the C library keep freed memory for reuse, instead of returning it to the system.
 
 glibc returns every block above some size to the system when it is freed, and a step frees and asks for the same blocks
-again and again: each time the system finds fresh pages and fills them with zeros, which on an image network may take as
-long as the step's own work. Kept pages are reused as they are.
+again and again: each time the system has to find new pages and fill them with zeros, which on an image network may take
+as long as the step's own work. Pages that are kept are reused without that.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ import sys
 from collections.abc import Callable, Iterator
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-"""mallopt's own numbers for its settings (malloc.h)."""
+"""The numbers of mallopt's settings (malloc.h)."""
 DEFAULT_MMAP_MAX, DEFAULT_TRIM_THRESHOLD = 1 << 16, 128 << 10
 """glibc's defaults."""
 KEPT = 1 << 30
-"""Bytes at the end of the heap that may stay unused before they are given back."""
+"""Bytes at the end of the heap that may stay unused before they are returned to the system."""
 
 
 def keep_memory() -> None:
-    """Have memory freed from now on reused, large blocks too; does nothing where the C library is not glibc.
+    """Reuse memory that is freed from now on, large blocks too; does nothing if the C library is not glibc.
 
-    To be called when the rows are loaded: what only that needed goes back to the system as ever.
+    To be called after the rows are loaded: memory that only loading needed still returns to the system.
     """
-    # No block has pages of its own, at any size: a threshold for that would end at 32 MB.
+    # No block is mapped on its own, whatever its size: glibc limits a threshold for mapping to 32 MB.
     _set(mmap_max=0, trim_threshold=KEPT)
 
 
 @contextlib.contextmanager
 def kept_memory() -> Iterator[None]:
-    """Within it `keep_memory` may be called; afterwards glibc has its defaults, and unused memory goes back."""
+    """Within it `keep_memory` may be called; afterwards glibc has its defaults, and unused memory is returned."""
     try:
         yield
     finally:
@@ -49,5 +49,5 @@ def _set(mmap_max: int, trim_threshold: int) -> None:
 
 
 def _libc(function: str) -> Callable[..., int] | None:
-    """A function of glibc; None where the C library has no such."""
+    """A function of glibc; None if the C library has no such function."""
     return getattr(ctypes.CDLL(None), function, None) if sys.platform.startswith("linux") else None

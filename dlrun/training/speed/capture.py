@@ -1,10 +1,16 @@
-"""A network's arithmetic as straight-line code that runs without Python: that of its steps, and of validation.
+"""Capture the computation of a network's steps, and of its validation, as code that runs without Python.
 
-A step of a small network takes most of its time between the products: in Python, in building the graph for the backward
-pass, in walking it. So one step is computed as ever while it is recorded, and what was recorded is used from then on:
-code on a processor (recording.py), a CUDA graph on a GPU (cuda_graphs.py). It is used only where it gave the same bits
-as the step that it was taken from: what cannot be recorded (a number that is read back, a choice made in Python) leaves
-everything as it was.
+A step of a small network takes most of its time outside the products: in Python, in building the graph for the backward
+pass and in walking it. So one step is computed as usual while it is recorded, and from then on the recorded code is
+used: TorchScript on a processor (recording.py), a CUDA graph on a GPU (cuda_graphs.py).
+
+The code is tested first, because a recording can miss something: a number that is read back, a choice made in Python,
+an operator that a faster runtime computes otherwise. So all tensors and generators are saved before the recorded step
+and after it. Each trial starts from the state before, and must give the step's results and the state after, bit for
+bit. There are three trials, because the static runtime allocates as usual in its first run and reuses its memory from
+the second on: only then does a wrong plan of memory show. Nothing may differ; code that fails is dropped, the next form
+of it is tried, and without any the steps run as before. Either way the state after the one real step is put back, so
+training is the same with and without capture.
 """
 
 from __future__ import annotations
@@ -23,36 +29,36 @@ from dlrun.training.speed.cuda_graphs import CudaGraph
 from dlrun.training.speed.recording import Recorder
 
 AFTER = 20
-"""Calls of a size after which one is captured: it takes about their time, so that a short run loses none by it."""
+"""Calls with one size of batch before the next is captured: capturing takes about as long as they do."""
 TRIALS = 3
-"""Runs in which code must give the same: from the second on, torch's static runtime has its memory laid out."""
+"""Runs in which code must give the same bits as the step: see above."""
 MOST_WEIGHTS = {"cpu": 1 << 22, "cuda": 1 << 27}
-"""Weights of a network whose steps are captured, by the device: in a larger one's, nearly all time is that of the
-products."""
+"""The largest number of weights of a network whose steps are captured, by device: in a larger one nearly all time goes
+into the products."""
 
 Captured = Callable[..., Tensors]
-"""What was captured: gives the results for tensors like those that it was taken from."""
+"""Captured code: computes the results for inputs with the shapes of the recorded ones."""
 
 
 class Repeated:
     """A function of batches that is captured, for each size of batch, once it has been called often enough."""
 
-    def __init__(self, compute: Callable[[Batch], Tensors], held: Callable[[], Tensors], may: bool):
+    def __init__(self, compute: Callable[[Batch], Tensors], state: Callable[[], Tensors], enabled: bool):
         """
         Args:
-            compute: the function; what it draws comes from torch's generators.
-            held: gives all that it may use and change besides the batch.
-            may: whether it is worth it.
+            compute: the function; its random numbers come from torch's generators.
+            state: returns the tensors that it may use and change, besides the batch.
+            enabled: whether to capture at all.
         """
-        self.compute, self.held, self.may = compute, held, may
+        self.compute, self.state, self.enabled = compute, state, enabled
         self.seen: Counter[int] = Counter()
-        """How many batches of each size have come."""
+        """The number of batches so far, by size."""
         self.captured: dict[int, Captured | None] = {}
-        """The code for each size of batch; None where there can be none."""
+        """The code for each size of batch; None if it cannot be captured."""
 
     def __call__(self, batch: Batch) -> Tensors:
-        """The same, to the bit, as `compute`."""
-        if not self.may:
+        """The results of `compute`, bit for bit."""
+        if not self.enabled:
             return self.compute(batch)
         rows, given = len(batch), [*batch.inputs, *batch.targets.values()]
         if rows in self.captured:
@@ -61,7 +67,7 @@ class Repeated:
         self.seen[rows] += 1
         if self.seen[rows] <= AFTER:
             return self.compute(batch)
-        results, self.captured[rows] = capture(self._of_tensors(batch), given, self.held())
+        results, self.captured[rows] = capture(self._of_tensors(batch), given, self.state())
         return results
 
     def _of_tensors(self, like: Batch) -> Callable[..., Tensors]:
@@ -73,7 +79,7 @@ class Repeated:
 
 
 def can_capture(device: str = "cpu", weights: int = 0) -> bool:
-    """Whether it is possible, and worth it, for a network of so many weights on a type of device."""
+    """Whether capturing is possible, and faster, for a network with this many weights on a type of device."""
     if device == "cpu" and (sys.version_info >= (3, 14) or not CAN_RECORD):
         return False
     return weights <= MOST_WEIGHTS.get(device, -1)
@@ -82,87 +88,89 @@ def can_capture(device: str = "cpu", weights: int = 0) -> bool:
 def capture(
     compute: Callable[..., Tensors], inputs: Sequence[torch.Tensor], held: Sequence[torch.Tensor]
 ) -> tuple[Tensors, Captured | None]:
-    """Compute once, and capture how.
+    """Compute once, and capture the computation.
 
     Args:
-        compute: gives the results of a step; what it draws comes from torch's generators.
-        inputs: what it is called with, all on one device.
-        held: what it may use and change besides: weights and buffers.
+        compute: returns the results of a step; its random numbers come from torch's generators.
+        inputs: its arguments, all on one device.
+        held: the other tensors that it may use and change: weights and buffers.
 
     Returns:
-        The results, and the code that gives them again; None where it cannot be captured.
+        The results, and the code that computes them again; None if it cannot be captured.
     """
     device = inputs[0].device
-    before = _Moment(held, device)
-    results, codes = (_record if device.type == "cpu" else _play)(compute, inputs, held, before)
-    after = _Moment(held, device)
-    found = None
-    with contextlib.suppress(Exception):  # whatever it is, the step itself has done without
-        found = next((code for code in codes() if _gives(code, inputs, results, before, after)), None)
-    after.put_back()
-    return results, found
+    before = _SavedState(held, device)
+    results, codes = (_record_code if device.type == "cpu" else _record_graph)(compute, inputs, held, before)
+    after = _SavedState(held, device)
+    working = None
+    with contextlib.suppress(Exception):  # whatever fails here, the step itself has succeeded
+        working = next((code for code in codes() if _reproduces(code, inputs, results, before, after)), None)
+    after.restore()
+    return results, working
 
 
-def _record(
-    compute: Callable[..., Tensors], inputs: Sequence[torch.Tensor], held: Sequence[torch.Tensor], before: _Moment
+def _record_code(
+    compute: Callable[..., Tensors], inputs: Sequence[torch.Tensor], held: Sequence[torch.Tensor], before: _SavedState
 ) -> tuple[Tensors, Callable[[], Sequence[Captured]]]:
     recorder = Recorder(inputs, held)
     try:
         with recorder, diverted(recorder.draw):
             results = compute(*inputs)
-    except Exception:  # as above
-        before.put_back()
+    except Exception:  # what failed may be the recording alone
+        before.restore()
         return compute(*inputs), list
     return results, lambda: recorder.codes(results)
 
 
-def _play(
-    compute: Callable[..., Tensors], inputs: Sequence[torch.Tensor], _held: Sequence[torch.Tensor], _before: _Moment
+def _record_graph(
+    compute: Callable[..., Tensors], inputs: Sequence[torch.Tensor], _held: Sequence[torch.Tensor], _before: _SavedState
 ) -> tuple[Tensors, Callable[[], Sequence[Captured]]]:
     return compute(*inputs), lambda: [CudaGraph(compute, inputs)]
 
 
-def _gives(code: Captured, inputs: Sequence[torch.Tensor], results: Tensors, before: _Moment, after: _Moment) -> bool:
-    """Whether code gives the same, and leaves the same behind."""
+def _reproduces(
+    code: Captured, inputs: Sequence[torch.Tensor], results: Tensors, before: _SavedState, after: _SavedState
+) -> bool:
+    """Whether code gives the same results and the same state afterwards."""
     for _ in range(TRIALS):
-        before.put_back()
+        before.restore()
         try:
-            if not (_equal(results, code(*inputs)) and after.is_now()):
+            if not (_equal(results, code(*inputs)) and after.matches()):
                 return False
         except RuntimeError:
             return False
     return True
 
 
-class _Moment:
-    """What some tensors and torch's generators are at a moment."""
+class _SavedState:
+    """A copy of some tensors and of the states of torch's generators."""
 
     def __init__(self, tensors: Sequence[torch.Tensor], device: torch.device):
         self.tensors, self.values = tensors, [_on_processor(tensor) for tensor in tensors]
         self.device, self.generators = device, _generators(device)
 
-    def put_back(self) -> None:
-        """Have all be as it was."""
+    def restore(self) -> None:
+        """Set the tensors and generators to the saved values."""
         for tensor, value in zip(self.tensors, self.values, strict=True):
             tensor.detach().copy_(value)
         torch.set_rng_state(self.generators[0])
         for state in self.generators[1:]:
             torch.cuda.set_rng_state(state, self.device)
 
-    def is_now(self) -> bool:
-        """Whether all is as it was."""
+    def matches(self) -> bool:
+        """Whether the tensors and generators have the saved values."""
         return _equal([_on_processor(tensor) for tensor in self.tensors], self.values) and _equal(
             self.generators, _generators(self.device)
         )
 
 
 def _on_processor(tensor: torch.Tensor) -> torch.Tensor:
-    """A copy that takes no room on a GPU."""
+    """A copy in the processor's memory, so that it takes none of a GPU."""
     return tensor.detach().to("cpu", copy=True)
 
 
 def _generators(device: torch.device) -> Tensors:
-    """The states of the processor's, and of the GPU's where it is one."""
+    """The states of the processor's generator and, on a GPU, of the GPU's."""
     return [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
 
 

@@ -1,4 +1,4 @@
-"""The step of one training, made fast: small networks have flat weights, and what repeats is captured."""
+"""The fast form of a step: a small network gets flat weights, and the computation is captured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dlrun.training.task import Task
 
 
 class FastStep:
-    """Takes steps to the same bits as `step` alone, from captured code where that is worth it."""
+    """Does the same as `step`, to the bit, with captured code where that is faster."""
 
     def __init__(self, task: Task):
         self.task = task
@@ -25,11 +25,11 @@ class FastStep:
         self.losses = task.losses
         """How many losses a step returns."""
         self.captures = can_capture(device, sum(parameter.numel() for parameter in parameters))
-        """Whether a step is captured, and so validation."""
+        """Whether steps are captured, and validation too."""
         movable = device != "cpu" or (flat and not task.optimizer.fused)
         self.moves = self.captures and movable and task.schedule is None
-        """Whether moving the weights is captured too: at one rate in every step, in calls that can be captured."""
-        self.repeated = Repeated(self._computed, self._held, self.captures)
+        """Whether the optimizer's step is captured too: its rate must be constant and its kernels recordable."""
+        self.repeated = Repeated(self._compute, self._state, self.captures)
 
     def __call__(self, batch: Batch, rate: float) -> tuple[Tensors, Tensors]:
         """Take a step at a learning rate; returns what `step` does."""
@@ -41,21 +41,21 @@ class FastStep:
         return results[: self.losses], results[self.losses :]
 
     def resume(self, state: OptimizerState) -> None:
-        """Go on from what the optimizer kept in another process."""
+        """Continue from the optimizer's state in a checkpoint."""
         self.state = state
 
-    def _computed(self, batch: Batch) -> Tensors:
-        """What is captured: the whole step, or all of it but the last line, which then has the gradients."""
+    def _compute(self, batch: Batch) -> Tensors:
+        """The part to capture: the whole step, or all but the optimizer's step, with the gradients as results."""
         gradients: Tensors = []
         losses, metrics = step(self.task, self.weights, batch, self._move if self.moves else gradients.extend)
         return [*losses, *metrics, *gradients]
 
     def _move(self, gradients: Tensors, rate: float | None = None) -> None:
-        """The optimizer's step; without a rate at the optimizer's own, which no schedule changes then."""
+        """The optimizer's step, by default at the optimizer's own rate."""
         optimizer = self.task.optimizer
         optimizer.step(self.weights.values, gradients, self.state, optimizer.lr if rate is None else rate)
 
-    def _held(self) -> Tensors:
-        """What a step uses and changes besides its batch."""
+    def _state(self) -> Tensors:
+        """The tensors that a step uses and changes, besides its batch."""
         moved = [*self.weights.values, *chain(*self.state.values())] if self.moves else []
         return [*self.task.network.parameters(), *self.task.network.buffers(), *moved]

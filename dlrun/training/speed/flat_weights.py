@@ -11,11 +11,11 @@ from dlrun.data.batches import Tensors
 from dlrun.training.step import TrainedWeights
 
 MOST = 1 << 16
-"""Weights up to which gathering the gradients in one tensor costs less than it saves."""
+"""The largest number of weights for which joining the gradients in one tensor costs less than it saves."""
 
 
 class FlatWeights(TrainedWeights):
-    """Makes each weight a view of one tensor; the optimizer moves that tensor."""
+    """Makes each weight a view of one tensor; the optimizer changes that tensor."""
 
     def __init__(self, parameters: Sequence[nn.Parameter]):
         super().__init__(parameters)
@@ -27,10 +27,10 @@ class FlatWeights(TrainedWeights):
         self.values = [whole]
 
     def gradients(self, loss: torch.Tensor) -> Tensors:
-        """One gradient for all."""
+        """One gradient for all weights."""
         return [torch.cat([gradient.reshape(-1) for gradient in self._gradients(loss)])]
 
     @staticmethod
     def suits(parameters: Sequence[nn.Parameter]) -> bool:
-        """Whether it is worth it."""
+        """Whether flat weights are faster for these parameters."""
         return len(parameters) > 1 and sum(parameter.numel() for parameter in parameters) <= MOST

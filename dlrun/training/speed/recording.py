@@ -1,9 +1,19 @@
-"""What a computation calls, written down as code that makes the same calls without Python.
+"""Record the calls of a computation as TorchScript code, which makes the same calls without Python.
 
-Every call that reaches a kernel of torch's, those of the backward pass too, becomes a line of TorchScript. torch has
-two machines that run such code: the interpreter of TorchScript itself, in a third of the time that Python and autograd
-take, and its static runtime, in a quarter: that one lays out all that is between inputs and results in one piece of
-memory, once.
+Every call that reaches one of torch's kernels, in the backward pass too, becomes a line such as
+`v7 = torch.ops.aten.mm(v3, v6)`. A dispatch mode sees the calls and their tensors, but not which call a tensor came
+from; hence two tables:
+
+- `names`, by the identity of the Python object: the variable that holds a tensor.
+- `places`, by address, shape, strides and type: autograd often makes a new object for a tensor that has a name already.
+  If an operator returns a view in exactly the place of a named tensor, that name is used, and no line is needed.
+
+Identities and addresses are unique only among living objects: Python and torch reuse those of a freed tensor. So every
+tensor is kept in `alive` until the recording ends. A tensor that is neither a result of an earlier call, nor an input,
+nor one of the declared weights and buffers would become a constant of this one step, so it ends the recording.
+
+torch has two runtimes for such code: the interpreter of TorchScript takes a third of the time of Python and autograd,
+the static runtime a quarter, since it lays out all intermediate results in one piece of memory, once.
 """
 
 from __future__ import annotations
@@ -28,17 +38,17 @@ from dlrun.modules.private_torch import (
 )
 
 MOST_BYTES = 1 << 28
-"""What may be computed while it is recorded, when all of it stays: with more, Python's time is not what counts."""
+"""The most that a recording may hold, since all tensors stay alive; above it Python's time does not matter."""
 
 
 class NotRecordableError(Exception):
-    """Something in the computation is not a call to a kernel that can be made again."""
+    """The computation does something that code cannot repeat."""
 
 
 NAMED = ("alpha", "value")
-"""Arguments that operators on tensors take by name alone, and those on lists of tensors do not."""
+"""Arguments that are keyword-only in operators on tensors, but not in those on lists of tensors."""
 
-GIVES_ALL = {
+RETURNS_ALL = {
     f"aten::{name}"
     for name in (
         "_prelu_kernel_backward",
@@ -65,11 +75,11 @@ GIVES_ALL = {
         "var_mean",
     )
 }
-"""Operators of several results that give them all, unless they are told not to."""
+"""Operators with several results that return all of them, unless an argument turns one off."""
 
 
 class Code:
-    """The calls, with tensors like those that they were recorded with."""
+    """Recorded code, to be called with inputs of the recorded shapes."""
 
     def __init__(self, run: Any, extra: Sequence[torch.Tensor], draws: Sequence[tuple[int, int]]):
         """`run` takes the inputs, random words as `draws` says, and `extra`."""
@@ -79,59 +89,59 @@ class Code:
         return list(self.run(*inputs, *self.words.draw(), *self.extra))
 
 
-def _machines(source: str, static: bool) -> list[Any]:
+def _runtimes(source: str, static: bool) -> list[Any]:
     function = run_torchscript(source, "computed")
-    machines: list[Any] = [torch.no_grad()(function)]
+    runtimes: list[Any] = [torch.no_grad()(function)]
     if static:
         with contextlib.suppress(RuntimeError):
-            machines.insert(0, static_runtime(function))
-    return machines
+            runtimes.insert(0, static_runtime(function))
+    return runtimes
 
 
 class Recorder(DispatchMode):
-    """Notes every call that reaches a kernel."""
+    """Records every call that reaches a kernel."""
 
     def __init__(self, inputs: Sequence[torch.Tensor], held: Sequence[torch.Tensor]):
-        """`held` is what may be used besides the inputs."""
+        """`held` are the tensors that may be used besides the inputs: weights and buffers."""
         super().__init__()
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
         self.places: dict[Any, str] = {}
-        """The name of what was last known to lie somewhere in memory."""
+        """The name of the last tensor at each place in memory."""
         self.alive: list[torch.Tensor] = []
-        """Tensors are told apart by identity and place, so none may make room for another."""
+        """All tensors so far, so that no identity and no address is used again."""
         self.bytes = 0
         self.held = {id(tensor): tensor for tensor in held}
-        self.inputs = [self._take(tensor) for tensor in inputs]
+        self.inputs = [self._add_argument(tensor) for tensor in inputs]
         self.words: list[str] = []
         self.draws: list[tuple[int, int]] = []
         self.extra: list[torch.Tensor] = []
-        """Of `held`, those that were used."""
+        """The tensors of `held` that were used."""
         self.extras: list[str] = []
-        self.whole = True
-        """Whether no operator leaves a result out: torch's static runtime ends the process where one does."""
+        self.returns_all = True
+        """Whether every operator returns all its results: if not, torch's static runtime crashes the process."""
         self.paused = False
 
     def draw(self, count: int, bits: int) -> torch.Tensor:
-        """Random words: they are drawn outside of the code, which is given them."""
+        """Random words: they are drawn outside the code and passed to it."""
         self.paused = True
         words = draw_words(count, bits)
         self.paused = False
         self.draws.append((count, bits))
-        self.words.append(self._take(words))
+        self.words.append(self._add_argument(words))
         return words
 
     def codes(self, results: Sequence[torch.Tensor]) -> list[Code]:
-        """What was recorded, as far as it takes part in the results or changes something held: the faster code first.
+        """The recorded code for each runtime, the faster one first.
 
-        The static runtime does not know all that operators do, so what it gives is to be looked at.
+        The static runtime relies on what operators declare, so its results have to be checked.
         """
-        found = "".join(f"{self._named(result)}, " for result in results)
+        returned = "".join(f"{self._named(result)}, " for result in results)
         given = ", ".join(f"{name}: Tensor" for name in (*self.inputs, *self.words, *self.extras))
         lines = "".join(f"    {line}\n" for line in self.lines)
-        source = f"def computed({given}):\n{lines}    return ({found})\n"
-        self.alive.clear()  # they are all that was computed
-        return [Code(run, self.extra, self.draws) for run in _machines(source, self.whole)]
+        source = f"def computed({given}):\n{lines}    return ({returned})\n"
+        self.alive.clear()  # frees everything that was computed
+        return [Code(run, self.extra, self.draws) for run in _runtimes(source, self.returns_all)]
 
     def record(self, function: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
         function = VIEW_EQUIVALENT.get(function, function)
@@ -143,18 +153,18 @@ class Recorder(DispatchMode):
             self._call_for_each(function, args, kwargs or {}, result)
         elif isinstance(result, torch.Tensor):
             known = self.places.get(_place(result)) if _gives_view(function) else None
-            self._note(result, known or self._call(function, args, kwargs or {}))
+            self._register(result, known or self._call(function, args, kwargs or {}))
         elif isinstance(result, list | tuple):
             name = self._call(function, args, kwargs or {})
             for index, part in enumerate(result):
                 if isinstance(part, torch.Tensor):
-                    self._note(part, self._assign(f"{name}[{index}]"))
+                    self._register(part, self._assign(f"{name}[{index}]"))
                 else:
-                    self.whole = False
-            self.whole &= schema_of(function).name in GIVES_ALL
+                    self.returns_all = False
+            self.returns_all &= schema_of(function).name in RETURNS_ALL
         elif result is None:
             self._call(function, args, kwargs or {})
-            self.whole &= not schema_of(function).returns
+            self.returns_all &= not schema_of(function).returns
         else:
             raise NotRecordableError("a number that is read back")
         return result
@@ -169,7 +179,7 @@ class Recorder(DispatchMode):
     def _call_for_each(
         self, function: Any, args: Sequence[Any], kwargs: dict[str, Any], results: Sequence[Any] | None
     ) -> None:
-        """A call for a list of tensors as one for each: to TorchScript, nothing is written into what a list holds."""
+        """A call for a list of tensors as one call for each: TorchScript misses writes into the tensors of a list."""
         name = schema_of(function).name.removeprefix(FOREACH_OPERATOR)
         given = dict(zip([argument.name for argument in schema_of(function).arguments], args, strict=False)) | kwargs
         for place in range(len(args[0])):
@@ -180,24 +190,24 @@ class Recorder(DispatchMode):
             ]
             done = self._assign(f"torch.ops.aten.{name}({', '.join(written)})")
             if results is not None:
-                self._note(results[place], done)
+                self._register(results[place], done)
 
     def _assign(self, expression: str) -> str:
         name = f"v{len(self.lines)}"
         self.lines.append(f"{name} = {expression}")
         return name
 
-    def _take(self, tensor: torch.Tensor) -> str:
+    def _add_argument(self, tensor: torch.Tensor) -> str:
         name = f"given{len(self.alive)}"
-        self._note(tensor, name)
+        self._register(tensor, name)
         return name
 
-    def _note(self, tensor: torch.Tensor, name: str) -> None:
+    def _register(self, tensor: torch.Tensor, name: str) -> None:
         self.names[id(tensor)] = self.places[_place(tensor)] = name
         self.alive.append(tensor)
         self.bytes += 0 if is_view(tensor) else tensor.nbytes
         if self.bytes > MOST_BYTES:
-            raise NotRecordableError("more than is kept")
+            raise NotRecordableError("more memory than a recording may hold")
 
     def _named(self, tensor: torch.Tensor) -> str:
         name = self.names.get(id(tensor))
@@ -205,11 +215,11 @@ class Recorder(DispatchMode):
             if id(tensor) not in self.held:
                 raise NotRecordableError("a tensor from elsewhere")
             self.extra.append(tensor)
-            self.extras.append(name := self._take(tensor))
+            self.extras.append(name := self._add_argument(tensor))
         return name
 
     def _written(self, value: Any, kind: str) -> str:
-        """A value as TorchScript writes it, where something of a kind is wanted."""
+        """A value in TorchScript, for an argument whose type is `kind`."""
         match value:
             case torch.Tensor():
                 return self._named(value)
@@ -230,7 +240,7 @@ class Recorder(DispatchMode):
         raise NotRecordableError(f"a {type(value).__name__}")
 
 
-# Set by hand, and not in the class: torch wraps a method of this name in one that imports its compiler, over a second.
+# Set by hand, and not in the class: torch wraps a method of this name in one that imports its compiler: over a second.
 Recorder.__torch_dispatch__ = Recorder.record  # type: ignore[method-assign]
 
 
@@ -239,14 +249,14 @@ def _place(tensor: torch.Tensor) -> Any:
 
 
 def _check_memory(function: Any, args: Any, result: Any) -> None:
-    """That a result lies where an argument does only if the operator says so: who runs code plans memory by that."""
+    """Check that a result shares memory with an argument only if the operator declares it: runtimes rely on it."""
     results = list(result) if isinstance(result, list | tuple) else [result]
     returned = schema_of(function).returns
     if len(returned) == len(results):
         results = [one for one, entry in zip(results, returned, strict=True) if entry.alias_info is None]
         taken = {_storage(arg) for arg in args if isinstance(arg, torch.Tensor)}
         if any(_storage(one) in taken for one in results if isinstance(one, torch.Tensor) and one.numel()):
-            raise NotRecordableError("a view that does not say that it is one")
+            raise NotRecordableError("an undeclared view")
 
 
 def _storage(tensor: torch.Tensor) -> int:
@@ -254,6 +264,6 @@ def _storage(tensor: torch.Tensor) -> int:
 
 
 def _gives_view(function: Any) -> bool:
-    """Whether an operator gives a tensor that lies where another does, and writes nothing."""
+    """Whether an operator returns a view and writes nothing."""
     returned = schema_of(function).returns[0].alias_info
     return returned is not None and not returned.is_write

@@ -1,4 +1,4 @@
-"""How many threads a step is computed with: as many as pay, and never more than this process was given."""
+"""The number of threads of a step: one for a small step, otherwise all that this process may use."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import torch
 from dlrun.plan.network import Plan
 
 WORTH = 30_000_000
-"""Multiply-adds of a step, about a millisecond's, below which threads wait for each other longer than they help."""
+"""Multiply-adds of a step, about one millisecond; in a smaller step threads cost more than they save."""
 FORWARD_AND_BACKWARD = 3
-"""A backward pass takes two products for each of the forward pass's."""
+"""Products of a step for each product of its forward pass: the backward pass takes two."""
 
 
 def choose_threads(plan: Plan, batch: int) -> int:
-    """Threads for steps of `batch` rows. It depends on the network and the machine alone, as the bits do on it."""
+    """Threads for steps of `batch` rows, by the network and the machine alone: the bits of a result depend on it."""
     if FORWARD_AND_BACKWARD * plan.macs * batch < WORTH:
         return 1
     return max(1, min(torch.get_num_threads(), given_processors() or torch.get_num_threads()))
 
 
 def given_processors(root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """The processors that the process's control group may use, rounded down, at least 1; None where nothing says so.
+    """The processors that the process's control group may use, rounded down, at least 1; None if there is no limit.
 
-    torch starts a thread for each processor that it sees, also where a container may use the time of fewer.
+    torch starts a thread for each processor that it sees, even if a container may use fewer.
     """
     try:
         quota, period = (root / "cpu.max").read_text().split()

@@ -109,7 +109,7 @@ def test_memory_that_is_full_in_a_step_is_one_error_and_loses_nothing(
     folder = the_run(runs)
     assert folder is not None and status_of(folder) == "FAILED"
     assert "not enough memory" in done.said and f"dlrun resume {folder}" in done.said
-    assert "goes on after step 8," in resumed(program, runs, alone)
+    assert "resumes after step 8," in resumed(program, runs, alone)
 
 
 def test_memory_that_is_full_while_the_network_is_built_is_one_error(program: Program, runs: Path) -> None:

@@ -53,5 +53,5 @@ def test_products_of_float32_numbers_are_not_rounded_unless_asked(done) -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_tf32_without_a_gpu_is_refused(tmp_path: Path) -> None:
     spec = networks.checked(tmp_path, DIGITS % "float32", "train.device=auto", "train.precision=tf32")
-    with pytest.raises(SpecError, match="tf32, which GPUs alone have"):
+    with pytest.raises(SpecError, match="tf32, which only GPUs support"):
         networks.prepare_training(spec)

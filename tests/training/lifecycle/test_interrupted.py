@@ -96,7 +96,7 @@ k.CheckpointPolicy.after_step = after_step
     assert f"`dlrun resume {folder}` resumes it" in done.said
     assert not (folder / "last.safetensors").exists()  # nothing more was done
     assert status_of(folder) == "KILLED"
-    assert "goes on after step 8," in resumed(program, runs, alone)
+    assert "resumes after step 8," in resumed(program, runs, alone)
 
 
 @pytest.mark.parametrize("number", CODES, ids=["ctrl-c", "terminated"])
@@ -117,7 +117,7 @@ l.Training._step = stepping
     assert done.code == CODES[number] and folder is not None, done.said
     assert f"`dlrun resume {folder}` resumes it" in done.said
     assert (folder / "last.safetensors").exists() and '"status": "KILLED"' in (folder / "run.json").read_text()
-    assert "goes on after step 10," in resumed(program, runs, alone)
+    assert "resumes after step 10," in resumed(program, runs, alone)
 
 
 @pytest.mark.parametrize("number", CODES, ids=["ctrl-c", "terminated"])

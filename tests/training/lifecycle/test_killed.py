@@ -45,7 +45,7 @@ def test_a_kill_at_any_durable_operation_loses_nothing(
         assert program(*TRAIN, own, mode=mode, at=number).code == KILLED
         said = resumed(program, own, alone)
         began += bool(said)
-        ends.add(next((line for line in said.splitlines() if line.startswith("note: goes on")), ""))
+        ends.add(next((line for line in said.splitlines() if line.startswith("note: resumes")), ""))
         shutil.rmtree(own)
     assert len(ends) > 3 or mode == "torn"
     tell(f"{mode}: {len(chosen)} of {len(counted.calls)} durable operations; {began} runs resumed, all equal")
@@ -105,17 +105,17 @@ def test_six_kills_in_a_row_lose_nothing(program: Program, counted: Done, alone:
 TELL_OF_CAPTURES = """
 import sys, dlrun.training.speed.capture as capturing
 own = capturing.capture
-def told(*given):
+def reported(*given):
     found = own(*given)
     sys.stderr.write("captured" if found[1] else "not captured")
     return found
-capturing.capture = told
+capturing.capture = reported
 """
 
 
 @pytest.mark.parametrize("network", CAPTURED)
 def test_a_kill_loses_nothing_where_steps_are_captured(program: Program, runs: Path, network: str) -> None:
-    # Killed once its steps are captured, a run goes on with twenty that are not.
+    # Killed once its steps are captured, a run resumes with twenty steps that are not.
     train = "train", f"{network}.yaml", "--runs"
     whole = program(*train, runs / "alone", before=TELL_OF_CAPTURES)
     folder = the_run(runs / "alone")
@@ -132,7 +132,7 @@ def test_a_kill_loses_nothing_where_steps_are_captured(program: Program, runs: P
     tell(f"kill of captured steps, {network}: {MANY // 20 or 3}, {began} resumed, all equal")
 
 
-def test_a_run_that_was_killed_before_it_began_is_trained_anew_in_the_same_second(
+def test_a_run_that_was_killed_before_it_began_is_trained_again_in_the_same_second(
     program: Program, alone: Result, runs: Path
 ) -> None:
     for number in spread(20, 3):

@@ -1,4 +1,4 @@
-"""What `dlrun resume` goes on from, what it refuses, and what it says."""
+"""`dlrun resume`: the checkpoints that it resumes from, what it refuses, and its messages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def keeping(self, training):
         os.kill(os.getpid(), signal.SIGKILL)
 k.CheckpointPolicy.{method} = keeping
 """
-"""SIGKILL once a step is done and kept."""
+"""SIGKILL once a step is done and its checkpoint written."""
 
 
 def killed(program: Program, runs: Path, step: int, *overrides: str, method: str = "after_step") -> Path:
@@ -66,11 +66,11 @@ def test_a_kill_around_the_end_of_an_epoch_loses_nothing(
 
 
 @pytest.mark.parametrize("step", [6, 12, 18])
-def test_a_kill_between_the_end_of_an_epoch_and_its_figures_loses_nothing(
+def test_a_kill_between_the_end_of_an_epoch_and_its_metrics_loses_nothing(
     program: Program, alone: Result, runs: Path, step: int
 ) -> None:
     killed(program, runs, step, "train.checkpoint.every=3 steps")
-    assert f"goes on after step {step}, in epoch {step // 6}" in resumed(program, runs, alone)
+    assert f"resumes after step {step}, in epoch {step // 6}" in resumed(program, runs, alone)
 
 
 RICH = """
@@ -121,10 +121,10 @@ def test_partial_sums_of_several_losses_penalties_and_metrics_go_on_exactly(prog
     for step in (1, 7, 12, 19, 35):
         own = runs / str(step)
         assert program(*train, own, before=AFTER_STEP.format(step=step, method="after_step")).code == KILLED
-        assert f"goes on after step {step}," in resumed(program, own, wanted)
+        assert f"resumes after step {step}," in resumed(program, own, wanted)
 
 
-def test_a_damaged_checkpoint_is_passed_over_told_and_the_one_before_is_used(
+def test_a_damaged_checkpoint_is_skipped_with_a_note_and_the_one_before_is_used(
     program: Program, alone: Result, runs: Path
 ) -> None:
     folder = killed(program, runs, 16)
@@ -134,12 +134,12 @@ def test_a_damaged_checkpoint_is_passed_over_told_and_the_one_before_is_used(
     file.write_bytes(data)
     done = program("resume", folder)
     assert done.code == 0, done.said
-    assert "note: a damaged checkpoint is passed over: step-000000016: weights.safetensors is damaged" in done.said
-    assert "goes on after step 12, in epoch 2" in done.said
+    assert "note: skipped a damaged checkpoint: step-000000016: weights.safetensors is damaged" in done.said
+    assert "resumes after step 12, in epoch 2" in done.said
     assert not differences(result_of(folder), alone)
 
 
-def test_when_all_checkpoints_are_damaged_nothing_begins_at_zero(program: Program, runs: Path) -> None:
+def test_when_all_checkpoints_are_damaged_nothing_starts_from_zero(program: Program, runs: Path) -> None:
     folder = killed(program, runs, 16)
     for place in (folder / "checkpoints").iterdir():
         os.truncate(place / "state.json", 10)
@@ -167,11 +167,11 @@ def test_other_data_is_refused(program: Program, alone: Result, runs: Path) -> N
         said = refused(program, folder)
     finally:
         write_digits(program.folder / "digits.csv")
-    assert f"the data is not what {folder.name} was begun with" in said
+    assert f"the data is not what {folder.name} started with" in said
     assert resumed(program, runs, alone)
 
 
-def test_the_same_data_elsewhere_is_gone_on_with(program: Program, alone: Result, runs: Path) -> None:
+def test_a_run_whose_data_has_moved_is_resumed(program: Program, alone: Result, runs: Path) -> None:
     folder = killed(program, runs, 9)
     elsewhere = shutil.copy(program.folder / "digits.csv", runs.parent / "moved.csv")
     done = program("resume", folder, f"data.source.csv.path={elsewhere}")
@@ -179,23 +179,23 @@ def test_the_same_data_elsewhere_is_gone_on_with(program: Program, alone: Result
     assert not differences(result_of(folder), alone)
 
 
-def test_a_run_that_is_done_is_refused(program: Program, runs: Path) -> None:
+def test_a_complete_run_is_refused(program: Program, runs: Path) -> None:
     finished(program, runs)
     folder = the_run(runs)
     assert folder is not None
-    assert f"{folder.name} is done, after epoch 3; `train.epochs=6` trains it longer" in refused(program, folder)
+    assert f"{folder.name} is complete, after epoch 3; `train.epochs=6` trains it longer" in refused(program, folder)
 
 
 def test_a_shorter_training_is_refused(program: Program, runs: Path) -> None:
     folder = killed(program, runs, 9)
-    assert "was to take 18 steps, and 12 are fewer" in refused(program, folder, "train.epochs=2")
+    assert "has 18 steps in all, and 12 are fewer" in refused(program, folder, "train.epochs=2")
 
 
-@pytest.mark.parametrize("begun", ["killed", "finished"])
-def test_a_longer_training_is_the_one_that_was_begun_so_long(program: Program, runs: Path, begun: str) -> None:
+@pytest.mark.parametrize("start", ["killed", "finished"])
+def test_an_extended_training_equals_one_of_that_length(program: Program, runs: Path, start: str) -> None:
     steady = "schedule=null"
     wanted = finished(program, runs / "long", steady, "train.epochs=5")
-    if begun == "killed":
+    if start == "killed":
         folder = killed(program, runs / "own", 9, steady)
     else:
         finished(program, runs / "own", steady)
@@ -206,25 +206,27 @@ def test_a_longer_training_is_the_one_that_was_begun_so_long(program: Program, r
     found = result_of(folder)
     # The test of the shorter run stays in the journal, where it was.
     tests = [line for line in found.journal if line[0] == 3 and "test/loss" in line[2]]
-    assert len(tests) == (begun == "finished")
+    assert len(tests) == (start == "finished")
     assert not differences(replace(found, journal=[line for line in found.journal if line not in tests]), wanted)
     assert "epochs: 5" in (folder / "resolved.yaml").read_text()
 
 
-def test_a_training_that_has_ended_inside_an_epoch_is_not_made_longer(program: Program, runs: Path) -> None:
+def test_a_training_that_ended_inside_an_epoch_is_not_extended(program: Program, runs: Path) -> None:
     finished(program, runs, "train.epochs=null", "train.steps=8")
     folder = the_run(runs)
     assert folder is not None
-    assert "has ended inside an epoch, after step 8" in refused(program, folder, "train.steps=18")
-    assert "is done, after epoch 2\n" in refused(program, folder)
+    assert "ended inside an epoch, after step 8" in refused(program, folder, "train.steps=18")
+    assert "is complete, after epoch 2\n" in refused(program, folder)
 
 
-def test_another_machine_is_told(program: Program, alone: Result, runs: Path) -> None:
+def test_another_machine_is_reported(program: Program, alone: Result, runs: Path) -> None:
     folder = killed(program, runs, 9)
     before = "import torch\ntorch.backends.cpu.get_cpu_capability = lambda: 'ANOTHER'"
     done = program("resume", folder, before=before)
     assert done.code == 0, done.said
-    assert "note: begun on another machine (cpu " in done.said and "now ANOTHER): the last bits may differ" in done.said
+    assert (
+        "note: started on another machine (cpu " in done.said and "now ANOTHER): the last bits may differ" in done.said
+    )
 
 
 def test_a_run_that_is_being_trained_is_not_resumed(program: Program, alone: Result, runs: Path) -> None:

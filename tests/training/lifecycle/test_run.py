@@ -101,7 +101,7 @@ def test_the_loop_computes_what_a_plain_torch_loop_computes(train, tmp_path: Pat
         torch.testing.assert_close(last[f"{name}.bias"], parameter.bias.detach(), rtol=1e-4, atol=1e-5)
 
 
-def test_a_saved_network_takes_raw_rows_and_gives_the_test_figures(train, tmp_path: Path) -> None:
+def test_a_saved_network_takes_raw_rows_and_gives_the_test_metrics(train, tmp_path: Path) -> None:
     outcome = train("data.preprocess=[standardize, {pca: 0.9}]")
     loaded = rows_of(check(tmp_path / "spec.yaml"))
     network = load_network(outcome.folder, "last")
@@ -154,7 +154,7 @@ def test_the_test_rows_are_touched_once_at_the_end(train) -> None:
     assert [any(name.startswith("test/") for name in r.metrics) for r in records] == [False] * 4 + [True]
 
 
-def test_every_epoch_has_its_figures_under_stable_names(train) -> None:
+def test_every_epoch_has_its_metrics_under_stable_names(train) -> None:
     records = read_journal(train().folder / "metrics.jsonl")
     assert [r.epoch for r in records] == [1, 2, 3, 4, 4]
     assert set(records[0].metrics) == {
@@ -168,7 +168,7 @@ def test_every_epoch_has_its_figures_under_stable_names(train) -> None:
     assert set(records[-1].metrics) == {"test/loss", "test/accuracy"}
 
 
-def test_penalties_are_figures_of_their_own(train) -> None:
+def test_penalties_are_metrics_of_their_own(train) -> None:
     records = read_journal(train("regularizers=[l2: 0.5]", "optimizer={sgd: {lr: 1e-9}}").folder / "metrics.jsonl")
     assert records[0].metrics["train/penalty"] > 0.5
     plain = read_journal(train("optimizer={sgd: {lr: 1e-9}}").folder / "metrics.jsonl")
@@ -241,7 +241,7 @@ def test_a_run_folder_says_what_the_run_was(train) -> None:
     assert not list(outcome.folder.glob(".*"))
 
 
-def test_a_gpu_that_is_not_there_is_told(train) -> None:
+def test_a_missing_gpu_is_reported(train) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is one")
     with pytest.raises(SpecError, match="sees no GPU"):
@@ -336,7 +336,7 @@ class Reads(TorchDispatchMode):
     ids=["metrics and penalties", "schedule", "batch norm"],
 )
 def test_nothing_in_a_step_waits_for_the_device(train, monkeypatch, overrides) -> None:
-    monkeypatch.setattr("dlrun.training.loop.LOOK_EVERY", 1e9)
+    monkeypatch.setattr("dlrun.training.loop.REPORT_EVERY", 1e9)
     # Captured code cannot wait: what reads a number back is not captured. To capture it looks once a size of batch.
     monkeypatch.setattr("dlrun.training.speed.capture.AFTER", sys.maxsize)
     counts = []
@@ -402,7 +402,7 @@ def test_a_run_with_several_inputs_and_outputs_is_saved_for_raw_rows_of_each(tra
 
 
 def test_the_features_are_let_go_of_once_they_are_on_the_device(tmp_path: Path) -> None:
-    ready = prepare_training(checked(tmp_path, WINE))
-    assert ready.loaded.features == {}
-    assert ready.loaded.rows == 178  # scikit-learn's wines
-    assert len(ready.task.data.train) == 178 - 2 * 36
+    setup = prepare_training(checked(tmp_path, WINE))
+    assert setup.loaded.features == {}
+    assert setup.loaded.rows == 178  # scikit-learn's wines
+    assert len(setup.task.data.train) == 178 - 2 * 36

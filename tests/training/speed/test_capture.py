@@ -115,7 +115,7 @@ def test_what_is_not_safe_to_record_is_computed_all_the_same(why: str, monkeypat
 @pytest.mark.parametrize("bias", [True, False])
 def test_the_static_runtime_gets_nothing_that_leaves_a_result_out(bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     layer, x = nn.Conv1d(2, 3, 2, bias=bias), torch.randn(4, 2, 5)
-    own, asked = recording._machines, []
+    own, asked = recording._runtimes, []
 
     def noted(source: str, static: bool) -> list:
         asked.append(static)
@@ -125,7 +125,7 @@ def test_the_static_runtime_gets_nothing_that_leaves_a_result_out(bias: bool, mo
         x.requires_grad_()
         return list(torch.autograd.grad(layer(x).square().sum(), [x, *layer.parameters()]))
 
-    monkeypatch.setattr(recording, "_machines", noted)
+    monkeypatch.setattr(recording, "_runtimes", noted)
     assert capture(compute, [x], list(layer.parameters()))[1] is not None
     assert asked == [bias]  # the gradient of a bias that is not there is left out
 

@@ -50,7 +50,7 @@ def test_a_training_that_is_played_back_ends_in_the_bits_of_one_that_is_not(
         return play, results
 
     monkeypatch.setattr(graphs, "record", record)
-    monkeypatch.setattr(capturing, "_record", capturing._play)
+    monkeypatch.setattr(capturing, "_record_code", capturing._record_graph)
     monkeypatch.setattr(AdamLike, "fused", False)  # so that moving the weights is played back too, as on a GPU
     codes = networks.two_ways(tmp_path, DIGITS % (schedule, ""), monkeypatch)
     assert [type(code) for code in codes] == [graphs.CudaGraph] * 4
@@ -59,7 +59,7 @@ def test_a_training_that_is_played_back_ends_in_the_bits_of_one_that_is_not(
     assert {len(results) for results in recorded} == ({2, 3} if schedule else {2})
 
 
-def test_what_a_gpu_cannot_record_is_computed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_gpu_cannot_record_is_still_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     weight = torch.ones(3, requires_grad=True)
 
     def record(compute: Any, inputs: list[torch.Tensor]) -> Any:
@@ -72,7 +72,7 @@ def test_what_a_gpu_cannot_record_is_computed_all_the_same(monkeypatch: pytest.M
         return [(x * weight).sum().detach()]
 
     monkeypatch.setattr(graphs, "record", record)
-    monkeypatch.setattr(capturing, "_record", capturing._play)
+    monkeypatch.setattr(capturing, "_record_code", capturing._record_graph)
     results, code = capturing.capture(compute, [torch.ones(3)], [weight])
     assert code is None
     assert results[0] == 1.5
