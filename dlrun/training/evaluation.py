@@ -73,7 +73,7 @@ class Evaluator:
         """`forward` is the network's forward pass, in the precision of the measurement."""
         self.network, self.forward = network, forward
         self.objective, self.watched = objective, watched
-        self.repeated = Repeated(self._compute, self._state, captures)
+        self.repeated = Repeated(self._compute, self._tensors, captures)
 
     @torch.no_grad()
     def __call__(self, rows: Batch, batch_size: int) -> dict[str, float]:
@@ -101,5 +101,5 @@ class Evaluator:
         measured = measure_batch(self.watched, self.objective.pairing, outputs, batch)
         return [*self.objective(outputs, batch), *measured]
 
-    def _state(self) -> Tensors:
+    def _tensors(self) -> Tensors:
         return [*self.network.parameters(), *self.network.buffers()]

@@ -28,7 +28,7 @@ from dlrun.tracking.store import sqlite_uri
 RECORDS = epochs(4)
 
 TRAINER = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from run_folders import end_run, epochs, make_run
 from dlrun.tracking.mlflow_tracking import MlflowTracking
@@ -36,6 +36,7 @@ from dlrun.runs.folder import JOURNAL
 from dlrun.runs.journal import Journal
 from dlrun.runs.lock import lock
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it
 runs = Path(sys.argv[1])
 with MlflowTracking("default", runs) as tracking:
     info = make_run(runs / "calm-otter", status="RUNNING")

@@ -29,7 +29,7 @@ class FastStep:
         movable = device != "cpu" or (flat and not task.optimizer.fused)
         self.moves = self.captures and movable and task.schedule is None
         """Whether the optimizer's step is captured too: its rate must be constant and its kernels recordable."""
-        self.repeated = Repeated(self._compute, self._state, self.captures)
+        self.repeated = Repeated(self._compute, self._tensors, self.captures)
 
     def __call__(self, batch: Batch, rate: float) -> tuple[Tensors, Tensors]:
         """Take a step at a learning rate; returns what `step` does."""
@@ -55,7 +55,7 @@ class FastStep:
         optimizer = self.task.optimizer
         optimizer.step(self.weights.values, gradients, self.state, optimizer.lr if rate is None else rate)
 
-    def _state(self) -> Tensors:
+    def _tensors(self) -> Tensors:
         """The tensors that a step uses and changes, besides its batch."""
         moved = [*self.weights.values, *chain(*self.state.values())] if self.moves else []
         return [*self.task.network.parameters(), *self.task.network.buffers(), *moved]
