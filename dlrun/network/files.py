@@ -14,7 +14,7 @@ import torch
 from dlrun import __version__
 from dlrun.checks.reading import read_spec
 from dlrun.components.preprocess import Preprocess
-from dlrun.data.fit import Fitted, modules_by_input
+from dlrun.data.fit import Fitted
 from dlrun.errors import SpecError
 from dlrun.network.build import build
 from dlrun.network.preprocessing import states_by_step, with_preprocessing
@@ -32,16 +32,13 @@ class Weights:
     epoch: int
 
 
-def write_weights(
-    folder: Path, network: torch.fx.GraphModule, plan: Plan, fitted: Fitted, best: Weights | None, last: Weights | None
-) -> None:
+def write_weights(folder: Path, plan: Plan, fitted: Fitted, best: Weights | None, last: Weights | None) -> None:
     """Write the best and the last weights, if there are any, each with the preprocessing.
 
     Raises:
         RunError: they cannot be written.
     """
-    whole = with_preprocessing(network, plan, modules_by_input(plan, fitted))
-    learned = {name: value for name, value in whole.state_dict().items() if name.startswith("preprocess.")}
+    learned = {f"{name}.{key}": t for name, step in fitted.items() for key, t in step.module.state_dict().items()}
     for file, weights in ((run_folder.LAST, last), (run_folder.BEST, best)):
         if weights is not None:
             # A tied weight is stored once.

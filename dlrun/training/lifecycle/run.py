@@ -200,7 +200,7 @@ def _write_start(setup: TrainingSetup, info: RunInfo) -> None:
 def _write_end(setup: TrainingSetup, info: RunInfo, outcome: Outcome, status: Status) -> None:
     try:
         best, last = _learned(setup, outcome.state)
-        write_weights(info.folder, setup.network, setup.plan, setup.fitted, best, last if status != "FAILED" else None)
+        write_weights(info.folder, setup.plan, setup.fitted, best, last if status != "FAILED" else None)
     except (RunError, RuntimeError, MemoryError):
         if status == "FINISHED":
             raise
