@@ -80,8 +80,7 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
     torch.set_num_threads(choose_threads(planned, Length.of(experiment.train, len(prepared.train)).batch))
     network = build(planned, experiment.need("model"))
     _start_from(checked, planned, network)
-    # As the rows are: see data/prepare.py.
-    network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    lay_out(network.to(device))
     task = make_task(checked, planned, network, prepared)
     settings = flattened(experiment, checked.reading.folder, planned.input_shapes)
     return TrainingSetup(checked, device, loaded, fitted, planned, network, task, settings, notes)
@@ -121,6 +120,13 @@ def _notes(checked: Checked, loaded: Loaded) -> tuple[Problem, ...]:
     if notes and checked.strict:
         raise SpecError(notes)
     return notes
+
+
+def lay_out(network: torch.nn.Module) -> None:
+    """Store the kernels of images with channels last, as data/prepare.py stores images."""
+    for parameter in network.parameters():
+        if parameter.dim() == 4:  # torch has no such layout for other numbers of axes
+            parameter.data = parameter.data.to(memory_format=torch.channels_last)
 
 
 def make_task(checked: Checked, planned: Plan, network: torch.nn.Module, prepared: Prepared) -> Task:
