@@ -115,7 +115,7 @@ def make_task(checked: Checked, planned: Plan, network: torch.nn.Module, prepare
     """The task of the loop."""
     experiment, data_info = checked.experiment, checked.data_info
     assert data_info is not None
-    weights = dict(network.named_parameters())
+    weights = network.state_dict(keep_vars=True)
     acting = [
         (regularizer, [weights[name] for name in names if weights[name].requires_grad])
         for regularizer, names in penalties(planned, experiment.regularizers)
