@@ -55,8 +55,8 @@ def _same_names(folder: Path, done) -> None:
     network, plan = done.ready.network, done.ready.plan
     assert expected(plan).keys() <= network.state_dict().keys()
     (folder / "run").mkdir()
-    (folder / "run" / run_folder.RESOLVED).write_text((folder / "spec.yaml").read_text())
-    (folder / "rows.npz").replace(folder / "run" / "rows.npz")
+    experiment, shapes = done.ready.checked.experiment, plan.input_shapes
+    (folder / "run" / run_folder.RESOLVED).write_text(resolved_text(experiment, folder, shapes))
     run_folder.write_tensors(folder / "run" / run_folder.FITTED, as_tensors(done.ready.fitted), {})
     held = Weights(network.state_dict(), 1)
     write_weights(folder / "run", plan, done.ready.fitted, held, held)
@@ -82,14 +82,16 @@ def test_any_word_names_a_layer(names: list[str], rows: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("names", PARTS, ids=lambda names: names[0])
 def test_the_weights_of_a_layer_have_its_name(names: list[str], rows: Path) -> None:
-    layers = ", ".join(f"{{prelu: {{name: '{name}'}}}}" for name in names)
+    layers = ", ".join(f"{{linear: {{name: '{name}', out_features: 2}}}}" for name in names)
     penalty = f"regularizers: [l2: {{coefficient: 1e-4, weights: '{names[3]}.weight'}}]"
     model = f"{{freeze: ['{names[0]}', '{names[1]}.w*'], layers: [{layers}, linear: 1]}}"
     done = train(rows, _spec(model, rest=penalty))
-    assert done.ready.plan.frozen == {f"{names[0]}.weight", f"{names[1]}.weight"}
+    frozen = [f"{names[0]}.weight", f"{names[0]}.bias", f"{names[1]}.weight"]
+    assert done.ready.plan.frozen == set(frozen)
     held = done.ready.network.state_dict(keep_vars=True)
-    assert [name for name, value in held.items() if not value.requires_grad] == [f"{n}.weight" for n in names[:2]]
-    assert done.ready.task.penalties[0][1] == [held[f"{names[3]}.weight"]]
+    assert [name for name, value in held.items() if not value.requires_grad] == frozen
+    (penalized,) = done.ready.task.penalties[0][1]
+    assert penalized is held[f"{names[3]}.weight"]
     assert {f"{name}.weight" for name in names} <= held.keys()
     _same_names(rows, done)
 
@@ -174,7 +176,7 @@ def test_a_name_is_given_once(tmp_path: Path) -> None:
 
 
 def test_a_tied_weight_is_found_by_any_name() -> None:
-    layers = "{embedding: {name: class, num_embeddings: 5, embedding_dim: 3}}, flatten, {linear: 3}"
-    network = built(f"{{input: [4], layers: [{layers}, {{linear: {{out_features: 5, tied: class, bias: false}}}}]}}")
+    layers = "{embedding: {name: class, num_embeddings: 5, embedding_dim: 3}}"
+    network = built(f"{{input: [4], layers: [{layers}, {{linear: {{out_features: 5, tied_to: class, bias: false}}}}]}}")
     held = network.state_dict(keep_vars=True)
-    assert held["linear_2.weight"] is held["class.weight"]
+    assert held["linear_1.weight"] is held["class.weight"]
