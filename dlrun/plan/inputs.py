@@ -15,7 +15,6 @@ from dlrun.plan.data_info import DataInfo, Feature
 from dlrun.shapes import Shape, ShapeError, numel, show
 
 
-
 @dataclass(frozen=True, slots=True, eq=False)
 class PreprocessStep:
     """One fitted step in front of the network."""

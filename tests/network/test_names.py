@@ -16,6 +16,7 @@ from torch import fx, nn
 
 from dlrun.checks.check import check
 from dlrun.errors import SpecError
+from dlrun.language.resolved import as_yaml, resolved
 from dlrun.network.files import Weights, load_network, write_weights
 from dlrun.network.names import torch_name
 from dlrun.network.preprocessing import as_tensors
@@ -25,7 +26,20 @@ from tests.networks import built, plan_of, train, two_ways
 
 PROBE = fx.GraphModule(nn.Module(), fx.Graph())
 WORDS = {*dir(torch.Tensor), *dir(nn.Module()), *dir(PROBE), *keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
-WORDS |= {"self", "Self", "__self__", "device", "inf", "nan", "NoneType", "torch", "flatten_1", "given0", "v0", "computed"}
+WORDS |= {
+    "self",
+    "Self",
+    "__self__",
+    "device",
+    "inf",
+    "nan",
+    "NoneType",
+    "torch",
+    "flatten_1",
+    "given0",
+    "v0",
+    "computed",
+}
 WORDS |= {"input", "output", "preprocess", "to_", "To", "type_", "class_", "class__", "a", "A", "add_1", "relu_1"}
 NAMES = sorted(word for word in WORDS if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,59}", word))
 PARTS = [NAMES[start : start + 150] for start in range(0, len(NAMES), 150)]
@@ -56,7 +70,7 @@ def _same_names(folder: Path, done) -> None:
     assert expected(plan).keys() <= network.state_dict().keys()
     (folder / "run").mkdir()
     experiment, shapes = done.ready.checked.experiment, plan.input_shapes
-    (folder / "run" / run_folder.RESOLVED).write_text(resolved_text(experiment, folder, shapes))
+    (folder / "run" / run_folder.RESOLVED).write_text(as_yaml(resolved(experiment, folder, shapes)))
     run_folder.write_tensors(folder / "run" / run_folder.FITTED, as_tensors(done.ready.fitted), {})
     held = Weights(network.state_dict(), 1)
     write_weights(folder / "run", plan, done.ready.fitted, held, held)
@@ -109,15 +123,15 @@ def test_any_word_names_a_block_and_is_used_again(names: list[str], rows: Path) 
 def test_any_word_names_a_layer_in_repeats_and_branches(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["class", "in", "from", "forward", "self", "training", "__dict__", "flatten_1"]
     layers = ", ".join(f"{{linear: {{name: '{word}', out_features: 2}}}}" for word in words)
-    model = f"{{layers: [{{repeat: {{times: 2, layers: [{layers}, flatten]}}}}, {{concat: [[{layers}], []]}}, linear: 1]}}"
+    model = (
+        f"{{layers: [{{repeat: {{times: 2, layers: [{layers}, flatten]}}}}, {{concat: [[{layers}], []]}}, linear: 1]}}"
+    )
     assert any(code is not None for code in two_ways(rows, _spec(model), monkeypatch))
     assert "concat_1.class.weight" in train(rows, _spec(model)).ready.network.state_dict()
 
 
 @pytest.mark.parametrize("names", PARTS, ids=lambda names: names[0])
-def test_any_word_names_an_input_and_an_output(
-    names: list[str], rows: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_any_word_names_an_input_and_an_output(names: list[str], rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     features = ", ".join(f"'{name}': {'x' if index % 2 else 'z'}" for index, name in enumerate(names))
     outs = [f"out_{index}" for index in range(len(names))]
     first = f"{{input: '{names[0]}'}}, {{concat: [{', '.join(repr(name) for name in names)}]}}"

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from dlrun.checks.check import Checked
+from dlrun.checks.check import Checked, check_settled
 from dlrun.components.sources import SourceError
 from dlrun.data.augment import Augmenters
 from dlrun.data.fit import Fitted, fit, modules_by_input
@@ -107,6 +107,7 @@ def load_and_fit(
                 steps[before.index] = fitted[before.name].step
             model = experiment.need("model")
             planned = plan(model, reading.tree, data_info, tuple(steps), checked.sizes.train)
+            check_settled(checked, planned)
         prepared = prepare(loaded, planned, modules_by_input(planned, fitted), device)
     except SourceError as error:
         place = reading.place(("data", *error.at))
