@@ -11,8 +11,8 @@ from networks import checked
 
 from dlrun.data.batches import Batch
 from dlrun.errors import SpecError
-from dlrun.plan.objective import Answer, Term
 from dlrun.language.component import choose
+from dlrun.plan.objective import Answer, Term
 from dlrun.training.lifecycle.setup import prepare_training
 from dlrun.training.objective import Objective, Pairing
 
@@ -34,7 +34,11 @@ def rows(tmp_path: Path) -> Path:
         ("[reshape: [2, 6], flatten, linear: 1]", "mse", "model.layers[0].reshape"),
         ("[reshape: [-1, 4], flatten, linear: 1]", "mse", "model.layers[0].reshape"),
         ("[reshape: [1, 12], multihead_attention: 4, flatten, linear: 1]", "mse", "model.layers[0].reshape"),
-        ("[reshape: [1, -1], multihead_attention: 4, flatten, linear: 1]", "mse", "model.layers[1].multihead_attention"),
+        (
+            "[reshape: [1, -1], multihead_attention: 4, flatten, linear: 1]",
+            "mse",
+            "model.layers[1].multihead_attention",
+        ),
         ("[linear: 12]", "{mse: {target: input}}", "loss"),
         ("[linear: 12]", "{l1: {target: input}}", "loss"),
         ("[residual: [linear: 12], linear: 1]", "mse", "model.layers[0].residual"),
@@ -56,7 +60,9 @@ def test_an_error_that_shows_after_fitting_has_its_place(rows: Path, layers: str
     assert problem.as_data()["path"] == place
 
 
-@pytest.mark.parametrize("shapes", [((4, 12), (4, 1)), ((4, 1), (4,)), ((4, 1), (1, 1)), ((4, 3), (3,)), ((2, 3), (3,))])
+@pytest.mark.parametrize(
+    "shapes", [((4, 12), (4, 1)), ((4, 1), (4,)), ((4, 1), (1, 1)), ((4, 3), (3,)), ((2, 3), (3,))]
+)
 @pytest.mark.parametrize("kind", ["mse", "l1", "binary_cross_entropy"])
 def test_no_loss_repeats_a_smaller_target(kind: str, shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
     given, wanted = map(torch.rand, shapes)
