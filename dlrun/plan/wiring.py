@@ -81,7 +81,7 @@ class NetworkWiring:
                 return name
 
     def is_only_input(self, value: int) -> bool:
-        """Whether a value is the input that has no name of its own, so that a layer may have the name that it goes by."""
+        """Whether a value is the input that has no name of its own: a layer may have the name that it goes by."""
         return value == 0 and self.steps[0].name == INPUT
 
     def step(self, layer: Layer, name: str, value: int, path: SpecPath) -> int:

@@ -29,20 +29,20 @@ def rows(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("layers", "loss", "place"),
     [
-        ("[glu, linear: 1]", "mse", "model.layers[0].glu"),
-        ("[group_norm: 4, linear: 1]", "mse", "model.layers[0].group_norm"),
-        ("[reshape: [2, 6], flatten, linear: 1]", "mse", "model.layers[0].reshape"),
-        ("[reshape: [-1, 4], flatten, linear: 1]", "mse", "model.layers[0].reshape"),
-        ("[reshape: [1, 12], multihead_attention: 4, flatten, linear: 1]", "mse", "model.layers[0].reshape"),
+        ("[glu, linear: 1]", "mse", "model.layers[0]"),
+        ("[group_norm: 4, linear: 1]", "mse", "model.layers[0]"),
+        ("[reshape: [2, 6], flatten, linear: 1]", "mse", "model.layers[0]"),
+        ("[reshape: [-1, 4], flatten, linear: 1]", "mse", "model.layers[0]"),
+        ("[reshape: [1, 12], multihead_attention: 4, flatten, linear: 1]", "mse", "model.layers[0]"),
         (
             "[reshape: [1, -1], multihead_attention: 4, flatten, linear: 1]",
             "mse",
-            "model.layers[1].multihead_attention",
+            "model.layers[1]",
         ),
         ("[linear: 12]", "{mse: {target: input}}", "loss"),
         ("[linear: 12]", "{l1: {target: input}}", "loss"),
-        ("[residual: [linear: 12], linear: 1]", "mse", "model.layers[0].residual"),
-        ("[select: 8, reshape: [1]]", "mse", "model.layers[0].select"),
+        ("[residual: [linear: 12], linear: 1]", "mse", "model.layers[0]"),
+        ("[select: 8, reshape: [1]]", "mse", "model.layers[0]"),
     ],
 )
 def test_an_error_that_shows_after_fitting_has_its_place(rows: Path, layers: str, loss: str, place: str) -> None:
@@ -66,6 +66,6 @@ def test_an_error_that_shows_after_fitting_has_its_place(rows: Path, layers: str
 @pytest.mark.parametrize("kind", ["mse", "l1", "binary_cross_entropy"])
 def test_no_loss_repeats_a_smaller_target(kind: str, shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
     given, wanted = map(torch.rand, shapes)
-    objective = Objective([Term(choose("losses", kind, {}), "output", Answer("y", False), "", kind)], Pairing([]))
+    objective = Objective([Term(choose("losses", kind), "output", Answer("y", False), "", kind)], Pairing([]))
     with pytest.raises(RuntimeError, match="has the shape"):
         objective(given, Batch((given,), {"y": wanted}))
