@@ -15,10 +15,7 @@ from dlrun.training.speed.capture import Repeated
 
 def measure_batch(watched: Sequence[Watched], pairing: Pairing, outputs: Outputs, batch: Batch) -> Tensors:
     """Each metric's partial result for a batch; the outputs are detached from autograd."""
-    return [
-        one.metric.measure(pairing.output(one.output, outputs), pairing.answer(one.answer, batch), one.output_form)
-        for one in watched
-    ]
+    return [one.metric.measure(*pairing.compared(one, outputs, batch), one.output_form) for one in watched]
 
 
 class Measurement:

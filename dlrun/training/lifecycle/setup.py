@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from dlrun.checks.check import Checked
+from dlrun.checks.check import Checked, check_settled
 from dlrun.components.sources import SourceError
 from dlrun.data.augment import Augmenters
 from dlrun.data.fit import Fitted, fit, modules_by_input
@@ -106,6 +106,7 @@ def load_and_fit(
                 steps[before.index] = fitted[before.name].step
             model = experiment.need("model")
             planned = plan(model, reading.tree, data_info, tuple(steps), checked.sizes.train)
+            check_settled(checked, planned)
         prepared = prepare(loaded, planned, modules_by_input(planned, fitted), device)
     except SourceError as error:
         place = reading.place(("data", *error.at))
@@ -133,7 +134,7 @@ def make_task(checked: Checked, planned: Plan, network: torch.nn.Module, prepare
     """The task of the loop."""
     experiment, data_info = checked.experiment, checked.data_info
     assert data_info is not None
-    weights = dict(network.named_parameters())
+    weights = network.state_dict(keep_vars=True)
     acting = [
         (regularizer, [weights[name] for name in names if weights[name].requires_grad])
         for regularizer, names in penalties(planned, experiment.regularizers)
