@@ -19,6 +19,7 @@ from dlrun.language.fields import (
     PositiveFloat,
     SampleShape,
 )
+from dlrun.language.notes import NoteName
 
 INPUT, TARGET = "input", "target"
 """The name of an input, or of a target, that is the only one and has no name of its own."""
@@ -150,6 +151,8 @@ class Experiment(Settings):
     """How the learning rate changes; constant unless given."""
     train: Annotated[TrainSection, Nested()] = TrainSection.model_construct()
     """How long to train, in batches of what size, and on which device."""
+    allow: tuple[NoteName, ...] = ()
+    """The notes that are not shown, by name: what they report is meant."""
     tracking: Annotated[Component, OneOf("trackers")] | None = None
     """Where the metrics are sent, besides the run's own folder; MLflow's SQLite store under runs/ unless given."""
 

@@ -56,6 +56,7 @@ def attention_formula(queries: int, keys: int, features: int, what: str = "") ->
 class MultiheadLayer(WeightedLayer):
     """Attention with several heads, each with its own part of the features."""
 
+    channel_axis = "last"
     sees_all = True
     padding_is = "masked"
 
@@ -70,6 +71,7 @@ class MultiheadLayer(WeightedLayer):
 class TransformerLayer(WeightedLayer):
     """Attention, then a small network at each step, each with a residual connection and a layer norm."""
 
+    channel_axis = "last"
     sees_all = True
     padding_is = "masked"
 

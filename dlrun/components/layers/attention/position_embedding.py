@@ -18,6 +18,7 @@ class PositionEmbedding(WeightedLayer):
     Example: position_embedding: 1024
     """
 
+    channel_axis = "last"
     padding_is = "per_step"
     drawn_as = "linear"
 

@@ -18,6 +18,7 @@ class PositionalEncoding(Layer):
     Example: positional_encoding
     """
 
+    channel_axis = "last"
     padding_is = "per_step"
     drawn_as = "linear"
 
