@@ -67,16 +67,20 @@ class Problem:
     hint: str = ""
     notes: tuple[tuple[str, Place], ...] = field(default=())
     """Other places that matter, each with a text that says why."""
+    note: str = ""
+    """The name of the note that this is, by which a spec silences it; '' for an error."""
 
     def render(self) -> str:
         """The problem as text, with the line it is about."""
-        parts = [f"error: {self.message}"]
+        parts = [f"{'note' if self.note else 'error'}: {self.message}"]
         if self.place is not None:
             parts += _frame("-->", self.place, show_path(self.place.path))
         for text, place in (*self.notes, *(self.place.trail if self.place else ())):
             parts += _frame(":::", place, text)
         if self.hint:
             parts.append(f"   = help: {self.hint}")
+        if self.note:
+            parts.append(f"   = `allow: [{self.note}]` in the spec silences this note")
         return "\n".join(parts)
 
     def as_data(self) -> dict[str, Any]:
@@ -85,6 +89,7 @@ class Problem:
         return {
             "message": self.message,
             "hint": self.hint,
+            "note": self.note or None,
             **_place_data(self.place),
             "notes": [{"message": text, **_place_data(place)} for text, place in notes],
         }
@@ -138,12 +143,16 @@ class SpecError(DlrunError):
 
     def __init__(self, problems: Iterable[Problem] | str):
         found = [Problem(problems)] if isinstance(problems, str) else list(problems)
-        self.problems = _distinct(found)
+        self.problems = distinct(found)
         super().__init__("\n\n".join(problem.render() for problem in self.problems))
 
 
 class RunError(DlrunError):
     """A run failed after it had begun."""
+
+
+class CompleteError(DlrunError):
+    """There is nothing left to train: the run is complete."""
 
 
 class LocatedError(Exception):
@@ -156,11 +165,11 @@ class LocatedError(Exception):
         """The path of the wrong value, below the value that the caller works on."""
 
 
-def _distinct(problems: list[Problem]) -> list[Problem]:
+def distinct(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Without repetition: a mistake in a block is reported once, however often the block is used."""
     seen: dict[tuple[Any, ...], Problem] = {}
     for problem in problems:
         place = problem.place
         key = (problem.message, place and (id(place.source), place.line, place.column))
         seen.setdefault(key, problem)
-    return list(seen.values())
+    return tuple(seen.values())

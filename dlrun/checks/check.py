@@ -6,14 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlrun.checks.data import check_augment, check_split
+from dlrun.checks.data import check_augment, check_notes, check_split
 from dlrun.checks.gradients import stuck
 from dlrun.checks.memory import check_memory
 from dlrun.checks.model import check_freeze, check_initializers, check_regularizers, check_weights_file
+from dlrun.checks.notes import check_planned_notes
 from dlrun.checks.objective import check_objective
 from dlrun.checks.reading import Reading, read_spec
 from dlrun.checks.training import check_training
-from dlrun.errors import Problem, SpecError
+from dlrun.errors import Problem, SpecError, distinct
 from dlrun.language.experiment import Experiment, TrainSection
 from dlrun.plan.data_info import DataInfo, SplitSizes, split_sizes
 from dlrun.plan.memory import Memory, needed_memory
@@ -33,10 +34,16 @@ class Checked:
     data_info: DataInfo | None
     sizes: SplitSizes | None
     memory: Memory
+    notes: tuple[Problem, ...] = ()
+    """What can be meant but rarely is, without the notes that the spec allows."""
+    strict: bool = False
+    """Whether a note that only the loaded data gives is an error too."""
 
 
-def check(file: Path, overrides: Sequence[str] = (), training: bool = False) -> Checked:
-    """Read, plan and check a spec; with `training`, it must also have all that a run needs.
+def check(file: Path, overrides: Sequence[str] = (), training: bool = False, strict: bool = False) -> Checked:
+    """Read, plan and check a spec.
+
+    With `training`, it must also have all that a run needs; with `strict`, a note is an error.
 
     Raises:
         SpecError: with every problem that could be found.
@@ -45,6 +52,8 @@ def check(file: Path, overrides: Sequence[str] = (), training: bool = False) -> 
     reading.report(reading.data.problem)
     sizes = _sizes(reading)
     reading.problems += check_split(reading, sizes)
+    if reading.data.info is not None:
+        reading.problems += check_notes(reading, reading.data.info)
     planned = memory = None
     if _may_plan(reading):
         try:
@@ -54,13 +63,15 @@ def check(file: Path, overrides: Sequence[str] = (), training: bool = False) -> 
         else:
             memory = _memory(reading, planned, sizes)
             reading.problems += _check_planned(reading, planned, sizes, memory)
-    if training and "data" not in reading.written and not reading.problems:
+    if training and "data" not in reading.written and not reading.errors:
         hint = "add `data`, `loss` and `optimizer`; `dlrun new FILE` writes an example"
         reading.problems.append(Problem("there is no `data` to train on", reading.document.root.place, hint))
-    if reading.problems:
-        raise SpecError(reading.problems)
+    problems = reading.unsilenced(reading.problems)
+    notes = tuple(problem for problem in problems if problem.note)
+    if len(notes) < len(problems) or (strict and notes):
+        raise SpecError(sorted(problems, key=lambda problem: bool(problem.note)))
     assert planned is not None and memory is not None
-    return Checked(reading, reading.experiment, planned, reading.data.info, sizes, memory)
+    return Checked(reading, reading.experiment, planned, reading.data.info, sizes, memory, distinct(notes), strict)
 
 
 def check_model(file: Path, overrides: Sequence[str] = ()) -> Plan:
@@ -129,4 +140,5 @@ def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None, me
     yield from check_weights_file(reading, planned)
     if sizes is not None:
         yield from check_training(reading, planned, train, sizes)
+    yield from check_planned_notes(reading, planned, train, sizes)
     yield from check_memory(reading, planned, train, memory)

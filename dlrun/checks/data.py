@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dlrun.checks.reading import Reading
 from dlrun.errors import Problem
 from dlrun.language.suggestions import did_you_mean
-from dlrun.plan.data_info import SplitSizes
+from dlrun.plan.data_info import DataInfo, SplitSizes
 from dlrun.plan.network import Plan
 from dlrun.shapes import ShapeError, show
 
@@ -32,6 +32,12 @@ def check_split(reading: Reading, sizes: SplitSizes | None) -> Iterator[Problem]
         several = f"one target of classes, and there are {len(data_info.classed)}: {', '.join(data_info.classed)}"
         what = several if data_info.classed else "classes, and the target is numbers"
         yield reading.problem(f"`stratify` needs {what}", ("data", "split", "stratify"))
+
+
+def check_notes(reading: Reading, data_info: DataInfo) -> Iterator[Problem]:
+    """What the source reports as rarely meant."""
+    for note in data_info.notes:
+        yield reading.note(note.name, note.message, ("data", *note.at), note.hint)
 
 
 def check_augment(reading: Reading, planned: Plan) -> Iterator[Problem]:

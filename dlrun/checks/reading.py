@@ -66,10 +66,24 @@ class Reading:
         """A problem about what was written at `path`; it is not added."""
         return Problem(message, self.place(path, at_key), hint)
 
+    def note(self, name: str, message: str, path: SpecPath, hint: str = "", at_key: bool = False) -> Problem:
+        """A note about what was written at `path`; it is not added."""
+        return Problem(message, self.place(path, at_key), hint, note=name)
+
     def report(self, problem: Problem | None) -> None:
         """Add a problem, if it is one and is not there yet."""
         if problem is not None and problem not in self.problems:
             self.problems.append(problem)
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The problems that are not notes."""
+        return [problem for problem in self.problems if not problem.note]
+
+    def unsilenced(self, problems: Sequence[Problem]) -> list[Problem]:
+        """The problems without the notes that the spec allows."""
+        allowed = self.sections.get("allow", ())
+        return [problem for problem in problems if problem.note not in allowed]
 
     @property
     def experiment(self) -> Experiment:

@@ -19,6 +19,7 @@ Overrides = Annotated[
         metavar="[SECTION.KEY=VALUE]...", help="Changes to it, such as train.epochs=50.", show_default=False
     ),
 ]
+Strict = Annotated[bool, typer.Option("--strict", help="A note is an error.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print data instead of text.")]
 
 P = ParamSpec("P")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dlrun.errors import SpecError
+    from dlrun.errors import Problem, SpecError
 
 NARROWEST, WIDE = 60, 120
 
@@ -99,21 +99,34 @@ def listing(rows: Sequence[tuple[str, ...]]) -> None:
 
 def problems(error: SpecError) -> None:
     """Print everything that is wrong; in colour on a terminal."""
-    texts = [problem.render() for problem in error.problems]
+    _show(error.problems)
+    if len(error.problems) > 1:
+        noted = sum(bool(problem.note) for problem in error.problems)
+        say(f"\n{len(error.problems) - noted} problems" + (f", {noted} notes" if noted else ""), stderr=True)
+
+
+def notes(found: Sequence[Problem]) -> None:
+    """Print what can be meant but rarely is."""
+    if found:
+        _show(found)
+
+
+def _show(found: Sequence[Problem]) -> None:
+    texts = [problem.render() for problem in found]
     if sys.stderr.isatty():
         texts = [_coloured(text) for text in texts]
     say("\n\n".join(texts), stderr=True)
-    if len(texts) > 1:
-        say(f"\n{len(texts)} problems", stderr=True)
 
 
 def _coloured(text: str) -> str:
-    red, blue, bold, plain = "\033[31m", "\033[34m", "\033[1m", "\033[0m"
+    red, yellow, blue, bold, plain = "\033[31m", "\033[33m", "\033[34m", "\033[1m", "\033[0m"
     lines = []
     for line in text.split("\n"):
         head, bar, rest = line.partition(" | ")
         if line.startswith("error: "):
             lines.append(f"{red}{bold}error{plain}{bold}: {line[7:]}{plain}")
+        elif line.startswith("note: "):
+            lines.append(f"{yellow}{bold}note{plain}{bold}: {line[6:]}{plain}")
         elif bar and rest.strip() and not rest.strip("^ \t"):
             lines.append(f"{blue}{head}{bar}{plain}{red}{rest}{plain}")
         elif bar and (not head.strip() or head.strip().isdigit()):

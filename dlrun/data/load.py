@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dlrun.components.losses import Loss
-from dlrun.components.sources import Rows, SourceError
+from dlrun.components.sources import Rows, SourceError, SourceNote
 from dlrun.data.split import Indices, Splits, split_rows
 from dlrun.language.experiment import DataSection
 from dlrun.plan.data_info import DataInfo, Feature, Target, load_parts
@@ -44,6 +44,8 @@ class Loaded:
     """SHA-256 over type, shape and bytes of features and targets."""
     split_digest: str
     """SHA-256 over the rows of each split."""
+    notes: tuple[SourceNote, ...] = ()
+    """What can be meant but rarely is, and only the values of the data show."""
 
     @property
     def rows(self) -> int:

@@ -19,6 +19,7 @@ from dlrun.language.fields import (
     PositiveFloat,
     SampleShape,
 )
+from dlrun.language.notes import NoteName
 
 INPUT, TARGET = "input", "target"
 """The name of an input, or of a target, that is the only one and has no name of its own."""
@@ -78,7 +79,8 @@ class ModelSection(Settings):
     """A safetensors file with the initial weights, such as another run's `best.safetensors`; names and shapes must
     match."""
     freeze: Names | None = None
-    """Patterns (`*` and `?`) of names; the layers and weights with such names are not trained."""
+    """Patterns (`*` and `?`) of names; the layers, weights and moving statistics with such names are not trained. A
+    layer whose statistics are frozen computes as in evaluation."""
 
 
 class EarlyStopping(Settings):
@@ -150,6 +152,8 @@ class Experiment(Settings):
     """How the learning rate changes; constant unless given."""
     train: Annotated[TrainSection, Nested()] = TrainSection.model_construct()
     """How long to train, in batches of what size, and on which device."""
+    allow: tuple[NoteName, ...] = ()
+    """The notes that are not shown, by name: what they report is meant."""
     tracking: Annotated[Component, OneOf("trackers")] | None = None
     """Where the metrics are sent, besides the run's own folder; MLflow's SQLite store under runs/ unless given."""
 

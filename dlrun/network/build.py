@@ -9,6 +9,7 @@ from torch import fx, nn
 
 from dlrun.components.layers import Merging, WeightedLayer
 from dlrun.language.experiment import ModelSection
+from dlrun.modules.still import keep_still
 from dlrun.network.rewrites import arrange_relus
 from dlrun.plan.network import Plan, Step
 from dlrun.plan.steps import Mask
@@ -31,6 +32,9 @@ def build(plan: Plan, model: ModelSection) -> fx.GraphModule:
     arrange_relus(network)
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name not in plan.frozen)
+    for step in plan.layers:
+        if plan.is_still(step):
+            keep_still(network.get_submodule(step.name))
     return network
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from dlrun.components.losses import Loss
-from dlrun.components.sources import Request, Source, SourceError
+from dlrun.components.sources import Request, Source, SourceError, SourceNote
 from dlrun.language.experiment import INPUT, TARGET, DataSection, Split
 from dlrun.language.suggestions import did_you_mean
 from dlrun.language.target_kind import IN_WORDS, TargetKind
@@ -38,6 +38,10 @@ class Target:
     """The classes in order, where they are classes."""
     wants: TargetKind
     """How it is read."""
+    counts: tuple[int, ...] | None = None
+    """How many rows each class has, in the order of the labels."""
+    classes: Sequence[int] | None = field(default=None, repr=False, compare=False)
+    """Each row's class number; None where that is not known without loading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class DataInfo:
     """By the name of the input."""
     targets: dict[str, Target]
     """By the name of the output, or `target` for all outputs."""
+    notes: tuple[SourceNote, ...] = ()
+    """What can be meant but rarely is."""
 
     @property
     def classed(self) -> list[str]:
@@ -138,14 +144,17 @@ def describe(data: DataSection, losses: Sequence[Loss], folder: Path) -> DataInf
     rows = 0
     features: dict[str, Feature] = {}
     targets: dict[str, Target] = {}
+    notes: dict[SourceNote, None] = {}
     for part, found in _each(data, losses, folder, lambda source, request: source.describe(request)):
         if rows and found.rows != rows:
             at = ("features", part.input) if isinstance(data.features, dict) else (TARGET, part.target)
             raise SourceError(f"there are {found.rows} rows here, and {rows} in the entry before", at)
         rows = found.rows
         features[part.input] = Feature(found.shape, found.vocabulary)
-        targets[part.target] = Target(found.target_shape, found.labels, part.request.wants)
-    return DataInfo(rows, features, {name: target for name, target in targets.items() if target.wants != "nothing"})
+        targets[part.target] = Target(found.target_shape, found.labels, part.request.wants, found.counts, found.classes)
+        notes |= dict.fromkeys(found.notes)
+    needed = {name: target for name, target in targets.items() if target.wants != "nothing"}
+    return DataInfo(rows, features, needed, tuple(notes))
 
 
 def load_parts(data: DataSection, losses: Sequence[Loss], folder: Path) -> Iterator[tuple[Part, Any]]:

@@ -129,7 +129,8 @@ class TestSklearn:
 class TestCsv:
     def test_classes_are_counted_and_named(self, folder: Path):
         data_info = Csv(path="fruit.csv").describe(ask(folder, "class"))
-        assert data_info == SourceInfo(rows=3, shape=(2,), target_shape=(), labels=("apple", "pear"))
+        assert data_info == SourceInfo(rows=3, shape=(2,), target_shape=(), labels=("apple", "pear"), counts=(2, 1))
+        assert list(data_info.classes or ()) == [0, 1, 0]
 
     def test_features_are_float64_and_labels_texts(self, folder: Path):
         rows = Csv(path="fruit.csv").load(ask(folder, "class"))
@@ -259,7 +260,7 @@ class TestCsv:
     def test_byte_order_marks_spaces_quotes_and_line_ends_do_not_count(self, folder: Path):
         table(folder, b'\xef\xbb\xbf a , "the, class"\r\n 1 , "x, y"\r\n"2",z\r\n')
         source, request = Csv(path="t.csv"), ask(folder, "the, class")
-        assert source.describe(request) == SourceInfo(2, (1,), (), ("x, y", "z"))
+        assert source.describe(request) == SourceInfo(2, (1,), (), ("x, y", "z"), counts=(1, 1))
         rows = source.load(request)
         assert rows.features.tolist() == [[1], [2]]
         assert rows.target.tolist() == ["x, y", "z"]
@@ -328,7 +329,7 @@ IMAGES = np.arange(24, dtype=np.float32).reshape(4, 1, 2, 3)
 class TestNpz:
     def test_images_and_class_numbers(self, tmp_path: Path):
         data_info, rows = both(tmp_path, IMAGES, np.array([2, 0, 2, 10]))
-        assert data_info == SourceInfo(4, (1, 2, 3), (), ("0", "2", "10"))
+        assert data_info == SourceInfo(4, (1, 2, 3), (), ("0", "2", "10"), counts=(1, 2, 1))
         assert (rows.features == IMAGES).all()
         assert rows.features.dtype == np.float32
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dlrun.commands import screen
-from dlrun.commands.arguments import Overrides, Spec
+from dlrun.commands.arguments import Overrides, Spec, Strict
 from dlrun.commands.write.check import data_line
-from dlrun.errors import RunError
+from dlrun.errors import Problem, RunError
 from dlrun.shapes import readable, show_named
 
 if TYPE_CHECKING:
@@ -29,11 +29,13 @@ def train(
     spec: Spec,
     overrides: Overrides = None,
     runs: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs"),
+    strict: Strict = False,
 ) -> None:
     """Train the network of a spec; metrics are written to the run's folder and to MLflow."""
     from dlrun.checks.check import check as check_spec
 
-    checked = check_spec(spec, overrides or (), training=True)
+    checked = check_spec(spec, overrides or (), training=True, strict=strict)
+    screen.notes(checked.notes)
 
     def start(watcher: RunScreen, tracking: Tracking) -> Outcome:
         from dlrun.tracking.open import experiment_of, store_of
@@ -111,6 +113,10 @@ class RunScreen:
         screen.say(f"  run     {folder} on {device}")
         if sys.stdout.isatty():
             self.bar = screen.Bar()
+
+    def note(self, problem: Problem) -> None:
+        """Print a note about the data."""
+        screen.notes([problem])
 
     def notice(self, text: str) -> None:
         """Print a note."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dlrun.commands import screen
-from dlrun.commands.arguments import AsJson, problems_as_json
+from dlrun.commands.arguments import AsJson, Strict, problems_as_json
 from dlrun.errors import Problem, SpecError
 from dlrun.shapes import readable, readable_bytes, show_named
 
@@ -22,6 +22,7 @@ def check(
         list[str],
         typer.Argument(metavar="SPEC...", help="The specs; section.key=value changes all of them.", show_default=False),
     ],
+    strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
     """Validate specs without training: the language, the shapes, the wiring, the data's columns, the memory."""
@@ -35,13 +36,14 @@ def check(
     found: list[dict[str, Any]] = []
     for file in files:
         try:
-            checked = check_spec(file, overrides)
+            checked = check_spec(file, overrides, strict=strict)
         except SpecError as error:
             problems += error.problems
             continue
         found.append(as_data(file, checked))
         if not as_json:
             screen.say(f"{file}: " + "\n  ".join(["OK", *lines(checked)]))
+            screen.notes(checked.notes)
     if problems:
         raise SpecError(problems)
     if as_json:
@@ -99,6 +101,7 @@ def as_data(file: Path, checked: Checked) -> dict[str, Any]:
     plan, memory, data_info, sizes = checked.plan, checked.memory, checked.data_info, checked.sizes
     return {
         "spec": str(file),
+        "notes": [note.as_data() for note in checked.notes],
         "inputs": {name: list(shape) for name, shape in plan.input_shapes.items()},
         "outputs": {name: list(shape) for name, shape in plan.output_shapes.items()},
         "total": plan.total,

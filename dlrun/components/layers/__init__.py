@@ -26,6 +26,7 @@ its place; masked: the module receives a mask and ignores the padding; refused: 
 Role = Literal["weight", "bias", "scale"]
 """What a weight does: a norm layer's factor is a scale; penalties leave out biases and scales by default."""
 
+ChannelAxis = Literal["", "first", "last"]
 DrawnAs = Literal["linear", "norm", "activation", "pool", "merge", "recurrent", "attention", "noise", "shape"]
 """The symbol of a layer in a picture of the network."""
 
@@ -41,6 +42,8 @@ class Layer(Component):
     numbers."""
     output_form: ClassVar[OutputForm] = ""
     """What the outputs are, where a loss must know: between 0 and 1, or also summing to 1, or logarithms of these."""
+    channel_axis: ClassVar[ChannelAxis] = ""
+    """Which axis of a sample it takes for the channels or features; '' where all axes are alike."""
     differentiable: ClassVar[bool] = True
     """False where the gradient is 0 everywhere, so no weight before it can be trained."""
 

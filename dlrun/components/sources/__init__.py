@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -38,6 +38,17 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceNote:
+    """A note about the data; see `dlrun.language.notes`."""
+
+    name: str
+    message: str
+    at: SpecPath
+    """The path below `data` of the setting concerned."""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceInfo:
     """What is known about the data before it is loaded."""
 
@@ -50,6 +61,12 @@ class SourceInfo:
     """The classes in order, where the target is classes."""
     vocabulary: int | None = None
     """The largest index plus one, where the features are whole numbers."""
+    counts: tuple[int, ...] | None = None
+    """How many rows each class has, in the order of the labels."""
+    classes: Sequence[int] | None = field(default=None, repr=False, compare=False)
+    """Each row's class number; None where that is not known without loading."""
+    notes: tuple[SourceNote, ...] = ()
+    """What can be meant but rarely is."""
 
 
 @dataclass(frozen=True, slots=True)

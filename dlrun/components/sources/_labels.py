@@ -1,10 +1,36 @@
-"""Shared by the sources: checks of the classes."""
+"""Shared by the sources: the classes, their counts and checks."""
 
 from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
 
 from dlrun.components.sources import SourceError
 from dlrun.language.suggestions import shorten
 from dlrun.language.target_kind import TargetKind
+
+
+class Classes:
+    """The class of each row, collected while the rows are read."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, int] = {}
+        """Each label, with a number in the order of its first row."""
+        self.rows = array("i")
+
+    def add(self, label: str) -> None:
+        """Add the next row's label."""
+        self.rows.append(self.seen.setdefault(label, len(self.seen)))
+
+    def in_order(self, labels: Sequence[str]) -> tuple[tuple[int, ...], Sequence[int]]:
+        """How many rows each label has, and each row's class number, which is the label's place in `labels`."""
+        numbers = {label: number for number, label in enumerate(labels)}
+        final = [numbers[label] for label in self.seen]
+        counts = [0] * len(labels)
+        for index, number in enumerate(self.rows):
+            self.rows[index] = final[number]
+            counts[final[number]] += 1
+        return tuple(counts), self.rows
 
 
 def need_labels(labels: tuple[str, ...], wants: TargetKind, what: str, at: tuple[str, ...]) -> tuple[str, ...]:

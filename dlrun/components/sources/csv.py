@@ -3,7 +3,7 @@ from __future__ import annotations
 import csv
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 from pydantic import PlainValidator, WithJsonSchema
 
 from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo, class_labels, resolve
-from dlrun.components.sources._labels import need_labels
+from dlrun.components.sources._labels import Classes, need_labels
 from dlrun.language.component import checked
 from dlrun.language.suggestions import did_you_mean, shorten
 
@@ -57,19 +57,22 @@ class Csv(Source):
         return self.model_copy(update={"path": str((folder / Path(self.path).expanduser()).resolve())})
 
     def describe(self, request: Request) -> SourceInfo:
-        seen: set[str] = set()
+        classes = Classes()
         with self._open(request) as table:
             for cells in table.rows():
                 table.numbers(cells, table.features, FEATURES)
                 if table.labelled:
-                    seen.add(table.label(cells))
+                    classes.add(table.label(cells))
                 else:
                     table.outputs(cells)
         if not table.count:
             raise SourceError(f"{table.file.name} has no rows after its first line", FILE)
-        labels = table.labels(seen) if table.labelled else None
         shape = () if len(table.target) == 1 else (len(table.target),)
-        return SourceInfo(table.count, (len(table.features),), shape, labels)
+        if not table.labelled:
+            return SourceInfo(table.count, (len(table.features),), shape, None)
+        labels = table.labels(classes.seen)
+        counts, numbers = classes.in_order(labels)
+        return SourceInfo(table.count, (len(table.features),), shape, labels, counts=counts, classes=numbers)
 
     def origin(self) -> tuple[str, str]:
         return Path(self.path).name, self.path
@@ -220,7 +223,7 @@ class _Table:
                     raise SourceError(f"{self._cell(cells, index)}; several binary columns must be 0 or 1", TARGET)
         return values
 
-    def labels(self, seen: set[str]) -> tuple[str, ...]:
+    def labels(self, seen: Collection[str]) -> tuple[str, ...]:
         """The classes in order."""
         labels = class_labels(seen)
         what = f"the column '{self.columns[self.target[0]]}'"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +53,11 @@ class Npz(Source):
             indices = _read(file, features)
             vocabulary = int(indices.max()) + 1 if indices.min() >= 0 else None
         values = _read_target(file, target, request)
-        labels = _labels(values, target, request) if _labelled(values, request) else None
-        return SourceInfo(rows, shape[1:] or (1,), _row_shape(values), labels, vocabulary)
+        if not _labelled(values, request):
+            return SourceInfo(rows, shape[1:] or (1,), _row_shape(values), None, vocabulary)
+        labels = _labels(values, target, request)
+        counts, classes = _class_numbers(values, labels)
+        return SourceInfo(rows, shape[1:] or (1,), (), labels, vocabulary, counts, classes)
 
     def origin(self) -> tuple[str, str]:
         return Path(self.path).name, self.path
@@ -195,6 +199,16 @@ def _labels(values: Array, name: str, request: Request) -> tuple[str, ...]:
 
     labels = class_labels(np.unique(values).tolist())
     return need_labels(labels, request.wants, f"the array '{name}'", TARGET)
+
+
+def _class_numbers(values: Array, labels: tuple[str, ...]) -> tuple[tuple[int, ...], Sequence[int]]:
+    """How many rows each label has, and each row's class number."""
+    import numpy as np
+
+    numbers = {label: number for number, label in enumerate(labels)}
+    distinct, inverse = np.unique(values, return_inverse=True)
+    classes = np.array([numbers[str(value)] for value in distinct.tolist()], np.int32)[inverse.reshape(-1)]
+    return tuple(np.bincount(classes, minlength=len(labels)).tolist()), classes  # type: ignore[return-value]
 
 
 def _row_shape(values: Array) -> Shape:

@@ -13,7 +13,7 @@ import torch
 
 from dlrun.checks.check import Checked
 from dlrun.data.load import Loaded
-from dlrun.errors import RunError
+from dlrun.errors import Problem, RunError
 from dlrun.network.files import Weights, write_weights
 from dlrun.network.preprocessing import as_tensors
 from dlrun.plan.length import evaluation_batch
@@ -42,6 +42,10 @@ class RunWatcher(Watcher, Protocol):
 
     def ready(self, plan: Plan, loaded: Loaded, folder: Path, device: str) -> None:
         """The data is loaded and the network built; training begins, or is resumed."""
+        ...
+
+    def note(self, problem: Problem) -> None:
+        """A note about the data; the run continues."""
         ...
 
     def notice(self, text: str) -> None:
@@ -102,6 +106,8 @@ def run(
     """
     with process_of_a_run():
         setup = prepare_training(checked)
+        for note in setup.notes:
+            watcher.note(note)
         place = run_folder.make_folder(runs, checked.experiment.name)
         with lock(place):
             info = describe(setup, place, store, mlflow_experiment)

@@ -15,7 +15,7 @@ from dlrun.data.augment import Augmenters
 from dlrun.data.fit import Fitted, fit, modules_by_input
 from dlrun.data.load import Loaded, load
 from dlrun.data.prepare import Prepared, prepare
-from dlrun.errors import Problem, SpecError
+from dlrun.errors import Problem, SpecError, distinct
 from dlrun.language.resolved import flattened
 from dlrun.network.build import build
 from dlrun.network.preprocessing import from_tensors
@@ -44,6 +44,8 @@ class TrainingSetup:
     task: Task
     settings: dict[str, str]
     """Every setting of the spec under a stable name."""
+    notes: tuple[Problem, ...] = ()
+    """What can be meant but rarely is, and only the loaded data shows, without the notes that the spec allows."""
 
     def identity(self) -> dict[str, Any]:
         """What identifies the run; a checkpoint with another identity is refused."""
@@ -64,7 +66,7 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
 
     Raises:
         SpecError: the data is not what the spec says, or is too small for a step; there is no such device, or it does
-            not support the precision.
+            not support the precision; with `checked.strict`, there is a note.
     """
     experiment = checked.experiment
     device = choose_device(experiment.train.device)
@@ -72,6 +74,7 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
     # With an even kernel, `same` must pad one side more; torch copies the input for that, and would warn in every run.
     warnings.filterwarnings("ignore", message="Using padding='same' with even kernel lengths")
     loaded, fitted, planned, prepared = load_and_fit(checked, device, learned)
+    notes = _notes(checked, loaded)
     keep_memory()
     make_deterministic(experiment.seed, device)
     torch.set_num_threads(choose_threads(planned, Length.of(experiment.train, len(prepared.train)).batch))
@@ -81,7 +84,7 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
     network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     task = make_task(checked, planned, network, prepared)
     settings = flattened(experiment, checked.reading.folder, planned.input_shapes)
-    return TrainingSetup(checked, device, loaded, fitted, planned, network, task, settings)
+    return TrainingSetup(checked, device, loaded, fitted, planned, network, task, settings, notes)
 
 
 def load_and_fit(
@@ -109,6 +112,15 @@ def load_and_fit(
         place = reading.place(("data", *error.at))
         raise SpecError([Problem(error.message, place, error.hint)]) from None
     return loaded.without_features(), fitted, planned, prepared
+
+
+def _notes(checked: Checked, loaded: Loaded) -> tuple[Problem, ...]:
+    reading = checked.reading
+    found = [reading.note(note.name, note.message, ("data", *note.at), note.hint) for note in loaded.notes]
+    notes = distinct(reading.unsilenced(found))
+    if notes and checked.strict:
+        raise SpecError(notes)
+    return notes
 
 
 def make_task(checked: Checked, planned: Plan, network: torch.nn.Module, prepared: Prepared) -> Task:

@@ -73,6 +73,7 @@ def activation_layer(layer: Layer) -> Layer:
 class MultiheadLayer(WeightedLayer):
     """Attention with several heads, each with its own part of the features."""
 
+    channel_axis = "last"
     sees_all = True
     padding_is = "masked"
 
@@ -87,6 +88,7 @@ class MultiheadLayer(WeightedLayer):
 class TransformerLayer(WeightedLayer):
     """Attention, then a small network at each step, each with a residual connection and a layer norm."""
 
+    channel_axis = "last"
     sees_all = True
     padding_is = "masked"
 

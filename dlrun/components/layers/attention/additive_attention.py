@@ -19,6 +19,7 @@ class AdditiveAttention(WeightedLayer):
     Example: additive_attention: {hidden_size: 32, memory: encoder}
     """
 
+    channel_axis = "last"
     second_inputs = ("memory",)
     sees_all = True
     padding_is = "masked"

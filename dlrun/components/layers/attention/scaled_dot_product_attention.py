@@ -18,6 +18,7 @@ class ScaledDotProductAttention(Layer):
     Example: scaled_dot_product_attention
     """
 
+    channel_axis = "last"
     sees_all = True
 
     padding_is = "masked"

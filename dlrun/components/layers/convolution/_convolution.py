@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 class Grouped(WeightedLayer):
     """Kernels over the axes after the channels, in groups of channels that are computed separately."""
 
+    channel_axis = "first"
     rank: ClassVar[int]
     """The number of axes after the channels."""
 

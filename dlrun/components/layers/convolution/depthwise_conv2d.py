@@ -21,6 +21,7 @@ class DepthwiseConv2d(WeightedLayer):
     Example: depthwise_conv2d: {kernel_size: 3, padding: same, bias: false}
     """
 
+    channel_axis = "first"
     synonyms = ("depthwise", "depthwise_conv", "depthwise_convolution2d")
 
     kernel_size: Sizes2d

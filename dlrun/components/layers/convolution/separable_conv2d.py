@@ -23,6 +23,7 @@ class SeparableConv2d(WeightedLayer):
     Example: separable_conv2d: {out_channels: 32, kernel_size: 3, padding: same}
     """
 
+    channel_axis = "first"
     synonyms = ("separable_conv", "separable_convolution2d", "depthwise_separable_conv2d")
 
     out_channels: Positive

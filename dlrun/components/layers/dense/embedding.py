@@ -18,6 +18,7 @@ class Embedding(WeightedLayer):
     Example: embedding: {num_embeddings: 80, embedding_dim: 256}
     """
 
+    channel_axis = "last"
     padding_is = "per_step"
 
     accepts = "indices"

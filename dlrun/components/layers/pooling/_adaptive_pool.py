@@ -13,6 +13,7 @@ from dlrun.shapes import Shape, along
 class AdaptivePool(Layer):
     """Pools an input of any size to a given size."""
 
+    channel_axis = "first"
     rank: ClassVar[int]
     """The number of axes after the channels."""
 

@@ -9,6 +9,8 @@ from dlrun.shapes import Shape, ShapeError, numel, product, show
 class GlobalPool(Layer):
     """Reduces each channel to one number."""
 
+    channel_axis = "first"
+
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) < 2:
             raise ShapeError(f"needs channels with axes after them; received {show(shape)}", "remove the layer")

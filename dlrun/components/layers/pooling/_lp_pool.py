@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class LpPool(Layer):
     """Replaces each window by its Lp norm."""
 
+    channel_axis = "first"
     rank: ClassVar[int]
     """The number of axes after the channels."""
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 class Pool(Layer):
     """Reduces each window to one number."""
 
+    channel_axis = "first"
     rank: ClassVar[int]
     """The number of axes after the channels."""
 

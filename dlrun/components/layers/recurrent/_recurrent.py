@@ -14,6 +14,7 @@ from dlrun.shapes import Shape, ShapeError, Window, need_rank, numel
 class Recurrent(WeightedLayer):
     """Reads a sequence step by step and passes a state on."""
 
+    channel_axis = "last"
     padding_is = "masked"
 
     main: ClassVar[str | None] = "hidden_size"

@@ -1,0 +1,100 @@
+"""The notes of a planned network: what can be meant but rarely is, found without the values of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dlrun.checks.reading import Reading
+from dlrun.errors import Problem
+from dlrun.language.experiment import TARGET, TrainSection
+from dlrun.plan.data_info import SplitSizes, Target
+from dlrun.plan.network import Plan
+from dlrun.plan.steps import Step
+from dlrun.shapes import show
+
+FEW = 4
+"""An image has at most this many channels: grey or colours, each with or without transparency."""
+UNEQUAL = 0.8
+"""The share of the most frequent class from which on accuracy says little."""
+
+
+def check_planned_notes(
+    reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes | None
+) -> Iterator[Problem]:
+    """All notes that follow from the plan and the description of the data."""
+    yield from _axis_order(planned)
+    yield from _unequal_classes(reading, planned)
+    batch = train.batch_size if "batch_size" in train.model_fields_set else 1
+    if sizes is not None and batch != "full" and batch > sizes.train >= 1:
+        message = f"a batch of {batch} rows is larger than the {sizes.train} training rows"
+        hint = "`batch_size: full` is all training rows at once"
+        yield reading.note("large_batch", message, ("train", "batch_size"), hint)
+
+
+def _axis_order(planned: Plan) -> Iterator[Problem]:
+    """Layers that take the first axis for the channels, where the last one has them."""
+    last = channels_last(planned)
+    for step in planned.layers:
+        if step.layer is not None and step.layer.channel_axis == "first" and (order := last.get(step.inputs[0])):
+            shape = step.input_shapes[0]
+            message = f"{step.kind} takes the first axis of {show(shape)} for the channels; the last axis has {order}"
+            axes = [len(shape) - 1, *range(len(shape) - 1)]
+            yield Problem(message, step.place, f"write `- permute: {axes}` before it", note="axis_order")
+
+
+def channels_last(planned: Plan) -> dict[int, str]:
+    """For each value whose last axis holds the channels: what that axis has.
+
+    A layer declares where it gives features (`channel_axis`). For an input its shape decides: (height, width, 1 to 4),
+    or more steps than features.
+    """
+    found: dict[int, str] = {}
+    for index, step in enumerate(planned.steps):
+        if order := _order_of(step) if step.layer is None else _order_after(step, found):
+            found[index] = order
+    return found
+
+
+def _order_of(entry: Step) -> str:
+    shape = entry.output
+    if entry.indices or len(shape) < 2:
+        return ""
+    *others, last = shape
+    if len(shape) in (3, 4) and last <= FEW < min(others):
+        return f"{last} channel{'s' * (last > 1)}"
+    if len(shape) == 2 and last < others[0]:
+        return f"{last} feature{'s' * (last > 1)}, and the first {others[0]} steps"
+    return ""
+
+
+def _order_after(step: Step, found: dict[int, str]) -> str:
+    layer = step.layer
+    assert layer is not None
+    if layer.channel_axis == "last" and len(step.output) == 2:
+        return f"the features of {step.kind}"
+    kept = step.output == step.input_shapes[0] and not layer.channel_axis and layer.room != "reshaping"
+    return found.get(step.inputs[0], "") if kept else ""
+
+
+def _unequal_classes(reading: Reading, planned: Plan) -> Iterator[Problem]:
+    """Accuracy alone, where always answering one class would be right nearly as often."""
+    data_info, metrics = reading.data.info, reading.sections.get("metrics", ())
+    if data_info is None or not metrics or any(metric.kind != "accuracy" for metric in metrics):
+        return
+    for index, metric in enumerate(metrics):
+        name = metric.output if metric.output in data_info.targets else TARGET
+        target = data_info.targets.get(name)
+        if target is not None and (most := _most_frequent(target)):
+            label, share = most
+            message = f"{share:.0%} of the rows are '{label}', so an accuracy of {share:.0%} needs no network"
+            hint = "add a metric of each class, such as `f1` or `roc_auc`"
+            yield reading.note("unequal_classes", message, ("metrics", index), hint)
+
+
+def _most_frequent(target: Target) -> tuple[str, float] | None:
+    """The most frequent class and its share, if that is large."""
+    if target.labels is None or target.counts is None:
+        return None
+    count = max(target.counts)
+    share = count / sum(target.counts)
+    return (target.labels[target.counts.index(count)], share) if share >= UNEQUAL else None

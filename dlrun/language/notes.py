@@ -1,0 +1,29 @@
+"""The notes of `check`: things that can be meant but rarely are. A spec silences one by its name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from dlrun.language.component import checked
+from dlrun.language.suggestions import did_you_mean, shorten
+
+NOTES = {
+    "axis_order": "a convolution or a pooling takes the first axis for the channels, and the last axis looks like them",
+    "large_batch": "a batch is larger than the training rows",
+    "rare_class": "a class has no training row, or fewer rows than there are splits",
+    "unequal_classes": "accuracy is the only metric, and one class has at least 80% of the rows",
+}
+"""Each note's name, and when it comes."""
+
+
+def _read(value: Any) -> str:
+    if not isinstance(value, str) or value not in NOTES:
+        meant = did_you_mean(value, NOTES, {}) if isinstance(value, str) else ""
+        raise ValueError(f"a note is one of {', '.join(NOTES)}; received {shorten(value)}{meant}")
+    return value
+
+
+NoteName = Annotated[str, PlainValidator(checked(_read)), WithJsonSchema({"enum": list(NOTES)})]
+"""The name of a note."""
