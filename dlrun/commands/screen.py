@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dlrun.errors import Problem, SpecError
 
 NARROWEST, WIDE = 60, 120
+BAR_WITH_VALUE = 90
 
 
 def console(stderr: bool = False) -> Console:
@@ -150,28 +151,32 @@ def show_value(value: float) -> str:
 
 
 class Bar:
-    """One live line: the progress, the time, and the current values."""
+    """One live line: the progress, the two times, and a value where there is room."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.table import Column
 
-        whole, rest = Column(no_wrap=True, min_width=14), Column(no_wrap=True, overflow="ellipsis", ratio=1)
+        def whole() -> Column:
+            return Column(no_wrap=True)
+
+        self.wide = width() >= BAR_WITH_VALUE
         self.progress = Progress(
-            TextColumn("  {task.description}", table_column=whole),
-            BarColumn(bar_width=16),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[values]}", table_column=rest),
+            TextColumn("  {task.description}", table_column=whole()),
+            BarColumn(bar_width=16 if self.wide else 6),
+            TimeElapsedColumn(table_column=whole()),
+            TextColumn("elapsed", table_column=whole()),
+            TimeRemainingColumn(table_column=whole()),
+            TextColumn("left", table_column=whole()),
+            TextColumn("{task.fields[value]}", table_column=whole()),
             refresh_per_second=8,
-            expand=True,
         )
-        self.task = self.progress.add_task("starting", total=1.0, values="")
+        self.task = self.progress.add_task("starting", total=1.0, value="")
         self.progress.start()
 
-    def show(self, done: float, title: str, values: str) -> None:
+    def show(self, done: float, title: str, value: str) -> None:
         """Update the line; `done` is the share that is done, up to 1."""
-        self.progress.update(self.task, completed=done, description=title, values=values)
+        self.progress.update(self.task, completed=done, description=title, value=value if self.wide else "")
 
     def stop(self) -> None:
         """Leave the line as it is."""

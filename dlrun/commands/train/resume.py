@@ -10,7 +10,7 @@ import typer
 from dlrun.commands import screen
 from dlrun.commands.arguments import Overrides
 from dlrun.commands.look.sync import deliver
-from dlrun.commands.train.train import RunScreen, show_run
+from dlrun.commands.train.train import Every, RunScreen, show_run
 from dlrun.errors import CompleteError, RunError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def resume(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder or name, or `last`.", show_default=False)],
     overrides: Overrides = None,
     runs: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs"),
+    every: Every = None,
 ) -> None:
     """Resume a run, bit-for-bit identical to one that was never interrupted; train.epochs=50 trains a run longer.
 
@@ -44,7 +45,7 @@ def resume(
         return resume_run(folder, checked, watcher, tracking)
 
     try:
-        show_run(checked, folder.parent, start)
+        show_run(checked, folder.parent, start, every)
     except CompleteError:
         show_complete(folder)
 
