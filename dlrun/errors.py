@@ -151,6 +151,10 @@ class RunError(DlrunError):
     """A run failed after it had begun."""
 
 
+class CompleteError(DlrunError):
+    """There is nothing left to train: the run is complete."""
+
+
 class LocatedError(Exception):
     """Base of internal errors: a caller that knows the place in the spec turns them into a `Problem`."""
 

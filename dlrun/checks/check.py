@@ -74,6 +74,19 @@ def check(file: Path, overrides: Sequence[str] = (), training: bool = False, str
     return Checked(reading, reading.experiment, planned, reading.data.info, sizes, memory, distinct(notes), strict)
 
 
+def check_settled(checked: Checked, planned: Plan) -> None:
+    """Check all that depends on the network again, now that the preprocessing has its sizes.
+
+    Raises:
+        SpecError: with every problem that shows only now.
+    """
+    reading = checked.reading
+    memory = _memory(reading, planned, checked.sizes)
+    found = reading.unsilenced(list(_check_planned(reading, planned, checked.sizes, memory)))
+    if problems := [problem for problem in found if checked.strict or not problem.note]:
+        raise SpecError(problems)
+
+
 def check_model(file: Path, overrides: Sequence[str] = ()) -> Plan:
     """Plan a spec's network; the rest of the spec does not matter unless the network's sizes depend on it.
 

@@ -79,7 +79,8 @@ class ModelSection(Settings):
     """A safetensors file with the initial weights, such as another run's `best.safetensors`; names and shapes must
     match."""
     freeze: Names | None = None
-    """Patterns (`*` and `?`) of names; the layers and weights with such names are not trained."""
+    """Patterns (`*` and `?`) of names; the layers, weights and moving statistics with such names are not trained. A
+    layer whose statistics are frozen computes as in evaluation."""
 
 
 class EarlyStopping(Settings):

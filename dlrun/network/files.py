@@ -17,6 +17,7 @@ from dlrun.components.preprocess import Preprocess
 from dlrun.data.fit import Fitted
 from dlrun.errors import SpecError
 from dlrun.network.build import build
+from dlrun.network.names import front_path
 from dlrun.network.preprocessing import states_by_step, with_preprocessing
 from dlrun.plan.inputs import front_chains
 from dlrun.plan.network import Plan, plan
@@ -38,7 +39,11 @@ def write_weights(folder: Path, plan: Plan, fitted: Fitted, best: Weights | None
     Raises:
         RunError: they cannot be written.
     """
-    learned = {f"{name}.{key}": t for name, step in fitted.items() for key, t in step.module.state_dict().items()}
+    learned = {
+        f"{front_path(plan, name)}.{key}": tensor
+        for name, step in fitted.items()
+        for key, tensor in step.module.state_dict().items()
+    }
     for file, weights in ((run_folder.LAST, last), (run_folder.BEST, best)):
         if weights is not None:
             # A tied weight is stored once.

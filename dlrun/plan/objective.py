@@ -53,6 +53,8 @@ class Watched:
     """The output's."""
     name: str
     """The name of its value."""
+    of: int | None = None
+    """The number of the class that it is about: see `Metric.value`."""
 
 
 def term(loss: Loss, plan: Plan, data_info: DataInfo) -> Term:

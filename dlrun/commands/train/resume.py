@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dlrun.commands import screen
 from dlrun.commands.arguments import Overrides
+from dlrun.commands.look.sync import deliver
 from dlrun.commands.train.train import RunScreen, show_run
+from dlrun.errors import CompleteError, RunError
 
 if TYPE_CHECKING:
     from dlrun.runs.info import Tracking
@@ -20,12 +23,19 @@ def resume(
     overrides: Overrides = None,
     runs: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs"),
 ) -> None:
-    """Resume a run, bit-for-bit identical to one that was never interrupted; train.epochs=50 trains a run longer."""
+    """Resume a run, bit-for-bit identical to one that was never interrupted; train.epochs=50 trains a run longer.
+
+    A run that is complete is delivered to MLflow, as far as it is not there yet.
+    """
     from dlrun.checks.check import check as check_spec
     from dlrun.runs.find import find_run
     from dlrun.runs.folder import RESOLVED
+    from dlrun.runs.run_json import read_run
 
     folder = find_run(run, runs)
+    if not overrides and read_run(folder).status == "FINISHED":
+        show_complete(folder)
+        return
     checked = check_spec(folder / RESOLVED, overrides or (), training=True)
 
     def start(watcher: RunScreen, tracking: Tracking) -> Outcome:
@@ -33,4 +43,40 @@ def resume(
 
         return resume_run(folder, checked, watcher, tracking)
 
-    show_run(checked, folder.parent, start)
+    try:
+        show_run(checked, folder.parent, start)
+    except CompleteError:
+        show_complete(folder)
+
+
+def show_complete(folder: Path) -> None:
+    """Say that a run is complete, and deliver what its store lacks; the run is no failure if that fails."""
+    screen.say(f"{folder.name} is complete{_when(folder)}")
+    try:
+        deliver(folder)
+    except RunError as error:
+        screen.failure(f"the tracker: {error}; `dlrun sync {folder}` delivers the rest", word="warning")
+
+
+def _when(folder: Path) -> str:
+    """The run's last epoch, and how to train it longer where that is possible; '' without a journal."""
+    from dlrun.plan.length import EPOCHS
+    from dlrun.runs.folder import JOURNAL
+    from dlrun.runs.journal import read_journal
+    from dlrun.runs.run_json import read_run
+
+    try:
+        records, settings = read_journal(folder / JOURNAL), read_run(folder).info.params
+    except RunError:  # it is delivered as far as it can be read
+        return ""
+    if not records:
+        return ""
+    last = records[-1]
+    after = f", after epoch {last.epoch}"
+    if "train.steps" in settings:
+        # Steps may end inside an epoch, and such a run cannot be longer.
+        if last.epoch > 1 and last.step == last.epoch * records[0].step:
+            return f"{after}; `train.steps={2 * last.step}` trains it longer"
+    elif last.epoch == int(settings.get("train.epochs", EPOCHS)):
+        return f"{after}; `train.epochs={2 * last.epoch}` trains it longer"
+    return after

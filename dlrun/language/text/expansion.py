@@ -164,9 +164,10 @@ class Expander:
 
     def _copy(self, node: Node, value: Any, scope: Scope) -> Node:
         self._made += 1
-        if self._made > MAX_NODES:
+        most = max(MAX_NODES, 2 * self.root.size)  # a resolved spec is long, and has nothing left to expand
+        if self._made > most:
             place = scope.trail[-1][1] if scope.trail else node.place
-            raise SpecError([*self.problems, Problem(f"this expands to more than {MAX_NODES:,} values", place)])
+            raise SpecError([*self.problems, Problem(f"this expands to more than {most:,} values", place)])
         return Node(value, _via(node.place, scope))
 
     # -- layers

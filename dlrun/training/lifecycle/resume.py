@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dlrun.checks.check import Checked
-from dlrun.errors import SpecError
+from dlrun.errors import CompleteError, SpecError
 from dlrun.language.experiment import TrainSection
 from dlrun.language.resolved import as_yaml, flattened, resolved
 from dlrun.plan.length import Length
@@ -33,7 +33,8 @@ def resume(folder: Path, checked: Checked, watcher: RunWatcher, tracking: Tracki
     """Resume the run in a folder, by its resolved spec.
 
     Raises:
-        SpecError: the spec or the data is no longer that of the run, or there is nothing left to do.
+        SpecError: the spec or the data is no longer that of the run.
+        CompleteError: there is nothing left to train.
         RunError: another process trains it, or no checkpoint can be read.
         KeyboardInterrupt, Terminated: a signal stopped it again.
     """
@@ -95,10 +96,11 @@ def _check_data(folder: Path, info: RunInfo, checkpoint: Checkpoint | None, now:
 
 
 def _check_length(folder: Path, checkpoint: Checkpoint | None, setup: TrainingSetup, finished: bool) -> None:
-    """Refuse to make a run shorter, or to resume one that is complete.
+    """Refuse to make a run shorter, or to train one that is complete.
 
     Raises:
         SpecError: with what is possible instead.
+        CompleteError: there is nothing left to train.
     """
     settings: TrainSection = setup.task.settings
     length = Length.of(settings, len(setup.task.data.train))
@@ -111,12 +113,8 @@ def _check_length(folder: Path, checkpoint: Checkpoint | None, setup: TrainingSe
         )
     if length.steps > planned and checkpoint.step < checkpoint.state["epoch"] * length.per_epoch:
         raise SpecError(f"{folder.name} ended inside an epoch, after step {checkpoint.step}; it cannot be extended")
-    if finished and checkpoint.state["stopped_early"]:
-        raise SpecError(f"{folder.name} is complete: it stopped early, after epoch {checkpoint.state['epoch']}")
-    if finished and checkpoint.step >= length.steps:
-        more = f"train.steps={2 * planned}" if settings.steps else f"train.epochs={2 * length.epochs}"
-        way = f"; `{more}` trains it longer" if length.steps % length.per_epoch == 0 else ""
-        raise SpecError(f"{folder.name} is complete, after epoch {checkpoint.state['epoch']}{way}")
+    if finished and (checkpoint.state["stopped_early"] or checkpoint.step >= length.steps):
+        raise CompleteError(f"{folder.name} is complete")
 
 
 def _notify_start(checkpoint: Checkpoint | None, setup: TrainingSetup, watcher: RunWatcher) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from dlrun.checks.check import Checked
+from dlrun.checks.check import Checked, check_settled
 from dlrun.components.sources import SourceError
 from dlrun.data.augment import Augmenters
 from dlrun.data.fit import Fitted, fit, modules_by_input
@@ -80,8 +80,7 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
     torch.set_num_threads(choose_threads(planned, Length.of(experiment.train, len(prepared.train)).batch))
     network = build(planned, experiment.need("model"))
     _start_from(checked, planned, network)
-    # As the rows are: see data/prepare.py.
-    network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    lay_out(network.to(device))
     task = make_task(checked, planned, network, prepared)
     settings = flattened(experiment, checked.reading.folder, planned.input_shapes)
     return TrainingSetup(checked, device, loaded, fitted, planned, network, task, settings, notes)
@@ -107,6 +106,7 @@ def load_and_fit(
                 steps[before.index] = fitted[before.name].step
             model = experiment.need("model")
             planned = plan(model, reading.tree, data_info, tuple(steps), checked.sizes.train)
+            check_settled(checked, planned)
         prepared = prepare(loaded, planned, modules_by_input(planned, fitted), device)
     except SourceError as error:
         place = reading.place(("data", *error.at))
@@ -123,11 +123,18 @@ def _notes(checked: Checked, loaded: Loaded) -> tuple[Problem, ...]:
     return notes
 
 
+def lay_out(network: torch.nn.Module) -> None:
+    """Store the kernels of images with channels last, as data/prepare.py stores images."""
+    for parameter in network.parameters():
+        if parameter.dim() == 4:  # torch has no such layout for other numbers of axes
+            parameter.data = parameter.data.to(memory_format=torch.channels_last)
+
+
 def make_task(checked: Checked, planned: Plan, network: torch.nn.Module, prepared: Prepared) -> Task:
     """The task of the loop."""
     experiment, data_info = checked.experiment, checked.data_info
     assert data_info is not None
-    weights = dict(network.named_parameters())
+    weights = network.state_dict(keep_vars=True)
     acting = [
         (regularizer, [weights[name] for name in names if weights[name].requires_grad])
         for regularizer, names in penalties(planned, experiment.regularizers)
