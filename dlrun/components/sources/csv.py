@@ -15,6 +15,7 @@ from pydantic import PlainValidator, WithJsonSchema
 from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo, class_labels, resolve
 from dlrun.components.sources._labels import need_labels
 from dlrun.language.component import checked
+from dlrun.language.paths import FilePath
 from dlrun.language.suggestions import did_you_mean, shorten
 
 if TYPE_CHECKING:
@@ -44,17 +45,14 @@ class Csv(Source):
 
     synonyms = ("file",)
 
-    path: str
-    """The file, UTF-8; a relative path starts from the spec's folder."""
+    path: FilePath
+    """The file, UTF-8; a relative path starts from the folder of the file that has it."""
     delimiter: Annotated[
         str,
         PlainValidator(checked(_read_delimiter)),
         WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 1}),
     ] = ","
     """The character between two cells."""
-
-    def located(self, folder: Path) -> Csv:
-        return self.model_copy(update={"path": str((folder / Path(self.path).expanduser()).resolve())})
 
     def describe(self, request: Request) -> SourceInfo:
         seen: set[str] = set()
