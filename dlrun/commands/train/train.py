@@ -62,6 +62,7 @@ def show_run(checked: Checked, runs: Path, start: Callable[[RunScreen, Tracking]
     """Start a run, and show it from its first line to its last."""
     from dlrun.tracking.open import open_tracking
 
+    screen.make_optional()
     show_plan(checked)
     watcher = RunScreen(checked, every)
     # The tracker's process starts before torch is imported here, so that both import at the same time.
@@ -73,7 +74,7 @@ def show_run(checked: Checked, runs: Path, start: Callable[[RunScreen, Tracking]
         except (KeyboardInterrupt, Terminated) as end:
             watcher.stop()
             by_user = isinstance(end, KeyboardInterrupt)
-            hint = f"; `dlrun resume {watcher.folder}` resumes it" if watcher.folder else ""
+            hint = watcher.way_on()
             screen.failure(("interrupted" if by_user else "terminated") + hint)
             raise typer.Exit(INTERRUPTED if by_user else TERMINATED) from None
         except (MemoryError, RuntimeError) as error:  # before training began; training has its own message
@@ -154,6 +155,16 @@ class RunScreen:
             screen.say(line)
         if self.bar is not None:
             self.bar.show(epoch / epochs, f"epoch {epoch}/{epochs}", f"train/loss {metrics['train/loss']:.4g}")
+
+    def way_on(self) -> str:
+        """What can be done with the run once it was interrupted; '' where there is none."""
+        from dlrun.runs.run_json import read_run
+
+        if self.folder is None:
+            return ""
+        if read_run(self.folder).status == "FINISHED":
+            return f"; the run {self.folder} is complete"
+        return f"; `dlrun resume {self.folder}` resumes it"
 
     def stop(self) -> None:
         """End the table and the live line."""
