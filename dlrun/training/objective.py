@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 
 from dlrun.data.batches import Batch
-from dlrun.plan.objective import Answer, Term
+from dlrun.plan.objective import Answer, Term, logits_of
 
 Outputs = torch.Tensor | dict[str, torch.Tensor]
 """The result of a network: a batch, or one for each output by its name."""
@@ -49,15 +49,14 @@ class Objective:
 
     def __call__(self, outputs: Outputs, batch: Batch) -> list[torch.Tensor]:
         """The mean loss over a batch; then, where there are several, each loss without its coefficient."""
-        values = [
-            term.loss(
-                self.pairing.output(term.output, outputs), self.pairing.answer(term.answer, batch), term.output_form
-            )
-            for term in self.terms
-        ]
+        values = [self._value(term, outputs, batch) for term in self.terms]
         total: torch.Tensor | None = None
         for term, value in zip(self.terms, values, strict=True):
             weighted = value if term.loss.coefficient == 1 else term.loss.coefficient * value
             total = weighted if total is None else total + weighted
         assert total is not None
         return [total, *values] if self.names else [total]
+
+    def _value(self, term: Term, outputs: Outputs, batch: Batch) -> torch.Tensor:
+        name, form = (logits_of(term.output), "") if term.from_logits else (term.output, term.output_form)
+        return term.loss(self.pairing.output(name, outputs), self.pairing.answer(term.answer, batch), form)

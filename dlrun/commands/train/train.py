@@ -12,7 +12,7 @@ import typer
 
 from dlrun.commands import screen
 from dlrun.commands.arguments import Overrides, Spec, Strict
-from dlrun.commands.write.check import data_line
+from dlrun.commands.write.check import classes_line, data_line
 from dlrun.errors import Problem, RunError
 from dlrun.shapes import readable, show_named
 
@@ -83,6 +83,8 @@ def show_plan(checked: Checked) -> None:
     few = "" if plan.exact else "up to "
     screen.say(f"{experiment.name}" + (f": {experiment.description}" if experiment.description else ""))
     screen.say("  " + data_line(checked))
+    if line := classes_line(checked):
+        screen.say("  " + line)
     layers = "1 layer" if len(plan.layers) == 1 else f"{len(plan.layers)} layers"
     steps = " -> ".join([*(p.step.kind for p in plan.preprocess), layers])
     raw = {entry.name: entry.raw for entry in plan.inputs}
@@ -156,7 +158,8 @@ def show_outcome(outcome: Outcome) -> None:
     if state.stopped_early:
         screen.say(f"  stopped early after epoch {state.epoch}; the weights of epoch {state.best_epoch} are the best")
     if outcome.test:
-        screen.table(("test", "value"), [(n, screen.show_value(v)) for n, v in outcome.test.items()], right=("value",))
+        title = f"test, {outcome.test_of}"
+        screen.table((title, "value"), [(n, screen.show_value(v)) for n, v in outcome.test.items()], right=("value",))
     else:
         screen.say("  no test rows: `data.split.test` is 0")
     screen.say(f"run      {outcome.folder}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from dlrun.network.build import build
 from dlrun.network.preprocessing import from_tensors
 from dlrun.plan.length import Length
 from dlrun.plan.network import Plan, plan
-from dlrun.plan.objective import term, watched
+from dlrun.plan.objective import Term, Watched, objective
 from dlrun.plan.weights import expected, penalties
 from dlrun.training.lifecycle.device import choose_device, forward_in, make_deterministic, set_precision
 from dlrun.training.objective import Objective, Pairing
@@ -78,11 +78,13 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
     keep_memory()
     make_deterministic(experiment.seed, device)
     torch.set_num_threads(choose_threads(planned, Length.of(experiment.train, len(prepared.train)).batch))
-    network = build(planned, experiment.need("model"))
+    terms, metrics = _objective(checked, planned)
+    logits = dict.fromkeys(found.output for found in terms if found.from_logits)
+    network = build(planned, experiment.need("model"), tuple(logits))
     _start_from(checked, planned, network)
     # As the rows are: see data/prepare.py.
     network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    task = make_task(checked, planned, network, prepared)
+    task = make_task(checked, planned, network, prepared, terms, metrics)
     settings = flattened(experiment, checked.reading.folder, planned.input_shapes)
     return TrainingSetup(checked, device, loaded, fitted, planned, network, task, settings, notes)
 
@@ -123,23 +125,34 @@ def _notes(checked: Checked, loaded: Loaded) -> tuple[Problem, ...]:
     return notes
 
 
-def make_task(checked: Checked, planned: Plan, network: torch.nn.Module, prepared: Prepared) -> Task:
-    """The task of the loop."""
+def _objective(checked: Checked, planned: Plan) -> tuple[list[Term], list[Watched]]:
     experiment, data_info = checked.experiment, checked.data_info
     assert data_info is not None
+    return objective(experiment.losses, experiment.metrics, planned, data_info)  # type: ignore[arg-type]
+
+
+def make_task(
+    checked: Checked,
+    planned: Plan,
+    network: torch.nn.Module,
+    prepared: Prepared,
+    terms: Sequence[Term],
+    metrics: Sequence[Watched],
+) -> Task:
+    """The task of the loop."""
+    experiment = checked.experiment
     weights = dict(network.named_parameters())
     acting = [
         (regularizer, [weights[name] for name in names if weights[name].requires_grad])
         for regularizer, names in penalties(planned, experiment.regularizers)
     ]
-    terms = [term(loss, planned, data_info) for loss in experiment.losses]
     return Task(
         network=network,
         forward=forward_in(experiment.train.precision, network, prepared.train.inputs[0].device),
         data=prepared,
         augment=Augmenters(experiment.need("data").augment, list(planned.input_shapes), experiment.seed),
         objective=Objective(terms, Pairing(planned.input_shapes)),
-        watched=[watched(metric, planned, terms) for metric in experiment.metrics],  # type: ignore[arg-type]
+        watched=metrics,
         penalties=[(regularizer, parameters) for regularizer, parameters in acting if parameters],
         optimizer=experiment.need("optimizer"),
         schedule=experiment.schedule,  # type: ignore[arg-type]

@@ -26,6 +26,10 @@ class Sigmoid(Layer):
     slope: PositiveFloat = 1.0
     """How steep it is: the slope at 0 is slope/4."""
 
+    @property
+    def logit_slope(self) -> float:  # type: ignore[override]
+        return self.slope
+
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn
 
