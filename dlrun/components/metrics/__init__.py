@@ -24,6 +24,9 @@ class Metric(Component):
     """How the results of the batches are combined: most are summed; some need a formula of their own, `merge`; a
     ranking of all rows needs all rows."""
 
+    needs_every_class: ClassVar[bool] = False
+    """Whether it is not defined on rows that lack a class that it is about, or have no other."""
+
     output: str | None = None
     """The name of the network's output that it measures; required where there are several."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from dlrun.checks.check import Checked
@@ -74,11 +75,11 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
     # With an even kernel, `same` must pad one side more; torch copies the input for that, and would warn in every run.
     warnings.filterwarnings("ignore", message="Using padding='same' with even kernel lengths")
     loaded, fitted, planned, prepared = load_and_fit(checked, device, learned)
-    notes = _notes(checked, loaded)
+    terms, metrics = _objective(checked, planned)
+    notes = _notes(checked, loaded, metrics)
     keep_memory()
     make_deterministic(experiment.seed, device)
     torch.set_num_threads(choose_threads(planned, Length.of(experiment.train, len(prepared.train)).batch))
-    terms, metrics = _objective(checked, planned)
     logits = dict.fromkeys(found.output for found in terms if found.from_logits)
     network = build(planned, experiment.need("model"), tuple(logits))
     _start_from(checked, planned, network)
@@ -116,13 +117,42 @@ def load_and_fit(
     return loaded.without_features(), fitted, planned, prepared
 
 
-def _notes(checked: Checked, loaded: Loaded) -> tuple[Problem, ...]:
+def _notes(checked: Checked, loaded: Loaded, metrics: Sequence[Watched]) -> tuple[Problem, ...]:
     reading = checked.reading
     found = [reading.note(note.name, note.message, ("data", *note.at), note.hint) for note in loaded.notes]
+    found += _undefined(checked, loaded, metrics)
     notes = distinct(reading.unsilenced(found))
     if notes and checked.strict:
         raise SpecError(notes)
     return notes
+
+
+def _undefined(checked: Checked, loaded: Loaded, metrics: Sequence[Watched]) -> Iterator[Problem]:
+    """Notes about metrics that a split lacks a class for.
+
+    Raises:
+        SpecError: such a metric decides which weights are the best.
+    """
+    stopping, splits = checked.experiment.train.early_stopping, loaded.splits
+    hint = "`data.split.stratify: true` gives every split rows of each class"
+    for index, one in enumerate(metrics):
+        target = None if one.answer.is_input else loaded.targets[one.answer.name]
+        if not one.metric.needs_every_class or target is None or target.classes is None or target.labels is None:
+            continue
+        for split, rows in (("train", splits.train), ("validation", splits.validation), ("test", splits.test)):
+            counts = np.bincount(target.classes[rows], minlength=len(target.labels))
+            needed = [target.labels.index(one.label)] if one.label else range(len(counts))
+            lacking = [target.labels[number] for number in needed if not counts[number]]
+            if one.label and counts[needed[0]] == len(rows):
+                lacking = [f"a class besides {one.label}"]
+            if not len(rows) or not lacking:
+                continue
+            more = f" and {len(lacking) - 1} more classes" if len(lacking) > 1 else ""
+            message = f"{split} has no row of {lacking[0]}{more}, so {one.name} is not defined there"
+            if stopping is not None and stopping.monitor == f"{split}/{one.name}":
+                place = checked.reading.place(("train", "early_stopping", "monitor"))
+                raise SpecError([Problem(message, place, hint)])
+            yield checked.reading.note("undefined_metric", message, ("metrics", index), hint)
 
 
 def _objective(checked: Checked, planned: Plan) -> tuple[list[Term], list[Watched]]:
