@@ -18,7 +18,10 @@ MERGED = 64
 
 def measure_batch(watched: Sequence[Watched], pairing: Pairing, outputs: Outputs, batch: Batch) -> Tensors:
     """Each metric's partial result for a batch; the outputs are detached from autograd."""
-    return [one.metric.measure(*pairing.compared(one, outputs, batch), one.output_form) for one in watched]
+    return [
+        one.metric.measure(*pairing.compared(one.output, one.answer, outputs, batch), one.output_form)
+        for one in watched
+    ]
 
 
 class Measurement:
@@ -104,7 +107,14 @@ class Evaluator:
         if not self.network.training:
             self.network.train()
         means = [math.fsum(v * size for v, size in zip(row, sizes, strict=True)) / sum(sizes) for row in read]
+        lost = self._lost(means)
+        values = {one.name: math.nan if one.output in lost else values[one.name] for one in self.watched}
         return dict(zip(("loss", *self.objective.names), means, strict=True)) | values
+
+    def _lost(self, means: Sequence[float]) -> set[str]:
+        """The outputs that are not numbers, which shows in their loss: a decision made of them would look like one."""
+        each = means[1:] if self.objective.names else means
+        return {term.output for term, mean in zip(self.objective.terms, each, strict=True) if math.isnan(mean)}
 
     def _compute(self, batch: Batch) -> Tensors:
         if self.network.training:

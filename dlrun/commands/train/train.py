@@ -15,7 +15,7 @@ import typer
 from dlrun.commands import screen
 from dlrun.commands.arguments import Overrides, Spec, Strict
 from dlrun.commands.train.progress import EpochTable
-from dlrun.commands.write.check import data_line
+from dlrun.commands.write.check import classes_line, data_line
 from dlrun.components.metrics import Metric
 from dlrun.errors import Problem, RunError
 from dlrun.shapes import readable, show_named
@@ -94,6 +94,8 @@ def show_plan(checked: Checked) -> None:
     few = "" if plan.exact else "up to "
     screen.say(f"{experiment.name}" + (f": {experiment.description}" if experiment.description else ""))
     screen.say("  " + data_line(checked))
+    if line := classes_line(checked):
+        screen.say("  " + line)
     layers = "1 layer" if len(plan.layers) == 1 else f"{len(plan.layers)} layers"
     steps = " -> ".join([*(p.step.kind for p in plan.preprocess), layers])
     raw = {entry.name: entry.raw for entry in plan.inputs}
@@ -204,12 +206,9 @@ def show_outcome(outcome: Outcome, monitor: str) -> None:
     if state.best_epoch:
         screen.say(f"  best epoch {state.best_epoch} (*), {monitor} {screen.show_value(state.best_value)}")
     if outcome.test:
-        # The last weights are kept apart where the best ones were put back into the network.
-        best = state.last_weights is not None
-        which = f"best epoch, {state.best_epoch}" if best else f"last epoch, {state.epoch}"
-        screen.say(f"  test metrics of the weights of the {which}")
+        title = f"test, {outcome.test_of}"
         rows = [(name, screen.show_value(value)) for name, value in outcome.test.items()]
-        screen.table(("test", "value"), rows, right=("value",))
+        screen.table((title, "value"), rows, right=("value",))
     else:
         screen.say("  no test rows: `data.split.test` is 0")
     screen.say(f"run      {outcome.folder}")

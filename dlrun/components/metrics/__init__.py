@@ -24,8 +24,29 @@ class Metric(Component):
     """How the results of the batches are combined: most are summed; some need a formula of their own, `merge`; a
     ranking of all rows needs all rows."""
 
+    needs_every_class: ClassVar[bool] = False
+    """Whether it is not defined on rows that lack a class that it is about, or have no other."""
+
     output: str | None = None
     """The name of the network's output that it measures; required where there are several."""
+
+    @property
+    def said(self) -> str | None:
+        """The class that the spec names for it; None where it names none."""
+        return None
+
+    @property
+    def needs_one_class(self) -> bool:
+        """Whether it can only be about one class."""
+        return self.said is not None
+
+    def is_of_one(self, classes: int | None) -> bool:
+        """Whether the value is about one class.
+
+        Args:
+            classes: how many classes the target has; None where each output is a yes or no of its own.
+        """
+        return False
 
     def measure(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         """The result of a batch: a float64 tensor of a fixed size, or one row for each sample to concatenate.

@@ -2,15 +2,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from dlrun.components.metrics import Metric, OutputForm
+from dlrun.components.metrics import OutputForm
 from dlrun.components.metrics._decision import decide
+from dlrun.components.metrics._of_class import OfClass
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
     import torch
 
 
-class F1(Metric):
+class F1(OfClass):
     """The harmonic mean of precision and recall.
 
     NaN where nothing can be counted: no class of those it is about occurs or is predicted.
@@ -24,10 +25,18 @@ class F1(Metric):
     synonyms = ("f1_score",)
     suits = frozenset({"classes", "binary"})
     greater_is_better = True
+    main = "average"
 
     average: Literal["binary", "macro", "micro", "weighted"] | None = None
-    """`binary`: one class only; `macro`: the mean over classes; `weighted`: weighted by how often each occurs;
-    `micro`: over all predictions. If not given: binary for two classes, macro for more."""
+    """`binary`: one class only, see `of`; `macro`: the mean over classes; `weighted`: weighted by how often each
+    occurs; `micro`: over all predictions. If not given: binary for two classes, macro for more."""
+
+    @property
+    def needs_one_class(self) -> bool:
+        return self.of is not None or self.average == "binary"
+
+    def is_of_one(self, classes: int | None) -> bool:
+        return self.average in (None, "binary") and super().is_of_one(classes)
 
     def measure(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         """(3, classes): correct predictions, predictions and occurrences of each class."""

@@ -3,7 +3,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlrun.components.metrics import Metric, OutputForm
+from dlrun.components.metrics import OutputForm
+from dlrun.components.metrics._of_class import OfClass
 from dlrun.shapes import Shape, numel
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ AT_A_TIME = 1 << 22
 """How many scores are turned into probabilities at a time."""
 
 
-class RocAuc(Metric):
+class RocAuc(OfClass):
     """The probability that a row of the class gets a higher score than a row of another class; ties count as half.
 
     With more than two classes: each class against the rest, then the mean. With several binary outputs: each output,
@@ -28,6 +29,7 @@ class RocAuc(Metric):
     suits = frozenset({"classes", "binary"})
     greater_is_better = True
     combine = "concatenate"
+    needs_every_class = True
 
     def measure(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         """(N, k + 1): the k outputs of each row and its class number; or (N, 2*k) for binary targets: the k outputs,

@@ -49,6 +49,7 @@ def describe(setup: TrainingSetup, place: Path, store: str | None, mlflow_experi
         "params.total": str(planned.total),
         "params.trainable": str(planned.trainable),
         "run.folder": str(place.resolve()),
+        **{f"class.{one.name}": one.label for one in (*setup.task.objective.terms, *setup.task.watched) if one.label},
         **git_commit(reading.folder),
     }
     if setup.weights_digest:
