@@ -13,6 +13,8 @@ class Mlflow(Tracker):
     synonyms = ("ml_flow",)
 
     uri: str | None = None
-    """The tracking store: an address, or `sqlite:///` and a path; if not given, the SQLite file runs/mlflow.db."""
+    """The tracking store: an address, or `sqlite:///` and a path; if not given, that of the environment variable
+    MLFLOW_TRACKING_URI, or else the SQLite file runs/mlflow.db."""
     experiment: str | None = None
-    """The MLflow experiment of the run; if not given, the spec's `name`."""
+    """The MLflow experiment of the run; if not given, that of the environment variable MLFLOW_EXPERIMENT_NAME,
+    or else the spec's `name`."""
