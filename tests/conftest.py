@@ -10,6 +10,9 @@ import pytest
 # multiply the time. torch reads this when it is imported, so it stands before every import of it; the programs that
 # tests start read it as well.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Whoever runs the tests may use MLflow: runs of the tests do not go to that store.
+for variable in [name for name in os.environ if name.startswith("MLFLOW_")]:
+    del os.environ[variable]
 
 
 @pytest.fixture(scope="session")

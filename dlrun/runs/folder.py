@@ -46,7 +46,12 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         RunError: it cannot be written; nothing half-written is left.
     """
-    _write(path, [text.encode()])
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        wrong = text[max(0, error.start - 40) : error.end]
+        raise RunError(f"cannot write {path.name}: a path in it is not UTF-8 text: {wrong!r}; rename it") from None
+    _write(path, [data])
 
 
 def write_json(path: Path, data: Any) -> None:

@@ -6,6 +6,7 @@ A lock belongs to an open file. The system releases it when its holder dies, how
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -134,7 +135,12 @@ def is_locked(folder: Path) -> bool:
     """Whether a living process trains the run in a folder."""
     path = folder / NAME
     try:
-        descriptor = os.open(path, os.O_RDWR)
+        try:
+            descriptor = os.open(path, os.O_RDWR)
+        except OSError as error:
+            if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+                raise
+            descriptor = os.open(path, os.O_RDONLY)  # such as a run on a medium that is read-only
     except FileNotFoundError:
         return False
     except OSError as error:

@@ -115,8 +115,13 @@ class MlflowRun:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             return None
+        if not self._is_this(run, tags):
+            return None
         self._experiment_id = run.info.experiment_id
-        return run if self._is_this(run, tags) else None
+        if self._client.get_experiment(self._experiment_id).lifecycle_stage == "deleted":
+            self._client.restore_experiment(self._experiment_id)
+            run = self._client.get_run(run_id)
+        return run
 
     def _found(self, client: MlflowClient, tags: dict[str, str]) -> Run | None:
         """Find the run by its start time and folder; the experiment is made or restored if needed."""

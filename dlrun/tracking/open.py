@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,7 +11,7 @@ from dlrun.components.trackers.mlflow import Mlflow
 from dlrun.components.trackers.off import Off
 from dlrun.language.component import Component
 from dlrun.runs.info import DEFAULT_STORE, RunInfo, Status, Tracking
-from dlrun.tracking.store import sqlite_file, sqlite_uri
+from dlrun.tracking.store import EXPERIMENT, lasting, store_of_environment
 
 
 class NoTracking:
@@ -37,26 +38,29 @@ class NoTracking:
 
 
 def store_of(tracker: Component | None) -> str | None:
-    """The store that a spec names, `default` if it names none, None for no tracker."""
+    """The store that a spec names, or else the environment; `default` if neither does, None for no tracker."""
     if isinstance(tracker, Off):
         return None
-    if tracker is None or (isinstance(tracker, Mlflow) and tracker.uri is None):
-        return DEFAULT_STORE
-    if isinstance(tracker, Mlflow) and tracker.uri is not None:
-        file = sqlite_file(tracker.uri)
-        # A later command may run in another folder.
-        return tracker.uri if file is None or "?" in tracker.uri else sqlite_uri(file)
-    raise NotImplementedError(f"no tracking for {tracker.kind!r}")
+    if tracker is not None and not isinstance(tracker, Mlflow):
+        raise NotImplementedError(f"no tracking for {tracker.kind!r}")
+    if tracker is not None and tracker.uri is not None:
+        return lasting(tracker.uri)
+    return store_of_environment() or DEFAULT_STORE
 
 
 def experiment_of(tracker: Component | None, name: str) -> str:
-    """The MLflow experiment for the runs of a spec: the tracker's, or else the name of the spec."""
-    return (tracker.experiment if isinstance(tracker, Mlflow) else None) or name
+    """The MLflow experiment for the runs of a spec: the tracker's, or else the environment's, or the spec's name."""
+    given = tracker.experiment if isinstance(tracker, Mlflow) else None
+    return given or os.environ.get(EXPERIMENT) or name
 
 
 def open_tracking(tracker: Component | None, runs: Path) -> Tracking:
-    """The Tracking for a run under `runs`. Nothing is started before `with`."""
-    store = store_of(tracker)
+    """The Tracking for a new run under `runs`. Nothing is started before `with`."""
+    return open_store(store_of(tracker), runs)
+
+
+def open_store(store: str | None, runs: Path) -> Tracking:
+    """The Tracking for a run under `runs` that belongs to a store; None is no tracker."""
     if store is None:
         return NoTracking()
     from dlrun.tracking.mlflow_tracking import MlflowTracking

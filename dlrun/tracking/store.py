@@ -15,6 +15,8 @@ from dlrun.runs.info import DEFAULT_STORE
 from dlrun.runs.lock import lock_beside
 
 STORE = "mlflow.db"
+URI, EXPERIMENT = "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"
+"""The variables by which every tool of MLflow finds its store and its experiment."""
 
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -45,8 +47,29 @@ def sqlite_file(uri: str) -> Path | None:
 
 
 def address(store: str, runs: Path) -> str:
-    """The address of a store for MLflow; the default store is in the folder of runs."""
-    return sqlite_uri(store_file(runs)) if store == DEFAULT_STORE else store
+    """The address of a store for MLflow; the default store is in the folder of runs.
+
+    A run's folder has no password: for the store that the environment names, it is taken from there.
+    """
+    if store == DEFAULT_STORE:
+        return sqlite_uri(store_file(runs))
+    uri = os.environ.get(URI, "")
+    return uri if uri and without_password(uri) == store else store
+
+
+def store_of_environment() -> str | None:
+    """The store that MLFLOW_TRACKING_URI names, without its password; None if it names none."""
+    uri = os.environ.get(URI)
+    return lasting(without_password(uri)) if uri else None
+
+
+def lasting(uri: str) -> str:
+    """The same address for a later command, which may run in another folder: a file gets its whole path."""
+    file = sqlite_file(uri)
+    if file is not None:
+        return uri if "?" in uri else sqlite_uri(file)
+    is_path = "://" not in uri and ":" not in uri and uri != "databricks"
+    return str(Path(uri).absolute()) if is_path else uri
 
 
 def artifacts_of(file: Path) -> Path:

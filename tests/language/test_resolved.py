@@ -115,7 +115,7 @@ def test_texts_that_look_like_something_else_stay_texts() -> None:
 
 def sections() -> list[type[Settings]]:
     """The sections of a spec, and the groups of settings within them."""
-    found = [Experiment]
+    found: list[type[Settings]] = [Experiment]
     for section in found:
         for field in section.model_fields.values():
             for kind in (field.annotation, *get_args(field.annotation)):

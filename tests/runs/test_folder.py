@@ -40,3 +40,9 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path, mon
 def test_tensors_in_a_folder_that_is_gone_are_reported(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="cannot write"):
         write_tensors(tmp_path / "gone" / "w.safetensors", {"w": torch.zeros(2)}, {})
+
+
+def test_a_path_that_is_no_text_is_one_error_and_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"cannot write resolved.yaml: a path in it is not UTF-8 text: 'path: /a/"):
+        write_text(tmp_path / "resolved.yaml", "path: /a/\udcff.csv")
+    assert not list(tmp_path.iterdir())

@@ -36,3 +36,5 @@ def test_ctrl_c_ends_the_waiting_for_a_delivery_and_nothing_else(
         signal.signal(signal.SIGINT, before)
         hanging.kill()
         hanging.wait()
+        assert hanging.stdout is not None
+        hanging.stdout.close()

@@ -13,6 +13,7 @@ from dlrun.components.trackers.off import Off
 from dlrun.runs.info import RunInfo
 from dlrun.tracking.mlflow_tracking import MlflowTracking
 from dlrun.tracking.open import NoTracking, experiment_of, open_tracking, store_of
+from dlrun.tracking.store import address
 
 
 def test_without_a_tracker_runs_are_in_the_store_under_runs(tmp_path: Path) -> None:
@@ -62,3 +63,31 @@ def test_nothing_slow_is_imported_before_it_is_needed(module: str) -> None:
     program = f"import sys, {module}\nprint(sorted({{'mlflow', 'torch', 'pandas', 'numpy'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_environment_names_the_store_and_the_experiment_where_the_spec_names_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "team")
+    for uri, store in {
+        "sqlite:///team.db": f"sqlite:///{tmp_path}/team.db",
+        "http://localhost:5000": "http://localhost:5000",
+        "http://me:secret@host": "http://me:***@host",
+        "mlruns": f"{tmp_path}/mlruns",
+        "databricks": "databricks",
+        "": "default",
+    }.items():
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        for tracker in (None, Mlflow()):
+            assert (store_of(tracker), experiment_of(tracker, "digits")) == (store, "team")
+        assert store_of(Off()) is None
+        named = Mlflow(uri="http://own", experiment="ours")
+        assert (store_of(named), experiment_of(named, "digits")) == ("http://own", "ours")
+
+
+def test_a_password_of_the_environment_is_used_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@host")
+    store = store_of(None)
+    assert store is not None and "secret" not in store
+    assert address(store, Path("runs")) == "http://me:secret@host"

@@ -21,7 +21,15 @@ import typer
 from dlrun.commands.screen import say
 from dlrun.errors import SpecError
 from dlrun.tracking.mlflow_view import ADDRESS, SIDE, TAG
-from dlrun.tracking.store import ENVIRONMENT, artifacts_of, sqlite_uri, store_file
+from dlrun.tracking.store import (
+    ENVIRONMENT,
+    URI,
+    artifacts_of,
+    sqlite_file,
+    sqlite_uri,
+    store_file,
+    store_of_environment,
+)
 
 HOST = "127.0.0.1"
 PORTS_TRIED = 100
@@ -57,15 +65,33 @@ def ui(
 
     If a page shows traces and sessions instead of runs, choose "Model training" at its top left, once.
     """
-    file = store_file(runs)
-    if not file.is_file():
-        raise SpecError(
-            f"there is no {runs / file.name}; the first `dlrun train` makes it; --runs names another folder"
-        )
+    file = _store(runs)
+    if file is None:
+        return
     free = free_port(port)
     if free != port:
         say(f"port {port} is taken, using {free}", stderr=True)
     raise typer.Exit(_serve(file, free))
+
+
+def _store(runs: Path) -> Path | None:
+    """The SQLite file to open, the environment's before that of `runs`; None for a server, whose address is printed.
+
+    Raises:
+        SpecError: there is no such file.
+    """
+    store = store_of_environment()
+    if store is None:
+        file, why = store_file(runs), "--runs names another folder"
+        shown = runs / file.name
+    elif (named := sqlite_file(store)) is not None:
+        file, shown, why = named, named, f"{URI} names it"
+    else:
+        say(f"{store} has the runs: {URI} names it")
+        return None
+    if not file.is_file():
+        raise SpecError(f"there is no {shown}; the first `dlrun train` makes it; {why}")
+    return file
 
 
 def free_port(port: int) -> int:

@@ -35,7 +35,8 @@ def resume(
     from dlrun.runs.run_json import read_run
 
     folder = find_run(run, runs)
-    if not overrides and read_run(folder).status == "FINISHED":
+    known = read_run(folder)
+    if not overrides and known.status == "FINISHED":
         show_complete(folder)
         return
     from_checkpoint = Checkpoints(folder).exist()
@@ -47,7 +48,7 @@ def resume(
         return resume_run(folder, checked, watcher, tracking)
 
     try:
-        show_run(checked, folder.parent, start, every)
+        show_run(checked, folder.parent, known.info.store, known.info.experiment, start, every)
     except CompleteError:
         show_complete(folder)
 

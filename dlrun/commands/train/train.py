@@ -43,30 +43,40 @@ def train(
 ) -> None:
     """Train the network of a spec; metrics are written to the run's folder and to MLflow."""
     from dlrun.checks.check import check as check_spec
+    from dlrun.tracking.open import experiment_of, store_of
 
     checked = check_spec(spec, overrides or (), training=True, strict=strict)
     screen.notes(checked.notes)
+    tracker = checked.experiment.tracking
+    store, mlflow_experiment = store_of(tracker), experiment_of(tracker, checked.experiment.name)
 
     def start(watcher: RunScreen, tracking: Tracking) -> Outcome:
-        from dlrun.tracking.open import experiment_of, store_of
         from dlrun.training.lifecycle.run import run
 
-        tracker = checked.experiment.tracking
-        store, mlflow_experiment = store_of(tracker), experiment_of(tracker, checked.experiment.name)
         return run(checked, watcher, runs, tracking, store, mlflow_experiment)
 
-    show_run(checked, runs, start, every)
+    show_run(checked, runs, store, mlflow_experiment, start, every)
 
 
-def show_run(checked: Checked, runs: Path, start: Callable[[RunScreen, Tracking], Outcome], every: int | None) -> None:
+def show_run(
+    checked: Checked,
+    runs: Path,
+    store: str | None,
+    mlflow_experiment: str,
+    start: Callable[[RunScreen, Tracking], Outcome],
+    every: int | None,
+) -> None:
     """Start a run, and show it from its first line to its last."""
-    from dlrun.tracking.open import open_tracking
+    from dlrun.tracking.open import open_store
+    from dlrun.tracking.store import address, without_password
 
     screen.make_optional()
     show_plan(checked)
+    if store is not None:
+        screen.say(f"  track   {without_password(address(store, runs))}, experiment {mlflow_experiment}")
     watcher = RunScreen(checked, every)
     # The tracker's process starts before torch is imported here, so that both import at the same time.
-    with open_tracking(checked.experiment.tracking, runs) as tracking:
+    with open_store(store, runs) as tracking:
         from dlrun.training.signals import Terminated
 
         try:

@@ -31,6 +31,7 @@ class Mlflow(Tracker):
 
     uri: Annotated[str, PathSetting(_absolute_store)] | None = None
     """The tracking store: an address, or `sqlite:///` and a path, which starts from the folder of the file that has it;
-    if not given, the SQLite file runs/mlflow.db."""
+    if not given, that of the environment variable MLFLOW_TRACKING_URI, or else the SQLite file runs/mlflow.db."""
     experiment: str | None = None
-    """The MLflow experiment of the run; if not given, the spec's `name`."""
+    """The MLflow experiment of the run; if not given, that of the environment variable MLFLOW_EXPERIMENT_NAME,
+    or else the spec's `name`."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dlrun.checks.check import Checked
-from dlrun.errors import CompleteError, SpecError
+from dlrun.errors import CompleteError, RunError, SpecError
 from dlrun.language.experiment import TrainSection
 from dlrun.language.resolved import as_yaml, flattened, resolved
 from dlrun.plan.length import Length
@@ -25,6 +25,8 @@ LENGTH = ("train.epochs", "train.steps")
 """The settings that may grow."""
 PLACES = ("data.source.path",)
 """The settings that may change: the data may have moved, if its hash is the same."""
+FOLDER = "run.folder"
+"""The tag that identifies a run, with its start."""
 MOST = 6
 """How many differences are listed."""
 
@@ -148,6 +150,17 @@ def _mark_resumed(info: RunInfo, setup: TrainingSetup) -> RunInfo:
     text = as_yaml(resolved(checked.experiment, checked.reading.folder, setup.plan.input_shapes))
     if text != info.texts.get(run_folder.RESOLVED):
         run_folder.write_text(info.folder / run_folder.RESOLVED, text)
+    if _is_copy(info):  # from here on it is another run than the one that it was copied from
+        info = replace(info, name=info.folder.name, tags={**info.tags, FOLDER: str(info.folder.resolve())})
     info = replace(info, params=setup.settings, texts={**info.texts, run_folder.RESOLVED: text})
     run_folder.write_json(info.folder / run_folder.STARTED, {**about(info), "status": RUNNING})
     return info
+
+
+def _is_copy(info: RunInfo) -> bool:
+    """Whether the folder in which the run began is another one, and still has the run: it was copied, not moved."""
+    first = Path(info.tags.get(FOLDER, info.folder))
+    try:
+        return not first.samefile(info.folder) and read_run(first).info.started == info.started
+    except (OSError, ValueError, RunError):
+        return False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -140,3 +142,36 @@ def test_the_command_ends_with_1_if_not_all_was_delivered_and_with_2_if_there_is
     assert (done.returncode, done.stdout, done.stderr) == (1, "", printed)
     done = subprocess.run([*command, "fierce-lion"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_run_whose_experiment_was_deleted_is_brought_back(runs: Path) -> None:
+    from dlrun.tracking.mlflow_run import client_of
+
+    make_run(runs / "calm-otter", RECORDS)
+    sync("calm-otter", runs=runs)
+    before = stored(runs / "mlflow.db")
+    client = client_of(f"sqlite:///{runs}/mlflow.db")
+    client.delete_experiment(client.get_experiment_by_name("digits").experiment_id)  # type: ignore[union-attr]
+    sync("calm-otter", runs=runs)
+    assert stored(runs / "mlflow.db") == before
+    assert client.get_experiment_by_name("digits").lifecycle_stage == "active"  # type: ignore[union-attr]
+
+
+def test_a_run_on_a_medium_that_is_read_only_is_delivered(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = make_run(tmp_path / "medium" / "calm-otter", RECORDS)
+    with lock(info.folder):
+        pass
+    really_open = os.open
+
+    def open_read_only(path: Any, flags: int, *rest: Any, **more: Any) -> int:
+        if str(path).startswith(str(info.folder)) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return really_open(path, flags, *rest, **more)
+
+    monkeypatch.setattr(os, "open", open_read_only)
+    sync(str(info.folder), to=f"sqlite:///{runs}/mlflow.db", runs=runs)
+    (run,) = stored(runs / "mlflow.db")
+    assert (run.status, run.metrics) == ("FINISHED", rows(RECORDS))
+    assert not (info.folder / "tracking.json").exists()

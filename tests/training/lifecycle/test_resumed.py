@@ -11,6 +11,7 @@ import pytest
 from whole_runs import KILLED, TRAIN, Program, Result, differences, result_of, resumed, the_run, write_digits
 
 from dlrun.runs.lock import lock
+from dlrun.runs.run_json import read_run
 
 AFTER_STEP = """
 import os, signal, dlrun.training.lifecycle.checkpointing as k
@@ -295,3 +296,16 @@ def test_another_file_to_start_from_is_refused_where_there_is_no_checkpoint(prog
     file.write_bytes(start)
     assert program("resume", folder).code == 0
     assert result_of(folder).last == wanted.last
+
+
+def test_a_copy_that_is_resumed_is_a_run_of_its_own_and_a_moved_run_is_not(program: Program, runs: Path) -> None:
+    folder = killed(program, runs, 9)
+    began = read_run(folder).info
+    shutil.copytree(folder, runs / "copy")
+    assert program("resume", runs / "copy").code == 0
+    copy = read_run(runs / "copy").info
+    assert (copy.name, copy.tags["run.folder"]) == ("copy", str(runs / "copy"))
+    assert program("resume", folder).code == 0
+    folder.rename(runs / "moved")
+    assert program("resume", runs / "moved", "schedule=null").code == 2
+    assert read_run(runs / "moved").info.tags["run.folder"] == began.tags["run.folder"]
