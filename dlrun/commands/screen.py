@@ -99,12 +99,12 @@ def listing(rows: Sequence[tuple[str, ...]]) -> None:
 
 def problems(error: SpecError) -> None:
     """Print everything that is wrong; in colour on a terminal."""
-    texts = [problem.render() for problem in error.problems]
+    texts = error.texts()
     if sys.stderr.isatty():
         texts = [_coloured(text) for text in texts]
     say("\n\n".join(texts), stderr=True)
-    if len(texts) > 1:
-        say(f"\n{len(texts)} problems", stderr=True)
+    if len(error.problems) > 1:
+        say(f"\n{len(error.problems):,} problems", stderr=True)
 
 
 def _coloured(text: str) -> str:

@@ -242,9 +242,14 @@ def _split(family: str, value: Any) -> tuple[str, Any]:
     return next(iter(value.items()))
 
 
+@functools.lru_cache(maxsize=1000)
+def _suggested_kind(family: str, kind: str) -> str:
+    return suggest(kind, kinds(family), synonyms(family))
+
+
 def _unknown_kind(family: str, kind: str, settings: Any, path: SpecPath) -> list[SettingProblem]:
     """The problems of an unknown kind: if it is clear which one was meant, its settings are checked as well."""
-    meant = suggest(kind, kinds(family), synonyms(family))
+    meant = _suggested_kind(family, kind)
     what = f"unknown {singular(family).split(' ', 1)[1]} '{kind}'" + (f"; did you mean '{meant}'?" if meant else "")
     hint = "" if meant else f"`dlrun kinds {family}` lists what there is"
     problems = [SettingProblem(what, path, hint, at_key=True)]
