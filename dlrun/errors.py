@@ -110,6 +110,8 @@ def _place_data(place: Place | None) -> dict[str, Any]:
 
 
 MAX_SHOWN_LINE = 160
+MAX_SHOWN = 50
+"""Problems that are shown: more of them help nobody."""
 
 
 def _frame(arrow: str, place: Place, label: str) -> list[str]:
@@ -147,7 +149,16 @@ class SpecError(DlrunError):
     def __init__(self, problems: Iterable[Problem] | str):
         found = [Problem(problems)] if isinstance(problems, str) else list(problems)
         self.problems = distinct(found)
-        super().__init__("\n\n".join(problem.render() for problem in self.problems))
+        super().__init__()
+
+    def __str__(self) -> str:
+        return "\n\n".join(self.texts())
+
+    def texts(self) -> list[str]:
+        """The first problems as text, and how many more there are."""
+        shown = [problem.render() for problem in self.problems[:MAX_SHOWN]]
+        more = len(self.problems) - len(shown)
+        return [*shown, f"and {more:,} more problems"] if more else shown
 
 
 class RunError(DlrunError):

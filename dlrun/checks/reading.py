@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from dlrun.components.sources import Source, SourceError
-from dlrun.errors import Place, Problem, SpecError, SpecPath
+from dlrun.errors import MAX_SHOWN, Place, Problem, SpecError, SpecPath
 from dlrun.errors import Source as TextSource
-from dlrun.language.component import synonyms
+from dlrun.language.component import kinds, synonyms
 from dlrun.language.experiment import NEEDED_WITH_DATA, WRITTEN_ONLY, DataSection, Experiment, as_tuple
 from dlrun.language.messages import setting_problems
 from dlrun.language.paths import WrittenIn, with_paths_of
+from dlrun.language.settings_schema import sections
 from dlrun.language.suggestions import did_you_mean
 from dlrun.language.synonyms import SETTINGS
 from dlrun.language.text.document import Document, read_document
@@ -28,6 +29,8 @@ from dlrun.plan.data_info import DataInfo, describe
 
 FIRST = ("loss", "data")
 """Read before the others, because `$classes` and similar names get their values from them."""
+FAMILIES = {"optimizer": "optimizers", "schedule": "schedules", "loss": "losses", "metrics": "metrics"}
+"""The sections whose values are kinds of a family: a kind that stands beside the sections belongs in one of them."""
 DESCRIBING = ("source", "features", "target")
 """The settings of `data` that describe the data; the others may use `$classes` and similar names."""
 
@@ -205,15 +208,15 @@ def _written_in(node: Node) -> WrittenIn:
 
 def _report_unknown_sections(reading: Reading, root: Node) -> None:
     known = [*Experiment.model_fields, *WRITTEN_ONLY]
-    homes = {**dict.fromkeys(("layers", "input", "init", "freeze"), "model")}
-    homes |= dict.fromkeys(("epochs", "steps", "batch_size", "early_stopping", "device"), "train")
-    homes |= dict.fromkeys(("source", "split", "preprocess", "augment", "features", "target"), "data")
-    for name, place in root.keys.items():
-        if name in known:
-            continue
+    homes = _homes()
+    unknown = [name for name in root.keys if name not in known]
+    for index, name in enumerate(unknown):
+        place = root.keys[name]
         if name in homes:
             problem = Problem(f"'{name}' belongs in `{homes[name]}`", place, f"indent it below `{homes[name]}:`")
-        elif name == "lr" or name in synonyms("optimizers"):
+        elif index >= MAX_SHOWN:  # to look for a word that is meant takes long
+            problem = Problem(f"unknown section '{name}'", place)
+        elif name in ("lr", "learning_rate") or name in synonyms("optimizers"):
             problem = Problem(f"unknown section '{name}'", place, "write `optimizer: {adam: {lr: 1e-3}}`")
         else:
             meant = did_you_mean(name, known, SETTINGS)
@@ -221,6 +224,19 @@ def _report_unknown_sections(reading: Reading, root: Node) -> None:
                 f"unknown section '{name}'{meant}", place, "" if meant else "sections: " + ", ".join(known)
             )
         reading.problems.append(problem)
+
+
+@cache
+def _homes() -> dict[str, str]:
+    """The section that each setting, and each kind of a section's family, belongs in."""
+    homes: dict[str, str] = {}
+    for section in ("data", "model", "train"):
+        for name in sections()[section].model_fields:
+            homes.setdefault(name, section)
+    for section, family in FAMILIES.items():
+        for kind in kinds(family):
+            homes.setdefault(kind, section)
+    return homes
 
 
 def _from_data(reading: Reading, name: str) -> int:

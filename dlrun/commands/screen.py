@@ -129,20 +129,19 @@ def listing(rows: Sequence[tuple[str, ...]]) -> None:
 
 def problems(error: SpecError) -> None:
     """Print everything that is wrong; in colour on a terminal."""
-    _show(error.problems)
+    _print_problems(error.texts())
     if len(error.problems) > 1:
         noted = sum(bool(problem.note) for problem in error.problems)
-        say(f"\n{len(error.problems) - noted} problems" + (f", {noted} notes" if noted else ""), stderr=True)
+        say(f"\n{len(error.problems) - noted:,} problems" + (f", {noted:,} notes" if noted else ""), stderr=True)
 
 
 def notes(found: Sequence[Problem]) -> None:
     """Print what can be meant but rarely is."""
     if found:
-        _show(found)
+        _print_problems([problem.render() for problem in found])
 
 
-def _show(found: Sequence[Problem]) -> None:
-    texts = [problem.render() for problem in found]
+def _print_problems(texts: list[str]) -> None:
     if sys.stderr.isatty():
         texts = [_coloured(text) for text in texts]
     say("\n\n".join(texts), stderr=True)

@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError, core_schema
 from dlrun.errors import SpecPath
 from dlrun.language.messages import DESCRIBED, SettingProblem, as_validation_error, describe_errors, setting_problems
 from dlrun.language.suggestions import shorten, suggest
+from dlrun.language.synonyms import SETTINGS
 
 COMPONENTS = "dlrun.components"
 """The package that holds the families."""
@@ -229,6 +230,9 @@ def _split(family: str, value: Any) -> tuple[str, Any]:
     if not isinstance(value, dict) or not value:
         what = f"a name, or a name with settings, is expected for {one}; received {shorten(value)}"
         raise as_validation_error([SettingProblem(what, ())])
+    if hint := _foreign(family, value):
+        what = f"{one} is one name with its settings; received the keys " + ", ".join(f"'{k}'" for k in list(value)[:4])
+        raise as_validation_error([SettingProblem(what, (), hint)])
     if len(value) > 1:
         first, second, *_ = value
         what = f"{one} is one name with its settings; found {len(value)} keys: " + ", ".join(
@@ -242,11 +246,49 @@ def _split(family: str, value: Any) -> tuple[str, Any]:
     return next(iter(value.items()))
 
 
+_NAMING = ("_target_", "class_name", "type", "name", "kind", "module")
+"""Keys under which other tools write what dlrun writes as the key."""
+_NESTING = ("config", "params", "kwargs", "args", "init_args", "settings")
+"""Keys under which other tools write the settings."""
+
+
+def _foreign(family: str, value: dict[str, Any]) -> str:
+    """The line to write for a component in another tool's style, such as `{type: Linear, out_features: 4}`."""
+    key = next((key for key in _NAMING if isinstance(value.get(key), str)), None)
+    if key is None or next(iter(value)) in kinds(family):
+        return ""
+    word = value[key].rpartition(".")[2] if key == "_target_" else value[key]
+    meant = _suggested_kind(family, word)
+    if not meant:
+        return ""
+    kind = meant.partition(":")[0]
+    given = {name: item for name, item in value.items() if name != key}
+    for name in _NESTING:
+        if isinstance(given.get(name), dict):
+            given |= given.pop(name)
+    fields, settings = find(family, kind).model_fields, {}
+    for name, item in given.items():
+        if setting := suggest(str(name), fields, SETTINGS):
+            settings[setting] = item
+    if not settings:
+        return f"write `{kind}`"
+    written_as = ", ".join(f"{name}: {shorten(item).strip(chr(39))}" for name, item in settings.items())
+    return f"write `{kind}: {{{written_as}}}`"
+
+
+@functools.lru_cache(maxsize=1000)
+def _suggested_kind(family: str, kind: str) -> str:
+    return suggest(kind, kinds(family), synonyms(family))
+
+
 def _unknown_kind(family: str, kind: str, settings: Any, path: SpecPath) -> list[SettingProblem]:
     """The problems of an unknown kind: if it is clear which one was meant, its settings are checked as well."""
-    meant = suggest(kind, kinds(family), synonyms(family))
+    meant = _suggested_kind(family, kind)
     what = f"unknown {singular(family).split(' ', 1)[1]} '{kind}'" + (f"; did you mean '{meant}'?" if meant else "")
     hint = "" if meant else f"`dlrun kinds {family}` lists what there is"
+    by_ending = kind.rpartition(".")[2].lower()
+    if not meant and family == "sources" and by_ending in kinds(family):
+        hint = f"write `source: {{{by_ending}: {kind}}}`"
     problems = [SettingProblem(what, path, hint, at_key=True)]
     if meant and isinstance(settings, dict):
         try:

@@ -24,7 +24,7 @@ def _is_whole(value: Any) -> bool:
 
 Sizes = int | tuple[int, ...]
 """A whole number for each axis, or one number for all. The types below set how many axes and how small a number; they
-give one number for each axis, and for one axis a plain number."""
+give one number for each axis, and for one axis a plain number; a list of one number may stand there, as in torch."""
 
 
 def _reader(axes: int, least: int) -> Callable[[Any], Sizes]:
@@ -33,7 +33,7 @@ def _reader(axes: int, least: int) -> Callable[[Any], Sizes]:
     def read(value: Any) -> Sizes:
         entries = (value,) * axes if _is_whole(value) else value
         listed = isinstance(entries, tuple | list) and len(entries) == axes and all(map(_is_whole, entries))
-        if not listed or (axes == 1 and not _is_whole(value)):
+        if not listed:
             choice = f"a {what}, or a list of {axes} of them," if axes > 1 else f"a {what}"
             raise ValueError(f"{choice} is expected; received {shorten(value)}")
         if min(entries) < least:
@@ -46,7 +46,7 @@ def _reader(axes: int, least: int) -> Callable[[Any], Sizes]:
 def _schema(axes: int, least: int) -> dict[str, Any]:
     number: dict[str, Any] = {"type": "integer", "minimum": least}
     several = {"type": "array", "items": number, "minItems": axes, "maxItems": axes}
-    return {"anyOf": [number, several]} if axes > 1 else number
+    return {"anyOf": [number, several]}
 
 
 def _sizes(axes: int, least: int) -> tuple[PlainValidator, WithJsonSchema]:

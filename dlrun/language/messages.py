@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from dlrun.errors import SpecPath
+from dlrun.errors import MAX_SHOWN, SpecPath
 from dlrun.language.suggestions import did_you_mean, shorten, suggest
 from dlrun.language.synonyms import EXPLAINED, SETTINGS
 
@@ -74,13 +74,16 @@ _BOUNDS = {
 
 def describe_errors(errors: list[Any], cls: type[BaseModel], prefix: SpecPath) -> list[SettingProblem]:
     """All of pydantic's errors as our messages, without those that only follow from another."""
-    meant = {_meant(str(e["loc"][-1]), cls) for e in errors if e["type"] == "extra_forbidden"}
-    kept = []
+    unknown = [str(e["loc"][-1]) for e in errors if e["type"] == "extra_forbidden"]
+    meant = {_meant(word, cls) for word in unknown[:MAX_SHOWN]}
+    kept: list[SettingProblem] = []
     for error in errors:
         loc, kind = error["loc"], error["type"]
         misspelt = kind == "missing" and loc[-1] in meant
         holds_others = kind == "too_short" and any(e["loc"][: len(loc)] == loc for e in errors if e is not error)
-        if not (misspelt or holds_others):
+        if kind == "extra_forbidden" and len(kept) >= MAX_SHOWN:  # to look for a word that is meant takes long
+            kept.append(SettingProblem(f"unknown setting '{loc[-1]}'", (*prefix, *loc), at_key=True))
+        elif not (misspelt or holds_others):
             kept.append(_describe(error, cls, prefix))
     return kept
 

@@ -53,12 +53,11 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "bias_initializer": ("bias_init",),
     "kernel_regularizer": ("regularizers",),
     "regularizer": ("regularizers",),
-    "activity_regularizer": ("regularizers",),
     "learning_rate": ("lr",),
     "beta_1": ("betas",),
     "beta_2": ("betas",),
     "rho": ("alpha",),
-    "decay": ("weight_decay", "gamma"),
+    "decay": ("gamma",),
     "decay_rate": ("gamma",),
     "t_max": ("T_max",),
     "min_lr": ("eta_min",),
@@ -130,6 +129,7 @@ SETTINGS: dict[str, tuple[str, ...]] = {
 
 EXPLAINED: dict[str, str] = {
     "in_features": "input sizes are inferred and never written",
+    "activity_regularizer": "penalties are on weights, not on a layer's outputs: see `regularizers`",
     "in_channels": "input sizes are inferred and never written",
     "num_features": "input sizes are inferred and never written",
     "normalized_shape": "input sizes are inferred; `dims` says how many of the last axes are normalised",

@@ -377,3 +377,27 @@ def test_the_help_of_a_setting_is_the_text_below_it() -> None:
         help_texts["name"]
         == "A name for this layer, used in tables, in weight names and in references; it begins with a letter."
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ({"_target_": "torch.nn.Linear", "in_features": 3, "out_features": 4}, "write `linear: {out_features: 4}`"),
+        ({"type": "Linear", "out_features": 4}, "write `linear: {out_features: 4}`"),
+        ({"class_name": "Dense", "config": {"units": 4}}, "write `linear: {out_features: 4}`"),
+        ({"name": "relu"}, "write `relu`"),
+        ({"type": "Conv2d", "out_channels": 8, "kernel_size": 3}, "write `conv2d: {out_channels: 8, kernel_size: 3}`"),
+    ],
+)
+def test_another_tools_style_gets_the_line_to_write(value: dict[str, Any], line: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        choose("layers", value)
+    [problem] = setting_problems(raised.value)
+    assert problem.hint == line
+
+
+def test_a_length_may_be_a_list_of_one_number_as_in_torch() -> None:
+    from dlrun.language.resolved import written
+
+    one = choose("layers", {"conv1d": {"out_channels": 2, "kernel_size": [3], "padding": [1]}})
+    assert written(one) == written(choose("layers", {"conv1d": {"out_channels": 2, "kernel_size": 3, "padding": 1}}))

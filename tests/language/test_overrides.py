@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dlrun.errors import Problem, SpecError
+from dlrun.language.component import find, kinds
 from dlrun.language.text.document import parse_text, read_document
 from dlrun.language.text.overrides import MAX_EXTENDS, with_bases, with_overrides
 
@@ -114,7 +115,7 @@ def test_the_document_itself_is_left_as_it_was() -> None:
         ("model.layers[99999999999]=relu", "there is no entry 999999999: the list ends at 3", 14, 11),
         ("model.layers.linear=3", "this is a list and has no entry 'linear'", 14, 6),
         ("name.last=a", "'name' is 'first' and has no setting 'last'", 6, 4),
-        ("model.layers[2].dropout.p=0.1", "'model.layers[2].dropout' is 0.5 and has no setting 'p'", 25, 1),
+        ("model.layers[2].dropout.q=0.1", "'model.layers[2].dropout' is 0.5 and has no setting 'q'", 25, 1),
         ("train.epochs={a: 1", "this is not YAML", 19, 1),
         ("train.epochs=!!int 3", "tags are not part of the language: '!!int'", 14, 7),
     ],
@@ -283,3 +284,67 @@ def test_a_mistake_in_a_base_is_shown_in_the_base(tmp_path: Path) -> None:
     problem = extending_fails(tmp_path, "over")
     assert problem.message == "'seed' is written twice"
     assert str(problem.place) == f"{tmp_path / 'base.yaml'}:2:1"
+
+
+# -- settings without their section or kind
+
+
+@pytest.mark.parametrize(
+    ("override", "meant"),
+    [
+        ("lr=0.1", "optimizer.adam.lr=0.1"),
+        ("learning_rate=0.1", "optimizer.adam.lr=0.1"),
+        ("optimizer.lr=0.1", "optimizer.adam.lr=0.1"),
+        ("optimizer.weight_decay=0.1", "optimizer.adam.weight_decay=0.1"),
+        ("epochs=4", "train.epochs=4"),
+        ("batch_size=16", "train.batch_size=16"),
+        ("freeze=[a]", "model.freeze=[a]"),
+        ("features=[a]", "data.features=[a]"),
+    ],
+)
+def test_a_setting_without_its_section_or_kind_leads_to_the_override_that_was_meant(override: str, meant: str) -> None:
+    [problem] = problems_of(override)
+    assert problem.hint == f"write {meant}"
+    assert overridden(meant) != overridden()
+
+
+def _short_forms() -> list[tuple[str, str, str]]:
+    """A section's path, a kind of it, and its main setting, for each family that a section takes one of."""
+    families = {
+        "data.source": "sources",
+        "optimizer": "optimizers",
+        "schedule": "schedules",
+        "loss": "losses",
+        "model.init": "initializers",
+        "tracking": "trackers",
+    }
+    found = []
+    for path, family in families.items():
+        for kind in kinds(family):
+            main = find(family, kind).main
+            if main is not None:
+                found.append((path, kind, main))
+    return found
+
+
+@pytest.mark.parametrize(("path", "kind", "main"), _short_forms())
+def test_the_main_setting_of_every_kind_may_be_named_where_the_spec_has_its_value_alone(
+    path: str, kind: str, main: str
+) -> None:
+    found = overridden(f"{path}.{kind}=1", f"{path}.{kind}.{main}=2")
+    for step in path.split("."):
+        found = found[step]
+    assert found == {kind: {main: 2}}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in kinds("layers") if find("layers", kind).main])
+def test_so_may_that_of_every_layer_and_another_setting_keeps_it(kind: str) -> None:
+    cls = find("layers", kind)
+    assert cls.main is not None
+    spec = "model: {layers: [{" + kind + ": 1}]}"
+    found = overridden(f"model.layers[0].{kind}.{cls.main}=2", text=spec)
+    assert found["model"]["layers"] == ({kind: {cls.main: 2}},)
+    other = next((name for name in cls.model_fields if name != cls.main), None)
+    if other is not None:
+        found = overridden(f"model.layers[0].{kind}.{other}=2", text=spec)
+        assert found["model"]["layers"] == ({kind: {cls.main: 1, other: 2}},)

@@ -152,3 +152,30 @@ def test_a_short_file_never_builds_more_than_it_may(tmp_path: Path, text: str) -
     assert time.process_time() - start < 20  # slow machines, and tracemalloc
     assert tracemalloc.get_traced_memory()[1] < 200e6
     tracemalloc.stop()
+
+
+def test_the_first_problems_are_shown_and_the_number_of_the_others(tmp_path: Path) -> None:
+    text = "model: {input: 3, layers: [linear: 1]}\ntrain:\n" + "".join(f"  word{n}: 1\n" for n in range(20_000))
+    (tmp_path / "spec.yaml").write_text(text)
+    error = SpecError(read_spec(tmp_path / "spec.yaml").problems)
+    assert len(error.problems) == 20_000
+    assert str(error).endswith("and 19,950 more problems") and len(str(error)) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ("model", ["layers", "outputs", "weights", "freeze", "init"]),
+        ("train", ["epochs", "precision", "checkpoint", "clip_grad_norm", "drop_last"]),
+        ("data", ["source", "split", "features"]),
+        ("optimizer", list(kinds("optimizers"))),
+        ("loss", ["mse"]),
+    ],
+)
+def test_a_word_that_stands_beside_the_sections_is_sent_to_its_own(
+    tmp_path: Path, section: str, words: list[str]
+) -> None:
+    for word in words:
+        (tmp_path / "spec.yaml").write_text(f"model: {{input: 3, layers: [linear: 1]}}\n{word}: {{x: 1}}\n")
+        [problem] = read_spec(tmp_path / "spec.yaml").problems
+        assert problem.message == f"'{word}' belongs in `{section}`"

@@ -7,7 +7,7 @@ from typing import Any
 
 from dlrun.commands import screen
 from dlrun.errors import Problem, SpecError
-from dlrun.language.component import families, find, singular, synonyms
+from dlrun.language.component import families, find, kinds, singular, synonyms
 from dlrun.language.messages import setting_names
 from dlrun.language.settings_schema import sections
 from dlrun.language.suggestions import suggest
@@ -32,8 +32,23 @@ def show(name: str | None, as_json: bool) -> None:
         _show_everything(as_json)
     elif (family := _family_called(name)) is not None:
         _show_family(family, as_json)
+    elif room := _kinds_in_room(name):
+        entries = [describe_kind("layers", kind) for kind in room]
+        if as_json:
+            screen.show_json({"family": "layers", "room": name, "kinds": [asdict(entry) for entry in entries]})
+        else:
+            summaries = dict(describe_family("layers").kinds)
+            screen.heading(name, "Layers.")
+            screen.listing([(kind, summaries[kind]) for kind in room])
     else:
         _show_entries(_find(name), as_json)
+
+
+def _kinds_in_room(name: str) -> list[str]:
+    """The kinds of layers in a room such as `recurrent`; nothing where something else has the name."""
+    if name in sections() or name in kinds("layers") or name in synonyms("layers"):
+        return []
+    return [kind for kind in kinds("layers") if find("layers", kind).room == name]
 
 
 def _show_everything(as_json: bool) -> None:

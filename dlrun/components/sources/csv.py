@@ -163,7 +163,8 @@ class _Table:
             features = [index for index in range(len(columns)) if index not in taken]
         else:
             features = _find(file, columns, request.features, FEATURES, delimiter)
-        if both := [columns[index] for index in features if index in target]:
+        answers = set(target)
+        if both := [columns[index] for index in features if index in answers]:
             message = f"the column '{both[0]}' is the target and cannot be a feature too"
             raise SourceError(message, FEATURES, "the network would see the answer among its inputs")
         if not features:
@@ -320,14 +321,17 @@ def _header(file: Path, reader: Any) -> list[str]:
 
 
 def _find(file: Path, columns: list[str], names: tuple[str, ...], at: tuple[str, ...], delimiter: str) -> list[int]:
+    places = {name: index for index, name in reversed(list(enumerate(columns)))}
+    seen: set[str] = set()
     for name in names:
-        if name not in columns:
+        if name not in places:
             meant = did_you_mean(name, columns, {})
             hint = _delimiter_hint(columns, delimiter) or _listed(columns)
             raise SourceError(f"{file.name} has no column '{name}'{meant}", at, hint)
-        if names.count(name) > 1:
+        if name in seen:
             raise SourceError(f"the column '{name}' is listed twice", at)
-    return [columns.index(name) for name in names]
+        seen.add(name)
+    return [places[name] for name in names]
 
 
 def _delimiter_hint(columns: list[str], delimiter: str) -> str:

@@ -7,7 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dlrun.errors import Place, Problem, Source, SpecError, SpecPath, show_path
-from dlrun.language.suggestions import shorten
+from dlrun.language.component import families, find, kinds
+from dlrun.language.experiment import WRITTEN_ONLY, Experiment
+from dlrun.language.settings_schema import sections
+from dlrun.language.suggestions import shorten, suggest
+from dlrun.language.synonyms import SETTINGS
 from dlrun.language.text.document import Document, read_document
 from dlrun.language.text.node import Node
 from dlrun.language.text.yaml_events import compose
@@ -106,8 +110,50 @@ def _override(root: Node, text: str) -> Node:
         )
         raise SpecError([problem])
     path: SpecPath = tuple(step for step, _, _ in steps)
+    _refuse_short(root, path, text.partition("=")[2], Place(source, 1, 1, len(name)))
     value = compose(source, path, len(name) + 1, len(name) + 1)
     return _set(root, steps, value, source, ())
+
+
+def _refuse_short(root: Node, path: SpecPath, value: str, place: Place) -> None:
+    """Refuse a setting without the section or the kind that has it, with the override that was meant.
+
+    Raises:
+        SpecError: the setting is one of the kind that the spec has here, or of a section.
+    """
+    meant = _meant(root, path)
+    if meant:
+        message = f"'{show_path(path)}' is not the path of a setting"
+        raise SpecError([Problem(message, place, f"write {show_path(meant)}={value}")])
+
+
+def _meant(root: Node, path: SpecPath) -> SpecPath:
+    first, *rest = path
+    if rest == [] and first not in Experiment.model_fields and first not in WRITTEN_ONLY:
+        for section in ("train", "data", "model"):
+            if first in sections()[section].model_fields:
+                return (section, *path)
+        return _within_kind(root, "optimizer", "optimizers", str(first))
+    found = {"optimizer": "optimizers", "schedule": "schedules", "tracking": "trackers", "loss": "losses"}
+    if len(path) == 2 and first in found and path[1] not in kinds(found[str(first)]):
+        return _within_kind(root, str(first), found[str(first)], str(path[1]))
+    if len(path) == 3 and path[:2] == ("data", "source") and path[2] not in kinds("sources"):
+        data = root.value.get("data") if isinstance(root.value, dict) else None
+        if data is not None and isinstance(data.value, dict):
+            inner = _within_kind(data, "source", "sources", str(path[2]))
+            return ("data", *inner) if inner else ()
+    return ()
+
+
+def _within_kind(parent: Node, section: str, family: str, word: str) -> SpecPath:
+    """The path of a setting in the kind that a section has, or ()."""
+    node = parent.value.get(section) if isinstance(parent.value, dict) else None
+    value = node.value if node is not None else None
+    kind = next(iter(value)) if isinstance(value, dict) and len(value) == 1 else value
+    if not isinstance(kind, str) or kind not in kinds(family):
+        return ()
+    setting = suggest(word, find(family, kind).model_fields, SETTINGS) if word != "decay" else ""
+    return (section, kind, setting) if setting else ()
 
 
 def _steps(name: str) -> list[tuple[str | int, int, int]]:
@@ -142,12 +188,40 @@ def _set(node: Node, steps: list[tuple[str | int, int, int]], value: Node, sourc
     key = str(step)
     settings, keys = _as_mapping(node, key, place, done)
     if rest:
-        inner = settings.get(key) or Node({}, place)
+        inner = _with_main(settings.get(key) or Node({}, place), (*done, key), rest[0][0])
         settings[key] = _set(inner, rest, value, source, (*done, key))
     else:
         settings[key] = value
     keys[key] = place
     return Node(settings, node.place, keys, 1 + sum(item.size for item in settings.values()))
+
+
+def _with_main(node: Node, path: SpecPath, step: str | int) -> Node:
+    """The value of a kind with its main setting's name written, where the value alone stands: `csv: x.csv`."""
+    if isinstance(node.value, dict) or node.value is None or not isinstance(step, str):
+        return node
+    kind = path[-1]
+    family = next((f for f in families() if kind in kinds(f) and _takes(f, path)), None)
+    cls = find(family, str(kind)) if family else None
+    if cls is None or cls.main is None or step not in cls.model_fields:
+        return node
+    return Node({cls.main: node}, node.place, {cls.main: node.place}, 1 + node.size)
+
+
+def _takes(family: str, path: SpecPath) -> bool:
+    """Whether the place of a kind is one of a family: `data.source.csv`, `model.layers[2].dropout`."""
+    setting = next((step for step in reversed(path[:-1]) if isinstance(step, str)), "")
+    places = {
+        "source": "sources",
+        "optimizer": "optimizers",
+        "schedule": "schedules",
+        "loss": "losses",
+        "tracking": "trackers",
+        "init": "initializers",
+        "bias_init": "initializers",
+        "shortcut": "layers",
+    }
+    return places.get(setting, setting) == family
 
 
 def _as_mapping(node: Node, key: str, place: Place, done: SpecPath) -> tuple[dict[str, Node], dict[str, Place]]:

@@ -144,3 +144,8 @@ def test_on_a_terminal_nothing_is_wider_than_its_eighty_columns(monkeypatch):
     for words in ((), ("conv2d",), ("cross_entropy",), ("spec",), ("layers",)):
         plain = re.sub(r"\x1b\[[0-9;]*m", "", run(*words))
         assert max(len(line) for line in plain.split("\n")) <= 80
+
+
+def test_a_room_of_layers_lists_its_kinds():
+    shown = run("recurrent")
+    assert all(kind in shown for kind in ("gru", "lstm", "rnn")) and "conv2d" not in shown

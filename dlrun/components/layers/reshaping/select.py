@@ -43,11 +43,16 @@ class Select(Layer):
         at = axis(self.dim, len(shape))
         if self.index is not None:
             if not -shape[at] <= self.index < shape[at]:
-                raise ShapeError(f"axis {at} of {show(shape)} has no entry {self.index}")
+                raise ShapeError(
+                    f"axis {at} of {show(shape)} has no entry {self.index}",
+                    f"entries are {-shape[at]} to {shape[at] - 1}",
+                )
             return shape[:at] + shape[at + 1 :]
         kept = len(range(*slice(self.start, self.stop).indices(shape[at])))
         if not kept:
-            raise ShapeError(f"the slice from {self.start} to {self.stop} of axis {at} of {show(shape)} is empty")
+            size = shape[at]
+            hint = f"`start` is from {-size} to {size - 1}, and `stop` after it, up to {size}"
+            raise ShapeError(f"the slice from {self.start} to {self.stop} of axis {at} of {show(shape)} is empty", hint)
         return (*shape[:at], kept, *shape[at + 1 :])
 
     def window(self, shape: Shape) -> tuple[Window | None, ...]:
