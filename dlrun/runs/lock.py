@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dlrun.errors import RunError
+from dlrun.runs import durable
 
 NAME = "lock"
 """The lock file of a run, in its folder."""
@@ -67,7 +68,7 @@ if hasattr(os, "register_at_fork"):
 
 def _open(path: Path) -> int:
     """A lock file, which is made where there is none. It is not locked yet."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    descriptor = durable.open_in_place(path, os.O_RDWR | os.O_CREAT)
     _held.add(descriptor)
     return descriptor
 
@@ -134,7 +135,7 @@ def is_locked(folder: Path) -> bool:
     """Whether a living process trains the run in a folder."""
     path = folder / NAME
     try:
-        descriptor = os.open(path, os.O_RDWR)
+        descriptor = durable.open_in_place(path, os.O_RDWR)
     except FileNotFoundError:
         return False
     except OSError as error:

@@ -49,6 +49,6 @@ def remember(folder: Path, uri: str, delivered: DeliveryState) -> None:
 
 def _read(folder: Path) -> dict[str, Any]:
     with contextlib.suppress(OSError, ValueError, RecursionError):
-        content = json.loads((folder / NAME).read_bytes())
+        content = json.loads(durable.read(folder / NAME))
         return content if isinstance(content, dict) else {}
     return {}
