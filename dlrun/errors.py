@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 SpecPath = tuple[Any, ...]
 """The steps to a value in a spec: a str is a key, an int an index."""
+
+
+_PASSWORD = re.compile(r"(://[^/@:\s]*):(?!\d+/)[^\s\"']*@")
+_SECRET = re.compile(r"([?&][^=&\s]*(?:password|passwd|pwd|token|secret)[^=&\s]*)=[^&\s\"']*", re.IGNORECASE)
+
+
+def without_password(text: str) -> str:
+    """A text that is safe to show: a password in an address becomes `***`."""
+    return _SECRET.sub(r"\1=***", _PASSWORD.sub(r"\1:***@", text))
 
 
 def show_path(path: SpecPath) -> str:
@@ -77,14 +87,14 @@ class Problem:
             parts += _frame(":::", place, text)
         if self.hint:
             parts.append(f"   = help: {self.hint}")
-        return "\n".join(parts)
+        return without_password("\n".join(parts))
 
     def as_data(self) -> dict[str, Any]:
         """The problem as JSON-ready data."""
         notes = [*self.notes, *(self.place.trail if self.place else ())]
         return {
-            "message": self.message,
-            "hint": self.hint,
+            "message": without_password(self.message),
+            "hint": without_password(self.hint),
             **_place_data(self.place),
             "notes": [{"message": text, **_place_data(place)} for text, place in notes],
         }
@@ -94,7 +104,7 @@ def _place_data(place: Place | None) -> dict[str, Any]:
     if place is None:
         return {"file": None, "line": None, "column": None, "path": None}
     return {
-        "file": place.source.name,
+        "file": without_password(place.source.name),
         "line": place.line if place.source.numbered else None,
         "column": place.column,
         "path": show_path(place.path),

@@ -3,9 +3,9 @@
 What is written stays in memory until it is synced, a file's name until its folder is. So the order is always the same:
 write beside, sync the file, rename, sync the folder; a reader sees the old file or the new one, and it is whole.
 
-A folder may come from elsewhere, with links in it that lead to files of the user. So a folder is opened first, each name
-is resolved in that open folder, and no name in it is followed if it is a link. Only the path of a folder of runs, or of
-a run, may contain links: the user gives it.
+A folder may come from elsewhere, with links in it that lead to files of the user. So a folder is opened first, each
+name is resolved in that open folder, and no name in it is followed if it is a link. Only the path of a folder of runs,
+or of a run, may contain links: the user gives it.
 
 All functions raise OSError where the system does; the callers turn it into an error message.
 """
@@ -23,7 +23,7 @@ Data = bytes | bytearray | memoryview
 BINARY = getattr(os, "O_BINARY", 0)
 NO_LINK, AT_ONCE, DIRECTORY = (getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_DIRECTORY"))
 HANDLES = os.open in os.supports_dir_fd
-"""Whether names can be resolved in an open folder; not on Windows, where a path is tested for a link before it is used."""
+"""Whether names can be resolved in an open folder; not on Windows, where a path is tested for a link before its use."""
 AT_A_TIME = 1 << 30
 """Bytes in one write; Linux takes 2 GiB at most."""
 

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from dlrun.errors import without_password
 from dlrun.runs import durable
-from dlrun.tracking.store import without_password
 
 NAME = "tracking.json"
 
