@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,6 +19,23 @@ _SECRET = re.compile(r"([?&][^=&\s]*(?:password|passwd|pwd|token|secret)[^=&\s]*
 def without_password(text: str) -> str:
     """A text that is safe to show: a password in an address becomes `***`."""
     return _SECRET.sub(r"\1=***", _PASSWORD.sub(r"\1:***@", text))
+
+
+def visible(text: str) -> str:
+    """A text for a screen: characters that control it, or that nobody sees, are written as their numbers."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        c
+        if c in "\n\t" or unicodedata.category(c) not in _UNSEEN
+        else c.encode("ascii", "backslashreplace").decode()
+        if not c.isascii()
+        else f"\\x{ord(c):02x}"
+        for c in text
+    )
+
+
+_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def show_path(path: SpecPath) -> str:

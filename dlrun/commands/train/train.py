@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import typer
 from dlrun.commands import screen
 from dlrun.commands.arguments import Overrides, Spec
 from dlrun.commands.write.check import data_line
-from dlrun.errors import RunError
+from dlrun.errors import Problem, RunError, SpecError
 from dlrun.shapes import readable, show_named
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def show_run(checked: Checked, runs: Path, start: Callable[[RunScreen, Tracking]
     """Start a run, and show it from its first line to its last."""
     from dlrun.tracking.open import open_tracking
 
+    refuse_several_processes()
     show_plan(checked)
     watcher = RunScreen(checked)
     # The tracker's process starts before torch is imported here, so that both import at the same time.
@@ -73,6 +75,18 @@ def show_run(checked: Checked, runs: Path, start: Callable[[RunScreen, Tracking]
         finally:
             watcher.stop()
         show_outcome(outcome)
+
+
+def refuse_several_processes() -> None:
+    """Refuse to be one of several processes that a launcher, such as torchrun, started for one training.
+
+    Raises:
+        SpecError: WORLD_SIZE says that there are others.
+    """
+    size = os.environ.get("WORLD_SIZE", "").strip()
+    if size.isdecimal() and int(size) > 1:
+        hint = "start `dlrun` by itself, without torchrun; if no launcher did this, `unset WORLD_SIZE`"
+        raise SpecError([Problem(f"WORLD_SIZE is {size}: a run is trained by one process, not by several", hint=hint)])
 
 
 def show_plan(checked: Checked) -> None:

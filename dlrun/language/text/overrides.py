@@ -40,7 +40,10 @@ def with_bases(document: Document) -> Document:
             break
         if not isinstance(node.value, str):
             raise SpecError([Problem("`extends` names one file", node.place)])
-        path = base_of.folder / Path(node.value).expanduser()
+        try:
+            path = base_of.folder / Path(node.value).expanduser()
+        except (RuntimeError, ValueError) as error:
+            raise SpecError([Problem(f"the path cannot be read: {error}", node.place)]) from None
         base_of = _read_base(path, node)
         if path.resolve() in seen:
             raise SpecError([Problem("circular `extends`", node.place)])
