@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,6 +11,32 @@ from typing import Any
 
 SpecPath = tuple[Any, ...]
 """The steps to a value in a spec: a str is a key, an int an index."""
+
+
+_PASSWORD = re.compile(r"(://[^/@:\s]*):(?!\d+/)[^\s\"']*@")
+_SECRET = re.compile(r"([?&][^=&\s]*(?:password|passwd|pwd|token|secret)[^=&\s]*)=[^&\s\"']*", re.IGNORECASE)
+
+
+def without_password(text: str) -> str:
+    """A text that is safe to show: a password in an address becomes `***`."""
+    return _SECRET.sub(r"\1=***", _PASSWORD.sub(r"\1:***@", text))
+
+
+def visible(text: str) -> str:
+    """A text for a screen: characters that control it, or that nobody sees, are written as their numbers."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        c
+        if c in "\n\t" or unicodedata.category(c) not in _UNSEEN
+        else c.encode("ascii", "backslashreplace").decode()
+        if not c.isascii()
+        else f"\\x{ord(c):02x}"
+        for c in text
+    )
+
+
+_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def show_path(path: SpecPath) -> str:
@@ -84,14 +112,14 @@ class Problem:
             parts.append(f"   = help: {self.hint}")
         if self.note:
             parts.append(f"   = `allow: [{self.note}]` in the spec silences this note")
-        return "\n".join(parts)
+        return without_password("\n".join(parts))
 
     def as_data(self) -> dict[str, Any]:
         """The problem as JSON-ready data."""
         notes = [*self.notes, *(self.place.trail if self.place else ())]
         return {
-            "message": self.message,
-            "hint": self.hint,
+            "message": without_password(self.message),
+            "hint": without_password(self.hint),
             "note": self.note or None,
             **_place_data(self.place),
             "notes": [{"message": text, **_place_data(place)} for text, place in notes],
@@ -102,7 +130,7 @@ def _place_data(place: Place | None) -> dict[str, Any]:
     if place is None:
         return {"file": None, "line": None, "column": None, "path": None}
     return {
-        "file": place.source.name,
+        "file": without_password(place.source.name),
         "line": place.line if place.source.numbered else None,
         "column": place.column,
         "path": show_path(place.path),

@@ -58,18 +58,18 @@ class FaultyOs:
     def _counted(self, name: str) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             if name != "open" or args[1] & os.O_CREAT:
-                self._count(name, args)
+                self._count(name, args, kwargs.get("dir_fd", kwargs.get("src_dir_fd")))
             return getattr(os, name)(*args, **kwargs)
 
         return call
 
-    def _count(self, name: str, args: tuple[Any, ...]) -> None:
+    def _count(self, name: str, args: tuple[Any, ...], folder: int | None) -> None:
         with self._mutex:
             self.count += 1
             self.names.append(name)
             number = self.count
         if self.mode == "count":
-            self.calls.append((name, _target(args[0])))
+            self.calls.append((name, _target(args[0], folder)))
         elif self.mode == "trace":
             about = [str(arg) if not isinstance(arg, bytes | memoryview) else f"{len(arg)} bytes" for arg in args]
             sys.stderr.write(f"{number} {name} {' '.join(about)}\n")
@@ -83,9 +83,15 @@ class FaultyOs:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _target(target: Any) -> str:
-    path = Path(f"/proc/self/fd/{target}").readlink() if isinstance(target, int) else Path(target)
+def _target(target: Any, folder: int | None) -> str:
+    path = _path_of(target) if isinstance(target, int) else Path(target)
+    if folder is not None:
+        path = _path_of(folder) / path
     return re.sub(r"\d+", "#", "/".join(path.parts[-2:]))
+
+
+def _path_of(descriptor: int) -> Path:
+    return Path(f"/proc/self/fd/{descriptor}").readlink()
 
 
 @contextlib.contextmanager

@@ -37,10 +37,13 @@ class Disk:
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)
 
-    def open(self, path: Path, flags: int, mode: int = 0o777) -> int:
-        path = Path(path)
+    def _place(self, name: str | Path, folder: int | None) -> Path:
+        return Path(name) if folder is None else self._opened[folder] / name
+
+    def open(self, name: str | Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        path = self._place(name, dir_fd)
         new = not path.exists()
-        descriptor = os.open(path, flags, mode)
+        descriptor = os.open(name, flags, mode, dir_fd=dir_fd)
         self._opened[descriptor] = path
         if new:
             self._entries[path] = Entry(False)
@@ -67,31 +70,32 @@ class Disk:
         self._opened.pop(descriptor, None)
         os.close(descriptor)
 
-    def mkdir(self, path: Path) -> None:
-        path = Path(path)
+    def mkdir(self, name: str | Path, *, dir_fd: int | None = None) -> None:
+        path = self._place(name, dir_fd)
         os.mkdir(path)
         self._entries[path] = Entry(True)
         self._note(path.parent, ((), path.name, self._entries[path]))
 
-    def rename(self, old: Path, new: Path) -> None:
-        old, new = Path(old), Path(new)
+    def rename(
+        self, before: str | Path, after: str | Path, *, src_dir_fd: int | None = None, dst_dir_fd: int | None = None
+    ) -> None:
+        old, new = self._place(before, src_dir_fd), self._place(after, dst_dir_fd)
         assert old.parent == new.parent
         os.rename(old, new)
         for path in [path for path in self._entries if path == old or old in path.parents]:
             self._entries[new / path.relative_to(old)] = self._entries.pop(path)
         self._note(new.parent, ((old.name,), new.name, self._entries[new]))
 
-    def replace(self, old: Path, new: Path) -> None:
-        self.rename(old, new)
+    replace = rename
 
-    def unlink(self, path: Path) -> None:
-        path = Path(path)
+    def unlink(self, name: str | Path, *, dir_fd: int | None = None) -> None:
+        path = self._place(name, dir_fd)
         os.unlink(path)
         del self._entries[path]
         self._note(path.parent, ((path.name,), None, None))
 
-    def rmdir(self, path: Path) -> None:
-        path = Path(path)
+    def rmdir(self, name: str | Path, *, dir_fd: int | None = None) -> None:
+        path = self._place(name, dir_fd)
         os.rmdir(path)
         del self._entries[path]
         self._note(path.parent, ((path.name,), None, None))

@@ -51,6 +51,7 @@ for room, commands in ROOMS.items():
 
 def run() -> None:
     """Run the command line; an error is printed and becomes an exit code: 1 the run failed, 2 the input is wrong."""
+    screen.write_what_fits()
     try:
         app()
     except SpecError as error:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import shutil
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
+
+from dlrun.errors import visible, without_password
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,7 +56,18 @@ def _losing(stream: TextIO) -> Iterator[None]:
 
 
 def say(text: str = "", stderr: bool = False) -> None:
-    """Print lines as they are."""
+    """Print lines; what would control the terminal is shown instead."""
+    _print(visible(text), stderr)
+
+
+def write_what_fits() -> None:
+    """Let a terminal that lacks a character show its number, in place of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _print(text: str, stderr: bool = False) -> None:
     stream = sys.stderr if stderr else sys.stdout
     with _losing(stream):
         print(text, file=stream, flush=True)
@@ -61,7 +75,13 @@ def say(text: str = "", stderr: bool = False) -> None:
 
 def show_json(data: Any) -> None:
     """Print data as JSON."""
-    say(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+        safe = visible(text) == text
+    except UnicodeEncodeError:
+        safe = False
+    say(text if safe else json.dumps(data, indent=2, allow_nan=False))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = (), title: str = "") -> None:
@@ -70,14 +90,20 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, title_style="bold")
+    grid = Table(
+        box=box.SIMPLE_HEAD,
+        title=Text(visible(title)) if title else None,
+        title_justify="left",
+        pad_edge=False,
+        title_style="bold",
+    )
     for column in columns:
         grid.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         if not any(row):
             grid.add_section()
         else:
-            grid.add_row(*(Text(cell) for cell in row))
+            grid.add_row(*(Text(visible(cell)) for cell in row))
     with _losing(sys.stdout):
         console().print(grid)
         sys.stdout.flush()
@@ -92,17 +118,26 @@ def width() -> int:
 def grid(head: Sequence[str], rows: Sequence[str], strong: Collection[int] = ()) -> None:
     """Print the lines of a table; on a terminal its head is bold, and so are the rows numbered in `strong`."""
     bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
-    rule = "─" * max(map(len, [*head, *rows]))
+    head, rows = [visible(line) for line in head], [visible(line) for line in rows]
+    rule = _line() * max(map(len, [*head, *rows]))
     lines = [f"{bold}{line}{plain}" for line in head] + [rule]
     lines += [f"{bold}{line}{plain}" if number in strong else line for number, line in enumerate(rows)]
-    say("\n".join(lines))
+    _print("\n".join(lines))
+
+
+def _line() -> str:
+    try:
+        "─".encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return "-"
+    return "─"
 
 
 def heading(text: str, beside: str = "") -> None:
     """Print a title, bold, with a few words beside it."""
     from rich.text import Text
 
-    parts = [(text, "bold"), f"  {beside}" if beside else ""]
+    parts = [(visible(text), "bold"), f"  {visible(beside)}" if beside else ""]
     console().print(Text.assemble(*parts))
 
 
@@ -110,7 +145,7 @@ def paragraph(text: str) -> None:
     """Print text, broken into lines that fit."""
     from rich.text import Text
 
-    console().print(Text(text))
+    console().print(Text(visible(text)))
 
 
 def listing(rows: Sequence[tuple[str, ...]]) -> None:
@@ -122,8 +157,8 @@ def listing(rows: Sequence[tuple[str, ...]]) -> None:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for name, text, *more in rows:
-        lines = [Text(text), *(Text(line, style="dim") for line in more)]
-        grid.add_row(Text(f"  {name}", style="cyan"), Text("\n").join(line for line in lines if line.plain))
+        lines = [Text(visible(text)), *(Text(visible(line), style="dim") for line in more)]
+        grid.add_row(Text(f"  {visible(name)}", style="cyan"), Text("\n").join(line for line in lines if line.plain))
     console().print(grid)
 
 
@@ -142,9 +177,10 @@ def notes(found: Sequence[Problem]) -> None:
 
 
 def _print_problems(texts: list[str]) -> None:
+    texts = list(map(visible, texts))
     if sys.stderr.isatty():
         texts = [_coloured(text) for text in texts]
-    say("\n\n".join(texts), stderr=True)
+    _print("\n\n".join(texts), stderr=True)
 
 
 def _coloured(text: str) -> str:
@@ -170,7 +206,7 @@ def failure(text: str, word: str = "error") -> None:
     if sys.stderr.isatty():
         colour = "\033[31m" if word == "error" else "\033[33m"
         word = f"{colour}\033[1m{word}\033[0m"
-    say(f"{word}: {text}", stderr=True)
+    _print(f"{word}: {visible(without_password(text))}", stderr=True)
 
 
 def show_value(value: float) -> str:
@@ -190,13 +226,13 @@ class Bar:
 
         self.wide = width() >= BAR_WITH_VALUE
         self.progress = Progress(
-            TextColumn("  {task.description}", table_column=whole()),
+            TextColumn("  {task.description}", markup=False, table_column=whole()),
             BarColumn(bar_width=16 if self.wide else 6),
             TimeElapsedColumn(table_column=whole()),
             TextColumn("elapsed", table_column=whole()),
             TimeRemainingColumn(table_column=whole()),
             TextColumn("left", table_column=whole()),
-            TextColumn("{task.fields[value]}", table_column=whole()),
+            TextColumn("{task.fields[value]}", markup=False, table_column=whole()),
             refresh_per_second=8,
         )
         self.task = self.progress.add_task("starting", total=1.0, value="")
@@ -204,7 +240,8 @@ class Bar:
 
     def show(self, done: float, title: str, value: str) -> None:
         """Update the line; `done` is the share that is done, up to 1."""
-        self.progress.update(self.task, completed=done, description=title, value=value if self.wide else "")
+        value = visible(value) if self.wide else ""
+        self.progress.update(self.task, completed=done, description=visible(title), value=value)
 
     def stop(self) -> None:
         """Leave the line as it is."""

@@ -78,7 +78,7 @@ class Checkpoints:
             if not self.folder.exists():
                 durable.make_folder(self.folder)
             durable.remove_folders(path for path in self.folder.iterdir() if LEFTOVER.fullmatch(path.name))
-            durable.make_folder(beside)
+            durable.make_folder(beside, inner=True)
             durable.write_files(beside, _files(step, tensors, state, best))
             durable.rename_folder(beside, self.folder / name)
         except OSError as error:
@@ -114,6 +114,8 @@ class Checkpoints:
 
     def _names(self) -> list[str]:
         """Newest first."""
+        if self.folder.is_symlink():
+            raise RunError(f"cannot use {self.folder}: {durable.LINK}")
         try:
             names = [path.name for path in self.folder.iterdir()]
         except FileNotFoundError:
@@ -259,7 +261,7 @@ def _bytes(path: Path, size: int | None = None) -> bytes:
             raise DamageError(f"{path.name} is not a regular file")
         if size not in (None, about.st_size):
             raise DamageError(f"{path.name} has {about.st_size} bytes, not {size}")
-        return path.read_bytes()
+        return durable.read(path)
     except FileNotFoundError:
         raise DamageError(f"{path.name} is missing") from None
     except OSError as error:

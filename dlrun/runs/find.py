@@ -24,10 +24,14 @@ def find_run(run: str, runs: Path) -> Path:
         if not known:
             raise SpecError(f"there are no runs in {runs}; --runs says where they are")
         return known[-1]
-    for folder in (Path(run), runs / run):
-        if (folder / run_folder.STARTED).is_file():
-            return folder
-    if Path(run).is_dir():
+    try:
+        for folder in (Path(run), runs / run):
+            if (folder / run_folder.STARTED).is_file():
+                return folder
+        is_folder = Path(run).is_dir()
+    except (OSError, ValueError) as error:
+        raise SpecError(f"there is no run {run!r}: {getattr(error, 'strerror', None) or error}") from None
+    if is_folder:
         raise SpecError(f"{run} is not the folder of a run: there is no {run_folder.STARTED} in it")
     near = difflib.get_close_matches(run, [folder.name for folder in all_runs(runs)], 1)
     hint = f"; did you mean {near[0]}?" if near else "; --runs says where runs are"

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dlrun.errors import RunError
+from dlrun.runs import durable
 
 NAME = "lock"
 """The lock file of a run, in its folder."""
@@ -68,7 +69,7 @@ if hasattr(os, "register_at_fork"):
 
 def _open(path: Path) -> int:
     """A lock file, which is made where there is none. It is not locked yet."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    descriptor = durable.open_in_place(path, os.O_RDWR | os.O_CREAT)
     _held.add(descriptor)
     return descriptor
 
@@ -136,11 +137,11 @@ def is_locked(folder: Path) -> bool:
     path = folder / NAME
     try:
         try:
-            descriptor = os.open(path, os.O_RDWR)
+            descriptor = durable.open_in_place(path, os.O_RDWR)
         except OSError as error:
             if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
                 raise
-            descriptor = os.open(path, os.O_RDONLY)  # such as a run on a medium that is read-only
+            descriptor = durable.open_in_place(path, os.O_RDONLY)  # such as a run on a medium that is read-only
     except FileNotFoundError:
         return False
     except OSError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dlrun.errors import RunError
+from dlrun.runs import durable
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import DataSet, RunInfo, Status
 from dlrun.runs.journal import read_journal
@@ -94,9 +95,12 @@ def _texts(value: Any) -> dict[str, str]:
 
 def with_texts(info: RunInfo) -> RunInfo:
     """The same with the text files of the run's folder."""
-    # A link in a folder from another machine must not copy a file of this machine into a store.
-    paths = [path for name in TEXTS if (path := info.folder / name).is_file() and not path.is_symlink()]
-    return replace(info, texts={path.name: path.read_text(encoding="utf-8", errors="replace") for path in paths})
+    texts = {}
+    for name in TEXTS:
+        # A link in a folder from another machine must not copy a file of this machine into a store.
+        with contextlib.suppress(OSError):
+            texts[name] = durable.read(info.folder / name).decode("utf-8", errors="replace")
+    return replace(info, texts=texts)
 
 
 @dataclass(frozen=True, slots=True)

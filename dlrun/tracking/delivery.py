@@ -10,7 +10,7 @@ from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 
-from dlrun.errors import RunError
+from dlrun.errors import RunError, without_password
 from dlrun.runs import durable
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import Record, Status
@@ -19,7 +19,6 @@ from dlrun.runs.run_json import RUNNING, read_run, with_texts
 from dlrun.tracking.delivery_state import DeliveryState, recall, remember
 from dlrun.tracking.mlflow_limits import METRICS_AT_A_TIME, cut
 from dlrun.tracking.mlflow_run import MlflowRun, Upload
-from dlrun.tracking.store import without_password
 
 MAX_FAILURES = 3
 """How many attempts in a row may deliver nothing before `finish` gives up."""
@@ -136,6 +135,7 @@ class Delivery:
         uri = self._run.uri
         shown = without_password(uri)
         why = "; ".join(part for part in (late, self._error) if part).replace(uri, shown)
+        why = without_password(why)
         if not self.reached:
             return f"MLflow at {shown} has nothing of this run: {why or 'no reason was given'}"
         values = sum(len(record.metrics) for record, _ in list(self._records))

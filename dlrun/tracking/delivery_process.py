@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from dlrun.errors import RunError
+from dlrun.errors import RunError, without_password
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import Status
 from dlrun.runs.lock import is_locked, lock_beside
@@ -26,7 +26,7 @@ from dlrun.runs.run_json import RUNNING, ClosedRun, closed_run, read_run
 from dlrun.tracking.delivery import Delivery, reason
 from dlrun.tracking.delivery_state import NAME, recall
 from dlrun.tracking.mlflow_run import client_of
-from dlrun.tracking.store import address, without_password
+from dlrun.tracking.store import address
 
 INTERVAL = 1.0
 """Seconds between two reads of the journal. Sending uses the processor that training needs."""

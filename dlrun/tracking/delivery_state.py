@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from dlrun.errors import without_password
 from dlrun.runs import durable
-from dlrun.tracking.store import without_password
 
 NAME = "tracking.json"
 
@@ -49,6 +49,6 @@ def remember(folder: Path, uri: str, delivered: DeliveryState) -> None:
 
 def _read(folder: Path) -> dict[str, Any]:
     with contextlib.suppress(OSError, ValueError, RecursionError):
-        content = json.loads((folder / NAME).read_bytes())
+        content = json.loads(durable.read(folder / NAME))
         return content if isinstance(content, dict) else {}
     return {}

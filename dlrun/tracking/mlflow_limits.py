@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from dlrun.errors import visible
+
 Item = TypeVar("Item")
 
 MAX_KEY = 250
@@ -46,7 +48,7 @@ def clean_entries(entries: Mapping[str, str], max_value: int) -> dict[str, str]:
             count += 1
             ending = f"_{count}"
             name = clean_key(key)[: MAX_KEY - len(ending)] + ending
-        found[name] = cut(str(value), max_value)
+        found[name] = cut(visible(str(value)), max_value)
     return found
 
 

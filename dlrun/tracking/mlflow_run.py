@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dlrun.errors import visible
 from dlrun.runs.info import DataSet, Record, RunInfo, Status
 from dlrun.tracking.mlflow_limits import (
     ENTRIES_AT_A_TIME,
@@ -49,7 +50,7 @@ class MlflowRun:
 
     def __init__(self, uri: str, experiment: str, info: RunInfo):
         self.uri = uri
-        self.experiment = experiment
+        self.experiment = visible(experiment)
         self.info = info
         self.run_id: str | None = None
         """None until the store has the run."""

@@ -14,8 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from dlrun.errors import without_password
 from dlrun.runs.info import DEFAULT_STORE, RunInfo, Status
-from dlrun.tracking.store import address, without_password
+from dlrun.tracking.store import address
 
 GRACE = 60.0
 """Seconds that the delivery process has for the rest, if this one is killed."""
@@ -130,7 +131,7 @@ def start_process() -> subprocess.Popen[bytes]:
     """Start the delivery process, with the import path of this one, in a new session that Ctrl-C does not reach."""
     program = f"import sys; sys.path = {sys.path!r}; from dlrun.tracking.delivery_process import main; main()"
     return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", program],
+        [sys.executable, "-P", "-W", "ignore", "-c", program],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from dlrun.errors import without_password
 from dlrun.runs import durable
 from dlrun.runs.info import DEFAULT_STORE
 from dlrun.runs.lock import lock_beside
@@ -78,11 +78,6 @@ def artifacts_of(file: Path) -> Path:
     It is beside the file, because MLflow's own choice depends on the current folder.
     """
     return file.with_name(f"{file.stem}-artifacts")
-
-
-def without_password(uri: str) -> str:
-    """An address that is safe to show."""
-    return re.sub(r"(://[^/@:]*):[^/]*@", r"\1:***@", uri)
 
 
 def prepare_process() -> None:

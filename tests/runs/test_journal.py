@@ -285,8 +285,10 @@ def test_a_follower_gets_intact_lines_before_damage_is_reported(file: Path) -> N
 # Faults
 
 
-def test_a_journal_on_a_full_disk_is_reported() -> None:
-    journal = Journal(Path("/dev/full"))  # takes no bytes, like a full disk
+def test_a_journal_on_a_full_disk_is_reported(file: Path) -> None:
+    journal = Journal(file)
+    os.close(journal._file)
+    journal._file = os.open("/dev/full", os.O_WRONLY)  # takes no bytes, like a full disk
     with pytest.raises(RunError, match="No space left on device"):
         journal.write(record(1))
     os.close(journal._file)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dlrun.commands import screen
-from dlrun.errors import RunError, SpecError
+from dlrun.errors import RunError, SpecError, without_password
 
 if TYPE_CHECKING:
     from dlrun.tracking.delivery import Delivery
@@ -65,7 +65,7 @@ def deliver(folder: Path, to: str | None = None, even_without_tracker: bool = Fa
     from dlrun.runs.run_json import closed_run
     from dlrun.tracking.delivery import Delivery
     from dlrun.tracking.delivery_state import NAME
-    from dlrun.tracking.store import address, without_password
+    from dlrun.tracking.store import address
 
     run = closed_run(folder)
     if run is None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -132,7 +132,10 @@ def _serve(file: Path, port: int) -> int:
 def _start(file: Path, port: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
         _command(file, port),
-        env={**ENVIRONMENT, **os.environ, **QUIET},
+        # A mlflow.py in the current folder must not be taken for MLflow, also not by the processes that MLflow starts;
+        # its server looks for its modules in its working folder first.
+        env={**ENVIRONMENT, **_without_relative_paths(os.environ), **QUIET, "PYTHONSAFEPATH": "1"},
+        cwd=sys.prefix,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -146,11 +149,17 @@ def _start(file: Path, port: int) -> subprocess.Popen[str]:
 def _command(file: Path, port: int) -> list[str]:
     uri, artifacts = sqlite_uri(file), artifacts_of(file)
     return [
-        *(sys.executable, "-m", "mlflow", "server"),
+        *(sys.executable, "-P", "-m", "mlflow", "server"),
         *("--backend-store-uri", uri, "--registry-store-uri", uri),
         *("--default-artifact-root", artifacts.as_uri(), "--artifacts-destination", str(artifacts)),
         *("--host", HOST, "--port", str(port), "--workers", "1"),
     ]
+
+
+def _without_relative_paths(environment: Mapping[str, str]) -> dict[str, str]:
+    """The same with absolute entries in PYTHONPATH alone: another entry means a place in the current folder."""
+    entries = environment.get("PYTHONPATH", "").split(os.pathsep)
+    return {**environment, "PYTHONPATH": os.pathsep.join(entry for entry in entries if Path(entry).is_absolute())}
 
 
 def _announce(server: subprocess.Popen[str], address: str, port: int) -> None:

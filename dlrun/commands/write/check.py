@@ -52,7 +52,12 @@ def check(
 
 def is_override(text: str) -> bool:
     """Whether an argument is section.key=value and not a file."""
-    return "=" in text and not Path(text).exists()
+    if "=" not in text:
+        return False
+    try:
+        return not Path(text).exists()
+    except (OSError, ValueError):  # too long for a path
+        return True
 
 
 def lines(checked: Checked) -> list[str]:

@@ -9,7 +9,7 @@ import typer
 
 from dlrun.commands import screen
 from dlrun.commands.arguments import Overrides, Spec
-from dlrun.errors import Problem, SpecError
+from dlrun.errors import Problem, SpecError, visible
 from dlrun.runs import durable
 
 if TYPE_CHECKING:
@@ -52,11 +52,14 @@ def draw(
     kind = _format(output, format)
     path = output if output is not None or kind in TEXTS else spec.with_name(f"{spec.stem}.{kind}")
     if path is not None:
-        _check_path(path, spec)
+        try:
+            _check_path(path, spec)
+        except (OSError, ValueError) as error:
+            raise SpecError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
     from dlrun.checks.check import check_model
     from dlrun.views.drawing.picture import picture
 
-    drawn = _written(picture(check_model(spec, overrides or ()), spec.stem, depth, weights), kind)
+    drawn = _written(picture(check_model(spec, overrides or ()), visible(spec.stem), depth, weights), kind)
     if path is None:
         screen.say(drawn.decode().removesuffix("\n"))
     else:

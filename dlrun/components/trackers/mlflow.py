@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 from typing import Annotated
 
+from pydantic import field_validator
+
 from dlrun.components.trackers import Tracker
-from dlrun.errors import Source
+from dlrun.errors import Source, without_password
 from dlrun.language.paths import PathSetting
 
 _SQLITE = re.compile(r"sqlite:///(?!:memory:)(?P<path>[^?]+)(?P<rest>.*)", re.DOTALL)
@@ -35,3 +37,13 @@ class Mlflow(Tracker):
     experiment: str | None = None
     """The MLflow experiment of the run; if not given, that of the environment variable MLFLOW_EXPERIMENT_NAME,
     or else the spec's `name`."""
+
+    @field_validator("uri")
+    @classmethod
+    def _has_no_password(cls, uri: str | None) -> str | None:
+        if uri is not None and without_password(uri) != uri:
+            raise ValueError(
+                "a spec is kept with the run and in MLflow, so an address in it has no password; write it without one, "
+                "and set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or write both into ~/.netrc"
+            )
+        return uri

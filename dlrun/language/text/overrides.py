@@ -44,7 +44,10 @@ def with_bases(document: Document) -> Document:
             break
         if not isinstance(node.value, str):
             raise SpecError([Problem("`extends` names one file", node.place)])
-        named = Path(node.value).expanduser()
+        try:
+            named = Path(node.value).expanduser()
+        except (RuntimeError, ValueError) as error:
+            raise SpecError([Problem(f"the path cannot be read: {error}", node.place)]) from None
         path = base_of.folder / named
         base_of = _read_base(path, (node.place.source.folder / named).parent, node)
         if path.resolve() in seen:

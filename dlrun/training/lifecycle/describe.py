@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import subprocess
 import time
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from dlrun.language.resolved import as_yaml, resolved
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import DataSet, RunInfo
 from dlrun.shapes import numel
+from dlrun.training.lifecycle.commit import git_commit
 from dlrun.training.lifecycle.setup import TrainingSetup
 from dlrun.views.table import as_text
 
@@ -72,17 +72,3 @@ def describe(setup: TrainingSetup, place: Path, store: str | None, mlflow_experi
         data=DataSet(name, loaded.digest, where, source.kind, loaded.rows, shape),
         store=store,
     )
-
-
-def git_commit(folder: Path) -> dict[str, str]:
-    """The commit of the spec's folder, marked `-dirty` if there are changes; empty outside a repository."""
-    try:
-        found = subprocess.run(
-            ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],
-            capture_output=True,
-            text=True,
-            timeout=5,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return {}
-    return {"git.commit": found.stdout.strip()} if found.returncode == 0 else {}

@@ -124,12 +124,12 @@ def _family(family: str) -> Schema:
         "maxProperties": 1,
         "additionalProperties": False,
     }
-    choices = [names, mapping, _ref("expression")]
+    choices = [*([names] if alone else []), mapping, _ref("expression")]
     if family == "layers":
         mapping["additionalProperties"] = {"description": "A block of this file."}
         mapping["propertyNames"] = {"pattern": IDENTIFIER}
         block = {"type": "string", "pattern": IDENTIFIER, "not": {"enum": needing}}
-        choices.insert(2, {"description": "A block of this file.", **block})
+        choices.insert(-1, {"description": "A block of this file.", **block})
     return {"description": describe_family(family).summary, "anyOf": choices}
 
 

@@ -84,6 +84,8 @@ def test_a_port_is_never_beyond_the_last_one() -> None:
 def test_the_pages_show_the_run_until_control_c(runs: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
+    for module in ("mlflow", "uvicorn", "fastapi", "sitecustomize"):  # nothing of the current folder is imported
+        (elsewhere / f"{module}.py").write_text(f"open({str(tmp_path / 'planted')!r}, 'w')")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -109,7 +111,8 @@ def test_the_pages_show_the_run_until_control_c(runs: Path, tmp_path: Path) -> N
     assert err.splitlines() == [f"port {asked} is taken, using {port}", "starting MLflow ..."]
     with pytest.raises(OSError, match="refused"):
         fetch(address)
-    assert not list(elsewhere.iterdir())
+    assert len(list(elsewhere.iterdir())) == 4
+    assert not (tmp_path / "planted").exists()
 
 
 def test_an_error_of_mlflow_is_shown_and_is_the_commands_own(tmp_path: Path) -> None:

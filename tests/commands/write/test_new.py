@@ -80,7 +80,7 @@ def test_a_link_that_leads_nowhere_is_not_written_through(tmp_path):
 
 
 def test_where_there_are_no_hard_links_the_file_is_renamed_into_its_place(tmp_path, monkeypatch):
-    def no_links(old, new):
+    def no_links(old, new, **_folders):
         raise PermissionError("no links here")
 
     monkeypatch.setattr("os.link", no_links)
@@ -90,7 +90,7 @@ def test_where_there_are_no_hard_links_the_file_is_renamed_into_its_place(tmp_pa
 
 
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
-    def no_room(old, new):
+    def no_room(old, new, **_folders):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.link", no_room)

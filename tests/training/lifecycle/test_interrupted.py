@@ -82,10 +82,10 @@ def after_step(self, training):
     if training.state.step == 9:
         os.kill(os.getpid(), {int(number)})
         real = getattr(d.os, {operation!r})
-        def again(*args):
+        def again(*args, **kwargs):
             setattr(d.os, {operation!r}, real)
             os.kill(os.getpid(), {int(number)})
-            return real(*args)
+            return real(*args, **kwargs)
         setattr(d.os, {operation!r}, again)
     after(self, training)
 k.CheckpointPolicy.after_step = after_step

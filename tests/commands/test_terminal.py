@@ -1,0 +1,77 @@
+"""What is printed controls no terminal, and any terminal can show it; only the screen prints."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dlrun
+from dlrun.commands.write.check import is_override
+from dlrun.errors import SpecError, visible
+from dlrun.runs.find import find_run
+
+SPEC = "description: é 世 \\u2028\nmodel: {input: [3], layers: [linear: 2]}\n"
+BAD = 'name: x\n"\\e[31m\\a\\u202e\\u200b": 1\nmodel: {input: [3], layers: [linear: 2]}\n'
+
+
+def dlrun_in(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    own = {**os.environ, "PYTHONPATH": str(Path(dlrun.__file__).parent.parent), **environment}
+    program = [sys.executable, "-m", "dlrun", *arguments]
+    return subprocess.run(program, cwd=folder, env=own, capture_output=True, text=True, errors="replace")
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}],
+    ids=["ascii", "C"],
+)
+def test_every_terminal_can_show_what_is_printed(tmp_path: Path, environment: dict[str, str]) -> None:
+    (tmp_path / "spec.yaml").write_text(SPEC, encoding="utf-8")
+    for command in (["params", "spec.yaml", "--explain"], ["schema"], ["kinds"], ["kinds", "conv2d"], ["--help"]):
+        done = dlrun_in(tmp_path, *command, **environment)
+        assert done.returncode == 0 and "Traceback" not in done.stderr, (command, done.stderr)
+
+
+def test_an_error_shows_the_characters_that_control_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(BAD)
+    done = dlrun_in(tmp_path, "check", "spec.yaml", "x.\x1b]0;y\x07=1", "model.\u202ex=\x1b[2J")
+    shown = done.stdout + done.stderr
+    assert done.returncode == 2
+    assert visible(shown) == shown
+    assert "\\x1b" in shown
+
+
+def test_characters_that_nobody_sees_are_shown() -> None:
+    assert visible("a\x1b[0m\a\r\x7f\x9b\u202e\u200b\u2028\ud800é\n\t") == (
+        "a\\x1b[0m\\x07\\x0d\\x7f\\x9b\\u202e\\u200b\\u2028\\ud800é\n\t"
+    )
+
+
+def test_only_the_screen_prints() -> None:
+    for file in Path(dlrun.__file__).parent.rglob("*.py"):
+        if file.name == "screen.py":
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called not in ("print", "typer.echo", "click.echo", "sys.stdout.write", "sys.stderr.write"), file
+
+
+@pytest.mark.parametrize("text", ["a" * 300, "a" * 5000, "a\0", "\ud800"])
+def test_a_text_that_can_be_no_path_is_no_traceback(tmp_path: Path, text: str) -> None:
+    assert is_override(f"x={text}")
+    with pytest.raises(SpecError, match="there is no run"):
+        find_run(text, tmp_path)
+
+
+@pytest.mark.parametrize("command", [["train", "spec.yaml"], ["resume", "last"]])
+def test_one_of_several_processes_is_refused(tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "spec.yaml").write_text(SPEC)
+    done = dlrun_in(tmp_path, *command, WORLD_SIZE="2", RANK="1")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
