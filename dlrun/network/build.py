@@ -14,11 +14,12 @@ from dlrun.plan.network import Plan, Step
 from dlrun.plan.steps import Mask
 
 
-def build(plan: Plan, model: ModelSection) -> fx.GraphModule:
+def build(plan: Plan, model: ModelSection, rewritten: bool = True) -> fx.GraphModule:
     """The network; its initial weights are drawn from torch's seeded generator in the order of the layers.
 
     It takes a batch (N, ...) for each of `plan.inputs`, in their order, and returns a batch (N, ...), or where there
-    are several outputs, one for each by its name.
+    are several outputs, one for each by its name. With `rewritten`, relus are where they cost least; without, each
+    module gives what its layer gives.
     """
     root = nn.Module()
     graph = fx.Graph()
@@ -28,7 +29,8 @@ def build(plan: Plan, model: ModelSection) -> fx.GraphModule:
     outputs = {name: values[index] for name, index in plan.outputs.items()}
     graph.output(outputs if len(outputs) > 1 else values[next(iter(plan.outputs.values()))])
     network = fx.GraphModule(root, graph)
-    arrange_relus(network)
+    if rewritten:
+        arrange_relus(network)
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name not in plan.frozen)
     return network

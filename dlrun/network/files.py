@@ -66,7 +66,7 @@ def load_network(folder: Path | str, which: Literal["best", "last"] = "best") ->
     model, data = reading.sections["model"], reading.sections["data"]
     planned = plan(model, reading.tree)
     with torch.random.fork_rng(devices=[]):  # building draws initial weights, which are then replaced
-        network = build(planned, model)
+        network = build(planned, model, rewritten=False)
     file = folder / {"best": run_folder.BEST, "last": run_folder.LAST}[which]
     try:
         weights = safetensors.torch.load_file(file)

@@ -93,7 +93,7 @@ class Code:
 
 def _as_written(function: Any) -> Callable[..., Any]:
     def run(*given: torch.Tensor) -> Any:
-        with torch.no_grad(), torch.jit.optimized_execution(False):
+        with torch.no_grad(), torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
             return function(*given)
 
     return run
