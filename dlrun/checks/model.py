@@ -49,15 +49,19 @@ def check_regularizers(reading: Reading, planned: Plan) -> Iterator[Problem]:
 
 
 def check_initializers(planned: Plan) -> Iterator[Problem]:
-    """Hold each layer's own initializer to weights with as many axes as it needs."""
+    """Hold each layer's own initializers to weights, and biases, with as many axes as they need."""
     for step in planned.steps:
-        own = step.layer.init if isinstance(step.layer, WeightedLayer) else None
-        if step.layer is None or not isinstance(own, Initializer):
+        layer = step.layer
+        if not isinstance(layer, WeightedLayer):
             continue
-        for name, shape in step.weights.items():
-            if step.layer.role(name) == "weight" and not own.suits(shape):
-                message = f"{own.kind} needs a weight with {own.least_rank} axes; {name} is {show(shape)}"
-                yield Problem(message, step.place, "use normal or uniform")
+        for setting, role in (("init", "weight"), ("bias_init", "bias")):
+            own = getattr(layer, setting)
+            if not isinstance(own, Initializer):
+                continue
+            for name, shape in step.weights.items():
+                if layer.role(name) == role and not own.suits(shape):
+                    message = f"{own.kind} needs a weight with {own.least_rank} axes; {name} is {show(shape)}"
+                    yield Problem(message, step.place, "use normal or uniform")
 
 
 def check_weights_file(reading: Reading, planned: Plan) -> Iterator[Problem]:

@@ -19,7 +19,9 @@ from dlrun.plan.objective import logits_of, steps_to_form
 from dlrun.plan.steps import Mask
 
 
-def build(plan: Plan, model: ModelSection, with_logits: Collection[str] = ()) -> fx.GraphModule:
+def build(
+    plan: Plan, model: ModelSection, with_logits: Collection[str] = (), rewritten: bool = True
+) -> fx.GraphModule:
     """The network; its initial weights are drawn from torch's seeded generator in the order of the layers.
 
     It takes a batch (N, ...) for each of `plan.inputs`, in their order, and returns a batch (N, ...), or where there
@@ -29,6 +31,7 @@ def build(plan: Plan, model: ModelSection, with_logits: Collection[str] = ()) ->
         plan: its layers and their shapes.
         model: the section of the spec, for the initializers.
         with_logits: outputs of a sigmoid whose logits are returned too, under `logits_of(name)`.
+        rewritten: whether relus are where they cost least; otherwise each module gives what its layer gives.
     """
     root = nn.Module()
     graph = fx.Graph()
@@ -39,7 +42,8 @@ def build(plan: Plan, model: ModelSection, with_logits: Collection[str] = ()) ->
     outputs |= {logits_of(name): _logits(plan, name, graph, values) for name in with_logits}
     graph.output(outputs if len(outputs) > 1 else values[next(iter(plan.outputs.values()))])
     network = fx.GraphModule(root, graph)
-    arrange_relus(network)
+    if rewritten:
+        arrange_relus(network)
     keep_names(network, plan)
     held = network.state_dict(keep_vars=True)
     for name, _, _ in plan.weights():

@@ -71,7 +71,7 @@ def load_network(folder: Path | str, which: Literal["best", "last"] = "best") ->
     model, data = reading.sections["model"], reading.sections["data"]
     planned = plan(model, reading.tree)
     with torch.random.fork_rng(devices=[]):  # building draws initial weights, which are then replaced
-        network = build(planned, model)
+        network = build(planned, model, rewritten=False)
     file = folder / {"best": run_folder.BEST, "last": run_folder.LAST}[which]
     if which == "best" and not file.exists() and (folder / run_folder.LAST).exists():
         message = f"no epoch of {folder} is the best: the metric that decides was never a finite number"

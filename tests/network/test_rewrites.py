@@ -1,10 +1,13 @@
 """Where relus stand, and that it does not show."""
 
+from pathlib import Path
+
 import networks
 import pytest
 import torch
 from torch import fx, nn
 
+import dlrun
 from dlrun.network import rewrites as relus
 
 CONV = "{conv2d: {out_channels: 3, kernel_size: 3, padding: 1}}"
@@ -121,3 +124,19 @@ def test_a_linear_layer_does_the_relu_that_nobody_else_wants(case: str, monkeypa
     least = 1e-5 if "large" in case else 0.0
     for one, other in zip(results(network, rows), results(plain, rows), strict=True):
         torch.testing.assert_close(one, other, rtol=least, atol=least)
+
+
+def test_in_a_loaded_network_each_module_gives_what_its_layer_gives(tmp_path: Path) -> None:
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(
+        "data: {source: {sklearn: digits}}\n"
+        "model:\n  input: [1, 8, 8]\n"
+        f"  layers: [{CONV}, relu, max_pool2d: 2, flatten, linear: 6, relu, linear: 10]\n"
+        "loss: cross_entropy\noptimizer: adam\ntrain: {steps: 2, device: cpu}\ntracking: off\n"
+    )
+    network = dlrun.load_network(dlrun.train(spec, runs=tmp_path / "runs").folder, "last")
+    seen: dict[str, torch.Tensor] = {}
+    for name in ("conv2d_1", "linear_1"):
+        network.get_submodule(name).register_forward_hook(lambda _m, _x, y, name=name: seen.update({name: y}))
+    network(torch.randn(5, 1, 8, 8))
+    assert all((y < 0).any() for y in seen.values())

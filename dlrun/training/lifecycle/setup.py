@@ -77,6 +77,8 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
     set_precision(experiment.train.precision, device)
     # With an even kernel, `same` must pad one side more; torch copies the input for that, and would warn in every run.
     warnings.filterwarnings("ignore", message="Using padding='same' with even kernel lengths")
+    # With bfloat16 an rms norm's input and its weight are of two types: torch computes it in several steps, and warns.
+    warnings.filterwarnings("ignore", message="Mismatch dtype between input and weight")
     loaded, fitted, planned, prepared = load_and_fit(checked, device, learned)
     terms, metrics = _objective(checked, planned)
     notes = _notes(checked, loaded, metrics)
