@@ -8,6 +8,7 @@ shows its own table.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 
 VIEW = "dlrun"
@@ -17,8 +18,11 @@ SIDE = "workflowType=machine_learning"
 ADDRESS = f"{SIDE}&viewStateShareKey={VIEW}"
 
 MAX_SETTINGS = 12
-PARTS = ("test/", "validation/", "train/loss")
-"""How the names of the metrics in the table begin; durations and other metrics are in the charts."""
+PARTS = ("validation/", "train/loss", "test/")
+"""How the names of the metrics in the table begin, in its order: what decides comes before the test.
+Durations and other metrics are in the charts."""
+ALWAYS = re.compile(r"seed|optimizer(\..+)?\.lr")
+"""Settings in the table even where no run differs."""
 
 
 def view_of(runs: Iterable[tuple[Mapping[str, float], Mapping[str, str]]], time: int) -> str:
@@ -33,8 +37,10 @@ def view_of(runs: Iterable[tuple[Mapping[str, float], Mapping[str, str]]], time:
     for _, run_settings in seen:
         for name, values in settings.items():
             values.add(run_settings.get(name))
-    differing = sorted(name for name, values in settings.items() if len(values) > 1)[:MAX_SETTINGS]
-    columns = ["attributes.`Duration`"]
-    columns += [f"metrics.`{name}`" for name in sorted(metrics)] + [f"params.`{name}`" for name in differing]
+    always = sorted(name for name in settings if ALWAYS.fullmatch(name))
+    differing = sorted(name for name, values in settings.items() if len(values) > 1 and name not in always)
+    ordered = sorted(metrics, key=lambda name: (next(i for i, part in enumerate(PARTS) if name.startswith(part)), name))
+    columns = [f"params.`{name}`" for name in [*always, *differing][:MAX_SETTINGS]]
+    columns += [f"metrics.`{name}`" for name in ordered] + ["attributes.`Duration`"]
     state = json.dumps({"selectedColumns": columns})
     return json.dumps({"name": VIEW, "createdAt": time, "updatedAt": time, "state": state})

@@ -150,9 +150,10 @@ def test_runs_of_an_experiment_come_together_and_a_view_shows_where_they_differ(
     view = json.loads(experiment.tags[TAG])
     assert view["name"] == "dlrun"
     assert json.loads(view["state"])["selectedColumns"] == [
-        "attributes.`Duration`",
-        "metrics.`validation/loss`",
         "params.`optimizer.adam.lr`",
+        "params.`seed`",
+        "metrics.`validation/loss`",
+        "attributes.`Duration`",
     ]
 
 
