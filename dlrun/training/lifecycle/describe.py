@@ -22,6 +22,8 @@ from dlrun.shapes import numel
 from dlrun.training.lifecycle.setup import TrainingSetup
 from dlrun.views.table import as_text
 
+UNSAID = ("name", "description", "tracking")
+"""Sections that change nothing in what a run computes, so they are no part of its name."""
 LONGEST_NAME, LONGEST_VALUE = 100, 30
 """Characters of a run's name, and of a value in it."""
 
@@ -92,7 +94,7 @@ def called(name: str, overrides: Sequence[str]) -> str:
     Of a setting's place only its end is said, as much as tells it from the others.
     """
     pairs = [text.split("=", 1) for text in overrides]
-    pairs = [(place.split("."), value) for place, value in pairs if place.split(".")[0] != "tracking"]
+    pairs = [(place.split("."), value) for place, value in pairs if place.split(".")[0] not in UNSAID]
     ends = Counter(place[-1] for place, _ in pairs)
     said = [".".join(place[-2 if ends[place[-1]] > 1 else -1 :]) + f"={_short(value)}" for place, value in pairs]
     return _short(" ".join([name, *said]), LONGEST_NAME) if said else ""

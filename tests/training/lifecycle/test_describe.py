@@ -27,6 +27,7 @@ tracking: off
         (["optimizer.adam.lr=1e-2", "seed=3"], "iris lr=1e-2 seed=3"),
         (["data.split.test=0.1", "data.split.validation=0.2"], "iris test=0.1 validation=0.2"),
         (["optimizer.adam.lr=1", "schedule.step.lr=2"], "iris adam.lr=1 step.lr=2"),
+        (["name=iris", "description=a try"], ""),
         (["tracking.mlflow.uri=http://me:secret@host"], ""),
         (["data.source.csv.path=/a/long/way/to/some/table.csv"], "iris path=/a/long/way/to/some/table.csv"),
         (["data.source.csv.path=/a/very/long/way/to/some/table.csv"], "iris path=/a/very/long/way/to/some/tabl…"),
