@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
 import sys
-from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,9 +29,34 @@ def console(stderr: bool = False) -> Console:
     return found
 
 
+_optional = False
+
+
+def make_optional() -> None:
+    """From now on what is printed may be lost: a run goes on without a screen, be it a full disk or a closed pipe."""
+    global _optional
+    _optional = True
+
+
+@contextlib.contextmanager
+def _losing(stream: TextIO) -> Iterator[None]:
+    """Let what follows print; where that fails and output is optional, everything to that stream is dropped."""
+    try:
+        yield
+    except OSError:
+        if not _optional:
+            raise
+        # What is still in the buffer goes there too, so that the end of the process is no error either.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
 def say(text: str = "", stderr: bool = False) -> None:
     """Print lines as they are."""
-    print(text, file=sys.stderr if stderr else sys.stdout, flush=True)
+    stream = sys.stderr if stderr else sys.stdout
+    with _losing(stream):
+        print(text, file=stream, flush=True)
 
 
 def show_json(data: Any) -> None:
@@ -51,7 +78,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
             grid.add_section()
         else:
             grid.add_row(*(Text(cell) for cell in row))
-    console().print(grid)
+    with _losing(sys.stdout):
+        console().print(grid)
+        sys.stdout.flush()
 
 
 def width() -> int:

@@ -17,6 +17,7 @@ from dlrun.components.preprocess import Preprocess
 from dlrun.data.fit import Fitted
 from dlrun.errors import SpecError
 from dlrun.network.build import build
+from dlrun.network.names import front_path
 from dlrun.network.preprocessing import states_by_step, with_preprocessing
 from dlrun.plan.inputs import front_chains
 from dlrun.plan.network import Plan, plan
@@ -38,7 +39,11 @@ def write_weights(folder: Path, plan: Plan, fitted: Fitted, best: Weights | None
     Raises:
         RunError: they cannot be written.
     """
-    learned = {f"{name}.{key}": t for name, step in fitted.items() for key, t in step.module.state_dict().items()}
+    learned = {
+        f"{front_path(plan, name)}.{key}": tensor
+        for name, step in fitted.items()
+        for key, tensor in step.module.state_dict().items()
+    }
     for file, weights in ((run_folder.LAST, last), (run_folder.BEST, best)):
         if weights is not None:
             # A tied weight is stored once.
@@ -68,6 +73,9 @@ def load_network(folder: Path | str, which: Literal["best", "last"] = "best") ->
     with torch.random.fork_rng(devices=[]):  # building draws initial weights, which are then replaced
         network = build(planned, model)
     file = folder / {"best": run_folder.BEST, "last": run_folder.LAST}[which]
+    if which == "best" and not file.exists() and (folder / run_folder.LAST).exists():
+        message = f"no epoch of {folder} is the best: the metric that decides was never a finite number"
+        raise SpecError(f"{message}\n  `load_network(folder, 'last')` loads the weights of the last epoch")
     try:
         weights = safetensors.torch.load_file(file)
         steps = _preprocessing(folder, data.preprocess, list(planned.input_shapes))

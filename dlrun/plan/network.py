@@ -115,7 +115,7 @@ def plan(
         SpecError: a layer cannot take its input, or a name is unknown.
     """
     inputs = plan_inputs(model, tree, data_info, preprocess, train_rows)
-    wiring = NetworkWiring(tree, {entry.name: (entry.shape, entry.place) for entry in inputs})
+    wiring = NetworkWiring(tree, {entry.name: (entry.shape, entry.place) for entry in inputs}, model.layers)
     last = wiring.chain(model.layers, 0, ("model", "layers"))
     outputs = _outputs(model, wiring, last)
     steps = wiring.settled()

@@ -268,3 +268,35 @@ def test_help_and_version_and_an_unknown_command(tmp_path: Path) -> None:
     assert len(shown.splitlines()) <= 40
     assert all(name in shown for name in ("train", "check", "params", "kinds", "schema", "new", "ui"))
     assert dlrun(tmp_path, "trian", "x.yaml").returncode == 2
+
+
+@pytest.mark.parametrize("screen", ["/dev/full", "a pipe that nobody reads"])
+def test_a_run_goes_on_without_a_screen(spec: Path, screen: str) -> None:
+    if screen == "/dev/full":
+        output = os.open(screen, os.O_WRONLY)
+    else:
+        reading, output = os.pipe()
+        os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "dlrun", "train", "iris.yaml"],
+        cwd=spec.parent, stdout=output, stderr=subprocess.PIPE, text=True, timeout=300,
+    )  # fmt: skip
+    os.close(output)
+    assert (done.returncode, done.stderr) == (0, "")
+    (run,) = (spec.parent / "runs").iterdir()
+    assert json.loads((run / "run.json").read_text())["status"] == "FINISHED"
+
+
+def test_ctrl_c_in_the_first_moments_is_no_traceback(spec: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "dlrun", "train", "iris.yaml"],
+        cwd=spec.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.rstrip().endswith("dlrun.errors"):  # the first module of ours, while others are imported
+            process.send_signal(signal.SIGINT)
+            break
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors

@@ -29,6 +29,7 @@ def resume(
     A run that is complete is delivered to MLflow, as far as it is not there yet.
     """
     from dlrun.checks.check import check as check_spec
+    from dlrun.runs.checkpoints import Checkpoints
     from dlrun.runs.find import find_run
     from dlrun.runs.folder import RESOLVED
     from dlrun.runs.run_json import read_run
@@ -37,7 +38,8 @@ def resume(
     if not overrides and read_run(folder).status == "FINISHED":
         show_complete(folder)
         return
-    checked = check_spec(folder / RESOLVED, overrides or (), training=True)
+    from_checkpoint = Checkpoints(folder).exist()
+    checked = check_spec(folder / RESOLVED, overrides or (), training=True, from_checkpoint=from_checkpoint)
 
     def start(watcher: RunScreen, tracking: Tracking) -> Outcome:
         from dlrun.training.lifecycle.resume import resume as resume_run

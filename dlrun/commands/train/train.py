@@ -16,7 +16,7 @@ import typer
 from dlrun.commands import screen
 from dlrun.commands.arguments import Overrides, Spec, Strict
 from dlrun.commands.train.progress import EpochTable
-from dlrun.commands.write.check import data_line
+from dlrun.commands.write.check import classes_line, data_line
 from dlrun.components.metrics import Metric
 from dlrun.errors import Problem, RunError
 from dlrun.shapes import readable, show_named
@@ -63,6 +63,7 @@ def show_run(checked: Checked, runs: Path, start: Callable[[RunScreen, Tracking]
     """Start a run, and show it from its first line to its last."""
     from dlrun.tracking.open import open_tracking
 
+    screen.make_optional()
     show_plan(checked)
     watcher = RunScreen(checked, every)
     # The tracker's process starts before torch is imported here, so that both import at the same time.
@@ -74,7 +75,7 @@ def show_run(checked: Checked, runs: Path, start: Callable[[RunScreen, Tracking]
         except (KeyboardInterrupt, Terminated) as end:
             watcher.stop()
             by_user = isinstance(end, KeyboardInterrupt)
-            hint = f"; `dlrun resume {watcher.folder}` resumes it" if watcher.folder else ""
+            hint = watcher.way_on()
             screen.failure(("interrupted" if by_user else "terminated") + hint)
             raise typer.Exit(INTERRUPTED if by_user else TERMINATED) from None
         except (MemoryError, RuntimeError) as error:  # before training began; training has its own message
@@ -94,6 +95,8 @@ def show_plan(checked: Checked) -> None:
     few = "" if plan.exact else "up to "
     _say(f"{experiment.name}" + (f": {experiment.description}" if experiment.description else ""))
     _say("  " + data_line(checked))
+    if line := classes_line(checked):
+        _say("  " + line)
     layers = "1 layer" if len(plan.layers) == 1 else f"{len(plan.layers)} layers"
     steps = " -> ".join([*(p.step.kind for p in plan.preprocess), layers])
     raw = {entry.name: entry.raw for entry in plan.inputs}
@@ -165,6 +168,16 @@ class RunScreen:
         if self.bar is not None:
             self.bar.show(epoch / epochs, f"epoch {epoch}/{epochs}", f"train/loss {metrics['train/loss']:.4g}")
 
+    def way_on(self) -> str:
+        """What can be done with the run once it was interrupted; '' where there is none."""
+        from dlrun.runs.run_json import read_run
+
+        if self.folder is None:
+            return ""
+        if read_run(self.folder).status == "FINISHED":
+            return f"; the run {self.folder} is complete"
+        return f"; `dlrun resume {self.folder}` resumes it"
+
     def stop(self) -> None:
         """End the table and the live line."""
         for line in self.table.rest():
@@ -203,12 +216,9 @@ def show_outcome(outcome: Outcome, monitor: str) -> None:
     if state.best_epoch:
         screen.say(f"  best epoch {state.best_epoch} (*), {monitor} {screen.show_value(state.best_value)}")
     if outcome.test:
-        # The last weights are kept apart where the best ones were put back into the network.
-        best = state.last_weights is not None
-        which = f"best epoch, {state.best_epoch}" if best else f"last epoch, {state.epoch}"
-        screen.say(f"  test metrics of the weights of the {which}")
+        title = f"test, {outcome.test_of}"
         rows = [(name, screen.show_value(value)) for name, value in outcome.test.items()]
-        screen.table(("test", "value"), rows, right=("value",))
+        screen.table((title, "value"), rows, right=("value",))
     else:
         screen.say("  no test rows: `data.split.test` is 0")
     screen.say(f"run      {outcome.folder}")
