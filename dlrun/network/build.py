@@ -19,9 +19,7 @@ from dlrun.plan.objective import logits_of, steps_to_form
 from dlrun.plan.steps import Mask
 
 
-def build(
-    plan: Plan, model: ModelSection, with_logits: Collection[str] = (), rewritten: bool = True
-) -> fx.GraphModule:
+def build(plan: Plan, model: ModelSection, with_logits: Collection[str] = (), rewritten: bool = True) -> fx.GraphModule:
     """The network; its initial weights are drawn from torch's seeded generator in the order of the layers.
 
     It takes a batch (N, ...) for each of `plan.inputs`, in their order, and returns a batch (N, ...), or where there

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 FOLDER = "run.folder"
 """The tag that identifies a run on a machine."""
 
+COMMAND = "run.command"
+"""The tag that holds the command line; MLflow shows it as the run's description."""
+
 RUNS_IN_VIEW = 100
 """The number of latest runs whose differences the view shows."""
 
@@ -207,8 +210,9 @@ def _tags(info: RunInfo) -> dict[str, str]:
     }
     with contextlib.suppress(KeyError, OSError, ImportError):  # the user of a container may have no name
         tags["mlflow.user"] = getpass.getuser()
-    if info.description:
-        tags["mlflow.note.content"] = info.description
+    command = info.tags.get(COMMAND, "")
+    if note := "\n\n".join(filter(None, [info.description, command and f"    {command}"])):
+        tags["mlflow.note.content"] = note
     if "git.commit" in info.tags:
         tags["mlflow.source.git.commit"] = info.tags["git.commit"]
     return {**tags, **info.tags}

@@ -66,16 +66,16 @@ def tensors(module: nn.Module) -> list[torch.Tensor]:
 
 def draw_weights(module: nn.Module) -> None:
     """Weights that keep the size of the numbers, and biases, scales and statistics that are not those of a new net."""
-    for name, weight in module.state_dict().items():
-        if name.endswith("num_batches_tracked"):
-            continue
-        if weight.dim() > 1:
-            spread = 1 if isinstance(module.get_submodule(name.rpartition(".")[0]), nn.Embedding) else 1.4
-            weight.normal_(0, spread / weight[0].numel() ** 0.5)
-        elif name.endswith(("running_var", "weight")):
-            weight.uniform_(0.5, 1.5)
-        else:
-            weight.normal_(0, 0.1)
+    with torch.no_grad():
+        for part in module.modules():
+            spread = 1 if isinstance(part, nn.Embedding) else 1.4
+            for name, weight in [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]:
+                if weight.dim() > 1:
+                    weight.normal_(0, spread / weight[0].numel() ** 0.5)
+                elif name in ("running_var", "weight"):
+                    weight.uniform_(0.5, 1.5)
+                elif name != "num_batches_tracked":
+                    weight.normal_(0, 0.1)
     for embedding in module.modules():
         if isinstance(embedding, nn.Embedding) and embedding.padding_idx is not None:
             embedding.weight.data[embedding.padding_idx] = 0

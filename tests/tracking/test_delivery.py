@@ -143,16 +143,16 @@ def _size(info: RunInfo) -> int:
 
 def test_runs_of_an_experiment_come_together_and_a_view_shows_where_they_differ(runs: Path) -> None:
     for name, lr in (("calm-otter", "0.1"), ("brave-fox", "0.01")):
-        records = [Record(1, 1, 1, {"validation/loss": 1.0, "time/epoch": 1.0})]
+        records = [Record(1, 1, 1, {"validation/loss": 1.0, "test/loss": 1.0, "time/epoch": 1.0})]
         deliver(runs, make_run(runs / name, records, params={"optimizer.adam.lr": lr, "seed": "7"}))
     experiment = client(runs).get_experiment_by_name("digits")
     assert len(client(runs).search_runs([experiment.experiment_id])) == 2
     view = json.loads(experiment.tags[TAG])
     assert view["name"] == "dlrun"
     assert json.loads(view["state"])["selectedColumns"] == [
-        "attributes.`Duration`",
         "metrics.`validation/loss`",
         "params.`optimizer.adam.lr`",
+        "params.`seed`",
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+import textwrap
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -116,20 +117,29 @@ def show_plan(checked: Checked) -> None:
     """Print the data, the model and the training in a few lines."""
     experiment, plan = checked.experiment, checked.plan
     few = "" if plan.exact else "up to "
-    screen.say(f"{experiment.name}" + (f": {experiment.description}" if experiment.description else ""))
-    screen.say("  " + data_line(checked))
+    _say(f"{experiment.name}" + (f": {experiment.description}" if experiment.description else ""))
+    _say("  " + data_line(checked))
     if line := classes_line(checked):
-        screen.say("  " + line)
+        _say("  " + line)
     layers = "1 layer" if len(plan.layers) == 1 else f"{len(plan.layers)} layers"
     steps = " -> ".join([*(p.step.kind for p in plan.preprocess), layers])
     raw = {entry.name: entry.raw for entry in plan.inputs}
-    screen.say(
+    _say(
         f"  model   {show_named(raw)} -> {steps} -> {show_named(plan.output_shapes)}, {few}{plan.total:,} weights, "
         f"{readable(plan.macs)} multiply-adds a sample"
     )
     kinds = [" + ".join(loss.kind for loss in experiment.losses), experiment.need("optimizer").kind]
     kinds += [experiment.schedule.kind] if experiment.schedule else []
-    screen.say(f"  train   {', '.join(kinds)}; seed {experiment.seed}")
+    _say(f"  train   {', '.join(kinds)}; seed {experiment.seed}")
+
+
+def _say(text: str) -> None:
+    """Print a line; on a terminal it is broken between words."""
+    if sys.stdout.isatty():
+        text = textwrap.fill(
+            text, screen.width(), subsequent_indent=" " * 10, break_long_words=False, break_on_hyphens=False
+        )
+    screen.say(text)
 
 
 class RunScreen:
@@ -151,8 +161,8 @@ class RunScreen:
 
         self.folder = folder
         if not self.checked.plan.exact:
-            screen.say(f"  fitted  {show_named(plan.input_shapes)} numbers go into the network, {plan.total:,} weights")
-        screen.say(f"  run     {folder} on {device}")
+            _say(f"  fitted  {show_named(plan.input_shapes)} numbers go into the network, {plan.total:,} weights")
+        _say(f"  run     {folder} on {device}")
         for record in read_journal(folder / JOURNAL):  # the epochs before an interruption
             self.table.seen(record.metrics)
         self.started = time.monotonic()

@@ -23,6 +23,8 @@ class Document:
     root: Node
     source: Source
     file: Path | None = None
+    overrides: tuple[str, ...] = ()
+    """The `section.key=value` arguments that changed it."""
 
     @property
     def folder(self) -> Path:

@@ -100,7 +100,7 @@ def with_overrides(document: Document, overrides: Sequence[str]) -> Document:
             problems += error.problems
     if problems:
         raise SpecError(problems)
-    return Document(root, document.source, document.file)
+    return Document(root, document.source, document.file, tuple(overrides))
 
 
 def _override(root: Node, text: str) -> Node:

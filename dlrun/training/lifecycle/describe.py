@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import shlex
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from dlrun import __version__
+from dlrun.errors import without_password
 from dlrun.language.resolved import as_yaml, resolved
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import DataSet, RunInfo
@@ -17,6 +21,11 @@ from dlrun.shapes import numel
 from dlrun.training.lifecycle.commit import git_commit
 from dlrun.training.lifecycle.setup import TrainingSetup
 from dlrun.views.table import as_text
+
+UNSAID = ("name", "description", "tracking")
+"""Sections that change nothing in what a run computes, so they are no part of its name."""
+LONGEST_NAME, LONGEST_VALUE = 100, 30
+"""Characters of a run's name, and of a value in it."""
 
 
 def now() -> int:
@@ -49,15 +58,18 @@ def describe(setup: TrainingSetup, place: Path, store: str | None, mlflow_experi
         "params.total": str(planned.total),
         "params.trainable": str(planned.trainable),
         "run.folder": str(place.resolve()),
+        "run.command": command(reading.document.file, reading.document.overrides),
         **{f"class.{one.name}": one.label for one in (*setup.task.objective.terms, *setup.task.watched) if one.label},
         **git_commit(reading.folder),
     }
+    if reading.document.overrides:
+        tags["run.overrides"] = "\n".join(map(without_password, reading.document.overrides))
     if setup.weights_digest:
         tags["weights.hash"] = setup.weights_digest
     raw = [entry.raw for entry in planned.inputs]
     shape = raw[0] if len(raw) == 1 else (sum(map(numel, raw)),)
     return RunInfo(
-        name=place.name,
+        name=called(experiment.name, reading.document.overrides) or place.name,
         experiment=mlflow_experiment,
         description=experiment.description,
         folder=place,
@@ -72,3 +84,25 @@ def describe(setup: TrainingSetup, place: Path, store: str | None, mlflow_experi
         data=DataSet(name, loaded.digest, where, source.kind, loaded.rows, shape),
         store=store,
     )
+
+
+def command(file: Path | None, overrides: Sequence[str]) -> str:
+    """The command line that starts the same run, without passwords."""
+    return shlex.join(["dlrun", "train", str(file), *map(without_password, overrides)])
+
+
+def called(name: str, overrides: Sequence[str]) -> str:
+    """A name that says in what a run differs from its spec: `digits lr=1e-2 seed=3`; '' where it does not differ.
+
+    Of a setting's place only its end is said, as much as tells it from the others.
+    """
+    pairs = [text.split("=", 1) for text in overrides]
+    pairs = [(place.split("."), value) for place, value in pairs if place.split(".")[0] not in UNSAID]
+    ends = Counter(place[-1] for place, _ in pairs)
+    said = [".".join(place[-2 if ends[place[-1]] > 1 else -1 :]) + f"={_short(value)}" for place, value in pairs]
+    return _short(" ".join([name, *said]), LONGEST_NAME) if said else ""
+
+
+def _short(value: str, most: int = LONGEST_VALUE) -> str:
+    text = without_password(" ".join(value.split()))
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -290,7 +290,7 @@ def test_a_run_is_in_mlflow_with_everything_to_compare_it_by(train, tmp_path: Pa
     client = MlflowClient(f"sqlite:///{tmp_path}/runs/mlflow.db")
     experiment = client.get_experiment_by_name("wine")
     (found,) = client.search_runs([experiment.experiment_id])
-    assert (found.info.status, found.info.run_name) == ("FINISHED", outcome.folder.name)
+    assert (found.info.status, found.info.run_name) == ("FINISHED", "wine lr=0.003")
     params = found.data.params
     assert (params["optimizer"], params["optimizer.lr"], params["model.layers.0"]) == ("adam", "0.003", "linear")
     assert (params["model.layers.0.out_features"], params["data.source.name"]) == ("16", "wine")
