@@ -12,7 +12,7 @@ import typer
 
 from dlrun.commands import screen
 from dlrun.commands.arguments import Overrides, Spec, Strict
-from dlrun.commands.write.check import data_line
+from dlrun.commands.write.check import class_lines, data_line
 from dlrun.errors import Problem, RunError
 from dlrun.shapes import readable, show_named
 
@@ -82,7 +82,8 @@ def show_plan(checked: Checked) -> None:
     experiment, plan = checked.experiment, checked.plan
     few = "" if plan.exact else "up to "
     screen.say(f"{experiment.name}" + (f": {experiment.description}" if experiment.description else ""))
-    screen.say("  " + data_line(checked))
+    for line in (data_line(checked), *class_lines(checked)):
+        screen.say("  " + line)
     layers = "1 layer" if len(plan.layers) == 1 else f"{len(plan.layers)} layers"
     steps = " -> ".join([*(p.step.kind for p in plan.preprocess), layers])
     raw = {entry.name: entry.raw for entry in plan.inputs}
