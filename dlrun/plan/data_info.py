@@ -26,6 +26,8 @@ class Feature:
     """One row's."""
     vocabulary: int | None
     """One more than the greatest index, where the rows are whole numbers."""
+    number_bytes: int = 8
+    """The bytes that a number takes once loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ def describe(data: DataSection, losses: Sequence[Loss], folder: Path) -> DataInf
             at = ("features", part.input) if isinstance(data.features, dict) else (TARGET, part.target)
             raise SourceError(f"there are {found.rows} rows here, and {rows} in the entry before", at)
         rows = found.rows
-        features[part.input] = Feature(found.shape, found.vocabulary)
+        features[part.input] = Feature(found.shape, found.vocabulary, found.number_bytes)
         targets[part.target] = Target(found.target_shape, found.labels, part.request.wants, found.counts, found.classes)
         notes |= dict.fromkeys(found.notes)
     needed = {name: target for name, target in targets.items() if target.wants != "nothing"}

@@ -195,6 +195,12 @@ class TestCsv:
         assert error.message == "fruit.csv:2: column 'class' is 'apple', not a number; line 3 has 'pear'"
         assert (error.at, error.hint) == (("target",), "use `loss: cross_entropy` for texts that are classes")
 
+    def test_a_class_with_a_nul_is_refused(self, folder: Path):
+        table(folder, "x,class\n1,a\n2,b\0\n")
+        error = refused(Csv(path="t.csv"), ask(folder, "class"))
+        assert error.message.startswith("t.csv:3: column 'class' is 'b")
+        assert error.message.endswith("; a NUL cannot be in a class")
+
     def test_an_empty_class_is_refused(self, folder: Path):
         table(folder, "x,class\n1,a\n2, \n")
         error = refused(Csv(path="t.csv"), ask(folder, "class"))

@@ -79,6 +79,7 @@ def lines(checked: Checked) -> list[str]:
         + f": weights {readable_bytes(memory.weights)}, gradients {readable_bytes(memory.gradients)}, "
         f"optimizer {readable_bytes(memory.state)}, "
         f"activations {readable_bytes(memory.activations)} at batch {memory.batch}, data {readable_bytes(memory.data)}"
+        + (f"; before the first step {readable_bytes(memory.preparing)}" if memory.preparing > memory.training else "")
     )
     return about
 
@@ -140,7 +141,8 @@ def as_data(file: Path, checked: Checked) -> dict[str, Any]:
         "class_counts": checked.classes,
         "split": {"train": sizes.train, "validation": sizes.validation, "test": sizes.test} if sizes else None,
         "memory": {
-            name: getattr(memory, name) for name in ("weights", "gradients", "state", "activations", "data", "total")
+            name: getattr(memory, name)
+            for name in ("weights", "gradients", "state", "activations", "data", "preparing", "total")
         }
         | {"batch": memory.batch, "available": machine_memory()},
     }

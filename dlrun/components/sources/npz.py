@@ -73,13 +73,15 @@ class Npz(Source):
             indices = _read(file, features)
             vocabulary = int(indices.max()) + 1 if indices.min() >= 0 else None
         values = _read_target(file, target, request)
+        width = max(dtype.itemsize, 4) if dtype.kind in "fb" else dtype.itemsize
+        width = min(width, 8)
         if not _labelled(values, request):
-            return SourceInfo(rows, shape[1:] or (1,), _row_shape(values), None, vocabulary)
+            return SourceInfo(rows, shape[1:] or (1,), _row_shape(values), None, vocabulary, number_bytes=width)
         _refuse_missing(values, target, self)
         labels = _labels(values, target, request)
         notes = judge_numbers(labels, rows, f"the array '{target}'", TARGET)
         counts, classes = _class_numbers(values, labels)
-        return SourceInfo(rows, shape[1:] or (1,), (), labels, vocabulary, counts, classes, notes)
+        return SourceInfo(rows, shape[1:] or (1,), (), labels, vocabulary, counts, classes, notes, width)
 
     def origin(self) -> tuple[str, str]:
         return Path(self.path).name, self.path
