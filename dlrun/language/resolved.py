@@ -9,6 +9,7 @@ from typing import Any
 
 from dlrun.language.component import Component, Settings, written
 from dlrun.language.experiment import INPUT, Experiment
+from dlrun.language.paths import with_absolute_paths
 from dlrun.language.text.yaml_events import MAX_DIGITS, resolve_scalar
 from dlrun.shapes import Shape
 
@@ -19,23 +20,15 @@ def resolved(experiment: Experiment, folder: Path, inputs: Mapping[str, Shape]) 
     Paths are absolute, so that it runs from anywhere, and the shapes of the network's `inputs` are written, so that
     it can be built without the data.
     """
-    data = written(experiment)
+    data = written(with_absolute_paths(experiment, folder))
     shapes = {name: list(shape) for name, shape in inputs.items()}
     taken = {"input": shapes[INPUT]} if _is_one(inputs) else {"inputs": shapes}
     data["model"] = taken | {key: value for key, value in data["model"].items() if key not in ("input", "inputs")}
-    if experiment.data is not None:
-        data["data"]["source"] = experiment.data.source.located(folder).written()
-    if experiment.model is not None and experiment.model.weights is not None:
-        data["model"]["weights"] = _located(folder, experiment.model.weights)
     return data
 
 
 def _is_one(inputs: Mapping[str, Shape]) -> bool:
     return list(inputs) == [INPUT]
-
-
-def _located(folder: Path, path: str) -> str:
-    return str((folder / path).resolve())
 
 
 def as_yaml(data: dict[str, Any]) -> str:
@@ -107,8 +100,9 @@ def flattened(experiment: Experiment, folder: Path, inputs: Mapping[str, Shape])
         del found[name]
     for name, shape in inputs.items():
         found["model.input" if _is_one(inputs) else f"model.inputs.{name}"] = _text(shape)
-    if experiment.model is not None and experiment.model.weights is not None:
-        found["model.weights"] = _located(folder, experiment.model.weights)
+    model = with_absolute_paths(experiment.model, folder)
+    if model is not None and model.weights is not None:
+        found["model.weights"] = model.weights
     return found
 
 

@@ -103,8 +103,11 @@ class AdditiveAttention(nn.Module):
 class TransformerEncoderLayer(nn.TransformerEncoderLayer):
     """torch's encoder layer with a causal mask of its own, if wanted."""
 
-    def __init__(self, *args: Any, causal: bool, **kwargs: Any):
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args: Any, activation: nn.Module, causal: bool, **kwargs: Any):
+        if isinstance(activation, nn.GELU) and activation.approximate != "none":
+            # Without gradients torch computes the whole layer in one kernel, which takes any nn.GELU for the exact one.
+            activation = nn.Sequential(activation)
+        super().__init__(*args, activation=activation, **kwargs)
         self.causal = causal
 
     def forward(self, x_NTE: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:  # type: ignore[override]

@@ -70,8 +70,8 @@ def needed_memory(
 def _preparing(plan: Plan, data_info: DataInfo, train_rows: int, row: int) -> int:
     """The most bytes that are held while the data is read, fitted and converted.
 
-    The loaded rows stay until the end. Fitting copies the training rows, in float64 unless a step takes less, and
-    makes one more copy for its own work; converting makes the rows as the network takes them.
+    The loaded rows stay until the end. Fitting copies the training rows, and again in float64 unless the first step
+    takes them as they are; converting makes the rows as the network takes them.
     """
     loaded = fitting = 0
     for entry in plan.inputs:
@@ -81,8 +81,11 @@ def _preparing(plan: Plan, data_info: DataInfo, train_rows: int, row: int) -> in
         numbers = numel(feature.shape)
         loaded += data_info.rows * numbers * feature.number_bytes
         if entry.preprocess:
-            copies = train_rows * numbers * (feature.number_bytes * (feature.number_bytes < DOUBLE) + 2 * DOUBLE)
-            fitting = max(fitting, copies, *(step.step.fit_bytes(train_rows, step.input) for step in entry.preprocess))
+            first = entry.preprocess[0].step
+            kept = first.takes_float32 and feature.number_bytes < DOUBLE
+            copy = train_rows * numbers * (feature.number_bytes + (0 if kept else DOUBLE))
+            work = max(step.step.fit_bytes(train_rows, numel(step.input)) for step in entry.preprocess)
+            fitting = max(fitting, copy + work)
     return loaded + max(fitting, row * data_info.rows)
 
 

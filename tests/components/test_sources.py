@@ -394,11 +394,6 @@ class TestCsv:
         )
         assert str(tmp_path) in error.hint
 
-    def test_located_keeps_everything_but_the_path(self, folder: Path):
-        source = Csv(path="fruit.csv", delimiter=";").located(folder)
-        assert source == Csv(path=str(folder.resolve() / "fruit.csv"), delimiter=";")
-        assert source.located(Path("/elsewhere")) == source
-
     def test_describing_imports_no_numpy(self, folder: Path):
         code = (
             "import sys, pathlib\n"
@@ -672,6 +667,3 @@ class TestNpz:
         request = ask(tmp_path, "y", "x")
         assert Npz(path="c.npz").describe(request).rows == 4
         assert (Npz(path="c.npz").load(request).features == IMAGES).all()
-
-    def test_located_makes_the_path_absolute(self, tmp_path: Path):
-        assert Npz(path="a.npz").located(tmp_path) == Npz(path=str(tmp_path.resolve() / "a.npz"))

@@ -42,7 +42,7 @@ def rows(tmp_path: Path) -> Path:
         ("[linear: 12]", "{mse: {target: input}}", "loss"),
         ("[linear: 12]", "{l1: {target: input}}", "loss"),
         ("[residual: [linear: 12], linear: 1]", "mse", "model.layers[0]"),
-        ("[select: 8, reshape: [1]]", "mse", "model.layers[0]"),
+        ("[select: 8, reshape: [1], linear: 1]", "mse", "model.layers[0]"),
     ],
 )
 def test_an_error_that_shows_after_fitting_has_its_place(rows: Path, layers: str, loss: str, place: str) -> None:

@@ -10,7 +10,7 @@ import typer
 from dlrun.commands import screen
 from dlrun.commands.arguments import Overrides
 from dlrun.commands.look.sync import deliver
-from dlrun.commands.train.train import RunScreen, show_run
+from dlrun.commands.train.train import Every, RunScreen, show_run
 from dlrun.errors import CompleteError, RunError
 
 if TYPE_CHECKING:
@@ -22,12 +22,14 @@ def resume(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder or name, or `last`.", show_default=False)],
     overrides: Overrides = None,
     runs: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs"),
+    every: Every = None,
 ) -> None:
     """Resume a run, bit-for-bit identical to one that was never interrupted; train.epochs=50 trains a run longer.
 
     A run that is complete is delivered to MLflow, as far as it is not there yet.
     """
     from dlrun.checks.check import check as check_spec
+    from dlrun.runs.checkpoints import Checkpoints
     from dlrun.runs.find import find_run
     from dlrun.runs.folder import RESOLVED
     from dlrun.runs.run_json import read_run
@@ -36,7 +38,8 @@ def resume(
     if not overrides and read_run(folder).status == "FINISHED":
         show_complete(folder)
         return
-    checked = check_spec(folder / RESOLVED, overrides or (), training=True)
+    from_checkpoint = Checkpoints(folder).exist()
+    checked = check_spec(folder / RESOLVED, overrides or (), training=True, from_checkpoint=from_checkpoint)
 
     def start(watcher: RunScreen, tracking: Tracking) -> Outcome:
         from dlrun.training.lifecycle.resume import resume as resume_run
@@ -44,7 +47,7 @@ def resume(
         return resume_run(folder, checked, watcher, tracking)
 
     try:
-        show_run(checked, folder.parent, start)
+        show_run(checked, folder.parent, start, every)
     except CompleteError:
         show_complete(folder)
 

@@ -68,9 +68,9 @@ class Preprocess(Component):
         """
         raise NotImplementedError
 
-    def fit_bytes(self, rows: int, shape: Shape) -> int:
-        """The bytes that fitting takes, with its copies of the rows; 0 for what every step takes."""
-        return 0
+    def fit_bytes(self, rows: int, numbers: int) -> int:
+        """About the bytes that fitting takes besides the training rows, each of so many numbers: a copy of them."""
+        return 8 * rows * numbers
 
     def settled(self, state: FittedState) -> Self:
         """The step with every size that fitting has decided as a setting, to plan again."""

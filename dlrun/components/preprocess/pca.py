@@ -132,11 +132,10 @@ class Pca(Projecting):
         fitted.singular_values_, fitted.explained_variance_ = singular[:kept], variance[:kept]
         return fitted
 
-    def fit_bytes(self, rows: int, shape: Shape) -> int:
-        numbers = numel(shape)
+    def fit_bytes(self, rows: int, numbers: int) -> int:
         if _is_tall(rows, numbers):
-            return 2 * 8 * rows * numbers + 6 * 8 * numbers**2
-        return 8 * (5 * rows * numbers + min(rows, numbers) ** 2)  # the rows, their copies, and both factors
+            return 4 * BLOCK_BYTES + 8 * 6 * numbers**2
+        return 8 * (4 * rows * numbers + min(rows, numbers) ** 2)  # copies of the rows, and both factors
 
     def settled(self, state: FittedState) -> Self:
         return self.model_copy(update={"n_components": len(state["matrix"])})

@@ -24,6 +24,7 @@ from dlrun.components.sources._cells import (
 )
 from dlrun.components.sources._labels import Classes, judge_numbers, need_labels
 from dlrun.language.component import checked
+from dlrun.language.paths import FilePath
 from dlrun.language.suggestions import did_you_mean, shorten
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ class Csv(Source):
 
     synonyms = ("file",)
 
-    path: str
-    """The file, UTF-8; a relative path starts from the spec's folder."""
+    path: FilePath
+    """The file, UTF-8; a relative path starts from the folder of the file that has it."""
     delimiter: Annotated[
         str,
         PlainValidator(checked(_read_delimiter)),
@@ -69,9 +70,6 @@ class Csv(Source):
     """The character between two cells."""
     missing: tuple[str, ...] = MISSING
     """Texts that say that a value is missing, in any case; they cannot be classes. An empty cell says it always."""
-
-    def located(self, folder: Path) -> Csv:
-        return self.model_copy(update={"path": str((folder / Path(self.path).expanduser()).resolve())})
 
     def describe(self, request: Request) -> SourceInfo:
         classes, indices = Classes(), _Indices()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo, class_labels, resolve
 from dlrun.components.sources._cells import MISSING, is_missing
 from dlrun.components.sources._labels import judge_numbers, need_labels
+from dlrun.language.paths import FilePath
 from dlrun.language.suggestions import did_you_mean, shorten
 from dlrun.shapes import Shape, numel, show
 
@@ -56,13 +57,11 @@ class Npz(Source):
 
     synonyms = ("numpy",)
 
-    path: str
-    """The file, written by `numpy.savez` or `savez_compressed`; a relative path starts from the spec's folder."""
+    path: FilePath
+    """The file, written by `numpy.savez` or `savez_compressed`; a relative path starts from the folder of the file that
+    has it."""
     missing: tuple[str, ...] = MISSING
     """Texts that say that a value is missing, in any case; they cannot be classes. An empty text says it always."""
-
-    def located(self, folder: Path) -> Npz:
-        return self.model_copy(update={"path": str((folder / Path(self.path).expanduser()).resolve())})
 
     def describe(self, request: Request) -> SourceInfo:
         file, features, target = self._find(request)

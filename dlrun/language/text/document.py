@@ -30,8 +30,8 @@ class Document:
         return self.file.parent if self.file else Path()
 
 
-def read_document(path: Path) -> Document:
-    """Read a file.
+def read_document(path: Path, folder: Path = Path()) -> Document:
+    """Read a file; `folder` is its folder, from the spec's.
 
     Raises:
         SpecError: the file cannot be read, is too large, or is not what the language allows.
@@ -58,12 +58,12 @@ def read_document(path: Path) -> Document:
         source = Source(str(path), raw.decode("utf-8", errors="replace"))
         place = Place(source, before.count(b"\n") + 1, column)
         raise SpecError([Problem("this is not UTF-8 text", place, "save the file as UTF-8")]) from None
-    return parse_text(text, str(path), path)
+    return parse_text(text, str(path), path, folder)
 
 
-def parse_text(text: str, name: str, file: Path | None = None) -> Document:
+def parse_text(text: str, name: str, file: Path | None = None, folder: Path = Path()) -> Document:
     """Read YAML text; `name` is its name in errors."""
-    source = Source(name, text)
+    source = Source(name, text, folder=folder)
     is_resolved = file is not None and file.name == RESOLVED
     root = compose(source, max_depth=MAX_RESOLVED_DEPTH if is_resolved else MAX_DEPTH)
     return Document(root, source, file)

@@ -46,6 +46,8 @@ def resume(folder: Path, checked: Checked, watcher: RunWatcher, tracking: Tracki
         _check_settings(folder, settings, now)
         setup = prepare_training(checked, checkpoint.tensors.get(FITTED, {}) if checkpoint else None)
         _check_data(folder, known.info, checkpoint, setup.identity())
+        if checkpoint is None:
+            _check_weights(folder, known.info, setup.weights_digest)
         _check_length(folder, checkpoint, setup, known.status == "FINISHED")
         _notify_start(checkpoint, setup, watcher)
         info = _mark_resumed(known.info, setup)
@@ -93,6 +95,18 @@ def _check_data(folder: Path, info: RunInfo, checkpoint: Checkpoint | None, now:
     else:
         return
     raise SpecError(f"{what}\n  `dlrun train` starts a new run")
+
+
+def _check_weights(folder: Path, info: RunInfo, now: str) -> None:
+    """Refuse to start again from another file than before.
+
+    Raises:
+        SpecError: with both hashes.
+    """
+    then = info.tags.get("weights.hash", "")
+    if then != now:
+        what = f"the file in `model.weights` is not the one that {folder.name} started from, and there is no checkpoint"
+        raise SpecError(f"{what}: its SHA-256 was {then}, now {now}\n  `dlrun train` starts a new run")
 
 
 def _check_length(folder: Path, checkpoint: Checkpoint | None, setup: TrainingSetup, finished: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ class TrainingSetup:
     """Every setting of the spec under a stable name."""
     notes: tuple[Problem, ...] = ()
     """What can be meant but rarely is, and only the loaded data shows, without the notes that the spec allows."""
+    weights_digest: str = ""
+    """SHA-256 of the file that the weights start from; '' where there is none, or where a checkpoint replaces it."""
 
     def identity(self) -> dict[str, Any]:
         """What identifies the run; a checkpoint with another identity is refused."""
@@ -62,7 +65,7 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
 
     Args:
         checked: the spec.
-        learned: what the preprocessing learned, where it was fitted before, as `as_tensors` gives it.
+        learned: what the preprocessing learned, as `as_tensors` gives it, where a checkpoint has it and the weights.
 
     Raises:
         SpecError: the data is not what the spec says, or is too small for a step; there is no such device, or it does
@@ -79,11 +82,11 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
     make_deterministic(experiment.seed, device)
     torch.set_num_threads(choose_threads(planned, Length.of(experiment.train, len(prepared.train)).batch))
     network = build(planned, experiment.need("model"))
-    _start_from(checked, planned, network)
+    digest = _start_from(checked, planned, network) if learned is None else ""
     lay_out(network.to(device))
     task = make_task(checked, planned, network, prepared)
     settings = flattened(experiment, checked.reading.folder, planned.input_shapes)
-    return TrainingSetup(checked, device, loaded, fitted, planned, network, task, settings, notes)
+    return TrainingSetup(checked, device, loaded, fitted, planned, network, task, settings, notes, digest)
 
 
 def load_and_fit(
@@ -155,11 +158,14 @@ def make_task(checked: Checked, planned: Plan, network: torch.nn.Module, prepare
     )
 
 
-def _start_from(checked: Checked, planned: Plan, network: torch.nn.Module) -> None:
+def _start_from(checked: Checked, planned: Plan, network: torch.nn.Module) -> str:
+    """Load the weights that the spec names, if it does; returns the SHA-256 of their file."""
     path = checked.experiment.need("model").weights
     if path is None:
-        return
+        return ""
     import safetensors.torch
 
-    weights = safetensors.torch.load_file(checked.reading.folder / path)
+    data = (checked.reading.folder / path).read_bytes()
+    weights = safetensors.torch.load(data)
     network.load_state_dict({name: weights[name] for name in expected(planned)}, strict=False)
+    return hashlib.sha256(data).hexdigest()

@@ -261,3 +261,37 @@ def test_a_run_that_is_being_trained_is_not_resumed(program: Program, alone: Res
     with lock(folder):
         assert f"{folder.name} is being trained by process {os.getpid()}" in refused(program, folder, code=1)
     assert resumed(program, runs, alone)
+
+
+def weights_to_start_from(program: Program, runs: Path) -> Path:
+    finished(program, runs / "first", "seed=9")
+    folder = the_run(runs / "first")
+    assert folder is not None
+    return Path(shutil.copy(folder / "best.safetensors", runs / "start.safetensors"))
+
+
+def test_the_file_that_the_weights_started_from_is_not_needed_once_there_is_a_checkpoint(
+    program: Program, runs: Path
+) -> None:
+    file = weights_to_start_from(program, runs)
+    wanted = finished(program, runs / "alone", f"model.weights={file}")
+    folder = killed(program, runs / "own", 9, f"model.weights={file}")
+    file.unlink()
+    done = program("resume", folder)
+    assert done.code == 0, done.said
+    assert not differences(result_of(folder), wanted)
+
+
+def test_another_file_to_start_from_is_refused_where_there_is_no_checkpoint(program: Program, runs: Path) -> None:
+    file = weights_to_start_from(program, runs)
+    wanted = finished(program, runs / "alone", f"model.weights={file}")
+    folder = killed(program, runs / "own", 7, f"model.weights={file}", "train.checkpoint.every=1 hour")
+    start = file.read_bytes()
+    shutil.copy(runs / "alone" / the_run(runs / "alone") / "last.safetensors", file)  # type: ignore[operator]
+    said = refused(program, folder)
+    assert f"the file in `model.weights` is not the one that {folder.name} started from" in said
+    file.unlink()
+    assert "cannot read" in refused(program, folder)
+    file.write_bytes(start)
+    assert program("resume", folder).code == 0
+    assert result_of(folder).last == wanted.last

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from dlrun.components.layers import Layer
+from dlrun.components.layers import Layer, Range
 from dlrun.language.fields import PositiveFloat
 from dlrun.shapes import Shape
 
@@ -25,6 +26,10 @@ class Sigmoid(Layer):
 
     slope: PositiveFloat = 1.0
     """How steep it is: the slope at 0 is slope/4."""
+
+    def output_range(self, taken: Range) -> Range:
+        low, high = (0.5 + 0.5 * math.tanh(0.5 * self.slope * end) for end in taken)
+        return low, high
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn
