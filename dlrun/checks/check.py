@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dlrun.checks.classes import ClassCounts, split_classes
 from dlrun.checks.data import check_augment, check_notes, check_split
 from dlrun.checks.gradients import stuck
 from dlrun.checks.memory import check_memory
@@ -34,6 +35,8 @@ class Checked:
     data_info: DataInfo | None
     sizes: SplitSizes | None
     memory: Memory
+    classes: ClassCounts
+    """How many rows of each class every split has, where that is known without loading."""
     notes: tuple[Problem, ...] = ()
     """What can be meant but rarely is, without the notes that the spec allows."""
     strict: bool = False
@@ -59,7 +62,10 @@ def check(
     reading = read_spec(file, overrides)
     reading.report(reading.data.problem)
     sizes = _sizes(reading)
-    reading.problems += check_split(reading, sizes)
+    unsplit = list(check_split(reading, sizes))
+    reading.problems += unsplit
+    classes, rare = ({}, []) if unsplit else split_classes(reading)
+    reading.problems += rare
     if reading.data.info is not None:
         reading.problems += check_notes(reading, reading.data.info)
     planned = memory = None
@@ -81,7 +87,9 @@ def check(
     if len(notes) < len(problems) or (strict and notes):
         raise SpecError(sorted(problems, key=lambda problem: bool(problem.note)))
     assert planned is not None and memory is not None
-    return Checked(reading, reading.experiment, planned, reading.data.info, sizes, memory, distinct(notes), strict)
+    return Checked(
+        reading, reading.experiment, planned, reading.data.info, sizes, memory, classes, distinct(notes), strict
+    )
 
 
 def check_settled(checked: Checked, planned: Plan) -> None:

@@ -25,9 +25,12 @@ def check_memory(reading: Reading, planned: Plan, train: TrainSection, memory: M
             f"{readable_bytes(lasting)}, and this machine has {readable_bytes(available)}"
         )
         yield Problem(message, worst.place, f"{worst.name} alone has {worst.params:,} weights")
-    elif memory.total > available and reading.data.info is not None:
-        spare = available - (memory.total - memory.activations)
+    elif memory.training > available and reading.data.info is not None:
+        spare = available - (memory.training - memory.activations)
         fits = int(spare * memory.batch / memory.activations) if memory.activations else 0
-        message = f"a step needs {readable_bytes(memory.total)}, and this machine has {readable_bytes(available)}"
+        message = f"a step needs {readable_bytes(memory.training)}, and this machine has {readable_bytes(available)}"
         hint = f"about {fits} rows a batch would fit" if fits > 0 else "the data alone takes too much"
         yield reading.problem(message, ("train", "batch_size"), hint)
+    elif memory.preparing > available:
+        message = f"reading and preparing the data needs {readable_bytes(memory.preparing)}, and this machine has "
+        yield reading.problem(message + readable_bytes(available), ("data",), "use fewer rows, or float32 in an npz")

@@ -57,7 +57,8 @@ def fit(inputs: Sequence[Input], loaded: Loaded) -> Fitted:
 
 def _fit_chain(steps: Sequence[PreprocessStep], rows: Array, loaded: Loaded) -> Fitted:
     target, classes = _target_of(loaded)
-    rows = rows.astype(np.float64, copy=False)
+    if rows.dtype != np.float32 or not steps[0].step.takes_float32:
+        rows = rows.astype(np.float64, copy=False)
     fitted: Fitted = {}
     for planned in steps:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ import numpy as np
 
 from dlrun.components.losses import Loss
 from dlrun.components.sources import Rows, SourceError, SourceNote
-from dlrun.data.split import Indices, Splits, split_rows
 from dlrun.language.experiment import DataSection
 from dlrun.plan.data_info import DataInfo, Feature, Target, load_parts
+from dlrun.plan.split import Indices, Splits, count_classes, split_rows
 from dlrun.shapes import show
 
 Array = np.ndarray[Any, Any]
@@ -44,6 +44,8 @@ class Loaded:
     """SHA-256 over type, shape and bytes of features and targets."""
     split_digest: str
     """SHA-256 over the rows of each split."""
+    class_counts: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    """For each target of classes and each class: the rows in training, validation and test."""
     notes: tuple[SourceNote, ...] = ()
     """What can be meant but rarely is, and only the values of the data show."""
 
@@ -87,7 +89,13 @@ def load(data: DataSection, losses: Sequence[Loss], folder: Path, data_info: Dat
     classes, labels = (classed.classes, classed.labels) if classed else (None, None)
     splits = split_rows(classes, data_info.rows, data.split, seed, labels)
     digest = _digest(*features.values(), *(answers.values for answers in targets.values()))
-    return Loaded(features, targets, splits, digest, _digest(splits.train, splits.validation, splits.test))
+    split_digest = _digest(splits.train, splits.validation, splits.test)
+    counts = {
+        name: count_classes(splits, answers.classes, answers.labels)
+        for name, answers in targets.items()
+        if answers.classes is not None and answers.labels is not None
+    }
+    return Loaded(features, targets, splits, digest, split_digest, counts)
 
 
 def _features(rows: Rows, count: int, feature: Feature) -> Array:

@@ -13,8 +13,8 @@ from torch import nn
 from dlrun.components.sources import SourceError
 from dlrun.data.batches import Batch
 from dlrun.data.load import Loaded
-from dlrun.data.split import Indices
 from dlrun.plan.network import Plan
+from dlrun.plan.split import Indices
 from dlrun.shapes import Shape, numel
 
 Array = np.ndarray[Any, Any]

@@ -26,6 +26,8 @@ class Feature:
     """One row's."""
     vocabulary: int | None
     """One more than the greatest index, where the rows are whole numbers."""
+    number_bytes: int = 8
+    """The bytes that a number takes once loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,7 @@ def describe(data: DataSection, losses: Sequence[Loss], folder: Path) -> DataInf
             at = ("features", part.input) if isinstance(data.features, dict) else (TARGET, part.target)
             raise SourceError(f"there are {found.rows} rows here, and {rows} in the entry before", at)
         rows = found.rows
-        features[part.input] = Feature(found.shape, found.vocabulary)
+        features[part.input] = Feature(found.shape, found.vocabulary, found.number_bytes)
         wants = part.request.wants
         target = Target(found.target_shape, found.labels, wants, found.counts, found.classes)
         said = next((loss.said for _, loss in _judging(part.target, data.target, losses) if loss.said), None)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
+from math import prod
 
 from dlrun.components.layers import count_formula
 from dlrun.components.preprocess import Preprocess
@@ -13,6 +15,9 @@ from dlrun.language.suggestions import did_you_mean
 from dlrun.language.text.node import Node
 from dlrun.plan.data_info import DataInfo, Feature
 from dlrun.shapes import Shape, ShapeError, numel, show
+
+MOST_AXES = 5
+"""With more axes, their orders are not tried."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,7 +164,45 @@ def _input(
         notes = ((f"a row is {most}{show(row)} here", tree.locate(source)),)
         setting = path[1] if len(path) == 2 else f"{path[1]}.{name}"
         raise SpecError([Problem(message, place, f"remove `{setting}` to take the data's own shape", notes)])
+    if declared and (axes := _scrambled(row, shape)):
+        message = f"the network's input {show(shape)} has the axes of a row, {show(row)}, in another order"
+        setting = path[1] if len(path) == 2 else f"{path[1]}.{name}"
+        hint = f"remove `{setting}` and write `- permute: {list(axes)}` as the first layer of this input"
+        raise SpecError([Problem(message, place, hint)])
     return Input(name, feature.shape, steps, shape, place)
+
+
+def _scrambled(row: Shape, shape: Shape) -> tuple[int, ...]:
+    """The order of a row's axes that a shape looks like, where to reshape the row would mix them; else ()."""
+    if len(row) > MOST_AXES or _reshapes(row, shape):
+        return ()
+    orders = permutations(range(len(row)))
+    return next((order for order in orders if _merges([row[axis] for axis in order], shape)), ())
+
+
+def _reshapes(row: Shape, shape: Shape) -> bool:
+    """Whether a shape only merges or only splits neighbouring axes of a row, piece by piece."""
+    left, right = ([size for size in sizes if size > 1] for sizes in (row, shape))
+    while left and right:
+        taken, given = [left.pop(0)], [right.pop(0)]
+        while prod(taken) != prod(given):
+            smaller = (taken, left) if prod(taken) < prod(given) else (given, right)
+            smaller[0].append(smaller[1].pop(0))
+        if len(taken) > 1 and len(given) > 1:
+            return False
+    return True
+
+
+def _merges(sizes: Sequence[int], shape: Shape) -> bool:
+    """Whether merging neighbouring axes gives a shape; axes of size 1 do not count."""
+    rest = [size for size in sizes if size > 1]
+    for wanted in (size for size in shape if size > 1):
+        size = 1
+        while rest and size < wanted:
+            size *= rest.pop(0)
+        if size != wanted:
+            return False
+    return not rest
 
 
 class _Fronts:

@@ -15,6 +15,7 @@ from dlrun.shapes import numel
 
 FLOAT = 4
 INDEX = 8
+DOUBLE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,18 @@ class Memory:
     """All rows, as the network takes them."""
     batch: int
     """Rows a step."""
+    preparing: int = 0
+    """Before the first step, to read the data, to fit the preprocessing and to convert the rows; not kept."""
+
+    @property
+    def training(self) -> int:
+        """What a step holds."""
+        return self.weights + self.gradients + self.state + self.activations + self.data
 
     @property
     def total(self) -> int:
-        return self.weights + self.gradients + self.state + self.activations + self.data
+        """The most that is held at any time."""
+        return max(self.training, self.preparing)
 
 
 def needed_memory(
@@ -54,7 +63,30 @@ def needed_memory(
         activations=FLOAT * batch * activations,
         data=row * data_info.rows if data_info else 0,
         batch=batch,
+        preparing=_preparing(plan, data_info, train_rows or 0, row) if data_info else 0,
     )
+
+
+def _preparing(plan: Plan, data_info: DataInfo, train_rows: int, row: int) -> int:
+    """The most bytes that are held while the data is read, fitted and converted.
+
+    The loaded rows stay until the end. Fitting copies the training rows, and again in float64 unless the first step
+    takes them as they are; converting makes the rows as the network takes them.
+    """
+    loaded = fitting = 0
+    for entry in plan.inputs:
+        feature = data_info.features.get(entry.name)
+        if feature is None:
+            continue
+        numbers = numel(feature.shape)
+        loaded += data_info.rows * numbers * feature.number_bytes
+        if entry.preprocess:
+            first = entry.preprocess[0].step
+            kept = first.takes_float32 and feature.number_bytes < DOUBLE
+            copy = train_rows * numbers * (feature.number_bytes + (0 if kept else DOUBLE))
+            work = max(step.step.fit_bytes(train_rows, numel(step.input)) for step in entry.preprocess)
+            fitting = max(fitting, copy + work)
+    return loaded + max(fitting, row * data_info.rows)
 
 
 def machine_memory() -> int:

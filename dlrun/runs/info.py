@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
@@ -46,6 +46,8 @@ class RunInfo:
     texts: dict[str, str] = field(default_factory=dict)
     """Text files by name: the spec, the table of layers."""
     data: DataSet | None = None
+    classes: dict[str, Any] = field(default_factory=dict)
+    """For each target of classes and each class: the rows in training, validation and test."""
     store: str | None = DEFAULT_STORE
     """The address of the MLflow store for the run; None for no store."""
 

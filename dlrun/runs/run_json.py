@@ -41,6 +41,7 @@ def about(info: RunInfo) -> dict[str, Any]:
         "params": info.params,
         "tags": info.tags,
         "data": info.data and asdict(info.data),
+        "classes": info.classes,
     }
 
 
@@ -75,6 +76,7 @@ def _known(folder: Path, content: Any) -> KnownRun:
         params=_texts(content["params"]),
         tags=_texts(content["tags"]),
         data=data,
+        classes=_expect(content["classes"], dict),
         store=None if content["store"] is None else _expect(content["store"], str),
     )
     status, ended = content["status"], content.get("ended")

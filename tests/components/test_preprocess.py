@@ -302,3 +302,25 @@ class TestLda:
     def test_the_settled_step_says_how_many_directions_it_has(self):
         rows, target = data_set("iris")
         assert Lda().settled(Lda().fit(rows, target, 3)) == Lda(n_components=2)
+
+
+@pytest.mark.parametrize("components", [3, 0.9])
+@pytest.mark.parametrize("whiten", [False, True])
+def test_pca_by_blocks_is_scikit_learns(components: Any, whiten: bool, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("dlrun.components.preprocess.pca.BLOCK_BYTES", 1 << 12)
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(500, 8)) @ random.normal(size=(8, 8)) + 1e4
+    state = Pca(n_components=components, whiten=whiten).fit(rows, np.zeros(500), None)
+    peer = PCA(components, whiten=whiten, svd_solver="full").fit(rows)
+    ours = (rows - state["mean"]) @ state["matrix"].T
+    np.testing.assert_allclose(ours, peer.transform(rows), rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("block", [1 << 12, 1 << 25])
+def test_the_rounding_of_float32_adds_no_direction(block: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("dlrun.components.preprocess.pca.BLOCK_BYTES", block)
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(400, 3)) @ random.normal(size=(3, 10)) + 5
+    for dtype in (np.float32, np.float64):
+        with pytest.raises(FitError, match="the training rows vary in only 3"):
+            Pca(n_components=4, whiten=True).fit(rows.astype(dtype), np.zeros(400), None)

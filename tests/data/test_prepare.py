@@ -17,10 +17,10 @@ from dlrun.data.batches import Batch
 from dlrun.data.fit import FittedStep, fit
 from dlrun.data.load import Answers, Loaded
 from dlrun.data.prepare import Prepared, index_limits, prepare
-from dlrun.data.split import Splits
 from dlrun.errors import Place, Source, SpecError
 from dlrun.language.component import choose
 from dlrun.plan.inputs import Input, PreprocessStep
+from dlrun.plan.split import Splits
 
 SPLITS = Splits(np.array([0, 2, 3, 5, 6, 8, 9]), np.array([1, 4]), np.array([7]))
 

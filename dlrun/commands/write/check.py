@@ -10,10 +10,14 @@ import typer
 from dlrun.commands import screen
 from dlrun.commands.arguments import AsJson, Strict, problems_as_json
 from dlrun.errors import Problem, SpecError
+from dlrun.language.suggestions import shorten
 from dlrun.shapes import readable, readable_bytes, show_named
 
 if TYPE_CHECKING:
     from dlrun.checks.check import Checked
+
+MOST_CLASSES = 12
+"""How many classes the screen lists."""
 
 
 @problems_as_json
@@ -67,7 +71,7 @@ def lines(checked: Checked) -> list[str]:
     plan, memory = checked.plan, checked.memory
     about = []
     if checked.data_info is not None and checked.sizes is not None:
-        about += [line for line in (data_line(checked), classes_line(checked)) if line]
+        about += [line for line in (data_line(checked), *class_lines(checked), classes_line(checked)) if line]
     few = "" if plan.exact else "up to "
     about.append(
         f"model   {show_named(plan.input_shapes)} -> {show_named(plan.output_shapes)}, {few}{plan.total:,} weights, "
@@ -80,6 +84,7 @@ def lines(checked: Checked) -> list[str]:
         + f": weights {readable_bytes(memory.weights)}, gradients {readable_bytes(memory.gradients)}, "
         f"optimizer {readable_bytes(memory.state)}, "
         f"activations {readable_bytes(memory.activations)} at batch {memory.batch}, data {readable_bytes(memory.data)}"
+        + (f"; before the first step {readable_bytes(memory.preparing)}" if memory.preparing > memory.training else "")
     )
     return about
 
@@ -111,6 +116,28 @@ def data_line(checked: Checked) -> str:
     return f"data    {data_info.rows} rows of {shapes}: {', '.join(parts)}"
 
 
+def class_lines(checked: Checked) -> list[str]:
+    """A line for each target of classes: each class with its rows, in training, validation and test where known."""
+    from dlrun.language.experiment import TARGET
+
+    data_info, found = checked.data_info, []
+    assert data_info is not None
+    for name in data_info.classed:
+        target = data_info.targets[name]
+        rows = dict(zip(target.labels or (), target.counts or (), strict=False))
+        split = checked.classes.get(name, {})
+        texts = [f"{shorten(label)[1:-1]} {count}" for label, count in rows.items()]
+        if split:
+            parts = [index for index in range(3) if any(counts[index] for counts in split.values())]
+            shares = ["/".join(str(counts[index]) for index in parts) for counts in split.values()]
+            texts = [f"{text} ({share})" for text, share in zip(texts, shares, strict=True)]
+        if len(texts) > MOST_CLASSES:
+            texts = [*texts[: MOST_CLASSES - 1], f"and {len(texts) - MOST_CLASSES + 1} more"]
+        of = "" if name == TARGET else f"{name}: "
+        found.append(f"classes {of}{', '.join(texts)}")
+    return found
+
+
 def as_data(file: Path, checked: Checked) -> dict[str, Any]:
     """The same, as JSON-ready data."""
     from dlrun.plan.memory import machine_memory
@@ -128,9 +155,11 @@ def as_data(file: Path, checked: Checked) -> dict[str, Any]:
         "classes": {name: list(data_info.targets[name].labels or ()) for name in data_info.classed}
         if data_info
         else {},
+        "class_counts": checked.classes,
         "split": {"train": sizes.train, "validation": sizes.validation, "test": sizes.test} if sizes else None,
         "memory": {
-            name: getattr(memory, name) for name in ("weights", "gradients", "state", "activations", "data", "total")
+            name: getattr(memory, name)
+            for name in ("weights", "gradients", "state", "activations", "data", "preparing", "total")
         }
         | {"batch": memory.batch, "available": machine_memory()},
     }

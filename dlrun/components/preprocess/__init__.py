@@ -28,6 +28,8 @@ class Preprocess(Component):
     """
 
     family: ClassVar[str] = "preprocess"
+    takes_float32: ClassVar[bool] = False
+    """Whether `fit` takes rows of float32 as they are, to know the precision of the data and to save memory."""
 
     input: str | None = None
     """The name of the network's input whose rows it changes; required where there are several."""
@@ -57,7 +59,7 @@ class Preprocess(Component):
         """Learn from the training rows.
 
         Args:
-            rows: (N, ...), float64.
+            rows: (N, ...), float64; or float32, where the data is and `takes_float32`.
             target: their class numbers (N,), or their numbers (N, ...).
             classes: number of classes of the target; None where it is numbers.
 
@@ -65,6 +67,10 @@ class Preprocess(Component):
             FitError: the step cannot be fitted on these rows.
         """
         raise NotImplementedError
+
+    def fit_bytes(self, rows: int, numbers: int) -> int:
+        """About the bytes that fitting takes besides the training rows, each of so many numbers: a copy of them."""
+        return 8 * rows * numbers
 
     def settled(self, state: FittedState) -> Self:
         """The step with every size that fitting has decided as a setting, to plan again."""

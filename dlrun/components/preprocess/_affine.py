@@ -64,15 +64,18 @@ def fitting() -> Iterator[None]:
             raise FitError(f"the training rows cannot be decomposed: {error}") from None
 
 
+def largest(table: np.ndarray[Any, Any]) -> float:
+    """The largest size of a number in a table."""
+    return max(float(table.max()), -float(table.min()))
+
+
 def need_squares(table: np.ndarray[Any, Any]) -> None:
     """Require numbers whose squares fit into float64.
 
     Raises:
         FitError: they are too large or too small.
     """
-    import numpy as np
-
-    if not 1e-140 < np.abs(table).max() < 1e140:
+    if not 1e-140 < largest(table) < 1e140:
         raise FitError(TOO_LARGE, "put `minmax` first")
 
 

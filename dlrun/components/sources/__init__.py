@@ -67,6 +67,8 @@ class SourceInfo:
     """Each row's class number; None where that is not known without loading."""
     notes: tuple[SourceNote, ...] = ()
     """What can be meant but rarely is."""
+    number_bytes: int = field(default=8, compare=False)
+    """The bytes that a number of the features takes once loaded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,9 +104,12 @@ class Csv(Source):
         with self._open(request) as table:
             if numbers is not None:
                 labels = [table.label(cells) for cells in table.rows()]
-                return Rows(numbers, np.array(labels))
+                return Rows(numbers, np.array(labels, object))  # texts of any length
             read = [(table.numbers(cells, table.features, FEATURES), table.outputs(cells)) for cells in table.rows()]
-        return Rows(np.array([row for row, _ in read]), np.array([target for _, target in read]))
+        return Rows(
+            np.array([row for row, _ in read]),
+            np.array([target for _, target in read], object if table.labelled else None),
+        )
 
     @contextmanager
     def _open(self, request: Request) -> Iterator[_Table]:
@@ -263,6 +266,8 @@ class _Table:
                 if label:
                     hint += f"; if it is a class, write `csv: {{path: {self.source.path}, missing: []}}`"
                 raise SourceError(message, TARGET, hint)
+            if "\0" in label:
+                raise SourceError(f"{self._cell(cells, self.target[0])}; a NUL cannot be in a class", TARGET)
             self.known.add(label)
         return label
 

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import warnings
 import zipfile
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo, class_labels, resolve
-from dlrun.components.sources._labels import need_labels
+from dlrun.components.sources._cells import MISSING, is_missing
+from dlrun.components.sources._labels import judge_numbers, need_labels
 from dlrun.language.paths import FilePath
-from dlrun.language.suggestions import did_you_mean
+from dlrun.language.suggestions import did_you_mean, shorten
 from dlrun.shapes import Shape, numel, show
 
 if TYPE_CHECKING:
@@ -19,10 +21,26 @@ if TYPE_CHECKING:
 
 FILE = ("source", "npz", "path")
 FEATURES, TARGET = ("features",), ("target",)
-UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
-"""The errors of reading an archive that is damaged, encrypted or of another type."""
-KINDS = {"O": "Python objects", "c": "complex numbers", "U": "texts", "S": "texts", "V": "records"}
+KINDS = {
+    "O": "Python objects",
+    "c": "complex numbers",
+    "U": "texts",
+    "S": "texts",
+    "V": "records",
+    "M": "dates",
+    "m": "time differences",
+}
 """numpy's kinds of type that are not numbers."""
+WAYS_OUT = {
+    "O": "save it as numbers, `x.astype(float)`, or texts, `x.astype(str)`",
+    "c": "save the real and the imaginary part as two numbers",
+    "U": "save numbers, such as 0 and 1 for each text",
+    "S": "save numbers, such as 0 and 1 for each text",
+    "V": "save each field as an array of its own",
+    "M": "save numbers, such as days since the first date: `(x - x.min()) / np.timedelta64(1, 'D')`",
+    "m": "save numbers: `x / np.timedelta64(1, 's')`",
+}
+"""What to save in place of them."""
 
 
 class Npz(Source):
@@ -42,6 +60,8 @@ class Npz(Source):
     path: FilePath
     """The file, written by `numpy.savez` or `savez_compressed`; a relative path starts from the folder of the file that
     has it."""
+    missing: tuple[str, ...] = MISSING
+    """Texts that say that a value is missing, in any case; they cannot be classes. An empty text says it always."""
 
     def describe(self, request: Request) -> SourceInfo:
         file, features, target = self._find(request)
@@ -52,11 +72,15 @@ class Npz(Source):
             indices = _read(file, features)
             vocabulary = int(indices.max()) + 1 if indices.min() >= 0 else None
         values = _read_target(file, target, request)
+        width = max(dtype.itemsize, 4) if dtype.kind in "fb" else dtype.itemsize
+        width = min(width, 8)
         if not _labelled(values, request):
-            return SourceInfo(rows, shape[1:] or (1,), _row_shape(values), None, vocabulary)
+            return SourceInfo(rows, shape[1:] or (1,), _row_shape(values), None, vocabulary, number_bytes=width)
+        _refuse_missing(values, target, self)
         labels = _labels(values, target, request)
+        notes = judge_numbers(labels, rows, f"the array '{target}'", TARGET)
         counts, classes = _class_numbers(values, labels)
-        return SourceInfo(rows, shape[1:] or (1,), (), labels, vocabulary, counts, classes)
+        return SourceInfo(rows, shape[1:] or (1,), (), labels, vocabulary, counts, classes, notes, width)
 
     def origin(self) -> tuple[str, str]:
         return Path(self.path).name, self.path
@@ -83,10 +107,11 @@ class Npz(Source):
         (shape, dtype), (target_shape, target_dtype) = _header(file, features), _header(file, target)
         if dtype.kind not in "fiub":
             what = KINDS.get(dtype.kind, f"values of type {dtype}")
-            raise SourceError(f"the array '{features}' holds {what}, but features must be numbers", FEATURES)
+            hint = WAYS_OUT.get(dtype.kind, "")
+            raise SourceError(f"the array '{features}' holds {what}, but features must be numbers", FEATURES, hint)
         if target_dtype.kind not in "fiubUS":
             what = KINDS.get(target_dtype.kind, f"values of type {target_dtype}")
-            raise SourceError(f"the array '{target}' holds {what}", TARGET)
+            raise SourceError(f"the array '{target}' holds {what}", TARGET, WAYS_OUT.get(target_dtype.kind, ""))
         for name, axes, at in ((features, shape, FEATURES), (target, target_shape, TARGET)):
             if not axes:
                 raise SourceError(f"the array '{name}' is a single value without rows", at)
@@ -102,7 +127,7 @@ def _names(file: Path) -> list[str]:
     try:
         with zipfile.ZipFile(file) as archive:
             members = archive.namelist()
-    except UNREADABLE:
+    except Exception:  # a damaged archive ends in errors of many types
         hint = "write one with `numpy.savez(path, x=…, y=…)`"
         raise SourceError(f"{file.name} is not an npz file, or is damaged", FILE, hint) from None
     names = [member.removesuffix(".npy") for member in members if member.endswith(".npy")]
@@ -126,28 +151,44 @@ def _named(file: Path, known: list[str], names: tuple[str, ...] | None, setting:
 
 
 def _header(file: Path, name: str) -> tuple[Shape, np.dtype[Any]]:
-    """The shape and type of an array, read without its values."""
+    """The shape and type of an array, read without its values.
+
+    Raises:
+        SourceError: the header is damaged, or has other than the bytes of the values after it.
+    """
     from numpy.lib import format as npy
 
-    try:
-        with zipfile.ZipFile(file) as archive, archive.open(f"{name}.npy") as member:
-            # Version 3 differs only in the field names of records, and records are refused.
-            version = npy.read_magic(member)
-            read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    with _reading(file, name), zipfile.ZipFile(file) as archive, archive.open(f"{name}.npy") as member:
+        # Version 3 differs only in the field names of records, and records are refused.
+        version = npy.read_magic(member)
+        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numpy warns of headers of Python 2
             shape, _, dtype = read(member)
-    except UNREADABLE as error:
-        raise SourceError(f"the array '{name}' of {file.name} cannot be read: {error}", FILE) from None
+        size = archive.getinfo(f"{name}.npy").file_size - member.tell()
+        if any(type(count) is not int or count < 0 for count in shape):
+            raise ValueError(f"the shape {shape} is not possible")
+        if not dtype.hasobject and numel(shape) * dtype.itemsize != size:
+            raise ValueError(f"{show(shape)} values of type {dtype} do not take the {size} bytes that are there")
     return shape, dtype
 
 
 def _read(file: Path, name: str) -> Array:
     import numpy as np
 
+    _header(file, name)
+    with _reading(file, name), np.load(file, allow_pickle=False) as archive:
+        return archive[name]
+
+
+@contextmanager
+def _reading(file: Path, name: str) -> Iterator[None]:
+    """Turn whatever a damaged file ends in into one error; numpy and zipfile raise errors of many types."""
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            return archive[name]
-    except UNREADABLE as error:
-        raise SourceError(f"the array '{name}' of {file.name} cannot be read: {error}", FILE) from None
+        yield
+    except Exception as error:
+        what = str(error).partition("\n")[0] or type(error).__name__
+        raise SourceError(f"the array '{name}' of {file.name} cannot be read: {shorten(what)[1:-1]}", FILE) from None
 
 
 def _read_target(file: Path, name: str, request: Request) -> Array:
@@ -198,6 +239,20 @@ def _labels(values: Array, name: str, request: Request) -> tuple[str, ...]:
 
     labels = class_labels(np.unique(values).tolist())
     return need_labels(labels, request.wants, f"the array '{name}'", TARGET)
+
+
+def _refuse_missing(values: Array, name: str, source: Npz) -> None:
+    if values.dtype.kind != "U":
+        return
+    import numpy as np
+
+    for text, row in zip(*np.unique(values, return_index=True), strict=True):
+        if is_missing(str(text).strip(), source.missing):
+            message = f"the array '{name}' holds '{text}' at [{row}]; a class is expected"
+            hint = "remove the row"
+            if text.strip():
+                hint += f"; if it is a class, write `npz: {{path: {source.path}, missing: []}}`"
+            raise SourceError(message, TARGET, hint)
 
 
 def _class_numbers(values: Array, labels: tuple[str, ...]) -> tuple[tuple[int, ...], Sequence[int]]:

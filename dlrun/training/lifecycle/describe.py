@@ -82,6 +82,7 @@ def describe(setup: TrainingSetup, place: Path, store: str | None, mlflow_experi
             run_folder.PARAMS: as_text(planned),
         },
         data=DataSet(name, loaded.digest, where, source.kind, loaded.rows, shape),
+        classes=loaded.class_counts,
         store=store,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +69,13 @@ def split_rows(
             collected.append(part)
     test_rows, validation_rows, train_rows = (np.sort(np.concatenate(parts)) for parts in drawn)
     return Splits(train_rows, validation_rows, test_rows)
+
+
+def count_classes(splits: Splits, classes: np.ndarray[Any, Any], labels: Sequence[str]) -> dict[str, list[int]]:
+    """For each class how many rows it has in training, validation and test."""
+    parts = (splits.train, splits.validation, splits.test)
+    counts = [np.bincount(classes[rows], minlength=len(labels)) for rows in parts]
+    return {label: [int(count[number]) for count in counts] for number, label in enumerate(labels)}
 
 
 def _need_enough(counts: Indices, sizes: dict[str, int], labels: tuple[str, ...] | None) -> None:

@@ -1,0 +1,55 @@
+"""How many rows of each class every split gets, and the classes that have too few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dlrun.checks.reading import Reading
+from dlrun.components.sources import SourceError
+from dlrun.errors import Problem
+from dlrun.language.experiment import TARGET, Experiment
+from dlrun.language.suggestions import shorten
+
+ClassCounts = dict[str, dict[str, list[int]]]
+"""For each target of classes and each class: the rows in training, validation and test."""
+
+
+def split_classes(reading: Reading) -> tuple[ClassCounts, list[Problem]]:
+    """Split the rows as training will, and count each class; a split that is not possible is a problem.
+
+    A target whose classes are only known once the data is loaded has no counts.
+    """
+    data, data_info = reading.sections.get("data"), reading.data.info
+    if data is None or data_info is None:
+        return {}, []
+    known = {name: target for name, target in data_info.targets.items() if target.classes is not None}
+    if not known:
+        return {}, []
+    import numpy as np
+
+    from dlrun.plan.split import count_classes, split_rows
+
+    classes = {name: np.asarray(target.classes, np.int64) for name, target in known.items()}
+    only = data_info.classed[0] if len(data_info.classed) == 1 else ""
+    labels = known[only].labels if only else None
+    seed = reading.sections.get("seed", Experiment.model_fields["seed"].default)
+    try:
+        splits = split_rows(classes.get(only), data_info.rows, data.split, seed, labels)
+    except SourceError as error:
+        return {}, [reading.problem(error.message, ("data", *error.at), error.hint)]
+    counts = {name: count_classes(splits, classes[name], target.labels or ()) for name, target in known.items()}
+    return counts, [problem for name in counts for problem in _rare(reading, name, counts[name])]
+
+
+def _rare(reading: Reading, name: str, counts: dict[str, list[int]]) -> Iterator[Problem]:
+    """A note about classes without a training row, and one about classes with fewer rows than splits."""
+    splits = sum(any(rows[split] for rows in counts.values()) for split in range(3))
+    path = ("data", TARGET) if name == TARGET else ("data", TARGET, name)
+    unseen = [label for label, (training, *_) in counts.items() if not training]
+    few = [label for label, rows in counts.items() if sum(rows) < splits and label not in unseen]
+    for labels, what in ((unseen, "no training row"), (few, f"fewer rows than the {splits} splits")):
+        if labels:
+            have = f"the class {shorten(labels[0])} has" if len(labels) == 1 else f"the classes {shorten(labels)} have"
+            enough = all(sum(counts[label]) >= splits for label in labels)
+            hint = "`split: {stratify: true}` puts every class into every split" if enough else "add rows of the class"
+            yield reading.note("rare_class", f"{have} {what}", path, hint)
