@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlrun.checks.data import check_augment, check_notes, check_split
+from dlrun.checks.data import check_augment, check_notes, check_split, check_target_preprocess
 from dlrun.checks.gradients import stuck
 from dlrun.checks.memory import check_memory
 from dlrun.checks.model import check_freeze, check_initializers, check_regularizers, check_weights_file
@@ -52,6 +52,7 @@ def check(file: Path, overrides: Sequence[str] = (), training: bool = False, str
     reading.report(reading.data.problem)
     sizes = _sizes(reading)
     reading.problems += check_split(reading, sizes)
+    reading.problems += check_target_preprocess(reading)
     if reading.data.info is not None:
         reading.problems += check_notes(reading, reading.data.info)
     planned = memory = None

@@ -15,7 +15,10 @@ from dlrun.plan.network import Plan
 
 
 def with_preprocessing(
-    network: fx.GraphModule, plan: Plan, steps: Mapping[str, Sequence[tuple[str, nn.Module]]]
+    network: fx.GraphModule,
+    plan: Plan,
+    steps: Mapping[str, Sequence[tuple[str, nn.Module]]],
+    targets_back: Mapping[str, nn.Module] | None = None,
 ) -> fx.GraphModule:
     """The same network with its fitted preprocessing in front, so that it takes raw rows; the weights are shared.
 
@@ -23,6 +26,7 @@ def with_preprocessing(
         network: the result of `build`.
         plan: the plan that it was built from.
         steps: for each input its fitted steps in order, each with its name, such as `preprocess.pca_1`.
+        targets_back: for each output with a scaled target what brings it back to the units of the data.
     """
     root = nn.Module()
     graph = fx.Graph()
@@ -36,7 +40,14 @@ def with_preprocessing(
         values[placeholder] = graph.call_method("reshape", (value, (-1, *entry.shape)))
     for name, module in network.named_children():
         root.add_module(name, module)
-    graph.output(graph.graph_copy(network.graph, values))
+    outputs: Any = graph.graph_copy(network.graph, values)
+    for name, module in (targets_back or {}).items():
+        place_module(root, f"target_units.{name}", module)
+        if isinstance(outputs, dict):
+            outputs = {**outputs, name: graph.call_module(f"target_units.{name}", (outputs[name],))}
+        else:
+            outputs = graph.call_module(f"target_units.{name}", (outputs,))
+    graph.output(outputs)
     return fx.GraphModule(root, graph)
 
 

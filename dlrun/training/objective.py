@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 
 from dlrun.data.batches import Batch
-from dlrun.plan.objective import Answer, Term, logits_of
+from dlrun.modules.affine import Affine, back
+from dlrun.plan.objective import Answer, Term, Watched, logits_of
 
 Outputs = torch.Tensor | dict[str, torch.Tensor]
 """The result of a network: a batch, or one for each output by its name."""
@@ -25,9 +26,23 @@ def each(outputs: Outputs, change: Callable[[torch.Tensor], torch.Tensor]) -> Ou
 class Pairing:
     """Finds the answer that an output is compared with."""
 
-    def __init__(self, inputs: Iterable[str]):
-        """`inputs` are the names of the network's inputs, in order."""
+    def __init__(self, inputs: Iterable[str], scales: Mapping[str, Sequence[Affine]] | None = None):
+        """`inputs` are the names of the network's inputs, in order; `scales` each scaled target's steps."""
         self.places = {name: place for place, name in enumerate(inputs)}
+        self.back = {name: back(steps) for name, steps in (scales or {}).items()}
+        """For each scaled target what brings outputs back to its units."""
+
+    def tensors(self) -> list[torch.Tensor]:
+        """The tensors that it computes with."""
+        return [tensor for module in self.back.values() for tensor in module.buffers()]
+
+    def measured(self, one: Watched, outputs: Outputs, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """An output and its answer as a metric compares them: in the units of the data, not rounded."""
+        output, name = self.output(one.output, outputs), one.answer.name
+        if one.answer.is_input:
+            return output, self.answer(one.answer, batch)
+        output = self.back[name](output) if name in self.back else output
+        return output, batch.exact[name] if name in batch.exact else batch.targets[name]
 
     def answer(self, answer: Answer, batch: Batch) -> torch.Tensor:
         """The rows of a batch that an output is compared with."""

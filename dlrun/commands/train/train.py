@@ -83,6 +83,9 @@ def show_plan(checked: Checked) -> None:
     few = "" if plan.exact else "up to "
     screen.say(f"{experiment.name}" + (f": {experiment.description}" if experiment.description else ""))
     screen.say("  " + data_line(checked))
+    if scaling := experiment.need("data").target_preprocess:
+        kinds = ", ".join(step.kind for step in scaling)
+        screen.say(f"  target  {kinds}: the loss is in scaled units, metrics and predictions in those of the data")
     if line := classes_line(checked):
         screen.say("  " + line)
     layers = "1 layer" if len(plan.layers) == 1 else f"{len(plan.layers)} layers"

@@ -29,6 +29,9 @@ class Preprocess(Component):
 
     family: ClassVar[str] = "preprocess"
 
+    elementwise: ClassVar[bool] = False
+    """Whether each number is changed by itself and can be computed back."""
+
     input: str | None = None
     """The name of the network's input whose rows it changes; required where there are several."""
 
