@@ -32,7 +32,9 @@ def read_header(path: Path) -> dict[str, Shape]:
             header = json.loads(stream.read(size))
         return {name: tuple(entry["shape"]) for name, entry in header.items() if name != "__metadata__"}
     except OSError as error:
-        raise WeightsError(f"cannot read {path}: {error.strerror}", "paths start from the spec's folder") from None
+        raise WeightsError(
+            f"cannot read {path}: {error.strerror}", "a path starts from the folder of the file that has it"
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise WeightsError(f"{path} is not a safetensors file") from None
 

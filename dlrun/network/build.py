@@ -11,6 +11,8 @@ from torch import fx, nn
 
 from dlrun.components.layers import Merging, WeightedLayer
 from dlrun.language.experiment import ModelSection
+from dlrun.modules.still import keep_still
+from dlrun.network.names import argument, call, keep_names, torch_path
 from dlrun.network.rewrites import arrange_relus
 from dlrun.plan.network import Plan, Step
 from dlrun.plan.objective import logits_of, steps_to_form
@@ -30,7 +32,7 @@ def build(plan: Plan, model: ModelSection, with_logits: Collection[str] = ()) ->
     """
     root = nn.Module()
     graph = fx.Graph()
-    values: list[fx.Node] = [graph.placeholder(entry.name) for entry in plan.inputs]
+    values: list[fx.Node] = [argument(graph, entry.name) for entry in plan.inputs]
     for step in plan.layers:
         values.append(_emit(step, root, graph, values, model))
     outputs = {name: values[index] for name, index in plan.outputs.items()}
@@ -38,8 +40,13 @@ def build(plan: Plan, model: ModelSection, with_logits: Collection[str] = ()) ->
     graph.output(outputs if len(outputs) > 1 else values[next(iter(plan.outputs.values()))])
     network = fx.GraphModule(root, graph)
     arrange_relus(network)
-    for name, parameter in network.named_parameters():
-        parameter.requires_grad_(name not in plan.frozen)
+    keep_names(network, plan)
+    held = network.state_dict(keep_vars=True)
+    for name, _, _ in plan.weights():
+        held[name].requires_grad_(name not in plan.frozen)
+    for step in plan.layers:
+        if plan.is_still(step):
+            keep_still(network.get_submodule(torch_path(step.name)))
     return network
 
 
@@ -51,7 +58,7 @@ def _logits(plan: Plan, output: str, graph: fx.Graph, values: list[fx.Node]) -> 
     if slope != 1:
         node = graph.call_function(operator.mul, (node, slope))
     for step in reversed(behind):  # layers that only change the shape
-        node = graph.call_module(step.name, (node,))
+        node = call(graph, torch_path(step.name), (node,))
     return node
 
 
@@ -65,11 +72,12 @@ def _emit(step: Step, root: nn.Module, graph: fx.Graph, values: list[fx.Node], m
         module = layer.build(*step.input_shapes)
         _initialize(module, step, model)
         for own, other in step.tied.items():
-            module.register_parameter(own, root.get_parameter(other))
-        place_module(root, step.name, module)
+            source, _, weight = other.rpartition(".")
+            module.register_parameter(own, root.get_parameter(f"{torch_path(source)}.{weight}"))
+        place_module(root, torch_path(step.name), module)
     pairs = zip(("mask", "memory_mask"), step.masks, strict=False)
     masks: dict[str, Any] = {name: _mask(graph, values, mask) for name, mask in pairs if mask is not None}
-    return graph.call_module(step.name, tuple(inputs), masks)
+    return call(graph, torch_path(step.name), tuple(inputs), masks)
 
 
 def _mask(graph: fx.Graph, values: list[fx.Node], mask: Mask) -> fx.Node:

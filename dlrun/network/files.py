@@ -19,6 +19,7 @@ from dlrun.errors import SpecError
 from dlrun.language.experiment import TARGET, as_tuple
 from dlrun.modules.affine import back
 from dlrun.network.build import build
+from dlrun.network.names import front_path
 from dlrun.network.preprocessing import states_by_step, with_preprocessing
 from dlrun.plan.data_info import parts
 from dlrun.plan.inputs import front_chains
@@ -41,7 +42,11 @@ def write_weights(folder: Path, plan: Plan, fitted: Fitted, best: Weights | None
     Raises:
         RunError: they cannot be written.
     """
-    learned = {f"{name}.{key}": t for name, step in fitted.items() for key, t in step.module.state_dict().items()}
+    learned = {
+        f"{front_path(plan, name)}.{key}": tensor
+        for name, step in fitted.items()
+        for key, tensor in step.module.state_dict().items()
+    }
     for file, weights in ((run_folder.LAST, last), (run_folder.BEST, best)):
         if weights is not None:
             # A tied weight is stored once.

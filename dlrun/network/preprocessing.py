@@ -11,6 +11,7 @@ from torch import fx, nn
 from dlrun.components.preprocess import FittedState
 from dlrun.data.fit import Fitted, FittedStep
 from dlrun.network.build import place_module
+from dlrun.network.names import argument, call, front_path, keep_names
 from dlrun.plan.network import Plan
 
 
@@ -31,24 +32,28 @@ def with_preprocessing(
     root = nn.Module()
     graph = fx.Graph()
     values: dict[fx.Node, Any] = {}
-    for entry, placeholder in zip(plan.inputs, network.graph.nodes, strict=False):
-        value = graph.placeholder(entry.name)
+    arguments = [argument(graph, entry.name) for entry in plan.inputs]
+    for entry, value, placeholder in zip(plan.inputs, arguments, network.graph.nodes, strict=False):
         for name, module in steps[entry.name]:
-            place_module(root, name, module)
-            value = graph.call_module(name, (value,))
+            path = front_path(plan, name)
+            place_module(root, path, module)
+            value = call(graph, path, (value,))
         value = graph.call_method("to", (value, torch.int64 if plan.indices[entry.name] else torch.float32))
         values[placeholder] = graph.call_method("reshape", (value, (-1, *entry.shape)))
     for name, module in network.named_children():
         root.add_module(name, module)
     outputs: Any = graph.graph_copy(network.graph, values)
-    for name, module in (targets_back or {}).items():
-        place_module(root, f"target_units.{name}", module)
+    for number, (name, module) in enumerate((targets_back or {}).items(), 1):
+        path = front_path(plan, f"target_units.back_{number}")
+        place_module(root, path, module)
         if isinstance(outputs, dict):
-            outputs = {**outputs, name: graph.call_module(f"target_units.{name}", (outputs[name],))}
+            outputs = {**outputs, name: call(graph, path, (outputs[name],))}
         else:
-            outputs = graph.call_module(f"target_units.{name}", (outputs,))
+            outputs = call(graph, path, (outputs,))
     graph.output(outputs)
-    return fx.GraphModule(root, graph)
+    whole = fx.GraphModule(root, graph)
+    keep_names(whole, plan)
+    return whole
 
 
 def as_tensors(fitted: Fitted) -> dict[str, torch.Tensor]:

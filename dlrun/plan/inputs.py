@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
-import keyword
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,9 +13,6 @@ from dlrun.language.suggestions import did_you_mean
 from dlrun.language.text.node import Node
 from dlrun.plan.data_info import DataInfo, Feature
 from dlrun.shapes import Shape, ShapeError, numel, show
-
-TAKEN = ("self", "torch", "device", "inf", "nan", "NoneType")
-"""Names that torch.fx uses besides Python's own words: an argument of that name would hide them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +73,6 @@ def plan_inputs(
         message = "`model` needs `input`: there is no data to infer it from"
         raise SpecError([Problem(message, tree.locate(("model",), at_key=True), hint)])
     names = list(declared or features)
-    _refuse_taken_names(names, ("model", "inputs") if declared else ("data", "features"), tree)
     _hold_to_data(names, features, tree)
     fronts = _Fronts(data_info, preprocess, train_rows, tree)
     fronts.refuse_strangers(names)
@@ -116,17 +110,6 @@ def _declared(model: ModelSection, tree: Node, data_info: DataInfo | None) -> di
         hint = "write `inputs: {name: shape, …}`, or leave it out to take the data's own shapes"
         raise SpecError([Problem(message, tree.locate(("model", "input")), hint)])
     return {names[0]: (model.input, ("model", "input"))}
-
-
-def _refuse_taken_names(names: list[str], path: SpecPath, tree: Node) -> None:
-    """Hold inputs to names that the arguments of a function can have, which torch makes of them."""
-    if names == [INPUT]:
-        return
-    for name in names:
-        if keyword.iskeyword(name) or hasattr(builtins, name) or name in TAKEN:
-            message = f"an input cannot be called '{name}': that is a word of Python or torch"
-            what = "; only an input without a name is called so" if name == INPUT else ""
-            raise SpecError([Problem(message, tree.locate((*path, name), at_key=True), f"choose another{what}")])
 
 
 def _hold_to_data(names: list[str], features: dict[str, Feature], tree: Node) -> None:
@@ -167,10 +150,13 @@ def _input(
     steps, row = fronts.planned(chain, feature.shape)
     shape, path = declared or (row, ("data", "source"))
     place = tree.locate(path)
-    if numel(shape) != numel(row):
-        message = f"the network's input {show(shape)} has {numel(shape)} numbers, and a row has {numel(row)}"
+    exact = all(step.exact for step in steps)
+    # A size that fitting decides is compared once it is known; until then it can be any up to the largest.
+    if numel(shape) != numel(row) and (exact or numel(shape) > numel(row)):
+        most = "" if exact else "at most "
+        message = f"the network's input {show(shape)} has {numel(shape)} numbers, and a row has {most}{numel(row)}"
         source = ("data", "preprocess") if steps else ("data", "source")
-        notes = ((f"a row is {show(row)} here", tree.locate(source)),)
+        notes = ((f"a row is {most}{show(row)} here", tree.locate(source)),)
         setting = path[1] if len(path) == 2 else f"{path[1]}.{name}"
         raise SpecError([Problem(message, place, f"remove `{setting}` to take the data's own shape", notes)])
     return Input(name, feature.shape, steps, shape, place)

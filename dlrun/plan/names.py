@@ -17,7 +17,8 @@ class Scope:
     parent: Scope | None
     named: dict[str, tuple[int, Layer | None, Place]] = field(default_factory=dict)
     """Given names: the value, the layer and the place of each; an input has no layer."""
-    taken: set[str] = field(default_factory=set)
+    given: frozenset[str] = frozenset()
+    """The names that layers in it are given, earlier or later; automatic names are others."""
     counts: dict[str, int] = field(default_factory=dict)
 
     def find(self, name: str) -> tuple[int, Layer | None, str] | None:
@@ -38,75 +39,3 @@ class Scope:
 def matches(weight: str, pattern: str) -> bool:
     """Whether a pattern names a weight: by its full name, or by a layer that it lies in."""
     return fnmatch.fnmatchcase(weight, pattern) or fnmatch.fnmatchcase(weight, f"{pattern}.*")
-
-
-RESERVED = frozenset(
-    [
-        "add_module",
-        "add_submodule",
-        "apply",
-        "bfloat16",
-        "buffers",
-        "call_super_init",
-        "children",
-        "code",
-        "compile",
-        "cpu",
-        "cuda",
-        "delete_all_unused_submodules",
-        "delete_submodule",
-        "double",
-        "dump_patches",
-        "eval",
-        "extra_repr",
-        "float",
-        "forward",
-        "get_buffer",
-        "get_extra_state",
-        "get_parameter",
-        "get_submodule",
-        "graph",
-        "half",
-        "input",
-        "ipu",
-        "load_state_dict",
-        "meta",
-        "modules",
-        "mtia",
-        "named_buffers",
-        "named_children",
-        "named_modules",
-        "named_parameters",
-        "parameters",
-        "preprocess",
-        "print_readable",
-        "recompile",
-        "register_backward_hook",
-        "register_buffer",
-        "register_forward_hook",
-        "register_forward_pre_hook",
-        "register_full_backward_hook",
-        "register_full_backward_pre_hook",
-        "register_load_state_dict_post_hook",
-        "register_load_state_dict_pre_hook",
-        "register_module",
-        "register_parameter",
-        "register_state_dict_post_hook",
-        "register_state_dict_pre_hook",
-        "requires_grad_",
-        "set_extra_state",
-        "set_submodule",
-        "shape_env",
-        "share_memory",
-        "state_dict",
-        "to",
-        "to_empty",
-        "to_folder",
-        "train",
-        "training",
-        "type",
-        "xpu",
-        "zero_grad",
-    ]
-)
-"""Names that torch's own modules use, and two of the plan's own."""

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from dlrun.components.layers import Branch, Container, From, Layer, Layers, Merging
 from dlrun.errors import Place, Problem, SpecError, SpecPath
+from dlrun.language.experiment import INPUT
 from dlrun.language.suggestions import did_you_mean
 from dlrun.language.text.node import Node
-from dlrun.plan.names import RESERVED, Scope
+from dlrun.plan.names import Scope
 from dlrun.plan.steps import Group, Mask, Step
 from dlrun.shapes import MAX_NUMEL, Shape, ShapeError, numel, show
 
@@ -18,16 +19,15 @@ from dlrun.shapes import MAX_NUMEL, Shape, ShapeError, numel, show
 class NetworkWiring:
     """Lays layers out as steps; this is the `Wiring` that containers see."""
 
-    def __init__(self, tree: Node, inputs: Mapping[str, tuple[Shape, Place]]):
+    def __init__(self, tree: Node, inputs: Mapping[str, tuple[Shape, Place]], layers: Layers):
         self.tree = tree
         self.steps = [Step(name, None, (), (), shape, place, None) for name, (shape, place) in inputs.items()]
         self.groups: list[Group] = []
         """In the order in which they begin, the outer before the inner."""
-        self.scope = Scope("", None)
+        self.scope = Scope("", None, given=_given_names(layers) | inputs.keys())
         for value, step in enumerate(self.steps):
             assert step.place is not None
             self.scope.named[step.name] = (value, None, step.place)
-            self.scope.taken.add(step.name)
         self.reusing = False
         self.masks: dict[int, Mask] = {}
         """The values that are sequences with padding."""
@@ -56,7 +56,7 @@ class NetworkWiring:
     def put(self, layer: Layer, value: int, path: SpecPath) -> int:
         name = self.name(layer, path)
         if isinstance(layer, Container):
-            outer, self.scope = self.scope, Scope(f"{self.scope.prefix}{name}.", self.scope)
+            outer, self.scope = self.scope, Scope(f"{self.scope.prefix}{name}.", self.scope, given=_inner_names(layer))
             with self.group(name, layer.called(), path):
                 value = layer.wire(self, value, path)
             self.scope = outer
@@ -69,28 +69,20 @@ class NetworkWiring:
     def name(self, layer: Layer, path: SpecPath) -> str:
         scope = self.scope
         if layer.name:
-            if layer.name in scope.named:
+            if layer.name in scope.named and not self.is_only_input(scope.named[layer.name][0]):
                 notes = (("first given here", scope.named[layer.name][2]),)
                 self.refuse(f"the name '{layer.name}' is given twice", (*path, "name"), notes=notes)
-            if layer.name in RESERVED:
-                self.refuse(
-                    f"the name '{layer.name}' is taken already, by torch or by the plan",
-                    (*path, "name"),
-                    "choose another",
-                )
-            if layer.name in scope.taken:
-                self.refuse(
-                    f"the name '{layer.name}' is another layer's automatic name", (*path, "name"), "choose another"
-                )
-            scope.taken.add(layer.name)
             return layer.name
         called = layer.called()
         while True:
             scope.counts[called] = scope.counts.get(called, 0) + 1
             name = f"{called}_{scope.counts[called]}"
-            if name not in scope.taken:
-                scope.taken.add(name)
+            if name not in scope.given:
                 return name
+
+    def is_only_input(self, value: int) -> bool:
+        """Whether a value is the input that has no name of its own: a layer may have the name that it goes by."""
+        return value == 0 and self.steps[0].name == INPUT
 
     def step(self, layer: Layer, name: str, value: int, path: SpecPath) -> int:
         place = self.tree.locate(path, at_key=True)
@@ -158,7 +150,7 @@ class NetworkWiring:
         if source is None:
             return {}
         _, _, full_name = self.named(source, (*path, setting))
-        step = next((step for step in self.steps if step.name == full_name), None)
+        step = next((step for step in self.steps if step.layer and step.name == full_name), None)
         held = step.weights.get("weight") if step is not None else None
         if held != weights["weight"]:
             what = f"a weight {show(held)}" if held else "no weight of its own"
@@ -278,7 +270,7 @@ class NetworkWiring:
         return result
 
     def check_shared(self, name: str, weights: dict[str, Shape], place: Place) -> bool:
-        first = next(step for step in self.steps if step.name == name)
+        first = next(step for step in self.steps if step.layer and step.name == name)
         if first.weights != weights:
             was = ", ".join(f"{key} {show(shape)}" for key, shape in first.weights.items())
             now = ", ".join(f"{key} {show(shape)}" for key, shape in weights.items())
@@ -289,3 +281,15 @@ class NetworkWiring:
 
     def refuse(self, message: str, path: SpecPath, hint: str = "", notes: tuple[tuple[str, Place], ...] = ()) -> None:
         raise SpecError([Problem(message, self.tree.locate(path), hint, notes)])
+
+
+def _given_names(layers: Layers) -> frozenset[str]:
+    return frozenset(layer.name for layer in layers if isinstance(layer, Layer) and layer.name)
+
+
+def _inner_names(container: Container) -> frozenset[str]:
+    """The names that a container's own layers are given, those of its branches too."""
+    lists = [getattr(container, setting) for setting in container.layer_lists]
+    for setting in container.branch_lists:
+        lists += [branch.layers if isinstance(branch, From) else branch for branch in getattr(container, setting)]
+    return frozenset[str]().union(*(_given_names(layers) for layers in lists if not isinstance(layers, str)))

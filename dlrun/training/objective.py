@@ -36,17 +36,34 @@ class Pairing:
         """The tensors that it computes with."""
         return [tensor for module in self.back.values() for tensor in module.buffers()]
 
-    def measured(self, one: Watched, outputs: Outputs, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """An output and its answer as a metric compares them: in the units of the data, not rounded."""
-        output, name = self.output(one.output, outputs), one.answer.name
-        if one.answer.is_input:
-            return output, self.answer(one.answer, batch)
-        output = self.back[name](output) if name in self.back else output
-        return output, batch.exact[name] if name in batch.exact else batch.targets[name]
-
     def answer(self, answer: Answer, batch: Batch) -> torch.Tensor:
         """The rows of a batch that an output is compared with."""
         return batch.inputs[self.places[answer.name]] if answer.is_input else batch.targets[answer.name]
+
+    def compared(self, pair: Term | Watched, outputs: Outputs, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """An output, and the answer that it is compared with: number by number, or a class for each row.
+
+        Raises:
+            RuntimeError: their shapes differ; torch would repeat the smaller of the two.
+        """
+        name, answer = pair.output, self.answer(pair.answer, batch)
+        if isinstance(pair, Term):
+            output = self.output(logits_of(name) if pair.from_logits else name, outputs)
+        else:
+            output, answer = self._in_units(pair, self.output(name, outputs), answer, batch)
+        if output.shape != answer.shape and (answer.is_floating_point() or answer.shape != output.shape[:1]):
+            shapes = f"{tuple(output.shape)}, and the values that it is compared with {tuple(answer.shape)}"
+            raise RuntimeError(f"the output '{pair.output}' has the shape {shapes}")
+        return output, answer
+
+    def _in_units(
+        self, one: Watched, output: torch.Tensor, answer: torch.Tensor, batch: Batch
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """An output and its answer as a metric compares them: in the units of the data, not rounded."""
+        name = one.answer.name
+        if one.answer.is_input:
+            return output, answer
+        return self.back[name](output) if name in self.back else output, batch.exact.get(name, answer)
 
     @staticmethod
     def output(name: str, outputs: Outputs) -> torch.Tensor:
@@ -73,5 +90,4 @@ class Objective:
         return [total, *values] if self.names else [total]
 
     def _value(self, term: Term, outputs: Outputs, batch: Batch) -> torch.Tensor:
-        name, form = (logits_of(term.output), "") if term.from_logits else (term.output, term.output_form)
-        return term.loss(self.pairing.output(name, outputs), self.pairing.answer(term.answer, batch), form)
+        return term.loss(*self.pairing.compared(term, outputs, batch), "" if term.from_logits else term.output_form)

@@ -6,7 +6,6 @@ import pytest
 
 from dlrun.checks.check import check, check_model
 from dlrun.errors import SpecError
-from dlrun.plan.names import RESERVED
 from dlrun.plan.network import Plan
 
 
@@ -136,15 +135,6 @@ def test_a_thousand_layers_deep_in_blocks_is_planned_and_a_billion_is_refused(pl
         nested = f"{{repeat: {{times: 1000, layers: [{nested}]}}}}"
     with pytest.raises(SpecError, match="more than"):
         planned(f"model: {{input: 2, layers: [{nested}]}}")
-
-
-def test_every_name_that_torch_has_taken_is_reserved() -> None:
-    import torch
-
-    graph_module = torch.fx.GraphModule(torch.nn.Module(), torch.fx.Graph())
-    taken = {name for name in dir(graph_module) if not name.startswith("_")}
-    assert taken - {"T_destination"} <= RESERVED
-    assert RESERVED - taken == {"input", "preprocess"}
 
 
 def test_pca_by_share_of_variance_is_planned_at_its_largest(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
@@ -29,6 +30,10 @@ Role = Literal["weight", "bias", "scale"]
 ChannelAxis = Literal["", "first", "last"]
 DrawnAs = Literal["linear", "norm", "activation", "pool", "merge", "recurrent", "attention", "noise", "shape"]
 """The symbol of a layer in a picture of the network."""
+
+Range = tuple[float, float]
+"""The lowest and the highest value that numbers can have; an end may be reached or only come near."""
+EVERY: Range = (-math.inf, math.inf)
 
 Name = Annotated[str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_-]*|[0-9]+)$", max_length=60)]
 
@@ -88,6 +93,10 @@ class Layer(Component):
     def role(self, weight: str) -> Role:
         """What one of `weights` does."""
         return "bias" if "bias" in weight.rpartition(".")[2] else "weight"
+
+    def output_range(self, taken: Range) -> Range:
+        """The range of the outputs, in training and in evaluation, where the inputs have the range `taken`."""
+        return taken if self.accepts == "any" else EVERY
 
     def macs(self, shape: Shape) -> int:
         """Multiply-adds for one sample; additions without a product (a bias) do not count."""
@@ -246,6 +255,10 @@ class Merging(Container):
         """
         raise NotImplementedError
 
+    def merged_range(self, ranges: list[Range]) -> Range:
+        """The range of the merged value."""
+        return min(low for low, _ in ranges), max(high for _, high in ranges)
+
     def merge_formulas(self, shapes: list[Shape]) -> list[str]:
         """How the merged shape follows from the others."""
         return []
@@ -284,6 +297,10 @@ class Elementwise(BranchMerge):
                 )
             merged = tuple(b if a == 1 else a for a, b in zip(shape, merged, strict=True))
         return merged
+
+    def merged_range(self, ranges: list[Range]) -> Range:
+        """The range of the merged value."""
+        return min(low for low, _ in ranges), max(high for _, high in ranges)
 
     def merge_formulas(self, shapes: list[Shape]) -> list[str]:
         return [f"out = {' , '.join(map(show, shapes))} -> {show(self.merged_shape(shapes))}"]

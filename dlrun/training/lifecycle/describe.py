@@ -52,6 +52,8 @@ def describe(setup: TrainingSetup, place: Path, store: str | None, mlflow_experi
         **{f"class.{one.name}": one.label for one in (*setup.task.objective.terms, *setup.task.watched) if one.label},
         **git_commit(reading.folder),
     }
+    if setup.weights_digest:
+        tags["weights.hash"] = setup.weights_digest
     raw = [entry.raw for entry in planned.inputs]
     shape = raw[0] if len(raw) == 1 else (sum(map(numel, raw)),)
     return RunInfo(

@@ -140,7 +140,12 @@ def train(
     place, state = info.folder, TrainingState()
     outcome = Outcome(place, "FAILED", {}, "", state, "", "")
     journal = Journal(place / run_folder.JOURNAL, checkpoint.state["journal"] if checkpoint else 0)
-    with journal, stop_on_signals(state.stop_request), _ending(setup, info, outcome, tracking, watcher):
+    with (
+        _delivery(outcome, tracking, watcher),
+        journal,
+        stop_on_signals(state.stop_request),
+        _ending(setup, info, outcome),
+    ):
         tracking.begin(info)
         reporter = _Reporter(journal, watcher, state)
         checkpointing = CheckpointPolicy(place, setup, journal, setup.identity())
@@ -167,10 +172,20 @@ def train(
 
 
 @contextlib.contextmanager
-def _ending(
-    setup: TrainingSetup, info: RunInfo, outcome: Outcome, tracking: Tracking, watcher: RunWatcher
-) -> Iterator[None]:
-    """However training ends: raise a clear error, write the weights, and report the status to the tracker."""
+def _delivery(outcome: Outcome, tracking: Tracking, watcher: RunWatcher) -> Iterator[None]:
+    """However training ends, report the status to the tracker; by then a Ctrl-C ends the waiting and nothing else."""
+    try:
+        yield
+    finally:
+        if not outcome.state.stop_request.urgent:
+            outcome.undelivered = tracking.end(outcome.status, DELIVERY)
+            if outcome.undelivered and outcome.status != "FINISHED":  # no outcome is returned that would carry it
+                watcher.notice(f"the tracker: {outcome.undelivered}")
+
+
+@contextlib.contextmanager
+def _ending(setup: TrainingSetup, info: RunInfo, outcome: Outcome) -> Iterator[None]:
+    """However training ends: raise a clear error, and write the weights and the status."""
     try:
         yield
     except (KeyboardInterrupt, Terminated):
@@ -186,10 +201,6 @@ def _ending(
             # The user gets the error that stopped the run, not one of writing: on a full disk nothing can be written.
             with contextlib.suppress(RunError):
                 _write_end(setup, info, outcome, outcome.status)
-        if not outcome.state.stop_request.urgent:
-            outcome.undelivered = tracking.end(outcome.status, DELIVERY)
-            if outcome.undelivered and outcome.status != "FINISHED":  # no outcome is returned that would carry it
-                watcher.notice(f"the tracker: {outcome.undelivered}")
 
 
 def out_of_memory(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dlrun.checks.check import Checked
+from dlrun.checks.check import Checked, check_settled
 from dlrun.components.sources import SourceError
 from dlrun.data.augment import Augmenters
 from dlrun.data.fit import Fitted, FittedStep, fit, fit_targets, modules_by_input, scales
@@ -51,6 +52,8 @@ class TrainingSetup:
     """Every setting of the spec under a stable name."""
     notes: tuple[Problem, ...] = ()
     """What can be meant but rarely is, and only the loaded data shows, without the notes that the spec allows."""
+    weights_digest: str = ""
+    """SHA-256 of the file that the weights start from; '' where there is none, or where a checkpoint replaces it."""
 
     def identity(self) -> dict[str, Any]:
         """What identifies the run; a checkpoint with another identity is refused."""
@@ -67,7 +70,7 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
 
     Args:
         checked: the spec.
-        learned: what the preprocessing learned, where it was fitted before, as `as_tensors` gives it.
+        learned: what the preprocessing learned, as `as_tensors` gives it, where a checkpoint has it and the weights.
 
     Raises:
         SpecError: the data is not what the spec says, or is too small for a step; there is no such device, or it does
@@ -86,12 +89,11 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
     torch.set_num_threads(choose_threads(planned, Length.of(experiment.train, len(prepared.train)).batch))
     logits = dict.fromkeys(found.output for found in terms if found.from_logits)
     network = build(planned, experiment.need("model"), tuple(logits))
-    _start_from(checked, planned, network)
-    # As the rows are: see data/prepare.py.
-    network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    digest = _start_from(checked, planned, network) if learned is None else ""
+    lay_out(network.to(device))
     task = make_task(checked, planned, network, prepared, terms, metrics, scaling)
     settings = flattened(experiment, checked.reading.folder, planned.input_shapes)
-    return TrainingSetup(checked, device, loaded, fitted, planned, network, task, settings, notes)
+    return TrainingSetup(checked, device, loaded, fitted, planned, network, task, settings, notes, digest)
 
 
 def load_and_fit(
@@ -116,6 +118,7 @@ def load_and_fit(
                 steps[before.index] = fitted[before.name].step
             model = experiment.need("model")
             planned = plan(model, reading.tree, data_info, tuple(steps), checked.sizes.train)
+            check_settled(checked, planned)
         chains = front_chains(data.target_preprocess, numbers(data_info), "target_preprocess")
         if learned is None:
             fitted |= fit_targets(chains, loaded, lambda index: reading.place(("data", "target_preprocess", index)))
@@ -203,6 +206,13 @@ def _objective(checked: Checked, planned: Plan) -> tuple[list[Term], list[Watche
     return objective(experiment.losses, experiment.metrics, planned, data_info)  # type: ignore[arg-type]
 
 
+def lay_out(network: torch.nn.Module) -> None:
+    """Store the kernels of images with channels last, as data/prepare.py stores images."""
+    for parameter in network.parameters():
+        if parameter.dim() == 4:  # torch has no such layout for other numbers of axes
+            parameter.data = parameter.data.to(memory_format=torch.channels_last)
+
+
 def make_task(
     checked: Checked,
     planned: Plan,
@@ -217,7 +227,7 @@ def make_task(
     pairing = Pairing(planned.input_shapes, scaling)
     for module in pairing.back.values():
         module.to(prepared.train.inputs[0].device)
-    weights = dict(network.named_parameters())
+    weights = network.state_dict(keep_vars=True)
     acting = [
         (regularizer, [weights[name] for name in names if weights[name].requires_grad])
         for regularizer, names in penalties(planned, experiment.regularizers)
@@ -240,11 +250,14 @@ def make_task(
     )
 
 
-def _start_from(checked: Checked, planned: Plan, network: torch.nn.Module) -> None:
+def _start_from(checked: Checked, planned: Plan, network: torch.nn.Module) -> str:
+    """Load the weights that the spec names, if it does; returns the SHA-256 of their file."""
     path = checked.experiment.need("model").weights
     if path is None:
-        return
+        return ""
     import safetensors.torch
 
-    weights = safetensors.torch.load_file(checked.reading.folder / path)
+    data = (checked.reading.folder / path).read_bytes()
+    weights = safetensors.torch.load(data)
     network.load_state_dict({name: weights[name] for name in expected(planned)}, strict=False)
+    return hashlib.sha256(data).hexdigest()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.layers import Layer
+from dlrun.components.layers import Layer, Range
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -20,6 +20,10 @@ class Abs(Layer):
 
     synonyms = ("absolute", "absolute_value")
     padding_is = "per_step"
+
+    def output_range(self, taken: Range) -> Range:
+        low, high = taken
+        return (0.0 if low <= 0 <= high else min(abs(low), abs(high))), max(abs(low), abs(high))
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from dlrun.modules.activations import Abs as Module

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from dlrun.components.layers import Layer
+from dlrun.components.layers import Layer, Range
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ class Arctan(Layer):
 
     synonyms = ("atan",)
     padding_is = "per_step"
+
+    def output_range(self, taken: Range) -> Range:
+        return math.atan(taken[0]), math.atan(taken[1])
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from dlrun.modules.activations import Arctan as Module

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+
+from dlrun.components.layers import Range
 from dlrun.components.layers._torch import TorchLayer
 from dlrun.language.fields import PositiveFloat
 
@@ -16,3 +19,7 @@ class Celu(TorchLayer):
 
     alpha: PositiveFloat = 1.0
     """The lower limit of the curve is -alpha."""
+
+    def output_range(self, taken: Range) -> Range:
+        low, high = (end if end > 0 else self.alpha * math.expm1(end / self.alpha) for end in taken)
+        return low, high

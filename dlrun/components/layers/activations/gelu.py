@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from dlrun.components.layers import Range
 from dlrun.components.layers._torch import TorchLayer
 
 
@@ -17,3 +18,6 @@ class Gelu(TorchLayer):
 
     approximate: Literal["none", "tanh"] = "none"
     """`tanh`: 0.5*x*(1 + tanh(sqrt(2/pi)*(x + 0.044715*x**3))), as in GPT-2."""
+
+    def output_range(self, taken: Range) -> Range:
+        return (-0.17005 if taken[0] < 0 else 0.0), max(0.0, taken[1])

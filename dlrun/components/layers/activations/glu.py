@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dlrun.components.layers import Range
 from dlrun.components.layers.activations._along_axis import AlongAxis
 from dlrun.shapes import Shape, ShapeError, axis, show
 
@@ -26,3 +27,6 @@ class Glu(AlongAxis):
     def formulas(self, shape: Shape) -> list[str]:
         at = axis(self.dim, len(shape))
         return [f"out = {shape[at]} / 2 = {shape[at] // 2}"]
+
+    def output_range(self, taken: Range) -> Range:
+        return min(0.0, taken[0]), max(0.0, taken[1])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dlrun.components.layers import Range
 from dlrun.components.layers._torch import TorchLayer
 
 
@@ -14,3 +15,7 @@ class Hardsigmoid(TorchLayer):
     synonyms = ("hard_sigmoid",)
     torch_class = "Hardsigmoid"
     output_form = "probabilities"
+
+    def output_range(self, taken: Range) -> Range:
+        low, high = (min(max(0.0, end / 6 + 0.5), 1.0) for end in taken)
+        return low, high

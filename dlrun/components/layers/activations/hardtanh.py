@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import model_validator
 
+from dlrun.components.layers import Range
 from dlrun.components.layers._torch import TorchLayer
 
 
@@ -28,3 +29,7 @@ class Hardtanh(TorchLayer):
         if self.min_val >= self.max_val:
             raise ValueError(f"min_val = {self.min_val:g} must be below max_val = {self.max_val:g}")
         return self
+
+    def output_range(self, taken: Range) -> Range:
+        low, high = (min(max(end, self.min_val), self.max_val) for end in taken)
+        return low, high

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dlrun.components.layers import Range
 from dlrun.components.layers._torch import TorchLayer
+from dlrun.components.layers.activations._bent import bent
 
 
 class LeakyRelu(TorchLayer):
@@ -15,3 +17,6 @@ class LeakyRelu(TorchLayer):
 
     negative_slope: float = 0.01
     """The factor for negative numbers."""
+
+    def output_range(self, taken: Range) -> Range:
+        return bent(taken, self.negative_slope)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+
+from dlrun.components.layers import Range
 from dlrun.components.layers._torch import TorchLayer
 
 
@@ -13,3 +16,7 @@ class LogSigmoid(TorchLayer):
 
     torch_class = "LogSigmoid"
     output_form = "log_probabilities"
+
+    def output_range(self, taken: Range) -> Range:
+        low, high = (end if end < -700 else -math.log1p(math.exp(-end)) for end in taken)
+        return low, high

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+
+from dlrun.components.layers import Range
 from dlrun.components.layers.activations._along_axis import AlongAxis
 
 
@@ -13,3 +16,6 @@ class LogSoftmax(AlongAxis):
 
     torch_class = "LogSoftmax"
     output_form = "log_distribution"
+
+    def output_range(self, taken: Range) -> Range:
+        return -math.inf, 0.0

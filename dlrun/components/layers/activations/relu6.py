@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dlrun.components.layers import Range
 from dlrun.components.layers._torch import TorchLayer
 
 
@@ -12,3 +13,6 @@ class Relu6(TorchLayer):
     """
 
     torch_class = "ReLU6"
+
+    def output_range(self, taken: Range) -> Range:
+        return min(max(0.0, taken[0]), 6.0), min(max(0.0, taken[1]), 6.0)

@@ -4,7 +4,9 @@ from typing import Self
 
 from pydantic import model_validator
 
+from dlrun.components.layers import Range
 from dlrun.components.layers._torch import TorchLayer
+from dlrun.components.layers.activations._bent import bent
 
 
 class Rrelu(TorchLayer):
@@ -27,3 +29,7 @@ class Rrelu(TorchLayer):
         if self.lower > self.upper:
             raise ValueError(f"lower = {self.lower:g} is above upper = {self.upper:g}")
         return self
+
+    def output_range(self, taken: Range) -> Range:
+        ends = (*bent(taken, self.lower), *bent(taken, self.upper))
+        return min(ends), max(ends)

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from dlrun.components.layers import Layer
+from dlrun.components.layers import Layer, Range
 from dlrun.language.fields import PositiveFloat
 from dlrun.shapes import Shape, numel
 
@@ -27,6 +28,10 @@ class ScaledTanh(Layer):
 
     def activations(self, shape: Shape) -> int:
         return 2 * numel(shape)  # the tanh is kept besides the output
+
+    def output_range(self, taken: Range) -> Range:
+        low, high = (self.amplitude * math.tanh(self.slope * end) for end in taken)
+        return low, high
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from dlrun.modules.activations import ScaledTanh as Module

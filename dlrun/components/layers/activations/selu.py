@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+
+from dlrun.components.layers import Range
 from dlrun.components.layers._torch import TorchLayer
 
 
@@ -12,3 +15,7 @@ class Selu(TorchLayer):
     """
 
     torch_class = "SELU"
+
+    def output_range(self, taken: Range) -> Range:
+        low, high = (1.0507009873554805 * (end if end > 0 else 1.6732632423543772 * math.expm1(end)) for end in taken)
+        return low, high

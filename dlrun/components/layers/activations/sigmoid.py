@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from dlrun.components.layers import Layer
+from dlrun.components.layers import Layer, Range
 from dlrun.language.fields import PositiveFloat
 from dlrun.shapes import Shape
 
@@ -29,6 +30,10 @@ class Sigmoid(Layer):
     @property
     def logit_slope(self) -> float:  # type: ignore[override]
         return self.slope
+
+    def output_range(self, taken: Range) -> Range:
+        low, high = (0.5 + 0.5 * math.tanh(0.5 * self.slope * end) for end in taken)
+        return low, high
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dlrun.components.layers import Range
 from dlrun.components.layers._torch import TorchLayer
 
 
@@ -14,3 +15,6 @@ class Silu(TorchLayer):
 
     synonyms = ("swish",)
     torch_class = "SiLU"
+
+    def output_range(self, taken: Range) -> Range:
+        return (-0.27847 if taken[0] < 0 else 0.0), max(0.0, taken[1])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dlrun.components.layers import Range
 from dlrun.components.layers.activations._along_axis import AlongAxis
 
 
@@ -13,3 +14,6 @@ class Softmax(AlongAxis):
 
     torch_class = "Softmax"
     output_form = "distribution"
+
+    def output_range(self, taken: Range) -> Range:
+        return 0.0, 1.0

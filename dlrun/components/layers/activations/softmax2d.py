@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dlrun.components.layers import Range
 from dlrun.components.layers._torch import TorchLayer
 from dlrun.shapes import Shape, Window, need_rank
 
@@ -22,3 +23,6 @@ class Softmax2d(TorchLayer):
 
     def window(self, shape: Shape) -> tuple[Window | None, ...]:
         return (None, Window(), Window())
+
+    def output_range(self, taken: Range) -> Range:
+        return 0.0, 1.0

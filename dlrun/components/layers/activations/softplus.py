@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+
+from dlrun.components.layers import Range
 from dlrun.components.layers._torch import TorchLayer
 from dlrun.language.fields import PositiveFloat
 
@@ -19,3 +22,12 @@ class Softplus(TorchLayer):
     """How sharp the bend at 0 is."""
     threshold: float = 20.0
     """Where beta*x is larger, the output is x, which is almost equal."""
+
+    def output_range(self, taken: Range) -> Range:
+        low, high = (
+            end if self.beta * end > self.threshold else math.log1p(math.exp(self.beta * end)) / self.beta
+            for end in taken
+        )
+        if self.threshold < 0:  # the part that is x begins below 0
+            low = min(low, max(taken[0], self.threshold / self.beta))
+        return low, max(low, high)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dlrun.components.layers import Range
 from dlrun.components.layers._torch import TorchLayer
 from dlrun.language.fields import NonNegative
 
@@ -16,3 +17,6 @@ class Softshrink(TorchLayer):
 
     lambd: NonNegative = 0.5
     """By how much (torch's spelling, since `lambda` is a keyword of Python)."""
+
+    def output_range(self, taken: Range) -> Range:
+        return min(0.0, taken[0]), max(0.0, taken[1])

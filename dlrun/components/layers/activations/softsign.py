@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+
+from dlrun.components.layers import Range
 from dlrun.components.layers._torch import TorchLayer
 
 
@@ -12,3 +15,7 @@ class Softsign(TorchLayer):
     """
 
     torch_class = "Softsign"
+
+    def output_range(self, taken: Range) -> Range:
+        low, high = (math.copysign(1.0, end) if math.isinf(end) else end / (1 + abs(end)) for end in taken)
+        return low, high

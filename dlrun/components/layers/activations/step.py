@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.layers import Layer
+from dlrun.components.layers import Layer, Range
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ class Step(Layer):
     padding_is = "per_step"
 
     differentiable = False
+
+    def output_range(self, taken: Range) -> Range:
+        return float(taken[0] >= 0), float(taken[1] >= 0)
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from dlrun.modules.activations import Step as Module

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+
+from dlrun.components.layers import Range
 from dlrun.components.layers._torch import TorchLayer
 
 
@@ -12,3 +15,6 @@ class Tanh(TorchLayer):
     """
 
     torch_class = "Tanh"
+
+    def output_range(self, taken: Range) -> Range:
+        return math.tanh(taken[0]), math.tanh(taken[1])

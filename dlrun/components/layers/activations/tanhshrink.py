@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+
+from dlrun.components.layers import Range
 from dlrun.components.layers._torch import TorchLayer
 
 
@@ -12,3 +15,6 @@ class Tanhshrink(TorchLayer):
     """
 
     torch_class = "Tanhshrink"
+
+    def output_range(self, taken: Range) -> Range:
+        return taken[0] - math.tanh(taken[0]), taken[1] - math.tanh(taken[1])

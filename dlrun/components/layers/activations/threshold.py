@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dlrun.components.layers import Range
 from dlrun.components.layers._torch import TorchLayer
 
 
@@ -18,3 +19,10 @@ class Threshold(TorchLayer):
     """Numbers above it are kept."""
     value: float = 0.0
     """The value that replaces the others."""
+
+    def output_range(self, taken: Range) -> Range:
+        if taken[1] <= self.threshold:
+            return self.value, self.value
+        if taken[0] > self.threshold:
+            return taken
+        return min(self.value, max(taken[0], self.threshold)), max(self.value, taken[1])

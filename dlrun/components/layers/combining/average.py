@@ -3,7 +3,7 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING
 
-from dlrun.components.layers import Elementwise
+from dlrun.components.layers import Elementwise, Range
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ class Average(Elementwise):
     """
 
     synonyms = ("mean",)
+
+    def merged_range(self, ranges: list[Range]) -> Range:
+        return sum(low for low, _ in ranges) / len(ranges), sum(high for _, high in ranges) / len(ranges)
 
     def emit(self, graph: fx.Graph, values: list[fx.Node], shapes: list[Shape]) -> fx.Node:
         total = self.fold(graph, values, operator.add)

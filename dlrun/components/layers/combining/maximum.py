@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.layers import Elementwise
+from dlrun.components.layers import Elementwise, Range
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ class Maximum(Elementwise):
     """
 
     synonyms = ("max",)
+
+    def merged_range(self, ranges: list[Range]) -> Range:
+        return max(low for low, _ in ranges), max(high for _, high in ranges)
 
     def emit(self, graph: fx.Graph, values: list[fx.Node], shapes: list[Shape]) -> fx.Node:
         import torch

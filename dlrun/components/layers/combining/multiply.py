@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import functools
 import operator
 from typing import TYPE_CHECKING
 
-from dlrun.components.layers import Elementwise
+from dlrun.components.layers import Elementwise, Range
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -19,6 +20,13 @@ class Multiply(Elementwise):
     """
 
     synonyms = ("mul",)
+
+    def merged_range(self, ranges: list[Range]) -> Range:
+        def product(one: Range, other: Range) -> Range:
+            ends = [a * b if a and b else 0.0 for a in one for b in other]
+            return min(ends), max(ends)
+
+        return functools.reduce(product, ranges)
 
     def emit(self, graph: fx.Graph, values: list[fx.Node], shapes: list[Shape]) -> fx.Node:
         return self.fold(graph, values, operator.mul)

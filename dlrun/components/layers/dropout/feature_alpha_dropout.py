@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dlrun.components.layers import EVERY, Range
 from dlrun.components.layers.dropout._dropout import AnyDropout
 
 
@@ -13,3 +14,6 @@ class FeatureAlphaDropout(AnyDropout):
 
     padding_is = "refused"
     torch_class = "FeatureAlphaDropout"
+
+    def output_range(self, taken: Range) -> Range:
+        return EVERY if self.p else taken

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.layers import Layer
+from dlrun.components.layers import EVERY, Layer, Range
 from dlrun.language.fields import NonNegative
 from dlrun.shapes import Shape
 
@@ -22,6 +22,9 @@ class GaussianNoise(Layer):
 
     std: NonNegative
     """The standard deviation of the noise."""
+
+    def output_range(self, taken: Range) -> Range:
+        return EVERY if self.std else taken
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from dlrun.modules.noise import GaussianNoise as Module

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.layers import Layer
+from dlrun.components.layers import Layer, Range
 from dlrun.language.fields import Share
 from dlrun.shapes import Shape
 
@@ -25,6 +25,12 @@ class StochasticDepth(Layer):
 
     p: Share = 0.5
     """The share of samples that is dropped; 1 - p is kept."""
+
+    def output_range(self, taken: Range) -> Range:
+        kept = 1 - self.p
+        return (
+            (min(0.0, taken[0] / kept), max(0.0, taken[1] / kept)) if kept else (min(0.0, taken[0]), max(0.0, taken[1]))
+        )
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from dlrun.modules.noise import StochasticDepth as Module

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlrun.components.layers import Layer
+from dlrun.components.layers import Layer, Range
 from dlrun.shapes import Shape, ShapeError, numel, product, show
 
 
@@ -18,3 +18,6 @@ class GlobalPool(Layer):
 
     def formulas(self, shape: Shape) -> list[str]:
         return [f"numbers a channel {product(shape[1:])} = {numel(shape[1:])}"]
+
+    def output_range(self, taken: Range) -> Range:
+        return taken

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from dlrun.components.layers import Layer
+from dlrun.components.layers import Layer, Range
 from dlrun.components.layers._slide import Slide, build_sides, need_points, seen_through, slides, uneven
 from dlrun.language.fields import Sizes
 from dlrun.shapes import POINTS, Shape, ShapeError, Window, along, per_axis
@@ -36,6 +36,9 @@ class Pool(Layer):
     def slides(self, shape: Shape) -> list[Slide]:
         """The window along each axis."""
         return slides(shape, self.rank, self.kernel_size, self.stride or self.kernel_size, self.gaps(), self.padding)
+
+    def output_range(self, taken: Range) -> Range:
+        return taken
 
     def output_shape(self, shape: Shape) -> Shape:
         need_points(shape, self.rank)

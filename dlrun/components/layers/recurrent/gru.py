@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from dlrun.components.layers import EVERY, Range
 from dlrun.components.layers.recurrent._recurrent import Recurrent
 from dlrun.shapes import Shape
 
@@ -33,6 +34,9 @@ class Gru(Recurrent):
     def kept(self) -> int:
         # r, z, n, the state and the reset part; torch's GRU keeps the values between them as well.
         return (5 if self.reset == "before" else 8) * self.hidden_size
+
+    def output_range(self, taken: Range) -> Range:
+        return (-1.0, 1.0) if self.initial_state == "zero" else EVERY
 
     def build(self, shape: Shape) -> torch.nn.Module:
         if self.reset == "before":

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from dlrun.components.layers import Role
+from dlrun.components.layers import Range, Role
 from dlrun.components.layers.recurrent._recurrent import Recurrent
 from dlrun.shapes import Shape
 
@@ -62,6 +62,9 @@ class Lstm(Recurrent):
 
     def _is_stepwise(self) -> bool:
         return self.coupled or self.peepholes != "none"
+
+    def output_range(self, taken: Range) -> Range:
+        return -1.0, 1.0
 
     def build(self, shape: Shape) -> torch.nn.Module:
         if self._is_stepwise():

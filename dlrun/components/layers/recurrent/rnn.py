@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import model_validator
 
+from dlrun.components.layers import EVERY, Range
 from dlrun.components.layers.recurrent._recurrent import Recurrent
 from dlrun.language.fields import Positive
 from dlrun.shapes import Shape
@@ -72,6 +74,11 @@ class Rnn(Recurrent):
     def kept(self) -> int:
         # The hidden state, and the output or, since torch concatenates the steps, the state again.
         return self.hidden_size + self.state_size()
+
+    def output_range(self, taken: Range) -> Range:
+        if self.recurrence == "output":
+            return EVERY
+        return (-1.0, 1.0) if self.nonlinearity == "tanh" else (0.0, math.inf)
 
     def build(self, shape: Shape) -> torch.nn.Module:
         if self.recurrence == "output":

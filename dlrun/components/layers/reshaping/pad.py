@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import model_validator
 
-from dlrun.components.layers import Layer
+from dlrun.components.layers import Layer, Range
 from dlrun.components.layers._slide import build_sides, last_axis_first
 from dlrun.components.layers.reshaping._sides import sides_along
 from dlrun.language.fields import SidesField
@@ -62,6 +62,11 @@ class Pad(Layer):
     def formulas(self, shape: Shape) -> list[str]:
         sides = zip(shape[1:], sides_along(self.padding, shape), strict=True)
         return per_axis([f"{before} + {size} + {after} = {before + size + after}" for size, (before, after) in sides])
+
+    def output_range(self, taken: Range) -> Range:
+        if self.mode != "constant":
+            return taken
+        return min(self.value, taken[0]), max(self.value, taken[1])
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import model_validator
 
-from dlrun.components.layers import Layer
+from dlrun.components.layers import EVERY, Layer, Range
 from dlrun.language.fields import PositiveFloat, SampleShape
 from dlrun.shapes import AXES, Shape, ShapeError, Window, per_axis, show
 
@@ -80,6 +80,9 @@ class Upsample(Layer):
             return []
         grown = zip(shape[1:], self.output_shape(shape)[1:], strict=True)
         return per_axis([f"{size}*{int(self.scale_factor)} = {result}" for size, result in grown])
+
+    def output_range(self, taken: Range) -> Range:
+        return EVERY if self.mode == "bicubic" else taken
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn

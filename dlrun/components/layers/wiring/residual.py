@@ -3,7 +3,7 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, ClassVar
 
-from dlrun.components.layers import Layers, Merging, Wiring
+from dlrun.components.layers import Layers, Merging, Range, Wiring
 from dlrun.components.layers.dropout.stochastic_depth import StochasticDepth
 from dlrun.errors import SpecPath
 from dlrun.language.fields import Share
@@ -49,6 +49,9 @@ class Residual(Merging):
 
     def merge_formulas(self, shapes: list[Shape]) -> list[str]:
         return [f"out = {show(shapes[0])} + {show(shapes[1])}"]
+
+    def merged_range(self, ranges: list[Range]) -> Range:
+        return sum(low for low, _ in ranges), sum(high for _, high in ranges)
 
     def emit(self, graph: fx.Graph, values: list[fx.Node], shapes: list[Shape]) -> fx.Node:
         return graph.call_function(operator.add, tuple(values))
