@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlrun.checks.classes import ClassCounts, split_classes
-from dlrun.checks.data import check_augment, check_notes, check_split
+from dlrun.checks.data import check_augment, check_notes, check_split, check_target_preprocess
 from dlrun.checks.gradients import stuck
 from dlrun.checks.memory import check_memory
 from dlrun.checks.model import check_freeze, check_initializers, check_regularizers, check_weights_file
@@ -66,6 +66,7 @@ def check(
     reading.problems += unsplit
     classes, rare = ({}, []) if unsplit else split_classes(reading)
     reading.problems += rare
+    reading.problems += check_target_preprocess(reading)
     if reading.data.info is not None:
         reading.problems += check_notes(reading, reading.data.info)
     planned = memory = None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dlrun.checks.reading import Reading
 from dlrun.errors import Problem
 from dlrun.language.suggestions import did_you_mean
-from dlrun.plan.data_info import DataInfo, SplitSizes
+from dlrun.plan.data_info import DataInfo, SplitSizes, numbers
 from dlrun.plan.network import Plan
 from dlrun.shapes import ShapeError, show
 
@@ -38,6 +38,22 @@ def check_notes(reading: Reading, data_info: DataInfo) -> Iterator[Problem]:
     """What the source reports as rarely meant."""
     for note in data_info.notes:
         yield reading.note(note.name, note.message, ("data", *note.at), note.hint)
+
+
+def check_target_preprocess(reading: Reading) -> Iterator[Problem]:
+    """Hold each step for targets to one that can be undone, and to a target of numbers."""
+    data, data_info = reading.sections.get("data"), reading.data.info
+    for index, step in enumerate(data.target_preprocess if data else ()):
+        path = ("data", "target_preprocess", index)
+        if not step.elementwise:
+            message = f"{step.kind} mixes the numbers of a target, so predictions could not be computed back"
+            yield reading.problem(message, path, "use `standardize` or `minmax`")
+        elif step.input is not None:
+            message = "'input' names an input of the network, and this step is for the targets"
+            yield reading.problem(message, (*path, step.kind, "input"), "remove it")
+    if data and data.target_preprocess and data_info is not None and not numbers(data_info):
+        message = "`target_preprocess` needs a target of numbers, and there is none"
+        yield reading.problem(message, ("data", "target_preprocess"), "remove it")
 
 
 def check_augment(reading: Reading, planned: Plan) -> Iterator[Problem]:

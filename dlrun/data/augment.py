@@ -51,4 +51,4 @@ class Augmenters:
         if not self.chains:
             return batch
         inputs = (chain(x, epoch, rows) for chain, x in zip(self.chains, batch.inputs, strict=True))
-        return Batch(tuple(inputs), batch.targets)
+        return Batch(tuple(inputs), batch.targets, batch.exact)

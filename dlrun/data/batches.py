@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -17,6 +17,9 @@ class Batch:
     inputs: tuple[torch.Tensor, ...]
     """One for each input of the network: float32, or int64 where it takes indices."""
     targets: dict[str, torch.Tensor]
+    """What the losses compare with."""
+    exact: dict[str, torch.Tensor] = field(default_factory=dict)
+    """Targets of numbers as the data has them, float64, where `targets` are rounded or scaled: for the metrics."""
 
     def __len__(self) -> int:
         return len(self.inputs[0])
@@ -24,7 +27,9 @@ class Batch:
     def __getitem__(self, rows: Any) -> Batch:
         """Some of the rows: a slice, or a tensor of their numbers."""
         return Batch(
-            tuple(_some(x, rows) for x in self.inputs), {name: _some(y, rows) for name, y in self.targets.items()}
+            tuple(_some(x, rows) for x in self.inputs),
+            {name: _some(y, rows) for name, y in self.targets.items()},
+            {name: _some(y, rows) for name, y in self.exact.items()},
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch import nn
 
 from dlrun.components.preprocess import FitError, FittedState, Preprocess
 from dlrun.data.load import Loaded, only_classes
-from dlrun.errors import Problem, SpecError
+from dlrun.errors import Place, Problem, SpecError
 from dlrun.modules.affine import Affine
 from dlrun.plan.inputs import Input, PreprocessStep
 from dlrun.plan.network import Plan
@@ -38,6 +38,8 @@ class FittedStep:
         return cls(settled, state, settled.build(state))
 
 
+TargetChains = Mapping[str, Sequence[tuple[str, int, Preprocess]]]
+"""For each target its steps: the name of each, its index in the spec's list, and the step."""
 Fitted = dict[str, FittedStep]
 """The fitted preprocessing, by the names that the plan gives the steps."""
 
@@ -53,6 +55,29 @@ def fit(inputs: Sequence[Input], loaded: Loaded) -> Fitted:
         if entry.preprocess:
             fitted |= _fit_chain(entry.preprocess, loaded.features[entry.name][loaded.splits.train], loaded)
     return fitted
+
+
+def fit_targets(chains: TargetChains, loaded: Loaded, place: Callable[[int], Place]) -> Fitted:
+    """Fit the steps of every target on its training rows, in float64.
+
+    Raises:
+        SpecError: the training rows do not allow a step.
+    """
+    fitted: Fitted = {}
+    for target, chain in chains.items():
+        rows = loaded.targets[target].values[loaded.splits.train]
+        for name, index, step in chain:
+            try:
+                fitted[name] = found = FittedStep.of(step, step.fit(rows, rows, None))
+            except FitError as error:
+                raise SpecError([Problem(error.message, place(index), error.hint)]) from None
+            rows = found.module.exact(torch.from_numpy(rows)).numpy()
+    return fitted
+
+
+def scales(chains: TargetChains, fitted: Fitted) -> dict[str, list[Affine]]:
+    """For each target its fitted steps in order."""
+    return {target: [fitted[name].module for name, _, _ in chain] for target, chain in chains.items()}
 
 
 def _fit_chain(steps: Sequence[PreprocessStep], rows: Array, loaded: Loaded) -> Fitted:

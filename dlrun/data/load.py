@@ -30,6 +30,8 @@ class Answers:
     """Each row's class number, also where `values` are 0 and 1; None where the target is numbers."""
     labels: tuple[str, ...] | None
     """The name of each class number."""
+    exact: Array | None = None
+    """Numbers as the source has them, float64 (N, ...), where float32 would round them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,11 +86,16 @@ def load(data: DataSection, losses: Sequence[Loss], folder: Path, data_info: Dat
         if part.input not in features:
             features[part.input] = _features(rows, data_info.rows, data_info.features[part.input])
         if part.target in data_info.targets and part.target not in targets:
-            targets[part.target] = _answers(rows.target, data_info.rows, data_info.targets[part.target])
+            targets[part.target] = _answers(
+                rows.target, data_info.rows, data_info.targets[part.target], bool(data.target_preprocess)
+            )
     classed = only_classes(targets)
     classes, labels = (classed.classes, classed.labels) if classed else (None, None)
     splits = split_rows(classes, data_info.rows, data.split, seed, labels)
-    digest = _digest(*features.values(), *(answers.values for answers in targets.values()))
+    digest = _digest(
+        *features.values(),
+        *(answers.values if answers.exact is None else answers.exact for answers in targets.values()),
+    )
     split_digest = _digest(splits.train, splits.validation, splits.test)
     counts = {
         name: count_classes(splits, answers.classes, answers.labels)
@@ -106,10 +113,16 @@ def _features(rows: Rows, count: int, feature: Feature) -> Array:
     return features
 
 
-def _answers(values: Array, count: int, target: Target) -> Answers:
+def _answers(values: Array, count: int, target: Target, scaled: bool) -> Answers:
     classes = _class_numbers(values, target.labels) if target.labels is not None else None
     if classes is not None and target.wants == "binary":
         return Answers(_target(classes == target.positive, count, target), classes, target.labels)
+    if target.wants == "numbers":
+        exact = np.ascontiguousarray(values.reshape(count, *(target.shape or (1,))), np.float64)
+        if scaled:
+            return Answers(exact, None, None, exact)
+        rounded = _target(values, count, target)
+        return Answers(rounded, None, None, None if (rounded == exact).all() else exact)
     return Answers(_target(values if classes is None else classes, count, target), classes, target.labels)
 
 

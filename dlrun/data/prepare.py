@@ -13,6 +13,7 @@ from torch import nn
 from dlrun.components.sources import SourceError
 from dlrun.data.batches import Batch
 from dlrun.data.load import Loaded
+from dlrun.modules.affine import Affine
 from dlrun.plan.network import Plan
 from dlrun.plan.split import Indices
 from dlrun.shapes import Shape, numel
@@ -33,7 +34,12 @@ class Prepared:
 
 
 def prepare(
-    loaded: Loaded, plan: Plan, steps: Mapping[str, Sequence[tuple[str, nn.Module]]], device: torch.device | str
+    loaded: Loaded,
+    plan: Plan,
+    steps: Mapping[str, Sequence[tuple[str, nn.Module]]],
+    device: torch.device | str,
+    scales: Mapping[str, Sequence[Affine]] | None = None,
+    measured: bool = True,
 ) -> Prepared:
     """Put every split's rows on the device.
 
@@ -42,6 +48,8 @@ def prepare(
         plan: the network's, with the shape of each input.
         steps: for each input its fitted preprocessing in order: see `modules_by_input`.
         device: where the tensors go.
+        scales: for each target that has them its fitted steps in order.
+        measured: whether there are metrics, which compare with exact targets.
 
     Raises:
         SourceError: a number is too large for float32, or is not an index.
@@ -54,9 +62,24 @@ def prepare(
             modules = [module for _, module in steps[entry.name]]
             kind = _Kind(entry.shape, plan.indices[entry.name], limits.get(entry.name), torch.device(device))
             inputs.append(_inputs(loaded.features[entry.name], rows, modules, kind))
-        targets = {name: torch.from_numpy(t.values[rows]).to(device) for name, t in loaded.targets.items()}
-        found.append(Batch(tuple(inputs), targets))
+        targets = {
+            name: _scaled(torch.from_numpy(t.values[rows]), (scales or {}).get(name, ())).to(device)
+            for name, t in loaded.targets.items()
+        }
+        exact = {
+            name: torch.from_numpy(t.exact[rows]).to(device)
+            for name, t in loaded.targets.items()
+            if measured and t.exact is not None
+        }
+        found.append(Batch(tuple(inputs), targets, exact))
     return Prepared(*found)
+
+
+def _scaled(values: torch.Tensor, steps: Sequence[Affine]) -> torch.Tensor:
+    """Targets in the units of the loss: float32 where there are steps."""
+    for step in steps:
+        values = step.exact(values)
+    return values.float() if steps else values
 
 
 def index_limits(plan: Plan) -> dict[str, int]:

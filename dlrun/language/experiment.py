@@ -56,6 +56,9 @@ class DataSection(Settings):
     """How the rows are divided."""
     preprocess: tuple[Annotated[Component, OneOf("preprocess")], ...] = ()
     """Steps in order, each fitted on the training rows only."""
+    target_preprocess: tuple[Annotated[Component, OneOf("preprocess")], ...] = ()
+    """Steps for every target of numbers, in order, fitted on the training rows only: `standardize` or `minmax`. The
+    loss is computed in their units; metrics and predictions are in the units of the data."""
     augment: tuple[Annotated[Component, OneOf("augment")], ...] = ()
     """Random changes of the training rows, in order, drawn again in every epoch; they come after the preprocessing."""
 

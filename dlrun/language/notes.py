@@ -12,10 +12,12 @@ from dlrun.language.suggestions import did_you_mean, shorten
 NOTES = {
     "axis_order": "a convolution or a pooling takes the first axis for the channels, and the last axis looks like them",
     "large_batch": "a batch is larger than the training rows",
+    "merged_targets": "float32 makes one value of several of a target, and there is no `target_preprocess`",
     "numbers_as_classes": "each number of a target is a class, and they are fractions or have few rows each",
     "rare_class": "a class has no training row, or fewer rows than there are splits",
     "undefined_metric": "a metric is not defined on a split, because the split lacks a class",
     "unequal_classes": "accuracy is the only metric, and one class has at least 80% of the rows",
+    "unscaled_target": "a target of numbers is far from 0 or 1 in scale, and there is no `target_preprocess`",
 }
 """Each note's name, and when it comes."""
 

@@ -6,6 +6,8 @@ network's float32.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
@@ -19,6 +21,21 @@ class Affine(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.exact(x).float()
+
+
+class Unscale(nn.Module):
+    """The inverse of a `Scale`, computed in float64; returns float64."""
+
+    def __init__(self, scale: Scale):
+        super().__init__()
+        self.register_buffer("offset", scale.offset)
+        self.register_buffer("factor", scale.factor)
+
+    offset: torch.Tensor
+    factor: torch.Tensor
+
+    def forward(self, y: torch.Tensor) -> torch.Tensor:
+        return y.double() / self.factor + self.offset
 
 
 class Scale(Affine):
@@ -49,3 +66,8 @@ class Projection(Affine):
 
     def exact(self, x: torch.Tensor) -> torch.Tensor:
         return (x.double().flatten(1) - self.mean) @ self.matrix.T
+
+
+def back(steps: Sequence[Affine]) -> nn.Sequential:
+    """The inverse of scaling steps, in float64."""
+    return nn.Sequential(*(Unscale(step) for step in reversed(steps) if isinstance(step, Scale)))

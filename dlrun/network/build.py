@@ -60,7 +60,7 @@ def _logits(plan: Plan, output: str, graph: fx.Graph, values: list[fx.Node]) -> 
     if slope != 1:
         node = graph.call_function(operator.mul, (node, slope))
     for step in reversed(behind):  # layers that only change the shape
-        node = graph.call_module(step.name, (node,))
+        node = call(graph, torch_path(step.name), (node,))
     return node
 
 

@@ -12,13 +12,16 @@ import safetensors.torch
 import torch
 
 from dlrun import __version__
-from dlrun.checks.reading import read_spec
+from dlrun.checks.reading import Reading, read_spec
 from dlrun.components.preprocess import Preprocess
 from dlrun.data.fit import Fitted
 from dlrun.errors import SpecError
+from dlrun.language.experiment import TARGET, as_tuple
+from dlrun.modules.affine import back
 from dlrun.network.build import build
 from dlrun.network.names import front_path
 from dlrun.network.preprocessing import states_by_step, with_preprocessing
+from dlrun.plan.data_info import parts
 from dlrun.plan.inputs import front_chains
 from dlrun.plan.network import Plan, plan
 from dlrun.plan.weights import expected
@@ -79,7 +82,7 @@ def load_network(folder: Path | str, which: Literal["best", "last"] = "best") ->
     try:
         weights = safetensors.torch.load_file(file)
         steps = _preprocessing(folder, data.preprocess, list(planned.input_shapes))
-        whole = with_preprocessing(network, planned, steps)
+        whole = with_preprocessing(network, planned, steps, _targets_back(folder, reading, list(planned.outputs)))
         missing = expected(planned).keys() - weights.keys()
         if missing:
             raise SpecError(f"cannot load the network of {folder}: {file.name} lacks {', '.join(sorted(missing))}")
@@ -87,6 +90,24 @@ def load_network(folder: Path | str, which: Literal["best", "last"] = "best") ->
     except (OSError, safetensors.SafetensorError, RuntimeError) as error:
         raise SpecError(f"cannot load the network of {folder}: {error}") from None
     return whole.eval()
+
+
+def _targets_back(folder: Path, reading: Reading, outputs: list[str]) -> dict[str, torch.nn.Module]:
+    """For each output with a scaled target the module that brings it back to the units of the data."""
+    data, losses = reading.sections["data"], as_tuple(reading.sections["loss"])
+    if not data.target_preprocess:
+        return {}
+    wanted = parts(data, losses, folder)
+    targets = dict.fromkeys(part.target for part in wanted if part.request.wants == "numbers")
+    chains = front_chains(data.target_preprocess, list(targets), "target_preprocess")
+    states = states_by_step(safetensors.torch.load_file(folder / run_folder.FITTED))
+    found = {}
+    for output in outputs:
+        target = output if output in chains else TARGET
+        judged = any(loss.of_input is None and loss.output in (None, output) for loss in losses)
+        if target in chains and judged:
+            found[output] = back([step.build(states[key]) for key, _, step in chains[target]])
+    return found
 
 
 def _preprocessing(

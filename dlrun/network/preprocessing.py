@@ -16,7 +16,10 @@ from dlrun.plan.network import Plan
 
 
 def with_preprocessing(
-    network: fx.GraphModule, plan: Plan, steps: Mapping[str, Sequence[tuple[str, nn.Module]]]
+    network: fx.GraphModule,
+    plan: Plan,
+    steps: Mapping[str, Sequence[tuple[str, nn.Module]]],
+    targets_back: Mapping[str, nn.Module] | None = None,
 ) -> fx.GraphModule:
     """The same network with its fitted preprocessing in front, so that it takes raw rows; the weights are shared.
 
@@ -24,6 +27,7 @@ def with_preprocessing(
         network: the result of `build`.
         plan: the plan that it was built from.
         steps: for each input its fitted steps in order, each with its name, such as `preprocess.pca_1`.
+        targets_back: for each output with a scaled target what brings it back to the units of the data.
     """
     root = nn.Module()
     graph = fx.Graph()
@@ -38,7 +42,15 @@ def with_preprocessing(
         values[placeholder] = graph.call_method("reshape", (value, (-1, *entry.shape)))
     for name, module in network.named_children():
         root.add_module(name, module)
-    graph.output(graph.graph_copy(network.graph, values))
+    outputs: Any = graph.graph_copy(network.graph, values)
+    for number, (name, module) in enumerate((targets_back or {}).items(), 1):
+        path = front_path(plan, f"target_units.back_{number}")
+        place_module(root, path, module)
+        if isinstance(outputs, dict):
+            outputs = {**outputs, name: call(graph, path, (outputs[name],))}
+        else:
+            outputs = call(graph, path, (outputs,))
+    graph.output(outputs)
     whole = fx.GraphModule(root, graph)
     keep_names(whole, plan)
     return whole

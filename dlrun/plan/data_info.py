@@ -73,6 +73,11 @@ class DataInfo:
         return [name for name, target in self.targets.items() if target.labels is not None]
 
 
+def numbers(data_info: DataInfo) -> list[str]:
+    """The names of the targets of numbers."""
+    return [name for name, target in data_info.targets.items() if target.wants == "numbers"]
+
+
 @dataclass(frozen=True, slots=True)
 class SplitSizes:
     """How many rows each split has."""

@@ -86,16 +86,16 @@ def plan_inputs(
 
 
 def front_chains(
-    preprocess: Sequence[Preprocess], inputs: Sequence[str]
+    preprocess: Sequence[Preprocess], inputs: Sequence[str], section: str = "preprocess"
 ) -> dict[str, list[tuple[str, int, Preprocess]]]:
-    """For each input its preprocessing in order: the name of each step, its index in the list, and the step."""
+    """For each input, or target, its preprocessing in order: the name of each step, its index in the list, the step."""
     counts: dict[str, int] = {}
     chains: dict[str, list[tuple[str, int, Preprocess]]] = {name: [] for name in inputs}
     for name, chain in chains.items():
         for index, step in enumerate(preprocess):
             if step.input in (None, name):
                 counts[step.kind] = counts.get(step.kind, 0) + 1
-                chain.append((f"preprocess.{step.kind}_{counts[step.kind]}", index, step))
+                chain.append((f"{section}.{step.kind}_{counts[step.kind]}", index, step))
     return chains
 
 

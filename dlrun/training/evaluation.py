@@ -18,10 +18,7 @@ MERGED = 64
 
 def measure_batch(watched: Sequence[Watched], pairing: Pairing, outputs: Outputs, batch: Batch) -> Tensors:
     """Each metric's partial result for a batch; the outputs are detached from autograd."""
-    return [
-        one.metric.measure(*pairing.compared(one.output, one.answer, outputs, batch), one.output_form)
-        for one in watched
-    ]
+    return [one.metric.measure(*pairing.compared(one, outputs, batch), one.output_form) for one in watched]
 
 
 class Measurement:
@@ -124,4 +121,4 @@ class Evaluator:
         return [*self.objective(outputs, batch), *measured]
 
     def _tensors(self) -> Tensors:
-        return [*self.network.parameters(), *self.network.buffers()]
+        return [*self.network.parameters(), *self.network.buffers(), *self.objective.pairing.tensors()]

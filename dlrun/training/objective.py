@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 
 from dlrun.data.batches import Batch
-from dlrun.plan.objective import Answer, Term, logits_of
+from dlrun.modules.affine import Affine, back
+from dlrun.plan.objective import Answer, Term, Watched, logits_of
 
 Outputs = torch.Tensor | dict[str, torch.Tensor]
 """The result of a network: a batch, or one for each output by its name."""
@@ -25,25 +26,44 @@ def each(outputs: Outputs, change: Callable[[torch.Tensor], torch.Tensor]) -> Ou
 class Pairing:
     """Finds the answer that an output is compared with."""
 
-    def __init__(self, inputs: Iterable[str]):
-        """`inputs` are the names of the network's inputs, in order."""
+    def __init__(self, inputs: Iterable[str], scales: Mapping[str, Sequence[Affine]] | None = None):
+        """`inputs` are the names of the network's inputs, in order; `scales` each scaled target's steps."""
         self.places = {name: place for place, name in enumerate(inputs)}
+        self.back = {name: back(steps) for name, steps in (scales or {}).items()}
+        """For each scaled target what brings outputs back to its units."""
+
+    def tensors(self) -> list[torch.Tensor]:
+        """The tensors that it computes with."""
+        return [tensor for module in self.back.values() for tensor in module.buffers()]
 
     def answer(self, answer: Answer, batch: Batch) -> torch.Tensor:
         """The rows of a batch that an output is compared with."""
         return batch.inputs[self.places[answer.name]] if answer.is_input else batch.targets[answer.name]
 
-    def compared(self, name: str, answer: Answer, outputs: Outputs, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    def compared(self, pair: Term | Watched, outputs: Outputs, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """An output, and the answer that it is compared with: number by number, or a class for each row.
 
         Raises:
             RuntimeError: their shapes differ; torch would repeat the smaller of the two.
         """
-        output, target = self.output(name, outputs), self.answer(answer, batch)
-        if output.shape != target.shape and (target.is_floating_point() or target.shape != output.shape[:1]):
-            shapes = f"{tuple(output.shape)}, and the values that it is compared with {tuple(target.shape)}"
-            raise RuntimeError(f"the output '{name}' has the shape {shapes}")
-        return output, target
+        name, answer = pair.output, self.answer(pair.answer, batch)
+        if isinstance(pair, Term):
+            output = self.output(logits_of(name) if pair.from_logits else name, outputs)
+        else:
+            output, answer = self._in_units(pair, self.output(name, outputs), answer, batch)
+        if output.shape != answer.shape and (answer.is_floating_point() or answer.shape != output.shape[:1]):
+            shapes = f"{tuple(output.shape)}, and the values that it is compared with {tuple(answer.shape)}"
+            raise RuntimeError(f"the output '{pair.output}' has the shape {shapes}")
+        return output, answer
+
+    def _in_units(
+        self, one: Watched, output: torch.Tensor, answer: torch.Tensor, batch: Batch
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """An output and its answer as a metric compares them: in the units of the data, not rounded."""
+        name = one.answer.name
+        if one.answer.is_input:
+            return output, answer
+        return self.back[name](output) if name in self.back else output, batch.exact.get(name, answer)
 
     @staticmethod
     def output(name: str, outputs: Outputs) -> torch.Tensor:
@@ -70,5 +90,4 @@ class Objective:
         return [total, *values] if self.names else [total]
 
     def _value(self, term: Term, outputs: Outputs, batch: Batch) -> torch.Tensor:
-        name, form = (logits_of(term.output), "") if term.from_logits else (term.output, term.output_form)
-        return term.loss(*self.pairing.compared(name, term.answer, outputs, batch), form)
+        return term.loss(*self.pairing.compared(term, outputs, batch), "" if term.from_logits else term.output_form)

@@ -42,7 +42,7 @@ class EpochTable:
         """Note an epoch's metrics; whether it is the best so far."""
         value = metrics.get(self.monitor, math.nan)
         better = value > self.best + self.delta if self.rising else value < self.best - self.delta
-        if math.isnan(value) or not (math.isnan(self.best) or better):
+        if not math.isfinite(value) or not (math.isnan(self.best) or better):
             return False
         self.best = value
         return True

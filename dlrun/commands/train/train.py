@@ -17,7 +17,7 @@ import typer
 from dlrun.commands import screen
 from dlrun.commands.arguments import Overrides, Spec, Strict
 from dlrun.commands.train.progress import EpochTable
-from dlrun.commands.write.check import class_lines, classes_line, data_line
+from dlrun.commands.write.check import class_lines, data_line, positive_line
 from dlrun.components.metrics import Metric
 from dlrun.errors import Problem, RunError, SpecError, without_password
 from dlrun.shapes import readable, show_named
@@ -118,9 +118,12 @@ def show_plan(checked: Checked) -> None:
     experiment, plan = checked.experiment, checked.plan
     few = "" if plan.exact else "up to "
     _say(f"{experiment.name}" + (f": {experiment.description}" if experiment.description else ""))
-    for line in (data_line(checked), *class_lines(checked), classes_line(checked)):
+    for line in (data_line(checked), *class_lines(checked), positive_line(checked)):
         if line:
             _say("  " + line)
+    if scaling := experiment.need("data").target_preprocess:
+        kinds = ", ".join(step.kind for step in scaling)
+        _say(f"  target  {kinds}: the loss is in scaled units, metrics and predictions in those of the data")
     layers = "1 layer" if len(plan.layers) == 1 else f"{len(plan.layers)} layers"
     steps = " -> ".join([*(p.step.kind for p in plan.preprocess), layers])
     raw = {entry.name: entry.raw for entry in plan.inputs}

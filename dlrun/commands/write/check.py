@@ -71,7 +71,7 @@ def lines(checked: Checked) -> list[str]:
     plan, memory = checked.plan, checked.memory
     about = []
     if checked.data_info is not None and checked.sizes is not None:
-        about += [line for line in (data_line(checked), *class_lines(checked), classes_line(checked)) if line]
+        about += [line for line in (data_line(checked), *class_lines(checked), positive_line(checked)) if line]
     few = "" if plan.exact else "up to "
     about.append(
         f"model   {show_named(plan.input_shapes)} -> {show_named(plan.output_shapes)}, {few}{plan.total:,} weights, "
@@ -89,7 +89,7 @@ def lines(checked: Checked) -> list[str]:
     return about
 
 
-def classes_line(checked: Checked) -> str:
+def positive_line(checked: Checked) -> str:
     """The class that each loss and metric is about, where it is about one; '' where none is."""
     from dlrun.plan.objective import objective
 
@@ -98,7 +98,7 @@ def classes_line(checked: Checked) -> str:
     terms, metrics = objective(experiment.losses, experiment.metrics, checked.plan, checked.data_info)  # type: ignore[arg-type]
     about = [f"{one.name}: 1 is {one.label}" for one in terms if one.label]
     about += [f"{one.name}: of {one.label}" for one in metrics if one.label]
-    return f"classes {'; '.join(about)}" if about else ""
+    return f"positive {'; '.join(about)}" if about else ""
 
 
 def data_line(checked: Checked) -> str:

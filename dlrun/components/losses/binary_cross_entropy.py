@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 class BinaryCrossEntropy(Loss):
     """Minus the log of the predicted probability of the correct label, for binary targets.
 
-    After a final `sigmoid` the outputs are probabilities. Without it they are logits, and the loss includes the
-    sigmoid, which stays exact where the probability rounds to 0 or 1.
+    After a final `sigmoid` the outputs are probabilities, and the loss is computed from the logits under it. Without it
+    they are logits, and the loss includes the sigmoid. Both stay exact where the probability rounds to 0 or 1.
 
     Shape: output (1,), target 0 or 1 (or as many as outputs). -(y*log(p) + (1 - y)*log(1 - p))
     Reference: Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.2.2.

@@ -31,6 +31,9 @@ class Preprocess(Component):
     takes_float32: ClassVar[bool] = False
     """Whether `fit` takes rows of float32 as they are, to know the precision of the data and to save memory."""
 
+    elementwise: ClassVar[bool] = False
+    """Whether each number is changed by itself and can be computed back."""
+
     input: str | None = None
     """The name of the network's input whose rows it changes; required where there are several."""
 

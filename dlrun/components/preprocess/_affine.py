@@ -21,6 +21,8 @@ TOO_LARGE = "the numbers are too large or too small to compute with"
 class Scaling(Preprocess):
     """A step that shifts and scales each number of a row separately."""
 
+    elementwise = True
+
     def fitted(self, shape: Shape, output: Shape) -> dict[str, Shape]:
         return {"offset": shape, "factor": shape}
 

@@ -223,7 +223,7 @@ def _test(training: Training, reporter: _Reporter) -> dict[str, float]:
 def _write_start(setup: TrainingSetup, info: RunInfo) -> None:
     for name, text in info.texts.items():
         run_folder.write_text(info.folder / name, text)
-    labels = {name: list(target.labels) for name, target in setup.loaded.targets.items() if target.labels is not None}
+    labels = {name: _labels(setup, name) for name, target in setup.loaded.targets.items() if target.labels is not None}
     if labels:
         run_folder.write_json(
             info.folder / run_folder.LABELS, next(iter(labels.values())) if len(labels) == 1 else labels
@@ -232,6 +232,15 @@ def _write_start(setup: TrainingSetup, info: RunInfo) -> None:
         run_folder.write_tensors(info.folder / run_folder.FITTED, as_tensors(setup.fitted), {})
     # Last: a folder with this file has all files that a run starts with.
     run_folder.write_json(info.folder / run_folder.STARTED, {**about(info), "status": RUNNING})
+
+
+def _labels(setup: TrainingSetup, name: str) -> list[str]:
+    """The classes in the order of the outputs; for a binary target that of 0, then that of 1."""
+    data_info = setup.checked.data_info
+    assert data_info is not None
+    target = data_info.targets[name]
+    labels = list(target.labels or ())
+    return labels[::-1] if target.positive == 0 else labels
 
 
 def _write_end(setup: TrainingSetup, info: RunInfo, outcome: Outcome, status: Status) -> None:

@@ -14,13 +14,17 @@ import torch
 from dlrun.checks.check import Checked, check_settled
 from dlrun.components.sources import SourceError
 from dlrun.data.augment import Augmenters
-from dlrun.data.fit import Fitted, fit, modules_by_input
+from dlrun.data.fit import Fitted, FittedStep, fit, fit_targets, modules_by_input, scales
 from dlrun.data.load import Loaded, load
 from dlrun.data.prepare import Prepared, prepare
 from dlrun.errors import Problem, SpecError, distinct
+from dlrun.language.experiment import TARGET
 from dlrun.language.resolved import flattened
+from dlrun.modules.affine import Affine
 from dlrun.network.build import build
-from dlrun.network.preprocessing import from_tensors
+from dlrun.network.preprocessing import from_tensors, states_by_step
+from dlrun.plan.data_info import numbers
+from dlrun.plan.inputs import front_chains
 from dlrun.plan.length import Length
 from dlrun.plan.network import Plan, plan
 from dlrun.plan.objective import Term, Watched, objective
@@ -79,7 +83,7 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
     warnings.filterwarnings("ignore", message="Using padding='same' with even kernel lengths")
     # With bfloat16 an rms norm's input and its weight are of two types: torch computes it in several steps, and warns.
     warnings.filterwarnings("ignore", message="Mismatch dtype between input and weight")
-    loaded, fitted, planned, prepared = load_and_fit(checked, device, learned)
+    loaded, fitted, planned, prepared, scaling = load_and_fit(checked, device, learned)
     terms, metrics = _objective(checked, planned)
     notes = _notes(checked, loaded, metrics)
     keep_memory()
@@ -89,15 +93,17 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
     network = build(planned, experiment.need("model"), tuple(logits))
     digest = _start_from(checked, planned, network) if learned is None else ""
     lay_out(network.to(device))
-    task = make_task(checked, planned, network, prepared, terms, metrics)
+    task = make_task(checked, planned, network, prepared, terms, metrics, scaling)
     settings = flattened(experiment, checked.reading.folder, planned.input_shapes)
     return TrainingSetup(checked, device, loaded, fitted, planned, network, task, settings, notes, digest)
 
 
 def load_and_fit(
     checked: Checked, device: torch.device, learned: Mapping[str, torch.Tensor] | None = None
-) -> tuple[Loaded, Fitted, Plan, Prepared]:
+) -> tuple[Loaded, Fitted, Plan, Prepared, dict[str, list[Affine]]]:
     """Load the rows and fit the preprocessing on those for training; the returned plan has all sizes.
+
+    Last come the fitted steps of each target that has them.
 
     Raises:
         SpecError: the data is not what the spec says, or is too small for a step.
@@ -115,28 +121,30 @@ def load_and_fit(
             model = experiment.need("model")
             planned = plan(model, reading.tree, data_info, tuple(steps), checked.sizes.train)
             check_settled(checked, planned)
-        prepared = prepare(loaded, planned, modules_by_input(planned, fitted), device)
+        chains = front_chains(data.target_preprocess, numbers(data_info), "target_preprocess")
+        if learned is None:
+            fitted |= fit_targets(chains, loaded, lambda index: reading.place(("data", "target_preprocess", index)))
+        else:
+            states = states_by_step(learned)
+            fitted |= {name: FittedStep.of(s, states[name]) for chain in chains.values() for name, _, s in chain}
+        scaling = scales(chains, fitted) if data.target_preprocess else {}
+        modules, metrics = modules_by_input(planned, fitted), bool(experiment.metrics)
+        prepared = prepare(loaded, planned, modules, device, scaling, metrics)
     except SourceError as error:
         place = reading.place(("data", *error.at))
         raise SpecError([Problem(error.message, place, error.hint)]) from None
-    return loaded.without_features(), fitted, planned, prepared
+    return loaded.without_features(), fitted, planned, prepared, scaling
 
 
 def _notes(checked: Checked, loaded: Loaded, metrics: Sequence[Watched]) -> tuple[Problem, ...]:
     reading = checked.reading
     found = [reading.note(note.name, note.message, ("data", *note.at), note.hint) for note in loaded.notes]
     found += _undefined(checked, loaded, metrics)
+    found += _far_from_1(checked, loaded)
     notes = distinct(reading.unsilenced(found))
     if notes and checked.strict:
         raise SpecError(notes)
     return notes
-
-
-def lay_out(network: torch.nn.Module) -> None:
-    """Store the kernels of images with channels last, as data/prepare.py stores images."""
-    for parameter in network.parameters():
-        if parameter.dim() == 4:  # torch has no such layout for other numbers of axes
-            parameter.data = parameter.data.to(memory_format=torch.channels_last)
 
 
 def _undefined(checked: Checked, loaded: Loaded, metrics: Sequence[Watched]) -> Iterator[Problem]:
@@ -167,10 +175,44 @@ def _undefined(checked: Checked, loaded: Loaded, metrics: Sequence[Watched]) -> 
             yield checked.reading.note("undefined_metric", message, ("metrics", index), hint)
 
 
+FAR, NEAR = 10.0, 0.01
+"""Targets whose mean or spread is larger than the one, or whose spread is smaller than the other, need scaling."""
+
+
+def _far_from_1(checked: Checked, loaded: Loaded) -> Iterator[Problem]:
+    """Notes about targets of numbers that float32 merges, or that a network reaches late."""
+    reading, data_info = checked.reading, checked.data_info
+    assert data_info is not None
+    if checked.experiment.need("data").target_preprocess:
+        return
+    hint = "`target_preprocess: [standardize]` scales it for the loss; metrics and predictions keep its units"
+    for name in numbers(data_info):
+        values, exact = loaded.targets[name].values, loaded.targets[name].exact
+        what = "the target" if name == TARGET else f"the target {name}"
+        path = ("data", "target") if "target" in checked.experiment.need("data").model_fields_set else ("data",)
+        before, after = (0, 0) if exact is None else (len(np.unique(exact)), len(np.unique(values)))
+        if after < before:
+            message = f"{what} has {before} distinct values, and float32 keeps {after} of them apart"
+            yield reading.note("merged_targets", message, path, hint, at_key=True)
+            continue
+        rows = values[loaded.splits.train].astype(np.float64)
+        mean, spread = rows.mean(), rows.std()
+        if max(abs(mean), spread) > FAR or 0 < spread < NEAR:
+            message = f"{what} has the mean {mean:.4g} and the standard deviation {spread:.4g}, far from 0 and 1"
+            yield reading.note("unscaled_target", message, path, hint, at_key=True)
+
+
 def _objective(checked: Checked, planned: Plan) -> tuple[list[Term], list[Watched]]:
     experiment, data_info = checked.experiment, checked.data_info
     assert data_info is not None
     return objective(experiment.losses, experiment.metrics, planned, data_info)  # type: ignore[arg-type]
+
+
+def lay_out(network: torch.nn.Module) -> None:
+    """Store the kernels of images with channels last, as data/prepare.py stores images."""
+    for parameter in network.parameters():
+        if parameter.dim() == 4:  # torch has no such layout for other numbers of axes
+            parameter.data = parameter.data.to(memory_format=torch.channels_last)
 
 
 def make_task(
@@ -180,9 +222,13 @@ def make_task(
     prepared: Prepared,
     terms: Sequence[Term],
     metrics: Sequence[Watched],
+    scaling: Mapping[str, Sequence[Affine]],
 ) -> Task:
     """The task of the loop."""
     experiment = checked.experiment
+    pairing = Pairing(planned.input_shapes, scaling)
+    for module in pairing.back.values():
+        module.to(prepared.train.inputs[0].device)
     weights = network.state_dict(keep_vars=True)
     acting = [
         (regularizer, [weights[name] for name in names if weights[name].requires_grad])
@@ -193,7 +239,10 @@ def make_task(
         forward=forward_in(experiment.train.precision, network, prepared.train.inputs[0].device),
         data=prepared,
         augment=Augmenters(experiment.need("data").augment, list(planned.input_shapes), experiment.seed),
-        objective=Objective(terms, Pairing(planned.input_shapes)),
+        objective=Objective(
+            terms,
+            pairing,
+        ),
         watched=metrics,
         penalties=[(regularizer, parameters) for regularizer, parameters in acting if parameters],
         optimizer=experiment.need("optimizer"),

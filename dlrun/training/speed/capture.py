@@ -63,7 +63,7 @@ class Repeated:
         """The results of `compute`, bit for bit."""
         if not self.enabled:
             return self.compute(batch)
-        rows, given = len(batch), [*batch.inputs, *batch.targets.values()]
+        rows, given = len(batch), [*batch.inputs, *batch.targets.values(), *batch.exact.values()]
         if rows in self.captured:
             code = self.captured[rows]
             return self.compute(batch) if code is None else code(*given)
@@ -77,8 +77,15 @@ class Repeated:
 
     def _of_tensors(self, like: Batch) -> Callable[..., Tensors]:
         def of_tensors(*given: torch.Tensor) -> Tensors:
-            inputs, targets = given[: len(like.inputs)], given[len(like.inputs) :]
-            return self.compute(Batch(inputs, dict(zip(like.targets, targets, strict=True))))
+            inputs, answers = given[: len(like.inputs)], given[len(like.inputs) :]
+            targets, exact = answers[: len(like.targets)], answers[len(like.targets) :]
+            return self.compute(
+                Batch(
+                    inputs,
+                    dict(zip(like.targets, targets, strict=True)),
+                    dict(zip(like.exact, exact, strict=True)),
+                )
+            )
 
         return of_tensors
 

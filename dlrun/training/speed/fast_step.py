@@ -58,4 +58,5 @@ class FastStep:
     def _tensors(self) -> Tensors:
         """The tensors that a step uses and changes, besides its batch."""
         moved = [*self.weights.values, *chain(*self.state.values())] if self.moves else []
-        return [*self.task.network.parameters(), *self.task.network.buffers(), *moved]
+        scales = self.task.objective.pairing.tensors()
+        return [*self.task.network.parameters(), *self.task.network.buffers(), *scales, *moved]
