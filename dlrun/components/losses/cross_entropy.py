@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from dlrun.components.layers import Range
 from dlrun.components.losses import Loss, OutputForm
 from dlrun.shapes import Shape, ShapeError, show
 
@@ -57,6 +59,11 @@ class CrossEntropy(Loss):
             raise ShapeError(
                 f"the data has {classes} classes, but the network outputs {show(output)}", "end in `- linear: $classes`"
             )
+
+    def probabilities(self, output: Shape, taken: Range, output_form: OutputForm) -> Range:
+        gap = math.exp(taken[0] - taken[1]) if taken != (0.0, 0.0) else 1.0
+        most = 1 / (1 + (output[0] - 1) * gap)
+        return 0.0, most
 
     def __call__(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         from torch.nn import functional

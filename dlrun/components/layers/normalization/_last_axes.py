@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from dlrun.components.layers import Padding
 from dlrun.components.layers.normalization._norm import Norm
 from dlrun.language.fields import Positive
-from dlrun.shapes import Shape, ShapeError, show
+from dlrun.shapes import Shape, ShapeError, numel, show
 
 
 class LastAxes(Norm):
     """Normalizes the last axes of each sample, then scales every number by its own weight."""
+
+    of_one: ClassVar[str]
+    """What becomes of a single number."""
 
     dims: Positive = 1
     """Number of last axes that are normalized together; their sizes are inferred."""
@@ -19,6 +24,13 @@ class LastAxes(Norm):
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) < self.dims:
             raise ShapeError(f"normalizes the last {self.dims} axes; received {show(shape)}")
+        if numel(shape[-self.dims :]) == 1:
+            message = (
+                f"the last {self.dims} axes of {show(shape)} are"
+                if self.dims > 1
+                else f"the last axis of {show(shape)} is"
+            )
+            raise ShapeError(f"{message} a single number, {self.of_one}", "use batch_norm, or more outputs before it")
         return shape
 
     def treats_padding(self, shape: Shape) -> Padding:
