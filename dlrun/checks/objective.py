@@ -91,9 +91,8 @@ def _check_range(reading: Reading, planned: Plan, found: Term, path: SpecPath) -
         random = planned.steps[random.inputs[0]]
     if random.layer is not None and random.layer.room == "dropout":
         message = f"the network ends in {random.kind}, so its outputs are random in training"
-        yield Problem(
-            message, random.place, f"put `{random.kind}` before the last layer with weights", note="random_output"
-        )
+        hint = f"put `{random.kind}` before the last layer with weights"
+        yield Problem(message, random.place, hint, note="random_output")
 
 
 def _check_metrics(reading: Reading, planned: Plan, terms: list[Term], seen: set[str]) -> Iterator[Problem]:

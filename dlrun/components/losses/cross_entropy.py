@@ -61,9 +61,10 @@ class CrossEntropy(Loss):
             )
 
     def probabilities(self, output: Shape, taken: Range, output_form: OutputForm) -> Range:
-        gap = math.exp(taken[0] - taken[1]) if taken != (0.0, 0.0) else 1.0
-        most = 1 / (1 + (output[0] - 1) * gap)
-        return 0.0, most
+        # The others are then all at the other end of the range.
+        gap = min(taken[1] - taken[0], 700.0)
+        others = output[0] - 1
+        return 1 / (1 + others * math.exp(gap)), 1 / (1 + others * math.exp(-gap))
 
     def __call__(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         from torch.nn import functional

@@ -22,9 +22,7 @@ class AlongAxis(TorchLayer):
         at = axis(self.dim, len(shape))
         if shape[at] == 1:
             message = f"along axis {at} of {show(shape)} there is a single number, so the output is always the same"
-            raise ShapeError(
-                message, "choose another `dim`, or more outputs before it; for one probability use `sigmoid`"
-            )
+            raise ShapeError(message, "choose another `dim`; one probability is a `sigmoid`")
         return shape
 
     def window(self, shape: Shape) -> tuple[Window | None, ...]:

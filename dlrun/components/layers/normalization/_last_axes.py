@@ -25,12 +25,9 @@ class LastAxes(Norm):
         if len(shape) < self.dims:
             raise ShapeError(f"normalizes the last {self.dims} axes; received {show(shape)}")
         if numel(shape[-self.dims :]) == 1:
-            message = (
-                f"the last {self.dims} axes of {show(shape)} are"
-                if self.dims > 1
-                else f"the last axis of {show(shape)} is"
-            )
-            raise ShapeError(f"{message} a single number, {self.of_one}", "use batch_norm, or more outputs before it")
+            which = f"the last {self.dims} axes" if self.dims > 1 else "the last axis"
+            message = f"{which} of {show(shape)}: a single number, {self.of_one}"
+            raise ShapeError(message, "use batch_norm, or more outputs before it")
         return shape
 
     def treats_padding(self, shape: Shape) -> Padding:
