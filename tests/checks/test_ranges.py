@@ -45,7 +45,7 @@ def rows(tmp_path: Path) -> Path:
         ("arctan", "arctan, whose outputs lie between"),
         ("elu", "elu, whose outputs are never below -1"),
         ("gelu", "gelu, whose outputs are never below"),
-        ("relu, dropout: 0.2", "dropout, whose outputs are never negative"),
+        ("relu, dropout: 0.2", "relu, whose outputs are never negative"),
         ("relu, reshape: [1, 1], flatten", "relu, whose outputs are never negative"),
         ("sigmoid, dropout: 0.2", "dropout, whose outputs lie between 0 and 1.25"),
         ("relu, sigmoid", "sigmoid, whose outputs lie between 0.5 and 1"),
