@@ -73,6 +73,8 @@ def _check_range(reading: Reading, planned: Plan, found: Term, path: SpecPath) -
     ranges = output_ranges(planned)
     last, taken = limiting(planned, ranges, index), ranges[index]
     notes = ((f"this {last.kind}", last.place),) if last.place else ()
+    if last.layer is None or not last.layer.differentiable:  # gradients.py has an error for it
+        return
     reached = found.loss.probabilities(planned.output_shapes[found.output], taken, found.output_form)
     if reached is not None and (reached[0] > UNREACHED or reached[1] < 1 - UNREACHED):
         message = (
