@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from dlrun.components.layers import Range
 from dlrun.language.component import Component
 from dlrun.language.fields import OutputForm, PositiveFloat
 from dlrun.language.target_kind import TargetKind
-from dlrun.shapes import Shape
+from dlrun.shapes import Range, Shape
 
 if TYPE_CHECKING:
     import torch

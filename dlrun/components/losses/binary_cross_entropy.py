@@ -3,9 +3,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from dlrun.components.layers import Range
 from dlrun.components.losses import Loss, OutputForm
-from dlrun.shapes import Shape, ShapeError, show
+from dlrun.shapes import Range, Shape, ShapeError, show
 
 if TYPE_CHECKING:
     import torch

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from dlrun.components.layers import Range
 from dlrun.components.losses import Loss, OutputForm
-from dlrun.shapes import Shape, ShapeError, show
+from dlrun.shapes import Range, Shape, ShapeError, show
 
 if TYPE_CHECKING:
     import torch
