@@ -8,6 +8,7 @@ from dlrun.checks.reading import Reading
 from dlrun.errors import Problem
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.data_info import DataInfo, SplitSizes, Target
+from dlrun.plan.indices import index_limits
 from dlrun.plan.network import Plan
 from dlrun.shapes import ShapeError, show
 
@@ -79,3 +80,19 @@ def check_augment(reading: Reading, planned: Plan) -> Iterator[Problem]:
                 taken = planned.inputs[names.index(name)]
                 notes = ((f"the network takes {show(taken.shape)} here", taken.place),)
                 yield Problem(f"{step.kind}: {error.message}", reading.place(path), error.hint, notes)
+
+
+def check_indices(reading: Reading, planned: Plan) -> Iterator[Problem]:
+    """Hold the indices of each input to those that its embeddings know."""
+    data_info = reading.data.info
+    limits = index_limits(planned)
+    for entry in planned.inputs if data_info is not None else ():
+        feature = data_info.features.get(entry.name) if data_info is not None else None
+        most = limits.get(entry.name)
+        if most is None or feature is None or feature.vocabulary is None or entry.preprocess:
+            continue
+        if feature.vocabulary > most:
+            known = next(step for step in planned.layers if step.layer and step.layer.index_count() == most)
+            message = f"the data has the index {feature.vocabulary - 1}; there are {most}, from 0 to {most - 1}"
+            hint = "`num_embeddings: $vocabulary` is the number of indices in the data"
+            yield Problem(message, known.place, hint)

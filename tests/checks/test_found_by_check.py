@@ -30,7 +30,13 @@ SPEC = """
 def rows(tmp_path: Path) -> Path:
     draw = np.random.default_rng(0)
     few = np.array([0] * 28 + [1] * 2)
-    np.savez(tmp_path / "rows.npz", x=draw.normal(size=(30, 4)), y=draw.normal(size=30), few=few)
+    np.savez(
+        tmp_path / "rows.npz",
+        x=draw.normal(size=(30, 4)),
+        y=draw.normal(size=30),
+        few=few,
+        words=np.arange(30 * 4).reshape(30, 4) % 9,
+    )
     return tmp_path
 
 
@@ -148,3 +154,11 @@ def test_a_model_wide_init_leaves_weights_that_it_does_not_suit(rows: Path, init
     written = {"normal": "{normal: {std: 0.1}}", "uniform": "{uniform: {a: -1, b: 1}}"}.get(init, init)
     layers = "[linear: 4, batch_norm, prelu, reshape: [2, 2], gru: 3, maxout: 2, layer_norm, linear: 1]"
     train(rows, SPEC, f"model.init={written}", f"model.layers={layers}")
+
+
+def test_an_embedding_knows_all_indices_of_the_data(rows: Path) -> None:
+    text, size = SPEC.replace("features: x", "features: words"), "embedding_dim: 2"
+    few = f"model.layers=[embedding: {{num_embeddings: 8, {size}}}, flatten, linear: 1]"
+    with pytest.raises(SpecError, match="the data has the index 8; there are 8, from 0 to 7"):
+        checked(rows, text, few)
+    checked(rows, text, few.replace("8,", "9,"))
