@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 
 def main() -> None:
     """Run the command line."""
-    from dlrun.commands.app import run
+    try:
+        from dlrun.commands.app import run
 
-    run()
+        run()
+    except KeyboardInterrupt:  # while modules were imported
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 SpecPath = tuple[Any, ...]
@@ -29,6 +30,8 @@ class Source:
     text: str
     numbered: bool = True
     """False for the command line, which has no line numbers."""
+    folder: Path = Path()
+    """The folder of the file, from the spec's; another one for a file that the spec extends."""
 
     def line(self, number: int) -> str:
         """The text of a line, counted from 1, or '' past the end."""
@@ -149,6 +152,10 @@ class SpecError(DlrunError):
 
 class RunError(DlrunError):
     """A run failed after it had begun."""
+
+
+class CompleteError(DlrunError):
+    """There is nothing left to train: the run is complete."""
 
 
 class LocatedError(Exception):

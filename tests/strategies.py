@@ -71,6 +71,18 @@ def takes(layer: Any, shape: Shape) -> bool:
     return True
 
 
+def settings_of(section: type[Settings]) -> SearchStrategy[Any]:
+    """A section of a spec, or a part of one, with any settings that are right by themselves."""
+
+    def read(values: dict[str, Any]) -> Settings | None:
+        try:
+            return section.read(values)
+        except ValidationError:  # settings that exclude each other
+            return None
+
+    return _mappings(section, 0).map(read).filter(lambda found: found is not None)
+
+
 @functools.cache
 def written_components(family: str, kind: str, deep: int = 0) -> SearchStrategy[Any]:
     """The same as a spec writes them: ``{kind: {setting: value}}``."""

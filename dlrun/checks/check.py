@@ -40,10 +40,18 @@ class Checked:
     """Whether a note that only the loaded data gives is an error too."""
 
 
-def check(file: Path, overrides: Sequence[str] = (), training: bool = False, strict: bool = False) -> Checked:
+def check(
+    file: Path,
+    overrides: Sequence[str] = (),
+    training: bool = False,
+    strict: bool = False,
+    from_checkpoint: bool = False,
+) -> Checked:
     """Read, plan and check a spec.
 
     With `training`, it must also have all that a run needs; with `strict`, a note is an error.
+
+    A training that continues `from_checkpoint` does not need the file that the weights started from.
 
     Raises:
         SpecError: with every problem that could be found.
@@ -63,6 +71,8 @@ def check(file: Path, overrides: Sequence[str] = (), training: bool = False, str
         else:
             memory = _memory(reading, planned, sizes)
             reading.problems += _check_planned(reading, planned, sizes, memory)
+            if not from_checkpoint:
+                reading.problems += check_weights_file(reading, planned)
     if training and "data" not in reading.written and not reading.errors:
         hint = "add `data`, `loss` and `optimizer`; `dlrun new FILE` writes an example"
         reading.problems.append(Problem("there is no `data` to train on", reading.document.root.place, hint))
@@ -151,7 +161,6 @@ def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None, me
         yield from stuck(planned)
     yield from check_regularizers(reading, planned)
     yield from check_initializers(planned)
-    yield from check_weights_file(reading, planned)
     if sizes is not None:
         yield from check_training(reading, planned, train, sizes)
     yield from check_planned_notes(reading, planned, train, sizes)

@@ -17,12 +17,12 @@ from dlrun.shapes import show
 
 
 def check_freeze(reading: Reading, planned: Plan) -> Iterator[Problem]:
-    """Hold each pattern to a weight, and the network to one that is trained where there is data."""
+    """Hold each pattern to a weight or a statistic, and the network to one that is trained where there is data."""
     patterns = reading.sections["model"].freeze or ()
     names = [name for name, _, _ in planned.weights()]
     layers = [step.name for step in planned.steps if step.weights]
     for index, pattern in enumerate(patterns):
-        if not any(matches(name, pattern) for name in names):
+        if not any(matches(name, pattern) for name in (*names, *planned.frozen)):
             message = f"no weight matches '{pattern}'{did_you_mean(pattern, layers, {})}"
             hint = "`dlrun params` shows the names; `*` matches anything"
             yield reading.problem(message, ("model", "freeze", index), hint)

@@ -24,9 +24,9 @@ def check_planned_notes(
     """All notes that follow from the plan and the description of the data."""
     yield from _axis_order(planned)
     yield from _unequal_classes(reading, planned)
-    written = "batch_size" in train.model_fields_set and train.batch_size != "full"
-    if written and sizes is not None and train.batch_size > sizes.train >= 1:
-        message = f"a batch of {train.batch_size} rows is larger than the {sizes.train} training rows"
+    batch = train.batch_size if "batch_size" in train.model_fields_set else 1
+    if sizes is not None and batch != "full" and batch > sizes.train >= 1:
+        message = f"a batch of {batch} rows is larger than the {sizes.train} training rows"
         hint = "`batch_size: full` is all training rows at once"
         yield reading.note("large_batch", message, ("train", "batch_size"), hint)
 

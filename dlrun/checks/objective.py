@@ -48,7 +48,7 @@ def check_objective(reading: Reading, planned: Plan) -> Iterator[Problem]:
             yield reading.problem(
                 f"{name} is listed twice", ("loss", index), "each value in the journal needs its own name"
             )
-    yield from _check_metrics(reading, planned, terms, set(names))
+    yield from _check_metrics(reading, planned, data_info, terms, set(names))
 
 
 def _check_loss(reading: Reading, planned: Plan, data_info: DataInfo, found: Term, path: SpecPath) -> Iterator[Problem]:
@@ -97,12 +97,14 @@ def _check_range(reading: Reading, planned: Plan, found: Term, path: SpecPath) -
         yield Problem(message, random.place, hint, note="random_output")
 
 
-def _check_metrics(reading: Reading, planned: Plan, terms: list[Term], seen: set[str]) -> Iterator[Problem]:
+def _check_metrics(
+    reading: Reading, planned: Plan, data_info: DataInfo, terms: list[Term], seen: set[str]
+) -> Iterator[Problem]:
     for index, metric in enumerate(reading.sections.get("metrics", ())):
         assert isinstance(metric, Metric)
         path = ("metrics", index)
         try:
-            found = watched(metric, planned, terms)
+            found = watched(metric, planned, terms, data_info)
         except ObjectiveError as error:
             yield reading.problem(error.message, (*path, metric.kind, *error.at) if error.at else path, error.hint)
             continue

@@ -12,9 +12,11 @@ from pydantic import ValidationError
 
 from dlrun.components.sources import Source, SourceError
 from dlrun.errors import Place, Problem, SpecError, SpecPath
+from dlrun.errors import Source as TextSource
 from dlrun.language.component import synonyms
 from dlrun.language.experiment import NEEDED_WITH_DATA, WRITTEN_ONLY, DataSection, Experiment, as_tuple
 from dlrun.language.messages import setting_problems
+from dlrun.language.paths import WrittenIn, with_paths_of
 from dlrun.language.suggestions import did_you_mean
 from dlrun.language.synonyms import SETTINGS
 from dlrun.language.text.document import Document, read_document
@@ -137,7 +139,7 @@ def read(document: Document) -> Reading:
     names = [name for name in root.value if name in Experiment.model_fields]
     for name in sorted(names, key=lambda name: (name not in FIRST, name != "loss")):
         if name == "data":
-            reading.described = _describe(root, reading.problems)
+            reading.described = _describe(root, reading.folder, reading.problems)
         _read_section(reading, expander, name)
     expander.finish()
     if "data" in reading.written:
@@ -151,7 +153,7 @@ def read(document: Document) -> Reading:
     return reading
 
 
-def _describe(root: Node, problems: list[Problem]) -> DataSection | None:
+def _describe(root: Node, folder: Path, problems: list[Problem]) -> DataSection | None:
     """The settings of `data` that describe the data; None where they are wrong."""
     data = root.value["data"]
     if not isinstance(data.value, dict):
@@ -162,7 +164,9 @@ def _describe(root: Node, problems: list[Problem]) -> DataSection | None:
     node = expander.section("data")
     problems += expander.problems
     try:
-        return None if expander.problems else DataSection.read(node.plain())
+        if expander.problems:
+            return None
+        return with_paths_of(DataSection.read(node.plain()), folder, _written_in(node))
     except ValidationError:  # reported when the whole section is read
         return None
 
@@ -182,12 +186,21 @@ def _read_section(reading: Reading, expander: Expander, name: str) -> None:
     reading.tree.value[name] = node
     try:
         part = Experiment.read({name: node.plain()})
+        section = with_paths_of(getattr(part, name), reading.folder, _written_in(reading.tree), (name,))
     except ValidationError as error:
         for item in setting_problems(error):
             if not isinstance(reading.tree.value_at(item.path), Broken):
                 reading.problems.append(reading.problem(item.message, item.path, item.hint, item.at_key))
         return
-    reading.sections[name] = getattr(part, name)
+    reading.sections[name] = section
+
+
+def _written_in(node: Node) -> WrittenIn:
+    def source(path: SpecPath) -> TextSource | None:
+        found = node.node_at(path)
+        return found.written_in if found is not None else None
+
+    return source
 
 
 def _report_unknown_sections(reading: Reading, root: Node) -> None:

@@ -96,7 +96,8 @@ def _check_training_batches(
     reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes, batch: int
 ) -> Iterator[Problem]:
     """Refuse batches of one row where a layer takes its statistics over the rows."""
-    norm = next((step for step in planned.steps if step.least_rows(training=True) > 1), None)
+    moving = (step for step in planned.steps if not planned.is_still(step))
+    norm = next((step for step in moving if step.least_rows(training=True) > 1), None)
     if norm is None or (batch > 1 and (sizes.train % batch != 1 or train.drop_last)):
         return
     message = f"{norm.kind} needs more than one row a batch"

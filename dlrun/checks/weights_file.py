@@ -36,7 +36,9 @@ def read_header(path: Path) -> dict[str, Shape]:
         header.pop("__metadata__", None)
         return _shapes(path, header, path.stat().st_size - 8 - size)
     except OSError as error:
-        raise WeightsError(f"cannot read {path}: {error.strerror}", "paths start from the spec's folder") from None
+        raise WeightsError(
+            f"cannot read {path}: {error.strerror}", "a path starts from the folder of the file that has it"
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise WeightsError(f"{path} is not a safetensors file") from None
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
 import sys
-from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from dlrun.errors import Problem, SpecError
 
 NARROWEST, WIDE = 60, 120
+BAR_WITH_VALUE = 90
 
 
 def console(stderr: bool = False) -> Console:
@@ -26,9 +29,34 @@ def console(stderr: bool = False) -> Console:
     return found
 
 
+_optional = False
+
+
+def make_optional() -> None:
+    """From now on what is printed may be lost: a run goes on without a screen, be it a full disk or a closed pipe."""
+    global _optional
+    _optional = True
+
+
+@contextlib.contextmanager
+def _losing(stream: TextIO) -> Iterator[None]:
+    """Let what follows print; where that fails and output is optional, everything to that stream is dropped."""
+    try:
+        yield
+    except OSError:
+        if not _optional:
+            raise
+        # What is still in the buffer goes there too, so that the end of the process is no error either.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
 def say(text: str = "", stderr: bool = False) -> None:
     """Print lines as they are."""
-    print(text, file=sys.stderr if stderr else sys.stdout, flush=True)
+    stream = sys.stderr if stderr else sys.stdout
+    with _losing(stream):
+        print(text, file=stream, flush=True)
 
 
 def show_json(data: Any) -> None:
@@ -50,7 +78,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
             grid.add_section()
         else:
             grid.add_row(*(Text(cell) for cell in row))
-    console().print(grid)
+    with _losing(sys.stdout):
+        console().print(grid)
+        sys.stdout.flush()
 
 
 def width() -> int:
@@ -150,28 +180,32 @@ def show_value(value: float) -> str:
 
 
 class Bar:
-    """One live line: the progress, the time, and the current values."""
+    """One live line: the progress, the two times, and a value where there is room."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.table import Column
 
-        whole, rest = Column(no_wrap=True, min_width=14), Column(no_wrap=True, overflow="ellipsis", ratio=1)
+        def whole() -> Column:
+            return Column(no_wrap=True)
+
+        self.wide = width() >= BAR_WITH_VALUE
         self.progress = Progress(
-            TextColumn("  {task.description}", table_column=whole),
-            BarColumn(bar_width=16),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[values]}", table_column=rest),
+            TextColumn("  {task.description}", table_column=whole()),
+            BarColumn(bar_width=16 if self.wide else 6),
+            TimeElapsedColumn(table_column=whole()),
+            TextColumn("elapsed", table_column=whole()),
+            TimeRemainingColumn(table_column=whole()),
+            TextColumn("left", table_column=whole()),
+            TextColumn("{task.fields[value]}", table_column=whole()),
             refresh_per_second=8,
-            expand=True,
         )
-        self.task = self.progress.add_task("starting", total=1.0, values="")
+        self.task = self.progress.add_task("starting", total=1.0, value="")
         self.progress.start()
 
-    def show(self, done: float, title: str, values: str) -> None:
+    def show(self, done: float, title: str, value: str) -> None:
         """Update the line; `done` is the share that is done, up to 1."""
-        self.progress.update(self.task, completed=done, description=title, values=values)
+        self.progress.update(self.task, completed=done, description=title, value=value if self.wide else "")
 
     def stop(self) -> None:
         """Leave the line as it is."""

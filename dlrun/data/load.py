@@ -100,6 +100,8 @@ def _features(rows: Rows, count: int, feature: Feature) -> Array:
 
 def _answers(values: Array, count: int, target: Target) -> Answers:
     classes = _class_numbers(values, target.labels) if target.labels is not None else None
+    if classes is not None and target.wants == "binary":
+        return Answers(_target(classes == target.positive, count, target), classes, target.labels)
     return Answers(_target(values if classes is None else classes, count, target), classes, target.labels)
 
 

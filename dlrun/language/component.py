@@ -12,7 +12,6 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -87,10 +86,6 @@ class Component(Settings):
     def is_family_base(cls) -> bool:
         """Whether this is not a kind but a base class for kinds, in the family's own module."""
         return cls.kind == cls.family
-
-    def located(self, folder: Path) -> Self:
-        """The same component with its relative paths, which start from `folder`, made absolute."""
-        return self
 
     def written(self) -> dict[str, Any]:
         """The component as a spec would write it, with every setting that has a value."""

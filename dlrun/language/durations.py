@@ -15,6 +15,10 @@ from dlrun.language.suggestions import shorten
 Unit = Literal["epochs", "steps"]
 
 
+LONGEST = 2**63
+"""No length is greater than this: epochs, steps or seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Duration:
     """A length of training, in epochs or in steps."""
@@ -31,9 +35,12 @@ class Duration:
         return round(self.count * steps_per_epoch) if self.unit == "epochs" else round(self.count)
 
     def __str__(self) -> str:
-        whole = self.count == int(self.count)
-        # All digits, and never 1e-05, so that the same number is read back.
-        return f"{Decimal(int(self.count) if whole else repr(self.count)):f} {self.unit}"
+        return f"{_all_digits(self.count)} {self.unit}"
+
+
+def _all_digits(count: float) -> str:
+    """A number so that the same one is read back: with all its digits, and never as 1e-05."""
+    return f"{Decimal(int(count) if count == int(count) else repr(count)):f}"
 
 
 _DURATION = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?)\s*(epoch|step)s?\s*\Z")
@@ -42,7 +49,7 @@ _DURATION = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?)\s*(epoch|step)s?\s*\Z")
 def _read_duration(value: Any) -> Duration:
     if isinstance(value, Duration):
         return value
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**63:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < LONGEST:
         return Duration(value, "epochs")
     match = _DURATION.match(value) if isinstance(value, str) else None
     if match is None:
@@ -50,9 +57,15 @@ def _read_duration(value: Any) -> Duration:
     count = float(match[1])
     if match[2] == "step" and count != int(count):
         raise ValueError(f"a number of steps must be whole; received {shorten(value)}")
-    if count > 2**63:
+    if count > LONGEST:
         raise ValueError(f"this duration is too long; received {shorten(value)}")
-    return Duration(int(count) if count == int(count) else count, "epochs" if match[2] == "epoch" else "steps")
+    return Duration(_exact(match[1]), "epochs" if match[2] == "epoch" else "steps")
+
+
+def _exact(text: str) -> float:
+    """A number that is not too large; whole ones are not rounded."""
+    whole, _, rest = text.partition(".")
+    return float(text) if rest.strip("0") else int(whole)
 
 
 def _read_positive_duration(value: Any) -> Duration:
@@ -86,30 +99,36 @@ class Interval:
 
     def __str__(self) -> str:
         if self.seconds is not None:
-            minutes = self.seconds / 60
-            return f"{minutes:g} minute{'s' * (minutes != 1)}"
-        count, unit = (self.epochs, "epoch") if self.epochs is not None else (self.steps, "step")
-        return f"{count} {unit}{'s' * (count != 1)}"
+            # The largest unit of which there is a whole number; seconds otherwise, which are read back as they are.
+            unit = next(unit for unit, size in _SECONDS.items() if self.seconds % size == 0 or size == 1)
+            count = self.seconds / _SECONDS[unit]
+        elif self.epochs is not None:
+            count, unit = self.epochs, "epoch"
+        else:
+            count, unit = self.steps or 0, "step"
+        return f"{_all_digits(count)} {unit}{'s' * (count != 1)}"
 
 
 _INTERVAL = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(epoch|step|second|minute|hour)s?\s*\Z")
-_SECONDS = {"second": 1, "minute": 60, "hour": 3600}
+_SECONDS = {"hour": 3600, "minute": 60, "second": 1}
 
 
 def _read_interval(value: Any) -> Interval:
     if isinstance(value, Interval):
         return value
-    match = _INTERVAL.match(value) if isinstance(value, str) and len(value) < 40 else None
+    match = _INTERVAL.match(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"an interval is written `1 epoch`, `500 steps` or `10 minutes`; received {shorten(value)}")
     count, unit = float(match[1]), match[2]
     if not count:
         raise ValueError(f"an interval must be greater than 0; received {shorten(value)}")
+    if count * _SECONDS.get(unit, 1) > LONGEST:
+        raise ValueError(f"this interval is too long; received {shorten(value)}")
     if unit in _SECONDS:
         return Interval(seconds=count * _SECONDS[unit])
     if count != int(count):
         raise ValueError(f"a number of {unit}s must be whole; received {shorten(value)}")
-    return Interval(epochs=int(count)) if unit == "epoch" else Interval(steps=int(count))
+    return Interval(epochs=int(_exact(match[1]))) if unit == "epoch" else Interval(steps=int(_exact(match[1])))
 
 
 IntervalField = Annotated[

@@ -20,6 +20,7 @@ from dlrun.language.fields import (
     SampleShape,
 )
 from dlrun.language.notes import NoteName
+from dlrun.language.paths import FilePath
 
 INPUT, TARGET = "input", "target"
 """The name of an input, or of a target, that is the only one and has no name of its own."""
@@ -75,11 +76,12 @@ class ModelSection(Settings):
     """The initial weights of each layer without an `init` of its own; torch's default for the layer unless given."""
     bias_init: Annotated[Component, OneOf("initializers")] | None = None
     """The initial biases of each layer without a `bias_init` of its own; torch's default for the layer unless given."""
-    weights: str | None = None
+    weights: FilePath | None = None
     """A safetensors file with the initial weights, such as another run's `best.safetensors`; names and shapes must
     match."""
     freeze: Names | None = None
-    """Patterns (`*` and `?`) of names; the layers and weights with such names are not trained."""
+    """Patterns (`*` and `?`) of names; the layers, weights and moving statistics with such names are not trained. A
+    layer whose statistics are frozen computes as in evaluation."""
 
 
 class EarlyStopping(Settings):

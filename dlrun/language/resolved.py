@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from dlrun.language.component import Component, Settings, written
 from dlrun.language.experiment import INPUT, Experiment
+from dlrun.language.paths import with_absolute_paths
 from dlrun.language.text.yaml_events import MAX_DIGITS, resolve_scalar
 from dlrun.shapes import Shape
 
@@ -18,14 +20,10 @@ def resolved(experiment: Experiment, folder: Path, inputs: Mapping[str, Shape]) 
     Paths are absolute, so that it runs from anywhere, and the shapes of the network's `inputs` are written, so that
     it can be built without the data.
     """
-    data = written(experiment)
+    data = written(with_absolute_paths(experiment, folder))
     shapes = {name: list(shape) for name, shape in inputs.items()}
     taken = {"input": shapes[INPUT]} if _is_one(inputs) else {"inputs": shapes}
     data["model"] = taken | {key: value for key, value in data["model"].items() if key not in ("input", "inputs")}
-    if experiment.data is not None:
-        data["data"]["source"] = experiment.data.source.located(folder).written()
-    if experiment.model is not None and experiment.model.weights is not None:
-        data["model"]["weights"] = _located(folder, experiment.model.weights)
     return data
 
 
@@ -33,28 +31,61 @@ def _is_one(inputs: Mapping[str, Shape]) -> bool:
     return list(inputs) == [INPUT]
 
 
-def _located(folder: Path, path: str) -> str:
-    return str((folder / path).resolve())
-
-
 def as_yaml(data: dict[str, Any]) -> str:
-    """Plain data as YAML text."""
+    """Plain data as YAML text; two equal parts are written twice, and nothing is too deep."""
     import yaml
 
-    class Dumper(yaml.SafeDumper):
-        """No anchors: two layers that are alike are still two layers."""
+    return yaml.emit(_events(data), allow_unicode=True, width=110)
 
-        def ignore_aliases(self, data: Any) -> bool:
-            return True
 
-        def represent_str(self, data: str) -> yaml.ScalarNode:
-            # A text that YAML 1.2 would read as a number is quoted; a dollar sign would begin an expression.
-            misread = len(data) <= MAX_DIGITS and not isinstance(resolve_scalar(data), str)
-            style = "'" if misread else None
-            return self.represent_scalar("tag:yaml.org,2002:str", data.replace("$", "$$"), style)
+def _events(data: Any) -> Iterator[Any]:
+    """The events of a document. They are made in a loop, so that no depth can exhaust the stack."""
+    import yaml
 
-    Dumper.add_representer(str, Dumper.represent_str)
-    return yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
+    resolver = yaml.resolver.Resolver()
+    yield yaml.StreamStartEvent()
+    yield yaml.DocumentStartEvent(explicit=False)
+    rest = [iter([data])]
+    ends: list[Any] = []
+    while rest:
+        for value in rest[-1]:
+            if isinstance(value, dict | list):
+                is_list = isinstance(value, list)
+                start = yaml.SequenceStartEvent if is_list else yaml.MappingStartEvent
+                yield start(None, None, implicit=True, flow_style=not value)
+                ends.append(yaml.SequenceEndEvent() if is_list else yaml.MappingEndEvent())
+                rest.append(iter(value if is_list else [part for item in value.items() for part in item]))
+                break
+            yield _scalar(value, resolver)
+        else:
+            rest.pop()
+            if ends:
+                yield ends.pop()
+    yield yaml.DocumentEndEvent(explicit=False)
+    yield yaml.StreamEndEvent()
+
+
+_ESCAPED = re.compile("[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
+"""Characters that are lost or refused unless they are written as escapes, between double quotes."""
+
+
+def _scalar(value: Any, resolver: Any) -> Any:
+    import yaml
+
+    if not isinstance(value, str):
+        text = "null" if value is None else _text(value) if isinstance(value, bool | int) else _float(value)
+        return yaml.ScalarEvent(None, None, (True, False), text)
+    # A text that YAML 1.2 or 1.1 would read as a number is quoted; a dollar sign would begin an expression.
+    plain = resolver.resolve(yaml.ScalarNode, value, (True, False)) == resolver.DEFAULT_SCALAR_TAG
+    plain = plain and (len(value) > MAX_DIGITS or isinstance(resolve_scalar(value), str))
+    style = '"' if _ESCAPED.search(value) else None if plain else "'"
+    return yaml.ScalarEvent(None, None, (plain, True), value.replace("$", "$$"), style=style)
+
+
+def _float(value: float) -> str:
+    """All digits, and a point: YAML 1.1 reads 1e-05 as text."""
+    mantissa, exponent, power = repr(value).partition("e")
+    return mantissa + ("" if "." in mantissa or not exponent else ".0") + exponent + power
 
 
 def flattened(experiment: Experiment, folder: Path, inputs: Mapping[str, Shape]) -> dict[str, str]:
@@ -69,8 +100,9 @@ def flattened(experiment: Experiment, folder: Path, inputs: Mapping[str, Shape])
         del found[name]
     for name, shape in inputs.items():
         found["model.input" if _is_one(inputs) else f"model.inputs.{name}"] = _text(shape)
-    if experiment.model is not None and experiment.model.weights is not None:
-        found["model.weights"] = _located(folder, experiment.model.weights)
+    model = with_absolute_paths(experiment.model, folder)
+    if model is not None and model.weights is not None:
+        found["model.weights"] = model.weights
     return found
 
 

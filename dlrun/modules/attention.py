@@ -103,8 +103,11 @@ class AdditiveAttention(nn.Module):
 class TransformerEncoderLayer(nn.TransformerEncoderLayer):
     """torch's encoder layer with a causal mask of its own, if wanted."""
 
-    def __init__(self, *args: Any, causal: bool, **kwargs: Any):
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args: Any, activation: nn.Module, causal: bool, **kwargs: Any):
+        if isinstance(activation, nn.GELU) and activation.approximate != "none":
+            # Without gradients torch computes the whole layer in one kernel, which takes any nn.GELU for the exact one.
+            activation = nn.Sequential(activation)
+        super().__init__(*args, activation=activation, **kwargs)
         self.causal = causal
 
     def forward(self, x_NTE: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:  # type: ignore[override]
@@ -133,7 +136,7 @@ class TransformerDecoderLayer(nn.TransformerDecoderLayer):
 
 
 class PositionalEncoding(nn.Module):
-    """Adds fixed sines and cosines to x (N, T, E)."""
+    """Adds fixed sines and cosines to x (N, T, E); with a mask (N, T), positions count the real steps alone."""
 
     encoding: torch.Tensor
 
@@ -145,12 +148,19 @@ class PositionalEncoding(nn.Module):
         encoding = torch.stack((angle.sin(), angle.cos()), dim=2).flatten(1)[:, :features]
         self.register_buffer("encoding", encoding.float())
 
-    def forward(self, x_NTE: torch.Tensor) -> torch.Tensor:
-        return x_NTE + self.encoding
+    def forward(self, x_NTE: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        return x_NTE + (self.encoding if mask is None else self.encoding[real_positions(mask)])
 
 
 class PositionEmbedding(nn.Embedding):
-    """Adds a trained vector for each position to x (N, T, E)."""
+    """Adds a trained vector for each position to x (N, T, E); with a mask (N, T), only the real steps are counted."""
 
-    def forward(self, x_NTE: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
-        return x_NTE + self.weight[: x_NTE.shape[1]]
+    def forward(self, x_NTE: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:  # type: ignore[override]
+        if mask is None:
+            return x_NTE + self.weight[: x_NTE.shape[1]]
+        return x_NTE + functional.embedding(real_positions(mask), self.weight)
+
+
+def real_positions(mask: torch.Tensor) -> torch.Tensor:
+    """The position of each step (N, T) among the real steps of its sequence, from 0; padding has position 0."""
+    return (mask.cumsum(1) - 1).masked_fill(~mask, 0)

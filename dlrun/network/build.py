@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -9,17 +11,24 @@ from torch import fx, nn
 
 from dlrun.components.layers import Merging, WeightedLayer
 from dlrun.language.experiment import ModelSection
+from dlrun.modules.still import keep_still
 from dlrun.network.names import argument, call, keep_names, torch_path
 from dlrun.network.rewrites import arrange_relus
 from dlrun.plan.network import Plan, Step
+from dlrun.plan.objective import logits_of, steps_to_form
 from dlrun.plan.steps import Mask
 
 
-def build(plan: Plan, model: ModelSection) -> fx.GraphModule:
+def build(plan: Plan, model: ModelSection, with_logits: Collection[str] = ()) -> fx.GraphModule:
     """The network; its initial weights are drawn from torch's seeded generator in the order of the layers.
 
     It takes a batch (N, ...) for each of `plan.inputs`, in their order, and returns a batch (N, ...), or where there
     are several outputs, one for each by its name.
+
+    Args:
+        plan: its layers and their shapes.
+        model: the section of the spec, for the initializers.
+        with_logits: outputs of a sigmoid whose logits are returned too, under `logits_of(name)`.
     """
     root = nn.Module()
     graph = fx.Graph()
@@ -27,6 +36,7 @@ def build(plan: Plan, model: ModelSection) -> fx.GraphModule:
     for step in plan.layers:
         values.append(_emit(step, root, graph, values, model))
     outputs = {name: values[index] for name, index in plan.outputs.items()}
+    outputs |= {logits_of(name): _logits(plan, name, graph, values) for name in with_logits}
     graph.output(outputs if len(outputs) > 1 else values[next(iter(plan.outputs.values()))])
     network = fx.GraphModule(root, graph)
     arrange_relus(network)
@@ -34,7 +44,22 @@ def build(plan: Plan, model: ModelSection) -> fx.GraphModule:
     held = network.state_dict(keep_vars=True)
     for name, _, _ in plan.weights():
         held[name].requires_grad_(name not in plan.frozen)
+    for step in plan.layers:
+        if plan.is_still(step):
+            keep_still(network.get_submodule(torch_path(step.name)))
     return network
+
+
+def _logits(plan: Plan, output: str, graph: fx.Graph, values: list[fx.Node]) -> fx.Node:
+    """The values whose sigmoid an output is: those before the sigmoid, in the output's shape."""
+    *behind, sigmoid = steps_to_form(plan, output)
+    slope = sigmoid.layer.logit_slope if sigmoid.layer else None
+    node = values[sigmoid.inputs[0]]
+    if slope != 1:
+        node = graph.call_function(operator.mul, (node, slope))
+    for step in reversed(behind):  # layers that only change the shape
+        node = graph.call_module(step.name, (node,))
+    return node
 
 
 def _emit(step: Step, root: nn.Module, graph: fx.Graph, values: list[fx.Node], model: ModelSection) -> fx.Node:

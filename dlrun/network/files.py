@@ -73,6 +73,9 @@ def load_network(folder: Path | str, which: Literal["best", "last"] = "best") ->
     with torch.random.fork_rng(devices=[]):  # building draws initial weights, which are then replaced
         network = build(planned, model)
     file = folder / {"best": run_folder.BEST, "last": run_folder.LAST}[which]
+    if which == "best" and not file.exists() and (folder / run_folder.LAST).exists():
+        message = f"no epoch of {folder} is the best: the metric that decides was never a finite number"
+        raise SpecError(f"{message}\n  `load_network(folder, 'last')` loads the weights of the last epoch")
     try:
         weights = safetensors.torch.load_file(file)
         steps = _preprocessing(folder, data.preprocess, list(planned.input_shapes))

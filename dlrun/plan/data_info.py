@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,6 +42,15 @@ class Target:
     """How many rows each class has, in the order of the labels."""
     classes: Sequence[int] | None = field(default=None, repr=False, compare=False)
     """Each row's class number; None where that is not known without loading."""
+    positive: int | None = None
+    """The number of the class for which a binary target is 1; None where the target is no class, or not binary."""
+
+    @property
+    def rarer(self) -> int | None:
+        """The number of the rarer one of two classes, the second of equally frequent ones; None without two."""
+        if self.labels is None or len(self.labels) != 2:
+            return None
+        return 0 if self.counts is not None and self.counts[0] < self.counts[1] else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +117,8 @@ def parts(data: DataSection, losses: Sequence[Loss], folder: Path) -> list[Part]
 
 def _wanted(name: str, targets: Any, losses: Sequence[Loss]) -> TargetKind:
     """How the losses need a target."""
-    named = isinstance(targets, dict)
-    judged = (name, None) if named and len(targets) == 1 else (name,)
-    judging = [
-        (index, loss)
-        for index, loss in enumerate(losses)
-        if loss.of_input is None and (not named or loss.output in judged)
-    ]
-    if named and losses and not judging:
+    judging = _judging(name, targets, losses)
+    if isinstance(targets, dict) and losses and not judging:
         outputs = [loss.output for loss in losses if loss.output]
         hint = "each name below `target` is the name of an output: `loss: [mse: {output: " + name + "}]`"
         message = f"no loss uses the target '{name}'{did_you_mean(name, outputs, {})}"
@@ -135,6 +138,28 @@ def _wanted(name: str, targets: Any, losses: Sequence[Loss]) -> TargetKind:
     return next(iter(wanted)) if wanted else "nothing"
 
 
+def _judging(name: str, targets: Any, losses: Sequence[Loss]) -> list[tuple[int, Loss]]:
+    """The losses that compare with a target of the data, each with its index."""
+    named = isinstance(targets, dict)
+    judged = (name, None) if named and len(targets) == 1 else (name,)
+    return [
+        (index, loss)
+        for index, loss in enumerate(losses)
+        if loss.of_input is None and (not named or loss.output in judged)
+    ]
+
+
+def _positive(target: Target, said: str | None) -> int | None:
+    """The class for which a binary target is 1: the one that the loss names, 1 of 0 and 1, or the rarer one."""
+    if target.wants != "binary" or target.labels is None:
+        return None
+    if said in target.labels:
+        return target.labels.index(said)
+    low, high = (label.lower() for label in target.labels)
+    usual = low in ("0", "0.0", "false") and high in ("1", "1.0", "true")
+    return 1 if usual else target.rarer
+
+
 def describe(data: DataSection, losses: Sequence[Loss], folder: Path) -> DataInfo:
     """Describe the data without loading it.
 
@@ -151,7 +176,10 @@ def describe(data: DataSection, losses: Sequence[Loss], folder: Path) -> DataInf
             raise SourceError(f"there are {found.rows} rows here, and {rows} in the entry before", at)
         rows = found.rows
         features[part.input] = Feature(found.shape, found.vocabulary)
-        targets[part.target] = Target(found.target_shape, found.labels, part.request.wants, found.counts, found.classes)
+        wants = part.request.wants
+        target = Target(found.target_shape, found.labels, wants, found.counts, found.classes)
+        said = next((loss.said for _, loss in _judging(part.target, data.target, losses) if loss.said), None)
+        targets[part.target] = replace(target, positive=_positive(target, said))
         notes |= dict.fromkeys(found.notes)
     needed = {name: target for name, target in targets.items() if target.wants != "nothing"}
     return DataInfo(rows, features, needed, tuple(notes))

@@ -150,10 +150,13 @@ def _input(
     steps, row = fronts.planned(chain, feature.shape)
     shape, path = declared or (row, ("data", "source"))
     place = tree.locate(path)
-    if numel(shape) != numel(row):
-        message = f"the network's input {show(shape)} has {numel(shape)} numbers, and a row has {numel(row)}"
+    exact = all(step.exact for step in steps)
+    # A size that fitting decides is compared once it is known; until then it can be any up to the largest.
+    if numel(shape) != numel(row) and (exact or numel(shape) > numel(row)):
+        most = "" if exact else "at most "
+        message = f"the network's input {show(shape)} has {numel(shape)} numbers, and a row has {most}{numel(row)}"
         source = ("data", "preprocess") if steps else ("data", "source")
-        notes = ((f"a row is {show(row)} here", tree.locate(source)),)
+        notes = ((f"a row is {most}{show(row)} here", tree.locate(source)),)
         setting = path[1] if len(path) == 2 else f"{path[1]}.{name}"
         raise SpecError([Problem(message, place, f"remove `{setting}` to take the data's own shape", notes)])
     return Input(name, feature.shape, steps, shape, place)

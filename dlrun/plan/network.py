@@ -29,7 +29,7 @@ class Plan:
     outputs: dict[str, int]
     """The steps whose values the network gives, by name; `output` is what the last layer gives."""
     frozen: frozenset[str]
-    """Full names of weights that are not trained."""
+    """Full names of weights that are not trained, and of statistics that do not move."""
     groups: tuple[Group, ...] = ()
     """Which steps lie together, in the order in which the groups begin, the outer before the inner."""
 
@@ -85,6 +85,10 @@ class Plan:
         """Numbers kept but not trained, such as moving statistics."""
         return sum(numel(s) for step in self.steps if not step.shared for s in step.buffers.values())
 
+    def is_still(self, step: Step) -> bool:
+        """Whether a step has moving statistics and keeps them, so that it computes as in evaluation."""
+        return any(f"{step.name}.{name}" in self.frozen for name in step.buffers)
+
     @property
     def macs(self) -> int:
         """Multiply-adds of the network for one sample."""
@@ -116,8 +120,8 @@ def plan(
     outputs = _outputs(model, wiring, last)
     steps = wiring.settled()
     _refuse_unused(steps, inputs, outputs)
-    weights = [f"{step.name}.{weight}" for step in steps if not step.shared for weight in step.weights]
-    frozen = frozenset(name for name in weights if any(matches(name, pattern) for pattern in model.freeze or ()))
+    names = [f"{step.name}.{name}" for step in steps for name in (*step.weights, *step.buffers) if not step.shared]
+    frozen = frozenset(name for name in names if any(matches(name, pattern) for pattern in model.freeze or ()))
     return Plan(inputs, steps, outputs, frozen, tuple(wiring.groups))
 
 

@@ -12,8 +12,9 @@ from dlrun.errors import LocatedError
 from dlrun.language.experiment import INPUT, TARGET
 from dlrun.language.fields import OutputForm
 from dlrun.language.suggestions import did_you_mean
-from dlrun.plan.data_info import DataInfo
+from dlrun.plan.data_info import DataInfo, Target
 from dlrun.plan.network import Plan
+from dlrun.plan.steps import Step
 from dlrun.shapes import Shape
 
 
@@ -37,8 +38,13 @@ class Term:
     output: str
     answer: Answer
     output_form: OutputForm
+    """The output's."""
     name: str
     """The name of its value where there are several losses."""
+    from_logits: bool
+    """Whether it is computed from the logits under the output's sigmoid."""
+    label: str
+    """The class for which the target is 1; '' where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,10 @@ class Watched:
     """The output's."""
     name: str
     """The name of its value."""
+    of: int | None = None
+    """The number of the class that it is about: see `Metric.value`."""
+    label: str = ""
+    """The class that it is about; '' where all count alike."""
 
 
 def term(loss: Loss, plan: Plan, data_info: DataInfo) -> Term:
@@ -62,23 +72,74 @@ def term(loss: Loss, plan: Plan, data_info: DataInfo) -> Term:
         ObjectiveError: it names none of several, or one that does not exist.
     """
     output = _output(loss, plan)
-    return Term(
-        loss, output, _answer(loss, output, plan, data_info), output_form(plan, output), called(loss, output, plan)
-    )
+    answer, form = _answer(loss, output, plan, data_info), output_form(plan, output)
+    layer = steps_to_form(plan, output)[-1].layer
+    from_logits = loss.wants == "binary" and layer is not None and layer.logit_slope is not None
+    target = None if answer.is_input else data_info.targets[answer.name]
+    if loss.said is not None:
+        _need_class(loss.said, target)
+    label = target.labels[target.positive] if target and target.labels and target.positive is not None else ""
+    return Term(loss, output, answer, form, called(loss, output, plan), from_logits, label)
 
 
-def watched(metric: Metric, plan: Plan, terms: Sequence[Term]) -> Watched:
-    """A metric with its output, and the target that the output's loss has.
+def _need_class(label: str, target: Target | None) -> None:
+    """Hold a class that a loss or a metric names to those of the target.
 
     Raises:
-        ObjectiveError: it names none of several outputs, or the output has no loss.
+        ObjectiveError: there is no such class.
+    """
+    if target is None or target.labels is None:
+        what = "the values of an input" if target is None else "numbers of 0 and 1 without names"
+        hint = "remove `of`, or give the target in one column of classes"
+        raise ObjectiveError(f"'of' names a class, and the target is {what}", hint, ("of",))
+    if label not in target.labels:
+        few = ", ".join(target.labels[:10]) + (", …" if len(target.labels) > 10 else "")
+        meant = did_you_mean(label, target.labels, {})
+        raise ObjectiveError(f"the target has no class '{label}'{meant}", f"the classes are {few}", ("of",))
+
+
+def watched(metric: Metric, plan: Plan, terms: Sequence[Term], data_info: DataInfo) -> Watched:
+    """A metric with its output, the target that the output's loss has, and the class that it is about.
+
+    Raises:
+        ObjectiveError: it names none of several outputs, or the output has no loss; it names no class of the target.
     """
     output = _output(metric, plan)
     judge = next((term for term in terms if term.output == output), None)
     if judge is None:
         raise ObjectiveError(f"the output '{output}' has no loss, so the metric has no target", at=("output",))
+    of, label = _class_of(metric, judge, data_info) if judge.loss.wants in metric.suits else (None, "")
     name = called(metric, output, plan)
-    return Watched(metric, output, judge.answer, judge.output_form, plan.output_shapes[output], name)
+    return Watched(metric, output, judge.answer, judge.output_form, plan.output_shapes[output], name, of, label)
+
+
+def _class_of(metric: Metric, judge: Term, data_info: DataInfo) -> tuple[int | None, str]:
+    """The number and the name of the class that a metric is about: the one that it names, or the loss, or the rarer."""
+    target = None if judge.answer.is_input else data_info.targets[judge.answer.name]
+    if metric.said is not None:
+        _need_class(metric.said, target)
+    labels = target.labels if target else None
+    if not metric.is_of_one(len(labels) if labels else None):
+        if metric.needs_one_class:
+            message = f"{metric.kind} is asked for one class and for several: " + (
+                "`of` names one, and `average` is over all" if metric.said else "`average: binary` does not say which"
+            )
+            hint = f"`{metric.kind}: {{of: {metric.said or labels[0]}}}`" if labels else "remove `average`"
+            raise ObjectiveError(message, hint)
+        return None, ""
+    assert target is not None and labels is not None
+    said = metric.said or judge.loss.said
+    number = labels.index(said) if said is not None else target.rarer
+    assert number is not None
+    return number if target.positive is None else int(number == target.positive), labels[number]
+
+
+def objective(
+    losses: Sequence[Loss], metrics: Sequence[Metric], plan: Plan, data_info: DataInfo
+) -> tuple[list[Term], list[Watched]]:
+    """All losses and metrics of a spec that was checked."""
+    terms = [term(loss, plan, data_info) for loss in losses]
+    return terms, [watched(metric, plan, terms, data_info) for metric in metrics]
 
 
 def _output(component: Loss | Metric, plan: Plan) -> str:
@@ -122,7 +183,23 @@ def called(component: Loss | Metric, output: str, plan: Plan) -> str:
 
 def output_form(plan: Plan, output: str) -> OutputForm:
     """The form that the last layer gives an output; layers that only change the shape keep it."""
-    step = plan.steps[plan.outputs[output]]
-    while isinstance(step.layer, Layer) and not isinstance(step.layer, Container) and step.layer.accepts == "any":
-        step = plan.steps[step.inputs[0]]
-    return step.layer.output_form if isinstance(step.layer, Layer) else ""
+    layer = steps_to_form(plan, output)[-1].layer
+    return layer.output_form if isinstance(layer, Layer) else ""
+
+
+def steps_to_form(plan: Plan, output: str) -> list[Step]:
+    """The steps from an output back to the layer that gives it its form: all but the last only change the shape."""
+    steps = [plan.steps[plan.outputs[output]]]
+    while _only_reshapes(steps[-1]):
+        steps.append(plan.steps[steps[-1].inputs[0]])
+    return steps
+
+
+def _only_reshapes(step: Step) -> bool:
+    layer = step.layer
+    return isinstance(layer, Layer) and not isinstance(layer, Container) and layer.accepts == "any"
+
+
+def logits_of(output: str) -> str:
+    """The name under which a network in training returns the logits of an output that is a sigmoid's."""
+    return f"{output}/logits"

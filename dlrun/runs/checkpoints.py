@@ -108,6 +108,10 @@ class Checkpoints:
             raise RunError("\n  ".join([f"no checkpoint in {self.folder} can be used:", *self.damaged]))
         return None
 
+    def exist(self) -> bool:
+        """Whether there are checkpoints, damaged or not."""
+        return bool(self._names())
+
     def _names(self) -> list[str]:
         """Newest first."""
         try:

@@ -109,10 +109,15 @@ class MlflowTracking:
             except queue.Empty:
                 line = b""
                 trouble = f"not done after {timeout:g} s"
+            except KeyboardInterrupt:
+                return self._lacking("Ctrl-C ended the waiting")
             process.kill()  # it has answered, or it hangs
             process.wait()
             if line:
                 return json.loads(line)
+        return self._lacking(trouble)
+
+    def _lacking(self, trouble: str) -> dict[str, str]:
         return {"missing": f"MLflow at {without_password(self._uri)} lacks some of this run: {trouble}", "page": ""}
 
 

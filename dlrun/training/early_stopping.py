@@ -25,7 +25,9 @@ class BestWeights:
     def update(self, metrics: dict[str, float], network: nn.Module, state: TrainingState) -> None:
         """Copy the weights if they are the best so far."""
         value = metrics.get(self.monitor, math.nan)
-        if not math.isnan(value) and (math.isnan(state.best_value) or self._better(value, state.best_value)):
+        if not math.isfinite(value):  # it says nothing of these weights, so it neither improves nor ends the training
+            return
+        if math.isnan(state.best_value) or self._better(value, state.best_value):
             state.best_value, state.best_epoch, state.waited = value, state.epoch, 0
             state.best_weights = {name: weight.clone() for name, weight in network.state_dict().items()}
         else:

@@ -12,10 +12,16 @@ from dlrun.plan.objective import Watched
 from dlrun.training.objective import Forward, Objective, Outputs, Pairing
 from dlrun.training.speed.capture import Repeated
 
+MERGED = 64
+"""Results of batches that are kept before they are merged into one."""
+
 
 def measure_batch(watched: Sequence[Watched], pairing: Pairing, outputs: Outputs, batch: Batch) -> Tensors:
     """Each metric's partial result for a batch; the outputs are detached from autograd."""
-    return [one.metric.measure(*pairing.compared(one, outputs, batch), one.output_form) for one in watched]
+    return [
+        one.metric.measure(*pairing.compared(one.output, one.answer, outputs, batch), one.output_form)
+        for one in watched
+    ]
 
 
 class Measurement:
@@ -24,7 +30,7 @@ class Measurement:
     def __init__(self, watched: Sequence[Watched]):
         self.watched = watched
         self.parts: dict[str, list[torch.Tensor]] = {}
-        """For each metric the sum so far; for a metric that needs all rows, one tensor per batch."""
+        """For each metric the sum so far; for a metric that merges results or needs all rows, one tensor per batch."""
 
     def add(self, measured: Sequence[torch.Tensor]) -> None:
         """Add the partial results of `measure_batch`; nothing is read from the device."""
@@ -32,6 +38,8 @@ class Measurement:
             parts = self.parts.setdefault(one.name, [])
             if one.metric.combine != "sum":
                 parts.append(value)
+                if one.metric.combine == "merge" and len(parts) == MERGED:
+                    parts[:] = [one.metric.merge(torch.stack(parts))]
             elif parts:
                 parts[0] += value
             else:
@@ -41,19 +49,29 @@ class Measurement:
         """The metrics of everything added so far, read from the device together."""
         if not self.watched:
             return {}
-        values = [
-            one.metric.value(torch.cat(parts) if len(parts := self.parts[one.name]) > 1 else parts[0], one.shape)
-            for one in self.watched
-        ]
+        values = [one.metric.value(self._combined(one), one.shape, one.of) for one in self.watched]
         return {one.name: value for one, value in zip(self.watched, torch.stack(values).tolist(), strict=True)}
+
+    def _combined(self, one: Watched) -> torch.Tensor:
+        parts = self.parts[one.name]
+        if len(parts) == 1:
+            return parts[0]
+        return one.metric.merge(torch.stack(parts)) if one.metric.combine == "merge" else torch.cat(parts)
 
     def as_tensors(self) -> dict[str, torch.Tensor]:
         """All that has been added, for a checkpoint."""
-        return {name: torch.cat(parts) if len(parts) > 1 else parts[0] for name, parts in self.parts.items()}
+        tensors = {}
+        for one in self.watched:
+            if parts := self.parts.get(one.name):
+                # Merged again at the same places after a resume: so the bits are the same.
+                join = torch.stack if one.metric.combine == "merge" else torch.cat
+                tensors[one.name] = parts[0] if one.metric.combine == "sum" else join(parts)
+        return tensors
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
         """Continue from what `as_tensors` returned."""
-        self.parts = {name: [tensor] for name, tensor in tensors.items()}
+        merging = {one.name for one in self.watched if one.metric.combine == "merge"}
+        self.parts = {name: [*tensor] if name in merging else [tensor] for name, tensor in tensors.items()}
 
 
 class Evaluator:
@@ -89,7 +107,14 @@ class Evaluator:
         if not self.network.training:
             self.network.train()
         means = [math.fsum(v * size for v, size in zip(row, sizes, strict=True)) / sum(sizes) for row in read]
+        lost = self._lost(means)
+        values = {one.name: math.nan if one.output in lost else values[one.name] for one in self.watched}
         return dict(zip(("loss", *self.objective.names), means, strict=True)) | values
+
+    def _lost(self, means: Sequence[float]) -> set[str]:
+        """The outputs that are not numbers, which shows in their loss: a decision made of them would look like one."""
+        each = means[1:] if self.objective.names else means
+        return {term.output for term, mean in zip(self.objective.terms, each, strict=True) if math.isnan(mean)}
 
     def _compute(self, batch: Batch) -> Tensors:
         if self.network.training:

@@ -105,9 +105,9 @@ class Training:
             self._epoch()
 
     def finish(self) -> None:
-        """With early stopping, put the best weights back into the network."""
+        """Put the best weights back into the network, for the test."""
         state, network = self.state, self.task.network
-        if self.task.settings.early_stopping is not None and state.best_weights is not None:
+        if state.best_weights is not None:
             state.last_weights = {name: weight.clone() for name, weight in network.state_dict().items()}
             network.load_state_dict(state.best_weights, strict=False)  # a tied weight may be stored once
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 
 from dlrun.data.batches import Batch
-from dlrun.plan.objective import Answer, Term, Watched
+from dlrun.plan.objective import Answer, Term, logits_of
 
 Outputs = torch.Tensor | dict[str, torch.Tensor]
 """The result of a network: a batch, or one for each output by its name."""
@@ -33,17 +33,17 @@ class Pairing:
         """The rows of a batch that an output is compared with."""
         return batch.inputs[self.places[answer.name]] if answer.is_input else batch.targets[answer.name]
 
-    def compared(self, pair: Term | Watched, outputs: Outputs, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    def compared(self, name: str, answer: Answer, outputs: Outputs, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """An output, and the answer that it is compared with: number by number, or a class for each row.
 
         Raises:
             RuntimeError: their shapes differ; torch would repeat the smaller of the two.
         """
-        output, answer = self.output(pair.output, outputs), self.answer(pair.answer, batch)
-        if output.shape != answer.shape and (answer.is_floating_point() or answer.shape != output.shape[:1]):
-            shapes = f"{tuple(output.shape)}, and the values that it is compared with {tuple(answer.shape)}"
-            raise RuntimeError(f"the output '{pair.output}' has the shape {shapes}")
-        return output, answer
+        output, target = self.output(name, outputs), self.answer(answer, batch)
+        if output.shape != target.shape and (target.is_floating_point() or target.shape != output.shape[:1]):
+            shapes = f"{tuple(output.shape)}, and the values that it is compared with {tuple(target.shape)}"
+            raise RuntimeError(f"the output '{name}' has the shape {shapes}")
+        return output, target
 
     @staticmethod
     def output(name: str, outputs: Outputs) -> torch.Tensor:
@@ -61,10 +61,14 @@ class Objective:
 
     def __call__(self, outputs: Outputs, batch: Batch) -> list[torch.Tensor]:
         """The mean loss over a batch; then, where there are several, each loss without its coefficient."""
-        values = [term.loss(*self.pairing.compared(term, outputs, batch), term.output_form) for term in self.terms]
+        values = [self._value(term, outputs, batch) for term in self.terms]
         total: torch.Tensor | None = None
         for term, value in zip(self.terms, values, strict=True):
             weighted = value if term.loss.coefficient == 1 else term.loss.coefficient * value
             total = weighted if total is None else total + weighted
         assert total is not None
         return [total, *values] if self.names else [total]
+
+    def _value(self, term: Term, outputs: Outputs, batch: Batch) -> torch.Tensor:
+        name, form = (logits_of(term.output), "") if term.from_logits else (term.output, term.output_form)
+        return term.loss(*self.pairing.compared(name, term.answer, outputs, batch), form)

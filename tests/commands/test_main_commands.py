@@ -1,5 +1,6 @@
 """train, check and params as a user runs them: whole processes, their output and exit codes."""
 
+import itertools
 import json
 import os
 import pty
@@ -73,7 +74,7 @@ def test_train_on_a_terminal_shows_one_live_line(spec: Path) -> None:
     assert process.wait(60) == 0
     text = shown.decode()
     assert "epoch 40/40" in text
-    assert "validation/loss" in text
+    assert "validation" in text and "elapsed" in text and "left" in text
     assert "\x1b[?25h" in text  # the cursor is back
 
 
@@ -122,7 +123,7 @@ def test_an_interrupted_run_is_kept_and_marked_as_killed(spec: Path, number: int
     )
     assert process.stdout is not None
     for line in process.stdout:
-        if "epoch 3/" in line:
+        if line.split()[:1] == ["1"]:  # the row of the first epoch
             break
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
@@ -193,7 +194,13 @@ def test_train_names_every_output(several: Path) -> None:
     done = dlrun(several.parent, "train", several)
     assert done.returncode == 0, done.stderr
     assert "train   cross_entropy + mse, adam" in done.stdout
-    assert "train/kind/cross_entropy" in done.stdout and "validation/size/mse" in done.stdout
+    groups, names = next(
+        (groups.split(), names.split())
+        for groups, names in itertools.pairwise(done.stdout.splitlines())
+        if names.split()[:1] == ["epoch"]
+    )
+    assert "validation/kind" in groups and "validation/size" in groups and "train/kind" in groups
+    assert "cross_entropy" in names and "mse" in names
     (run,) = [folder for folder in (several.parent / "runs").iterdir() if folder.is_dir()]
     assert json.loads((run / "labels.json").read_text()) == ["x", "y", "z"]
 
@@ -261,3 +268,35 @@ def test_help_and_version_and_an_unknown_command(tmp_path: Path) -> None:
     assert len(shown.splitlines()) <= 40
     assert all(name in shown for name in ("train", "check", "params", "kinds", "schema", "new", "ui"))
     assert dlrun(tmp_path, "trian", "x.yaml").returncode == 2
+
+
+@pytest.mark.parametrize("screen", ["/dev/full", "a pipe that nobody reads"])
+def test_a_run_goes_on_without_a_screen(spec: Path, screen: str) -> None:
+    if screen == "/dev/full":
+        output = os.open(screen, os.O_WRONLY)
+    else:
+        reading, output = os.pipe()
+        os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "dlrun", "train", "iris.yaml"],
+        cwd=spec.parent, stdout=output, stderr=subprocess.PIPE, text=True, timeout=300,
+    )  # fmt: skip
+    os.close(output)
+    assert (done.returncode, done.stderr) == (0, "")
+    (run,) = (spec.parent / "runs").iterdir()
+    assert json.loads((run / "run.json").read_text())["status"] == "FINISHED"
+
+
+def test_ctrl_c_in_the_first_moments_is_no_traceback(spec: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "dlrun", "train", "iris.yaml"],
+        cwd=spec.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.rstrip().endswith("dlrun.errors"):  # the first module of ours, while others are imported
+            process.send_signal(signal.SIGINT)
+            break
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors

@@ -6,6 +6,7 @@ import pytest
 import torch
 from places import NETS
 from torch import nn
+from torch.nn import functional
 
 from dlrun.checks.check import check_model
 from dlrun.checks.reading import read_spec
@@ -85,6 +86,39 @@ def test_an_encoder_layer_is_torchs_with_the_same_weights(activation: str, norm_
     torch.testing.assert_close(ours(x), stack(x), rtol=1e-5, atol=1e-5)
     ours.train(), stack.train()
     torch.testing.assert_close(ours(x), stack(x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("written", "activation"),
+    [("silu", functional.silu), ({"gelu": "tanh"}, lambda x: functional.gelu(x, approximate="tanh"))],
+)
+def test_an_encoder_layer_has_the_activation_it_names_also_without_gradients(written, activation) -> None:
+    # Without gradients torch has a kernel of its own for relu and the exact gelu alone.
+    settings = {"nhead": 2, "dim_feedforward": 20, "activation": written, "dropout": 0, "layer_norm_eps": 0.1}
+    ours = module_of({"transformer_encoder_layer": settings}, (T, 6))
+    theirs = nn.TransformerEncoderLayer(6, 2, 20, 0.0, activation, 0.1, batch_first=True).eval()
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.randn(2, T, 6)
+    torch.testing.assert_close(ours(x), theirs(x), rtol=1e-5, atol=1e-5)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x), theirs(x), rtol=1e-5, atol=1e-5)
+    exact = nn.TransformerEncoderLayer(6, 2, 20, 0.0, "gelu", 0.1, batch_first=True).eval()
+    exact.load_state_dict(ours.state_dict())
+    assert (ours(x) - exact(x)).abs().max() > 1e-5
+
+
+def test_an_activation_inside_a_layer_keeps_the_shape_and_the_steps_and_has_no_weights(network) -> None:
+    text = "model: {{input: [4, 8], layers: [transformer_encoder_layer: {{nhead: 2, activation: {}}}]}}"
+    for activation, problem in {
+        "{linear: 3}": "an activation with a gradient is expected, such as relu or gelu; received linear",
+        "step": "an activation with a gradient is expected, such as relu or gelu; received step",
+        "glu": r"the activation glu has another output shape, \(4, 1024\) for \(4, 2048\)",
+        "prelu": "the activation prelu has weights of its own",
+        "{softmax: 0}": "the activation softmax computes a step from the other steps too",
+        "{relu: {name: a}}": "the activation inside a layer has no name; received 'a'",
+    }.items():
+        with pytest.raises(SpecError, match=problem):
+            network(text.format(activation))
 
 
 @pytest.mark.parametrize("norm_first", [False, True])

@@ -151,21 +151,21 @@ class TestCsv:
     def test_several_columns_of_numbers_can_be_the_target(self, folder: Path):
         table(folder, "a,b,c\n1,2,3\n4,5,6\n")
         source, request = Csv(path="t.csv"), ask(folder, ("c", "a"), wants="numbers")
-        assert source.describe(request) == SourceInfo(2, (1,), (2,), None)
+        assert source.describe(request) == SourceInfo(2, (1,), (2,), None, vocabulary=6)
         assert source.load(request).target.tolist() == [[3, 1], [6, 4]]
         assert source.load(request).features.tolist() == [[2], [5]]
 
     def test_one_column_of_yes_or_no_has_two_labels(self, folder: Path):
         data_info = Csv(path="fruit.csv").describe(ask(folder, "class", wants="binary"))
         assert (data_info.labels, data_info.target_shape) == (("apple", "pear"), ())
-        table(folder, "x,y\n1,0\n2,7\n3,0.5\n")
+        table(folder, "x,y\n1,a\n2,b\n3,c\n")
         error = refused(Csv(path="t.csv"), ask(folder, "y", wants="binary"))
-        assert error.message == "the column 'y' has 3 classes, ['0', '0.5', '7']; a binary target needs 2"
+        assert error.message == "the column 'y' has 3 classes, ['a', 'b', 'c']; a binary target needs 2"
 
     def test_several_columns_of_yes_or_no_hold_0_and_1(self, folder: Path):
         table(folder, "x,p,q\n1,0,1\n2,1,1.0\n")
         source, request = Csv(path="t.csv"), ask(folder, ("p", "q"), wants="binary")
-        assert source.describe(request) == SourceInfo(2, (1,), (2,), None)
+        assert source.describe(request) == SourceInfo(2, (1,), (2,), None, vocabulary=3)
         assert source.load(request).target.tolist() == [[0, 1], [1, 1]]
         table(folder, "x,p,q\n1,0,1\n2,1,2\n")
         assert refused(source, request).message.startswith("t.csv:3: column 'q' is '2'; ")
@@ -191,8 +191,8 @@ class TestCsv:
 
     def test_a_target_of_text_is_no_number(self, folder: Path):
         error = refused(Csv(path="fruit.csv"), ask(folder, "class", wants="numbers"))
-        assert error.message == "fruit.csv:2: column 'class' is 'apple', not a number"
-        assert error.at == ("target",)
+        assert error.message == "fruit.csv:2: column 'class' is 'apple', not a number; line 3 has 'pear'"
+        assert (error.at, error.hint) == (("target",), "use `loss: cross_entropy` for texts that are classes")
 
     def test_an_empty_class_is_refused(self, folder: Path):
         table(folder, "x,class\n1,a\n2, \n")
@@ -260,17 +260,108 @@ class TestCsv:
     def test_byte_order_marks_spaces_quotes_and_line_ends_do_not_count(self, folder: Path):
         table(folder, b'\xef\xbb\xbf a , "the, class"\r\n 1 , "x, y"\r\n"2",z\r\n')
         source, request = Csv(path="t.csv"), ask(folder, "the, class")
-        assert source.describe(request) == SourceInfo(2, (1,), (), ("x, y", "z"), counts=(1, 1))
+        assert source.describe(request) == SourceInfo(2, (1,), (), ("x, y", "z"), vocabulary=3, counts=(1, 1))
         rows = source.load(request)
         assert rows.features.tolist() == [[1], [2]]
         assert rows.target.tolist() == ["x, y", "z"]
 
     def test_numbers_that_only_the_slow_way_reads_are_loaded(self, folder: Path):
-        table(folder, 'a,y,t\n1, "2_000",u\n3,4,v\n')
+        table(folder, 'a,y,t\n1, "2000",u\n3,4,v\n')
         source = Csv(path="t.csv")
         assert source.load(ask(folder, "t")).features.tolist() == [[1, 2000], [3, 4]]
         assert source.load(ask(folder, "t")).target.tolist() == ["u", "v"]
         assert source.load(ask(folder, "y", "a", "numbers")).target.tolist() == [[2000], [4]]
+
+    @pytest.mark.parametrize(
+        ("cell", "hint"),
+        [
+            ("True", "write 1 and 0"),
+            ("0,126", "with a decimal point"),
+            ("1,125.70", "without the separators"),
+            ("1.125,70", "as plain numbers"),
+            ("1 125", "without the separators"),
+            ("12%", "without the percent sign"),
+            ("$5", "without the currency sign"),
+            ("?", "fill in the cell"),
+            ("N/A", "fill in the cell"),
+            ("2024-05-31", "is a date"),
+            ("31/05/2024 10:00", "is a date"),
+            ("red", "a column of 0 and 1 for each text"),
+            ("1_000", "without underscores"),
+            ("0x1F", "as a decimal number"),
+            ("infinity", "must be finite"),
+            ("\u0661\u0662", "with the digits 0 to 9"),
+            ("\u22121", "with the digits 0 to 9"),
+            ("1;2", 'delimiter: ";"'),
+        ],
+    )
+    def test_the_way_out_of_a_cell_that_is_no_number_looks_at_it(self, cell: str, hint: str, folder: Path):
+        table(folder, f'age,class\n1,a\n"{cell}",b\n')
+        for loading in (False, True):
+            error = refused(Csv(path="t.csv"), ask(folder, "class"), loading)
+            assert error.message.startswith(f"t.csv:3: column 'age' is '{cell}', not a ")
+            assert hint in error.hint
+
+    def test_all_columns_at_fault_are_told_at_once_with_two_examples(self, folder: Path):
+        table(folder, "p,q,r,y\n1,True,2,a\n2,False,?,b\n3,True,5%,a\n4,True,6%,b\n")
+        error = refused(Csv(path="t.csv"), ask(folder, "y"))
+        assert error.message == (
+            "t.csv:2: column 'q' is 'True', not a number; line 3 has 'False'\n"
+            "  t.csv:3: column 'r' is '?', not a number; line 4 has '5%'"
+        )
+        assert error.hint.startswith("write 1 and 0 for 'True' and 'False'; fill in the cell or remove the row; ")
+
+    @pytest.mark.parametrize(
+        "mark", ["NA", "N/A", "n/a", "NaN", "?", "nan", "None", "null", "NULL", "-", "#N/A", "<NA>", ".", "", "NaT"]
+    )
+    def test_a_mark_of_a_missing_value_is_no_class(self, mark: str, folder: Path):
+        table(folder, f"x,class\n1,a\n2,b\n3, {mark} \n")
+        error = refused(Csv(path="t.csv"), ask(folder, "class"))
+        assert error.message.startswith("t.csv:4: column 'class' is '")
+        assert ("missing: []" in error.hint) == bool(mark)
+        if mark:
+            data_info = Csv(path="t.csv", missing=()).describe(ask(folder, "class"))
+            assert data_info.labels is not None and mark in data_info.labels
+
+    @pytest.mark.parametrize("line", ["5.1,3.5,1.4,0.2,setosa", "1,0,3", "0.5,1.5,2.5", "-1,-2,a", "7,7,a"])
+    def test_a_first_line_of_numbers_is_data(self, line: str, folder: Path):
+        table(folder, f"{line}\n" * 3)
+        error = refused(Csv(path="t.csv"), ask(folder, line.rsplit(",", 1)[1]))
+        assert error.message.startswith("t.csv:1: the first line looks like a row, ")
+
+    @pytest.mark.parametrize("line", ["0,1,2,3", "0,1,2,y", "1990,1991,1995,y", "x1,2", "a,b,3,4.5,c"])
+    def test_names_can_be_numbers_that_count(self, line: str, folder: Path):
+        width = line.count(",")
+        table(folder, f"{line}\n" + "1," * width + "a\n" + "2," * width + "b\n")
+        assert Csv(path="t.csv").describe(ask(folder, line.rsplit(",", 1)[1])).rows == 2
+
+    def test_numbers_to_predict_are_no_classes(self, folder: Path):
+        request = ask(table(folder, "x,y\n" + "".join(f"{i},{i * 1.37 % 9}\n" for i in range(60))), "y")
+        error = refused(Csv(path="t.csv"), request)
+        assert error.hint == "`loss: mse` predicts numbers"
+        table(folder, "x,y\n" + "".join(f"{i},{i * 37 % 1009}\n" for i in range(60)))
+        assert [note.name for note in Csv(path="t.csv").describe(request).notes] == ["numbers_as_classes"]
+        table(folder, "x,y\n" + "".join(f"{i},{i % 10 / 2}\n" for i in range(60)))
+        assert [note.name for note in Csv(path="t.csv").describe(request).notes] == ["numbers_as_classes"]
+        table(folder, "x,y\n" + "".join(f"{i},{i % 30}\n" for i in range(600)))
+        assert not Csv(path="t.csv").describe(request).notes
+
+    def test_whole_numbers_from_0_on_have_a_vocabulary(self, folder: Path):
+        source, request = Csv(path="t.csv"), ask(folder, "y")
+        table(folder, "a,b,y\n6,15,p\n3,19.0,q\n")
+        assert source.describe(request).vocabulary == 20
+        for other in ("-1", "2.5"):
+            table(folder, f"a,b,y\n6,15,p\n{other},19,q\n")
+            assert source.describe(request).vocabulary is None
+
+    @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+    def test_a_table_with_another_delimiter_gets_the_line_to_write(self, delimiter: str, folder: Path):
+        table(folder, "a,b,y\n1,2,p\n3,4,q\n".replace(",", delimiter))
+        written = '"\\t"' if delimiter == "\t" else f'"{delimiter}"'
+        assert f"delimiter: {written}" in refused(Csv(path="t.csv"), ask(folder, "y")).hint
+
+    def test_a_tab_can_be_written_as_two_characters(self):
+        assert choose("sources", {"csv": {"path": "t.csv", "delimiter": "\\t"}}) == Csv(path="t.csv", delimiter="\t")
 
     def test_a_single_row_is_a_table(self, folder: Path):
         rows = Csv(path="t.csv").load(ask(table(folder, "a,b,y\n1,2,3\n"), "y", wants="numbers"))

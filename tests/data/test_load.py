@@ -55,8 +55,10 @@ def test_classes_of_scikit_learn_keep_their_published_numbers(tmp_path: Path):
 
 def test_one_yes_or_no_becomes_a_column_of_0_and_1(tmp_path: Path):
     data = csv(tmp_path, "x,y\n1,yes\n2,no\n3,yes\n", target="y")
-    found = answers(tmp_path, data, "binary_cross_entropy")
+    found = answers(tmp_path, data, {"binary_cross_entropy": {"of": "yes"}})
     assert (found.values.dtype, found.values.tolist()) == (np.float32, [[1], [0], [1]])
+    rarer = answers(tmp_path, data, "binary_cross_entropy")
+    assert rarer.values.tolist() == [[0], [1], [0]]
     assert found.classes is not None
     assert found.classes.tolist() == [1, 0, 1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import draws
 
+import dlrun
+from dlrun.components.layers import Layer
 from dlrun.components.losses import Loss, OutputForm
 from dlrun.language.component import choose, kinds
 from dlrun.shapes import Shape, ShapeError
@@ -224,3 +227,32 @@ def test_outputs_that_fit_are_taken_and_give_one_finite_number(
 
 def test_every_loss_is_refused_something_here() -> None:
     assert {refusal[0] for refusal in REFUSALS} == set(KINDS)
+
+
+@pytest.mark.parametrize("last", ["- sigmoid", "- sigmoid: 2", "- sigmoid\n  - reshape: [1, 1]\n  - flatten"])
+def test_a_final_sigmoid_is_judged_by_the_logit_under_it(last: str, tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("x,y\n" + "".join(f"{17 if i % 2 else -17},{1 - i % 2}\n" for i in range(40)))
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(
+        "data: {source: {csv: data.csv}, target: y}\n"
+        "model:\n  layers:\n  - linear: {out_features: 1, init: {normal: {mean: 1, std: 1.0e-9}}, bias: false}\n  "
+        + last
+        + "\n"
+        "loss: binary_cross_entropy\nmetrics: [accuracy]\noptimizer: {sgd: {lr: 1.0e-30}}\n"
+        "train: {epochs: 2}\ntracking: off\n"
+    )
+    outcome = dlrun.train(spec, runs=tmp_path / "runs")
+    wrong = 34.0 if "2" in last else 17.0
+    assert outcome.test["loss"] == pytest.approx(wrong, rel=1e-5)
+    assert dlrun.read_run(outcome.folder).metric("train/loss") == pytest.approx([wrong, wrong], rel=1e-5)
+    assert dlrun.load_network(outcome.folder)(torch.tensor([[17.0]])).item() == pytest.approx(1.0)
+
+
+LAYERS = [choose("layers", kind) for kind in kinds("layers") if kind in ("sigmoid", "hardsigmoid")]
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.kind)
+def test_a_layer_with_logits_is_their_sigmoid(layer: Layer) -> None:
+    if layer.logit_slope is not None:
+        x = torch.linspace(-20, 20, 101)
+        torch.testing.assert_close(layer.build((101,))(x), (layer.logit_slope * x).sigmoid())

@@ -17,18 +17,20 @@ from dlrun.training.objective import Pairing
 METRICS = settings(max_examples=60, deadline=None, derandomize=True)
 
 
-def measured(written, output: torch.Tensor, target: torch.Tensor, ending: str = "", batch: int = 7) -> float:
-    watched = watching(written, output, ending)
+def measured(
+    written, output: torch.Tensor, target: torch.Tensor, ending: str = "", batch: int = 7, of: int | None = None
+) -> float:
+    watched = watching(written, output, ending, of)
     measurement = Measurement([watched])
     for start in range(0, len(output), batch):
         measurement.add(measure(watched, output[start : start + batch], target[start : start + batch]))
     return measurement.values()["figure"]
 
 
-def watching(written, output: torch.Tensor, ending: str = "") -> Watched:
+def watching(written, output: torch.Tensor, ending: str = "", of: int | None = None) -> Watched:
     """One metric on a network's only output."""
     answer, shape = Answer("target", is_input=False), tuple(output.shape[1:])
-    return Watched(choose("metrics", written), "output", answer, ending, shape, "figure")
+    return Watched(choose("metrics", written), "output", answer, ending, shape, "figure", of)
 
 
 def measure(watched: Watched, output: torch.Tensor, target: torch.Tensor) -> list[torch.Tensor]:
@@ -59,19 +61,73 @@ def test_accuracy_is_the_share_of_right_answers(seed: int, rows: int, classes: i
 @pytest.mark.parametrize("average", ["macro", "micro", "weighted"])
 def test_f1_averages_as_scikit_learn_does(average: str, seed: int, rows: int, classes: int) -> None:
     output, target = drawn(seed, rows, classes)
-    expected = reference.f1_score(target, output.argmax(1), average=average, zero_division=0)
+    expected = reference.f1_score(target, output.argmax(1), average=average, zero_division=math.nan)
     assert measured({"f1": {"average": average}}, output, target) == pytest.approx(expected)
 
 
 @METRICS
 @given(st.integers(0, 10**6), st.integers(1, 40))
-def test_f1_of_two_classes_is_that_of_the_second(seed: int, rows: int) -> None:
+def test_f1_of_one_class_is_not_defined_where_the_class_is_neither_there_nor_predicted(seed: int, rows: int) -> None:
     output, target = drawn(seed, rows, 2)
-    expected = reference.f1_score(target, output.argmax(1), zero_division=0)
-    assert measured("f1", output, target) == pytest.approx(expected)
     yes, truth = output[:, :1], target[:, None].float()
-    expected = reference.f1_score(target, (yes >= 0).long()[:, 0], zero_division=0)
-    assert measured("f1", yes, truth) == pytest.approx(expected)
+    for of in (0, 1):
+        expected = reference.f1_score(target, output.argmax(1), pos_label=of, zero_division=math.nan)
+        assert measured("f1", output, target, of=of) == pytest.approx(expected, nan_ok=True)
+        expected = reference.f1_score(target, (yes >= 0).long()[:, 0], pos_label=of, zero_division=math.nan)
+        assert measured("f1", yes, truth, of=of) == pytest.approx(expected, nan_ok=True)
+
+
+SHAPES = [(1,), (3,), (1, 8, 8), (2, 4)]
+
+
+@pytest.mark.parametrize("batch", [1, 7, 29, 50])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("kind", kinds("metrics"))
+def test_outputs_of_any_shape_are_measured_as_columns(kind: str, shape: tuple[int, ...], batch: int) -> None:
+    generator = torch.Generator().manual_seed(len(shape))
+    output = (torch.randn(50, *shape, generator=generator) * 4).round() / 4
+    suits = choose("metrics", kind).suits
+    if "binary" in suits:
+        target = torch.randint(2, output.shape, generator=generator).float()
+        truth, chosen = target.flatten(1).numpy(), (output >= 0).flatten(1).numpy()
+        alone = {"pos_label": 1} if shape == (1,) else {}
+        if shape == (1,):
+            truth, chosen = truth[:, 0], chosen[:, 0]
+        expected = {
+            "accuracy": lambda: reference.accuracy_score(truth.ravel(), chosen.ravel()),
+            "roc_auc": lambda: reference.roc_auc_score(truth, output.flatten(1).numpy(), average="macro"),
+        }
+        if kind == "f1":
+            for average in ("macro", "micro", "weighted"):
+                value = reference.f1_score(truth, chosen, average=average, zero_division=math.nan, **alone)
+                assert measured({"f1": {"average": average}}, output, target, batch=batch) == pytest.approx(value)
+            return
+        assert measured(kind, output, target, batch=batch) == pytest.approx(expected[kind]())
+    if "numbers" in suits:
+        target = torch.randn(output.shape, generator=generator)
+        scored = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "r2": "r2_score"}[kind]
+        value = getattr(reference, scored)(target.flatten(1), output.flatten(1))
+        assert measured(kind, output, target, batch=batch) == pytest.approx(value, rel=1e-5)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 500])
+@pytest.mark.parametrize("offset", [2.5e6, -1e9, 1e12])
+def test_r2_is_exact_far_from_0(offset: float, batch: int) -> None:
+    generator = torch.Generator().manual_seed(1)
+    target = offset + torch.randn(500, 2, generator=generator, dtype=torch.float64)
+    output = target + 0.1 * torch.randn(500, 2, generator=generator, dtype=torch.float64)
+    expected = reference.r2_score(target, output)
+    assert measured("r2", output, target, batch=batch) == pytest.approx(expected, rel=1e-4)
+    assert math.isnan(measured("r2", output, torch.full_like(target, offset + 0.1), batch=batch))
+
+
+@pytest.mark.parametrize("of", [0, 1, 2])
+def test_one_of_three_classes_is_measured_against_the_rest(of: int) -> None:
+    output, target = drawn(5, 40, 3)
+    area = reference.roc_auc_score(target == of, output.double().softmax(1)[:, of])
+    assert measured("roc_auc", output, target, of=of) == pytest.approx(area)
+    score = reference.f1_score(target == of, output.argmax(1) == of)
+    assert measured("f1", output, target, of=of) == pytest.approx(score)
 
 
 @METRICS

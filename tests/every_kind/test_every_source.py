@@ -7,6 +7,7 @@ import pytest
 
 from dlrun.components.sources import Request, Source
 from dlrun.language.component import choose, kinds
+from dlrun.language.paths import with_absolute_paths
 
 ROWS = {
     "classes": ["b", "a", "b", "c", "a"],
@@ -52,6 +53,6 @@ def test_a_located_source_loads_the_same_from_another_folder(kind: str, tmp_path
     source = choose("sources", text)
     assert isinstance(source, Source)
     here = source.load(Request(tmp_path, features, target, "classes"))
-    there = source.located(tmp_path).load(Request(tmp_path / "elsewhere", features, target, "classes"))
+    there = with_absolute_paths(source, tmp_path).load(Request(tmp_path / "elsewhere", features, target, "classes"))
     assert np.array_equal(here.features, there.features)
     assert np.array_equal(here.target, there.target)

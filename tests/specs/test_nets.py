@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 import torch
 from places import NETS
-from torch import Tensor, nn
 
 from dlrun.checks.check import check, check_model
 from dlrun.network.build import build
@@ -447,59 +446,6 @@ def test_a_thinner_or_smaller_mobilenet_costs_what_its_paper_says(overrides, mil
     plan = planned("mobilenet_v1", *overrides)
     assert plan.macs / 1e6 == pytest.approx(millions, abs=1)
     assert plan.total / 1e6 == pytest.approx(weights, abs=0.05)
-
-
-class Unit(nn.Module):
-    """A bottleneck of ResNet-50, written down independently of the spec."""
-
-    def __init__(self, inputs: int, width: int, stride: int):
-        super().__init__()
-        self.a = nn.Conv2d(inputs, width, 1, stride, bias=False)
-        self.norm_a = nn.BatchNorm2d(width)
-        self.b = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.norm_b = nn.BatchNorm2d(width)
-        self.c = nn.Conv2d(width, 4 * width, 1, bias=False)
-        self.norm_c = nn.BatchNorm2d(4 * width)
-        self.shortcut = nn.Sequential()
-        if inputs != 4 * width:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(inputs, 4 * width, 1, stride, bias=False), nn.BatchNorm2d(4 * width)
-            )
-
-    def forward(self, x_NCHW: Tensor) -> Tensor:
-        y = torch.relu(self.norm_a(self.a(x_NCHW)))
-        y = torch.relu(self.norm_b(self.b(y)))
-        return torch.relu(self.norm_c(self.c(y)) + self.shortcut(x_NCHW))
-
-
-def plain_resnet50() -> nn.Module:
-    layers: list[nn.Module] = [
-        nn.Conv2d(3, 64, 7, 2, 3, bias=False),
-        nn.BatchNorm2d(64),
-        nn.ReLU(),
-        nn.MaxPool2d(3, 2, 1),
-    ]
-    inputs = 64
-    for width, depth in ((64, 3), (128, 4), (256, 6), (512, 3)):
-        for index in range(depth):
-            layers.append(Unit(inputs, width, 2 if index == 0 and width > 64 else 1))
-            inputs = 4 * width
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, 1000))
-
-
-def test_resnet50_computes_what_an_independent_one_computes_with_the_same_weights() -> None:
-    checked = check(NETS / "resnet50.yaml", ["model.input=[3, 64, 64]"])
-    network = build(checked.plan, checked.experiment.need("model"))
-    torch.manual_seed(0)
-    plain = plain_resnet50()
-    copied = zip(network.state_dict(), plain.state_dict().values(), strict=True)  # both in the order of the layers
-    network.load_state_dict(dict(copied))
-    x_NCHW = torch.randn(2, 3, 64, 64)
-    with torch.no_grad():
-        for training in (True, False):  # the second time with the statistics that the first has moved
-            network.train(training)
-            plain.train(training)
-            torch.testing.assert_close(network(x_NCHW), plain(x_NCHW), rtol=1e-5, atol=1e-5)
 
 
 def counted(outputs: Iterable[tuple[Shape, int]]) -> Counter[tuple[Shape, int]]:

@@ -40,12 +40,12 @@ def sync(
     if not folders:
         raise SpecError(f"there are no runs in {runs}; --runs says where they are")
     if run is not None:
-        _deliver(folders[0], to, even_without_tracker=True)
+        deliver(folders[0], to, even_without_tracker=True)
         return
     failed = 0
     for folder in folders:
         try:
-            _deliver(folder, to, even_without_tracker=to is not None)
+            deliver(folder, to, even_without_tracker=to is not None)
         except RunError as error:
             screen.failure(f"{folder.name}: {error}")
             failed += 1
@@ -54,7 +54,12 @@ def sync(
     screen.say(f"{len(folders)} runs are delivered")
 
 
-def _deliver(folder: Path, to: str | None, even_without_tracker: bool) -> None:
+def deliver(folder: Path, to: str | None = None, even_without_tracker: bool = False) -> None:
+    """Deliver what a store lacks of one run, and print the result; `to` is used instead of the run's own store.
+
+    Raises:
+        RunError: something is not delivered.
+    """
     from dlrun.runs.info import DEFAULT_STORE
     from dlrun.runs.lock import lock_beside
     from dlrun.runs.run_json import closed_run

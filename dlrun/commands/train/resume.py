@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dlrun.commands import screen
 from dlrun.commands.arguments import Overrides
-from dlrun.commands.train.train import RunScreen, show_run
+from dlrun.commands.look.sync import deliver
+from dlrun.commands.train.train import Every, RunScreen, show_run
+from dlrun.errors import CompleteError, RunError
 
 if TYPE_CHECKING:
     from dlrun.runs.info import Tracking
@@ -19,18 +22,64 @@ def resume(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder or name, or `last`.", show_default=False)],
     overrides: Overrides = None,
     runs: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs"),
+    every: Every = None,
 ) -> None:
-    """Resume a run, bit-for-bit identical to one that was never interrupted; train.epochs=50 trains a run longer."""
+    """Resume a run, bit-for-bit identical to one that was never interrupted; train.epochs=50 trains a run longer.
+
+    A run that is complete is delivered to MLflow, as far as it is not there yet.
+    """
     from dlrun.checks.check import check as check_spec
+    from dlrun.runs.checkpoints import Checkpoints
     from dlrun.runs.find import find_run
     from dlrun.runs.folder import RESOLVED
+    from dlrun.runs.run_json import read_run
 
     folder = find_run(run, runs)
-    checked = check_spec(folder / RESOLVED, overrides or (), training=True)
+    if not overrides and read_run(folder).status == "FINISHED":
+        show_complete(folder)
+        return
+    from_checkpoint = Checkpoints(folder).exist()
+    checked = check_spec(folder / RESOLVED, overrides or (), training=True, from_checkpoint=from_checkpoint)
 
     def start(watcher: RunScreen, tracking: Tracking) -> Outcome:
         from dlrun.training.lifecycle.resume import resume as resume_run
 
         return resume_run(folder, checked, watcher, tracking)
 
-    show_run(checked, folder.parent, start)
+    try:
+        show_run(checked, folder.parent, start, every)
+    except CompleteError:
+        show_complete(folder)
+
+
+def show_complete(folder: Path) -> None:
+    """Say that a run is complete, and deliver what its store lacks; the run is no failure if that fails."""
+    screen.say(f"{folder.name} is complete{_when(folder)}")
+    try:
+        deliver(folder)
+    except RunError as error:
+        screen.failure(f"the tracker: {error}; `dlrun sync {folder}` delivers the rest", word="warning")
+
+
+def _when(folder: Path) -> str:
+    """The run's last epoch, and how to train it longer where that is possible; '' without a journal."""
+    from dlrun.plan.length import EPOCHS
+    from dlrun.runs.folder import JOURNAL
+    from dlrun.runs.journal import read_journal
+    from dlrun.runs.run_json import read_run
+
+    try:
+        records, settings = read_journal(folder / JOURNAL), read_run(folder).info.params
+    except RunError:  # it is delivered as far as it can be read
+        return ""
+    if not records:
+        return ""
+    last = records[-1]
+    after = f", after epoch {last.epoch}"
+    if "train.steps" in settings:
+        # Steps may end inside an epoch, and such a run cannot be longer.
+        if last.epoch > 1 and last.step == last.epoch * records[0].step:
+            return f"{after}; `train.steps={2 * last.step}` trains it longer"
+    elif last.epoch == int(settings.get("train.epochs", EPOCHS)):
+        return f"{after}; `train.epochs={2 * last.epoch}` trains it longer"
+    return after

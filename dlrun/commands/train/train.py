@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import sys
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +14,9 @@ import typer
 
 from dlrun.commands import screen
 from dlrun.commands.arguments import Overrides, Spec, Strict
-from dlrun.commands.write.check import data_line
+from dlrun.commands.train.progress import EpochTable
+from dlrun.commands.write.check import classes_line, data_line
+from dlrun.components.metrics import Metric
 from dlrun.errors import Problem, RunError
 from dlrun.shapes import readable, show_named
 
@@ -24,12 +28,18 @@ if TYPE_CHECKING:
 
 INTERRUPTED, TERMINATED = 130, 143
 
+Every = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="A row for each N epochs on the screen; else about 20 rows in all."),
+]
+
 
 def train(
     spec: Spec,
     overrides: Overrides = None,
     runs: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs"),
     strict: Strict = False,
+    every: Every = None,
 ) -> None:
     """Train the network of a spec; metrics are written to the run's folder and to MLflow."""
     from dlrun.checks.check import check as check_spec
@@ -45,15 +55,16 @@ def train(
         store, mlflow_experiment = store_of(tracker), experiment_of(tracker, checked.experiment.name)
         return run(checked, watcher, runs, tracking, store, mlflow_experiment)
 
-    show_run(checked, runs, start)
+    show_run(checked, runs, start, every)
 
 
-def show_run(checked: Checked, runs: Path, start: Callable[[RunScreen, Tracking], Outcome]) -> None:
+def show_run(checked: Checked, runs: Path, start: Callable[[RunScreen, Tracking], Outcome], every: int | None) -> None:
     """Start a run, and show it from its first line to its last."""
     from dlrun.tracking.open import open_tracking
 
+    screen.make_optional()
     show_plan(checked)
-    watcher = RunScreen(checked)
+    watcher = RunScreen(checked, every)
     # The tracker's process starts before torch is imported here, so that both import at the same time.
     with open_tracking(checked.experiment.tracking, runs) as tracking:
         from dlrun.training.signals import Terminated
@@ -63,7 +74,7 @@ def show_run(checked: Checked, runs: Path, start: Callable[[RunScreen, Tracking]
         except (KeyboardInterrupt, Terminated) as end:
             watcher.stop()
             by_user = isinstance(end, KeyboardInterrupt)
-            hint = f"; `dlrun resume {watcher.folder}` resumes it" if watcher.folder else ""
+            hint = watcher.way_on()
             screen.failure(("interrupted" if by_user else "terminated") + hint)
             raise typer.Exit(INTERRUPTED if by_user else TERMINATED) from None
         except (MemoryError, RuntimeError) as error:  # before training began; training has its own message
@@ -74,7 +85,7 @@ def show_run(checked: Checked, runs: Path, start: Callable[[RunScreen, Tracking]
             raise
         finally:
             watcher.stop()
-        show_outcome(outcome)
+        show_outcome(outcome, watcher.table.monitor)
 
 
 def show_plan(checked: Checked) -> None:
@@ -83,6 +94,8 @@ def show_plan(checked: Checked) -> None:
     few = "" if plan.exact else "up to "
     screen.say(f"{experiment.name}" + (f": {experiment.description}" if experiment.description else ""))
     screen.say("  " + data_line(checked))
+    if line := classes_line(checked):
+        screen.say("  " + line)
     layers = "1 layer" if len(plan.layers) == 1 else f"{len(plan.layers)} layers"
     steps = " -> ".join([*(p.step.kind for p in plan.preprocess), layers])
     raw = {entry.name: entry.raw for entry in plan.inputs}
@@ -96,21 +109,29 @@ def show_plan(checked: Checked) -> None:
 
 
 class RunScreen:
-    """Shows the progress of a run: a live line on a terminal, a line for each epoch elsewhere."""
+    """Shows the progress of a run: a table of epochs, and below it a live line on a terminal."""
 
-    def __init__(self, checked: Checked):
+    def __init__(self, checked: Checked, every: int | None = None):
         self.checked = checked
         self.folder: Path | None = None
         self.bar: Any = None
-        self.validation = ""
-        """The validation metrics of the last epoch, as a line."""
+        self.table = _table(checked, every)
+        self.done: tuple[int, int] | None = None
+        """The last epoch that is complete, and how many there are."""
+        self.started = time.monotonic()
 
     def ready(self, plan: Any, loaded: Any, folder: Path, device: str) -> None:
         """Print the run's folder and device; training begins."""
+        from dlrun.runs.folder import JOURNAL
+        from dlrun.runs.journal import read_journal
+
         self.folder = folder
         if not self.checked.plan.exact:
             screen.say(f"  fitted  {show_named(plan.input_shapes)} numbers go into the network, {plan.total:,} weights")
         screen.say(f"  run     {folder} on {device}")
+        for record in read_journal(folder / JOURNAL):  # the epochs before an interruption
+            self.table.seen(record.metrics)
+        self.started = time.monotonic()
         if sys.stdout.isatty():
             self.bar = screen.Bar()
 
@@ -126,37 +147,68 @@ class RunScreen:
         """Update the live line; called a few times a second."""
         if self.bar is not None:
             done = (progress.epoch - 1 + progress.step / progress.steps) / progress.epochs
-            loss = "" if math.isnan(progress.loss) else f"train/loss {progress.loss:.4g}  "
-            self.bar.show(done, f"epoch {progress.epoch}/{progress.epochs}", loss + self.validation)
+            loss = "" if math.isnan(progress.loss) else f"train/loss {progress.loss:.4g}"
+            self.bar.show(done, f"epoch {progress.epoch}/{progress.epochs}", loss)
 
     def epoch(self, epoch: int, metrics: dict[str, float], epochs: int) -> None:
-        """Print the metrics of an epoch."""
-        shown = {name: value for name, value in metrics.items() if name != "lr" and not name.startswith("time/")}
-        self.validation = _line({n: v for n, v in shown.items() if n.startswith("validation/")})
-        title = f"epoch {epoch}/{epochs}"
-        if self.bar is None:
-            screen.say(f"  {title}  {_line(shown)}")
-        else:  # the live line has room for the loss and the validation metrics
-            self.bar.show(epoch / epochs, title, f"train/loss {metrics['train/loss']:.4g}  {self.validation}")
+        """Print a row of the table where one is due."""
+        self.done = epoch, epochs
+        for line in self.table.add(epoch, metrics, epochs):
+            screen.say(line)
+        if self.bar is not None:
+            self.bar.show(epoch / epochs, f"epoch {epoch}/{epochs}", f"train/loss {metrics['train/loss']:.4g}")
+
+    def way_on(self) -> str:
+        """What can be done with the run once it was interrupted; '' where there is none."""
+        from dlrun.runs.run_json import read_run
+
+        if self.folder is None:
+            return ""
+        if read_run(self.folder).status == "FINISHED":
+            return f"; the run {self.folder} is complete"
+        return f"; `dlrun resume {self.folder}` resumes it"
 
     def stop(self) -> None:
-        """End the live line."""
+        """End the table and the live line."""
+        for line in self.table.rest():
+            screen.say(line)
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
+        elif self.done is not None:  # on a terminal the live line stays and says so
+            elapsed = timedelta(seconds=round(time.monotonic() - self.started))
+            screen.say(f"  epoch {self.done[0]}/{self.done[1]}, {elapsed} elapsed")
+        self.done = None
 
 
-def _line(metrics: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+def _table(checked: Checked, every: int | None) -> EpochTable:
+    """The table of a run's epochs; which metric decides is as in training."""
+    from dlrun.plan.objective import called
+
+    experiment, plan, sizes = checked.experiment, checked.plan, checked.sizes
+    stopping = experiment.train.early_stopping
+    validated = sizes is not None and sizes.validation > 0
+    monitor = stopping.monitor if stopping else "validation/loss" if validated else "train/loss"
+    name = monitor.partition("/")[2]
+    rising = any(
+        isinstance(metric, Metric) and metric.greater_is_better and called(metric, output, plan) == name
+        for metric in experiment.metrics
+        for output in plan.outputs
+    )
+    return EpochTable(monitor, rising, stopping.min_delta if stopping else 0.0, screen.width(), every)
 
 
-def show_outcome(outcome: Outcome) -> None:
-    """Print the test metrics, the run's folder, and where to compare it."""
+def show_outcome(outcome: Outcome, monitor: str) -> None:
+    """Print the best epoch by the metric `monitor`, the test metrics, the run's folder, and where to compare it."""
     state = outcome.state
     if state.stopped_early:
-        screen.say(f"  stopped early after epoch {state.epoch}; the weights of epoch {state.best_epoch} are the best")
+        screen.say(f"  stopped early after epoch {state.epoch}")
+    if state.best_epoch:
+        screen.say(f"  best epoch {state.best_epoch} (*), {monitor} {screen.show_value(state.best_value)}")
     if outcome.test:
-        screen.table(("test", "value"), [(n, screen.show_value(v)) for n, v in outcome.test.items()], right=("value",))
+        title = f"test, {outcome.test_of}"
+        rows = [(name, screen.show_value(value)) for name, value in outcome.test.items()]
+        screen.table((title, "value"), rows, right=("value",))
     else:
         screen.say("  no test rows: `data.split.test` is 0")
     screen.say(f"run      {outcome.folder}")

@@ -62,7 +62,7 @@ def lines(checked: Checked) -> list[str]:
     plan, memory = checked.plan, checked.memory
     about = []
     if checked.data_info is not None and checked.sizes is not None:
-        about.append(data_line(checked))
+        about += [line for line in (data_line(checked), classes_line(checked)) if line]
     few = "" if plan.exact else "up to "
     about.append(
         f"model   {show_named(plan.input_shapes)} -> {show_named(plan.output_shapes)}, {few}{plan.total:,} weights, "
@@ -77,6 +77,18 @@ def lines(checked: Checked) -> list[str]:
         f"activations {readable_bytes(memory.activations)} at batch {memory.batch}, data {readable_bytes(memory.data)}"
     )
     return about
+
+
+def classes_line(checked: Checked) -> str:
+    """The class that each loss and metric is about, where it is about one; '' where none is."""
+    from dlrun.plan.objective import objective
+
+    assert checked.data_info is not None
+    experiment = checked.experiment
+    terms, metrics = objective(experiment.losses, experiment.metrics, checked.plan, checked.data_info)  # type: ignore[arg-type]
+    about = [f"{one.name}: 1 is {one.label}" for one in terms if one.label]
+    about += [f"{one.name}: of {one.label}" for one in metrics if one.label]
+    return f"classes {'; '.join(about)}" if about else ""
 
 
 def data_line(checked: Checked) -> str:

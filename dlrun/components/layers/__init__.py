@@ -44,6 +44,9 @@ class Layer(Component):
     """What the outputs are, where a loss must know: between 0 and 1, or also summing to 1, or logarithms of these."""
     channel_axis: ClassVar[ChannelAxis] = ""
     """Which axis of a sample it takes for the channels or features; '' where all axes are alike."""
+    logit_slope: ClassVar[float | None] = None
+    """For a layer that is the sigmoid of its input times a number: that number. A loss on probabilities is computed
+    from the logit, which does not round to 0 or 1."""
     differentiable: ClassVar[bool] = True
     """False where the gradient is 0 everywhere, so no weight before it can be trained."""
 

@@ -26,6 +26,11 @@ class Loss(Component):
     """The factor on this loss, where several are added."""
 
     @property
+    def said(self) -> str | None:
+        """The class that the spec names for the target value 1; None where it names none."""
+        return None
+
+    @property
     def of_input(self) -> str | None:
         """The name of the input that the outputs are compared with instead of a target from the data (`input` for the
         only one); None where the data has the target."""

@@ -24,6 +24,14 @@ class BinaryCrossEntropy(Loss):
     synonyms = ("log_loss", "bce", "bce_loss", "binary_crossentropy", "bce_with_logits", "bce_with_logits_loss")
     wants = "binary"
 
+    of: str | None = None
+    """The class for which the target is 1, and so the output near 1. If not given: 1 of 0 and 1, true of false and
+    true, or else the rarer class."""
+
+    @property
+    def said(self) -> str | None:
+        return self.of
+
     def check(self, output: Shape, target: Shape, classes: int | None, output_form: OutputForm) -> None:
         if output_form == "log_probabilities":
             raise ShapeError(

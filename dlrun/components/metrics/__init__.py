@@ -20,11 +20,33 @@ class Metric(Component):
     suits: ClassVar[frozenset[TargetKind]]
     """The kinds of target that it is for."""
     greater_is_better: ClassVar[bool]
-    combine: ClassVar[Literal["sum", "concatenate"]] = "sum"
-    """How the results of the batches are combined: most are summed; a ranking of all rows needs all rows."""
+    combine: ClassVar[Literal["sum", "merge", "concatenate"]] = "sum"
+    """How the results of the batches are combined: most are summed; some need a formula of their own, `merge`; a
+    ranking of all rows needs all rows."""
+
+    needs_every_class: ClassVar[bool] = False
+    """Whether it is not defined on rows that lack a class that it is about, or have no other."""
 
     output: str | None = None
     """The name of the network's output that it measures; required where there are several."""
+
+    @property
+    def said(self) -> str | None:
+        """The class that the spec names for it; None where it names none."""
+        return None
+
+    @property
+    def needs_one_class(self) -> bool:
+        """Whether it can only be about one class."""
+        return self.said is not None
+
+    def is_of_one(self, classes: int | None) -> bool:
+        """Whether the value is about one class.
+
+        Args:
+            classes: how many classes the target has; None where each output is a yes or no of its own.
+        """
+        return False
 
     def measure(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         """The result of a batch: a float64 tensor of a fixed size, or one row for each sample to concatenate.
@@ -36,6 +58,17 @@ class Metric(Component):
         """
         raise NotImplementedError
 
-    def value(self, measured: torch.Tensor, output: Shape) -> torch.Tensor:
-        """The value, a tensor with no axes; NaN where it is not defined. `output` is the shape of one output."""
+    def merge(self, results: torch.Tensor) -> torch.Tensor:
+        """The result for several batches together, where `combine` is `merge`; `results` has one more axis in front."""
+        raise NotImplementedError
+
+    def value(self, measured: torch.Tensor, output: Shape, of: int | None) -> torch.Tensor:
+        """The value, a tensor with no axes; NaN where it is not defined.
+
+        Args:
+            measured: the combined result of all batches.
+            output: the shape of one output.
+            of: the number of the class that the value is about; None where all count alike. For a binary target it
+                is the 0 or 1 that stands for the class.
+        """
         raise NotImplementedError

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def decide(output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
-    """The class number of each row (N,), or (N, k) of 0 and 1 for binary targets.
+    """The class number of each row (N,), or yes or no in the outputs' shape for binary targets.
 
-    For a target of (N,) class numbers it is the largest output; otherwise an output means 1 if its probability is at
+    For a target of (N,) class numbers it is the largest output; otherwise an output means yes if its probability is at
     least one half, which is a logit of 0.
     """
     if target.dim() == 1:

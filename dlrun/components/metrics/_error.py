@@ -28,5 +28,5 @@ class Averaged(Metric):
         error = self.weigh(output.double() - target)
         return torch.stack((error.sum(), error.new_full((), error.numel())))
 
-    def value(self, measured: torch.Tensor, output: Shape) -> torch.Tensor:
+    def value(self, measured: torch.Tensor, output: Shape, of: int | None) -> torch.Tensor:
         return measured[0] / measured[1]

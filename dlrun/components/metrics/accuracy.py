@@ -28,5 +28,5 @@ class Accuracy(Metric):
         right = decide(output, target, output_form) == target
         return torch.stack((right.sum(dtype=torch.float64), right.new_full((), right.numel(), dtype=torch.float64)))
 
-    def value(self, measured: torch.Tensor, output: Shape) -> torch.Tensor:
+    def value(self, measured: torch.Tensor, output: Shape, of: int | None) -> torch.Tensor:
         return measured[0] / measured[1]

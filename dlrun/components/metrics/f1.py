@@ -2,19 +2,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from dlrun.components.metrics import Metric, OutputForm
+from dlrun.components.metrics import OutputForm
 from dlrun.components.metrics._decision import decide
+from dlrun.components.metrics._of_class import OfClass
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
     import torch
 
 
-class F1(Metric):
+class F1(OfClass):
     """The harmonic mean of precision and recall.
 
+    NaN where nothing can be counted: no class of those it is about occurs or is predicted.
+
     Shape: 2*TP / (2*TP + FP + FN), for each class, then averaged; a class that neither occurs nor is predicted
-        is not counted
+        is not counted. For several binary outputs, for each output.
     Reference: van Rijsbergen, Information Retrieval, 1979; averages as in sklearn.metrics.f1_score.
     Example: f1: {average: weighted}
     """
@@ -22,10 +25,18 @@ class F1(Metric):
     synonyms = ("f1_score",)
     suits = frozenset({"classes", "binary"})
     greater_is_better = True
+    main = "average"
 
     average: Literal["binary", "macro", "micro", "weighted"] | None = None
-    """`binary`: the second class only; `macro`: the mean over classes; `weighted`: weighted by how often each occurs;
-    `micro`: over all predictions. If not given: binary for two classes, macro for more."""
+    """`binary`: one class only, see `of`; `macro`: the mean over classes; `weighted`: weighted by how often each
+    occurs; `micro`: over all predictions. If not given: binary for two classes, macro for more."""
+
+    @property
+    def needs_one_class(self) -> bool:
+        return self.of is not None or self.average == "binary"
+
+    def is_of_one(self, classes: int | None) -> bool:
+        return self.average in (None, "binary") and super().is_of_one(classes)
 
     def measure(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         """(3, classes): correct predictions, predictions and occurrences of each class."""
@@ -36,21 +47,18 @@ class F1(Metric):
             classes = torch.arange(output.shape[1], device=output.device)
             answers, truth = decided[:, None] == classes, target[:, None] == classes
         else:
-            answers, truth = decided, target.bool()
+            answers, truth = decided.flatten(1), target.bool().flatten(1)
             if answers.shape[1] == 1:  # one binary target: the classes are 0 and 1
                 answers, truth = torch.cat((~answers, answers), 1), torch.cat((~truth, truth), 1)
         return torch.stack([(answers & truth).sum(0), answers.sum(0), truth.sum(0)]).double()
 
-    def value(self, measured: torch.Tensor, output: Shape) -> torch.Tensor:
-        import torch
-
+    def value(self, measured: torch.Tensor, output: Shape, of: int | None) -> torch.Tensor:
         right, answered, occurring = measured
         both = answered + occurring
-        average = self.average or ("binary" if len(both) == 2 and output[0] <= 2 else "macro")
-        if average == "micro":
+        if of is not None:
+            return 2 * right[of] / both[of]
+        if self.average == "micro":
             return 2 * right.sum() / both.sum()
-        each = torch.where(both > 0, 2 * right / both.clamp(min=1), 0.0)
-        if average == "binary":
-            return each[-1]
-        weight = occurring if average == "weighted" else (both > 0).double()
+        each = (2 * right / both).where(both > 0, 0.0)
+        weight = occurring if self.average == "weighted" else (both > 0).double()
         return (each * weight).sum() / weight.sum()

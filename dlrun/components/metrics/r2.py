@@ -15,25 +15,37 @@ class R2(Metric):
     With several targets, the mean over them. NaN where a target is the same in all rows.
 
     Shape: 1 - sum((x - y)**2) / sum((y - mean(y))**2)
-    Reference: Wright, Correlation and causation, 1921; as sklearn.metrics.r2_score.
+    Reference: Wright, Correlation and causation, 1921; as sklearn.metrics.r2_score. Merged over batches as in Chan,
+        Golub and LeVeque, Algorithms for computing the sample variance, 1983.
     Example: r2
     """
 
     synonyms = ("r2_score", "r_squared")
     suits = frozenset({"numbers"})
     greater_is_better = True
+    combine = "merge"
 
     def measure(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
-        """(4, targets): squared error, sum of the target, sum of its squares, number of rows."""
+        """(4, targets): squared error; number of rows, mean of the target, squared distance of the target from it."""
         import torch
 
-        y = target.double()
-        squared = (output.double() - y).square().sum(0)
-        return torch.stack((squared, y.sum(0), y.square().sum(0), torch.full_like(squared, len(y))))
+        y = target.double().flatten(1)
+        squared = (output.double().flatten(1) - y).square().sum(0)
+        # All distances are from the first row, so that equal targets have a spread of exactly 0.
+        shifted = y - y[0]
+        mean = shifted.mean(0)
+        return torch.stack((squared, torch.full_like(squared, len(y)), y[0] + mean, (shifted - mean).square().sum(0)))
 
-    def value(self, measured: torch.Tensor, output: Shape) -> torch.Tensor:
-        squared, total, squares, rows = measured
-        spread = squares - total.square() / rows
-        # Sums of equal numbers leave a rounding error where the variance is really 0.
-        spread = spread.where(spread > 1e-12 * squares, 0.0)
+    def merge(self, results: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        squared, rows, means, spreads = results.unbind(1)
+        count = rows.sum(0)
+        shifted = means - means[0]
+        mean = (rows * shifted).sum(0) / count
+        spread = spreads.sum(0) + (rows * (shifted - mean).square()).sum(0)
+        return torch.stack((squared.sum(0), count, means[0] + mean, spread))
+
+    def value(self, measured: torch.Tensor, output: Shape, of: int | None) -> torch.Tensor:
+        squared, _, _, spread = measured
         return (1 - squared / spread).where(spread > 0, float("nan")).mean()

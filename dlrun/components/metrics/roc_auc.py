@@ -1,18 +1,24 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlrun.components.metrics import Metric, OutputForm
-from dlrun.shapes import Shape
+from dlrun.components.metrics import OutputForm
+from dlrun.components.metrics._of_class import OfClass
+from dlrun.shapes import Shape, numel
 
 if TYPE_CHECKING:
     import torch
 
+AT_A_TIME = 1 << 22
+"""How many scores are turned into probabilities at a time."""
 
-class RocAuc(Metric):
+
+class RocAuc(OfClass):
     """The probability that a row of the class gets a higher score than a row of another class; ties count as half.
 
-    With more than two classes: each class against the rest, then the mean. NaN where a class has no rows, or all.
+    With more than two classes: each class against the rest, then the mean. With several binary outputs: each output,
+    then the mean. NaN where a class has no rows, or all.
 
     Shape: the area under the curve of true against false positives
     Reference: Hanley and McNeil, The meaning and use of the area under a ROC curve, 1982.
@@ -23,36 +29,59 @@ class RocAuc(Metric):
     suits = frozenset({"classes", "binary"})
     greater_is_better = True
     combine = "concatenate"
+    needs_every_class = True
 
     def measure(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
-        """(N, 2*k): the k scores of each row, then whether each is correct."""
+        """(N, k + 1): the k outputs of each row and its class number; or (N, 2*k) for binary targets: the k outputs,
+        then whether each is yes. They stay float32, in which class numbers are exact up to 2**24."""
         import torch
 
-        if target.dim() == 1:
-            # Logits of different rows are on different scales; probabilities are not.
-            scores = output.double() if output_form else output.double().softmax(dim=1)
-            truth = target[:, None] == torch.arange(output.shape[1], device=output.device)
-            if output.shape[1] == 2:
-                scores, truth = scores[:, 1:], truth[:, 1:]
+        target = target[:, None] if target.dim() == 1 else target.flatten(1)
+        return torch.cat((output.flatten(1), target.to(output.dtype)), dim=1)
+
+    def value(self, measured: torch.Tensor, output: Shape, of: int | None) -> torch.Tensor:
+        import torch
+
+        outputs = numel(output)
+        scores, truth = measured[:, :outputs], measured[:, outputs:]
+        if truth.shape[1] == outputs:
+            areas = [_area(*pair) for pair in zip(scores.T.double(), truth.T == 1, strict=True)]
+        elif outputs == 2:
+            areas = [_area(scores[:, 1].double() - scores[:, 0].double(), truth[:, 0] == 1)]
         else:
-            scores, truth = output.double(), target
-        return torch.cat((scores, truth.double()), dim=1)
+            areas = _against_the_rest(scores, truth[:, 0], range(outputs) if of is None else (of,))
+        return torch.stack(areas).mean()
 
-    def value(self, measured: torch.Tensor, output: Shape) -> torch.Tensor:
-        import torch
 
-        scores, truths = measured.chunk(2, dim=1)
-        return torch.stack([_area(s, t) for s, t in zip(scores.T, truths.T, strict=True)]).mean()
+def _against_the_rest(scores: torch.Tensor, classes: torch.Tensor, chosen: Sequence[int]) -> list[torch.Tensor]:
+    """The area of each chosen class by its probability, since logits of different rows are on different scales.
+
+    A few classes at a time, so that memory holds little besides the scores.
+    """
+    import torch
+
+    portion = max(1, AT_A_TIME // len(scores))
+    largest = scores.amax(1, keepdim=True).double()
+    total = torch.zeros_like(largest)
+    for start in range(0, scores.shape[1], portion):
+        total += (scores[:, start : start + portion].double() - largest).exp().sum(1, keepdim=True)
+    areas = []
+    for start in range(0, len(chosen), portion):
+        part = chosen[start : start + portion]
+        shares = (scores[:, list(part)].double() - largest).exp() / total
+        areas += [_area(column, classes == number) for column, number in zip(shares.T, part, strict=True)]
+    return areas
 
 
 def _area(scores: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     """The share of (positive, negative) pairs in the right order, from the ranks of the positive rows; equal scores
-    have the same rank."""
+    have the same rank. NaN where there is no such pair, or a score is NaN."""
     import torch
 
     _, group, sizes = torch.unique(scores, return_inverse=True, return_counts=True)
     last = sizes.cumsum(0).double()
     ranks = (last - (sizes - 1) / 2)[group]
-    yes = truth.sum()
+    yes = truth.sum(dtype=torch.float64)
     no = len(truth) - yes
-    return ((ranks * truth).sum() - yes * (yes + 1) / 2) / (yes * no)
+    area = ((ranks * truth).sum() - yes * (yes + 1) / 2) / (yes * no)
+    return area.where(~scores.isnan().any(), float("nan"))

@@ -132,4 +132,5 @@ def resolve(path: str, folder: Path, at: tuple[str, ...]) -> Path:
         what = "is a folder" if full.is_dir() else "does not exist"
     except (OSError, ValueError, RuntimeError) as error:
         raise SourceError(f"the path cannot be read: {error}", at) from None
-    raise SourceError(f"the file {path} {what}", at, f"looked for {full}; paths start from the spec's folder")
+    hint = f"looked for {full}; a path starts from the folder of the file that has it"
+    raise SourceError(f"the file {path} {what}", at, hint)

@@ -5,9 +5,14 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-from dlrun.components.sources import SourceError
+from dlrun.components.sources import SourceError, SourceNote
+from dlrun.components.sources._cells import is_number
 from dlrun.language.suggestions import shorten
 from dlrun.language.target_kind import TargetKind
+
+FEW_ROWS = 10
+"""With fewer rows a class on average, numbers are hardly classes."""
+MANY_CLASSES = 20
 
 
 class Classes:
@@ -45,6 +50,25 @@ def need_labels(labels: tuple[str, ...], wants: TargetKind, what: str, at: tuple
     if len(labels) < 2:
         raise SourceError(f"{what} has {_counted(labels)}; at least 2 are needed", at)
     return labels
+
+
+def judge_numbers(labels: tuple[str, ...], rows: int, what: str, at: tuple[str, ...]) -> tuple[SourceNote, ...]:
+    """A note where the classes are rather numbers to predict.
+
+    Raises:
+        SourceError: they are fractions with few rows each.
+    """
+    if len(labels) < 3 or not all(map(is_number, labels)):
+        return ()
+    fractions = any(not float(label).is_integer() for label in labels)
+    few = rows < FEW_ROWS * len(labels)
+    message = f"{what} has {len(labels)} different numbers in {rows} rows, and the loss takes each for a class"
+    hint = "`loss: mse` predicts numbers"
+    if fractions and few and (len(labels) > MANY_CLASSES or rows < 3 * len(labels)):
+        raise SourceError(message, at, hint)
+    if fractions or (few and len(labels) > MANY_CLASSES):
+        return (SourceNote("numbers_as_classes", message, at, hint),)
+    return ()
 
 
 def _counted(labels: tuple[str, ...]) -> str:

@@ -5,16 +5,26 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo, class_labels, resolve
-from dlrun.components.sources._labels import Classes, need_labels
+from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo, SourceNote, class_labels, resolve
+from dlrun.components.sources._cells import (
+    MISSING,
+    holds_data,
+    is_missing,
+    is_number,
+    other_separator,
+    sort_of,
+    way_out,
+)
+from dlrun.components.sources._labels import Classes, judge_numbers, need_labels
 from dlrun.language.component import checked
+from dlrun.language.paths import FilePath
 from dlrun.language.suggestions import did_you_mean, shorten
 
 if TYPE_CHECKING:
@@ -22,9 +32,15 @@ if TYPE_CHECKING:
 
 FILE = ("source", "csv", "path")
 FEATURES, TARGET = ("features",), ("target",)
+EXAMPLES = 2
+"""How many cells of a column an error shows."""
+NAMED_COLUMNS = 10
+"""How many columns an error names."""
 
 
 def _read_delimiter(value: Any) -> str:
+    if value == "\\t":  # how a tab is written in a spec without double quotes
+        return "\t"
     if not isinstance(value, str) or len(value) != 1 or value in '"\r\n':
         raise ValueError(f"a delimiter is one character, such as ',' or ';' or '\\t'; received {shorten(value)}")
     return value
@@ -44,23 +60,22 @@ class Csv(Source):
 
     synonyms = ("file",)
 
-    path: str
-    """The file, UTF-8; a relative path starts from the spec's folder."""
+    path: FilePath
+    """The file, UTF-8; a relative path starts from the folder of the file that has it."""
     delimiter: Annotated[
         str,
         PlainValidator(checked(_read_delimiter)),
-        WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 1}),
+        WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 2}),
     ] = ","
     """The character between two cells."""
-
-    def located(self, folder: Path) -> Csv:
-        return self.model_copy(update={"path": str((folder / Path(self.path).expanduser()).resolve())})
+    missing: tuple[str, ...] = MISSING
+    """Texts that say that a value is missing, in any case; they cannot be classes. An empty cell says it always."""
 
     def describe(self, request: Request) -> SourceInfo:
-        classes = Classes()
+        classes, indices = Classes(), _Indices()
         with self._open(request) as table:
             for cells in table.rows():
-                table.numbers(cells, table.features, FEATURES)
+                indices.add(table.numbers(cells, table.features, FEATURES))
                 if table.labelled:
                     classes.add(table.label(cells))
                 else:
@@ -68,11 +83,12 @@ class Csv(Source):
         if not table.count:
             raise SourceError(f"{table.file.name} has no rows after its first line", FILE)
         shape = () if len(table.target) == 1 else (len(table.target),)
+        width, vocabulary = (len(table.features),), indices.vocabulary
         if not table.labelled:
-            return SourceInfo(table.count, (len(table.features),), shape, None)
-        labels = table.labels(classes.seen)
+            return SourceInfo(table.count, width, shape, None, vocabulary)
+        labels, notes = table.labels(classes.seen)
         counts, numbers = classes.in_order(labels)
-        return SourceInfo(table.count, (len(table.features),), shape, labels, counts=counts, classes=numbers)
+        return SourceInfo(table.count, width, shape, labels, vocabulary, counts, numbers, notes)
 
     def origin(self) -> tuple[str, str]:
         return Path(self.path).name, self.path
@@ -106,7 +122,7 @@ class Csv(Source):
             with file.open(newline="", encoding="utf-8-sig") as stream:
                 spaced = self.delimiter != " "
                 reader = csv.reader(stream, delimiter=self.delimiter, skipinitialspace=spaced, strict=True)
-                yield _Table.begin(file, stream, reader, self.delimiter, request)
+                yield _Table.begin(file, stream, reader, self, request)
         except UnicodeDecodeError:
             raise SourceError(f"{file.name} is not UTF-8 text", FILE, "save it as UTF-8") from None
         except csv.Error as error:
@@ -123,36 +139,42 @@ class _Table:
     file: Path
     stream: TextIO
     reader: Any
-    delimiter: str
+    source: Csv
     columns: list[str]
     features: list[int]
     target: list[int]
     request: Request
     count: int = 0
     """How many rows were read."""
+    wrong: dict[int, dict[str, int]] = field(default_factory=dict)
+    """For each column with cells that are not numbers the first two different ones, with their lines."""
+    known: set[str] = field(default_factory=set)
+    """The classes that were read."""
 
     @classmethod
-    def begin(cls, file: Path, stream: TextIO, reader: Any, delimiter: str, request: Request) -> _Table:
+    def begin(cls, file: Path, stream: TextIO, reader: Any, source: Csv, request: Request) -> _Table:
+        delimiter = source.delimiter
         columns = _header(file, reader)
         if request.target is None and request.wants != "nothing":
             raise SourceError("csv needs `target`, the column to predict", TARGET, _listed(columns))
-        target = _find(file, columns, request.target or (), TARGET)
+        target = _find(file, columns, request.target or (), TARGET, delimiter)
         if request.features is None:
             taken = {*target, *(columns.index(name) for name in request.other_targets if name in columns)}
             features = [index for index in range(len(columns)) if index not in taken]
         else:
-            features = _find(file, columns, request.features, FEATURES)
+            features = _find(file, columns, request.features, FEATURES, delimiter)
         if both := [columns[index] for index in features if index in target]:
             message = f"the column '{both[0]}' is the target and cannot be a feature too"
             raise SourceError(message, FEATURES, "the network would see the answer among its inputs")
         if not features:
-            raise SourceError(f"{file.name} has no column besides the target", FILE)
+            hint = _delimiter_hint(columns, delimiter)
+            raise SourceError(f"{file.name} has no column besides the target", FILE, hint)
         if request.wants == "nothing":
             target = []  # named only so that it is not a feature
         if request.wants == "classes" and len(target) > 1:
             message = f"a class is one column; `target` lists {len(target)}"
             raise SourceError(message, TARGET, "use `binary_cross_entropy` for several columns of 0 and 1")
-        return cls(file, stream, reader, delimiter, columns, features, target, request)
+        return cls(file, stream, reader, source, columns, features, target, request)
 
     @property
     def labelled(self) -> bool:
@@ -161,7 +183,11 @@ class _Table:
         return wants == "classes" or (wants == "binary" and len(self.target) == 1)
 
     def rows(self) -> Iterator[list[str]]:
-        """The cells of each line that is not empty."""
+        """The cells of each line that is not empty.
+
+        Raises:
+            SourceError: at the end, with every column in which a cell is not a number.
+        """
         width = len(self.columns)
         for cells in self.reader:
             if len(cells) == width:
@@ -170,7 +196,9 @@ class _Table:
             elif cells:
                 message = f"{self.place}: {len(cells)} cells; the first line names {width} columns"
                 hint = "put a cell that contains the delimiter in double quotes" if len(cells) > width else ""
+                hint = _delimiter_hint(self.columns, self.source.delimiter) or hint
                 raise SourceError(message, FILE, hint)
+        self._report_wrong()
 
     @property
     def place(self) -> str:
@@ -178,38 +206,63 @@ class _Table:
         return f"{self.file.name}:{self.reader.line_num}"
 
     def numbers(self, cells: list[str], columns: Sequence[int], at: tuple[str, ...]) -> list[float]:
-        """Some cells of a row as numbers."""
+        """Some cells of a row as numbers; NaN for a cell that `rows` reports as wrong at its end."""
         try:
-            values = [float(cells[index]) for index in columns]
-            if math.isfinite(sum(values)):  # one check for the whole row; cells are checked one by one only if it fails
+            chosen = [cells[index] for index in columns]
+            values = [float(cell) for cell in chosen]
+            text = "".join(chosen)  # one check for the whole row; cells are checked one by one only if it fails
+            if math.isfinite(sum(values)) and text.isascii() and "_" not in text:
                 return values
         except ValueError:
             pass
-        return [self.number(cells, index, at) for index in columns]
+        return [self.number(cells, index) for index in columns]
 
-    def number(self, cells: list[str], index: int, at: tuple[str, ...]) -> float:
-        """One cell as a finite number."""
-        try:
-            value = float(cells[index])
-            what = "not a finite number"
-        except ValueError:
-            value, what = math.nan, "not a number"
+    def number(self, cells: list[str], index: int) -> float:
+        """One cell as a finite number; NaN, and a mark in `wrong`, if it is none."""
+        cell = cells[index]
+        value = float(cell) if is_number(cell) else math.nan
         if math.isfinite(value):
             return value
-        if at == TARGET:
-            hint = "use `loss: cross_entropy` for texts that are classes"
-        elif not cells[index].strip():
-            hint = "fill in the cell or remove the row"
-        else:
-            hint = "list the columns of numbers in `features`" if self.request.features is None else ""
-        raise SourceError(f"{self._cell(cells, index)}, {what}", at, hint)
+        found = self.wrong.setdefault(index, {})
+        if len(found) < EXAMPLES:
+            found.setdefault(cell, self.reader.line_num)
+        return math.nan
+
+    def _report_wrong(self) -> None:
+        """Raise one error about all columns in which a cell is not a number."""
+        if not self.wrong:
+            return
+        features = {index: found for index, found in self.wrong.items() if index in self.features}
+        at, wrong = (FEATURES, features) if features else (TARGET, self.wrong)
+        texts, sorts = [], dict[str, dict[str, None]]()
+        for index, found in sorted(wrong.items())[:NAMED_COLUMNS]:
+            (cell, line), *others = found.items()
+            what = "not a finite number" if _is_special(cell) else "not a number"
+            text = f"{self.file.name}:{line}: column '{self.columns[index]}' is '{_short(cell)}', {what}"
+            texts.append(text + "".join(f"; line {line} has '{_short(cell)}'" for cell, line in others))
+            for cell in found:
+                sorts.setdefault(sort_of(cell), {})[_short(cell)] = None
+        if len(wrong) > NAMED_COLUMNS:
+            texts.append(f"and {len(wrong) - NAMED_COLUMNS} more columns")
+        hints = [self._hint(sort, list(cells)[:EXAMPLES], at) for sort, cells in sorts.items()]
+        raise SourceError("\n  ".join(texts), at, "; ".join(dict.fromkeys(hints)))
+
+    def _hint(self, sort: str, cells: list[str], at: tuple[str, ...]) -> str:
+        if sort == "text" and at == TARGET:
+            return "use `loss: cross_entropy` for texts that are classes"
+        return way_out(cells)
 
     def label(self, cells: list[str]) -> str:
         """The class of a row."""
         label = cells[self.target[0]].strip()
-        if not label:
-            message = f"{self._cell(cells, self.target[0])}; a class is expected"
-            raise SourceError(message, TARGET, "fill in the cell or remove the row")
+        if label not in self.known:
+            if is_missing(label, self.source.missing):
+                message = f"{self._cell(cells, self.target[0])}; a class is expected"
+                hint = "fill in the cell or remove the row"
+                if label:
+                    hint += f"; if it is a class, write `csv: {{path: {self.source.path}, missing: []}}`"
+                raise SourceError(message, TARGET, hint)
+            self.known.add(label)
         return label
 
     def outputs(self, cells: list[str]) -> list[float] | str:
@@ -219,25 +272,28 @@ class _Table:
         values = self.numbers(cells, self.target, TARGET)
         if self.request.wants == "binary":
             for index, value in zip(self.target, values, strict=True):
-                if value not in (0, 1):
+                if value not in (0, 1) and index not in self.wrong:
                     raise SourceError(f"{self._cell(cells, index)}; several binary columns must be 0 or 1", TARGET)
         return values
 
-    def labels(self, seen: Collection[str]) -> tuple[str, ...]:
-        """The classes in order."""
+    def labels(self, seen: Collection[str]) -> tuple[tuple[str, ...], tuple[SourceNote, ...]]:
+        """The classes in order, and notes about them."""
         labels = class_labels(seen)
         what = f"the column '{self.columns[self.target[0]]}'"
         for one, other in pairwise(labels):
             if _same_number(one, other):
                 raise SourceError(f"{what} has the same number in two forms, '{one}' and '{other}'", TARGET)
-        return need_labels(labels, self.request.wants, what, TARGET)
+        notes = judge_numbers(labels, self.count, what, TARGET)
+        return need_labels(labels, self.request.wants, what, TARGET), notes
 
     def read_fast(self, columns: list[int]) -> np.ndarray[Any, Any] | None:
         """Columns of numbers, read by numpy; None where the slow reader must find the error."""
         import numpy as np
 
         try:
-            numbers = np.loadtxt(self.stream, np.float64, None, self.delimiter, usecols=columns, quotechar='"', ndmin=2)
+            numbers = np.loadtxt(
+                self.stream, np.float64, None, self.source.delimiter, usecols=columns, quotechar='"', ndmin=2
+            )
         except ValueError:
             return None
         return numbers if np.isfinite(numbers).all() else None
@@ -250,6 +306,9 @@ def _header(file: Path, reader: Any) -> list[str]:
     columns = [name.strip() for name in next(reader, [])]
     if not any(columns):
         raise SourceError(f"{file.name} has no column names in its first line", FILE)
+    if holds_data(columns):
+        message = f"{file.name}:1: the first line looks like a row, {shorten(', '.join(columns))}"
+        raise SourceError(f"{message}, and must name the columns", FILE, "add a first line with the names")
     for number, name in enumerate(columns, 1):
         if not name:
             hint = "name it, or remove it from the file if it only counts the rows"
@@ -260,14 +319,51 @@ def _header(file: Path, reader: Any) -> list[str]:
     return columns
 
 
-def _find(file: Path, columns: list[str], names: tuple[str, ...], at: tuple[str, ...]) -> list[int]:
+def _find(file: Path, columns: list[str], names: tuple[str, ...], at: tuple[str, ...], delimiter: str) -> list[int]:
     for name in names:
         if name not in columns:
             meant = did_you_mean(name, columns, {})
-            raise SourceError(f"{file.name} has no column '{name}'{meant}", at, _listed(columns))
+            hint = _delimiter_hint(columns, delimiter) or _listed(columns)
+            raise SourceError(f"{file.name} has no column '{name}'{meant}", at, hint)
         if names.count(name) > 1:
             raise SourceError(f"the column '{name}' is listed twice", at)
     return [columns.index(name) for name in names]
+
+
+def _delimiter_hint(columns: list[str], delimiter: str) -> str:
+    written = other_separator(columns, delimiter)
+    line = shorten(delimiter.join(columns))
+    return f"the first line is {line}: write `csv: {{path: …, delimiter: {written}}}`" if written else ""
+
+
+def _short(cell: str) -> str:
+    return shorten(cell)[1:-1]
+
+
+def _is_special(cell: str) -> bool:
+    """Whether a cell is infinite, too large or not a number by name."""
+    try:
+        return not math.isfinite(float(cell))
+    except ValueError:
+        return False
+
+
+class _Indices:
+    """Whether all features are indices, whole numbers from 0 on, and the largest of them."""
+
+    def __init__(self) -> None:
+        self.largest: float | None = -1.0
+
+    def add(self, values: list[float]) -> None:
+        """Add a row."""
+        if self.largest is not None:
+            whole = all(value >= 0 and value.is_integer() for value in values)
+            self.largest = max(self.largest, *values) if whole else None
+
+    @property
+    def vocabulary(self) -> int | None:
+        """The largest index plus one; None where a value is no index."""
+        return None if self.largest is None else int(self.largest) + 1
 
 
 def _listed(columns: list[str]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo, class_labels, resolve
 from dlrun.components.sources._labels import need_labels
+from dlrun.language.paths import FilePath
 from dlrun.language.suggestions import did_you_mean
 from dlrun.shapes import Shape, numel, show
 
@@ -38,11 +39,9 @@ class Npz(Source):
 
     synonyms = ("numpy",)
 
-    path: str
-    """The file, written by `numpy.savez` or `savez_compressed`; a relative path starts from the spec's folder."""
-
-    def located(self, folder: Path) -> Npz:
-        return self.model_copy(update={"path": str((folder / Path(self.path).expanduser()).resolve())})
+    path: FilePath
+    """The file, written by `numpy.savez` or `savez_compressed`; a relative path starts from the folder of the file that
+    has it."""
 
     def describe(self, request: Request) -> SourceInfo:
         file, features, target = self._find(request)

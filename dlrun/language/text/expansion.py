@@ -26,6 +26,8 @@ from dlrun.language.text.yaml_events import MAX_NODES
 
 GROUP = "sequential"
 """The kind of layer that a block, a repeat, and each turn of one become."""
+MAX_CHARACTERS = 2_000_000
+"""Of texts with expressions, before and after."""
 
 
 class Broken:
@@ -65,6 +67,8 @@ class Expander:
     _blocks: dict[str, Block] = field(default_factory=dict)
     _made: int = 0
     """How many nodes there are so far."""
+    _characters: int = 0
+    """How many characters of texts with expressions were read and made so far."""
     _vars_node: Node | None = None
 
     def __post_init__(self) -> None:
@@ -89,7 +93,9 @@ class Expander:
     def _lookup(self, scope: Scope) -> Callable[[str], Any]:
         def value_of(name: str) -> Any:
             node = self._named(name, scope)
-            return node.plain() if node is not None else self.from_data(name)
+            if node is None:
+                return self.from_data(name)
+            return node if isinstance(node.value, dict | list) else node.value  # one node may hold very many
 
         return value_of
 
@@ -139,16 +145,32 @@ class Expander:
         return copy
 
     def _text(self, node: Node, scope: Scope) -> Node:
+        self._count_characters(len(node.value), node, scope)
         try:
             value = interpolate(node.value, self._lookup(scope))
         except ExpressionError as error:
             self._describe(error, node, scope)
             return self._copy(node, BROKEN, scope)
-        copy = self._copy(node, value, scope)
+        if isinstance(value, str):
+            self._count_characters(len(value), node, scope)
         name = node.value[1:]
-        if IDENTIFIER.match(name) and (source := self._named(name, scope)) is not None:
-            copy.place = copy.place.via(f"'{name}' is given here", source.place)
-        return _as_nodes(value, copy.place) if isinstance(value, tuple | dict) else copy
+        if IDENTIFIER.match(name) and (given := self._named(name, scope)) is not None:
+            place = _via(node.place, scope).via(f"'{name}' is given here", given.place)
+            return self._given(given, node, place, scope)
+        if isinstance(value, Node):
+            return self._given(value, node, _via(node.place, scope), scope)
+        return self._copy(node, value, scope)
+
+    def _given(self, given: Node, use: Node, place: Place, scope: Scope) -> Node:
+        """The value that a name stands for, as nodes that all have the place where the name is used."""
+        self._count(use, scope)
+        value, keys = given.value, {}
+        if isinstance(value, list):
+            value = [self._given(item, use, place, scope) for item in value]
+        elif isinstance(value, dict):
+            value = {key: self._given(item, use, place, scope) for key, item in value.items()}
+            keys = dict.fromkeys(value, place)
+        return Node(value, place, keys, origin=given.written_in)
 
     def _describe(self, error: ExpressionError, node: Node, scope: Scope) -> None:
         if error.length == 0:
@@ -163,11 +185,24 @@ class Expander:
         self.problems.append(Problem(error.message, at, error.hint))
 
     def _copy(self, node: Node, value: Any, scope: Scope) -> Node:
-        self._made += 1
-        if self._made > MAX_NODES:
-            place = scope.trail[-1][1] if scope.trail else node.place
-            raise SpecError([*self.problems, Problem(f"this expands to more than {MAX_NODES:,} values", place)])
-        return Node(value, _via(node.place, scope))
+        self._count(node, scope)
+        return Node(value, _via(node.place, scope), origin=node.origin)
+
+    def _count(self, node: Node, scope: Scope, made: int = 1) -> None:
+        """Bound what is built while it is built: a short file may stand for more than a machine can hold."""
+        self._made += made
+        most = max(MAX_NODES, 2 * self.root.size)  # a resolved spec is long, and has nothing left to expand
+        if self._made > most:
+            self._stop(f"this expands to more than {most:,} values", node, scope)
+
+    def _count_characters(self, count: int, node: Node, scope: Scope) -> None:
+        self._characters += count
+        if self._characters > MAX_CHARACTERS:
+            self._stop(f"the expressions expand to more than {MAX_CHARACTERS:,} characters", node, scope)
+
+    def _stop(self, message: str, node: Node, scope: Scope) -> None:
+        place = scope.trail[-1][1] if scope.trail else node.place
+        raise SpecError([*self.problems, Problem(message, place)])
 
     # -- layers
 
@@ -292,6 +327,7 @@ class Expander:
         if name is not None:
             settings["name"] = name
         inner = Node(settings, place, dict.fromkeys(settings, place))
+        self._count(inner, Scope({}, place.trail), 3)
         return Node({GROUP: inner}, place, {GROUP: place})
 
     def _fail(self, message: str, place: Place, hint: str = "", notes: tuple[tuple[str, Place], ...] = ()) -> None:
@@ -314,12 +350,3 @@ def _via(place: Place, scope: Scope) -> Place:
     # A place without a trail of its own shares the scope's, because there may be many places.
     trail = (*place.trail, *scope.trail) if place.trail else scope.trail
     return Place(place.source, place.line, place.column, place.length, place.path, trail)
-
-
-def _as_nodes(value: Any, place: Place) -> Node:
-    """A plain value as nodes that all have one place."""
-    if isinstance(value, tuple):
-        return Node([_as_nodes(item, place) for item in value], place)
-    if isinstance(value, dict):
-        return Node({k: _as_nodes(v, place) for k, v in value.items()}, place, dict.fromkeys(value, place))
-    return Node(value, place)

@@ -19,6 +19,7 @@ from typing import Any
 from dlrun.errors import LocatedError
 
 MAX_LENGTH = 500
+MAX_TEXT = 100_000
 MAX_NESTING = 40
 LIMIT = 2**63
 
@@ -56,7 +57,7 @@ def interpolate(text: str, lookup: Lookup) -> Any:
     if "$" not in text:
         return text
     parts: list[str] = []
-    position = 0
+    position, length = 0, len(text)
     while (dollar := text.find("$", position)) >= 0:
         parts.append(text[position:dollar])
         match = _REFERENCE.match(text, dollar)
@@ -74,6 +75,9 @@ def interpolate(text: str, lookup: Lookup) -> Any:
         if dollar == 0 and end == len(text):
             return value
         parts.append(_as_text(value, dollar, end - dollar))
+        length += len(parts[-1])
+        if length > MAX_TEXT:
+            raise ExpressionError(f"this becomes a text of more than {MAX_TEXT:,} characters", dollar, end - dollar)
         position = end
     parts.append(text[position:])
     return "".join(parts)

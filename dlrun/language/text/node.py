@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from dlrun.errors import Place, SpecPath
+from dlrun.errors import Place, Source, SpecPath
 
 
 @dataclass(slots=True, eq=False)
@@ -19,6 +19,13 @@ class Node:
     """For a mapping: the place of each key."""
     size: int = 1
     """How many nodes this one has with all below it, aliases expanded."""
+    origin: Source | None = None
+    """The text that has the value where a name stands for it; None: the place's own."""
+
+    @property
+    def written_in(self) -> Source:
+        """The text that has the value."""
+        return self.origin or self.place.source
 
     def plain(self) -> Any:
         """The value without places; lists become tuples, because what is read is never changed."""
@@ -48,6 +55,11 @@ class Node:
 
     def value_at(self, path: SpecPath) -> Any:
         """The value at `path`, found as `locate` finds its place; None where nothing was written."""
+        node = self.node_at(path)
+        return node.value if node is not None else None
+
+    def node_at(self, path: SpecPath) -> Node | None:
+        """The node at `path`, found as `locate` finds its place; None where nothing was written."""
         node = self
         for step in path:
             if isinstance(step, str) and isinstance(node.value, dict):
@@ -56,7 +68,7 @@ class Node:
                 node = node.value[step]
             elif isinstance(step, int) and isinstance(node.value, list) and step < len(node.value):
                 node = node.value[step]
-        return node.value
+        return node
 
 
 def _is_empty(node: Node) -> bool:

@@ -40,8 +40,9 @@ def with_bases(document: Document) -> Document:
             break
         if not isinstance(node.value, str):
             raise SpecError([Problem("`extends` names one file", node.place)])
-        path = base_of.folder / Path(node.value).expanduser()
-        base_of = _read_base(path, node)
+        named = Path(node.value).expanduser()
+        path = base_of.folder / named
+        base_of = _read_base(path, (node.place.source.folder / named).parent, node)
         if path.resolve() in seen:
             raise SpecError([Problem("circular `extends`", node.place)])
         if len(seen) > MAX_EXTENDS:
@@ -51,9 +52,9 @@ def with_bases(document: Document) -> Document:
     return Document(root, document.source, document.file)
 
 
-def _read_base(path: Path, node: Node) -> Document:
+def _read_base(path: Path, folder: Path, node: Node) -> Document:
     try:
-        document = read_document(path)
+        document = read_document(path, folder)
     except SpecError as error:
         first = error.problems[0]
         if first.place is None:

@@ -18,6 +18,8 @@ from dlrun.language.text.node import Node
 
 MAX_DEPTH = 100
 MAX_NODES = 200_000
+LEAST_TEXT = 8
+"""Characters a value in a text of more than MAX_NODES values: without aliases no spec needs fewer."""
 MAX_DIGITS = 40
 
 _INT = re.compile(r"[-+]?[0-9]+\Z")
@@ -33,9 +35,9 @@ _WORDS: dict[str, Any] = {
 }
 
 
-def compose(source: Source, path: SpecPath = (), offset: int = 0, start: int = 0) -> Node:
+def compose(source: Source, path: SpecPath = (), offset: int = 0, start: int = 0, max_depth: int = MAX_DEPTH) -> Node:
     """Turn a source's text (from character `start`, shown `offset` columns further right) into nodes."""
-    return _Composer(source, path, offset).compose(source.text[start:])
+    return _Composer(source, path, offset, max_depth).compose(source.text[start:])
 
 
 @dataclass(slots=True)
@@ -52,8 +54,9 @@ class _Open:
 
 
 class _Composer:
-    def __init__(self, source: Source, path: SpecPath, offset: int):
+    def __init__(self, source: Source, path: SpecPath, offset: int, max_depth: int):
         self.source = source
+        self.max_depth, self.max_nodes = max_depth, max(MAX_NODES, len(source.text) // LEAST_TEXT)
         self.base = path
         self.offset = offset
         self.problems: list[Problem] = []
@@ -149,8 +152,8 @@ class _Composer:
         if self.expects_key():
             self.stop("a key must be a word, not a list or a mapping", place)
         self.refuse_tag(event, place)
-        if len(self.stack) >= MAX_DEPTH:
-            self.stop(f"nested more than {MAX_DEPTH} levels deep", place)
+        if len(self.stack) >= self.max_depth:
+            self.stop(f"nested more than {self.max_depth} levels deep", place)
         if event.anchor:
             self.anchors[event.anchor] = None
         value: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
@@ -173,8 +176,8 @@ class _Composer:
             return
         top = self.stack[-1]
         top.node.size += node.size
-        if top.node.size > MAX_NODES:
-            self.stop(f"this expands to more than {MAX_NODES:,} values", top.node.place)
+        if top.node.size > self.max_nodes:
+            self.stop(f"this expands to more than {self.max_nodes:,} values", top.node.place)
         if isinstance(top.node.value, list):
             top.node.value.append(node)
             return

@@ -49,8 +49,11 @@ def describe(setup: TrainingSetup, place: Path, store: str | None, mlflow_experi
         "params.total": str(planned.total),
         "params.trainable": str(planned.trainable),
         "run.folder": str(place.resolve()),
+        **{f"class.{one.name}": one.label for one in (*setup.task.objective.terms, *setup.task.watched) if one.label},
         **git_commit(reading.folder),
     }
+    if setup.weights_digest:
+        tags["weights.hash"] = setup.weights_digest
     raw = [entry.raw for entry in planned.inputs]
     shape = raw[0] if len(raw) == 1 else (sum(map(numel, raw)),)
     return RunInfo(

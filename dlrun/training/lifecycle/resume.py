@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dlrun.checks.check import Checked
-from dlrun.errors import SpecError
+from dlrun.errors import CompleteError, SpecError
 from dlrun.language.experiment import TrainSection
 from dlrun.language.resolved import as_yaml, flattened, resolved
 from dlrun.plan.length import Length
@@ -33,7 +33,8 @@ def resume(folder: Path, checked: Checked, watcher: RunWatcher, tracking: Tracki
     """Resume the run in a folder, by its resolved spec.
 
     Raises:
-        SpecError: the spec or the data is no longer that of the run, or there is nothing left to do.
+        SpecError: the spec or the data is no longer that of the run.
+        CompleteError: there is nothing left to train.
         RunError: another process trains it, or no checkpoint can be read.
         KeyboardInterrupt, Terminated: a signal stopped it again.
     """
@@ -45,6 +46,8 @@ def resume(folder: Path, checked: Checked, watcher: RunWatcher, tracking: Tracki
         _check_settings(folder, settings, now)
         setup = prepare_training(checked, checkpoint.tensors.get(FITTED, {}) if checkpoint else None)
         _check_data(folder, known.info, checkpoint, setup.identity())
+        if checkpoint is None:
+            _check_weights(folder, known.info, setup.weights_digest)
         _check_length(folder, checkpoint, setup, known.status == "FINISHED")
         _notify_start(checkpoint, setup, watcher)
         info = _mark_resumed(known.info, setup)
@@ -94,11 +97,24 @@ def _check_data(folder: Path, info: RunInfo, checkpoint: Checkpoint | None, now:
     raise SpecError(f"{what}\n  `dlrun train` starts a new run")
 
 
+def _check_weights(folder: Path, info: RunInfo, now: str) -> None:
+    """Refuse to start again from another file than before.
+
+    Raises:
+        SpecError: with both hashes.
+    """
+    then = info.tags.get("weights.hash", "")
+    if then != now:
+        what = f"the file in `model.weights` is not the one that {folder.name} started from, and there is no checkpoint"
+        raise SpecError(f"{what}: its SHA-256 was {then}, now {now}\n  `dlrun train` starts a new run")
+
+
 def _check_length(folder: Path, checkpoint: Checkpoint | None, setup: TrainingSetup, finished: bool) -> None:
-    """Refuse to make a run shorter, or to resume one that is complete.
+    """Refuse to make a run shorter, or to train one that is complete.
 
     Raises:
         SpecError: with what is possible instead.
+        CompleteError: there is nothing left to train.
     """
     settings: TrainSection = setup.task.settings
     length = Length.of(settings, len(setup.task.data.train))
@@ -111,12 +127,8 @@ def _check_length(folder: Path, checkpoint: Checkpoint | None, setup: TrainingSe
         )
     if length.steps > planned and checkpoint.step < checkpoint.state["epoch"] * length.per_epoch:
         raise SpecError(f"{folder.name} ended inside an epoch, after step {checkpoint.step}; it cannot be extended")
-    if finished and checkpoint.state["stopped_early"]:
-        raise SpecError(f"{folder.name} is complete: it stopped early, after epoch {checkpoint.state['epoch']}")
-    if finished and checkpoint.step >= length.steps:
-        more = f"train.steps={2 * planned}" if settings.steps else f"train.epochs={2 * length.epochs}"
-        way = f"; `{more}` trains it longer" if length.steps % length.per_epoch == 0 else ""
-        raise SpecError(f"{folder.name} is complete, after epoch {checkpoint.state['epoch']}{way}")
+    if finished and (checkpoint.state["stopped_early"] or checkpoint.step >= length.steps):
+        raise CompleteError(f"{folder.name} is complete")
 
 
 def _notify_start(checkpoint: Checkpoint | None, setup: TrainingSetup, watcher: RunWatcher) -> None:

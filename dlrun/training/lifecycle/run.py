@@ -37,6 +37,10 @@ DELIVERY = 30.0
 """Seconds that training waits for the tracker at the end."""
 
 
+class UndefinedError(RunError):
+    """The metric that decides which weights are the best was never defined."""
+
+
 class RunWatcher(Watcher, Protocol):
     """Is called as a run goes on: at each event of its training, and of the run itself."""
 
@@ -61,6 +65,8 @@ class Outcome:
     status: Status
     test: dict[str, float]
     """The test metrics, without their prefix; empty without test rows."""
+    test_of: str
+    """The weights that were tested, `epoch 12 (best)`; '' before training has come to its end."""
     state: TrainingState
     where: str
     """How to compare the run; '' without a tracker."""
@@ -75,8 +81,12 @@ class _Reporter:
     journal: Journal
     watcher: RunWatcher
     state: TrainingState
+    monitor: str = ""
+    """The metric that decides which weights are the best."""
     reported: int = 0
     """How many differences from before the interruption were reported."""
+    undefined: bool = False
+    """Whether it was reported that the monitored metric was not defined."""
 
     def progress(self, progress: Progress) -> None:
         self.watcher.progress(progress)
@@ -84,6 +94,9 @@ class _Reporter:
     def epoch(self, epoch: int, metrics: dict[str, float], epochs: int) -> None:
         self.record(metrics)
         self.watcher.epoch(epoch, metrics, epochs)
+        if not self.undefined and not math.isfinite(value := metrics.get(self.monitor, math.nan)):
+            self.undefined = True
+            self.watcher.notice(f"{self.monitor} is {value} in epoch {epoch}: such an epoch decides nothing")
 
     def record(self, metrics: dict[str, float]) -> None:
         self.journal.write(Record(self.state.epoch, self.state.step, now(), metrics))
@@ -125,20 +138,32 @@ def train(
         KeyboardInterrupt, Terminated: a signal stopped it.
     """
     place, state = info.folder, TrainingState()
-    outcome = Outcome(place, "FAILED", {}, state, "", "")
+    outcome = Outcome(place, "FAILED", {}, "", state, "", "")
     journal = Journal(place / run_folder.JOURNAL, checkpoint.state["journal"] if checkpoint else 0)
-    with journal, stop_on_signals(state.stop_request), _ending(setup, info, outcome, tracking, watcher):
+    with (
+        _delivery(outcome, tracking, watcher),
+        journal,
+        stop_on_signals(state.stop_request),
+        _ending(setup, info, outcome),
+    ):
         tracking.begin(info)
         reporter = _Reporter(journal, watcher, state)
         checkpointing = CheckpointPolicy(place, setup, journal, setup.identity())
         training = Training(setup.task, reporter, checkpointing, state)
+        reporter.monitor = training.best.monitor
         if checkpoint is not None:
             checkpointing.restore(training, checkpoint)
         watcher.ready(setup.plan, setup.loaded, place, str(setup.device))
         training.run()
         checkpointing.write(training)
         training.finish()
-        outcome.test = _test(training, reporter)
+        tested = f"epoch {state.epoch} (last)" if state.best_weights is None else f"epoch {state.best_epoch} (best)"
+        outcome.test, outcome.test_of = _test(training, reporter), tested
+        if state.best_weights is None:
+            raise UndefinedError(
+                f"{training.best.monitor} was never a finite number, so no epoch is the best; the weights of the last "
+                f"epoch, {state.epoch}, are {place / run_folder.LAST}"
+            )
         journal.sync()  # before run.json says that the run is complete
         _write_end(setup, info, outcome, "FINISHED")
         outcome.status = "FINISHED"
@@ -147,16 +172,26 @@ def train(
 
 
 @contextlib.contextmanager
-def _ending(
-    setup: TrainingSetup, info: RunInfo, outcome: Outcome, tracking: Tracking, watcher: RunWatcher
-) -> Iterator[None]:
-    """However training ends: raise a clear error, write the weights, and report the status to the tracker."""
+def _delivery(outcome: Outcome, tracking: Tracking, watcher: RunWatcher) -> Iterator[None]:
+    """However training ends, report the status to the tracker; by then a Ctrl-C ends the waiting and nothing else."""
+    try:
+        yield
+    finally:
+        if not outcome.state.stop_request.urgent:
+            outcome.undelivered = tracking.end(outcome.status, DELIVERY)
+            if outcome.undelivered and outcome.status != "FINISHED":  # no outcome is returned that would carry it
+                watcher.notice(f"the tracker: {outcome.undelivered}")
+
+
+@contextlib.contextmanager
+def _ending(setup: TrainingSetup, info: RunInfo, outcome: Outcome) -> Iterator[None]:
+    """However training ends: raise a clear error, and write the weights and the status."""
     try:
         yield
     except (KeyboardInterrupt, Terminated):
         outcome.status = "KILLED"
         raise
-    except LossError:  # a resumed run would reach the same loss
+    except (LossError, UndefinedError):  # a resumed run would reach the same
         raise
     except (RunError, RuntimeError, MemoryError) as error:
         what = str(error) if isinstance(error, RunError) else out_of_memory(error) or f"torch stopped the run: {error}"
@@ -166,10 +201,6 @@ def _ending(
             # The user gets the error that stopped the run, not one of writing: on a full disk nothing can be written.
             with contextlib.suppress(RunError):
                 _write_end(setup, info, outcome, outcome.status)
-        if not outcome.state.stop_request.urgent:
-            outcome.undelivered = tracking.end(outcome.status, DELIVERY)
-            if outcome.undelivered and outcome.status != "FINISHED":  # no outcome is returned that would carry it
-                watcher.notice(f"the tracker: {outcome.undelivered}")
 
 
 def out_of_memory(error: BaseException) -> str:
@@ -206,12 +237,13 @@ def _write_start(setup: TrainingSetup, info: RunInfo) -> None:
 def _write_end(setup: TrainingSetup, info: RunInfo, outcome: Outcome, status: Status) -> None:
     try:
         best, last = _learned(setup, outcome.state)
-        write_weights(info.folder, setup.plan, setup.fitted, best, last if status != "FAILED" else None)
+        keeps_last = status != "FAILED" or outcome.test_of != ""
+        write_weights(info.folder, setup.plan, setup.fitted, best, last if keeps_last else None)
     except (RunError, RuntimeError, MemoryError):
         if status == "FINISHED":
             raise
     test = {name: value if math.isfinite(value) else str(value) for name, value in outcome.test.items()}
-    content = {**about(info), "status": status, "ended": now(), "test": test}
+    content = {**about(info), "status": status, "ended": now(), "test": test, "test_of": outcome.test_of}
     run_folder.write_json(info.folder / run_folder.STARTED, content)
 
 

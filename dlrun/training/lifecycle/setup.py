@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 import math
+=======
+import hashlib
+>>>>>>> main
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from dlrun.checks.check import Checked, check_settled
@@ -23,8 +28,12 @@ from dlrun.network.build import build
 from dlrun.network.preprocessing import from_tensors
 from dlrun.plan.length import Length
 from dlrun.plan.network import Plan, plan
+<<<<<<< HEAD
 from dlrun.plan.objective import term, watched
 from dlrun.plan.ranges import in_words, limiting, output_ranges
+=======
+from dlrun.plan.objective import Term, Watched, objective
+>>>>>>> main
 from dlrun.plan.weights import expected, penalties
 from dlrun.training.lifecycle.device import choose_device, forward_in, make_deterministic, set_precision
 from dlrun.training.objective import Objective, Pairing
@@ -52,6 +61,8 @@ class TrainingSetup:
     """Every setting of the spec under a stable name."""
     notes: tuple[Problem, ...] = ()
     """What can be meant but rarely is, and only the loaded data shows, without the notes that the spec allows."""
+    weights_digest: str = ""
+    """SHA-256 of the file that the weights start from; '' where there is none, or where a checkpoint replaces it."""
 
     def identity(self) -> dict[str, Any]:
         """What identifies the run; a checkpoint with another identity is refused."""
@@ -68,7 +79,7 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
 
     Args:
         checked: the spec.
-        learned: what the preprocessing learned, where it was fitted before, as `as_tensors` gives it.
+        learned: what the preprocessing learned, as `as_tensors` gives it, where a checkpoint has it and the weights.
 
     Raises:
         SpecError: the data is not what the spec says, or is too small for a step; there is no such device, or it does
@@ -80,17 +91,18 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
     # With an even kernel, `same` must pad one side more; torch copies the input for that, and would warn in every run.
     warnings.filterwarnings("ignore", message="Using padding='same' with even kernel lengths")
     loaded, fitted, planned, prepared = load_and_fit(checked, device, learned)
-    notes = _notes(checked, loaded)
+    terms, metrics = _objective(checked, planned)
+    notes = _notes(checked, loaded, metrics)
     keep_memory()
     make_deterministic(experiment.seed, device)
     torch.set_num_threads(choose_threads(planned, Length.of(experiment.train, len(prepared.train)).batch))
-    network = build(planned, experiment.need("model"))
-    _start_from(checked, planned, network)
-    # As the rows are: see data/prepare.py.
-    network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    task = make_task(checked, planned, network, prepared)
+    logits = dict.fromkeys(found.output for found in terms if found.from_logits)
+    network = build(planned, experiment.need("model"), tuple(logits))
+    digest = _start_from(checked, planned, network) if learned is None else ""
+    lay_out(network.to(device))
+    task = make_task(checked, planned, network, prepared, terms, metrics)
     settings = flattened(experiment, checked.reading.folder, planned.input_shapes)
-    return TrainingSetup(checked, device, loaded, fitted, planned, network, task, settings, notes)
+    return TrainingSetup(checked, device, loaded, fitted, planned, network, task, settings, notes, digest)
 
 
 def load_and_fit(
@@ -122,15 +134,17 @@ def load_and_fit(
     return loaded.without_features(), fitted, planned, prepared
 
 
-def _notes(checked: Checked, loaded: Loaded) -> tuple[Problem, ...]:
+def _notes(checked: Checked, loaded: Loaded, metrics: Sequence[Watched]) -> tuple[Problem, ...]:
     reading = checked.reading
     found = [reading.note(note.name, note.message, ("data", *note.at), note.hint) for note in loaded.notes]
+    found += _undefined(checked, loaded, metrics)
     notes = distinct(reading.unsilenced(found))
     if notes and checked.strict:
         raise SpecError(notes)
     return notes
 
 
+<<<<<<< HEAD
 def _hold_to_ranges(checked: Checked, planned: Plan, prepared: Prepared) -> None:
     """Refuse outputs with a range that more than a few of the numbers to predict lie outside of."""
     assert checked.data_info is not None
@@ -158,21 +172,71 @@ def _hold_to_ranges(checked: Checked, planned: Plan, prepared: Prepared) -> None
 
 def make_task(checked: Checked, planned: Plan, network: torch.nn.Module, prepared: Prepared) -> Task:
     """The task of the loop."""
+=======
+def lay_out(network: torch.nn.Module) -> None:
+    """Store the kernels of images with channels last, as data/prepare.py stores images."""
+    for parameter in network.parameters():
+        if parameter.dim() == 4:  # torch has no such layout for other numbers of axes
+            parameter.data = parameter.data.to(memory_format=torch.channels_last)
+
+
+def _undefined(checked: Checked, loaded: Loaded, metrics: Sequence[Watched]) -> Iterator[Problem]:
+    """Notes about metrics that a split lacks a class for.
+
+    Raises:
+        SpecError: such a metric decides which weights are the best.
+    """
+    stopping, splits = checked.experiment.train.early_stopping, loaded.splits
+    hint = "`data.split.stratify: true` gives every split rows of each class"
+    for index, one in enumerate(metrics):
+        target = None if one.answer.is_input else loaded.targets[one.answer.name]
+        if not one.metric.needs_every_class or target is None or target.classes is None or target.labels is None:
+            continue
+        for split, rows in (("train", splits.train), ("validation", splits.validation), ("test", splits.test)):
+            counts = np.bincount(target.classes[rows], minlength=len(target.labels))
+            needed = [target.labels.index(one.label)] if one.label else range(len(counts))
+            lacking = [target.labels[number] for number in needed if not counts[number]]
+            if one.label and counts[needed[0]] == len(rows):
+                lacking = [f"a class besides {one.label}"]
+            if not len(rows) or not lacking:
+                continue
+            more = f" and {len(lacking) - 1} more classes" if len(lacking) > 1 else ""
+            message = f"{split} has no row of {lacking[0]}{more}, so {one.name} is not defined there"
+            if stopping is not None and stopping.monitor == f"{split}/{one.name}":
+                place = checked.reading.place(("train", "early_stopping", "monitor"))
+                raise SpecError([Problem(message, place, hint)])
+            yield checked.reading.note("undefined_metric", message, ("metrics", index), hint)
+
+
+def _objective(checked: Checked, planned: Plan) -> tuple[list[Term], list[Watched]]:
+>>>>>>> main
     experiment, data_info = checked.experiment, checked.data_info
     assert data_info is not None
+    return objective(experiment.losses, experiment.metrics, planned, data_info)  # type: ignore[arg-type]
+
+
+def make_task(
+    checked: Checked,
+    planned: Plan,
+    network: torch.nn.Module,
+    prepared: Prepared,
+    terms: Sequence[Term],
+    metrics: Sequence[Watched],
+) -> Task:
+    """The task of the loop."""
+    experiment = checked.experiment
     weights = network.state_dict(keep_vars=True)
     acting = [
         (regularizer, [weights[name] for name in names if weights[name].requires_grad])
         for regularizer, names in penalties(planned, experiment.regularizers)
     ]
-    terms = [term(loss, planned, data_info) for loss in experiment.losses]
     return Task(
         network=network,
         forward=forward_in(experiment.train.precision, network, prepared.train.inputs[0].device),
         data=prepared,
         augment=Augmenters(experiment.need("data").augment, list(planned.input_shapes), experiment.seed),
         objective=Objective(terms, Pairing(planned.input_shapes)),
-        watched=[watched(metric, planned, terms) for metric in experiment.metrics],  # type: ignore[arg-type]
+        watched=metrics,
         penalties=[(regularizer, parameters) for regularizer, parameters in acting if parameters],
         optimizer=experiment.need("optimizer"),
         schedule=experiment.schedule,  # type: ignore[arg-type]
@@ -181,11 +245,14 @@ def make_task(checked: Checked, planned: Plan, network: torch.nn.Module, prepare
     )
 
 
-def _start_from(checked: Checked, planned: Plan, network: torch.nn.Module) -> None:
+def _start_from(checked: Checked, planned: Plan, network: torch.nn.Module) -> str:
+    """Load the weights that the spec names, if it does; returns the SHA-256 of their file."""
     path = checked.experiment.need("model").weights
     if path is None:
-        return
+        return ""
     import safetensors.torch
 
-    weights = safetensors.torch.load_file(checked.reading.folder / path)
+    data = (checked.reading.folder / path).read_bytes()
+    weights = safetensors.torch.load(data)
     network.load_state_dict({name: weights[name] for name in expected(planned)}, strict=False)
+    return hashlib.sha256(data).hexdigest()

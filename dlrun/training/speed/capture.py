@@ -5,11 +5,12 @@ pass and in walking it. So one step is computed as usual while it is recorded, a
 used: TorchScript on a processor (recording.py), a CUDA graph on a GPU (cuda_graphs.py).
 
 The code is tested first, because a recording can miss something: a number that is read back, a choice made in Python,
-an operator that a faster runtime computes otherwise. So all tensors and generators are saved before the recorded step
-and after it. Each trial starts from the state before, and must give the step's results and the state after, bit for
-bit. There are three trials, because the static runtime allocates as usual in its first run and reuses its memory from
-the second on: only then does a wrong plan of memory show. Nothing may differ; code that fails is dropped, the next form
-of it is tried, and without any the steps run as before. Either way the state after the one real step is put back, so
+an operator that a runtime computes otherwise, random numbers that it draws in another order. So it is held against the
+plain computation, never against the one that was recorded, which torch may compute by other operators. There are three
+trials, with other rows and other random numbers each: code that is wrong may give the right bits for some, and a wrong
+plan of memory shows only from the second run on, since the static runtime allocates as usual in its first. Nothing may
+differ, neither in the results nor in any tensor or generator afterwards. Code that fails is dropped, the next form of
+it is tried, and without any the steps run as before. Either way the state after the one real step is put back, so
 training is the same with and without capture.
 """
 
@@ -31,7 +32,7 @@ from dlrun.training.speed.recording import Recorder
 AFTER = 20
 """Calls with one size of batch before the next is captured: capturing takes about as long as they do."""
 TRIALS = 3
-"""Runs in which code must give the same bits as the step: see above."""
+"""Runs in which code must give the same bits as the plain computation: see above."""
 MOST_WEIGHTS = {"cpu": 1 << 22, "cuda": 1 << 27}
 """The largest number of weights of a network whose steps are captured, by device: in a larger one nearly all time goes
 into the products."""
@@ -53,6 +54,8 @@ class Repeated:
         self.compute, self.state, self.enabled = compute, state, enabled
         self.seen: Counter[int] = Counter()
         """The number of batches so far, by size."""
+        self.recent: dict[int, list[Tensors]] = {}
+        """The last few batches of each size, the newest first."""
         self.captured: dict[int, Captured | None] = {}
         """The code for each size of batch; None if it cannot be captured."""
 
@@ -66,8 +69,10 @@ class Repeated:
             return self.compute(batch) if code is None else code(*given)
         self.seen[rows] += 1
         if self.seen[rows] <= AFTER:
+            self.recent[rows] = [given, *self.recent.get(rows, ())][: TRIALS - 1]
             return self.compute(batch)
-        results, self.captured[rows] = capture(self._of_tensors(batch), given, self.state())
+        recent = self.recent.pop(rows, [])
+        results, self.captured[rows] = capture(self._of_tensors(batch), given, self.state(), recent)
         return results
 
     def _of_tensors(self, like: Batch) -> Callable[..., Tensors]:
@@ -86,7 +91,10 @@ def can_capture(device: str = "cpu", weights: int = 0) -> bool:
 
 
 def capture(
-    compute: Callable[..., Tensors], inputs: Sequence[torch.Tensor], held: Sequence[torch.Tensor]
+    compute: Callable[..., Tensors],
+    inputs: Sequence[torch.Tensor],
+    held: Sequence[torch.Tensor],
+    others: Sequence[Sequence[torch.Tensor]] = (),
 ) -> tuple[Tensors, Captured | None]:
     """Compute once, and capture the computation.
 
@@ -94,46 +102,53 @@ def capture(
         compute: returns the results of a step; its random numbers come from torch's generators.
         inputs: its arguments, all on one device.
         held: the other tensors that it may use and change: weights and buffers.
+        others: other arguments of the same shapes, to try the code with.
 
     Returns:
         The results, and the code that computes them again; None if it cannot be captured.
     """
     device = inputs[0].device
     before = _SavedState(held, device)
-    results, codes = (_record_code if device.type == "cpu" else _record_graph)(compute, inputs, held, before)
+    results = compute(*inputs)
     after = _SavedState(held, device)
     working = None
     with contextlib.suppress(Exception):  # whatever fails here, the step itself has succeeded
-        working = next((code for code in codes() if _reproduces(code, inputs, results, before, after)), None)
+        before.restore()
+        codes = (_record_code if device.type == "cpu" else _record_graph)(compute, inputs, held)
+        samples = [inputs, *others]
+        trials = [samples[number % len(samples)] for number in range(TRIALS)]
+        working = next((code for code in codes if _reproduces(code, compute, trials, before)), None)
     after.restore()
     return results, working
 
 
 def _record_code(
-    compute: Callable[..., Tensors], inputs: Sequence[torch.Tensor], held: Sequence[torch.Tensor], before: _SavedState
-) -> tuple[Tensors, Callable[[], Sequence[Captured]]]:
+    compute: Callable[..., Tensors], inputs: Sequence[torch.Tensor], held: Sequence[torch.Tensor]
+) -> Sequence[Captured]:
     recorder = Recorder(inputs, held)
-    try:
-        with recorder, diverted(recorder.draw):
-            results = compute(*inputs)
-    except Exception:  # what failed may be the recording alone
-        before.restore()
-        return compute(*inputs), list
-    return results, lambda: recorder.codes(results)
+    with recorder, diverted(recorder.draw):
+        results = compute(*inputs)
+    return recorder.codes(results)
 
 
 def _record_graph(
-    compute: Callable[..., Tensors], inputs: Sequence[torch.Tensor], _held: Sequence[torch.Tensor], _before: _SavedState
-) -> tuple[Tensors, Callable[[], Sequence[Captured]]]:
-    return compute(*inputs), lambda: [CudaGraph(compute, inputs)]
+    compute: Callable[..., Tensors], inputs: Sequence[torch.Tensor], _held: Sequence[torch.Tensor]
+) -> Sequence[Captured]:
+    return [CudaGraph(compute, inputs)]
 
 
 def _reproduces(
-    code: Captured, inputs: Sequence[torch.Tensor], results: Tensors, before: _SavedState, after: _SavedState
+    code: Captured,
+    compute: Callable[..., Tensors],
+    trials: Sequence[Sequence[torch.Tensor]],
+    before: _SavedState,
 ) -> bool:
-    """Whether code gives the same results and the same state afterwards."""
-    for _ in range(TRIALS):
-        before.restore()
+    """Whether code gives, for each trial's inputs, the results of `compute` and the same state afterwards."""
+    for number, inputs in enumerate(trials):
+        before.restore(number)
+        results = compute(*inputs)
+        after = _SavedState(before.tensors, before.device)
+        before.restore(number)
         try:
             if not (_equal(results, code(*inputs)) and after.matches()):
                 return False
@@ -149,10 +164,13 @@ class _SavedState:
         self.tensors, self.values = tensors, [_on_processor(tensor) for tensor in tensors]
         self.device, self.generators = device, _generators(device)
 
-    def restore(self) -> None:
-        """Set the tensors and generators to the saved values."""
+    def restore(self, seed: int = 0) -> None:
+        """Set the tensors to the saved values, and the generators too, or to others by a seed above 0."""
         for tensor, value in zip(self.tensors, self.values, strict=True):
             tensor.detach().copy_(value)
+        if seed:
+            torch.manual_seed(seed)
+            return
         torch.set_rng_state(self.generators[0])
         for state in self.generators[1:]:
             torch.cuda.set_rng_state(state, self.device)

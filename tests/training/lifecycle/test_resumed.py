@@ -179,11 +179,37 @@ def test_a_run_whose_data_has_moved_is_resumed(program: Program, alone: Result, 
     assert not differences(result_of(folder), alone)
 
 
-def test_a_complete_run_is_refused(program: Program, runs: Path) -> None:
+def test_a_complete_run_is_told_as_such_as_often_as_it_is_resumed(program: Program, runs: Path) -> None:
     finished(program, runs)
     folder = the_run(runs)
     assert folder is not None
-    assert f"{folder.name} is complete, after epoch 3; `train.epochs=6` trains it longer" in refused(program, folder)
+    before = contents(folder)
+    longer = "; `train.epochs=6` trains it longer"
+    for overrides in ((), (), ("train.epochs=3",)):
+        done = program("resume", folder, *overrides)
+        assert done.code == 0, done.said
+        assert f"{folder.name} is complete, after epoch 3{longer}\n" in done.said
+        assert f"{folder.name}: has no tracker\n" in done.said
+        assert contents(folder) == before
+
+
+def test_a_complete_run_is_resumed_though_its_data_and_its_checkpoints_are_gone(program: Program, runs: Path) -> None:
+    data = shutil.copy(program.folder / "digits.csv", runs.parent / "own.csv")
+    finished(program, runs, f"data.source={{csv: {data}}}")
+    folder = the_run(runs)
+    assert folder is not None
+    shutil.rmtree(folder / "checkpoints")
+    Path(data).unlink()
+    assert program("resume", folder).code == 0
+
+
+def test_a_run_that_stopped_early_is_complete_for_any_number_of_epochs(program: Program, runs: Path) -> None:
+    finished(program, runs, "train.early_stopping={monitor: validation/loss, patience: 1, min_delta: 1000}")
+    folder = the_run(runs)
+    assert folder is not None
+    for overrides in ((), ("train.epochs=50",)):
+        done = program("resume", folder, *overrides)
+        assert done.code == 0 and f"{folder.name} is complete, after epoch 2\n" in done.said, done.said
 
 
 def test_a_shorter_training_is_refused(program: Program, runs: Path) -> None:
@@ -216,7 +242,8 @@ def test_a_training_that_ended_inside_an_epoch_is_not_extended(program: Program,
     folder = the_run(runs)
     assert folder is not None
     assert "ended inside an epoch, after step 8" in refused(program, folder, "train.steps=18")
-    assert "is complete, after epoch 2\n" in refused(program, folder)
+    done = program("resume", folder)
+    assert done.code == 0 and f"{folder.name} is complete, after epoch 2\n" in done.said, done.said
 
 
 def test_another_machine_is_reported(program: Program, alone: Result, runs: Path) -> None:
@@ -234,3 +261,37 @@ def test_a_run_that_is_being_trained_is_not_resumed(program: Program, alone: Res
     with lock(folder):
         assert f"{folder.name} is being trained by process {os.getpid()}" in refused(program, folder, code=1)
     assert resumed(program, runs, alone)
+
+
+def weights_to_start_from(program: Program, runs: Path) -> Path:
+    finished(program, runs / "first", "seed=9")
+    folder = the_run(runs / "first")
+    assert folder is not None
+    return Path(shutil.copy(folder / "best.safetensors", runs / "start.safetensors"))
+
+
+def test_the_file_that_the_weights_started_from_is_not_needed_once_there_is_a_checkpoint(
+    program: Program, runs: Path
+) -> None:
+    file = weights_to_start_from(program, runs)
+    wanted = finished(program, runs / "alone", f"model.weights={file}")
+    folder = killed(program, runs / "own", 9, f"model.weights={file}")
+    file.unlink()
+    done = program("resume", folder)
+    assert done.code == 0, done.said
+    assert not differences(result_of(folder), wanted)
+
+
+def test_another_file_to_start_from_is_refused_where_there_is_no_checkpoint(program: Program, runs: Path) -> None:
+    file = weights_to_start_from(program, runs)
+    wanted = finished(program, runs / "alone", f"model.weights={file}")
+    folder = killed(program, runs / "own", 7, f"model.weights={file}", "train.checkpoint.every=1 hour")
+    start = file.read_bytes()
+    shutil.copy(runs / "alone" / the_run(runs / "alone") / "last.safetensors", file)  # type: ignore[operator]
+    said = refused(program, folder)
+    assert f"the file in `model.weights` is not the one that {folder.name} started from" in said
+    file.unlink()
+    assert "cannot read" in refused(program, folder)
+    file.write_bytes(start)
+    assert program("resume", folder).code == 0
+    assert result_of(folder).last == wanted.last

@@ -14,6 +14,7 @@ from dlrun.components.optimizers.adam import Adam
 from dlrun.components.optimizers.rmsprop import Rmsprop
 from dlrun.components.optimizers.sgd import Sgd
 from dlrun.modules.dropout import Dropout
+from dlrun.modules.private_torch import NotAvailableError
 from dlrun.training.speed import recording
 from dlrun.training.speed.capture import can_capture, capture
 from dlrun.training.speed.flat_weights import MOST, FlatWeights
@@ -155,6 +156,56 @@ def test_captured_code_sees_the_weights_and_the_rows_it_is_given_and_draws_anew(
         found = code(*weights, rows)
         assert all(map(torch.equal, found, expected))
         assert torch.equal(torch.get_rng_state(), after)
+
+
+@needs_capture
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_the_interpreter_computes_code_as_it_is_written(
+    precision: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(_function: object) -> None:
+        raise NotAvailableError("no static runtime")
+
+    monkeypatch.setattr(recording, "static_runtime", none)
+    torch.manual_seed(1)
+    # By default it would compute such a product as two operations, and join products by one weight in one.
+    shared = nn.Linear(40, 40)
+    network = nn.Sequential(nn.Linear(1100, 40), shared, nn.Tanh(), shared, nn.Tanh(), shared, nn.Linear(40, 3))
+    weights = list(network.parameters())
+
+    def compute(*inputs: torch.Tensor) -> list[torch.Tensor]:
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision is torch.bfloat16):
+            y = network(inputs[0])
+        loss = y.float().square().mean()
+        return [y.detach(), loss.detach(), *torch.autograd.grad(loss, weights)]
+
+    _, code = capture(compute, [torch.randn(8, 1100)], weights)
+    assert code is not None
+    for _ in range(10):
+        rows = torch.randn(8, 1100)
+        assert all(map(torch.equal, code(rows), compute(rows)))
+
+
+@needs_capture
+@pytest.mark.parametrize("differs", ["other rows", "other draws"])
+def test_code_that_is_right_by_chance_is_not_used(differs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, others = torch.zeros(4, 3), torch.ones(4, 3)
+
+    def compute(x: torch.Tensor) -> list[torch.Tensor]:
+        return [x + torch.rand(1)]
+
+    def right(x: torch.Tensor) -> list[torch.Tensor]:
+        return compute(x)
+
+    state = torch.get_rng_state()
+
+    def right_by_chance(x: torch.Tensor) -> list[torch.Tensor]:
+        by_chance = torch.equal(x, rows) if differs == "other rows" else torch.equal(torch.get_rng_state(), state)
+        return compute(x) if by_chance else [value + 1 for value in compute(x)]
+
+    monkeypatch.setattr(recording.Recorder, "codes", lambda *_: [right_by_chance, right])
+    assert capture(compute, [rows], [], [[others]])[1] is right
+    assert not torch.equal(torch.get_rng_state(), state)  # the one real draw has been made
 
 
 @needs_capture

@@ -27,6 +27,10 @@ class Sigmoid(Layer):
     slope: PositiveFloat = 1.0
     """How steep it is: the slope at 0 is slope/4."""
 
+    @property
+    def logit_slope(self) -> float:  # type: ignore[override]
+        return self.slope
+
     def output_range(self, taken: Range) -> Range:
         low, high = (0.5 + 0.5 * math.tanh(0.5 * self.slope * end) for end in taken)
         return low, high

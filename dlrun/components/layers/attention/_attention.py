@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any
 
-from dlrun.components.layers import Role, WeightedLayer
-from dlrun.language.fields import Positive, Share
+from pydantic import AfterValidator, Field
+
+from dlrun.components.layers import Layer, Role, WeightedLayer
+from dlrun.language.component import Component, OneOf, checked
+from dlrun.language.fields import Positive, PositiveFloat, Share
 from dlrun.shapes import Shape, ShapeError, need_rank, show
 
 
@@ -53,6 +56,20 @@ def attention_formula(queries: int, keys: int, features: int, what: str = "") ->
     ).strip()
 
 
+@checked
+def activation_layer(layer: Layer) -> Layer:
+    """Require an activation: a layer of that room, with a gradient; it is not a layer of its own, so it has no name.
+
+    Raises:
+        ValueError: it is another layer.
+    """
+    if layer.room != "activations" or not layer.differentiable:
+        raise ValueError(f"an activation with a gradient is expected, such as relu or gelu; received {layer.kind}")
+    if layer.name is not None:
+        raise ValueError(f"the activation inside a layer has no name; received '{layer.name}'")
+    return layer
+
+
 class MultiheadLayer(WeightedLayer):
     """Attention with several heads, each with its own part of the features."""
 
@@ -87,13 +104,41 @@ class TransformerLayer(WeightedLayer):
     """Normalise before attention and network (pre-norm) instead of after."""
     causal: bool = False
     """Hide later steps from each step."""
-    activation: Literal["relu", "gelu"] = "relu"
-    """The activation in the small network."""
+    activation: Annotated[Component, OneOf("layers"), AfterValidator(activation_layer)] = Field(
+        default="relu", validate_default=True
+    )
+    """The activation in the small network: one without weights, such as relu, gelu, or `{gelu: tanh}` as in GPT-2."""
+    layer_norm_eps: PositiveFloat = 1e-5
+    """Added to the variance in each norm; 1e-12 in BERT."""
 
-    def torch_settings(self) -> dict[str, Any]:
-        """The arguments of the module, besides the features."""
-        names = ("nhead", "dim_feedforward", "dropout", "activation", "norm_first", "bias", "causal")
-        return {"batch_first": True, **{name: getattr(self, name) for name in names}}
+    def need_activation(self, steps: int) -> None:
+        """Require an activation that keeps the shape of the hidden layer, step by step and without weights.
+
+        Raises:
+            ShapeError: it does not, or it has weights.
+        """
+        shape = (steps, self.dim_feedforward)
+        layer = self._activation()
+        output = layer.output_shape(shape)
+        if output != shape:
+            what = f"has another output shape, {show(output)} for {show(shape)}"
+        elif layer.weights(shape):
+            what = "has weights of its own"
+        elif layer.treats_padding(shape) != "per_step":
+            what = "computes a step from the other steps too"
+        else:
+            return
+        raise ShapeError(f"the activation {layer.kind} {what}", "use one such as relu, gelu or silu")
+
+    def _activation(self) -> Layer:
+        assert isinstance(self.activation, Layer)
+        return self.activation
+
+    def torch_settings(self, steps: int) -> dict[str, Any]:
+        """The arguments of the module, besides the features, for a sequence of this many steps."""
+        names = ("nhead", "dim_feedforward", "dropout", "norm_first", "bias", "causal", "layer_norm_eps")
+        activation = self._activation().build((steps, self.dim_feedforward))
+        return {"batch_first": True, "activation": activation, **{name: getattr(self, name) for name in names}}
 
     def role(self, weight: str) -> Role:
         if weight.startswith("norm"):

@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 class PositionEmbedding(WeightedLayer):
     """Add a trained vector to each step of a sequence, one for each position.
 
+    Positions count the steps that are not padding.
+
     Shape: (T, E) -> (T, E)
     Reference: Gehring and others, Convolutional sequence to sequence learning, 2017; Devlin and others, BERT, 2018.
     Example: position_embedding: 1024
     """
 
     channel_axis = "last"
-    padding_is = "per_step"
+    padding_is = "masked"
     drawn_as = "linear"
 
     num_embeddings: Positive | None = None

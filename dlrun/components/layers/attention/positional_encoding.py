@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 class PositionalEncoding(Layer):
     """Add sines and cosines of its position to each step of a sequence, from fast to slow waves.
 
+    Positions count the steps that are not padding.
+
     Shape: (T, E) -> (T, E), plus sin(t / base**(2*i/E)) at 2*i and cos of the same at 2*i + 1
     Reference: Vaswani and others, Attention is all you need, 2017, section 3.5.
     Example: positional_encoding
     """
 
     channel_axis = "last"
-    padding_is = "per_step"
+    padding_is = "masked"
     drawn_as = "linear"
 
     base: PositiveFloat = 10000.0

@@ -32,6 +32,7 @@ class TransformerDecoderLayer(TransformerLayer):
     def output_shape(self, shape: Shape, memory: Shape) -> Shape:  # type: ignore[override]
         need_memory(shape, memory)
         need_heads(shape[1], self.nhead)
+        self.need_activation(shape[0])
         return shape
 
     def weights(self, shape: Shape, memory: Shape) -> dict[str, Shape]:  # type: ignore[override]
@@ -64,4 +65,4 @@ class TransformerDecoderLayer(TransformerLayer):
     def build(self, shape: Shape, memory: Shape) -> torch.nn.Module:  # type: ignore[override]
         from dlrun.modules.attention import TransformerDecoderLayer as Module
 
-        return Module(shape[1], **self.torch_settings())
+        return Module(shape[1], **self.torch_settings(shape[0]))

@@ -27,6 +27,7 @@ class TransformerEncoderLayer(TransformerLayer):
     def output_shape(self, shape: Shape) -> Shape:
         need_rank(shape, "time, features")
         need_heads(shape[1], self.nhead)
+        self.need_activation(shape[0])
         return shape
 
     def weights(self, shape: Shape) -> dict[str, Shape]:
@@ -51,4 +52,4 @@ class TransformerEncoderLayer(TransformerLayer):
     def build(self, shape: Shape) -> torch.nn.Module:
         from dlrun.modules.attention import TransformerEncoderLayer as Module
 
-        return Module(shape[1], **self.torch_settings())
+        return Module(shape[1], **self.torch_settings(shape[0]))

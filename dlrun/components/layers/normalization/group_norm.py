@@ -45,6 +45,6 @@ class GroupNorm(Norm):
         return [f"channels per group {shape[0]} / {self.num_groups} = {shape[0] // self.num_groups}"]
 
     def build(self, shape: Shape) -> torch.nn.Module:
-        from torch import nn
+        from dlrun.modules.group_norm import GroupNorm
 
-        return nn.GroupNorm(self.num_groups, shape[0], self.eps, self.affine)
+        return GroupNorm(self.num_groups, shape[0], self.eps, self.affine)
