@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-import math
-=======
 import hashlib
->>>>>>> main
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,12 +25,8 @@ from dlrun.network.build import build
 from dlrun.network.preprocessing import from_tensors
 from dlrun.plan.length import Length
 from dlrun.plan.network import Plan, plan
-<<<<<<< HEAD
-from dlrun.plan.objective import term, watched
-from dlrun.plan.ranges import in_words, limiting, output_ranges
-=======
 from dlrun.plan.objective import Term, Watched, objective
->>>>>>> main
+from dlrun.plan.ranges import in_words, limiting, output_ranges
 from dlrun.plan.weights import expected, penalties
 from dlrun.training.lifecycle.device import choose_device, forward_in, make_deterministic, set_precision
 from dlrun.training.objective import Objective, Pairing
@@ -144,13 +137,11 @@ def _notes(checked: Checked, loaded: Loaded, metrics: Sequence[Watched]) -> tupl
     return notes
 
 
-<<<<<<< HEAD
 def _hold_to_ranges(checked: Checked, planned: Plan, prepared: Prepared) -> None:
     """Refuse outputs with a range that more than a few of the numbers to predict lie outside of."""
-    assert checked.data_info is not None
     ranges, pairing = output_ranges(planned), Pairing(planned.input_shapes)
-    for index, loss in enumerate(checked.experiment.losses):
-        pair = term(loss, planned, checked.data_info)
+    for index, pair in enumerate(_objective(checked, planned)[0]):
+        loss = pair.loss
         taken = ranges[planned.outputs[pair.output]]
         if loss.wants != "numbers" or taken == EVERY or not len(prepared.train):
             continue
@@ -170,9 +161,6 @@ def _hold_to_ranges(checked: Checked, planned: Plan, prepared: Prepared) -> None
             raise SpecError([Problem(message, checked.reading.place(at), hint, notes)])
 
 
-def make_task(checked: Checked, planned: Plan, network: torch.nn.Module, prepared: Prepared) -> Task:
-    """The task of the loop."""
-=======
 def lay_out(network: torch.nn.Module) -> None:
     """Store the kernels of images with channels last, as data/prepare.py stores images."""
     for parameter in network.parameters():
@@ -209,7 +197,6 @@ def _undefined(checked: Checked, loaded: Loaded, metrics: Sequence[Watched]) -> 
 
 
 def _objective(checked: Checked, planned: Plan) -> tuple[list[Term], list[Watched]]:
->>>>>>> main
     experiment, data_info = checked.experiment, checked.data_info
     assert data_info is not None
     return objective(experiment.losses, experiment.metrics, planned, data_info)  # type: ignore[arg-type]
