@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 
+Range = tuple[float, float]
+"""The lowest and the highest value that numbers can have; an end may be reached or only come near."""
+EVERY: Range = (-math.inf, math.inf)
+
 MAX_NUMEL = 2**62
 """No torch tensor can have more values than this."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlrun.checks.classes import ClassCounts, split_classes
-from dlrun.checks.data import check_augment, check_notes, check_split, check_target_preprocess
+from dlrun.checks.data import check_augment, check_indices, check_notes, check_split, check_target_preprocess
 from dlrun.checks.gradients import stuck
 from dlrun.checks.memory import check_memory
 from dlrun.checks.model import check_freeze, check_initializers, check_regularizers, check_weights_file
@@ -164,6 +164,7 @@ def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None, me
     train = reading.sections.get("train", TrainSection())
     yield from check_objective(reading, planned)
     yield from check_augment(reading, planned)
+    yield from check_indices(reading, planned)
     yield from check_freeze(reading, planned)
     if {"data", "optimizer"} & reading.written:
         yield from stuck(planned)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dlrun.checks.reading import Reading
 from dlrun.errors import Problem
 from dlrun.language.suggestions import did_you_mean
-from dlrun.plan.data_info import DataInfo, SplitSizes, numbers
+from dlrun.plan.data_info import DataInfo, SplitSizes, Target, numbers
+from dlrun.plan.indices import index_limits
 from dlrun.plan.network import Plan
 from dlrun.shapes import ShapeError, show
 
@@ -32,6 +33,25 @@ def check_split(reading: Reading, sizes: SplitSizes | None) -> Iterator[Problem]
         several = f"one target of classes, and there are {len(data_info.classed)}: {', '.join(data_info.classed)}"
         what = several if data_info.classed else "classes, and the target is numbers"
         yield reading.problem(f"`stratify` needs {what}", ("data", "split", "stratify"))
+    elif data.split.stratify:
+        yield from _check_stratify(reading, data_info.targets[data_info.classed[0]], sizes)
+
+
+def _check_stratify(reading: Reading, target: Target, sizes: SplitSizes) -> Iterator[Problem]:
+    """Hold each class to a row for each split, and each split to a row of each class."""
+    path = ("data", "split", "stratify")
+    wanted = {"train": sizes.train, "validation": sizes.validation, "test": sizes.test}
+    splits = {name: size for name, size in wanted.items() if size or name == "train"}
+    for label, count in zip(target.labels or (), target.counts or (), strict=False):
+        if count < len(splits):
+            message = f"class '{label}' has {count} row{'' if count == 1 else 's'}, too few to be in each of "
+            hint = "add rows of the class, or leave `stratify` out"
+            yield reading.problem(message + ", ".join(splits), path, hint)
+    for name, size in splits.items():
+        if target.counts and size < len(target.counts):
+            message = f"{name} has {size} row{'' if size == 1 else 's'}, too few for one of each of "
+            hint = "raise its share, or leave `stratify` out"
+            yield reading.problem(f"{message}{len(target.counts)} classes", path, hint)
 
 
 def check_notes(reading: Reading, data_info: DataInfo) -> Iterator[Problem]:
@@ -76,3 +96,19 @@ def check_augment(reading: Reading, planned: Plan) -> Iterator[Problem]:
                 taken = planned.inputs[names.index(name)]
                 notes = ((f"the network takes {show(taken.shape)} here", taken.place),)
                 yield Problem(f"{step.kind}: {error.message}", reading.place(path), error.hint, notes)
+
+
+def check_indices(reading: Reading, planned: Plan) -> Iterator[Problem]:
+    """Hold the indices of each input to those that its embeddings know."""
+    data_info = reading.data.info
+    limits = index_limits(planned)
+    for entry in planned.inputs if data_info is not None else ():
+        feature = data_info.features.get(entry.name) if data_info is not None else None
+        most = limits.get(entry.name)
+        if most is None or feature is None or feature.vocabulary is None or entry.preprocess:
+            continue
+        if feature.vocabulary > most:
+            known = next(step for step in planned.layers if step.layer and step.layer.index_count() == most)
+            message = f"the data has the index {feature.vocabulary - 1}; there are {most}, from 0 to {most - 1}"
+            hint = "`num_embeddings: $vocabulary` is the number of indices in the data"
+            yield Problem(message, known.place, hint)

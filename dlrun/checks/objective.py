@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dlrun.checks.reading import Reading
+from dlrun.components.layers import EVERY, Container
 from dlrun.components.metrics import Metric
 from dlrun.errors import Problem, SpecPath
 from dlrun.language.experiment import as_tuple
@@ -12,7 +13,11 @@ from dlrun.language.target_kind import IN_WORDS
 from dlrun.plan.data_info import DataInfo
 from dlrun.plan.network import Plan
 from dlrun.plan.objective import ObjectiveError, Term, called, term, watched
+from dlrun.plan.ranges import in_words, limiting, output_ranges
 from dlrun.shapes import ShapeError, show
+
+UNREACHED = 0.1
+"""A loss of probabilities needs some above 1 minus this; a binary one also some below this."""
 
 
 def check_objective(reading: Reading, planned: Plan) -> Iterator[Problem]:
@@ -58,6 +63,38 @@ def _check_loss(reading: Reading, planned: Plan, data_info: DataInfo, found: Ter
         last = planned.steps[planned.outputs[found.output]]
         notes = ((f"the network's output {show(output)} comes from here", last.place),) if last.place else ()
         yield Problem(error.message, reading.place(path), error.hint, notes)
+    else:
+        yield from _check_range(reading, planned, found, path)
+
+
+def _check_range(reading: Reading, planned: Plan, found: Term, path: SpecPath) -> Iterator[Problem]:
+    """Refuse outputs that cannot come near a probability of 0 or 1, and note those that are random or limited."""
+    index = planned.outputs[found.output]
+    ranges = output_ranges(planned)
+    last, taken = limiting(planned, ranges, index), ranges[index]
+    notes = ((f"this {last.kind}", last.place),) if last.place else ()
+    if last.layer is None or not last.layer.differentiable:  # gradients.py has an error for it
+        return
+    reached = found.loss.probabilities(planned.output_shapes[found.output], taken, found.output_form)
+    if reached is not None and (reached[0] > UNREACHED or reached[1] < 1 - UNREACHED):
+        message = (
+            f"the network ends in {last.kind}, whose outputs {in_words(taken)}: {found.loss.kind} gets "
+            f"probabilities from {reached[0]:.2g} to {reached[1]:.2g} of them"
+        )
+        yield Problem(message, reading.place(path), f"remove the final `{last.kind}`", notes)
+    elif reached is not None and not found.output_form and taken != EVERY:
+        message = (
+            f"the network ends in {last.kind}, whose outputs {in_words(taken)}, and {found.loss.kind} takes logits"
+        )
+        hint = f"remove the final `{last.kind}`: logits are any numbers"
+        yield Problem(message, reading.place(path), hint, notes, note="limited_logits")
+    random = planned.steps[index]
+    while random.layer is not None and not isinstance(random.layer, Container) and random.layer.accepts == "any":
+        random = planned.steps[random.inputs[0]]
+    if random.layer is not None and random.layer.room == "dropout":
+        message = f"the network ends in {random.kind}, so its outputs are random in training"
+        hint = f"put `{random.kind}` before the last layer with weights"
+        yield Problem(message, random.place, hint, note="random_output")
 
 
 def _check_metrics(

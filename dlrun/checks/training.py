@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from dlrun.checks.objective import metric_names
 from dlrun.checks.reading import Reading
 from dlrun.errors import Problem
+from dlrun.language.component import LARGEST
 from dlrun.language.experiment import TrainSection
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.data_info import SplitSizes
@@ -27,6 +29,7 @@ def check_training(reading: Reading, planned: Plan, train: TrainSection, sizes: 
         return
     length = Length.of(train, sizes.train)
     yield from _check_warmup(reading, length)
+    yield from _check_rates(reading, length)
     yield from _check_evaluation_batches(reading, planned, train, sizes)
     yield from _check_training_batches(reading, planned, train, sizes, length.batch)
 
@@ -52,6 +55,21 @@ def _check_warmup(reading: Reading, length: Length) -> Iterator[Problem]:
         message = f"the warmup, {schedule.warmup}, takes all of the training, {length.steps} steps"
         hint = f"an epoch is {length.per_epoch} steps; train longer or warm up less"
         yield reading.problem(message, ("schedule", schedule.kind, "warmup"), hint)
+
+
+def _check_rates(reading: Reading, length: Length) -> Iterator[Problem]:
+    """Refuse a learning rate that grows beyond float32."""
+    schedule, optimizer = reading.sections.get("schedule"), reading.sections.get("optimizer")
+    if schedule is None or optimizer is None:
+        return
+    epochs = length.steps / length.per_epoch
+    try:
+        last = optimizer.lr * schedule.factor(optimizer.lr, epochs, epochs, length.per_epoch)
+    except OverflowError:
+        last = math.inf
+    if not abs(last) <= LARGEST:
+        message = f"the learning rate grows beyond float32, whose largest number is {LARGEST:.3g}, in {epochs:g} epochs"
+        yield reading.problem(message, ("schedule",), "choose a schedule that grows less")
 
 
 def _check_evaluation_batches(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from dlrun.errors import LocatedError
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.network import Plan
 from dlrun.plan.weights import expected
-from dlrun.shapes import Shape, show
+from dlrun.shapes import Shape, numel, show
 
 MAX_HEADER = 100 << 20
+SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+"""The types of weights and buffers, with the bytes of a number."""
 
 
 class WeightsError(LocatedError):
@@ -30,13 +33,33 @@ def read_header(path: Path) -> dict[str, Shape]:
             if not 2 <= size <= MAX_HEADER:
                 raise WeightsError(f"{path} is not a safetensors file")
             header = json.loads(stream.read(size))
-        return {name: tuple(entry["shape"]) for name, entry in header.items() if name != "__metadata__"}
+        header.pop("__metadata__", None)
+        return _shapes(path, header, path.stat().st_size - 8 - size)
     except OSError as error:
         raise WeightsError(
             f"cannot read {path}: {error.strerror}", "a path starts from the folder of the file that has it"
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise WeightsError(f"{path} is not a safetensors file") from None
+
+
+def _shapes(path: Path, header: dict[str, Any], held: int) -> dict[str, Shape]:
+    """Each tensor's shape, once its bytes are known to be in the file, which holds `held` of them."""
+    end = 0
+    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"][0]):
+        shape, (begin, stop) = tuple(entry["shape"]), entry["data_offsets"]
+        if any(type(size) is not int or size < 0 for size in (*shape, begin, stop)):
+            raise ValueError
+        if entry["dtype"] not in SIZES:
+            what = f"'{name}' is of the type {entry['dtype']} in {path}; a weight is a real number"
+            raise WeightsError(what, "types are " + ", ".join(SIZES))
+        if begin != end or stop - begin != numel(shape) * SIZES[entry["dtype"]]:
+            raise WeightsError(f"{path} is damaged: '{name}' does not lie where the header says")
+        end = stop
+    if end != held:
+        what = "is cut off" if held < end else "is damaged"
+        raise WeightsError(f"{path} {what}: its weights take {end} bytes, and it has {held}", "copy it again")
+    return {name: tuple(entry["shape"]) for name, entry in header.items()}
 
 
 def compare_header(path: Path, plan: Plan) -> None:

@@ -14,6 +14,7 @@ from dlrun.components.sources import SourceError
 from dlrun.data.batches import Batch
 from dlrun.data.load import Loaded
 from dlrun.modules.affine import Affine
+from dlrun.plan.indices import index_limits
 from dlrun.plan.network import Plan
 from dlrun.plan.split import Indices
 from dlrun.shapes import Shape, numel
@@ -80,23 +81,6 @@ def _scaled(values: torch.Tensor, steps: Sequence[Affine]) -> torch.Tensor:
     for step in steps:
         values = step.exact(values)
     return values.float() if steps else values
-
-
-def index_limits(plan: Plan) -> dict[str, int]:
-    """For each input that goes into embeddings, how many indices the smallest of them has."""
-    limits: dict[str, int] = {}
-    for step in plan.layers:
-        count = step.layer.index_count() if step.layer else None
-        if count is None:
-            continue
-        pending = list(step.inputs[:1])
-        while pending:
-            value = pending.pop()
-            if value < len(plan.inputs):
-                name = plan.inputs[value].name
-                limits[name] = min(count, limits.get(name, count))
-            pending += plan.steps[value].inputs
-    return limits
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError, core_schema
 
 from dlrun.errors import SpecPath
@@ -26,12 +26,25 @@ COMPONENTS = "dlrun.components"
 """The package that holds the families."""
 
 
+LARGEST = 3.4028234663852886e38
+"""The largest number of float32, in which networks compute."""
+
+
 class Settings(BaseModel):
     """A mapping of settings with fixed names. Types are strict, because YAML already gave every value its type."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True, protected_namespaces=()
     )
+
+    @model_validator(mode="after")
+    def _in_float32(self) -> Self:
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            for number in value if isinstance(value, tuple) else (value,):
+                if isinstance(number, float) and abs(number) > LARGEST:
+                    raise ValueError(f"{name} = {number:g} is beyond float32, whose largest number is {LARGEST:.3g}")
+        return self
 
     @classmethod
     def read(cls, values: Any, prefix: SpecPath = ()) -> Self:

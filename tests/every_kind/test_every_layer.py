@@ -41,7 +41,7 @@ REFUSED_THOUGH_TORCH_RUNS: dict[str, Callable[[Any, Shape], bool]] = {
     # Likewise (N, F) is taken for one sequence (T, F).
     **dict.fromkeys(("gru", "lstm", "rnn"), lambda layer, shape: len(shape) == 1),
     # Likewise (N, H, W), (N, L) and (N, D, H, W).
-    "softmax2d": lambda layer, shape: len(shape) == 2,
+    "softmax2d": lambda layer, shape: len(shape) == 2 or (len(shape) == 3 and shape[0] == 1),
     "dropout1d": lambda layer, shape: len(shape) == 1,
     "dropout3d": lambda layer, shape: len(shape) == 3,
     # A sequence has two axes; torch's functions take what can be broadcast, or any number of axes.
@@ -54,7 +54,15 @@ REFUSED_THOUGH_TORCH_RUNS: dict[str, Callable[[Any, Shape], bool]] = {
     # A group of one number normalises to 0, whatever it is.
     "group_norm": lambda layer, shape: layer.num_groups == numel(shape),
     # The batch would be normalised over, or, as the layer is built, fewer axes than asked for.
-    **dict.fromkeys(("layer_norm", "rms_norm"), lambda layer, shape: len(shape) < layer.dims),
+    # Likewise; and a single number normalises to the same, whatever it is.
+    **dict.fromkeys(
+        ("layer_norm", "rms_norm"), lambda layer, shape: len(shape) < layer.dims or numel(shape[-layer.dims :]) == 1
+    ),
+    # The only number along an axis has the share 1, whatever it is.
+    **dict.fromkeys(
+        ("log_softmax", "softmax", "softmin"),
+        lambda layer, shape: -len(shape) <= layer.dim < len(shape) and shape[layer.dim] == 1,
+    ),
 }
 """Where torch computes something other than what is asked for. Everywhere else the rule and torch must agree."""
 

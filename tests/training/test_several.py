@@ -459,10 +459,10 @@ def test_stratifying_goes_by_the_only_target_of_classes(tmp_path: Path, rows) ->
         assert np.abs(counts - 0.2 * whole).max() < 1
 
 
-def test_indices_of_one_input_that_its_embedding_lacks_are_reported_with_their_row(tmp_path: Path, rows) -> None:
+def test_an_index_of_one_input_that_its_embedding_lacks_is_reported(tmp_path: Path, rows) -> None:
     rows["words"][7, 2] = 9
     np.savez(tmp_path / "rows.npz", **rows)
-    with pytest.raises(SpecError, match="row 7 holds the index 9; there are 9, from 0 to 8"):
+    with pytest.raises(SpecError, match="the data has the index 9; there are 9, from 0 to 8"):
         train(tmp_path, TWO)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
@@ -14,7 +13,7 @@ from dlrun.language.component import Component, OneOf, Settings
 from dlrun.language.fields import OutputForm
 from dlrun.language.messages import SettingProblem, as_validation_error
 from dlrun.language.suggestions import shorten
-from dlrun.shapes import Shape, ShapeError, Window, numel, product, show
+from dlrun.shapes import EVERY, Range, Shape, ShapeError, Window, numel, product, show
 
 if TYPE_CHECKING:
     import torch
@@ -30,10 +29,6 @@ Role = Literal["weight", "bias", "scale"]
 ChannelAxis = Literal["", "first", "last"]
 DrawnAs = Literal["linear", "norm", "activation", "pool", "merge", "recurrent", "attention", "noise", "shape"]
 """The symbol of a layer in a picture of the network."""
-
-Range = tuple[float, float]
-"""The lowest and the highest value that numbers can have; an end may be reached or only come near."""
-EVERY: Range = (-math.inf, math.inf)
 
 Name = Annotated[str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_-]*|[0-9]+)$", max_length=60)]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from dlrun.language.component import Component
 from dlrun.language.fields import OutputForm, PositiveFloat
 from dlrun.language.target_kind import TargetKind
-from dlrun.shapes import Shape
+from dlrun.shapes import Range, Shape
 
 if TYPE_CHECKING:
     import torch
@@ -43,6 +43,10 @@ class Loss(Component):
             ShapeError: it cannot.
         """
         raise NotImplementedError
+
+    def probabilities(self, output: Shape, taken: Range, output_form: OutputForm) -> Range | None:
+        """The lowest and highest probability that outputs in a range can give a class; None for a loss on numbers."""
+        return None
 
     def __call__(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         """The mean loss of a batch, a tensor with no axes."""

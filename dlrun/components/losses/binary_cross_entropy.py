@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from dlrun.components.losses import Loss, OutputForm
-from dlrun.shapes import Shape, ShapeError, show
+from dlrun.shapes import Range, Shape, ShapeError, show
 
 if TYPE_CHECKING:
     import torch
@@ -50,6 +51,12 @@ class BinaryCrossEntropy(Loss):
                 f"the target needs outputs of shape {show(wanted)}; the network outputs {show(output)}",
                 f"end in `- linear: {wanted[0]}`" if len(wanted) == 1 else "",
             )
+
+    def probabilities(self, output: Shape, taken: Range, output_form: OutputForm) -> Range:
+        if output_form == "probabilities":
+            return taken
+        low, high = (0.5 + 0.5 * math.tanh(0.5 * end) for end in taken)
+        return low, high
 
     def __call__(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         from torch.nn import functional

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from dlrun.components.losses import Loss, OutputForm
-from dlrun.shapes import Shape, ShapeError, show
+from dlrun.shapes import Range, Shape, ShapeError, show
 
 if TYPE_CHECKING:
     import torch
@@ -57,6 +58,12 @@ class CrossEntropy(Loss):
             raise ShapeError(
                 f"the data has {classes} classes, but the network outputs {show(output)}", "end in `- linear: $classes`"
             )
+
+    def probabilities(self, output: Shape, taken: Range, output_form: OutputForm) -> Range:
+        # The others are then all at the other end of the range.
+        gap = min(taken[1] - taken[0], 700.0)
+        others = output[0] - 1
+        return 1 / (1 + others * math.exp(gap)), 1 / (1 + others * math.exp(-gap))
 
     def __call__(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         from torch.nn import functional

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 
 from dlrun.checks.check import Checked, check_settled
+from dlrun.components.layers import EVERY
 from dlrun.components.sources import SourceError
 from dlrun.data.augment import Augmenters
 from dlrun.data.fit import Fitted, FittedStep, fit, fit_targets, modules_by_input, scales
@@ -28,12 +30,16 @@ from dlrun.plan.inputs import front_chains
 from dlrun.plan.length import Length
 from dlrun.plan.network import Plan, plan
 from dlrun.plan.objective import Term, Watched, objective
+from dlrun.plan.ranges import in_words, limiting, output_ranges
 from dlrun.plan.weights import expected, penalties
 from dlrun.training.lifecycle.device import choose_device, forward_in, make_deterministic, set_precision
 from dlrun.training.objective import Objective, Pairing
 from dlrun.training.speed.allocator import keep_memory
 from dlrun.training.speed.threads import choose_threads
 from dlrun.training.task import Task
+
+FEW = 0.01
+"""The share of the numbers to predict that may lie outside the range of the outputs, as outliers do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,7 @@ def load_and_fit(
     except SourceError as error:
         place = reading.place(("data", *error.at))
         raise SpecError([Problem(error.message, place, error.hint)]) from None
+    _hold_to_ranges(checked, planned, prepared)
     return loaded.without_features(), fitted, planned, prepared, scaling
 
 
@@ -145,6 +152,30 @@ def _notes(checked: Checked, loaded: Loaded, metrics: Sequence[Watched]) -> tupl
     if notes and checked.strict:
         raise SpecError(notes)
     return notes
+
+
+def _hold_to_ranges(checked: Checked, planned: Plan, prepared: Prepared) -> None:
+    """Refuse outputs with a range that more than a few of the numbers to predict lie outside of."""
+    ranges, pairing = output_ranges(planned), Pairing(planned.input_shapes)
+    for index, pair in enumerate(_objective(checked, planned)[0]):
+        loss = pair.loss
+        taken = ranges[planned.outputs[pair.output]]
+        if loss.wants != "numbers" or taken == EVERY or not len(prepared.train):
+            continue
+        wanted = pairing.answer(pair.answer, prepared.train)
+        margin = 1e-3 * max(abs(end) if math.isfinite(end) else 0.0 for end in taken) + 1e-6
+        outside = ((wanted < taken[0] - margin) | (wanted > taken[1] + margin)).double().mean().item()
+        if outside > FEW:
+            last = limiting(planned, ranges, planned.outputs[pair.output])
+            what = "the inputs" if pair.answer.is_input else "the target"
+            message = (
+                f"the network ends in {last.kind}, whose outputs {in_words(taken)}, and {outside:.0%} of {what} in the "
+                f"training rows lie outside: from {wanted.min().item():g} to {wanted.max().item():g}"
+            )
+            at = ("loss", index) if isinstance(checked.experiment.loss, tuple) else ("loss",)
+            notes = ((f"this {last.kind}", last.place),) if last.place else ()
+            hint = f"remove the final `{last.kind}`, or bring the values into its range"
+            raise SpecError([Problem(message, checked.reading.place(at), hint, notes)])
 
 
 def _undefined(checked: Checked, loaded: Loaded, metrics: Sequence[Watched]) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dlrun.components.layers import Padding
 from dlrun.components.layers._torch import TorchLayer
-from dlrun.shapes import Shape, Window, axis
+from dlrun.shapes import Shape, ShapeError, Window, axis, show
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +19,10 @@ class AlongAxis(TorchLayer):
     """The axis, not counting the batch."""
 
     def output_shape(self, shape: Shape) -> Shape:
-        axis(self.dim, len(shape))
+        at = axis(self.dim, len(shape))
+        if shape[at] == 1:
+            message = f"along axis {at} of {show(shape)} there is a single number, so the output is always the same"
+            raise ShapeError(message, "choose another `dim`; one probability is a `sigmoid`")
         return shape
 
     def window(self, shape: Shape) -> tuple[Window | None, ...]:

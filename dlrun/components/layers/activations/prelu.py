@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlrun.components.layers import Layer, Padding, Role
-from dlrun.shapes import Shape
+from dlrun.shapes import Shape, ShapeError
 
 if TYPE_CHECKING:
     import torch
@@ -23,6 +23,11 @@ class Prelu(Layer):
     """One slope for each channel (the first axis) instead of one for all (torch's `num_parameters`)."""
     init: float = 0.25
     """The first value of each slope."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if self.per_channel and not shape:
+            raise ShapeError("needs channels; received a single number", "remove `per_channel`")
+        return shape
 
     def weights(self, shape: Shape) -> dict[str, Shape]:
         return {"weight": shape[:1] if self.per_channel else (1,)}

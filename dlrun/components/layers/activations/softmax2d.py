@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dlrun.components.layers import Range
 from dlrun.components.layers._torch import TorchLayer
-from dlrun.shapes import Shape, Window, need_rank
+from dlrun.shapes import Shape, ShapeError, Window, need_rank, show
 
 
 class Softmax2d(TorchLayer):
@@ -19,6 +19,8 @@ class Softmax2d(TorchLayer):
 
     def output_shape(self, shape: Shape) -> Shape:
         need_rank(shape, "channels, height, width")
+        if shape[0] == 1:
+            raise ShapeError(f"{show(shape)} has a single channel, so the output is always 1", "use `sigmoid`")
         return shape
 
     def window(self, shape: Shape) -> tuple[Window | None, ...]:

@@ -24,10 +24,11 @@ class Softplus(TorchLayer):
     """Where beta*x is larger, the output is x, which is almost equal."""
 
     def output_range(self, taken: Range) -> Range:
-        low, high = (
-            end if self.beta * end > self.threshold else math.log1p(math.exp(self.beta * end)) / self.beta
-            for end in taken
-        )
-        if self.threshold < 0:  # the part that is x begins below 0
-            low = min(low, max(taken[0], self.threshold / self.beta))
-        return low, max(low, high)
+        edge = self.threshold / self.beta
+        ends = [end if end > edge else self._smooth(end) for end in taken]
+        if taken[0] <= edge < taken[1]:  # it jumps there
+            ends += [edge, self._smooth(edge)]
+        return min(ends), max(ends)
+
+    def _smooth(self, x: float) -> float:
+        return max(x, 0.0) + math.log1p(math.exp(-self.beta * abs(x))) / self.beta

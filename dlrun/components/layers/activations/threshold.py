@@ -23,6 +23,4 @@ class Threshold(TorchLayer):
     def output_range(self, taken: Range) -> Range:
         if taken[1] <= self.threshold:
             return self.value, self.value
-        if taken[0] > self.threshold:
-            return taken
         return min(self.value, max(taken[0], self.threshold)), max(self.value, taken[1])

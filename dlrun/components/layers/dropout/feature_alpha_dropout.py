@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dlrun.components.layers import EVERY, Range
 from dlrun.components.layers.dropout._dropout import AnyDropout
+from dlrun.shapes import Shape, ShapeError
 
 
 class FeatureAlphaDropout(AnyDropout):
@@ -17,3 +18,8 @@ class FeatureAlphaDropout(AnyDropout):
 
     def output_range(self, taken: Range) -> Range:
         return EVERY if self.p else taken
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if not shape:
+            raise ShapeError("needs at least one axis; received a single number")
+        return shape

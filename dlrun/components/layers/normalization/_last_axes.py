@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from dlrun.components.layers import Padding
 from dlrun.components.layers.normalization._norm import Norm
 from dlrun.language.fields import Positive
-from dlrun.shapes import Shape, ShapeError, show
+from dlrun.shapes import Shape, ShapeError, numel, show
 
 
 class LastAxes(Norm):
     """Normalizes the last axes of each sample, then scales every number by its own weight."""
+
+    of_one: ClassVar[str]
+    """What becomes of a single number."""
 
     dims: Positive = 1
     """Number of last axes that are normalized together; their sizes are inferred."""
@@ -19,6 +24,10 @@ class LastAxes(Norm):
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) < self.dims:
             raise ShapeError(f"normalizes the last {self.dims} axes; received {show(shape)}")
+        if numel(shape[-self.dims :]) == 1:
+            which = f"the last {self.dims} axes" if self.dims > 1 else "the last axis"
+            message = f"{which} of {show(shape)}: a single number, {self.of_one}"
+            raise ShapeError(message, "use batch_norm, or more outputs before it")
         return shape
 
     def treats_padding(self, shape: Shape) -> Padding:

@@ -20,6 +20,8 @@ class LayerNorm(LastAxes):
 
     synonyms = ("layer_normalization",)
 
+    of_one = "which minus its mean is always 0"
+
     eps: PositiveFloat = 1e-5
     """Added to the variance, so it is never 0."""
     bias: bool = True

@@ -20,6 +20,8 @@ class RmsNorm(LastAxes):
 
     synonyms = ("rms_normalization",)
 
+    of_one = "which divided by its own size is always 1 or -1"
+
     eps: PositiveFloat | None = None
     """Added to the mean square, so it is never 0; if not given, the float type's epsilon, as in torch."""
 

@@ -115,6 +115,9 @@ class AvgPool(Pool):
     count_include_pad: bool | None = None
     """Include the padding's zeros in the mean; if not given, true, but false with padding `same`, as in TensorFlow."""
 
+    def output_range(self, taken: Range) -> Range:
+        return (min(0.0, taken[0]), max(0.0, taken[1])) if self.counts() else taken
+
     def counts(self) -> bool:
         """Whether the padding is included, with the default applied."""
         return self.padding != "same" if self.count_include_pad is None else self.count_include_pad

@@ -52,6 +52,8 @@ class Reshape(Layer):
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn
 
+        if not shape:  # one number: the batch is the only axis
+            return nn.Unflatten(0, (-1, *self.output_shape(shape)))
         return (
             nn.Unflatten(1, self.output_shape(shape))
             if len(shape) == 1
