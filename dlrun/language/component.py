@@ -324,7 +324,7 @@ def written(value: Any) -> Any:
         found = {}
         for name, field in type(value).model_fields.items():
             item = getattr(value, name)
-            if item is None or (item == () and not field.is_required()):
+            if item is None or (item == () and field.default == ()):
                 continue
             found[field.alias or name] = item.written() if isinstance(item, Component) else written(item)
         return found

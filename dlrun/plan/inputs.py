@@ -174,7 +174,8 @@ def _input(
 
 def _scrambled(row: Shape, shape: Shape) -> tuple[int, ...]:
     """The order of a row's axes that a shape looks like, where to reshape the row would mix them; else ()."""
-    if len(row) > MOST_AXES or _reshapes(row, shape):
+    # A size that fitting decides is not known yet; then the numbers differ.
+    if numel(row) != numel(shape) or len(row) > MOST_AXES or _reshapes(row, shape):
         return ()
     orders = permutations(range(len(row)))
     return next((order for order in orders if _merges([row[axis] for axis in order], shape)), ())

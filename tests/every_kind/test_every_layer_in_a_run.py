@@ -16,7 +16,7 @@ from hypothesis import assume, given
 from strategies import components, draws, layers_and_shapes, takes
 
 import dlrun
-from dlrun.components.layers import Container, Layer
+from dlrun.components.layers import EVERY, Container, Layer
 from dlrun.errors import RunError, SpecError
 from dlrun.language.component import choose, find, kinds
 from dlrun.shapes import Shape, ShapeError
@@ -82,11 +82,14 @@ def strides_over(layer: Any, shape: Shape) -> bool:
     return max(stride if isinstance(stride, tuple) else (stride,)) > min(shape)
 
 
-def write_rows(folder: Path, shape: Shape, output: Shape, indices: int | None) -> None:
+def write_rows(folder: Path, shape: Shape, output: Shape, known: Layer) -> None:
     draw = np.random.default_rng(5)
+    indices = known.index_count()
     x = draw.normal(size=(ROWS, *shape)) if indices is None else draw.integers(0, indices, (ROWS, *shape))
-    # A last layer's target is between 0 and 1: each activation reaches a part of that.
+    # A last layer's target lies between 0 and 1, or 0 and -1: what the layer cannot give is refused.
     last = draw.uniform(size=(ROWS, *output))
+    if not isinstance(known, Container) and known.output_range(EVERY)[1] <= 0:
+        last = -last
     np.savez(folder / "rows.npz", x=x, first=draw.normal(size=ROWS), middle=draw.normal(size=ROWS), last=last)
 
 
@@ -109,7 +112,7 @@ def results(folder: Path, text: str) -> Any:
 def trains(folder: Path, layer: Any, shape: Shape, output: Shape, known: Layer, patch: pytest.MonkeyPatch) -> bool:
     """Train it in each precision, captured and not; False where `check` refuses the spec."""
     indices = known.index_count()
-    write_rows(folder, shape, output, indices)
+    write_rows(folder, shape, output, known)
     before = indices is None and known.differentiable
     for precision in PRECISIONS:
         text = spec(layer, shape, known.accepts, before, precision)

@@ -67,9 +67,8 @@ def _features(folder: Path) -> torch.Tensor:
 
 
 def _test_rows(run: Path, folder: Path, labels: list[str], predicted: np.ndarray, rare: str) -> dict[str, float]:
-    from dlrun.data.split import split_rows
-
     from dlrun.language.experiment import Split
+    from dlrun.plan.split import split_rows
 
     names = tuple(sorted(set(labels)))
     numbers = np.array([names.index(label) for label in labels])

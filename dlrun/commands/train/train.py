@@ -18,7 +18,6 @@ from dlrun.commands import screen
 from dlrun.commands.arguments import Overrides, Spec, Strict
 from dlrun.commands.train.progress import EpochTable
 from dlrun.commands.write.check import class_lines, data_line, positive_line
-from dlrun.components.metrics import Metric
 from dlrun.errors import Problem, RunError, SpecError, without_password
 from dlrun.shapes import readable, show_named
 
@@ -220,6 +219,7 @@ class RunScreen:
 
 def _table(checked: Checked, every: int | None) -> EpochTable:
     """The table of a run's epochs; which metric decides is as in training."""
+    from dlrun.components.metrics import Metric
     from dlrun.plan.objective import called
 
     experiment, plan, sizes = checked.experiment, checked.plan, checked.sizes

@@ -39,7 +39,7 @@ def test_a_runs_name_says_in_what_it_differs_from_its_spec(overrides: list[str],
 
 def test_a_command_line_holds_no_password() -> None:
     written = command(Path("my spec.yaml"), ["tracking.mlflow.uri=https://me:p@ss@host/x", "seed=3"])
-    assert written == "dlrun train 'my spec.yaml' 'tracking.mlflow.uri=https://***@host/x' seed=3"
+    assert written == "dlrun train 'my spec.yaml' 'tracking.mlflow.uri=https://me:***@host/x' seed=3"
 
 
 def test_a_run_holds_its_command_and_its_overrides(tmp_path: Path) -> None:
