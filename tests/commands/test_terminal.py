@@ -67,11 +67,3 @@ def test_a_text_that_can_be_no_path_is_no_traceback(tmp_path: Path, text: str) -
     assert is_override(f"x={text}")
     with pytest.raises(SpecError, match="there is no run"):
         find_run(text, tmp_path)
-
-
-@pytest.mark.parametrize("command", [["train", "spec.yaml"], ["resume", "last"]])
-def test_one_of_several_processes_is_refused(tmp_path: Path, command: list[str]) -> None:
-    (tmp_path / "spec.yaml").write_text(SPEC)
-    done = dlrun_in(tmp_path, *command, WORLD_SIZE="2", RANK="1")
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
