@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlrun.errors import visible
+from dlrun.errors import RunError, visible
 from dlrun.runs.info import DataSet, Record, RunInfo, Status
 from dlrun.tracking.mlflow_limits import (
     ENTRIES_AT_A_TIME,
@@ -26,6 +26,7 @@ from dlrun.tracking.mlflow_limits import (
     cut,
 )
 from dlrun.tracking.mlflow_view import SIDE, TAG, view_of
+from dlrun.tracking.schema import schema_trouble
 from dlrun.tracking.store import artifacts_of, make_store, prepare_process, sqlite_file
 
 if TYPE_CHECKING:
@@ -161,11 +162,18 @@ class MlflowRun:
 
 
 def client_of(uri: str) -> MlflowClient:
-    """A client of a store; a missing SQLite file is made."""
+    """A client of a store; a missing SQLite file is made.
+
+    Raises:
+        RunError: this MLflow cannot open the file.
+    """
     import_quietly()
     from mlflow import MlflowClient
 
-    make_store(sqlite_file(uri))
+    file = sqlite_file(uri)
+    make_store(file)
+    if file is not None and (trouble := schema_trouble(file)):
+        raise RunError(trouble)
     return MlflowClient(tracking_uri=uri)
 
 
