@@ -76,7 +76,7 @@ class MlflowRun:
         if run is None:
             # As many tags as one call takes: the run can then be found by its folder at once.
             first = dict(list(tags.items())[:ENTRIES_AT_A_TIME])
-            run = client.create_run(self._experiment_id, self.info.started, first, self.info.name)
+            run = client.create_run(self._experiment_id, self.info.started, first, visible(self.info.name))
             tags = {key: value for key, value in tags.items() if key not in first}
         else:
             if run.info.lifecycle_stage == "deleted":
@@ -255,11 +255,11 @@ def _log_data(client: MlflowClient, run_id: str, data: DataSet) -> None:
 
     remote = data.source.startswith(("http://", "https://"))
     dataset = Dataset(
-        name=cut(data.name, MAX_DATASET_NAME),
+        name=cut(visible(data.name), MAX_DATASET_NAME),
         digest=data.digest[:SHOWN_DIGEST],
         # MLflow's pages show where data came from only for source types that they know.
         source_type="http" if remote else "local",
-        source=json.dumps({"url" if remote else "uri": data.source}),
+        source=json.dumps({"url" if remote else "uri": visible(data.source)}),
         profile=json.dumps({"num_rows": data.rows, "row_shape": data.shape, "source_type": data.source_type}),
     )
     client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])

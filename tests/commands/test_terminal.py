@@ -16,6 +16,7 @@ from dlrun.errors import SpecError, visible
 from dlrun.runs.find import find_run
 
 SPEC = "description: é 世 \\u2028\nmodel: {input: [3], layers: [linear: 2]}\n"
+BIDI = "a\x1b[31m\a\u202e\u2066b"
 BAD = 'name: x\n"\\e[31m\\a\\u202e\\u200b": 1\nmodel: {input: [3], layers: [linear: 2]}\n'
 
 
@@ -67,3 +68,20 @@ def test_a_text_that_can_be_no_path_is_no_traceback(tmp_path: Path, text: str) -
     assert is_override(f"x={text}")
     with pytest.raises(SpecError, match="there is no run"):
         find_run(text, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [f"{BIDI}"],
+        [f"--{BIDI}"],
+        ["check", f"--{BIDI}"],
+        ["train", "x", "--every", BIDI],
+        ["ui", BIDI],
+        ["params", "--json"],
+    ],
+)
+def test_an_error_of_usage_shows_what_controls_a_terminal(tmp_path: Path, arguments: list[str]) -> None:
+    done = dlrun_in(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert visible(done.stderr) == done.stderr
