@@ -108,3 +108,24 @@ def test_runs_in_one_process_end_in_the_same_bits_in_any_order(tmp_path: Path) -
     for (first, losses), (second, other_losses) in ended.values():
         assert losses == other_losses
         assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+SEVERAL = "error: WORLD_SIZE is 2: a run is trained by one process, not by several"
+
+
+def test_one_of_several_processes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dlrun.train(SMALL, "train.epochs=1", "tracking=off", runs=tmp_path / "runs")
+    (run,) = (tmp_path / "runs").iterdir()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(dlrun.SpecError) as refused:
+        dlrun.train(SMALL, "tracking=off", runs=tmp_path / "runs")
+    assert str(refused.value).splitlines()[0] == SEVERAL
+    longer = ["resume", str(run), "train.epochs=2"]
+    for command in (["train", str(SMALL), "tracking=off"], longer):
+        done = subprocess.run([sys.executable, "-m", "dlrun", *command], cwd=tmp_path, capture_output=True, text=True)
+        assert (done.returncode, done.stdout, done.stderr.splitlines()[0]) == (2, "", SEVERAL)
+    assert [run] == list((tmp_path / "runs").iterdir())
+    assert len(dlrun.read_run(run).metric("train/loss")) == 1
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    subprocess.run([sys.executable, "-m", "dlrun", *longer], cwd=tmp_path, check=True, capture_output=True)
+    assert len(dlrun.read_run(run).metric("train/loss")) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 
 from dlrun.checks.objective import metric_names
@@ -14,6 +15,14 @@ from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.data_info import SplitSizes
 from dlrun.plan.length import Length, evaluation_batch
 from dlrun.plan.network import Plan
+
+
+def check_process() -> Iterator[Problem]:
+    """Whether this process is alone: one of several, which a launcher started, would train and write the same again."""
+    size = os.environ.get("WORLD_SIZE", "").strip()
+    if size.isdecimal() and int(size) > 1:
+        hint = "start it by itself, without torchrun; if no launcher did this, `unset WORLD_SIZE`"
+        yield Problem(f"WORLD_SIZE is {size}: a run is trained by one process, not by several", hint=hint)
 
 
 def check_training(reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes) -> Iterator[Problem]:

@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from dlrun import __version__
 from dlrun.commands import screen
 from dlrun.commands.look import sync, ui
 from dlrun.commands.train import resume, train
 from dlrun.commands.write import check, draw, kinds, new, params, schema
-from dlrun.errors import DlrunError, SpecError
+from dlrun.errors import DlrunError, SpecError, visible
+
+
+class _Commands(TyperGroup):
+    """The commands; an error of usage shows the characters of an argument that control a terminal."""
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        """Read the arguments before the command."""
+        with _visible_usage():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Read the arguments of the command, and run it."""
+        with _visible_usage():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _visible_usage() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # typer brings its own click or uses the installed one, so its base of all such errors has no public name.
+        if hasattr(error, "format_message") and isinstance(message := getattr(error, "message", None), str):
+            error.message = visible(message)  # type: ignore[attr-defined]
+        raise
+
 
 app = typer.Typer(
     name="dlrun",
+    cls=_Commands,
     help="Deep-learning experiments, written in YAML instead of code.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlrun.errors import visible
+from dlrun.errors import RunError, visible
 from dlrun.runs.info import DataSet, Record, RunInfo, Status
 from dlrun.tracking.mlflow_limits import (
     ENTRIES_AT_A_TIME,
@@ -26,6 +26,7 @@ from dlrun.tracking.mlflow_limits import (
     cut,
 )
 from dlrun.tracking.mlflow_view import SIDE, TAG, view_of
+from dlrun.tracking.schema import schema_trouble
 from dlrun.tracking.store import artifacts_of, make_store, prepare_process, sqlite_file
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class MlflowRun:
         if run is None:
             # As many tags as one call takes: the run can then be found by its folder at once.
             first = dict(list(tags.items())[:ENTRIES_AT_A_TIME])
-            run = client.create_run(self._experiment_id, self.info.started, first, self.info.name)
+            run = client.create_run(self._experiment_id, self.info.started, first, visible(self.info.name))
             tags = {key: value for key, value in tags.items() if key not in first}
         else:
             if run.info.lifecycle_stage == "deleted":
@@ -161,11 +162,18 @@ class MlflowRun:
 
 
 def client_of(uri: str) -> MlflowClient:
-    """A client of a store; a missing SQLite file is made."""
+    """A client of a store; a missing SQLite file is made.
+
+    Raises:
+        RunError: this MLflow cannot open the file.
+    """
     import_quietly()
     from mlflow import MlflowClient
 
-    make_store(sqlite_file(uri))
+    file = sqlite_file(uri)
+    make_store(file)
+    if file is not None and (trouble := schema_trouble(file)):
+        raise RunError(trouble)
     return MlflowClient(tracking_uri=uri)
 
 
@@ -247,11 +255,11 @@ def _log_data(client: MlflowClient, run_id: str, data: DataSet) -> None:
 
     remote = data.source.startswith(("http://", "https://"))
     dataset = Dataset(
-        name=cut(data.name, MAX_DATASET_NAME),
+        name=cut(visible(data.name), MAX_DATASET_NAME),
         digest=data.digest[:SHOWN_DIGEST],
         # MLflow's pages show where data came from only for source types that they know.
         source_type="http" if remote else "local",
-        source=json.dumps({"url" if remote else "uri": data.source}),
+        source=json.dumps({"url" if remote else "uri": visible(data.source)}),
         profile=json.dumps({"num_rows": data.rows, "row_shape": data.shape, "source_type": data.source_type}),
     )
     client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])

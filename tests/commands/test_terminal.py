@@ -16,6 +16,7 @@ from dlrun.errors import SpecError, visible
 from dlrun.runs.find import find_run
 
 SPEC = "description: é 世 \\u2028\nmodel: {input: [3], layers: [linear: 2]}\n"
+BIDI = "a\x1b[31m\a\u202e\u2066b"
 BAD = 'name: x\n"\\e[31m\\a\\u202e\\u200b": 1\nmodel: {input: [3], layers: [linear: 2]}\n'
 
 
@@ -69,9 +70,18 @@ def test_a_text_that_can_be_no_path_is_no_traceback(tmp_path: Path, text: str) -
         find_run(text, tmp_path)
 
 
-@pytest.mark.parametrize("command", [["train", "spec.yaml"], ["resume", "last"]])
-def test_one_of_several_processes_is_refused(tmp_path: Path, command: list[str]) -> None:
-    (tmp_path / "spec.yaml").write_text(SPEC)
-    done = dlrun_in(tmp_path, *command, WORLD_SIZE="2", RANK="1")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [f"{BIDI}"],
+        [f"--{BIDI}"],
+        ["check", f"--{BIDI}"],
+        ["train", "x", "--every", BIDI],
+        ["ui", BIDI],
+        ["params", "--json"],
+    ],
+)
+def test_an_error_of_usage_shows_what_controls_a_terminal(tmp_path: Path, arguments: list[str]) -> None:
+    done = dlrun_in(tmp_path, *arguments)
     assert done.returncode == 2
-    assert "Traceback" not in done.stderr
+    assert visible(done.stderr) == done.stderr

@@ -50,6 +50,12 @@ def test_a_run_arrives_with_its_name_its_times_and_its_status(runs: Path, status
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
 
 
+def test_a_name_controls_no_screen(runs: Path) -> None:
+    info = make_run(runs / "calm-otter", name="digits target=\x1b[2J\u202e")
+    Delivery(info.folder, sqlite_uri(runs / "mlflow.db")).finish("FINISHED", STARTED)
+    assert [run.name for run in stored(runs / "mlflow.db")] == ["digits target=\\x1b[2J\\u202e"]
+
+
 def test_metrics_arrive_under_their_names_with_their_epochs_and_times(runs: Path) -> None:
     records = [
         Record(epoch, 9 * epoch, STARTED + epoch, {"train/loss": 1 / epoch, "validation/loss": 2.0})

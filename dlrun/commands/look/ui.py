@@ -21,6 +21,7 @@ import typer
 from dlrun.commands.screen import say
 from dlrun.errors import SpecError
 from dlrun.tracking.mlflow_view import ADDRESS, SIDE, TAG
+from dlrun.tracking.schema import schema_trouble
 from dlrun.tracking.store import (
     ENVIRONMENT,
     URI,
@@ -78,7 +79,7 @@ def _store(runs: Path) -> Path | None:
     """The SQLite file to open, the environment's before that of `runs`; None for a server, whose address is printed.
 
     Raises:
-        SpecError: there is no such file.
+        SpecError: there is no such file, or MLflow cannot open it.
     """
     store = store_of_environment()
     if store is None:
@@ -91,6 +92,8 @@ def _store(runs: Path) -> Path | None:
         return None
     if not file.is_file():
         raise SpecError(f"there is no {shown}; the first `dlrun train` makes it; {why}")
+    if trouble := schema_trouble(file):
+        raise SpecError(f"cannot open {shown}: {trouble}")
     return file
 
 

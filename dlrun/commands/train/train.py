@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 import textwrap
 import time
@@ -18,7 +17,7 @@ from dlrun.commands import screen
 from dlrun.commands.arguments import Overrides, Spec, Strict
 from dlrun.commands.train.progress import EpochTable
 from dlrun.commands.write.check import class_lines, data_line, positive_line
-from dlrun.errors import Problem, RunError, SpecError, without_password
+from dlrun.errors import Problem, RunError, without_password
 from dlrun.shapes import readable, show_named
 
 if TYPE_CHECKING:
@@ -71,7 +70,6 @@ def show_run(
     from dlrun.tracking.open import open_store
     from dlrun.tracking.store import address
 
-    refuse_several_processes()
     screen.make_optional()
     show_plan(checked)
     if store is not None:
@@ -98,18 +96,6 @@ def show_run(
         finally:
             watcher.stop()
         show_outcome(outcome, watcher.table.monitor)
-
-
-def refuse_several_processes() -> None:
-    """Refuse to be one of several processes that a launcher, such as torchrun, started for one training.
-
-    Raises:
-        SpecError: WORLD_SIZE says that there are others.
-    """
-    size = os.environ.get("WORLD_SIZE", "").strip()
-    if size.isdecimal() and int(size) > 1:
-        hint = "start `dlrun` by itself, without torchrun; if no launcher did this, `unset WORLD_SIZE`"
-        raise SpecError([Problem(f"WORLD_SIZE is {size}: a run is trained by one process, not by several", hint=hint)])
 
 
 def show_plan(checked: Checked) -> None:

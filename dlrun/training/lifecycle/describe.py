@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from dlrun import __version__
-from dlrun.errors import without_password
+from dlrun.errors import visible, without_password
 from dlrun.language.resolved import as_yaml, resolved
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import DataSet, RunInfo
@@ -79,7 +79,7 @@ def describe(setup: TrainingSetup, place: Path, store: str | None, mlflow_experi
         texts={
             run_folder.SPEC: reading.document.source.text,
             run_folder.RESOLVED: text,
-            run_folder.PARAMS: as_text(planned),
+            run_folder.PARAMS: visible(as_text(planned)),
         },
         data=DataSet(name, loaded.digest, where, source.kind, loaded.rows, shape),
         classes=loaded.class_counts,
