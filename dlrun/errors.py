@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -50,6 +51,12 @@ def show_path(path: SpecPath) -> str:
     return text
 
 
+@functools.lru_cache(maxsize=4)
+def _lines(text: str) -> list[str]:
+    """The lines of a text: many problems are about lines of the same one."""
+    return text.split("\n")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
     """A text that was read: a file, or one argument of the command line."""
@@ -63,7 +70,7 @@ class Source:
 
     def line(self, number: int) -> str:
         """The text of a line, counted from 1, or '' past the end."""
-        lines = self.text.split("\n")
+        lines = _lines(self.text)
         return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
 
 

@@ -17,6 +17,7 @@ from dlrun.checks.reading import Reading, read_spec
 from dlrun.checks.training import check_process, check_training
 from dlrun.errors import Problem, SpecError, distinct
 from dlrun.language.experiment import Experiment, TrainSection
+from dlrun.language.suggestions import few_suggestions
 from dlrun.plan.data_info import DataInfo, SplitSizes, split_sizes
 from dlrun.plan.memory import Memory, needed_memory
 from dlrun.plan.network import Plan, plan
@@ -43,6 +44,7 @@ class Checked:
     """Whether a note that only the loaded data gives is an error too."""
 
 
+@few_suggestions()
 def check(
     file: Path,
     overrides: Sequence[str] = (),

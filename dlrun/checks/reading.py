@@ -18,7 +18,7 @@ from dlrun.language.experiment import NEEDED_WITH_DATA, WRITTEN_ONLY, DataSectio
 from dlrun.language.messages import setting_problems
 from dlrun.language.paths import WrittenIn, with_paths_of
 from dlrun.language.settings_schema import sections
-from dlrun.language.suggestions import did_you_mean
+from dlrun.language.suggestions import did_you_mean, few_suggestions
 from dlrun.language.synonyms import SETTINGS
 from dlrun.language.text.document import Document, read_document
 from dlrun.language.text.expansion import Broken, Expander
@@ -129,6 +129,7 @@ def read_spec(file: Path, overrides: Sequence[str] = ()) -> Reading:
         raise SpecError(f"{file} is nested too deep") from None
 
 
+@few_suggestions()
 def read(document: Document) -> Reading:
     """Read a document's sections."""
     root = document.root

@@ -289,7 +289,6 @@ def _foreign(family: str, value: dict[str, Any]) -> str:
     return f"write `{kind}: {{{written_as}}}`"
 
 
-@functools.lru_cache(maxsize=1000)
 def _suggested_kind(family: str, kind: str) -> str:
     return suggest(kind, kinds(family), synonyms(family))
 

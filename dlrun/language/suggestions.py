@@ -3,7 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+MOST_COMPARED = 100_000
+"""How many names and synonyms the unknown words of one spec are compared with: more suggestions help nobody."""
+_left: ContextVar[list[int] | None] = ContextVar("left", default=None)
+
+
+@contextmanager
+def few_suggestions() -> Iterator[None]:
+    """Bound the time that all suggestions made inside the `with` take together; those beyond it are ''."""
+    if _left.get() is not None:
+        yield
+        return
+    token = _left.set([MOST_COMPARED])
+    try:
+        yield
+    finally:
+        _left.reset(token)
 
 
 def snake_case(word: str) -> str:
@@ -15,7 +34,11 @@ def snake_case(word: str) -> str:
 
 def suggest(word: str, known: Iterable[str], synonyms: Mapping[str, str] | Mapping[str, tuple[str, ...]]) -> str:
     """The known name that somebody who wrote `word` most likely meant, or ''."""
+    if (left := _left.get()) is not None and left[0] <= 0:
+        return ""
     names = list(known)
+    if left is not None:
+        left[0] -= len(names) + len(synonyms)
     snake = snake_case(word)
     squeezed = snake.replace("_", "")
     for name in names:

@@ -10,6 +10,7 @@ from dlrun.components.layers import Branch, Container, From, Layer, Layers, Merg
 from dlrun.errors import Place, Problem, SpecError, SpecPath
 from dlrun.language.experiment import INPUT
 from dlrun.language.suggestions import did_you_mean
+from dlrun.language.text.expansion import MAX_LAYERS
 from dlrun.language.text.node import Node
 from dlrun.plan.names import Scope
 from dlrun.plan.steps import Group, Mask, Step
@@ -29,6 +30,10 @@ class NetworkWiring:
             assert step.place is not None
             self.scope.named[step.name] = (value, None, step.place)
         self.reusing = False
+        self.reused = 0
+        """How many layers were laid out again: few lines may use one another very often."""
+        self.first: dict[str, Step] = {}
+        """The step that has the weights of a layer, by the layer's full name."""
         self.masks: dict[int, Mask] = {}
         """The values that are sequences with padding."""
 
@@ -54,6 +59,10 @@ class NetworkWiring:
             self.groups[at] = replace(group, stop=len(self.steps))
 
     def put(self, layer: Layer, value: int, path: SpecPath) -> int:
+        if self.reusing:
+            self.reused += 1
+            if self.reused > MAX_LAYERS:
+                self.refuse(f"this expands to more than {MAX_LAYERS:,} layers", path)
         name = self.name(layer, path)
         if isinstance(layer, Container):
             outer, self.scope = self.scope, Scope(f"{self.scope.prefix}{name}.", self.scope, given=_inner_names(layer))
@@ -106,9 +115,9 @@ class NetworkWiring:
         shared = self.check_shared(name, weights, place) if self.reusing else False
         buffers = layer.buffers(*shapes)
         masks = self.masks_for(layer, values, shapes, output, place)
-        self.steps.append(
-            Step(name, layer, values, shapes, output, place, indices, weights, buffers, tied, masks, shared)
-        )
+        step = Step(name, layer, values, shapes, output, place, indices, weights, buffers, tied, masks, shared)
+        self.steps.append(step)
+        self.first.setdefault(name, step)
         return len(self.steps) - 1
 
     def masks_for(
@@ -150,7 +159,7 @@ class NetworkWiring:
         if source is None:
             return {}
         _, _, full_name = self.named(source, (*path, setting))
-        step = next((step for step in self.steps if step.layer and step.name == full_name), None)
+        step = self.first.get(full_name)
         held = step.weights.get("weight") if step is not None else None
         if held != weights["weight"]:
             what = f"a weight {show(held)}" if held else "no weight of its own"
@@ -270,7 +279,7 @@ class NetworkWiring:
         return result
 
     def check_shared(self, name: str, weights: dict[str, Shape], place: Place) -> bool:
-        first = next(step for step in self.steps if step.layer and step.name == name)
+        first = self.first[name]
         if first.weights != weights:
             was = ", ".join(f"{key} {show(shape)}" for key, shape in first.weights.items())
             now = ", ".join(f"{key} {show(shape)}" for key, shape in weights.items())

@@ -137,6 +137,12 @@ def test_a_thousand_layers_deep_in_blocks_is_planned_and_a_billion_is_refused(pl
         planned(f"model: {{input: 2, layers: [{nested}]}}")
 
 
+def test_layers_that_use_each_other_twice_are_bounded(planned) -> None:
+    groups = "".join(f", {{sequential: {{name: a{i}, layers: [use: a{i - 1}, use: a{i - 1}]}}}}" for i in range(1, 40))
+    with pytest.raises(SpecError, match="this expands to more than 20,000 layers"):
+        planned(f"model: {{input: 2, layers: [{{sequential: {{name: a0, layers: [relu, relu]}}}}{groups}]}}")
+
+
 def test_pca_by_share_of_variance_is_planned_at_its_largest(tmp_path: Path) -> None:
     file = tmp_path / "spec.yaml"
     file.write_text(

@@ -26,6 +26,8 @@ from dlrun.language.text.yaml_events import MAX_NODES
 
 GROUP = "sequential"
 """The kind of layer that a block, a repeat, and each turn of one become."""
+MAX_LAYERS = 20_000
+"""Of a file that writes fewer; blocks and turns of a repeat count too."""
 MAX_CHARACTERS = 2_000_000
 """Of texts with expressions, before and after."""
 
@@ -67,6 +69,7 @@ class Expander:
     _blocks: dict[str, Block] = field(default_factory=dict)
     _made: int = 0
     """How many nodes there are so far."""
+    _layers_made: int = 0
     _characters: int = 0
     """How many characters of texts with expressions were read and made so far."""
     _vars_node: Node | None = None
@@ -195,6 +198,12 @@ class Expander:
         if self._made > most:
             self._stop(f"this expands to more than {most:,} values", node, scope)
 
+    def _count_layer(self, node: Node, scope: Scope) -> None:
+        self._layers_made += 1
+        most = max(MAX_LAYERS, self.root.size)
+        if self._layers_made > most:
+            self._stop(f"this expands to more than {most:,} layers", node, scope)
+
     def _count_characters(self, count: int, node: Node, scope: Scope) -> None:
         self._characters += count
         if self._characters > MAX_CHARACTERS:
@@ -226,6 +235,7 @@ class Expander:
 
     def _layer(self, node: Node, scope: Scope) -> Node:
         kind, settings, place = _kind_of(node)
+        self._count_layer(node, scope)
         if kind in self._blocks:
             return self._use_block(self._blocks[kind], settings, place, scope)
         if kind is None or settings is None or kind not in kinds("layers"):
@@ -317,6 +327,7 @@ class Expander:
         place = _via(use, scope)
         turns = []
         for index in range(repeat.times):
+            self._count_layer(layers, scope)
             counted = scope.with_values({repeat.counter: Node(index, use)}) if repeat.counter else scope
             turns.append(self._group(place, "turn", Node(str(index), place), self._layers(layers, counted)))
         return self._group(place, repeat.kind, plain.value.get("name"), Node(turns, place))
