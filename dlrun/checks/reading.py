@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -112,7 +113,9 @@ class Reading:
 def default_name(document: Document) -> str:
     """The file's name, as far as a run can be called that."""
     stem = document.file.stem if document.file else "experiment"
-    kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in stem).strip("._-")
+    # An accent is a character of its own in this form, so that its letter stays.
+    plain = "".join(c for c in unicodedata.normalize("NFKD", stem) if not unicodedata.combining(c))
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in plain).strip("._-")
     return kept[:100] or "experiment"
 
 

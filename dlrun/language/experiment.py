@@ -135,7 +135,8 @@ class Experiment(Settings):
     """A whole spec, checked. Sections that a spec may leave out are None or empty."""
 
     name: Name = "experiment"
-    """The name of the run and of its MLflow experiment; the file's name unless given."""
+    """The name of the run and of its MLflow experiment, at most 100 of a-z, A-Z, 0-9, `.`, `_` and `-`, a letter or a
+    digit first; the file's name unless given."""
     description: str = ""
     """A sentence or two for people who compare runs."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0

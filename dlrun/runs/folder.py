@@ -35,8 +35,8 @@ def make_folder(runs: Path, name: str) -> Path:
             except FileExistsError:
                 continue
             return folder
-    except OSError as error:
-        raise RunError(f"cannot make a folder in {runs}: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"cannot make a folder in {runs}: {getattr(error, 'strerror', None) or error}") from None
     raise RunError(f"a thousand runs called {name} started this second")
 
 

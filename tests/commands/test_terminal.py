@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import dlrun
+from dlrun.commands.app import app
 from dlrun.commands.write.check import is_override
 from dlrun.errors import SpecError, visible
 from dlrun.runs.find import find_run
@@ -85,3 +87,63 @@ def test_an_error_of_usage_shows_what_controls_a_terminal(tmp_path: Path, argume
     done = dlrun_in(tmp_path, *arguments)
     assert done.returncode == 2
     assert visible(done.stderr) == done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("a" * 300, "File name too long"), ("a\udcff", "it is not UTF-8 text")],
+    ids=["long", "surrogate"],
+)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["new", "?.yaml"],
+        ["new", "?/x.yaml"],
+        ["check", "?.yaml"],
+        ["params", "?.yaml"],
+        ["draw", "?.yaml"],
+        ["draw", "spec.yaml", "-o", "?.svg"],
+        ["train", "?.yaml"],
+        ["train", "spec.yaml", "--runs", "?"],
+        ["resume", "last", "--runs", "?"],
+        ["sync", "last", "--runs", "?"],
+        ["sync", "--all", "--runs", "?"],
+        ["ui", "--runs", "?"],
+    ],
+    ids="_".join,
+)
+def test_a_text_that_can_be_no_path_is_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], text: str, why: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("spec.yaml").write_text(SPEC, encoding="utf-8")
+    result = CliRunner().invoke(app, [part.replace("?", text) for part in command])
+    assert isinstance(result.exception, SpecError)
+    (problem,) = result.exception.problems
+    assert problem.message.endswith(f" can be no file's path: {why}")
+    assert [file.name for file in tmp_path.iterdir()] == ["spec.yaml"]
+
+
+@pytest.mark.parametrize("command", [["new", "a\0.yaml"], ["check", "a\0"], ["draw", "a\0"], ["ui", "--runs", "a\0"]])
+def test_a_path_with_a_null_byte_is_one_error(command: list[str]) -> None:
+    result = CliRunner().invoke(app, command)
+    if isinstance(result.exception, SpecError):
+        assert "embedded null byte" in str(result.exception)
+    else:  # typer has found it
+        assert (result.exit_code, "Invalid value" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), [("データ", "experiment"), ("été", "ete"), ("データ_v2", "v2"), ("../.x", "x"), ("a b", "a-b")]
+)
+def test_a_run_has_a_plain_name_whatever_its_file_is_called(tmp_path: Path, file: str, name: str) -> None:
+    folder = tmp_path / "specs"
+    folder.mkdir()
+    (folder / f"{file}.yaml").write_text(SPEC, encoding="utf-8")
+    assert dlrun.check(folder / f"{file}.yaml").experiment.name == name
+
+
+def test_a_name_that_cannot_be_is_told_what_can(tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(SPEC, encoding="utf-8")
+    with pytest.raises(SpecError, match="at most 100 of a-z, A-Z, 0-9"):
+        dlrun.check(tmp_path / "spec.yaml", "name=データ")

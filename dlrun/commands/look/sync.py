@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dlrun.commands import screen
+from dlrun.commands.arguments import Runs
 from dlrun.errors import RunError, SpecError, without_password
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def sync(
         str | None,
         typer.Option(metavar="URI", help="A store to use instead of the run's own, such as http://localhost:5000."),
     ] = None,
-    runs: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs"),
+    runs: Runs = Path("runs"),
 ) -> None:
     """Deliver a run to MLflow, complete and without duplicates, even if a part of it is there already.
 

@@ -18,6 +18,7 @@ from typing import Annotated
 
 import typer
 
+from dlrun.commands.arguments import Runs
 from dlrun.commands.screen import say
 from dlrun.errors import SpecError
 from dlrun.tracking.mlflow_view import ADDRESS, SIDE, TAG
@@ -60,7 +61,7 @@ def ui(
         int,
         typer.Option(min=1, max=65535, help="The port to listen on; the next free one if it is taken."),
     ] = 5000,
-    runs: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs"),
+    runs: Runs = Path("runs"),
 ) -> None:
     """Open the runs in MLflow, to compare them in a browser on this machine.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dlrun.commands import screen
-from dlrun.commands.arguments import Overrides
+from dlrun.commands.arguments import Overrides, Runs
 from dlrun.commands.look.sync import deliver
 from dlrun.commands.train.train import Every, RunScreen, show_run
 from dlrun.errors import CompleteError, RunError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def resume(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder or name, or `last`.", show_default=False)],
     overrides: Overrides = None,
-    runs: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs"),
+    runs: Runs = Path("runs"),
     every: Every = None,
 ) -> None:
     """Resume a run, bit-for-bit identical to one that was never interrupted; train.epochs=50 trains a run longer.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dlrun.commands import screen
-from dlrun.commands.arguments import Overrides, Spec, Strict
+from dlrun.commands.arguments import Overrides, Runs, Spec, Strict
 from dlrun.commands.train.progress import EpochTable
 from dlrun.commands.write.check import class_lines, data_line, positive_line
 from dlrun.errors import Problem, RunError, without_password
@@ -37,7 +37,7 @@ Every = Annotated[
 def train(
     spec: Spec,
     overrides: Overrides = None,
-    runs: Annotated[Path, typer.Option(help="The folder of the runs.")] = Path("runs"),
+    runs: Runs = Path("runs"),
     strict: Strict = False,
     every: Every = None,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dlrun.commands import screen
-from dlrun.commands.arguments import AsJson, Strict, problems_as_json
+from dlrun.commands.arguments import AsJson, Strict, problems_as_json, usable
 from dlrun.errors import Problem, SpecError
 from dlrun.language.suggestions import shorten
 from dlrun.shapes import readable, readable_bytes, show_named
@@ -32,7 +32,7 @@ def check(
     """Validate specs without training: the language, the shapes, the wiring, the data's columns, the memory."""
     from dlrun.checks.check import check as check_spec
 
-    files = [Path(text) for text in specs if not is_override(text)]
+    files = [usable(Path(text)) for text in specs if not is_override(text)]
     overrides = [text for text in specs if is_override(text)]
     if not files:
         raise SpecError("name a spec to check")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dlrun.commands import screen
-from dlrun.commands.arguments import Overrides, Spec
+from dlrun.commands.arguments import Overrides, Spec, usable_or_none
 from dlrun.errors import Problem, SpecError, visible
 from dlrun.runs import durable
 
@@ -37,6 +37,7 @@ def draw(
             "-o",
             help="The file to write; its ending gives the format. By default beside the spec.",
             metavar="FILE",
+            callback=usable_or_none,
         ),
     ] = None,
     format: Annotated[

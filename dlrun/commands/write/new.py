@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from dlrun.commands import screen
+from dlrun.commands.arguments import usable
 from dlrun.errors import Problem, SpecError
 from dlrun.language.suggestions import did_you_mean
 from dlrun.runs import durable
@@ -66,7 +67,7 @@ def _template_and_file(first: str | None, second: str | None) -> tuple[str, Path
         raise SpecError([Problem(f"unknown template '{template}'{did_you_mean(template, known, SYNONYMS)}", hint=hint)])
     if not name.endswith((".yaml", ".yml")):
         raise SpecError([Problem(f"a spec's name ends in .yaml; received {name}", hint=f"write {name}.yaml")])
-    return template, Path(name)
+    return template, usable(Path(name))
 
 
 def _write_schema(path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dlrun.commands import screen
-from dlrun.commands.arguments import AsJson, problems_as_json
+from dlrun.commands.arguments import AsJson, problems_as_json, usable
 from dlrun.commands.write.check import is_override
 from dlrun.errors import Problem, SpecError
 
@@ -36,7 +36,7 @@ def params(
     as_json: AsJson = False,
 ) -> None:
     """Count a network's weights and multiply-adds, and show the shape after every layer."""
-    files = [Path(text) for text in specs if not is_override(text)]
+    files = [usable(Path(text)) for text in specs if not is_override(text)]
     overrides = [text for text in specs if is_override(text)]
     if compare:
         _compare(files, overrides, as_json)
