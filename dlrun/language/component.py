@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar, Self
@@ -19,8 +20,8 @@ from pydantic_core import PydanticCustomError, core_schema
 
 from dlrun.errors import SpecPath
 from dlrun.language.messages import DESCRIBED, SettingProblem, as_validation_error, describe_errors, setting_problems
-from dlrun.language.suggestions import shorten, suggest
-from dlrun.language.synonyms import SETTINGS
+from dlrun.language.suggestions import shorten, snake_case, suggest
+from dlrun.language.synonyms import SETTINGS, SEVERAL
 
 COMPONENTS = "dlrun.components"
 """The package that holds the families."""
@@ -248,15 +249,39 @@ def _split(family: str, value: Any) -> tuple[str, Any]:
         raise as_validation_error([SettingProblem(what, (), hint)])
     if len(value) > 1:
         first, second, *_ = value
+        if not any(key in kinds(family) for key in value):
+            raise as_validation_error(_unknown_kind(family, str(first), None, (first,)))
         what = f"{one} is one name with its settings; found {len(value)} keys: " + ", ".join(
             f"'{key}'" for key in list(value)[:4]
         )
         if second in kinds(family):
             hint = "write each in an entry of its own: `- " + first + "`, then `- " + second + "`"
         else:
-            hint = f"indent '{second}' below '{first}', or write `{first}: {{{second}: …}}`"
+            hint = f"indent '{second}' below '{first}', or write `{_with_settings(family, value)}`"
         raise as_validation_error([SettingProblem(what, (second,), hint, at_key=True)])
     return next(iter(value.items()))
+
+
+def _with_settings(family: str, value: dict[str, Any]) -> str:
+    """A kind and the settings that stand beside it, as one line."""
+    (first, own), *others = value.items()
+    main = find(family, first).main if first in kinds(family) else None
+    if main is None or own is None or isinstance(own, dict) or main in value:
+        return f"{first}: {{{others[0][0]}: …}}"
+    return f"{first}: {{{_on_a_line({main: own, **dict(others)})}}}"
+
+
+_PLAIN = r"'[A-Za-z][\w./-]*'"
+"""A text that needs no quotes in YAML."""
+
+
+def _on_a_line(settings: dict[str, Any]) -> str:
+    """Settings as one line of YAML; a text that could be read as something else is in quotes."""
+    texts = []
+    for name, item in settings.items():
+        text = shorten(item)
+        texts.append(f"{name}: {text[1:-1] if re.fullmatch(_PLAIN, text) else text}")
+    return ", ".join(texts)
 
 
 _NAMING = ("_target_", "class_name", "type", "name", "kind", "module")
@@ -271,30 +296,42 @@ def _foreign(family: str, value: dict[str, Any]) -> str:
     if key is None or next(iter(value)) in kinds(family):
         return ""
     word = value[key].rpartition(".")[2] if key == "_target_" else value[key]
-    meant = _suggested_kind(family, word)
-    if not meant:
-        return ""
-    kind = meant.partition(":")[0]
     given = {name: item for name, item in value.items() if name != key}
     for name in _NESTING:
         if isinstance(given.get(name), dict):
             given |= given.pop(name)
+    if lines := _several(family, word, given):
+        return lines
+    meant = _suggested_kind(family, word)
+    if not meant:
+        return ""
+    kind = meant.partition(":")[0]
     fields, settings = find(family, kind).model_fields, {}
     for name, item in given.items():
         if setting := suggest(str(name), fields, SETTINGS):
             settings[setting] = item
     if not settings:
         return f"write `{kind}`"
-    written_as = ", ".join(f"{name}: {shorten(item).strip(chr(39))}" for name, item in settings.items())
-    return f"write `{kind}: {{{written_as}}}`"
+    return f"write `{kind}: {{{_on_a_line(settings)}}}`"
 
 
 def _suggested_kind(family: str, kind: str) -> str:
     return suggest(kind, kinds(family), synonyms(family))
 
 
+def _several(family: str, word: str, settings: Any) -> str:
+    """The lines to write for another library's name for several kinds together, or ''."""
+    meant = [kind for kind in SEVERAL.get(snake_case(word).replace("_", ""), ()) if kind in kinds(family)]
+    given = settings if isinstance(settings, dict) else {}
+    lines = (f"`- {kind}: {shorten(given[kind]) if kind in given else '…'}`" for kind in meant)
+    return f"write each in an entry of its own: {', then '.join(lines)}" if meant else ""
+
+
 def _unknown_kind(family: str, kind: str, settings: Any, path: SpecPath) -> list[SettingProblem]:
     """The problems of an unknown kind: if it is clear which one was meant, its settings are checked as well."""
+    if lines := _several(family, kind, settings):
+        what = f"unknown {singular(family).split(' ', 1)[1]} '{kind}'"
+        return [SettingProblem(what, path, lines, at_key=True)]
     meant = _suggested_kind(family, kind)
     what = f"unknown {singular(family).split(' ', 1)[1]} '{kind}'" + (f"; did you mean '{meant}'?" if meant else "")
     hint = "" if meant else f"`dlrun kinds {family}` lists what there is"

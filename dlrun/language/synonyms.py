@@ -127,6 +127,9 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "input_size": ("input",),
 }
 
+SEVERAL: dict[str, tuple[str, ...]] = {"l1l2": ("l1", "l2"), "elasticnet": ("l1", "l2")}
+"""Other libraries' names, in small letters without `_`, for kinds of a family that act together."""
+
 EXPLAINED: dict[str, str] = {
     "in_features": "input sizes are inferred and never written",
     "activity_regularizer": "penalties are on weights, not on a layer's outputs: see `regularizers`",

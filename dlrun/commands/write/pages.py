@@ -10,7 +10,8 @@ from dlrun.errors import Problem, SpecError
 from dlrun.language.component import families, find, kinds, singular, synonyms
 from dlrun.language.messages import setting_names
 from dlrun.language.settings_schema import sections
-from dlrun.language.suggestions import suggest
+from dlrun.language.suggestions import snake_case, suggest
+from dlrun.language.synonyms import SEVERAL
 from dlrun.views.reference.reference import (
     KindReference,
     SectionReference,
@@ -175,10 +176,18 @@ def _unknown(name: str) -> Problem:
     if owners := _owners(name):
         shown = ", ".join(owners[:6]) + (", …" if len(owners) > 6 else "")
         return Problem(f"{message}, but it is a setting of {shown}", hint=f"`dlrun kinds {owners[0]}`")
+    if several := SEVERAL.get(snake_case(name.rpartition(".")[2]).replace("_", "")):
+        return Problem(f"{message}: it is {' and '.join(several)} together", hint=f"`dlrun kinds {several[0]}`")
     ours: dict[str, Any] = {}
     for family in sorted(families(), key=lambda family: family == "layers"):
         ours |= synonyms(family)
-    known = [*dict.fromkeys(kind for _, kind in all_kinds()), *families(), *sections()]
+    rooms = dict.fromkeys(room for kind in kinds("layers") if (room := find("layers", kind).room))
+    known = [
+        *dict.fromkeys(kind for _, kind in all_kinds()),
+        *families(),
+        *sections(),
+        *(room for room in rooms if room not in ours),
+    ]
     meant = suggest(name.rpartition(".")[2], known, ours).partition(":")[0]
     if meant:
         return Problem(f"{message}; did you mean '{meant}'?", hint=f"`dlrun kinds {meant}`")

@@ -16,7 +16,7 @@ class L1(Regularizer):
     Example: l1: 1e-5
     """
 
-    synonyms = ("lasso", "l1_l2")
+    synonyms = ("lasso",)
 
     def penalty(self, weights: list[torch.Tensor]) -> torch.Tensor:
         import torch

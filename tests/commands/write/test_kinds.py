@@ -149,3 +149,8 @@ def test_on_a_terminal_nothing_is_wider_than_its_eighty_columns(monkeypatch):
 def test_a_room_of_layers_lists_its_kinds():
     shown = run("recurrent")
     assert all(kind in shown for kind in ("gru", "lstm", "rnn")) and "conv2d" not in shown
+
+
+def test_a_misspelt_room_and_a_word_for_two_kinds_find_them():
+    assert "did you mean 'recurrent'?" in refused("recurent")
+    assert "it is l1 and l2 together" in refused("l1_l2")

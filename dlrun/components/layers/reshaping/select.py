@@ -52,7 +52,10 @@ class Select(Layer):
         if not kept:
             size = shape[at]
             hint = f"`start` is from {-size} to {size - 1}, and `stop` after it, up to {size}"
-            raise ShapeError(f"the slice from {self.start} to {self.stop} of axis {at} of {show(shape)} is empty", hint)
+            ends = "".join(
+                f" {word} {bound}" for word, bound in (("from", self.start), ("to", self.stop)) if bound is not None
+            )
+            raise ShapeError(f"the slice{ends} of axis {at} of {show(shape)} is empty", hint)
         return (*shape[:at], kept, *shape[at + 1 :])
 
     def window(self, shape: Shape) -> tuple[Window | None, ...]:
