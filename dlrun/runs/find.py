@@ -40,8 +40,12 @@ def find_run(run: str, runs: Path) -> Path:
 
 def all_runs(runs: Path) -> list[Path]:
     """The folders of all runs in a folder, in the order in which they were started."""
-    found = []
-    for file in runs.glob(f"*/{run_folder.STARTED}"):
+    found: list[tuple[int, str, Path]] = []
+    try:
+        files = list(runs.glob(f"*/{run_folder.STARTED}"))
+    except (OSError, ValueError):  # it can be no folder's path
+        return []
+    for file in files:
         # A folder whose run.json cannot be read is skipped.
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             started = json.loads(file.read_bytes())["started"]

@@ -166,8 +166,9 @@ def test_a_run_on_a_medium_that_is_read_only_is_delivered(
     really_open = os.open
 
     def open_read_only(path: Any, flags: int, *rest: Any, **more: Any) -> int:
-        inside = Path(path) if "dir_fd" not in more else Path(f"/proc/self/fd/{more['dir_fd']}").readlink() / path
-        if inside.is_relative_to(info.folder) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+        at = more.get("dir_fd")
+        within = at is not None and os.path.samestat(os.fstat(at), info.folder.stat())
+        if (within or str(path).startswith(str(info.folder))) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         return really_open(path, flags, *rest, **more)
 
