@@ -9,10 +9,13 @@ from typing import Annotated, ParamSpec
 
 import typer
 
-from dlrun.commands import screen
+from dlrun.commands import completion, screen
 from dlrun.errors import SpecError
 
-Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="The spec, a YAML file.", show_default=False)]
+Spec = Annotated[
+    Path,
+    typer.Argument(metavar="SPEC", help="The spec, a YAML file.", show_default=False, autocompletion=completion.specs),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
