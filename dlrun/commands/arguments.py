@@ -9,7 +9,7 @@ from typing import Annotated, ParamSpec
 
 import typer
 
-from dlrun.commands import screen
+from dlrun.commands import completion, screen
 from dlrun.errors import SpecError
 
 
@@ -43,7 +43,14 @@ LONGEST_SHOWN = 80
 """Characters of a wrong path."""
 
 Spec = Annotated[
-    Path, typer.Argument(metavar="SPEC", help="The spec, a YAML file.", show_default=False, callback=usable)
+    Path,
+    typer.Argument(
+        metavar="SPEC",
+        help="The spec, a YAML file.",
+        show_default=False,
+        callback=usable,
+        autocompletion=completion.specs,
+    ),
 ]
 Runs = Annotated[Path, typer.Option(help="The folder of the runs.", callback=usable)]
 Overrides = Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlrun.commands import screen
+from dlrun.commands import completion, screen
 from dlrun.commands.arguments import Runs
 from dlrun.errors import RunError, SpecError, without_password
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def sync(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="RUN", help="A run's folder or name, or `last`.", show_default=False),
+        typer.Argument(
+            metavar="RUN", help="A run's folder or name, or `last`.", show_default=False, autocompletion=completion.runs
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Deliver all runs.")] = False,
     to: Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlrun.commands import screen
+from dlrun.commands import completion, screen
 from dlrun.commands.arguments import Overrides, Runs
 from dlrun.commands.look.sync import deliver
 from dlrun.commands.train.train import Every, RunScreen, show_run
@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def resume(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder or name, or `last`.", show_default=False)],
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", help="A run's folder or name, or `last`.", show_default=False, autocompletion=completion.runs
+        ),
+    ],
     overrides: Overrides = None,
     runs: Runs = Path("runs"),
     every: Every = None,

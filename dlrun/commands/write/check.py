@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlrun.commands import screen
+from dlrun.commands import completion, screen
 from dlrun.commands.arguments import AsJson, Strict, problems_as_json, usable
 from dlrun.errors import Problem, SpecError
 from dlrun.language.suggestions import shorten
@@ -24,7 +24,12 @@ MOST_CLASSES = 12
 def check(
     specs: Annotated[
         list[str],
-        typer.Argument(metavar="SPEC...", help="The specs; section.key=value changes all of them.", show_default=False),
+        typer.Argument(
+            metavar="SPEC...",
+            help="The specs; section.key=value changes all of them.",
+            show_default=False,
+            autocompletion=completion.specs,
+        ),
     ],
     strict: Strict = False,
     as_json: AsJson = False,

@@ -6,13 +6,17 @@ from typing import Annotated
 
 import typer
 
+from dlrun.commands import completion
 from dlrun.commands.arguments import AsJson, problems_as_json
 
 
 @problems_as_json
 def kinds(
     name: Annotated[
-        str | None, typer.Argument(help="A kind, a family or a section: conv2d, losses, losses.l1, train.")
+        str | None,
+        typer.Argument(
+            help="A kind, a family or a section: conv2d, losses, losses.l1, train.", autocompletion=completion.names
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

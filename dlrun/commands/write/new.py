@@ -29,10 +29,19 @@ SYNONYMS = {
 }
 
 
+def _offered(incomplete: str) -> list[str]:
+    """The templates that a shell offers."""
+    return [name for name in _templates() if name.startswith(incomplete)]
+
+
 def new(
     template: Annotated[
         str | None,
-        typer.Argument(help="tabular_classification (the default), regression or images.", show_default=False),
+        typer.Argument(
+            help="tabular_classification (the default), regression or images.",
+            show_default=False,
+            autocompletion=_offered,
+        ),
     ] = None,
     file: Annotated[
         str | None, typer.Argument(help="The file to write; it may be given without a template.", show_default=False)

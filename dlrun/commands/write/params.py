@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlrun.commands import screen
+from dlrun.commands import completion, screen
 from dlrun.commands.arguments import AsJson, problems_as_json, usable
 from dlrun.commands.write.check import is_override
 from dlrun.errors import Problem, SpecError
@@ -22,6 +22,7 @@ def params(
         list[str],
         typer.Argument(
             metavar="SPEC [SECTION.KEY=VALUE]...",
+            autocompletion=completion.specs,
             help="The spec, and changes to it; several specs with --compare.",
             show_default=False,
         ),

@@ -1,0 +1,45 @@
+"""What a shell offers for an argument when Tab is pressed: quick, and silent where something cannot be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from dlrun.language.component import families, kinds
+from dlrun.runs.find import LAST
+from dlrun.runs.folder import STARTED
+
+
+def specs(incomplete: str) -> list[str]:
+    """The YAML files, and the folders that may have some."""
+    folder, _, begun = incomplete.rpartition("/")
+    start = Path(f"{folder}/") if "/" in incomplete else Path()
+    prefix = f"{folder}/" if "/" in incomplete else ""
+    offered = []
+    try:
+        for path in start.iterdir():
+            if path.name.startswith(begun) and (begun or not path.name.startswith(".")):
+                if path.is_dir():
+                    offered.append(f"{prefix}{path.name}/")
+                elif path.suffix in (".yaml", ".yml"):
+                    offered.append(f"{prefix}{path.name}")
+    except (OSError, ValueError):
+        return []
+    return sorted(offered)
+
+
+def runs(context: typer.Context, incomplete: str) -> list[str]:
+    """The runs in the folder that `--runs` names, the newest first, and `last`."""
+    folder = Path(context.params.get("runs") or "runs")
+    try:
+        found = [path.name for path in folder.iterdir() if (path / STARTED).is_file()]
+    except (OSError, ValueError):
+        return []
+    return [name for name in (LAST, *sorted(found, reverse=True)) if found and name.startswith(incomplete)]
+
+
+def names(incomplete: str) -> list[str]:
+    """The families, and the kinds of all of them."""
+    known = {*families(), *(kind for family in families() for kind in kinds(family))}
+    return sorted(name for name in known if name.startswith(incomplete))

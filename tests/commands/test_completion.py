@@ -1,0 +1,37 @@
+"""What a shell is offered for each argument."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("dlrun train ", ["deep/", "digits.yaml"]),
+        ("dlrun check di", ["digits.yaml"]),
+        ("dlrun params deep/", ["deep/cnn.yml"]),
+        ("dlrun draw nowhere/", []),
+        ("dlrun kinds conv_t", ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]),
+        ("dlrun kinds loss", ["losses"]),
+        ("dlrun new ima", ["images"]),
+        ("dlrun resume --runs here ", ["last", "digits-2", "digits-1"]),
+        ("dlrun sync --runs here digits-1", ["digits-1"]),
+        ("dlrun resume ", []),
+    ],
+)
+def test_tab_offers_what_the_argument_may_be(line: str, offered: list[str], tmp_path: Path) -> None:
+    for name in ("digits.yaml", "notes.txt", "deep/cnn.yml", "here/digits-1/run.json", "here/digits-2/run.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    asked = {"_DLRUN_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    code = "from dlrun.commands.app import app; app(prog_name='dlrun')"
+    out = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, **asked}, capture_output=True, text=True
+    )
+    assert [word for word in out.stdout.split() if word != "here/"] == offered, out.stderr
