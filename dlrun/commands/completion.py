@@ -6,10 +6,6 @@ from pathlib import Path
 
 import typer
 
-from dlrun.language.component import families, kinds
-from dlrun.runs.find import LAST
-from dlrun.runs.folder import STARTED
-
 
 def specs(incomplete: str) -> list[str]:
     """The YAML files, and the folders that may have some."""
@@ -31,6 +27,9 @@ def specs(incomplete: str) -> list[str]:
 
 def runs(context: typer.Context, incomplete: str) -> list[str]:
     """The runs in the folder that `--runs` names, the newest first, and `last`."""
+    from dlrun.runs.find import LAST
+    from dlrun.runs.folder import STARTED
+
     folder = Path(context.params.get("runs") or "runs")
     try:
         found = [path.name for path in folder.iterdir() if (path / STARTED).is_file()]
@@ -41,5 +40,7 @@ def runs(context: typer.Context, incomplete: str) -> list[str]:
 
 def names(incomplete: str) -> list[str]:
     """The families, and the kinds of all of them."""
+    from dlrun.language.component import families, kinds
+
     known = {*families(), *(kind for family in families() for kind in kinds(family))}
     return sorted(name for name in known if name.startswith(incomplete))

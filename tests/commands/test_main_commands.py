@@ -291,6 +291,8 @@ def test_ctrl_c_in_the_first_moments_is_no_traceback(spec: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-X", "importtime", "-m", "dlrun", "train", "iris.yaml"],
         cwd=spec.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # A shell's background job, in which the tests may run, ignores SIGINT, and its children do.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stderr is not None
     for line in process.stderr:
