@@ -1,0 +1,124 @@
+"""The checks that need the values of the data: after loading, before the first step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from dlrun.checks.check import Checked
+from dlrun.components.layers import EVERY
+from dlrun.data.load import Loaded
+from dlrun.data.prepare import Prepared
+from dlrun.errors import Problem, SpecError, distinct
+from dlrun.language.experiment import TARGET
+from dlrun.plan.data_info import numbers
+from dlrun.plan.network import Plan
+from dlrun.plan.objective import Term, Watched
+from dlrun.plan.ranges import in_words, limiting, output_ranges
+from dlrun.training.objective import Pairing
+
+FEW = 0.01
+"""The share of the numbers to predict that may lie outside the range of the outputs, as outliers do."""
+FAR, NEAR = 10.0, 0.01
+"""Targets whose mean or spread is larger than the one, or whose spread is smaller than the other, need scaling."""
+
+
+def check_loaded(
+    checked: Checked,
+    planned: Plan,
+    loaded: Loaded,
+    prepared: Prepared,
+    terms: Sequence[Term],
+    metrics: Sequence[Watched],
+) -> tuple[Problem, ...]:
+    """Hold the losses and metrics to the loaded values; returns the notes that the spec does not allow.
+
+    Raises:
+        SpecError: the network cannot reach the target; a metric that decides is not defined; with `checked.strict`,
+            there is a note.
+    """
+    reading = checked.reading
+    _check_ranges(checked, planned, prepared, terms)
+    found = [reading.note(note.name, note.message, ("data", *note.at), note.hint) for note in loaded.notes]
+    found += _undefined(checked, loaded, metrics)
+    found += _unscaled(checked, loaded)
+    notes = distinct(reading.unsilenced(found))
+    if notes and checked.strict:
+        raise SpecError(notes)
+    return notes
+
+
+def _check_ranges(checked: Checked, planned: Plan, prepared: Prepared, terms: Sequence[Term]) -> None:
+    """Refuse outputs with a range that more than a few of the numbers to predict lie outside of."""
+    ranges, pairing = output_ranges(planned), Pairing(planned.input_shapes)
+    for index, pair in enumerate(terms):
+        loss = pair.loss
+        taken = ranges[planned.outputs[pair.output]]
+        if loss.wants != "numbers" or taken == EVERY or not len(prepared.train):
+            continue
+        wanted = pairing.answer(pair.answer, prepared.train)
+        margin = 1e-3 * max(abs(end) if math.isfinite(end) else 0.0 for end in taken) + 1e-6
+        outside = ((wanted < taken[0] - margin) | (wanted > taken[1] + margin)).double().mean().item()
+        if outside > FEW:
+            last = limiting(planned, ranges, planned.outputs[pair.output])
+            what = "the inputs" if pair.answer.is_input else "the target"
+            message = (
+                f"the network ends in {last.kind}, whose outputs {in_words(taken)}, and {outside:.0%} of {what} in the "
+                f"training rows lie outside: from {wanted.min().item():g} to {wanted.max().item():g}"
+            )
+            at = ("loss", index) if isinstance(checked.experiment.loss, tuple) else ("loss",)
+            notes = ((f"this {last.kind}", last.place),) if last.place else ()
+            hint = f"remove the final `{last.kind}`, or bring the values into its range"
+            raise SpecError([Problem(message, checked.reading.place(at), hint, notes)])
+
+
+def _undefined(checked: Checked, loaded: Loaded, metrics: Sequence[Watched]) -> Iterator[Problem]:
+    """Notes about metrics that a split lacks a class for.
+
+    Raises:
+        SpecError: such a metric decides which weights are the best.
+    """
+    stopping = checked.experiment.train.early_stopping
+    hint = "`data.split.stratify: true` gives every split rows of each class"
+    for index, one in enumerate(metrics):
+        counts = {} if one.answer.is_input else loaded.class_counts.get(one.answer.name, {})
+        if not one.metric.needs_every_class or not counts:
+            continue
+        for number, split in enumerate(("train", "validation", "test")):
+            rows = {label: of_splits[number] for label, of_splits in counts.items()}
+            lacking = [label for label in ([one.label] if one.label else rows) if not rows[label]]
+            if one.label and rows[one.label] == sum(rows.values()):
+                lacking = [f"a class besides {one.label}"]
+            if not any(rows.values()) or not lacking:
+                continue
+            more = f" and {len(lacking) - 1} more classes" if len(lacking) > 1 else ""
+            message = f"{split} has no row of {lacking[0]}{more}, so {one.name} is not defined there"
+            if stopping is not None and stopping.monitor == f"{split}/{one.name}":
+                place = checked.reading.place(("train", "early_stopping", "monitor"))
+                raise SpecError([Problem(message, place, hint)])
+            yield checked.reading.note("undefined_metric", message, ("metrics", index), hint)
+
+
+def _unscaled(checked: Checked, loaded: Loaded) -> Iterator[Problem]:
+    """Notes about targets of numbers that float32 merges, or that a network reaches late."""
+    reading, data_info = checked.reading, checked.data_info
+    assert data_info is not None
+    if checked.experiment.need("data").target_preprocess:
+        return
+    hint = "`target_preprocess: [standardize]` scales it for the loss; metrics and predictions keep its units"
+    for name in numbers(data_info):
+        values, exact = loaded.targets[name].values, loaded.targets[name].exact
+        what = "the target" if name == TARGET else f"the target {name}"
+        path = ("data", "target") if "target" in checked.experiment.need("data").model_fields_set else ("data",)
+        before, after = (0, 0) if exact is None else (len(np.unique(exact)), len(np.unique(values)))
+        if after < before:
+            message = f"{what} has {before} distinct values, and float32 keeps {after} of them apart"
+            yield reading.note("merged_targets", message, path, hint, at_key=True)
+            continue
+        rows = values[loaded.splits.train].astype(np.float64)
+        mean, spread = rows.mean(), rows.std()
+        if max(abs(mean), spread) > FAR or 0 < spread < NEAR:
+            message = f"{what} has the mean {mean:.4g} and the standard deviation {spread:.4g}, far from 0 and 1"
+            yield reading.note("unscaled_target", message, path, hint, at_key=True)
