@@ -75,6 +75,17 @@ def keep_names(network: fx.GraphModule, plan: Plan) -> None:
     network.register_load_state_dict_pre_hook(functools.partial(_rename, back))
 
 
+def take_by_name(network: fx.GraphModule, plan: Plan) -> None:
+    """Have a call with inputs by name use the names of the spec."""
+    arguments = {entry.name: torch_name(entry.name) for entry in plan.inputs}
+    if any(name != theirs for name, theirs in arguments.items()):
+        network.register_forward_pre_hook(functools.partial(_by_name, arguments), with_kwargs=True)
+
+
+def _by_name(names: dict[str, str], _module: nn.Module, args: Any, given: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    return args, {names.get(name, name): value for name, value in given.items()}
+
+
 def _rename(
     names: dict[str, str], _module: nn.Module, state: MutableMapping[str, torch.Tensor], prefix: str, *_: Any
 ) -> None:

@@ -11,7 +11,7 @@ from torch import fx, nn
 from dlrun.components.preprocess import FittedState
 from dlrun.data.fit import Fitted, FittedStep
 from dlrun.network.build import place_module
-from dlrun.network.names import argument, call, front_path, keep_names
+from dlrun.network.names import argument, call, front_path, keep_names, take_by_name
 from dlrun.plan.network import Plan
 
 
@@ -53,6 +53,7 @@ def with_preprocessing(
     graph.output(outputs)
     whole = fx.GraphModule(root, graph)
     keep_names(whole, plan)
+    take_by_name(whole, plan)
     return whole
 
 
