@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from places import DOCS, NETS, SPECS
+from places import DOCS, NETS, ROOT, SPECS
 from typer.testing import CliRunner
 
 from dlrun.checks.check import Checked, check
@@ -160,6 +161,23 @@ def test_notes_are_in_the_json(tmp_path):
 @pytest.mark.parametrize("file", sorted([*SPECS.glob("*.yaml"), *NETS.glob("*.yaml")]), ids=lambda file: file.stem)
 def test_no_shipped_spec_has_a_note(file):
     assert not check(file).notes
+
+
+def test_every_note_is_given_somewhere_and_none_besides():
+    """As a problem, by `reading.note`, or by a source: the name is always a text in the code."""
+    calls = [
+        node
+        for file in (ROOT / "dlrun").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+    ]
+    given = set()
+    for call in calls:
+        named = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        noted = [word.value for word in call.keywords if word.arg == "note"]
+        first = call.args[:1] if named in ("note", "SourceNote") else []
+        given |= {arg.value for arg in (*noted, *first) if isinstance(arg, ast.Constant) and arg.value}
+    assert given == NOTES.keys()
 
 
 def test_the_language_page_lists_every_note():
