@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dlrun.components.layers import Container, Layer
 from dlrun.components.losses import Loss
 from dlrun.components.metrics import Metric
 from dlrun.errors import LocatedError
-from dlrun.language.experiment import INPUT, TARGET
+from dlrun.language.experiment import INPUT, TARGET, EarlyStopping
 from dlrun.language.fields import OutputForm
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.data_info import DataInfo, Target
@@ -65,6 +66,29 @@ class Watched:
     """The class that it is about; '' where all count alike."""
 
 
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """The metric that decides which weights are the best."""
+
+    name: str
+    rising: bool
+    """Whether a larger value is better."""
+    delta: float
+    """Only a change larger than this is better."""
+
+    def is_better(self, value: float, best: float) -> bool:
+        """Whether a finite value is better than the best so far, which is NaN at first."""
+        return math.isnan(best) or (value > best + self.delta if self.rising else value < best - self.delta)
+
+
+def monitor(stopping: EarlyStopping | None, watched: Iterable[Watched], validated: bool) -> Monitor:
+    """The metric of early stopping; else the loss of the validation rows, or of the training rows without those."""
+    name = stopping.monitor if stopping else "validation/loss" if validated else "train/loss"
+    measured = name.partition("/")[2]
+    rising = any(one.name == measured and one.metric.greater_is_better for one in watched)
+    return Monitor(name, rising, stopping.min_delta if stopping else 0.0)
+
+
 def term(loss: Loss, plan: Plan, data_info: DataInfo) -> Term:
     """A loss with the output and the target that it compares.
 
@@ -76,8 +100,8 @@ def term(loss: Loss, plan: Plan, data_info: DataInfo) -> Term:
     layer = steps_to_form(plan, output)[-1].layer
     from_logits = loss.wants == "binary" and layer is not None and layer.logit_slope is not None
     target = None if answer.is_input else data_info.targets[answer.name]
-    if loss.said is not None:
-        _need_class(loss.said, target)
+    if loss.named_class is not None:
+        _need_class(loss.named_class, target)
     label = target.labels[target.positive] if target and target.labels and target.positive is not None else ""
     return Term(loss, output, answer, form, called(loss, output, plan), from_logits, label)
 
@@ -116,20 +140,21 @@ def watched(metric: Metric, plan: Plan, terms: Sequence[Term], data_info: DataIn
 def _class_of(metric: Metric, judge: Term, data_info: DataInfo) -> tuple[int | None, str]:
     """The number and the name of the class that a metric is about: the one that it names, or the loss, or the rarer."""
     target = None if judge.answer.is_input else data_info.targets[judge.answer.name]
-    if metric.said is not None:
-        _need_class(metric.said, target)
+    if metric.named_class is not None:
+        _need_class(metric.named_class, target)
     labels = target.labels if target else None
     if not metric.is_of_one(len(labels) if labels else None):
         if metric.needs_one_class:
-            message = f"{metric.kind} is asked for one class and for several: " + (
-                "`of` names one, and `average` is over all" if metric.said else "`average: binary` does not say which"
-            )
-            hint = f"`{metric.kind}: {{of: {metric.said or labels[0]}}}`" if labels else "remove `average`"
+            why = "`average: binary` does not name it"
+            if metric.named_class:
+                why = "`of` names one, and `average` is over all"
+            message = f"{metric.kind} is asked for one class and for several: {why}"
+            hint = f"`{metric.kind}: {{of: {metric.named_class or labels[0]}}}`" if labels else "remove `average`"
             raise ObjectiveError(message, hint)
         return None, ""
     assert target is not None and labels is not None
-    said = metric.said or judge.loss.said
-    number = labels.index(said) if said is not None else target.rarer
+    named_class = metric.named_class or judge.loss.named_class
+    number = labels.index(named_class) if named_class is not None else target.rarer
     assert number is not None
     return number if target.positive is None else int(number == target.positive), labels[number]
 

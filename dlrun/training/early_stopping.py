@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from dlrun.language.experiment import EarlyStopping
-from dlrun.plan.objective import Watched
+from dlrun.plan.objective import Watched, monitor
 from dlrun.training.state import TrainingState
 
 
@@ -17,24 +17,18 @@ class BestWeights:
 
     def __init__(self, stopping: EarlyStopping | None, watched: Sequence[Watched], validated: bool):
         self.stopping = stopping
-        self.monitor = stopping.monitor if stopping else "validation/loss" if validated else "train/loss"
-        self.delta = stopping.min_delta if stopping else 0.0
-        name = self.monitor.partition("/")[2]
-        self.rising = any(one.name == name and one.metric.greater_is_better for one in watched)
+        self.monitor = monitor(stopping, watched, validated)
 
     def update(self, metrics: dict[str, float], network: nn.Module, state: TrainingState) -> None:
         """Copy the weights if they are the best so far."""
-        value = metrics.get(self.monitor, math.nan)
+        value = metrics.get(self.monitor.name, math.nan)
         if not math.isfinite(value):  # it says nothing of these weights, so it neither improves nor ends the training
             return
-        if math.isnan(state.best_value) or self._better(value, state.best_value):
+        if self.monitor.is_better(value, state.best_value):
             state.best_value, state.best_epoch, state.waited = value, state.epoch, 0
             state.best_weights = {name: weight.clone() for name, weight in network.state_dict().items()}
         else:
             state.waited += 1
-
-    def _better(self, new: float, old: float) -> bool:
-        return new > old + self.delta if self.rising else new < old - self.delta
 
     def should_stop(self, state: TrainingState) -> bool:
         """Whether to stop early."""

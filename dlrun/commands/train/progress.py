@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from dlrun.commands import screen
+
+if TYPE_CHECKING:
+    from dlrun.plan.objective import Monitor
 
 ROWS = 20
 """About how many rows a training has, unless `--every` says otherwise."""
@@ -20,16 +24,14 @@ class EpochTable:
     A row stands for `every` epochs: it is their best one if that is the best so far, and else their last one.
     """
 
-    def __init__(self, monitor: str, rising: bool, delta: float, width: int, every: int | None):
+    def __init__(self, monitor: Monitor, width: int, every: int | None):
         """
         Args:
             monitor: the metric that decides which epoch is best; it has the first column.
-            rising: whether a larger value of it is better.
-            delta: only a change larger than this is better.
             width: how many characters a line may have.
             every: how many epochs a row stands for; None: a twentieth of the training.
         """
-        self.monitor, self.rising, self.delta = monitor, rising, delta
+        self.monitor = monitor
         self.width, self.every = width, every
         self.best = math.nan
         self.columns: list[str] = []
@@ -40,9 +42,8 @@ class EpochTable:
 
     def seen(self, metrics: dict[str, float]) -> bool:
         """Note an epoch's metrics; whether it is the best so far."""
-        value = metrics.get(self.monitor, math.nan)
-        better = value > self.best + self.delta if self.rising else value < self.best - self.delta
-        if not math.isfinite(value) or not (math.isnan(self.best) or better):
+        value = metrics.get(self.monitor.name, math.nan)
+        if not math.isfinite(value) or not self.monitor.is_better(value, self.best):
             return False
         self.best = value
         return True
@@ -74,7 +75,7 @@ class EpochTable:
         self.first = max(len("epoch"), len(str(epochs)))
 
         def rank(name: str) -> tuple[bool, bool, str]:
-            return name != self.monitor, not name.startswith("validation/"), name.rpartition("/")[0]
+            return name != self.monitor.name, not name.startswith("validation/"), name.rpartition("/")[0]
 
         room = self.width - len(GAP) - self.first - 2
         for name in sorted(names, key=rank):

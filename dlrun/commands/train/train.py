@@ -84,7 +84,7 @@ def show_run(
         except (KeyboardInterrupt, Terminated) as end:
             watcher.stop()
             by_user = isinstance(end, KeyboardInterrupt)
-            hint = watcher.way_on()
+            hint = watcher.next_step()
             screen.failure(("interrupted" if by_user else "terminated") + hint)
             raise typer.Exit(INTERRUPTED if by_user else TERMINATED) from None
         except (MemoryError, RuntimeError) as error:  # before training began; training has its own message
@@ -95,7 +95,7 @@ def show_run(
             raise
         finally:
             watcher.stop()
-        show_outcome(outcome, watcher.table.monitor)
+        show_outcome(outcome, watcher.table.monitor.name)
 
 
 def show_plan(checked: Checked) -> None:
@@ -180,7 +180,7 @@ class RunScreen:
         if self.bar is not None:
             self.bar.show(epoch / epochs, f"epoch {epoch}/{epochs}", f"train/loss {metrics['train/loss']:.4g}")
 
-    def way_on(self) -> str:
+    def next_step(self) -> str:
         """What can be done with the run once it was interrupted; '' where there is none."""
         from dlrun.runs.run_json import read_run
 
@@ -205,20 +205,13 @@ class RunScreen:
 
 def _table(checked: Checked, every: int | None) -> EpochTable:
     """The table of a run's epochs; which metric decides is as in training."""
-    from dlrun.components.metrics import Metric
-    from dlrun.plan.objective import called
+    from dlrun.plan.objective import monitor, objective
 
-    experiment, plan, sizes = checked.experiment, checked.plan, checked.sizes
-    stopping = experiment.train.early_stopping
-    validated = sizes is not None and sizes.validation > 0
-    monitor = stopping.monitor if stopping else "validation/loss" if validated else "train/loss"
-    name = monitor.partition("/")[2]
-    rising = any(
-        isinstance(metric, Metric) and metric.greater_is_better and called(metric, output, plan) == name
-        for metric in experiment.metrics
-        for output in plan.outputs
-    )
-    return EpochTable(monitor, rising, stopping.min_delta if stopping else 0.0, screen.width(), every)
+    experiment, sizes = checked.experiment, checked.sizes
+    assert checked.data_info is not None and sizes is not None
+    _, watched = objective(experiment.losses, experiment.metrics, checked.plan, checked.data_info)  # type: ignore[arg-type]
+    deciding = monitor(experiment.train.early_stopping, watched, sizes.validation > 0)
+    return EpochTable(deciding, screen.width(), every)
 
 
 def show_outcome(outcome: Outcome, monitor: str) -> None:

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from dlrun.commands.train.progress import EpochTable
+from dlrun.plan.objective import Monitor
 
 METRICS = ("loss", "accuracy", "f1", "roc_auc")
 
@@ -20,7 +21,7 @@ def trained(table: EpochTable, losses: list[float]) -> list[str]:
 
 
 def table(width: int = 120, every: int | None = None, monitor: str = "validation/loss", **settings) -> EpochTable:
-    return EpochTable(monitor, settings.get("rising", False), settings.get("delta", 0.0), width, every)
+    return EpochTable(Monitor(monitor, settings.get("rising", False), settings.get("delta", 0.0)), width, every)
 
 
 def rows(lines: list[str]) -> dict[int, str]:
