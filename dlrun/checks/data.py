@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dlrun.checks.reading import Reading
 from dlrun.errors import Problem
 from dlrun.language.suggestions import did_you_mean
-from dlrun.plan.data_info import DataInfo, SplitSizes, Target, numbers
+from dlrun.plan.data_info import DataInfo, SplitSizes, numbers, unstratifiable
 from dlrun.plan.indices import index_limits
 from dlrun.plan.network import Plan
 from dlrun.shapes import ShapeError, show
@@ -34,24 +34,10 @@ def check_split(reading: Reading, sizes: SplitSizes | None) -> Iterator[Problem]
         what = several if data_info.classed else "classes, and the target is numbers"
         yield reading.problem(f"`stratify` needs {what}", ("data", "split", "stratify"))
     elif data.split.stratify:
-        yield from _check_stratify(reading, data_info.targets[data_info.classed[0]], sizes)
-
-
-def _check_stratify(reading: Reading, target: Target, sizes: SplitSizes) -> Iterator[Problem]:
-    """Hold each class to a row for each split, and each split to a row of each class."""
-    path = ("data", "split", "stratify")
-    wanted = {"train": sizes.train, "validation": sizes.validation, "test": sizes.test}
-    splits = {name: size for name, size in wanted.items() if size or name == "train"}
-    for label, count in zip(target.labels or (), target.counts or (), strict=False):
-        if count < len(splits):
-            message = f"class '{label}' has {count} row{'' if count == 1 else 's'}, too few to be in each of "
-            hint = "add rows of the class, or leave `stratify` out"
-            yield reading.problem(message + ", ".join(splits), path, hint)
-    for name, size in splits.items():
-        if target.counts and size < len(target.counts):
-            message = f"{name} has {size} row{'' if size == 1 else 's'}, too few for one of each of "
-            hint = "raise its share, or leave `stratify` out"
-            yield reading.problem(f"{message}{len(target.counts)} classes", path, hint)
+        target = data_info.targets[data_info.classed[0]]
+        if target.counts is not None and target.labels is not None:
+            for message, hint in unstratifiable(target.counts, target.labels, sizes):
+                yield reading.problem(message, ("data", "split", "stratify"), hint)
 
 
 def check_notes(reading: Reading, data_info: DataInfo) -> Iterator[Problem]:

@@ -93,6 +93,28 @@ def split_sizes(rows: int, split: Split) -> SplitSizes:
     return SplitSizes(rows - validation - test, validation, test)
 
 
+def unstratifiable(counts: Sequence[int], labels: Sequence[str], sizes: SplitSizes) -> Iterator[tuple[str, str]]:
+    """Why the rows cannot be split by class, each with a way out; nothing where they can.
+
+    Args:
+        counts: how many rows each class has.
+        labels: the names of the classes.
+        sizes: how many rows each split is to have.
+    """
+    wanted = {"train": sizes.train, "validation": sizes.validation, "test": sizes.test}
+    splits = {name: size for name, size in wanted.items() if size or name == "train"}
+    for label, count in zip(labels, counts, strict=True):
+        if count < len(splits):
+            message = (
+                f"class '{label}' has {count} row{'s' * (count != 1)}, too few to be in each of {', '.join(splits)}"
+            )
+            yield message, "add rows of the class, or leave `stratify` out"
+    for name, size in splits.items():
+        if size < len(counts):
+            message = f"{name} has {size} row{'s' * (size != 1)}, too few for one of each of {len(counts)} classes"
+            yield message, "raise its share, or leave `stratify` out"
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One input and one target: a source reads one pair at a time."""
@@ -156,12 +178,12 @@ def _judging(name: str, targets: Any, losses: Sequence[Loss]) -> list[tuple[int,
     ]
 
 
-def _positive(target: Target, said: str | None) -> int | None:
+def _positive(target: Target, named_class: str | None) -> int | None:
     """The class for which a binary target is 1: the one that the loss names, 1 of 0 and 1, or the rarer one."""
     if target.wants != "binary" or target.labels is None:
         return None
-    if said in target.labels:
-        return target.labels.index(said)
+    if named_class in target.labels:
+        return target.labels.index(named_class)
     low, high = (label.lower() for label in target.labels)
     usual = low in ("0", "0.0", "false") and high in ("1", "1.0", "true")
     return 1 if usual else target.rarer
@@ -185,8 +207,8 @@ def describe(data: DataSection, losses: Sequence[Loss], folder: Path) -> DataInf
         features[part.input] = Feature(found.shape, found.vocabulary, found.number_bytes)
         wants = part.request.wants
         target = Target(found.target_shape, found.labels, wants, found.counts, found.classes)
-        said = next((loss.said for _, loss in _judging(part.target, data.target, losses) if loss.said), None)
-        targets[part.target] = replace(target, positive=_positive(target, said))
+        named = (loss.named_class for _, loss in _judging(part.target, data.target, losses))
+        targets[part.target] = replace(target, positive=_positive(target, next(filter(None, named), None)))
         notes |= dict.fromkeys(found.notes)
     needed = {name: target for name, target in targets.items() if target.wants != "nothing"}
     return DataInfo(rows, features, needed, tuple(notes))

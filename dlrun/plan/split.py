@@ -10,7 +10,7 @@ import numpy as np
 
 from dlrun.components.sources import SourceError
 from dlrun.language.experiment import Split
-from dlrun.plan.data_info import split_sizes
+from dlrun.plan.data_info import split_sizes, unstratifiable
 
 Indices = np.ndarray[Any, np.dtype[np.int64]]
 AT = ("split", "stratify")
@@ -56,8 +56,8 @@ def split_rows(
     if target_classes is None:
         raise SourceError("`stratify` needs classes, and the target is numbers", AT)
     counts = np.bincount(target_classes, minlength=len(labels or ()))
-    wanted = {"train": sizes.train, "validation": sizes.validation, "test": sizes.test}
-    _need_enough(counts, {name: size for name, size in wanted.items() if size or name == "train"}, labels)
+    for message, hint in unstratifiable(counts.tolist(), labels or [str(n) for n in range(len(counts))], sizes):
+        raise SourceError(message, AT, hint)
     others = 1 + (sizes.validation > 0)
     test = _apportion(counts, sizes.test, counts - others)
     validation = _apportion(counts, sizes.validation, counts - test - 1)
@@ -76,20 +76,6 @@ def count_classes(splits: Splits, classes: np.ndarray[Any, Any], labels: Sequenc
     parts = (splits.train, splits.validation, splits.test)
     counts = [np.bincount(classes[rows], minlength=len(labels)) for rows in parts]
     return {label: [int(count[number]) for count in counts] for number, label in enumerate(labels)}
-
-
-def _need_enough(counts: Indices, sizes: dict[str, int], labels: tuple[str, ...] | None) -> None:
-    for number, count in enumerate(counts):
-        if count < len(sizes):
-            name = f"'{labels[number]}'" if labels else f"number {number}"
-            message = f"class {name} has {count} row" + ("" if count == 1 else "s")
-            hint = "add rows of the class, or leave `stratify` out"
-            raise SourceError(f"{message}, too few to be in each of {', '.join(sizes)}", AT, hint)
-    for split, size in sizes.items():
-        if size < len(counts):
-            rows = f"{size} row" + ("" if size == 1 else "s")
-            message = f"{split} has {rows}, too few for one of each of {len(counts)} classes"
-            raise SourceError(message, AT, "raise its share, or leave `stratify` out")
 
 
 def _apportion(counts: Indices, total: int, most: Indices) -> Indices:
