@@ -293,10 +293,6 @@ class Elementwise(BranchMerge):
             merged = tuple(b if a == 1 else a for a, b in zip(shape, merged, strict=True))
         return merged
 
-    def merged_range(self, ranges: list[Range]) -> Range:
-        """The range of the merged value."""
-        return min(low for low, _ in ranges), max(high for _, high in ranges)
-
     def merge_formulas(self, shapes: list[Shape]) -> list[str]:
         return [f"out = {' , '.join(map(show, shapes))} -> {show(self.merged_shape(shapes))}"]
 

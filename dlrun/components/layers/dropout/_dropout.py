@@ -7,6 +7,12 @@ from dlrun.components.layers._torch import TorchLayer
 from dlrun.language.fields import Share
 
 
+def dropped(taken: Range, p: float) -> Range:
+    """The range of numbers of which a share p is set to 0 and the others are multiplied by 1/(1 - p)."""
+    factor = 1 / (1 - p) if p < 1 else 1.0
+    return min(0.0, taken[0] * factor), max(0.0, taken[1] * factor)
+
+
 class AnyDropout(TorchLayer):
     """Drops a share of its input, in training only."""
 
@@ -14,7 +20,4 @@ class AnyDropout(TorchLayer):
     """The share that is dropped; 1 - p is kept."""
 
     def output_range(self, taken: Range) -> Range:
-        kept = 1 - self.p
-        return (
-            (min(0.0, taken[0] / kept), max(0.0, taken[1] / kept)) if kept else (min(0.0, taken[0]), max(0.0, taken[1]))
-        )
+        return dropped(taken, self.p)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlrun.components.layers import Layer, Range
+from dlrun.components.layers.dropout._dropout import dropped
 from dlrun.language.fields import Share
 from dlrun.shapes import Shape
 
@@ -27,10 +28,7 @@ class StochasticDepth(Layer):
     """The share of samples that is dropped; 1 - p is kept."""
 
     def output_range(self, taken: Range) -> Range:
-        kept = 1 - self.p
-        return (
-            (min(0.0, taken[0] / kept), max(0.0, taken[1] / kept)) if kept else (min(0.0, taken[0]), max(0.0, taken[1]))
-        )
+        return dropped(taken, self.p)
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from dlrun.modules.noise import StochasticDepth as Module
