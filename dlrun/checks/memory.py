@@ -17,12 +17,12 @@ def check_memory(reading: Reading, planned: Plan, train: TrainSection, memory: M
     available = machine_memory()
     if not available or train.device == "cuda":
         return
-    lasting = memory.weights + memory.gradients + memory.state
-    if lasting > available:
+    absolute_store = memory.weights + memory.gradients + memory.state
+    if absolute_store > available:
         worst = max(planned.steps, key=lambda step: step.params)
         message = (
             f"the network can never fit: its weights, gradients and optimizer state need "
-            f"{readable_bytes(lasting)}, and this machine has {readable_bytes(available)}"
+            f"{readable_bytes(absolute_store)}, and this machine has {readable_bytes(available)}"
         )
         yield Problem(message, worst.place, f"{worst.name} alone has {worst.params:,} weights")
     elif memory.training > available and reading.data.info is not None:

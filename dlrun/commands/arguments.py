@@ -31,7 +31,7 @@ def usable(path: Path) -> Path:
     else:
         return path
     shown = str(path) if len(str(path)) <= LONGEST_SHOWN else f"{str(path)[:LONGEST_SHOWN]}…"
-    raise SpecError(f"{shown} can be no file's path: {why}")
+    raise SpecError(f"{shown} cannot be the path of a file: {why}")
 
 
 def usable_or_none(path: Path | None) -> Path | None:

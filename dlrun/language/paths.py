@@ -44,11 +44,6 @@ def with_absolute_paths(value: Any, folder: Path) -> Any:
     return _changed(value, lambda path, _at, mark: _absolute(path, folder) if mark is _FILE else path, ())
 
 
-def path_settings(cls: type[Settings]) -> dict[str, PathSetting]:
-    """The settings of a class that are paths, by the names of its fields."""
-    return _path_settings(cls)
-
-
 _FILE = get_args(FilePath)[1]
 
 
@@ -62,7 +57,8 @@ def _moved(path: str, at: SpecPath, mark: PathSetting, folder: Path, written_in:
 
 
 @functools.cache
-def _path_settings(cls: type[Settings]) -> dict[str, PathSetting]:
+def path_settings(cls: type[Settings]) -> dict[str, PathSetting]:
+    """The settings of a class that are paths, by the names of its fields."""
     found = {}
     for name, field in cls.model_fields.items():
         marks = [mark for mark in (*field.metadata, *_marks(field.annotation)) if isinstance(mark, PathSetting)]
@@ -86,7 +82,7 @@ def _changed(value: Any, change: Callable[[str, SpecPath, PathSetting], str], at
     if isinstance(value, Component):
         at = (*at, value.kind)
     cls, update = type(value), {}
-    paths = _path_settings(cls)
+    paths = path_settings(cls)
     for name, field in cls.model_fields.items():
         given = getattr(value, name)
         if given is None or isinstance(given, bool | int | float):

@@ -111,7 +111,7 @@ class MlflowTracking:
                 line = b""
                 trouble = f"not done after {timeout:g} s"
             except KeyboardInterrupt:
-                return self._lacking("Ctrl-C ended the waiting")
+                return self._lacking("stopped waiting after Ctrl-C")
             process.kill()  # it has answered, or it hangs
             process.wait()
             if line:

@@ -11,7 +11,7 @@ from dlrun.components.trackers.mlflow import Mlflow
 from dlrun.components.trackers.off import Off
 from dlrun.language.component import Component
 from dlrun.runs.info import DEFAULT_STORE, RunInfo, Status, Tracking
-from dlrun.tracking.store import EXPERIMENT, lasting, store_of_environment
+from dlrun.tracking.store import EXPERIMENT, absolute_store, store_of_environment
 
 
 class NoTracking:
@@ -44,7 +44,7 @@ def store_of(tracker: Component | None) -> str | None:
     if tracker is not None and not isinstance(tracker, Mlflow):
         raise NotImplementedError(f"no tracking for {tracker.kind!r}")
     if tracker is not None and tracker.uri is not None:
-        return lasting(tracker.uri)
+        return absolute_store(tracker.uri)
     return store_of_environment() or DEFAULT_STORE
 
 

@@ -60,10 +60,10 @@ def address(store: str, runs: Path) -> str:
 def store_of_environment() -> str | None:
     """The store that MLFLOW_TRACKING_URI names, without its password; None if it names none."""
     uri = os.environ.get(URI)
-    return lasting(without_password(uri)) if uri else None
+    return absolute_store(without_password(uri)) if uri else None
 
 
-def lasting(uri: str) -> str:
+def absolute_store(uri: str) -> str:
     """The same address for a later command, which may run in another folder: a file gets its whole path."""
     file = sqlite_file(uri)
     if file is not None:

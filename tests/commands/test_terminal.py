@@ -122,7 +122,7 @@ def test_a_text_that_can_be_no_path_is_one_error(
     result = CliRunner().invoke(app, [part.replace("?", text) for part in command])
     assert isinstance(result.exception, SpecError)
     (problem,) = result.exception.problems
-    assert problem.message.endswith(f" can be no file's path: {why}")
+    assert problem.message.endswith(f" cannot be the path of a file: {why}")
     assert [file.name for file in tmp_path.iterdir()] == ["spec.yaml"]
 
 

@@ -30,7 +30,7 @@ def test_ctrl_c_ends_the_waiting_for_a_delivery_and_nothing_else(
             begun = time.monotonic()
             missing = tracking.end("FINISHED", 30)
         assert time.monotonic() - begun < 10
-        assert "lacks some of this run: Ctrl-C ended the waiting; `dlrun sync" in missing
+        assert "lacks some of this run: stopped waiting after Ctrl-C; `dlrun sync" in missing
         assert hanging.poll() is None  # it delivers what it still can
     finally:
         signal.signal(signal.SIGINT, before)

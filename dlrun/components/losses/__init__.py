@@ -26,7 +26,7 @@ class Loss(Component):
     """The factor on this loss, where several are added."""
 
     @property
-    def said(self) -> str | None:
+    def named_class(self) -> str | None:
         """The class that the spec names for the target value 1; None where it names none."""
         return None
 

@@ -29,7 +29,7 @@ class BinaryCrossEntropy(Loss):
     true, or else the rarer class."""
 
     @property
-    def said(self) -> str | None:
+    def named_class(self) -> str | None:
         return self.of
 
     def check(self, output: Shape, target: Shape, classes: int | None, output_form: OutputForm) -> None:

@@ -31,14 +31,14 @@ class Metric(Component):
     """The name of the network's output that it measures; required where there are several."""
 
     @property
-    def said(self) -> str | None:
+    def named_class(self) -> str | None:
         """The class that the spec names for it; None where it names none."""
         return None
 
     @property
     def needs_one_class(self) -> bool:
         """Whether it can only be about one class."""
-        return self.said is not None
+        return self.named_class is not None
 
     def is_of_one(self, classes: int | None) -> bool:
         """Whether the value is about one class.

@@ -12,7 +12,7 @@ class OfClass(Metric):
     """The class that it is about. If not given: of two classes the one that the loss names, or else the rarer one."""
 
     @property
-    def said(self) -> str | None:
+    def named_class(self) -> str | None:
         return self.of
 
     def is_of_one(self, classes: int | None) -> bool:

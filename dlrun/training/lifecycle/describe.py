@@ -22,7 +22,7 @@ from dlrun.training.lifecycle.commit import git_commit
 from dlrun.training.lifecycle.setup import TrainingSetup
 from dlrun.views.table import as_text
 
-UNSAID = ("name", "description", "tracking")
+NOT_IN_NAME = ("name", "description", "tracking")
 """Sections that change nothing in what a run computes, so they are no part of its name."""
 LONGEST_NAME, LONGEST_VALUE = 100, 30
 """Characters of a run's name, and of a value in it."""
@@ -93,15 +93,15 @@ def command(file: Path | None, overrides: Sequence[str]) -> str:
 
 
 def called(name: str, overrides: Sequence[str]) -> str:
-    """A name that says in what a run differs from its spec: `digits lr=1e-2 seed=3`; '' where it does not differ.
+    """A name with the settings that a run overrides: `digits lr=1e-2 seed=3`; '' where it overrides none.
 
-    Of a setting's place only its end is said, as much as tells it from the others.
+    Of a setting's path only the end is shown: as much as distinguishes it from the others.
     """
     pairs = [text.split("=", 1) for text in overrides]
-    pairs = [(place.split("."), value) for place, value in pairs if place.split(".")[0] not in UNSAID]
+    pairs = [(place.split("."), value) for place, value in pairs if place.split(".")[0] not in NOT_IN_NAME]
     ends = Counter(place[-1] for place, _ in pairs)
-    said = [".".join(place[-2 if ends[place[-1]] > 1 else -1 :]) + f"={_short(value)}" for place, value in pairs]
-    return _short(" ".join([name, *said]), LONGEST_NAME) if said else ""
+    settings = [".".join(place[-2 if ends[place[-1]] > 1 else -1 :]) + f"={_short(value)}" for place, value in pairs]
+    return _short(" ".join([name, *settings]), LONGEST_NAME) if settings else ""
 
 
 def _short(value: str, most: int = LONGEST_VALUE) -> str:

@@ -96,7 +96,7 @@ class _Reporter:
         self.watcher.epoch(epoch, metrics, epochs)
         if not self.undefined and not math.isfinite(value := metrics.get(self.monitor, math.nan)):
             self.undefined = True
-            self.watcher.notice(f"{self.monitor} is {value} in epoch {epoch}: such an epoch decides nothing")
+            self.watcher.notice(f"{self.monitor} is {value} in epoch {epoch}: such an epoch cannot be the best")
 
     def record(self, metrics: dict[str, float]) -> None:
         self.journal.write(Record(self.state.epoch, self.state.step, now(), metrics))
@@ -150,7 +150,7 @@ def train(
         reporter = _Reporter(journal, watcher, state)
         checkpointing = CheckpointPolicy(place, setup, journal, setup.identity())
         training = Training(setup.task, reporter, checkpointing, state)
-        reporter.monitor = training.best.monitor
+        reporter.monitor = training.best.monitor.name
         if checkpoint is not None:
             checkpointing.restore(training, checkpoint)
         watcher.ready(setup.plan, setup.loaded, place, str(setup.device))
@@ -161,7 +161,7 @@ def train(
         outcome.test, outcome.test_of = _test(training, reporter), tested
         if state.best_weights is None:
             raise UndefinedError(
-                f"{training.best.monitor} was never a finite number, so no epoch is the best; the weights of the last "
+                f"{reporter.monitor} was never a finite number, so no epoch is the best; the weights of the last "
                 f"epoch, {state.epoch}, are {place / run_folder.LAST}"
             )
         journal.sync()  # before run.json says that the run is complete
