@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from dlrun.components.sources import Source, SourceError
 from dlrun.errors import MAX_SHOWN, Place, Problem, SpecError, SpecPath
 from dlrun.errors import Source as TextSource
-from dlrun.language.component import kinds, synonyms
+from dlrun.language.component import families_in, kinds, synonyms
 from dlrun.language.experiment import NEEDED_WITH_DATA, WRITTEN_ONLY, DataSection, Experiment, as_tuple
 from dlrun.language.messages import setting_problems
 from dlrun.language.paths import WrittenIn, with_paths_of
@@ -30,8 +30,6 @@ from dlrun.plan.data_info import DataInfo, describe
 
 FIRST = ("loss", "data")
 """Read before the others, because `$classes` and similar names get their values from them."""
-FAMILIES = {"optimizer": "optimizers", "schedule": "schedules", "loss": "losses", "metrics": "metrics"}
-"""The sections whose values are kinds of a family: a kind that stands beside the sections belongs in one of them."""
 DESCRIBING = ("source", "features", "target")
 """The settings of `data` that describe the data; the others may use `$classes` and similar names."""
 
@@ -237,7 +235,7 @@ def _homes() -> dict[str, str]:
     for section in ("data", "model", "train"):
         for name in sections()[section].model_fields:
             homes.setdefault(name, section)
-    for section, family in FAMILIES.items():
+    for section, family in families_in(Experiment).items():
         for kind in kinds(family):
             homes.setdefault(kind, section)
     return homes

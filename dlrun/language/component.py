@@ -13,9 +13,10 @@ import pkgutil
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, core_schema
 
 from dlrun.errors import SpecPath
@@ -119,6 +120,25 @@ class SomeOf(OneOf):
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         one = {"$ref": f"#/$defs/{self.family}"}
         return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+
+
+def marks(field: FieldInfo) -> list[Any]:
+    """What marks a field and the parts of its type, such as `OneOf`."""
+    return [*field.metadata, *_marks_within(field.annotation)]
+
+
+def _marks_within(annotation: Any) -> list[Any]:
+    own = list(getattr(annotation, "__metadata__", ()))
+    return own + [mark for part in get_args(annotation) for mark in _marks_within(part)]
+
+
+@functools.cache
+def families_in(cls: type[Settings]) -> dict[str, str]:
+    """The settings of a class that take components, with the family of each."""
+    chosen = {
+        name: [mark for mark in marks(field) if isinstance(mark, OneOf)] for name, field in cls.model_fields.items()
+    }
+    return {name: found[0].family for name, found in chosen.items() if found}
 
 
 class Nested:

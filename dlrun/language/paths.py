@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args
 
 from dlrun.errors import Source, SpecPath
-from dlrun.language.component import Component, Settings
+from dlrun.language.component import Component, Settings, marks
 
 Move = Callable[[str, Path, Source], str]
 """Gives a path another start: from the path, the spec's folder, and the text that the path is written in."""
@@ -61,15 +61,9 @@ def path_settings(cls: type[Settings]) -> dict[str, PathSetting]:
     """The settings of a class that are paths, by the names of its fields."""
     found = {}
     for name, field in cls.model_fields.items():
-        marks = [mark for mark in (*field.metadata, *_marks(field.annotation)) if isinstance(mark, PathSetting)]
-        if marks:
-            found[name] = marks[0]
+        if paths := [mark for mark in marks(field) if isinstance(mark, PathSetting)]:
+            found[name] = paths[0]
     return found
-
-
-def _marks(annotation: Any) -> list[Any]:
-    own = list(getattr(annotation, "__metadata__", ()))
-    return own + [mark for part in get_args(annotation) for mark in _marks(part)]
 
 
 def _changed(value: Any, change: Callable[[str, SpecPath, PathSetting], str], at: SpecPath) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dlrun.errors import Place, Problem, Source, SpecError, SpecPath, show_path
-from dlrun.language.component import families, find, kinds
+from dlrun.language.component import families_in, find, kinds
 from dlrun.language.experiment import WRITTEN_ONLY, Experiment
 from dlrun.language.settings_schema import sections
 from dlrun.language.suggestions import shorten, suggest
@@ -137,7 +137,7 @@ def _meant(root: Node, path: SpecPath) -> SpecPath:
             if first in sections()[section].model_fields:
                 return (section, *path)
         return _within_kind(root, "optimizer", "optimizers", str(first))
-    found = {"optimizer": "optimizers", "schedule": "schedules", "tracking": "trackers", "loss": "losses"}
+    found = families_in(Experiment)
     if len(path) == 2 and first in found and path[1] not in kinds(found[str(first)]):
         return _within_kind(root, str(first), found[str(first)], str(path[1]))
     if len(path) == 3 and path[:2] == ("data", "source") and path[2] not in kinds("sources"):
@@ -204,27 +204,23 @@ def _with_main(node: Node, path: SpecPath, step: str | int) -> Node:
     if isinstance(node.value, dict) or node.value is None or not isinstance(step, str):
         return node
     kind = path[-1]
-    family = next((f for f in families() if kind in kinds(f) and _takes(f, path)), None)
-    cls = find(family, str(kind)) if family else None
+    family = _family_at(path)
+    cls = find(family, str(kind)) if family and kind in kinds(family) else None
     if cls is None or cls.main is None or step not in cls.model_fields:
         return node
     return Node({cls.main: node}, node.place, {cls.main: node.place}, 1 + node.size)
 
 
-def _takes(family: str, path: SpecPath) -> bool:
-    """Whether the place of a kind is one of a family: `data.source.csv`, `model.layers[2].dropout`."""
-    setting = next((step for step in reversed(path[:-1]) if isinstance(step, str)), "")
-    places = {
-        "source": "sources",
-        "optimizer": "optimizers",
-        "schedule": "schedules",
-        "loss": "losses",
-        "tracking": "trackers",
-        "init": "initializers",
-        "bias_init": "initializers",
-        "shortcut": "layers",
-    }
-    return places.get(setting, setting) == family
+def _family_at(path: SpecPath) -> str | None:
+    """The family of the kind at a place such as `data.source.csv` or `model.layers[2].dropout`; None for no kind."""
+    steps = [step for step in path[:-1] if isinstance(step, str)]
+    if not steps:
+        return None
+    owner, setting = ["spec", *steps][-2:]
+    if owner in sections():
+        return families_in(sections()[owner]).get(setting)
+    # Inside a component; only layers have components among their settings.
+    return families_in(find("layers", owner)).get(setting, setting) if owner in kinds("layers") else None
 
 
 def _as_mapping(node: Node, key: str, place: Place, done: SpecPath) -> tuple[dict[str, Node], dict[str, Place]]:
