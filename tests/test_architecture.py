@@ -40,6 +40,15 @@ tracking: off
 """Every example in one spec."""
 
 
+def test_the_tree_names_every_file_of_the_rooms_that_it_lists_whole() -> None:
+    tree = PAGE[PAGE.index("dlrun/\n  errors.py") :].split("```")[0]
+    named = set(re.findall(r"\w+", tree))
+    rooms = ("language", "language/text", "plan", "checks", "runs", "data", "network", "training")
+    rooms += ("training/lifecycle", "training/speed")
+    files = {file.stem for room in rooms for file in (ROOT / "dlrun" / room).glob("*.py")} - {"__init__"}
+    assert files <= named, files - named
+
+
 def test_there_is_an_example_for_every_family_but_trackers() -> None:
     shown = {path.split("/")[2] for path, _ in EXAMPLES}
     assert shown == set(families()) - {"trackers"}
