@@ -145,7 +145,7 @@ def _class_of(metric: Metric, judge: Term, data_info: DataInfo) -> tuple[int | N
     labels = target.labels if target else None
     if not metric.is_of_one(len(labels) if labels else None):
         if metric.needs_one_class:
-            why = "`average: binary` does not name it"
+            why = "`average: binary` does not say which"
             if metric.named_class:
                 why = "`of` names one, and `average` is over all"
             message = f"{metric.kind} is asked for one class and for several: {why}"
