@@ -61,7 +61,7 @@ def check(
     Raises:
         SpecError: with every problem that could be found.
     """
-    reading = read_spec(file, overrides)
+    reading = read_spec(file, overrides, whole=training)
     reading.report(reading.data.problem)
     sizes = _sizes(reading)
     unsplit = list(check_split(reading, sizes))

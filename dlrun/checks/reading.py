@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -11,10 +12,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from dlrun.components.preprocess import Encoder
 from dlrun.components.sources import Source, SourceError
 from dlrun.errors import MAX_SHOWN, Place, Problem, SpecError, SpecPath
 from dlrun.errors import Source as TextSource
-from dlrun.language.component import families_in, kinds, synonyms
+from dlrun.language.component import choose, families_in, find, kinds, synonyms
 from dlrun.language.experiment import NEEDED_WITH_DATA, WRITTEN_ONLY, DataSection, Experiment, as_tuple
 from dlrun.language.messages import setting_problems
 from dlrun.language.paths import WrittenIn, with_paths_of
@@ -28,9 +30,9 @@ from dlrun.language.text.node import Node
 from dlrun.language.text.overrides import with_bases, with_overrides
 from dlrun.plan.data_info import DataInfo, describe
 
-FIRST = ("loss", "data")
-"""Read before the others, because `$classes` and similar names get their values from them."""
-DESCRIBING = ("source", "features", "target")
+FIRST = ("seed", "loss", "data")
+"""Read before the others, in this order, because `$classes` and similar names get their values from them."""
+DESCRIBING = ("source", "features", "target", "split")
 """The settings of `data` that describe the data; the others may use `$classes` and similar names."""
 
 
@@ -56,6 +58,10 @@ class Reading:
     problems: list[Problem] = field(default_factory=list)
     described: DataSection | None = None
     """The settings of `data` that describe the data, alone."""
+    encoders: list[tuple[int, Encoder]] = field(default_factory=list)
+    """The encoders of `data.preprocess`, each with its index: the data is described by what they make of it."""
+    whole: bool = False
+    """Whether all rows are wanted, however long it takes to read them."""
 
     @property
     def folder(self) -> Path:
@@ -102,7 +108,8 @@ class Reading:
         if not known or self.described is None or not isinstance(self.described.source, Source):
             return DataFound()
         try:
-            return DataFound(describe(self.described, losses, self.folder))
+            seed = self.sections.get("seed", Experiment.model_fields["seed"].default)
+            return DataFound(describe(self.described, losses, self.folder, self.whole, seed, self.encoders))
         except SourceError as error:
             at = error.at if error.at[:1] == ("loss",) else ("data", *error.at)
             return DataFound(problem=self.problem(error.message, at, error.hint))
@@ -117,24 +124,26 @@ def default_name(document: Document) -> str:
     return kept[:100] or "experiment"
 
 
-def read_spec(file: Path, overrides: Sequence[str] = ()) -> Reading:
+def read_spec(file: Path, overrides: Sequence[str] = (), whole: bool = False) -> Reading:
     """Read a spec as far as possible; everything that is wrong is in `problems`.
+
+    The data is read when a size of it is needed: its first rows, or, with `whole`, all of them.
 
     Raises:
         SpecError: the file as a whole cannot be read.
     """
     try:
         document = with_overrides(with_bases(read_document(file)), overrides)
-        return read(document)
+        return read(document, whole)
     except RecursionError:
         raise SpecError(f"{file} is nested too deep") from None
 
 
 @few_suggestions()
-def read(document: Document) -> Reading:
-    """Read a document's sections."""
+def read(document: Document, whole: bool = False) -> Reading:
+    """Read a document's sections; see `read_spec`."""
     root = document.root
-    reading = Reading(document, Node({}, root.place))
+    reading = Reading(document, Node({}, root.place), whole=whole)
     if root.value is None:
         raise SpecError([Problem("the file is empty", root.place, "`dlrun new FILE` writes one to start from")])
     if not isinstance(root.value, dict):
@@ -142,9 +151,10 @@ def read(document: Document) -> Reading:
     _report_unknown_sections(reading, root)
     expander = Expander(root, lambda name: _from_data(reading, name), reading.problems)
     names = [name for name in root.value if name in Experiment.model_fields]
-    for name in sorted(names, key=lambda name: (name not in FIRST, name != "loss")):
+    for name in sorted(names, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST)):
         if name == "data":
             reading.described = _describe(root, reading.folder, reading.problems)
+            reading.encoders = _encoders(root)
         _read_section(reading, expander, name)
     expander.finish()
     if "data" in reading.written:
@@ -174,6 +184,23 @@ def _describe(root: Node, folder: Path, problems: list[Problem]) -> DataSection 
         return with_paths_of(DataSection.read(node.plain()), folder, _written_in(node))
     except ValidationError:  # reported when the whole section is read
         return None
+
+
+def _encoders(root: Node) -> list[tuple[int, Encoder]]:
+    """The encoders among the steps; one that is wrong is reported when the whole section is read."""
+    steps = root.value["data"].value_at(("preprocess",)) if isinstance(root.value["data"].value, dict) else None
+    found = []
+    for index, node in enumerate(steps if isinstance(steps, list) else ()):
+        kind = node.value if isinstance(node.value, str) else next(iter(node.value), "") if node.value else ""
+        if kind not in kinds("preprocess") or not issubclass(find("preprocess", kind), Encoder):
+            continue
+        part = Node({**root.value, "data": Node({"preprocess": Node([node], node.place)}, node.place)}, root.place)
+        expander = Expander(part, _not_yet)
+        plain = expander.section("data").plain()
+        if not expander.problems:
+            with suppress(ValidationError):
+                found.append((index, choose("preprocess", plain["preprocess"][0])))
+    return found
 
 
 def _not_yet(name: str) -> int:

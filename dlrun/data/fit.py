@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from dlrun.components.preprocess import FitError, FittedState, Preprocess
+from dlrun.components.preprocess import FitError, FittedState, Map
 from dlrun.data.load import Loaded, only_classes
 from dlrun.errors import Place, Problem, SpecError
-from dlrun.modules.affine import Affine
+from dlrun.modules.affine import Affine, OnColumns
 from dlrun.plan.inputs import Input, PreprocessStep
 from dlrun.plan.network import Plan
 
@@ -24,7 +24,7 @@ Array = np.ndarray[Any, Any]
 class FittedStep:
     """A preprocessing step after fitting."""
 
-    step: Preprocess
+    step: Map
     """With the sizes that fitting decided."""
     state: FittedState
     """The numbers that it learned."""
@@ -32,13 +32,19 @@ class FittedStep:
     """The frozen module that applies it."""
 
     @classmethod
-    def of(cls, step: Preprocess, state: FittedState) -> FittedStep:
+    def of(cls, step: Map, state: FittedState) -> FittedStep:
         """A step with what it learned."""
         settled = step.settled(state)
         return cls(settled, state, settled.build(state))
 
+    @classmethod
+    def planned(cls, planned: PreprocessStep, state: FittedState) -> FittedStep:
+        """A planned step with what it learned."""
+        found = cls.of(planned.step, state)
+        return cls(found.step, state, on_columns(found.step, found.module, planned.columns, planned.width))
 
-TargetChains = Mapping[str, Sequence[tuple[str, int, Preprocess]]]
+
+TargetChains = Mapping[str, Sequence[tuple[str, int, Map]]]
 """For each target its steps: the name of each, its index in the spec's list, and the step."""
 Fitted = dict[str, FittedStep]
 """The fitted preprocessing, by the names that the plan gives the steps."""
@@ -80,6 +86,11 @@ def scales(chains: TargetChains, fitted: Fitted) -> dict[str, list[Affine]]:
     return {target: [fitted[name].module for name, _, _ in chain] for target, chain in chains.items()}
 
 
+def on_columns(step: Map, module: Affine, columns: Sequence[int] | None, width: int) -> Affine:
+    """The module of a step that takes some of the numbers of a row, by their places, or all of them."""
+    return module if columns is None else OnColumns(module, columns, width, step.elementwise)
+
+
 def _fit_chain(steps: Sequence[PreprocessStep], rows: Array, loaded: Loaded) -> Fitted:
     target, classes = _target_of(loaded)
     if rows.dtype != np.float32 or not steps[0].step.takes_float32:
@@ -87,10 +98,11 @@ def _fit_chain(steps: Sequence[PreprocessStep], rows: Array, loaded: Loaded) -> 
     fitted: Fitted = {}
     for planned in steps:
         try:
-            state = planned.step.fit(rows, target, classes)
+            taken = rows if planned.columns is None else rows[:, planned.columns]
+            state = planned.step.fit(taken, target, classes)
         except FitError as error:
             raise SpecError([Problem(error.message, planned.place, error.hint)]) from None
-        fitted[planned.name] = found = FittedStep.of(planned.step, state)
+        fitted[planned.name] = found = FittedStep.planned(planned, state)
         if planned is not steps[-1]:
             rows = found.module.exact(torch.from_numpy(rows)).numpy()
     return fitted

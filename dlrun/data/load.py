@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dlrun.components.losses import Loss
-from dlrun.components.sources import Rows, SourceError, SourceNote
+from dlrun.components.sources import SourceError, SourceNote, Table
 from dlrun.language.experiment import DataSection
-from dlrun.plan.data_info import DataInfo, Feature, Target, load_parts
+from dlrun.plan.data_info import DataInfo, Target
 from dlrun.plan.split import Indices, Splits, count_classes, split_rows
-from dlrun.shapes import show
+from dlrun.plan.targets import class_numbers
 
 Array = np.ndarray[Any, Any]
+
+PIECE_BYTES = 1 << 24
+"""Bytes of an array that are copied at a time, where its rows do not lie in one piece."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,28 +68,23 @@ def only_classes(targets: Mapping[str, Answers]) -> Answers | None:
     return found[0] if len(found) == 1 else None
 
 
-def load(data: DataSection, losses: Sequence[Loss], folder: Path, data_info: DataInfo, seed: int) -> Loaded:
+def load(data: DataSection, data_info: DataInfo, seed: int) -> Loaded:
     """Read the rows and split them.
 
     Args:
         data: the section of the spec.
-        losses: they decide how the targets are read.
-        folder: where relative paths start.
-        data_info: the source's columns, shapes and classes, as read before.
+        data_info: the description of the data.
         seed: the experiment's, for the split.
 
     Raises:
-        SourceError: the data cannot be read, or has changed since `data_info` was read.
+        SourceError: the data cannot be read.
     """
-    features: dict[str, Array] = {}
-    targets: dict[str, Answers] = {}
-    for part, rows in load_parts(data, losses, folder):
-        if part.input not in features:
-            features[part.input] = _features(rows, data_info.rows, data_info.features[part.input])
-        if part.target in data_info.targets and part.target not in targets:
-            targets[part.target] = _answers(
-                rows.target, data_info.rows, data_info.targets[part.target], bool(data.target_preprocess)
-            )
+    table, scaled = data_info.table, bool(data.target_preprocess)
+    features = {
+        name: table.numbers(feature.fields) if feature.values is None else feature.values
+        for name, feature in data_info.features.items()
+    }
+    targets = {name: _answers(table, target, scaled) for name, target in data_info.targets.items()}
     classed = only_classes(targets)
     classes, labels = (classed.classes, classed.labels) if classed else (None, None)
     splits = split_rows(classes, data_info.rows, data.split, seed, labels)
@@ -105,41 +101,26 @@ def load(data: DataSection, losses: Sequence[Loss], folder: Path, data_info: Dat
     return Loaded(features, targets, splits, digest, split_digest, counts)
 
 
-def _features(rows: Rows, count: int, feature: Feature) -> Array:
-    features = np.ascontiguousarray(rows.features)
-    if features.shape != (count, *feature.shape) or len(rows.target) != count:
-        now, then = show(features.shape), show((count, *feature.shape))
-        raise SourceError(f"the data changed while it was read: {now} numbers, and {then} before", ("source",))
-    return features
+def _answers(table: Table, target: Target, scaled: bool) -> Answers:
+    if target.labels is not None:
+        classes = class_numbers(table.texts(target.fields[0]), target.labels)
+        if target.wants == "binary":
+            return Answers(_single(classes == target.positive, target), classes, target.labels)
+        return Answers(classes, classes, target.labels)
+    values = table.numbers(target.fields)
+    if target.wants == "binary":
+        return Answers(_single(values, target), None, None)
+    exact = np.ascontiguousarray(values.reshape(len(values), *(target.shape or (1,))), np.float64)
+    if scaled:
+        return Answers(exact, None, None, exact)
+    rounded = _single(values, target)
+    return Answers(rounded, None, None, None if (rounded == exact).all() else exact)
 
 
-def _answers(values: Array, count: int, target: Target, scaled: bool) -> Answers:
-    classes = _class_numbers(values, target.labels) if target.labels is not None else None
-    if classes is not None and target.wants == "binary":
-        return Answers(_target(classes == target.positive, count, target), classes, target.labels)
-    if target.wants == "numbers":
-        exact = np.ascontiguousarray(values.reshape(count, *(target.shape or (1,))), np.float64)
-        if scaled:
-            return Answers(exact, None, None, exact)
-        rounded = _target(values, count, target)
-        return Answers(rounded, None, None, None if (rounded == exact).all() else exact)
-    return Answers(_target(values if classes is None else classes, count, target), classes, target.labels)
-
-
-def _class_numbers(target: Array, labels: tuple[str, ...]) -> Indices:
-    numbers = {label: number for number, label in enumerate(labels)}
-    values, inverse = np.unique(target, return_inverse=True)
-    unknown = [str(value) for value in values.tolist() if str(value) not in numbers]
-    if unknown:
-        raise SourceError(f"the data changed while it was read: it now has a class '{unknown[0]}'", ("source",))
-    return np.array([numbers[str(value)] for value in values.tolist()], np.int64)[inverse.reshape(-1)]
-
-
-def _target(values: Array, count: int, target: Target) -> Array:
-    if target.wants == "classes":
-        return values
+def _single(values: Array, target: Target) -> Array:
+    """Numbers (N, targets) as float32."""
     with np.errstate(over="ignore"):
-        numbers = np.ascontiguousarray(values.reshape(count, *(target.shape or (1,))), np.float32)
+        numbers = np.ascontiguousarray(values.reshape(len(values), *(target.shape or (1,))), np.float32)
     finite = np.isfinite(numbers)
     if not finite.all():
         place = tuple(np.argwhere(~finite)[0])
@@ -152,5 +133,7 @@ def _digest(*arrays: Array) -> str:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str} {array.shape};".encode())
-        digest.update(array.data)
+        step = max(1, PIECE_BYTES // max(1, array[:1].nbytes))
+        for start in range(0, len(array), step):
+            digest.update(np.ascontiguousarray(array[start : start + step]).data)
     return digest.hexdigest()

@@ -68,6 +68,31 @@ class Projection(Affine):
         return (x.double().flatten(1) - self.mean) @ self.matrix.T
 
 
+class OnColumns(Affine):
+    """An affine map of some numbers of a row (N, D).
+
+    Where each is changed by itself, all stay in their places: (N, D) -> (N, D). Otherwise what the map makes of them
+    comes after the others: (N, D) -> (N, others + made).
+    """
+
+    chosen: torch.Tensor
+    others: torch.Tensor
+
+    def __init__(self, inner: Affine, chosen: Sequence[int], width: int, in_place: bool):
+        super().__init__()
+        self.inner, self.in_place = inner, in_place
+        others = sorted(set(range(width)) - set(chosen))
+        self.register_buffer("chosen", torch.tensor(chosen, dtype=torch.int64))
+        self.register_buffer("others", torch.tensor(others, dtype=torch.int64))
+
+    def exact(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.double()
+        made = self.inner.exact(x[:, self.chosen])
+        if self.in_place:
+            return x.index_copy(1, self.chosen, made)
+        return torch.cat([x[:, self.others], made], 1)
+
+
 def back(steps: Sequence[Affine]) -> nn.Sequential:
     """The inverse of scaling steps, in float64."""
     return nn.Sequential(*(Unscale(step) for step in reversed(steps) if isinstance(step, Scale)))

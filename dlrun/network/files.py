@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +14,15 @@ import torch
 
 from dlrun import __version__
 from dlrun.checks.reading import Reading, read_spec
-from dlrun.components.preprocess import Preprocess
-from dlrun.data.fit import Fitted
+from dlrun.components.preprocess import Map, Preprocess
+from dlrun.data.fit import Fitted, on_columns
 from dlrun.errors import SpecError
 from dlrun.language.experiment import TARGET, as_tuple
 from dlrun.modules.affine import back
 from dlrun.network.build import build
 from dlrun.network.names import front_path
 from dlrun.network.preprocessing import states_by_step, with_preprocessing
-from dlrun.plan.data_info import parts
+from dlrun.plan.fields import wanted
 from dlrun.plan.inputs import front_chains
 from dlrun.plan.network import Plan, plan
 from dlrun.plan.weights import expected
@@ -81,13 +82,13 @@ def load_network(folder: Path | str, which: Literal["best", "last"] = "best") ->
         raise SpecError(f"{message}\n  `load_network(folder, 'last')` loads the weights of the last epoch")
     try:
         weights = safetensors.torch.load_file(file)
-        steps = _preprocessing(folder, data.preprocess, list(planned.input_shapes))
+        steps = _preprocessing(folder, data.preprocess)
         whole = with_preprocessing(network, planned, steps, _targets_back(folder, reading, list(planned.outputs)))
         missing = expected(planned).keys() - weights.keys()
         if missing:
             raise SpecError(f"cannot load the network of {folder}: {file.name} lacks {', '.join(sorted(missing))}")
         whole.load_state_dict(weights, strict=False)  # a tied weight is stored once
-    except (OSError, safetensors.SafetensorError, RuntimeError) as error:
+    except (OSError, safetensors.SafetensorError, RuntimeError, ValueError, LookupError, TypeError) as error:
         raise SpecError(f"cannot load the network of {folder}: {error}") from None
     return whole.eval()
 
@@ -97,9 +98,9 @@ def _targets_back(folder: Path, reading: Reading, outputs: list[str]) -> dict[st
     data, losses = reading.sections["data"], as_tuple(reading.sections["loss"])
     if not data.target_preprocess:
         return {}
-    wanted = parts(data, losses, folder)
-    targets = dict.fromkeys(part.target for part in wanted if part.request.wants == "numbers")
-    chains = front_chains(data.target_preprocess, list(targets), "target_preprocess")
+    names = data.target if isinstance(data.target, dict) else (TARGET,)
+    targets = [name for name in names if wanted(name, data.target, losses) == "numbers"]
+    chains = front_chains(data.target_preprocess, targets, "target_preprocess")
     states = states_by_step(safetensors.torch.load_file(folder / run_folder.FITTED))
     found = {}
     for output in outputs:
@@ -110,10 +111,17 @@ def _targets_back(folder: Path, reading: Reading, outputs: list[str]) -> dict[st
     return found
 
 
-def _preprocessing(
-    folder: Path, steps: tuple[Preprocess, ...], inputs: list[str]
-) -> dict[str, list[tuple[str, torch.nn.Module]]]:
-    """The fitted steps of each input, from the resolved spec, which has their sizes, and preprocess.safetensors."""
-    states = states_by_step(safetensors.torch.load_file(folder / run_folder.FITTED)) if steps else {}
-    chains = front_chains(steps, inputs)
-    return {name: [(key, step.build(states[key])) for key, _, step in chain] for name, chain in chains.items()}
+def _preprocessing(folder: Path, steps: tuple[Preprocess, ...]) -> dict[str, list[tuple[str, torch.nn.Module]]]:
+    """The maps of each input, from the resolved spec, which has their sizes, columns.json and preprocess.safetensors."""
+    inputs = json.loads((folder / run_folder.COLUMNS).read_text(encoding="utf-8"))["inputs"]
+    needed = any(entry["maps"] for entry in inputs.values())
+    states = states_by_step(safetensors.torch.load_file(folder / run_folder.FITTED)) if needed else {}
+    found: dict[str, list[tuple[str, torch.nn.Module]]] = {}
+    for name, entry in inputs.items():
+        found[name] = []
+        for written in entry["maps"]:
+            step = steps[written["index"]]
+            assert isinstance(step, Map)
+            module = on_columns(step, step.build(states[written["name"]]), written["columns"], written["width"])
+            found[name].append((written["name"], module))
+    return found

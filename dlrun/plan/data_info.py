@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from dlrun.components.losses import Loss
-from dlrun.components.sources import Request, Source, SourceError, SourceNote
-from dlrun.language.experiment import INPUT, TARGET, DataSection, Split
-from dlrun.language.suggestions import did_you_mean
-from dlrun.language.target_kind import IN_WORDS, TargetKind
+from dlrun.components.preprocess import Encoder
+from dlrun.components.sources import Source, SourceError, SourceNote, Table, vocabulary
+from dlrun.language.experiment import DataSection, Split
+from dlrun.language.target_kind import TargetKind
+from dlrun.plan.encode import (
+    FROM_DATA,
+    Encoded,
+    EncodedStep,
+    NumberColumn,
+    Steps,
+    encode,
+    how_to_read,
+    refuse_strangers,
+    steps_of,
+)
+from dlrun.plan.fields import Choice, Chosen, choose, judging
+from dlrun.plan.targets import class_counts, class_numbers, numbers_as_classes, read_labels
 from dlrun.shapes import Shape
 
-Read = TypeVar("Read")
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +43,14 @@ class Feature:
     """One more than the greatest index, where the rows are whole numbers."""
     number_bytes: int = 8
     """The bytes that a number takes once loaded."""
+    fields: tuple[str, ...] = ()
+    """The data's fields that it is read from."""
+    columns: tuple[NumberColumn, ...] = ()
+    """Each number of a row, where they are columns."""
+    encoded: tuple[EncodedStep, ...] = ()
+    """What the encoders learned."""
+    values: Array | None = field(default=None, repr=False, compare=False)
+    """(N, columns) what the encoders made of all rows; None where there is none: then the table has the rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +65,10 @@ class Target:
     """How it is read."""
     counts: tuple[int, ...] | None = None
     """How many rows each class has, in the order of the labels."""
-    classes: Sequence[int] | None = field(default=None, repr=False, compare=False)
-    """Each row's class number; None where that is not known without loading."""
+    classes: Array | None = field(default=None, repr=False, compare=False)
+    """(N,) each row's class number; None where that is not known without loading."""
+    fields: tuple[str, ...] = ()
+    """The data's fields that it is read from."""
     positive: int | None = None
     """The number of the class for which a binary target is 1; None where the target is no class, or not binary."""
 
@@ -66,6 +91,8 @@ class DataInfo:
     """By the name of the output, or `target` for all outputs."""
     notes: tuple[SourceNote, ...] = ()
     """What can be meant but rarely is."""
+    table: Table = field(default_factory=Table, repr=False, compare=False)
+    """The means to read the rows."""
 
     @property
     def classed(self) -> list[str]:
@@ -115,69 +142,6 @@ def unstratifiable(counts: Sequence[int], labels: Sequence[str], sizes: SplitSiz
             yield message, "raise its share, or leave `stratify` out"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One input and one target: a source reads one pair at a time."""
-
-    input: str
-    target: str
-    request: Request
-
-
-def parts(data: DataSection, losses: Sequence[Loss], folder: Path) -> list[Part]:
-    """The requests to the source, so that every input and every target is read at least once.
-
-    Raises:
-        SourceError: losses need one target in two ways, or no loss uses a target.
-    """
-    inputs = data.features if isinstance(data.features, dict) else {INPUT: data.features}
-    targets = data.target if isinstance(data.target, dict) else {TARGET: data.target}
-    wants: dict[str, TargetKind] = {name: _wanted(name, data.target, losses) for name in targets}
-    predicted = tuple(name for names in targets.values() for name in names or ())
-    found = []
-    for index in range(max(len(inputs), len(targets))):
-        input_name, features = list(inputs.items())[min(index, len(inputs) - 1)]
-        target_name, target = list(targets.items())[min(index, len(targets) - 1)]
-        others = tuple(name for name in predicted if name not in (target or ()))
-        request = Request(folder, features, target, wants[target_name], others)
-        found.append(Part(input_name, target_name, request))
-    return found
-
-
-def _wanted(name: str, targets: Any, losses: Sequence[Loss]) -> TargetKind:
-    """How the losses need a target."""
-    judging = _judging(name, targets, losses)
-    if isinstance(targets, dict) and losses and not judging:
-        outputs = [loss.output for loss in losses if loss.output]
-        hint = "each name below `target` is the name of an output: `loss: [mse: {output: " + name + "}]`"
-        message = f"no loss uses the target '{name}'{did_you_mean(name, outputs, {})}"
-        raise SourceError(message, (TARGET, name), hint)
-    wanted: dict[TargetKind, Loss] = {}
-    for index, loss in judging:
-        wanted.setdefault(loss.wants, loss)
-        if len(wanted) > 1:
-            one, other = wanted.values()
-            message = (
-                f"{one.kind} needs the target as {IN_WORDS[one.wants]}, and {other.kind} as {IN_WORDS[other.wants]}"
-            )
-            hint = "give each output a target of its own: `target: {one: …, other: …}`"
-            raise SourceError(message, ("loss", index), hint)
-    if not losses:
-        return "classes"
-    return next(iter(wanted)) if wanted else "nothing"
-
-
-def _judging(name: str, targets: Any, losses: Sequence[Loss]) -> list[tuple[int, Loss]]:
-    """The losses that compare with a target of the data, each with its index."""
-    named = isinstance(targets, dict)
-    judged = (name, None) if named and len(targets) == 1 else (name,)
-    return [
-        (index, loss)
-        for index, loss in enumerate(losses)
-        if loss.of_input is None and (not named or loss.output in judged)
-    ]
-
-
 def _positive(target: Target, named_class: str | None) -> int | None:
     """The class for which a binary target is 1: the one that the loss names, 1 of 0 and 1, or the rarer one."""
     if target.wants != "binary" or target.labels is None:
@@ -189,59 +153,111 @@ def _positive(target: Target, named_class: str | None) -> int | None:
     return 1 if usual else target.rarer
 
 
-def describe(data: DataSection, losses: Sequence[Loss], folder: Path) -> DataInfo:
-    """Describe the data without loading it.
+def describe(
+    data: DataSection,
+    losses: Sequence[Loss],
+    folder: Path,
+    whole: bool = True,
+    seed: int = 0,
+    encoders: Steps | None = None,
+) -> DataInfo:
+    """Describe the data, and read no more of it than that takes.
+
+    Args:
+        data: the section of the spec.
+        losses: they decide how the targets are read.
+        folder: where relative paths start.
+        whole: whether all rows are wanted, however long it takes to read them.
+        seed: the experiment's, for the split: encoders learn from the training rows.
+        encoders: in place of those of the section, where the others cannot be read yet.
 
     Raises:
         SourceError: what is asked for is not there.
     """
-    rows = 0
-    features: dict[str, Feature] = {}
+    if encoders is None:
+        encoders = [(index, step) for index, step in enumerate(data.preprocess) if isinstance(step, Encoder)]
+    assert isinstance(data.source, Source)
+    table = data.source.open(folder, whole)
+    choice = choose(data, losses, table)
+    refuse_strangers(encoders, choice.inputs, table)
+    steps = {name: steps_of(encoders, name, chosen) for name, chosen in choice.inputs.items()}
+    as_texts = _read(table, choice, steps)
     targets: dict[str, Target] = {}
     notes: dict[SourceNote, None] = {}
-    for part, found in _each(data, losses, folder, lambda source, request: source.describe(request)):
-        if rows and found.rows != rows:
-            at = ("features", part.input) if isinstance(data.features, dict) else (TARGET, part.target)
-            raise SourceError(f"there are {found.rows} rows here, and {rows} in the entry before", at)
-        rows = found.rows
-        features[part.input] = Feature(found.shape, found.vocabulary, found.number_bytes)
-        wants = part.request.wants
-        target = Target(found.target_shape, found.labels, wants, found.counts, found.classes)
-        named = (loss.named_class for _, loss in _judging(part.target, data.target, losses))
-        targets[part.target] = replace(target, positive=_positive(target, next(filter(None, named), None)))
-        notes |= dict.fromkeys(found.notes)
-    needed = {name: target for name, target in targets.items() if target.wants != "nothing"}
-    return DataInfo(rows, features, needed, tuple(notes))
+    for name, chosen in choice.targets.items():
+        target = _labelled(table, chosen) if chosen.labelled else _numbers(table, chosen)
+        named = (loss.named_class for _, loss in judging(name, data.target, losses))
+        targets[name] = replace(target, positive=_positive(target, next(filter(None, named), None)))
+        notes |= dict.fromkeys(numbers_as_classes(target.labels or (), table.rows, table, chosen))
+    features = {name: _feature(table, chosen) for name, chosen in choice.inputs.items() if not steps[name]}
+    if len(features) < len(steps):
+        train = _training_rows(table, data.split, targets, seed)
+        for name, chosen in choice.inputs.items():
+            if steps[name]:
+                features[name] = _encoded(chosen, encode(table, chosen, steps[name], as_texts, train))
+        features = {name: features[name] for name in choice.inputs}
+    return DataInfo(table.rows, features, targets, tuple(notes), table)
 
 
-def load_parts(data: DataSection, losses: Sequence[Loss], folder: Path) -> Iterator[tuple[Part, Any]]:
-    """The rows, an input and a target at a time.
-
-    Raises:
-        SourceError: what is asked for is not there, or is no number where one is needed.
-    """
-    return _each(data, losses, folder, lambda source, request: source.load(request))
-
-
-def _each(
-    data: DataSection, losses: Sequence[Loss], folder: Path, read: Callable[[Source, Request], Read]
-) -> Iterator[tuple[Part, Read]]:
-    assert isinstance(data.source, Source)
-    for part in parts(data, losses, folder):
-        with _by_name(data, part):
-            found = read(data.source, part.request)
-        yield part, found
+def _read(table: Table, choice: Choice, steps: Mapping[str, Steps]) -> set[str]:
+    """Read all fields; returns those of the inputs that are read as texts."""
+    reading = how_to_read(choice.inputs, steps, table)
+    numbers = {name: at for name, at in choice.numbers().items() if name not in reading.texts}
+    table.read(numbers, {**choice.texts(), **reading.texts}, reading.lacking)
+    return set(reading.texts)
 
 
-@contextmanager
-def _by_name(data: DataSection, part: Part) -> Iterator[None]:
-    """Add to an error's path the name of the input or target, where there are several."""
-    try:
-        yield
-    except SourceError as error:
-        head, *rest = error.at
-        given = {"features": (data.features, part.input), "target": (data.target, part.target)}
-        setting, named = given.get(str(head), (None, ""))
-        if not isinstance(setting, dict):
-            raise
-        raise SourceError(error.message, (head, named, *rest), error.hint) from None
+def _training_rows(table: Table, split: Split, targets: Mapping[str, Target], seed: int) -> Array:
+    """The rows that encoders learn from; all that are read where not all are."""
+    import numpy as np
+
+    from dlrun.plan.split import split_rows
+
+    if not table.complete:
+        return np.arange(table.read_rows)
+    classed = [target for target in targets.values() if target.labels is not None]
+    only = classed[0] if len(classed) == 1 else None
+    if only is not None and only.classes is None:
+        classes = class_numbers(table.texts(only.fields[0]), only.labels or ())
+    else:
+        classes = only.classes if only is not None else None
+    return split_rows(classes, table.rows, split, seed, only.labels if only is not None else None).train
+
+
+def _feature(table: Table, chosen: Chosen) -> Feature:
+    width = max(table.fields[name].number_bytes for name in chosen.fields)
+    scalar = all(table.fields[name].shape == () for name in chosen.fields)
+    columns = tuple(NumberColumn(name, name, FROM_DATA, FROM_DATA) for name in chosen.fields) if scalar else ()
+    return Feature(chosen.shape, table.vocabulary(chosen.fields), width, chosen.fields, columns)
+
+
+def _encoded(chosen: Chosen, encoded: Encoded) -> Feature:
+    shape = (len(encoded.columns),)
+    return Feature(shape, vocabulary(encoded.values), 8, chosen.fields, encoded.columns, encoded.steps, encoded.values)
+
+
+def _labelled(table: Table, chosen: Chosen) -> Target:
+    labels = read_labels(table, chosen)
+    if (counts := table.counts(chosen.fields[0])) is not None:
+        return Target((), labels, chosen.wants, tuple(counts.values()), fields=chosen.fields)
+    if not table.complete:
+        return Target((), labels, chosen.wants, fields=chosen.fields)
+    classes = class_numbers(table.texts(chosen.fields[0]), labels)
+    return Target((), labels, chosen.wants, class_counts(classes, labels), classes, fields=chosen.fields)
+
+
+def _numbers(table: Table, chosen: Chosen) -> Target:
+    if not table.heavy:
+        values = table.numbers(chosen.fields)
+        if chosen.wants == "binary":
+            _need_binary(table, chosen, values)
+    return Target(chosen.shape, None, chosen.wants, fields=chosen.fields)
+
+
+def _need_binary(table: Table, chosen: Chosen, values: Any) -> None:
+    wrong = (values != 0) & (values != 1)
+    if not wrong.any():
+        return
+    row, column = (int(places[0]) for places in wrong.reshape(len(values), -1).nonzero())
+    name = chosen.fields[min(column, len(chosen.fields) - 1)]
+    raise SourceError(f"{table.cell(name, row)}; several binary {table.noun}s must be 0 or 1", chosen.at)

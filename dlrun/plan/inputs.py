@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from math import prod
 
 from dlrun.components.layers import count_formula
-from dlrun.components.preprocess import Preprocess
+from dlrun.components.preprocess import Map, Preprocess
 from dlrun.errors import Place, Problem, SpecError, SpecPath
 from dlrun.language.experiment import INPUT, ModelSection
 from dlrun.language.suggestions import did_you_mean
 from dlrun.language.text.node import Node
 from dlrun.plan.data_info import DataInfo, Feature
+from dlrun.plan.encode import NumberColumn
+from dlrun.plan.fields import matches
 from dlrun.shapes import Shape, ShapeError, numel, show
 
 MOST_AXES = 5
@@ -27,14 +29,20 @@ class PreprocessStep:
     name: str
     index: int
     """Where it stands in the spec's list."""
-    step: Preprocess
+    step: Map
     input: Shape
+    """One row's, or, with `columns`, that of the numbers that the step takes."""
     output: Shape
+    """What comes in their place."""
     fitted: dict[str, Shape]
     """The values that it learns from the training rows."""
     exact: bool
     """False where the output's size is known only once fitted; `output` is then the largest it can be."""
     place: Place | None
+    columns: tuple[int, ...] | None = None
+    """The numbers of a row that it takes, by their place; the others stay, before the output. None: all."""
+    width: int = 0
+    """With `columns`, how many numbers a row has before the step."""
 
     @property
     def formula(self) -> list[str]:
@@ -81,19 +89,25 @@ def plan_inputs(
     _hold_to_data(names, features, tree)
     fronts = _Fronts(data_info, preprocess, train_rows, tree)
     fronts.refuse_strangers(names)
-    chains = front_chains(preprocess if data_info else (), names)
+    chains = front_chains(preprocess if data_info else (), names, features=features)
     return tuple(_input(name, declared.get(name), features.get(name), fronts, chains[name], tree) for name in names)
 
 
 def front_chains(
-    preprocess: Sequence[Preprocess], inputs: Sequence[str], section: str = "preprocess"
-) -> dict[str, list[tuple[str, int, Preprocess]]]:
-    """For each input, or target, its preprocessing in order: the name of each step, its index in the list, the step."""
+    preprocess: Sequence[Preprocess],
+    inputs: Sequence[str],
+    section: str = "preprocess",
+    features: Mapping[str, Feature] | None = None,
+) -> dict[str, list[tuple[str, int, Map]]]:
+    """For each input, or target, its maps in order: the name of each, its index in the list of steps, the map.
+
+    A map that names columns is in the chain of an input of `features` that has one of them.
+    """
     counts: dict[str, int] = {}
-    chains: dict[str, list[tuple[str, int, Preprocess]]] = {name: [] for name in inputs}
+    chains: dict[str, list[tuple[str, int, Map]]] = {name: [] for name in inputs}
     for name, chain in chains.items():
         for index, step in enumerate(preprocess):
-            if step.input in (None, name):
+            if isinstance(step, Map) and step.input in (None, name) and _has(step, (features or {}).get(name)):
                 counts[step.kind] = counts.get(step.kind, 0) + 1
                 chain.append((f"{section}.{step.kind}_{counts[step.kind]}", index, step))
     return chains
@@ -145,14 +159,14 @@ def _input(
     declared: tuple[Shape, SpecPath] | None,
     feature: Feature | None,
     fronts: _Fronts,
-    chain: list[tuple[str, int, Preprocess]],
+    chain: list[tuple[str, int, Map]],
     tree: Node,
 ) -> Input:
     if feature is None:
         assert declared is not None
         shape, path = declared
         return Input(name, shape, (), shape, tree.locate(path))
-    steps, row = fronts.planned(chain, feature.shape)
+    steps, row = fronts.planned(name, chain, feature)
     shape, path = declared or (row, ("data", "source"))
     place = tree.locate(path)
     exact = all(step.exact for step in steps)
@@ -212,6 +226,7 @@ class _Fronts:
     def __init__(self, data_info: DataInfo | None, preprocess: Sequence[Preprocess], train_rows: int, tree: Node):
         self.preprocess = list(enumerate(preprocess)) if data_info else []
         self.train_rows, self.tree = train_rows, tree
+        self.features = data_info.features if data_info else {}
         classed = data_info.classed if data_info else []
         labels = data_info.targets[classed[0]].labels if data_info and len(classed) == 1 else None
         self.classes = len(labels) if labels is not None else None
@@ -219,7 +234,7 @@ class _Fronts:
     def refuse_strangers(self, names: list[str]) -> None:
         """Hold each step to an input that there is."""
         for index, step in self.preprocess:
-            if step.input is None and len(names) > 1:
+            if step.input is None and step.columns is None and len(names) > 1:
                 message = f"{step.kind} does not say which input it is for"
                 hint = f"there are {', '.join(names)}: `{step.kind}: {{input: {names[0]}}}`"
                 raise SpecError([Problem(message, self.tree.locate(("data", "preprocess", index)), hint)])
@@ -227,18 +242,72 @@ class _Fronts:
                 meant = did_you_mean(step.input, names, {})
                 place = self.tree.locate(("data", "preprocess", index, step.kind, "input"))
                 raise SpecError([Problem(f"the network has no input '{step.input}'{meant}", place)])
+            if isinstance(step, Map) and step.columns is not None:
+                self._refuse_unknown_columns(step, index)
+
+    def _refuse_unknown_columns(self, step: Map, index: int) -> None:
+        """Hold each name or pattern in a map's `columns` to a column that there is."""
+        features = self.features.items()
+        known = [column for name, one in features if step.input in (None, name) for column in one.columns]
+        made = [f"{before.kind}_" for _, before in self.preprocess[:index] if isinstance(before, Map)]
+        for pattern in step.columns or ():
+            if not any(_is_named(column, (pattern,)) for column in known) and not pattern.startswith(tuple(made)):
+                meant = did_you_mean(pattern, list(dict.fromkeys(column.field for column in known)), {})
+                place = self.tree.locate(("data", "preprocess", index, step.kind, "columns"))
+                raise SpecError([Problem(f"no feature is called '{pattern}'{meant}", place)])
 
     def planned(
-        self, chain: list[tuple[str, int, Preprocess]], shape: Shape
+        self, name: str, chain: list[tuple[str, int, Map]], feature: Feature
     ) -> tuple[tuple[PreprocessStep, ...], Shape]:
         """The steps for an input, and the shape that comes out of them."""
-        planned = []
-        for name, index, step in chain:
+        planned, shape, columns = [], feature.shape, list(feature.columns)
+        for key, index, step in chain:
             place = self.tree.locate(("data", "preprocess", index))
+            chosen = self._columns(step, index, columns, name)
+            taken = shape if chosen is None else (len(chosen),)
             try:
-                output, exact = step.output_shape(shape, self.train_rows, self.classes)
+                output, exact = step.output_shape(taken, self.train_rows, self.classes)
             except ShapeError as error:
                 raise SpecError([Problem(f"{step.kind}: {error.message}", place, error.hint)]) from None
-            planned.append(PreprocessStep(name, index, step, shape, output, step.fitted(shape, output), exact, place))
-            shape = output
+            fitted = step.fitted(taken, output)
+            planned.append(PreprocessStep(key, index, step, taken, output, fitted, exact, place, chosen, numel(shape)))
+            if not step.elementwise:
+                rest = [] if chosen is None else [one for at, one in enumerate(columns) if at not in set(chosen)]
+                shape = output if chosen is None else (len(rest) + numel(output),)
+                made = [f"{step.kind}_{number}" for number in range(1, numel(output) + 1)]
+                columns = [*rest, *(NumberColumn(one, step.kind, index, index) for one in made)]
         return tuple(planned), shape
+
+    def _columns(self, step: Map, index: int, columns: list[NumberColumn], name: str) -> tuple[int, ...] | None:
+        """The places of the columns that a map takes; None for all.
+
+        Raises:
+            SpecError: there is no such column, or an encoder that comes later makes or changes it.
+        """
+        if step.columns is None:
+            chosen = [at for at, column in enumerate(columns) if column.made_by < index]
+        else:
+            chosen = [at for at, column in enumerate(columns) if _is_named(column, step.columns)]
+        late = max((columns[at].changed_by for at in chosen), default=index)
+        if late > index:
+            column = next(columns[at] for at in chosen if columns[at].changed_by == late)
+            kind = self.preprocess[late][1].kind
+            message = f"{kind} comes after {step.kind}, which takes its column '{column.name}'"
+            place = self.tree.locate(("data", "preprocess", late))
+            raise SpecError([Problem(message, place, f"write `{kind}` before `{step.kind}`")])
+        if not chosen and columns:
+            place = self.tree.locate(("data", "preprocess", index))
+            message = f"{step.kind} has no column to change at this place in the list"
+            raise SpecError([Problem(message, place, "write it after the steps that make its columns")])
+        return None if len(chosen) == len(columns) else tuple(chosen)
+
+
+def _has(step: Map, feature: Feature | None) -> bool:
+    """Whether a map that names columns names one of an input."""
+    if step.columns is None or feature is None:
+        return True
+    return any(_is_named(column, step.columns) for column in feature.columns)
+
+
+def _is_named(column: NumberColumn, patterns: Sequence[str]) -> bool:
+    return any(matches(name, pattern) for pattern in patterns for name in (column.name, column.field))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
 STARTED, SPEC, RESOLVED = "run.json", "spec.yaml", "resolved.yaml"
-PARAMS, JOURNAL, LABELS = "params.txt", "metrics.jsonl", "labels.json"
+PARAMS, JOURNAL, LABELS, COLUMNS = "params.txt", "metrics.jsonl", "labels.json", "columns.json"
 BEST, LAST, FITTED = "best.safetensors", "last.safetensors", "preprocess.safetensors"
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from dlrun.components.sources import FieldType
 from dlrun.errors import LocatedError
 from dlrun.language.component import Component
+from dlrun.language.fields import Names
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -13,6 +16,10 @@ if TYPE_CHECKING:
 
     from dlrun.modules.affine import Affine
 
+    Array = np.ndarray[Any, Any]
+
+Learned = dict[str, Any]
+"""What an encoder has learned of a column, as JSON has it."""
 FittedState = dict[str, "np.ndarray[Any, Any]"]
 """The numbers that a step has learned, by name; float64, so nothing is rounded before the network's own precision."""
 
@@ -21,21 +28,87 @@ class FitError(LocatedError):
     """The step cannot be fitted on the training rows; `hint` is a way out."""
 
 
+class EncodeError(LocatedError):
+    """A column cannot be encoded; `row` is the first row of the data that shows it."""
+
+    def __init__(self, message: str, hint: str = "", row: int | None = None):
+        super().__init__(message, hint)
+        self.row = row
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """A named column on the way to the network: numbers, or texts."""
+
+    name: str
+    numbers: Array | None = None
+    """(N,) float64, NaN where the value is missing; None where the column is of texts."""
+    texts: tuple[str, ...] = ()
+    """The distinct texts, where the column is of texts."""
+    codes: Array | None = None
+    """(N,) for each row the index of its text, -1 where it is missing."""
+
+    @property
+    def missing(self) -> Array:
+        """(N,) whether the value is missing."""
+        import numpy as np
+
+        return self.codes < 0 if self.codes is not None else np.isnan(self.numbers)  # type: ignore[arg-type]
+
+
 class Preprocess(Component):
+    """A step between the data and the network, learned from the training rows."""
+
+    family: ClassVar[str] = "preprocess"
+
+    input: str | None = None
+    """The name of the network's input whose rows it changes; required where there are several, unless `columns` names
+    columns of one of them."""
+    columns: Names | None = None
+    """Names or patterns (`*`, `?`) of the columns that it changes; all that it suits unless given."""
+
+
+class Encoder(Preprocess):
+    """Turns columns of texts, or of numbers with missing values, into columns of numbers, on the processor.
+
+    What it learns is kept as JSON with the run.
+    """
+
+    takes: ClassVar[tuple[FieldType, ...]]
+    """The types of the columns that it changes unless `columns` names them."""
+    reads: ClassVar[FieldType | None] = None
+    """The type as which it reads a column that `columns` names; None: the type that the column has."""
+    fills: ClassVar[bool] = False
+    """Whether it gives values to rows that have none."""
+
+    def learn(self, column: Column) -> Learned:
+        """Learn from the training rows of a column, whose texts are all of which some training row has.
+
+        Raises:
+            EncodeError: there is nothing to learn from.
+        """
+        raise NotImplementedError
+
+    def encode(self, column: Column, learned: Learned) -> list[Column]:
+        """The columns that come in place of a column, for any rows.
+
+        Raises:
+            EncodeError: a row cannot be encoded.
+        """
+        raise NotImplementedError
+
+
+class Map(Preprocess):
     """An affine map of each row whose numbers are learned from the training rows.
 
     It is planned like a layer and becomes a frozen module before the network.
     """
 
-    family: ClassVar[str] = "preprocess"
     takes_float32: ClassVar[bool] = False
     """Whether `fit` takes rows of float32 as they are, to know the precision of the data and to save memory."""
 
     elementwise: ClassVar[bool] = False
     """Whether each number is changed by itself and can be computed back."""
-
-    input: str | None = None
-    """The name of the network's input whose rows it changes; required where there are several."""
 
     def output_shape(self, shape: Shape, rows: int, classes: int | None) -> tuple[Shape, bool]:
         """The output shape, and whether it is known before fitting; if not, it is the largest possible one.

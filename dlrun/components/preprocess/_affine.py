@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.preprocess import FitError, FittedState, Preprocess
+from dlrun.components.preprocess import FitError, FittedState, Map
 from dlrun.shapes import Shape, numel
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TOO_LARGE = "the numbers are too large or too small to compute with"
 
 
-class Scaling(Preprocess):
+class Scaling(Map):
     """A step that shifts and scales each number of a row separately."""
 
     elementwise = True
@@ -34,7 +34,7 @@ class Scaling(Preprocess):
         return Scale(torch.tensor(state["offset"]), torch.tensor(state["factor"]))
 
 
-class Projecting(Preprocess):
+class Projecting(Map):
     """A step that multiplies a flattened row by a matrix."""
 
     def fitted(self, shape: Shape, output: Shape) -> dict[str, Shape]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from dlrun.errors import LocatedError, SpecPath
 from dlrun.language.component import Component
-from dlrun.language.target_kind import TargetKind
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
     import numpy as np
+
+    Array = np.ndarray[Any, Any]
 
 
 class SourceError(LocatedError):
@@ -21,20 +22,6 @@ class SourceError(LocatedError):
 
     def __init__(self, message: str, at: SpecPath, hint: str = ""):
         super().__init__(message, hint, at)
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the `data` section requests from a source."""
-
-    folder: Path
-    """The folder that relative paths start from: the spec's."""
-    features: tuple[str, ...] | None
-    target: tuple[str, ...] | None
-    wants: TargetKind
-    """How the target is to be read."""
-    other_targets: tuple[str, ...] = ()
-    """Other columns that are predicted, which are not features unless `features` lists them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,61 +35,131 @@ class SourceNote:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceInfo:
-    """What is known about the data before it is loaded."""
+FieldType = Literal["number", "text", "other"]
+"""What a field's values are; `other` is what nothing can be made of."""
 
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A named column of the data, or an array whose first axis is the rows."""
+
+    name: str
+    type: FieldType
+    shape: Shape = ()
+    """The shape of one row's value."""
+    number_bytes: int = 8
+    """The bytes that a number takes once loaded."""
+    whole: bool = False
+    """Whether they are stored as whole numbers."""
+    what: str = ""
+    """What the values are, in words, where they are not numbers."""
+    way_out: str = ""
+    """What to do about values that are not numbers."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Texts:
+    """A field's values as texts, each distinct one once."""
+
+    distinct: tuple[str, ...]
+    """In the order of their first row."""
+    rows: Array
+    """(N,) whole numbers: for each row the index of its text in `distinct`."""
+
+
+class Table:
+    """The fields of a source, and the means to read them. A source opens it; nothing is read before it is needed."""
+
+    noun: ClassVar[str] = "column"
+    """What a field is called where the data comes from."""
+    value: ClassVar[str] = "value"
+    """What one of its values is called."""
+
+    name: str
+    """What the data is called in errors: `wine.csv`."""
+    at: SpecPath
+    """The path below `data` of the setting that names the data."""
+    fields: Mapping[str, Field]
     rows: int
-    shape: Shape
-    """The shape of the features of one row."""
-    target_shape: Shape
-    """The shape of the target of one row: () for one value."""
-    labels: tuple[str, ...] | None
-    """The classes in order, where the target is classes."""
-    vocabulary: int | None = None
-    """The largest index plus one, where the features are whole numbers."""
-    counts: tuple[int, ...] | None = None
-    """How many rows each class has, in the order of the labels."""
-    classes: Sequence[int] | None = field(default=None, repr=False, compare=False)
-    """Each row's class number; None where that is not known without loading."""
-    notes: tuple[SourceNote, ...] = ()
-    """What can be meant but rarely is."""
-    number_bytes: int = field(default=8, compare=False)
-    """The bytes that a number of the features takes once loaded."""
+    """How many rows there are, once fields were read."""
+    read_rows: int
+    """How many of them were read."""
+    complete: bool = True
+    """Whether all rows are read; if not, `rows` is estimated from the first ones."""
+    heavy: ClassVar[bool] = False
+    """Whether values come through a library that takes long to import, so that `check` does without them."""
+    own_target: str | None = None
+    """The field to predict, where the source says it."""
+    missing: Collection[str] = ()
+    """Texts that say that a value is missing, in any case; an empty text says it always."""
 
+    def read(
+        self, numbers: Mapping[str, SpecPath], texts: Mapping[str, SpecPath], lacking: Collection[str] = ()
+    ) -> None:
+        """Read the fields that are needed, in one pass where that is possible.
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """The loaded data: `features` (rows, ...) of numbers or indices, `target` as the source has it."""
+        Args:
+            numbers: the fields that are needed as numbers, in order, and the path of the setting that names each.
+            texts: the same for those that are needed as texts.
+            lacking: the fields of numbers that may lack values, which are then NaN.
 
-    features: np.ndarray[Any, Any]
-    target: np.ndarray[Any, Any]
+        Raises:
+            SourceError: a value is not a finite number where one is needed, or the data cannot be read.
+        """
+
+    def numbers(self, names: Sequence[str]) -> Array:
+        """Fields that were read: one as (rows, ...); several, each one number or a list of them, as (rows, numbers)."""
+        raise NotImplementedError
+
+    def texts(self, name: str) -> Texts:
+        """A field that was read, as texts.
+
+        Raises:
+            SourceError: its values cannot be classes.
+        """
+        raise NotImplementedError
+
+    def vocabulary(self, names: Sequence[str]) -> int | None:
+        """The largest index plus one, where the fields are whole numbers from 0 on."""
+        raise NotImplementedError
+
+    def counts(self, name: str) -> Mapping[str, int] | None:
+        """How many rows each text of a field has, in the order of the class numbers, where it is known unread."""
+        return None
+
+    def cell(self, name: str, row: int) -> str:
+        """A value and its place, as errors show them: ``t.csv:3: column 'class' is ''``."""
+        raise NotImplementedError
+
+    def listed(self) -> str:
+        """The names of the fields, for a hint."""
+        raise NotImplementedError
+
+    def reading_hint(self) -> str:
+        """A hint where the fields look as if the source was read in a wrong way; ''."""
+        return ""
 
 
 class Source(Component):
-    """Where rows come from. A source can describe its data without loading it."""
+    """Where rows come from."""
 
     family: ClassVar[str] = "sources"
 
-    def describe(self, request: Request) -> SourceInfo:
-        """Describe the data without loading it; imports neither torch nor scikit-learn.
+    def open(self, folder: Path, whole: bool = True) -> Table:
+        """The source's fields, without reading more than that takes; imports neither torch nor scikit-learn.
+
+        Args:
+            folder: where relative paths start.
+            whole: whether all rows are wanted, however long it takes to read them.
 
         Raises:
-            SourceError: the data does not have what the request needs.
+            SourceError: there is no such data, or it is damaged.
         """
         raise NotImplementedError
 
     def origin(self) -> tuple[str, str]:
         """The name of the data and where it is, for people and trackers."""
         return self.kind, self.kind
-
-    def load(self, request: Request) -> Rows:
-        """Load all rows.
-
-        Raises:
-            SourceError: the data does not have what the request needs, or a value is not a number where one is needed.
-        """
-        raise NotImplementedError
 
 
 def class_labels(values: Iterable[Any]) -> tuple[str, ...]:
@@ -119,6 +176,15 @@ def _size(label: str) -> float:
     if size != size:
         raise ValueError("not a number has no place among numbers")
     return size
+
+
+def vocabulary(values: Array) -> int | None:
+    """The largest index plus one, where all values are whole numbers from 0 on."""
+    import numpy as np
+
+    if not all(column.min() >= 0 and (column == np.floor(column)).all() for column in values.T):
+        return None
+    return int(values.max()) + 1
 
 
 def resolve(path: str, folder: Path, at: tuple[str, ...]) -> Path:

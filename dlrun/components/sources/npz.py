@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo, class_labels, resolve
-from dlrun.components.sources._cells import MISSING, is_missing
-from dlrun.components.sources._labels import judge_numbers, need_labels
+from dlrun.components.sources import Field, Source, SourceError, Table, Texts, resolve
+from dlrun.components.sources._cells import MISSING
+from dlrun.errors import SpecPath
 from dlrun.language.paths import FilePath
-from dlrun.language.suggestions import did_you_mean, shorten
+from dlrun.language.suggestions import shorten
 from dlrun.shapes import Shape, numel, show
 
 if TYPE_CHECKING:
@@ -20,31 +20,27 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 FILE = ("source", "npz", "path")
-FEATURES, TARGET = ("features",), ("target",)
 KINDS = {
     "O": "Python objects",
     "c": "complex numbers",
-    "U": "texts",
-    "S": "texts",
     "V": "records",
     "M": "dates",
     "m": "time differences",
 }
-"""numpy's kinds of type that are not numbers."""
+"""numpy's kinds of type that are neither numbers nor texts."""
 WAYS_OUT = {
     "O": "save it as numbers, `x.astype(float)`, or texts, `x.astype(str)`",
     "c": "save the real and the imaginary part as two numbers",
-    "U": "save numbers, such as 0 and 1 for each text",
-    "S": "save numbers, such as 0 and 1 for each text",
     "V": "save each field as an array of its own",
     "M": "save numbers, such as days since the first date: `(x - x.min()) / np.timedelta64(1, 'D')`",
     "m": "save numbers: `x / np.timedelta64(1, 's')`",
 }
 """What to save in place of them."""
+TEXT_WAY_OUT = "save numbers, such as 0 and 1 for each text"
 
 
 class Npz(Source):
-    """Arrays that numpy saved: `features` and `target` name two of them; the first axis is the rows.
+    """Arrays that numpy saved: `features` and `target` name some of them; the first axis is the rows.
 
     Whole numbers stay whole and can be indices for an embedding. No code in the file is run: arrays of Python objects
     are refused. The target depends on the loss: one class for each row, a whole number or a text; for
@@ -63,64 +59,131 @@ class Npz(Source):
     missing: tuple[str, ...] = MISSING
     """Texts that say that a value is missing, in any case; they cannot be classes. An empty text says it always."""
 
-    def describe(self, request: Request) -> SourceInfo:
-        file, features, target = self._find(request)
-        shape, dtype = _header(file, features)
-        rows = shape[0]
-        vocabulary = None
-        if dtype.kind in "iu":
-            indices = _read(file, features)
-            vocabulary = int(indices.max()) + 1 if indices.min() >= 0 else None
-        values = _read_target(file, target, request)
-        width = max(dtype.itemsize, 4) if dtype.kind in "fb" else dtype.itemsize
-        width = min(width, 8)
-        if not _labelled(values, request):
-            return SourceInfo(rows, shape[1:] or (1,), _row_shape(values), None, vocabulary, number_bytes=width)
-        _refuse_missing(values, target, self)
-        labels = _labels(values, target, request)
-        notes = judge_numbers(labels, rows, f"the array '{target}'", TARGET)
-        counts, classes = _class_numbers(values, labels)
-        return SourceInfo(rows, shape[1:] or (1,), (), labels, vocabulary, counts, classes, notes, width)
+    def open(self, folder: Path, whole: bool = True) -> Table:
+        return _Arrays(resolve(self.path, folder, FILE), self.missing)
 
     def origin(self) -> tuple[str, str]:
         return Path(self.path).name, self.path
 
-    def load(self, request: Request) -> Rows:
+
+class _Arrays(Table):
+    """The arrays of a file; an array is read when it is asked for."""
+
+    noun = "array"
+    at = FILE
+
+    def __init__(self, file: Path, missing: Collection[str]):
+        self.file, self.name, self.missing = file, file.name, missing
+        fields: dict[str, Field] = {}
+        self.lengths: dict[str, int | None] = {}
+        self.damaged: dict[str, SourceError] = {}
+        self.named_by: dict[str, SpecPath] = {}
+        self.rows = self.read_rows = 0
+        self.lacking: Collection[str] = ()
+        for name in _names(file):
+            try:
+                shape, dtype = _header(file, name)
+            except SourceError as error:
+                self.damaged[name], fields[name] = error, Field(name, "other")
+            else:
+                fields[name], self.lengths[name] = _field(name, shape, dtype), shape[0] if shape else None
+        self.fields = fields
+
+    def read(
+        self, numbers: Mapping[str, SpecPath], texts: Mapping[str, SpecPath], lacking: Collection[str] = ()
+    ) -> None:
+        self.lacking = lacking
+        self.named_by = {**texts, **numbers}
+        names = list(dict.fromkeys([*numbers, *texts]))
+        for name in names:
+            at = self.named_by[name]
+            field, rows = self.fields[name], self.lengths.get(name)
+            if name in self.damaged:
+                raise self.damaged[name]
+            if field.type == "other":
+                more = ", but features must be numbers" if at[0] == "features" else ""
+                raise SourceError(f"the array '{name}' holds {field.what}{more}", at, field.way_out)
+            if field.type == "text" and name in numbers:
+                if at[0] == "features":
+                    message = f"the array '{name}' holds texts, but features must be numbers"
+                    raise SourceError(message, at, TEXT_WAY_OUT)
+                raise SourceError(f"the array '{name}' holds texts, but the loss needs numbers", at)
+            if rows is None:
+                raise SourceError(f"the array '{name}' is a single value without rows", at)
+            if not numel((rows, *field.shape)):
+                raise SourceError(f"the array '{name}' is empty: its shape is {show((rows, *field.shape))}", at)
+            first = names[0]
+            self.rows = self.read_rows = self.lengths[first] or 0
+            if rows != self.rows:
+                message = f"'{first}' has {self.rows} rows, but '{name}' has {rows}"
+                raise SourceError(message, at, "each row needs a value in every array")
+
+    def numbers(self, names: Sequence[str]) -> Array:
         import numpy as np
 
-        file, features, target = self._find(request)
-        rows = _read(file, features)
-        if rows.dtype.kind in "fb":
-            wide = rows.dtype.kind == "f" and rows.dtype.itemsize > 4
-            rows = rows.astype(np.float64 if wide else np.float32, copy=False)
-            _need_finite(rows, features, FEATURES)
-        else:
-            rows = rows.astype(rows.dtype.newbyteorder("="), copy=False)
-        return Rows(rows.reshape(-1, 1) if rows.ndim == 1 else rows, _read_target(file, target, request))
+        arrays = [self._finite(name) for name in names]
+        if len(arrays) == 1:
+            return arrays[0].reshape(-1, 1) if arrays[0].ndim == 1 else arrays[0]
+        return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
 
-    def _find(self, request: Request) -> tuple[Path, str, str]:
-        """The file and the names of both arrays, after their headers are checked."""
-        file = resolve(self.path, request.folder, FILE)
-        known = _names(file)
-        features = _named(file, known, request.features, "features")
-        target = features if request.wants == "nothing" else _named(file, known, request.target, "target")
-        (shape, dtype), (target_shape, target_dtype) = _header(file, features), _header(file, target)
-        if dtype.kind not in "fiub":
-            what = KINDS.get(dtype.kind, f"values of type {dtype}")
-            hint = WAYS_OUT.get(dtype.kind, "")
-            raise SourceError(f"the array '{features}' holds {what}, but features must be numbers", FEATURES, hint)
-        if target_dtype.kind not in "fiubUS":
-            what = KINDS.get(target_dtype.kind, f"values of type {target_dtype}")
-            raise SourceError(f"the array '{target}' holds {what}", TARGET, WAYS_OUT.get(target_dtype.kind, ""))
-        for name, axes, at in ((features, shape, FEATURES), (target, target_shape, TARGET)):
-            if not axes:
-                raise SourceError(f"the array '{name}' is a single value without rows", at)
-            if not numel(axes):
-                raise SourceError(f"the array '{name}' is empty: its shape is {show(axes)}", at)
-        if shape[0] != target_shape[0]:
-            message = f"'{features}' has {shape[0]} rows, but '{target}' has {target_shape[0]}"
-            raise SourceError(message, TARGET, "each row needs a target")
-        return file, features, target
+    def texts(self, name: str) -> Texts:
+        import numpy as np
+
+        values = _read(self.file, name).reshape(-1)
+        at = self.named_by[name]
+        if values.dtype.kind == "S":
+            try:
+                values = np.char.decode(values, "utf-8")
+            except UnicodeDecodeError:
+                raise SourceError(f"the texts of the array '{name}' are not UTF-8", at) from None
+        if values.dtype.kind == "f":
+            _need_finite(values, name, at)
+            fractions = values[values != np.round(values)]
+            if fractions.size:
+                message = f"the array '{name}' holds {fractions[0]}, but a class is a whole number or a text"
+                raise SourceError(message, at, "use `loss: mse` to predict numbers")
+            values = values.astype(np.int64)
+        distinct, codes = np.unique(values, return_inverse=True)
+        return Texts(tuple(map(str, distinct.tolist())), codes.reshape(-1).astype(np.int32))
+
+    def vocabulary(self, names: Sequence[str]) -> int | None:
+        import numpy as np
+
+        arrays = [_read(self.file, name) for name in names if self.fields[name].whole]
+        if len(arrays) < len(names) or any(array.min() < 0 for array in arrays):
+            return None
+        return max(int(np.max(array)) for array in arrays) + 1
+
+    def cell(self, name: str, row: int) -> str:
+        return f"the array '{name}' holds '{_read(self.file, name).reshape(-1)[row]}' at [{row}]"
+
+    def listed(self) -> str:
+        names = list(self.fields)
+        more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+        return "arrays in the file: " + ", ".join(names[:20]) + more
+
+    def _finite(self, name: str) -> Array:
+        """An array of numbers: float64 where it is wider than float32, float32, or whole numbers as they are."""
+        import numpy as np
+
+        values = _read(self.file, name)
+        if values.dtype.kind not in "fb":
+            return values.astype(values.dtype.newbyteorder("="), copy=False)
+        wide = values.dtype.kind == "f" and values.dtype.itemsize > 4
+        values = values.astype(np.float64 if wide else np.float32, copy=False)
+        _need_finite(values, name, self.named_by[name], name in self.lacking)
+        return values
+
+
+def _field(name: str, shape: Shape, dtype: np.dtype[Any]) -> Field:
+    row = shape[1:]
+    if dtype.kind in "US":
+        return Field(name, "text", row, what="texts")
+    if dtype.kind not in "fiub":
+        what = KINDS.get(dtype.kind, f"values of type {dtype}")
+        return Field(name, "other", row, what=what, way_out=WAYS_OUT.get(dtype.kind, ""))
+    width = max(dtype.itemsize, 4) if dtype.kind in "fb" else dtype.itemsize
+    return Field(name, "number", row, min(width, 8), whole=dtype.kind in "iu")
 
 
 def _names(file: Path) -> list[str]:
@@ -134,20 +197,6 @@ def _names(file: Path) -> list[str]:
     if not names:
         raise SourceError(f"{file.name} holds no arrays", FILE)
     return names
-
-
-def _named(file: Path, known: list[str], names: tuple[str, ...] | None, setting: str) -> str:
-    more = f" and {len(known) - 20} more" if len(known) > 20 else ""
-    hint = "arrays in the file: " + ", ".join(known[:20]) + more
-    if names is None:
-        raise SourceError(f"npz needs `{setting}`, the name of an array", (setting,), hint)
-    name, *others = names
-    if others:
-        raise SourceError(f"`{setting}` must be one array of the file; {len(names)} are listed", (setting,), hint)
-    if name not in known:
-        meant = did_you_mean(name, known, {})
-        raise SourceError(f"{file.name} has no array '{name}'{meant}", (setting,), hint)
-    return name
 
 
 def _header(file: Path, name: str) -> tuple[Shape, np.dtype[Any]]:
@@ -191,88 +240,10 @@ def _reading(file: Path, name: str) -> Iterator[None]:
         raise SourceError(f"the array '{name}' of {file.name} cannot be read: {shorten(what)[1:-1]}", FILE) from None
 
 
-def _read_target(file: Path, name: str, request: Request) -> Array:
-    """The target as the loss needs it: labels (N,), or numbers (N, ...)."""
+def _need_finite(values: Array, name: str, at: SpecPath, lacking: bool = False) -> None:
     import numpy as np
 
-    values = _read(file, name)
-    if numel(values.shape[1:]) == 1:
-        values = values.reshape(-1)
-    if values.dtype.kind == "S":
-        try:
-            values = np.char.decode(values, "utf-8")
-        except UnicodeDecodeError:
-            raise SourceError(f"the texts of the array '{name}' are not UTF-8", TARGET) from None
-    if values.dtype.kind == "f":
-        _need_finite(values, name, TARGET)
-    if _labelled(values, request):
-        return _whole(values, name)
-    if request.wants == "classes":
-        message = f"the array '{name}' has {show(values.shape[1:])} values in each row, but a class is one value"
-        raise SourceError(message, TARGET, "`argmax(axis=1)` turns columns of 0 and 1 into class numbers")
-    if values.dtype.kind == "U":
-        raise SourceError(f"the array '{name}' holds texts, but the loss needs numbers", TARGET)
-    if request.wants == "binary" and not np.isin(values, (0, 1)).all():
-        wrong = values[~np.isin(values, (0, 1))].flat[0]
-        raise SourceError(f"the array '{name}' holds {wrong}; several binary values must be 0 or 1", TARGET)
-    return values
-
-
-def _labelled(values: Array, request: Request) -> bool:
-    return request.wants in ("classes", "binary") and values.ndim == 1
-
-
-def _whole(values: Array, name: str) -> Array:
-    import numpy as np
-
-    if values.dtype.kind != "f":
-        return values
-    fractions = values[values != np.round(values)]
-    if fractions.size:
-        message = f"the array '{name}' holds {fractions[0]}, but a class is a whole number or a text"
-        raise SourceError(message, TARGET, "use `loss: mse` to predict numbers")
-    return values.astype(np.int64)
-
-
-def _labels(values: Array, name: str, request: Request) -> tuple[str, ...]:
-    import numpy as np
-
-    labels = class_labels(np.unique(values).tolist())
-    return need_labels(labels, request.wants, f"the array '{name}'", TARGET)
-
-
-def _refuse_missing(values: Array, name: str, source: Npz) -> None:
-    if values.dtype.kind != "U":
-        return
-    import numpy as np
-
-    for text, row in zip(*np.unique(values, return_index=True), strict=True):
-        if is_missing(str(text).strip(), source.missing):
-            message = f"the array '{name}' holds '{text}' at [{row}]; a class is expected"
-            hint = "remove the row"
-            if text.strip():
-                hint += f"; if it is a class, write `npz: {{path: {source.path}, missing: []}}`"
-            raise SourceError(message, TARGET, hint)
-
-
-def _class_numbers(values: Array, labels: tuple[str, ...]) -> tuple[tuple[int, ...], Sequence[int]]:
-    """How many rows each label has, and each row's class number."""
-    import numpy as np
-
-    numbers = {label: number for number, label in enumerate(labels)}
-    distinct, inverse = np.unique(values, return_inverse=True)
-    classes = np.array([numbers[str(value)] for value in distinct.tolist()], np.int32)[inverse.reshape(-1)]
-    return tuple(np.bincount(classes, minlength=len(labels)).tolist()), classes  # type: ignore[return-value]
-
-
-def _row_shape(values: Array) -> Shape:
-    return tuple(values.shape[1:])
-
-
-def _need_finite(values: Array, name: str, at: tuple[str, ...]) -> None:
-    import numpy as np
-
-    finite = np.isfinite(values)
+    finite = ~np.isinf(values) if lacking else np.isfinite(values)
     if not finite.all():
         place = tuple(int(index) for index in np.argwhere(~finite)[0])
         where = ", ".join(map(str, place))

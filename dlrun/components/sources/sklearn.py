@@ -1,14 +1,27 @@
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo
-from dlrun.components.sources._labels import need_labels
+from dlrun.components.sources import Field, Source, SourceError, Table, Texts
+from dlrun.errors import SpecPath
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+TARGET = "target"
+"""The field to predict, in each set."""
 
 
 class Sklearn(Source):
     """One of the small data sets that are part of scikit-learn; nothing is downloaded.
+
+    The columns have scikit-learn's names; the one to predict is `target`, and so it is unless `data.target` names
+    another.
 
     Shape: (64,) for digits, (4,) for iris, (13,) for wine, (30,) for breast_cancer, (10,) for diabetes
     Reference: scikit-learn user guide, section Toy datasets; Pedregosa et al., Scikit-learn: machine learning
@@ -22,31 +35,67 @@ class Sklearn(Source):
     """digits: handwritten digits of 8x8 points, from 0 to 16. iris, wine, breast_cancer: measurements with
     classes. diabetes: measurements with a number to predict."""
 
-    def describe(self, request: Request) -> SourceInfo:
-        for setting, names in (("features", request.features), ("target", request.target)):
-            if names is not None:
-                message = f"{self.name} comes with its own features and target"
-                raise SourceError(message, (setting,), f"remove `{setting}`")
-        published = PUBLISHED[self.name]
-        labels = None
-        if request.wants in ("classes", "binary"):
-            if not published.labels:
-                message = f"the target of {self.name} is a number, but the loss needs classes"
-                raise SourceError(message, ("source",), "use `loss: mse` or `l1`, or a data set with classes")
-            labels = need_labels(published.labels, request.wants, self.name, ("source",))
-        counts = published.counts if labels else None
-        return SourceInfo(published.rows, (published.features,), (), labels, counts=counts)
+    def open(self, folder: Path, whole: bool = True) -> Table:
+        return _Set(self.name)
 
     def origin(self) -> tuple[str, str]:
         return self.name, f"{self.kind}:{self.name}"
 
-    def load(self, request: Request) -> Rows:
-        import numpy as np
-        from sklearn import datasets
 
-        labels = self.describe(request).labels
-        features, target = getattr(datasets, f"load_{self.name}")(return_X_y=True)
-        return Rows(features, np.array(labels)[target] if labels else target)
+class _Set(Table):
+    """A set of scikit-learn, loaded once a value of it is asked for."""
+
+    at = ("source",)
+    own_target = TARGET
+    heavy = True
+
+    def __init__(self, name: str):
+        self.name, self.published = name, PUBLISHED[name]
+        self.rows = self.read_rows = self.published.rows
+        self.fields = {column: Field(column, "number") for column in (*self.published.columns, TARGET)}
+        self._loaded: tuple[Array, Array] | None = None
+
+    def read(
+        self, numbers: Mapping[str, SpecPath], texts: Mapping[str, SpecPath], lacking: Collection[str] = ()
+    ) -> None:
+        for name, at in texts.items():
+            if name != TARGET or not self.published.labels:
+                what = "target" if name == TARGET else f"column '{name}'"
+                message = f"the {what} of {self.name} is a number"
+                hint = "use `loss: mse` or `l1`, or a data set with classes"
+                raise SourceError(f"{message}, but the loss needs classes", at, hint)
+
+    def numbers(self, names: Sequence[str]) -> Array:
+        import numpy as np
+
+        features, target = self._load()
+        if list(names) == [*self.published.columns]:
+            return features
+        columns = [target if name == TARGET else features[:, self.published.columns.index(name)] for name in names]
+        return np.stack(columns, axis=1)
+
+    def texts(self, name: str) -> Texts:
+        return Texts(self.published.labels, self._load()[1])
+
+    def counts(self, name: str) -> Mapping[str, int] | None:
+        return dict(zip(self.published.labels, self.published.counts, strict=True))
+
+    def vocabulary(self, names: Sequence[str]) -> int | None:
+        return None
+
+    def cell(self, name: str, row: int) -> str:
+        return f"row {row} of {self.name}"
+
+    def listed(self) -> str:
+        return f"columns of {self.name}: " + ", ".join(self.fields)
+
+    def _load(self) -> tuple[Array, Array]:
+        if self._loaded is None:
+            from sklearn import datasets
+
+            self._loaded = getattr(datasets, f"load_{self.name}")(return_X_y=True)
+            assert self._loaded is not None
+        return self._loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +103,40 @@ class _Published:
     """A data set as scikit-learn's documentation describes it, so nothing needs to be loaded."""
 
     rows: int
-    features: int
-    labels: tuple[str, ...]
+    columns: tuple[str, ...]
+    labels: tuple[str, ...] = ()
     """The names of classes 0, 1, …; empty where the target is a number."""
     counts: tuple[int, ...] = ()
     """How many rows each class has."""
 
 
+_CELL = (
+    *("radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity", "concave points"),
+    *("symmetry", "fractal dimension"),
+)
+_WINE = (
+    *("alcohol", "malic_acid", "ash", "alcalinity_of_ash", "magnesium", "total_phenols", "flavanoids"),
+    *("nonflavanoid_phenols", "proanthocyanins", "color_intensity", "hue", "od280/od315_of_diluted_wines", "proline"),
+)
 PUBLISHED = {
-    "digits": _Published(1797, 64, tuple("0123456789"), (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)),
-    "iris": _Published(150, 4, ("setosa", "versicolor", "virginica"), (50, 50, 50)),
-    "wine": _Published(178, 13, ("class_0", "class_1", "class_2"), (59, 71, 48)),
-    "breast_cancer": _Published(569, 30, ("malignant", "benign"), (212, 357)),
-    "diabetes": _Published(442, 10, ()),
+    "digits": _Published(
+        1797,
+        tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8)),
+        tuple("0123456789"),
+        (178, 182, 177, 183, 181, 182, 181, 179, 174, 180),
+    ),
+    "iris": _Published(
+        150,
+        ("sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"),
+        ("setosa", "versicolor", "virginica"),
+        (50, 50, 50),
+    ),
+    "wine": _Published(178, _WINE, ("class_0", "class_1", "class_2"), (59, 71, 48)),
+    "breast_cancer": _Published(
+        569,
+        (*(f"mean {n}" for n in _CELL), *(f"{n} error" for n in _CELL), *(f"worst {n}" for n in _CELL)),
+        ("malignant", "benign"),
+        (212, 357),
+    ),
+    "diabetes": _Published(442, ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")),
 }

@@ -25,6 +25,7 @@ from dlrun.runs.journal import Journal
 from dlrun.runs.lock import lock
 from dlrun.runs.run_json import RUNNING, about
 from dlrun.training.lifecycle.checkpointing import CheckpointPolicy
+from dlrun.training.lifecycle.columns import columns
 from dlrun.training.lifecycle.describe import describe, now
 from dlrun.training.lifecycle.process import process_of_a_run
 from dlrun.training.lifecycle.setup import TrainingSetup, prepare_training
@@ -228,6 +229,7 @@ def _write_start(setup: TrainingSetup, info: RunInfo) -> None:
         run_folder.write_json(
             info.folder / run_folder.LABELS, next(iter(labels.values())) if len(labels) == 1 else labels
         )
+    run_folder.write_json(info.folder / run_folder.COLUMNS, columns(setup))
     if setup.fitted:
         run_folder.write_tensors(info.folder / run_folder.FITTED, as_tensors(setup.fitted), {})
     # Last: a folder with this file has all files that a run starts with.

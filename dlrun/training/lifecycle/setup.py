@@ -112,7 +112,7 @@ def load_and_fit(
     data, data_info = experiment.need("data"), checked.data_info
     assert data_info is not None and checked.sizes is not None
     try:
-        loaded = load(data, experiment.losses, reading.folder, data_info, experiment.seed)
+        loaded = load(data, data_info, experiment.seed)
         fitted = fit(planned.inputs, loaded) if learned is None else from_tensors(planned, learned)
         if not planned.exact:  # now the sizes are known
             steps = list(data.preprocess)

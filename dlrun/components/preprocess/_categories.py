@@ -1,0 +1,45 @@
+"""Shared by the encoders of categories: which there are, and the number of each row's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dlrun.components.preprocess import Column, EncodeError
+from dlrun.components.sources import class_labels
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def categories(column: Column, minimum: int = 1) -> list[str]:
+    """The categories of at least so many rows, by size where all are numbers, otherwise by alphabet.
+
+    Raises:
+        EncodeError: there is none.
+    """
+    import numpy as np
+
+    assert column.codes is not None
+    counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.texts))
+    found = class_labels(text for text, count in zip(column.texts, counts, strict=True) if count >= minimum)
+    if not found:
+        message = f"no category of the column '{column.name}' has {minimum} training rows"
+        raise EncodeError(message, "lower `minimum`" if minimum > 1 else "leave the column out")
+    return list(found)
+
+
+def numbered(column: Column, known: list[str]) -> np.ndarray[Any, Any]:
+    """(N,) the number of each row's category; one more than the last for an unknown one.
+
+    Raises:
+        EncodeError: a row has no value.
+    """
+    import numpy as np
+
+    assert column.codes is not None
+    if column.missing.any():
+        row = int(column.missing.argmax())
+        hint = f"`impute: {{columns: {column.name}, with: most_frequent}}` before this step, or `with: constant`"
+        raise EncodeError(f"the column '{column.name}' has no value in row {row}", hint, row)
+    places = {text: number for number, text in enumerate(known)}
+    return np.array([places.get(text, len(known)) for text in column.texts], np.int64)[column.codes]

@@ -1,0 +1,184 @@
+"""The encoders of each input: which columns each changes, what it learns, and the columns of numbers that come out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dlrun.components.preprocess import Column, EncodeError, Encoder, Learned, Preprocess
+from dlrun.components.sources import SourceError, Table
+from dlrun.components.sources._cells import is_missing
+from dlrun.errors import SpecPath
+from dlrun.language.suggestions import did_you_mean
+from dlrun.plan.fields import Chosen, matches
+
+Array = np.ndarray[Any, Any]
+Steps = Sequence[tuple[int, Encoder]]
+"""Encoders, each with its index in the spec's list of steps."""
+FROM_DATA = -1
+"""In place of the index of a step, for what the data has."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberColumn:
+    """One number of a row, as the first map, or the network, takes it."""
+
+    name: str
+    field: str
+    """The field of the data that it comes from."""
+    made_by: int
+    """The index of the step that made it, or FROM_DATA."""
+    changed_by: int
+    """The index of the last encoder that changed it, or FROM_DATA."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedStep:
+    """What an encoder learned."""
+
+    index: int
+    step: Encoder
+    learned: dict[str, Learned]
+    """By the name of the column, as it was before the step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One input after its encoders."""
+
+    columns: tuple[NumberColumn, ...]
+    steps: tuple[EncodedStep, ...]
+    values: Array = field(repr=False, compare=False)
+    """(N, columns) float64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """As what each field of the inputs is read."""
+
+    texts: dict[str, SpecPath]
+    lacking: set[str]
+    """The fields of numbers that may lack values."""
+
+
+def steps_of(encoders: Steps, name: str, chosen: Chosen) -> Steps:
+    """The encoders that may change a field of an input, in order."""
+    return [
+        (index, step)
+        for index, step in encoders
+        if step.input in (None, name) and (step.columns is None or any(_names(step, entry) for entry in chosen.fields))
+    ]
+
+
+def how_to_read(inputs: Mapping[str, Chosen], steps: Mapping[str, Steps], table: Table) -> Reading:
+    """As what each field is read: as texts where it is of texts, or an encoder takes it so.
+
+    Raises:
+        SourceError: an array of several axes has no columns.
+    """
+    reading = Reading({}, set())
+    for name, chosen in inputs.items():
+        for field_name in chosen.fields:
+            entry = table.fields[field_name]
+            acting = [(index, step) for index, step in steps[name] if _suits(step, entry.type, field_name)]
+            if acting and len(entry.shape) > 1:
+                index, step = acting[0]
+                message = f"{step.kind} changes columns, and the {table.noun} '{field_name}' has several axes"
+                raise SourceError(message, ("preprocess", index), "name other columns in `columns`")
+            if acting and (entry.type == "text" or any(step.reads == "text" for _, step in acting)):
+                reading.texts[field_name] = chosen.at
+            elif any(step.fills for _, step in acting):
+                reading.lacking.add(field_name)
+    return reading
+
+
+def encode(table: Table, chosen: Chosen, encoders: Steps, texts: Collection[str], train: Array) -> Encoded:
+    """Learn every encoder from the training rows, and encode all rows.
+
+    Raises:
+        SourceError: a step has nothing to do or to learn from, or a column is still of texts after the last one.
+    """
+    columns = [entry for name in chosen.fields for entry in _columns(table, name, name in texts)]
+    steps = []
+    for index, step in encoders:
+        learned: dict[str, Learned] = {}
+        made: list[tuple[Column, NumberColumn]] = []
+        for column, origin in columns:
+            kind = "number" if column.codes is None else "text"
+            if not _suits(step, kind, column.name, origin.field):  # a column of an earlier step has a name of its own
+                made.append((column, origin))
+                continue
+            try:
+                learned[column.name] = found = step.learn(_of_rows(column, train))
+                encoded = step.encode(column, found)
+            except EncodeError as error:
+                cell = f"{table.cell(origin.field, error.row)}: " if error.row is not None else ""
+                raise SourceError(f"{step.kind}: {cell}{error.message}", ("preprocess", index), error.hint) from None
+            for one in encoded:
+                made_by = origin.made_by if one.name == column.name else index
+                made.append((one, NumberColumn(one.name, origin.field, made_by, index)))
+        if not learned:
+            message = f"{step.kind} has nothing to do: no feature is a column of {' or '.join(step.takes)}s"
+            raise SourceError(message, ("preprocess", index), "remove it, or name the columns in `columns`")
+        steps.append(EncodedStep(index, step, learned))
+        columns = made
+    if left := [column.name for column, _ in columns if column.codes is not None]:
+        message = f"the column '{left[0]}' is still of texts after the last encoder"
+        raise SourceError(message, ("preprocess",), f"add `one_hot: {{columns: {left[0]}}}` after it")
+    values = np.stack([column.numbers for column, _ in columns], axis=1)  # type: ignore[misc]
+    return Encoded(tuple(origin for _, origin in columns), tuple(steps), values)
+
+
+def refuse_strangers(encoders: Steps, inputs: Mapping[str, Chosen], table: Table) -> None:
+    """Hold the `columns` of each encoder to fields of the inputs.
+
+    Raises:
+        SourceError: a name or a pattern is none of them.
+    """
+    for index, step in encoders:
+        chosen = [one for name, one in inputs.items() if step.input in (None, name)]
+        fields = [name for one in chosen for name in one.fields]
+        for pattern in step.columns or ():
+            if not any(matches(name, pattern) for name in fields):
+                meant = did_you_mean(pattern, fields, {})
+                message = f"no feature is called '{pattern}'{meant}"
+                raise SourceError(message, ("preprocess", index, step.kind, "columns"), table.listed())
+
+
+def _columns(table: Table, name: str, as_text: bool) -> Iterator[tuple[Column, NumberColumn]]:
+    if as_text:
+        texts = table.texts(name)
+        absent = np.array([is_missing(text.strip(), table.missing) for text in texts.distinct], bool)
+        codes = np.where(absent[texts.rows], -1, texts.rows)
+        yield Column(name, None, texts.distinct, codes), NumberColumn(name, name, FROM_DATA, FROM_DATA)
+        return
+    values = table.numbers([name])
+    for index in range(values.shape[1]):
+        label = name if values.shape[1] == 1 else f"{name}[{index}]"
+        yield (
+            Column(label, values[:, index].astype(np.float64, copy=False)),
+            NumberColumn(label, name, FROM_DATA, FROM_DATA),
+        )
+
+
+def _of_rows(column: Column, rows: Array) -> Column:
+    """Some rows of a column; of the texts only those that are there."""
+    if column.codes is None:
+        assert column.numbers is not None
+        return Column(column.name, column.numbers[rows])
+    codes = column.codes[rows]
+    there = np.unique(codes[codes >= 0])
+    places = np.full(len(column.texts) + 1, -1)
+    places[there] = np.arange(len(there))
+    return Column(column.name, None, tuple(column.texts[code] for code in there), places[codes])
+
+
+def _suits(step: Encoder, kind: str, *names: str) -> bool:
+    return kind in step.takes if step.columns is None else any(_names(step, name) for name in names)
+
+
+def _names(step: Preprocess, name: str) -> bool:
+    return any(matches(name, pattern) for pattern in step.columns or ())

@@ -1,0 +1,191 @@
+"""Which fields of the data each input and each target is, and how a target is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from dlrun.components.losses import Loss
+from dlrun.components.sources import SourceError, Table
+from dlrun.errors import SpecPath
+from dlrun.language.experiment import INPUT, TARGET, DataSection
+from dlrun.language.suggestions import did_you_mean
+from dlrun.language.target_kind import IN_WORDS, TargetKind
+from dlrun.shapes import Shape, numel, show
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The fields of one input or one target."""
+
+    fields: tuple[str, ...]
+    at: SpecPath
+    """The path below `data` of the setting that names them."""
+    wants: TargetKind = "numbers"
+    """How a target is read; `numbers` for an input."""
+    shape: Shape = ()
+    """One row's, before any preprocessing."""
+
+    @property
+    def labelled(self) -> bool:
+        """Whether a target is read as texts, not as numbers."""
+        return self.wants == "classes" or (self.wants == "binary" and len(self.fields) == 1 and numel(self.shape) == 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The fields of every input and every target."""
+
+    inputs: dict[str, Chosen]
+    targets: dict[str, Chosen]
+
+    def numbers(self) -> dict[str, SpecPath]:
+        """The fields that are needed as numbers, in order, each with the path of the setting that names it."""
+        found: dict[str, SpecPath] = {}
+        for chosen in (*self.inputs.values(), *(one for one in self.targets.values() if not one.labelled)):
+            for name in chosen.fields:
+                found.setdefault(name, chosen.at)
+        return found
+
+    def texts(self) -> dict[str, SpecPath]:
+        """The fields that are needed as texts."""
+        return {one.fields[0]: one.at for one in self.targets.values() if one.labelled}
+
+
+def choose(data: DataSection, losses: Sequence[Loss], table: Table) -> Choice:
+    """The fields of every input, and of every target that a loss uses.
+
+    Raises:
+        SourceError: a field does not exist or cannot be used so; losses need one target in two ways, or none.
+    """
+    inputs = data.features if isinstance(data.features, dict) else {INPUT: data.features}
+    targets = data.target if isinstance(data.target, dict) else {TARGET: data.target}
+    chosen: dict[str, Chosen] = {}
+    predicted: set[str] = set()
+    for name, names in targets.items():
+        wants = wanted(name, data.target, losses)
+        at = (TARGET, name) if isinstance(data.target, dict) else (TARGET,)
+        if names is None and table.own_target is not None:
+            names = (table.own_target,)
+        elif names is None and wants != "nothing":
+            message = f"{_kind(data)} needs `target`, the {table.noun} to predict"
+            raise SourceError(message, at, table.listed())
+        fields = _find(table, names or (), at)
+        predicted.update(fields)
+        if wants != "nothing":
+            chosen[name] = Chosen(fields, at, wants, _target_shape(table, fields, wants, at))
+    found = {}
+    for name, names in inputs.items():
+        at = ("features", name) if isinstance(data.features, dict) else ("features",)
+        fields = _rest(data, table, predicted) if names is None else _find(table, names, at)
+        if both := [field for field in fields if any(field in target.fields for target in chosen.values())]:
+            message = f"the {table.noun} '{both[0]}' is the target and cannot be a feature too"
+            raise SourceError(message, at, "the network would see the answer among its inputs")
+        found[name] = Chosen(fields, at, shape=_shape(table, fields, at) or (1,))
+    return Choice(found, chosen)
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether a name or a pattern means a field: a field's own name always means itself."""
+    return name == pattern or (any(character in pattern for character in "*?") and fnmatchcase(name, pattern))
+
+
+def _kind(data: DataSection) -> str:
+    return data.source.kind
+
+
+def _rest(data: DataSection, table: Table, predicted: set[str]) -> tuple[str, ...]:
+    """All fields but those that are predicted."""
+    fields = tuple(name for name in table.fields if name not in predicted)
+    at = ("features",)
+    if not fields:
+        raise SourceError(f"{table.name} has no {table.noun} besides the target", table.at, table.reading_hint())
+    if len(fields) > 1 and any(table.fields[name].shape or table.fields[name].type == "other" for name in fields):
+        message = f"{_kind(data)} needs `features`, the name of an {table.noun}"
+        raise SourceError(message, at, table.listed())
+    return fields
+
+
+def _find(table: Table, names: Sequence[str], at: SpecPath) -> tuple[str, ...]:
+    """The fields that names and patterns choose, in the order of the names."""
+    found: dict[str, None] = {}
+    for name in names:
+        if name in table.fields:
+            if name in names[: names.index(name)] or names.count(name) > 1:
+                raise SourceError(f"the {table.noun} '{name}' is listed twice", at)
+            found[name] = None
+            continue
+        matching = [field for field in table.fields if matches(field, name)]
+        if not matching:
+            meant = did_you_mean(name, table.fields, {})
+            raise SourceError(
+                f"{table.name} has no {table.noun} '{name}'{meant}", at, table.reading_hint() or table.listed()
+            )
+        found |= dict.fromkeys(matching)
+    return tuple(found)
+
+
+def _shape(table: Table, names: Sequence[str], at: SpecPath) -> Shape:
+    """The shape of one row of some fields together; () for one number."""
+    shapes = [table.fields[name].shape for name in names]
+    if len(shapes) == 1:
+        return shapes[0]
+    if deep := [name for name, shape in zip(names, shapes, strict=True) if len(shape) > 1]:
+        message = f"the {table.noun} '{deep[0]}' has the shape {show(table.fields[deep[0]].shape)} and stands alone"
+        name = at[-1] if len(at) > 1 else "one"
+        raise SourceError(message, at, f"an input for each: `features: {{{name}: {deep[0]}, other: …}}`")
+    return (sum(numel(shape) for shape in shapes),)
+
+
+def _target_shape(table: Table, names: Sequence[str], wants: TargetKind, at: SpecPath) -> Shape:
+    """The shape of one row of a target: () for one value."""
+    if wants == "classes" and len(names) > 1:
+        hint = "use `binary_cross_entropy` for several columns of 0 and 1"
+        raise SourceError(f"a class is one {table.noun}; `target` lists {len(names)}", at, hint)
+    shape = _shape(table, names, at)
+    if numel(shape) == 1:
+        return ()
+    if wants == "classes":
+        message = f"the {table.noun} '{names[0]}' has {show(shape)} values in each row, but a class is one value"
+        raise SourceError(message, at, "`argmax(axis=1)` turns columns of 0 and 1 into class numbers")
+    return shape
+
+
+def wanted(name: str, targets: Any, losses: Sequence[Loss]) -> TargetKind:
+    """How the losses need a target.
+
+    Raises:
+        SourceError: they need it in two ways, or none uses it.
+    """
+    using = judging(name, targets, losses)
+    if isinstance(targets, dict) and losses and not using:
+        outputs = [loss.output for loss in losses if loss.output]
+        hint = "each name below `target` is the name of an output: `loss: [mse: {output: " + name + "}]`"
+        message = f"no loss uses the target '{name}'{did_you_mean(name, outputs, {})}"
+        raise SourceError(message, (TARGET, name), hint)
+    found: dict[TargetKind, Loss] = {}
+    for index, loss in using:
+        found.setdefault(loss.wants, loss)
+        if len(found) > 1:
+            one, other = found.values()
+            message = (
+                f"{one.kind} needs the target as {IN_WORDS[one.wants]}, and {other.kind} as {IN_WORDS[other.wants]}"
+            )
+            hint = "give each output a target of its own: `target: {one: …, other: …}`"
+            raise SourceError(message, ("loss", index), hint)
+    if not losses:
+        return "classes"
+    return next(iter(found)) if found else "nothing"
+
+
+def judging(name: str, targets: Any, losses: Sequence[Loss]) -> list[tuple[int, Loss]]:
+    """The losses that compare with a target of the data, each with its index."""
+    named = isinstance(targets, dict)
+    judged = (name, None) if named and len(targets) == 1 else (name,)
+    return [
+        (index, loss)
+        for index, loss in enumerate(losses)
+        if loss.of_input is None and (not named or loss.output in judged)
+    ]

@@ -1,0 +1,32 @@
+"""Which columns of the data a run's network takes, and what the encoders made of them: for new rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dlrun.plan.data_info import Feature
+from dlrun.plan.inputs import Input
+from dlrun.training.lifecycle.setup import TrainingSetup
+
+
+def columns(setup: TrainingSetup) -> dict[str, Any]:
+    """The content of a run's columns.json."""
+    data_info = setup.checked.data_info
+    assert data_info is not None
+    types = {name: field.type for name, field in data_info.table.fields.items()}
+    return {
+        "inputs": {entry.name: _input(entry, data_info.features[entry.name], types) for entry in setup.plan.inputs},
+        "targets": {name: {"fields": list(target.fields)} for name, target in data_info.targets.items()},
+    }
+
+
+def _input(entry: Input, feature: Feature, types: dict[str, str]) -> dict[str, Any]:
+    return {
+        "fields": {name: types[name] for name in feature.fields},
+        "encoders": [{"index": one.index, "kind": one.step.kind, "learned": one.learned} for one in feature.encoded],
+        "columns": [column.name for column in feature.columns],
+        "maps": [
+            {"name": step.name, "index": step.index, "columns": step.columns, "width": step.width}
+            for step in entry.preprocess
+        ],
+    }
