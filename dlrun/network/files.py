@@ -112,7 +112,7 @@ def _targets_back(folder: Path, reading: Reading, outputs: list[str]) -> dict[st
 
 
 def _preprocessing(folder: Path, steps: tuple[Preprocess, ...]) -> dict[str, list[tuple[str, torch.nn.Module]]]:
-    """The maps of each input, from the resolved spec, which has their sizes, columns.json and preprocess.safetensors."""
+    """The maps of each input: their sizes are in the resolved spec, the rest in files of the run."""
     inputs = json.loads((folder / run_folder.COLUMNS).read_text(encoding="utf-8"))["inputs"]
     needed = any(entry["maps"] for entry in inputs.values())
     states = states_by_step(safetensors.torch.load_file(folder / run_folder.FITTED)) if needed else {}

@@ -43,6 +43,8 @@ class EncodedStep:
     step: Encoder
     learned: dict[str, Learned]
     """By the name of the column, as it was before the step."""
+    width: int
+    """How many columns there are after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ def encode(table: Table, chosen: Chosen, encoders: Steps, texts: Collection[str]
         if not learned:
             message = f"{step.kind} has nothing to do: no feature is a column of {' or '.join(step.takes)}s"
             raise SourceError(message, ("preprocess", index), "remove it, or name the columns in `columns`")
-        steps.append(EncodedStep(index, step, learned))
+        steps.append(EncodedStep(index, step, learned, len(made)))
         columns = made
     if left := [column.name for column, _ in columns if column.codes is not None]:
         message = f"the column '{left[0]}' is still of texts after the last encoder"

@@ -14,7 +14,7 @@ from dlrun.language.experiment import INPUT, ModelSection
 from dlrun.language.suggestions import did_you_mean
 from dlrun.language.text.node import Node
 from dlrun.plan.data_info import DataInfo, Feature
-from dlrun.plan.encode import NumberColumn
+from dlrun.plan.encode import EncodedStep, NumberColumn
 from dlrun.plan.fields import matches
 from dlrun.shapes import Shape, ShapeError, numel, show
 
@@ -62,6 +62,8 @@ class Input:
     """One sample as the network takes it."""
     place: Place
     """Where the shape is written."""
+    encoded: tuple[EncodedStep, ...] = ()
+    """The encoders that made a row of numbers of the data's columns."""
 
 
 def plan_inputs(
@@ -183,7 +185,7 @@ def _input(
         setting = path[1] if len(path) == 2 else f"{path[1]}.{name}"
         hint = f"remove `{setting}` and write `- permute: {list(axes)}` as the first layer of this input"
         raise SpecError([Problem(message, place, hint)])
-    return Input(name, feature.shape, steps, shape, place)
+    return Input(name, feature.shape, steps, shape, place, feature.encoded)
 
 
 def _scrambled(row: Shape, shape: Shape) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -70,10 +71,16 @@ def tree(plan: Plan, depth: int | None = None, batch: int = 1) -> list[Row]:
 
 
 def _preprocess_rows(plan: Plan) -> list[Row]:
-    return [
-        Row(p.name, p.step.kind, _output(p), " + ".join(product(shape) for shape in p.fitted.values()), "fitted")
-        for p in plan.preprocess
-    ]
+    rows, counts = [], Counter[str]()
+    for entry in plan.inputs:
+        for one in entry.encoded:
+            counts[one.step.kind] += 1
+            name = f"preprocess.{one.step.kind}_{counts[one.step.kind]}"
+            rows.append(Row(name, one.step.kind, show((one.width,)), "", "fitted"))
+        for p in entry.preprocess:
+            weights = " + ".join(product(shape) for shape in p.fitted.values())
+            rows.append(Row(p.name, p.step.kind, _output(p), weights, "fitted"))
+    return rows
 
 
 class _Sums:

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from asking import Request, Rows, SourceInfo, describe, load
 from pydantic import ValidationError
 from sklearn import datasets
 
-from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo, class_labels
+from dlrun.components.sources import Source, SourceError, class_labels
 from dlrun.components.sources.csv import Csv
 from dlrun.components.sources.npz import Npz
 from dlrun.components.sources.sklearn import PUBLISHED, Sklearn
@@ -43,7 +44,7 @@ def table(folder: Path, text: str | bytes, name: str = "t.csv") -> Path:
 
 def refused(source: Source, request: Request, loading: bool = False) -> SourceError:
     with pytest.raises(SourceError) as caught:
-        (source.load if loading else source.describe)(request)
+        (load if loading else describe)(source, request)
     return caught.value
 
 
@@ -74,7 +75,7 @@ class TestSklearn:
     def test_the_published_facts_are_those_of_the_data_set(self, name: str, tmp_path: Path):
         bunch = getattr(datasets, f"load_{name}")()
         wants: TargetKind = "numbers" if name == "diabetes" else "classes"
-        data_info = Sklearn(name=name).describe(ask(tmp_path, wants=wants))  # type: ignore[arg-type]
+        data_info = describe(Sklearn(name=name), ask(tmp_path, wants=wants))  # type: ignore[arg-type]
         assert (data_info.rows, *data_info.shape) == bunch.data.shape
         assert data_info.target_shape == ()
         names = tuple(map(str, bunch.target_names)) if wants == "classes" else None
@@ -83,14 +84,14 @@ class TestSklearn:
     @pytest.mark.parametrize("name", ["digits", "iris", "wine", "breast_cancer"])
     def test_every_row_has_the_label_of_its_class(self, name: str, tmp_path: Path):
         bunch = getattr(datasets, f"load_{name}")()
-        rows = Sklearn(name=name).load(ask(tmp_path))  # type: ignore[arg-type]
+        rows = load(Sklearn(name=name), ask(tmp_path))  # type: ignore[arg-type]
         assert (rows.features == bunch.data).all()
         assert (rows.target == bunch.target_names[bunch.target].astype(str)).all()
 
     def test_a_number_is_loaded_as_it_is(self, tmp_path: Path):
-        rows = Sklearn(name="diabetes").load(ask(tmp_path, wants="numbers"))
+        rows = load(Sklearn(name="diabetes"), ask(tmp_path, wants="numbers"))
         assert (rows.target == datasets.load_diabetes(return_X_y=True)[1]).all()
-        rows = Sklearn(name="iris").load(ask(tmp_path, wants="numbers"))
+        rows = load(Sklearn(name="iris"), ask(tmp_path, wants="numbers"))
         assert (rows.target == datasets.load_iris(return_X_y=True)[1]).all()
 
     def test_classes_of_numbers_are_refused(self, tmp_path: Path):
@@ -99,7 +100,7 @@ class TestSklearn:
         assert error.message == "the target of diabetes is a number, but the loss needs classes"
 
     def test_yes_or_no_needs_two_classes(self, tmp_path: Path):
-        assert Sklearn(name="breast_cancer").describe(ask(tmp_path, wants="binary")).labels == (
+        assert describe(Sklearn(name="breast_cancer"), ask(tmp_path, wants="binary")).labels == (
             "malignant",
             "benign",
         )
@@ -118,7 +119,7 @@ class TestSklearn:
             "import sys, pathlib\n"
             "from dlrun.components.sources import Request\n"
             "from dlrun.components.sources.sklearn import Sklearn\n"
-            "Sklearn(name='digits').describe(Request(pathlib.Path(), None, None, 'classes'))\n"
+            "describe(Sklearn(name='digits'), Request(pathlib.Path(), None, None, 'classes'))\n"
             "assert not {'sklearn', 'numpy', 'torch'} & set(sys.modules)"
         )
         subprocess.run([sys.executable, "-c", code], check=True)
@@ -129,35 +130,35 @@ class TestSklearn:
 
 class TestCsv:
     def test_classes_are_counted_and_named(self, folder: Path):
-        data_info = Csv(path="fruit.csv").describe(ask(folder, "class"))
+        data_info = describe(Csv(path="fruit.csv"), ask(folder, "class"))
         assert data_info == SourceInfo(rows=3, shape=(2,), target_shape=(), labels=("apple", "pear"), counts=(2, 1))
         assert list(data_info.classes or ()) == [0, 1, 0]
 
     def test_features_are_float64_and_labels_texts(self, folder: Path):
-        rows = Csv(path="fruit.csv").load(ask(folder, "class"))
+        rows = load(Csv(path="fruit.csv"), ask(folder, "class"))
         assert rows.features.dtype == np.float64
         assert rows.features.tolist() == [[1.5, 2], [3, 4], [5, 6]]
         assert rows.target.tolist() == ["apple", "pear", "apple"]
 
     def test_features_come_in_the_order_they_are_listed(self, folder: Path):
         source, request = Csv(path="fruit.csv"), ask(folder, "class", ("height", "width"))
-        assert source.load(request).features.tolist() == [[2, 1.5], [4, 3], [6, 5]]
-        assert source.describe(ask(folder, "class", "height")).shape == (1,)
+        assert load(source, request).features.tolist() == [[2, 1.5], [4, 3], [6, 5]]
+        assert describe(source, ask(folder, "class", "height")).shape == (1,)
 
     def test_a_column_of_numbers_can_be_the_target(self, folder: Path):
         source, request = Csv(path="fruit.csv"), ask(folder, "height", "width", "numbers")
-        assert source.describe(request) == SourceInfo(3, (1,), (), None)
-        assert source.load(request).target.tolist() == [[2], [4], [6]]
+        assert describe(source, request) == SourceInfo(3, (1,), (), None)
+        assert load(source, request).target.tolist() == [[2], [4], [6]]
 
     def test_several_columns_of_numbers_can_be_the_target(self, folder: Path):
         table(folder, "a,b,c\n1,2,3\n4,5,6\n")
         source, request = Csv(path="t.csv"), ask(folder, ("c", "a"), wants="numbers")
-        assert source.describe(request) == SourceInfo(2, (1,), (2,), None, vocabulary=6)
-        assert source.load(request).target.tolist() == [[3, 1], [6, 4]]
-        assert source.load(request).features.tolist() == [[2], [5]]
+        assert describe(source, request) == SourceInfo(2, (1,), (2,), None, vocabulary=6)
+        assert load(source, request).target.tolist() == [[3, 1], [6, 4]]
+        assert load(source, request).features.tolist() == [[2], [5]]
 
     def test_one_column_of_yes_or_no_has_two_labels(self, folder: Path):
-        data_info = Csv(path="fruit.csv").describe(ask(folder, "class", wants="binary"))
+        data_info = describe(Csv(path="fruit.csv"), ask(folder, "class", wants="binary"))
         assert (data_info.labels, data_info.target_shape) == (("apple", "pear"), ())
         table(folder, "x,y\n1,a\n2,b\n3,c\n")
         error = refused(Csv(path="t.csv"), ask(folder, "y", wants="binary"))
@@ -166,8 +167,8 @@ class TestCsv:
     def test_several_columns_of_yes_or_no_hold_0_and_1(self, folder: Path):
         table(folder, "x,p,q\n1,0,1\n2,1,1.0\n")
         source, request = Csv(path="t.csv"), ask(folder, ("p", "q"), wants="binary")
-        assert source.describe(request) == SourceInfo(2, (1,), (2,), None, vocabulary=3)
-        assert source.load(request).target.tolist() == [[0, 1], [1, 1]]
+        assert describe(source, request) == SourceInfo(2, (1,), (2,), None, vocabulary=3)
+        assert load(source, request).target.tolist() == [[0, 1], [1, 1]]
         table(folder, "x,p,q\n1,0,1\n2,1,2\n")
         assert refused(source, request).message.startswith("t.csv:3: column 'q' is '2'; ")
 
@@ -187,8 +188,8 @@ class TestCsv:
     def test_numbers_whose_sum_overflows_are_numbers(self, folder: Path):
         table(folder, "a,b,class\n1e308,1e308,x\n1,2,y\n")
         source, request = Csv(path="t.csv"), ask(folder, "class")
-        assert source.describe(request).rows == 2
-        assert source.load(request).features[0].tolist() == [1e308, 1e308]
+        assert describe(source, request).rows == 2
+        assert load(source, request).features[0].tolist() == [1e308, 1e308]
 
     def test_a_target_of_text_is_no_number(self, folder: Path):
         error = refused(Csv(path="fruit.csv"), ask(folder, "class", wants="numbers"))
@@ -267,17 +268,17 @@ class TestCsv:
     def test_byte_order_marks_spaces_quotes_and_line_ends_do_not_count(self, folder: Path):
         table(folder, b'\xef\xbb\xbf a , "the, class"\r\n 1 , "x, y"\r\n"2",z\r\n')
         source, request = Csv(path="t.csv"), ask(folder, "the, class")
-        assert source.describe(request) == SourceInfo(2, (1,), (), ("x, y", "z"), vocabulary=3, counts=(1, 1))
-        rows = source.load(request)
+        assert describe(source, request) == SourceInfo(2, (1,), (), ("x, y", "z"), vocabulary=3, counts=(1, 1))
+        rows = load(source, request)
         assert rows.features.tolist() == [[1], [2]]
         assert rows.target.tolist() == ["x, y", "z"]
 
     def test_numbers_that_only_the_slow_way_reads_are_loaded(self, folder: Path):
         table(folder, 'a,y,t\n1, "2000",u\n3,4,v\n')
         source = Csv(path="t.csv")
-        assert source.load(ask(folder, "t")).features.tolist() == [[1, 2000], [3, 4]]
-        assert source.load(ask(folder, "t")).target.tolist() == ["u", "v"]
-        assert source.load(ask(folder, "y", "a", "numbers")).target.tolist() == [[2000], [4]]
+        assert load(source, ask(folder, "t")).features.tolist() == [[1, 2000], [3, 4]]
+        assert load(source, ask(folder, "t")).target.tolist() == ["u", "v"]
+        assert load(source, ask(folder, "y", "a", "numbers")).target.tolist() == [[2000], [4]]
 
     @pytest.mark.parametrize(
         ("cell", "hint"),
@@ -327,7 +328,7 @@ class TestCsv:
         assert error.message.startswith("t.csv:4: column 'class' is '")
         assert ("missing: []" in error.hint) == bool(mark)
         if mark:
-            data_info = Csv(path="t.csv", missing=()).describe(ask(folder, "class"))
+            data_info = describe(Csv(path="t.csv", missing=()), ask(folder, "class"))
             assert data_info.labels is not None and mark in data_info.labels
 
     @pytest.mark.parametrize("line", ["5.1,3.5,1.4,0.2,setosa", "1,0,3", "0.5,1.5,2.5", "-1,-2,a", "7,7,a"])
@@ -340,26 +341,26 @@ class TestCsv:
     def test_names_can_be_numbers_that_count(self, line: str, folder: Path):
         width = line.count(",")
         table(folder, f"{line}\n" + "1," * width + "a\n" + "2," * width + "b\n")
-        assert Csv(path="t.csv").describe(ask(folder, line.rsplit(",", 1)[1])).rows == 2
+        assert describe(Csv(path="t.csv"), ask(folder, line.rsplit(",", 1)[1])).rows == 2
 
     def test_numbers_to_predict_are_no_classes(self, folder: Path):
         request = ask(table(folder, "x,y\n" + "".join(f"{i},{i * 1.37 % 9}\n" for i in range(60))), "y")
         error = refused(Csv(path="t.csv"), request)
         assert error.hint == "`loss: mse` predicts numbers"
         table(folder, "x,y\n" + "".join(f"{i},{i * 37 % 1009}\n" for i in range(60)))
-        assert [note.name for note in Csv(path="t.csv").describe(request).notes] == ["numbers_as_classes"]
+        assert [note.name for note in describe(Csv(path="t.csv"), request).notes] == ["numbers_as_classes"]
         table(folder, "x,y\n" + "".join(f"{i},{i % 10 / 2}\n" for i in range(60)))
-        assert [note.name for note in Csv(path="t.csv").describe(request).notes] == ["numbers_as_classes"]
+        assert [note.name for note in describe(Csv(path="t.csv"), request).notes] == ["numbers_as_classes"]
         table(folder, "x,y\n" + "".join(f"{i},{i % 30}\n" for i in range(600)))
-        assert not Csv(path="t.csv").describe(request).notes
+        assert not describe(Csv(path="t.csv"), request).notes
 
     def test_whole_numbers_from_0_on_have_a_vocabulary(self, folder: Path):
         source, request = Csv(path="t.csv"), ask(folder, "y")
         table(folder, "a,b,y\n6,15,p\n3,19.0,q\n")
-        assert source.describe(request).vocabulary == 20
+        assert describe(source, request).vocabulary == 20
         for other in ("-1", "2.5"):
             table(folder, f"a,b,y\n6,15,p\n{other},19,q\n")
-            assert source.describe(request).vocabulary is None
+            assert describe(source, request).vocabulary is None
 
     @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
     def test_a_table_with_another_delimiter_gets_the_line_to_write(self, delimiter: str, folder: Path):
@@ -371,15 +372,15 @@ class TestCsv:
         assert choose("sources", {"csv": {"path": "t.csv", "delimiter": "\\t"}}) == Csv(path="t.csv", delimiter="\t")
 
     def test_a_single_row_is_a_table(self, folder: Path):
-        rows = Csv(path="t.csv").load(ask(table(folder, "a,b,y\n1,2,3\n"), "y", wants="numbers"))
+        rows = load(Csv(path="t.csv"), ask(table(folder, "a,b,y\n1,2,3\n"), "y", wants="numbers"))
         assert (rows.features.shape, rows.target.shape) == ((1, 2), (1, 1))
 
     @pytest.mark.parametrize("delimiter", [";", "\t", " ", "|"])
     def test_another_delimiter_can_be_chosen(self, delimiter: str, folder: Path):
         table(folder, FRUIT.replace(",", delimiter))
         source = Csv(path="t.csv", delimiter=delimiter)
-        assert source.describe(ask(folder, "class")).shape == (2,)
-        assert source.load(ask(folder, "class")).features.tolist() == [[1.5, 2], [3, 4], [5, 6]]
+        assert describe(source, ask(folder, "class")).shape == (2,)
+        assert load(source, ask(folder, "class")).features.tolist() == [[1.5, 2], [3, 4], [5, 6]]
 
     @pytest.mark.parametrize("delimiter", ["", ",,", '"', "\n", 3])
     def test_a_delimiter_is_one_character(self, delimiter: Any):
@@ -400,7 +401,7 @@ class TestCsv:
             "from dlrun.components.sources import Request\n"
             "from dlrun.components.sources.csv import Csv\n"
             "request = Request(pathlib.Path(sys.argv[1]), None, ('class',), 'classes')\n"
-            "assert Csv(path='fruit.csv').describe(request).rows == 3\n"
+            "assert describe(Csv(path='fruit.csv'), request).rows == 3\n"
             "assert not {'sklearn', 'numpy', 'torch', 'pandas'} & set(sys.modules)"
         )
         subprocess.run([sys.executable, "-c", code, str(folder)], check=True)
@@ -413,7 +414,7 @@ def save(folder: Path, **arrays: Any) -> Path:
 
 def both(folder: Path, x: Any, y: Any, wants: TargetKind = "classes") -> tuple[SourceInfo, Rows]:
     request = ask(save(folder, x=x, y=y), "y", "x", wants)
-    return Npz(path="a.npz").describe(request), Npz(path="a.npz").load(request)
+    return describe(Npz(path="a.npz"), request), load(Npz(path="a.npz"), request)
 
 
 IMAGES = np.arange(24, dtype=np.float32).reshape(4, 1, 2, 3)
@@ -559,7 +560,7 @@ class TestNpz:
         broken[whole.index(x.tobytes()) + x.nbytes - 1] ^= 1  # the checksum of x no longer agrees
         (tmp_path / "a.npz").write_bytes(broken)
         request = ask(tmp_path, "y", "x")
-        assert Npz(path="a.npz").describe(request).shape == (1, 100, 100)
+        assert describe(Npz(path="a.npz"), request).shape == (1, 100, 100)
         error = refused(Npz(path="a.npz"), request, loading=True)
         assert error.message.startswith("the array 'x' of a.npz cannot be read: ")
         assert error.at == ("source", "npz", "path")
@@ -599,8 +600,8 @@ class TestNpz:
                 del damaged[random.integers(0, len(whole)) :]
             (tmp_path / "a.npz").write_bytes(damaged)
             with contextlib.suppress(SourceError):
-                source.describe(request)
-                source.load(request)
+                describe(source, request)
+                load(source, request)
 
     @pytest.mark.parametrize(
         "header",
@@ -660,10 +661,10 @@ class TestNpz:
         error = refused(Npz(path="a.npz"), ask(tmp_path, "y", "x"))
         assert error.message == f"the array 'y' holds '{mark}' at [1]; a class is expected"
         if mark:
-            assert Npz(path="a.npz", missing=()).describe(ask(tmp_path, "y", "x")).labels is not None
+            assert describe(Npz(path="a.npz", missing=()), ask(tmp_path, "y", "x")).labels is not None
 
     def test_compressed_files_are_read_too(self, tmp_path: Path):
         np.savez_compressed(tmp_path / "c.npz", x=IMAGES, y=[0, 1, 0, 1])
         request = ask(tmp_path, "y", "x")
-        assert Npz(path="c.npz").describe(request).rows == 4
-        assert (Npz(path="c.npz").load(request).features == IMAGES).all()
+        assert describe(Npz(path="c.npz"), request).rows == 4
+        assert (load(Npz(path="c.npz"), request).features == IMAGES).all()

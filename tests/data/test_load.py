@@ -23,7 +23,7 @@ def losses(*written: Any) -> tuple[Any, ...]:
 
 def loaded(folder: Path, data: DataSection, *written: Any, seed: int = 1) -> Loaded:
     judging = losses(*(written or ("cross_entropy",)))
-    return load(data, judging, folder, describe(data, judging, folder), seed)
+    return load(data, describe(data, judging, folder), seed)
 
 
 def answers(folder: Path, data: DataSection, *written: Any) -> Answers:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asking import Request, describe, load
 
-from dlrun.components.sources import Request, Source
+from dlrun.components.sources import Source
 from dlrun.language.component import choose, kinds
 from dlrun.language.paths import with_absolute_paths
 
@@ -37,7 +38,7 @@ def test_a_source_holds_what_it_says_it_holds(kind: str, wants: str, tmp_path: P
     source = choose("sources", text)
     assert isinstance(source, Source)
     request = Request(tmp_path, features, target, wants)  # type: ignore[arg-type]
-    data_info, rows = source.describe(request), source.load(request)
+    data_info, rows = describe(source, request), load(source, request)
     assert rows.features.shape == (data_info.rows, *data_info.shape)
     assert len(rows.target) == data_info.rows
     if wants == "numbers":
@@ -52,7 +53,7 @@ def test_a_located_source_loads_the_same_from_another_folder(kind: str, tmp_path
     text, features, target = written(kind, "classes", tmp_path)
     source = choose("sources", text)
     assert isinstance(source, Source)
-    here = source.load(Request(tmp_path, features, target, "classes"))
+    here = load(source, Request(tmp_path, features, target, "classes"))
     there = with_absolute_paths(source, tmp_path).load(Request(tmp_path / "elsewhere", features, target, "classes"))
     assert np.array_equal(here.features, there.features)
     assert np.array_equal(here.target, there.target)

@@ -16,6 +16,8 @@ from dlrun.shapes import readable, readable_bytes, show_named
 if TYPE_CHECKING:
     from dlrun.checks.check import Checked
 
+MOST_COLUMNS = 6
+"""How many columns a line names."""
 MOST_CLASSES = 12
 """How many classes the screen lists."""
 
@@ -76,7 +78,11 @@ def lines(checked: Checked) -> list[str]:
     plan, memory = checked.plan, checked.memory
     about = []
     if checked.data_info is not None and checked.sizes is not None:
-        about += [line for line in (data_line(checked), *class_lines(checked), positive_line(checked)) if line]
+        about += [
+            line
+            for line in (data_line(checked), *encoder_lines(checked), *class_lines(checked), positive_line(checked))
+            if line
+        ]
     few = "" if plan.exact else "up to "
     about.append(
         f"model   {show_named(plan.input_shapes)} -> {show_named(plan.output_shapes)}, {few}{plan.total:,} weights, "
@@ -118,7 +124,25 @@ def data_line(checked: Checked) -> str:
         of = "" if name == TARGET else f" of {name}"
         parts.append(f"{len(data_info.targets[name].labels or ())} classes{of}")
     shapes = show_named({name: feature.shape for name, feature in data_info.features.items()})
-    return f"data    {data_info.rows} rows of {shapes}: {', '.join(parts)}"
+    about = "" if data_info.table.complete else "about "
+    return f"data    {about}{data_info.rows} rows of {shapes}: {', '.join(parts)}"
+
+
+def encoder_lines(checked: Checked) -> list[str]:
+    """A line for each input with encoders: the columns, the steps, and the numbers that come out."""
+    found = []
+    for entry in checked.plan.inputs:
+        if not entry.encoded:
+            continue
+        assert checked.data_info is not None
+        feature = checked.data_info.features[entry.name]
+        names = [column.name for column in feature.columns]
+        few = f"{', '.join(names[:MOST_COLUMNS])}" + (", …" if len(names) > MOST_COLUMNS else "")
+        of = f"{entry.name}: " if len(checked.plan.inputs) > 1 else ""
+        steps = " -> ".join(one.step.kind for one in entry.encoded)
+        count = f"{len(feature.fields)} column" + "s" * (len(feature.fields) != 1)
+        found.append(f"columns {of}{count} -> {steps} -> {len(names)} numbers: {few}")
+    return found
 
 
 def class_lines(checked: Checked) -> list[str]:

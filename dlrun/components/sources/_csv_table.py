@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -37,6 +38,8 @@ WHOLE = 1 << 23
 """Bytes of a file that is read to its end even where only a look is wanted; of a larger one, the first `SMALL`."""
 TYPED_ROWS = 1000
 """How many rows decide what sort of values a column has."""
+PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+"""A name that needs no quotes in YAML."""
 EXAMPLES = 2
 """How many cells of a column an error shows."""
 NAMED_COLUMNS = 10
@@ -240,6 +243,8 @@ class _WrongCells:
     """The columns in which a value may be missing."""
     found: dict[int, dict[str, int]] = field(default_factory=dict)
     """For each column with such cells the first two different ones, with their lines."""
+    texts: dict[int, int] = field(default_factory=dict)
+    """For each column how many cells are neither numbers nor missing."""
 
     def numbers(self, cells: list[str], columns: Sequence[int], lines: _Lines) -> list[float]:
         """Some cells of a row as numbers; NaN for a cell that is none."""
@@ -257,6 +262,8 @@ class _WrongCells:
         value = float(cell) if is_number(cell) else math.nan
         if math.isfinite(value) or (index in self.lacking and is_missing(cell.strip(), self.table.missing)):
             return value
+        if not is_missing(cell.strip(), self.table.missing):
+            self.texts[index] = self.texts.get(index, 0) + 1
         found = self.found.setdefault(index, {})
         if len(found) < EXAMPLES:
             found.setdefault(cell, lines.reader.line_num)
@@ -270,18 +277,29 @@ class _WrongCells:
         settings = {self.named_by[names[index]] for index in self.found}
         at = min(settings, key=lambda path: (path[0] != "features", path))
         wrong = {index: cells for index, cells in self.found.items() if self.named_by[names[index]] == at}
-        texts, sorts = [], dict[str, dict[str, None]]()
+        texts, sorts, steps = [], dict[str, dict[str, None]](), dict[str, list[str]]()
         for index, cells in sorted(wrong.items())[:NAMED_COLUMNS]:
             (cell, line), *others = cells.items()
             what = "not a finite number" if _is_special(cell) else "not a number"
             text = f"{self.table.name}:{line}: column '{names[index]}' is '{_short(cell)}', {what}"
             texts.append(text + "".join(f"; line {line} has '{_short(cell)}'" for cell, line in others))
+            if at[0] == "features" and (step := self._step(index, cells)):
+                steps.setdefault(step, []).append(names[index])
+                continue
             for cell in cells:
                 sorts.setdefault(sort_of(cell), {})[_short(cell)] = None
         if len(wrong) > NAMED_COLUMNS:
             texts.append(f"and {len(wrong) - NAMED_COLUMNS} more columns")
-        hints = [self._hint(sort, list(cells)[:EXAMPLES], at) for sort, cells in sorts.items()]
+        hints = [f"add to `preprocess`: {', '.join(_with_columns(*one) for one in steps.items())}"] if steps else []
+        hints += [self._hint(sort, list(cells)[:EXAMPLES], at) for sort, cells in sorts.items()]
         raise SourceError("\n  ".join(texts), at, "; ".join(dict.fromkeys(hints)))
+
+    def _step(self, index: int, cells: Collection[str]) -> str:
+        """The encoder for a column of features; '' where its wrong cells need another way out."""
+        if index not in self.texts:
+            return "impute"
+        mostly = 2 * self.texts[index] > self.table.read_rows
+        return "one_hot" if mostly and {sort_of(cell) for cell in cells} <= {"text", "boolean", "missing"} else ""
 
     def _hint(self, sort: str, cells: list[str], at: SpecPath) -> str:
         if sort == "text" and at[0] == "target":
@@ -335,6 +353,12 @@ class _Numbers:
         if places == list(range(places[0], places[0] + len(places))):
             return table[:, places[0] : places[0] + len(places)]
         return table[:, places]
+
+
+def _with_columns(step: str, names: list[str]) -> str:
+    """A step for columns, as a spec has it."""
+    written = [name if PLAIN_NAME.fullmatch(name) else f'"{name}"' for name in names]
+    return f"`{step}: {{columns: [{', '.join(written)}]}}`"
 
 
 def _header(table: TextTable, cells: list[str]) -> list[str]:
