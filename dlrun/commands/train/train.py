@@ -16,7 +16,7 @@ import typer
 from dlrun.commands import screen
 from dlrun.commands.arguments import Overrides, Runs, Spec, Strict
 from dlrun.commands.train.progress import EpochTable
-from dlrun.commands.write.check import class_lines, data_line, encoder_lines, positive_line
+from dlrun.commands.write.check import data_lines
 from dlrun.errors import Problem, RunError, without_password
 from dlrun.shapes import readable, show_named
 
@@ -103,9 +103,8 @@ def show_plan(checked: Checked) -> None:
     experiment, plan = checked.experiment, checked.plan
     few = "" if plan.exact else "up to "
     _say(f"{experiment.name}" + (f": {experiment.description}" if experiment.description else ""))
-    for line in (data_line(checked), *encoder_lines(checked), *class_lines(checked), positive_line(checked)):
-        if line:
-            _say("  " + line)
+    for line in data_lines(checked):
+        _say("  " + line)
     if scaling := experiment.need("data").target_preprocess:
         kinds = ", ".join(step.kind for step in scaling)
         _say(f"  target  {kinds}: the loss is in scaled units, metrics and predictions in those of the data")

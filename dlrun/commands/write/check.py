@@ -78,11 +78,7 @@ def lines(checked: Checked) -> list[str]:
     plan, memory = checked.plan, checked.memory
     about = []
     if checked.data_info is not None and checked.sizes is not None:
-        about += [
-            line
-            for line in (data_line(checked), *encoder_lines(checked), *class_lines(checked), positive_line(checked))
-            if line
-        ]
+        about += data_lines(checked)
     few = "" if plan.exact else "up to "
     about.append(
         f"model   {show_named(plan.input_shapes)} -> {show_named(plan.output_shapes)}, {few}{plan.total:,} weights, "
@@ -98,6 +94,12 @@ def lines(checked: Checked) -> list[str]:
         + (f"; before the first step {readable_bytes(memory.preparing)}" if memory.preparing > memory.training else "")
     )
     return about
+
+
+def data_lines(checked: Checked) -> list[str]:
+    """The data: rows and splits, encoded columns, classes."""
+    found = [data_line(checked), *encoder_lines(checked), *class_lines(checked), positive_line(checked)]
+    return [line for line in found if line]
 
 
 def positive_line(checked: Checked) -> str:

@@ -70,8 +70,8 @@ class Impute(Encoder):
 
         missing, value = column.missing, learned["value"]
         if column.codes is None:
-            numbers = np.where(missing, value, column.numbers)  # type: ignore[arg-type]
-            filled = Column(column.name, numbers)
+            assert column.numbers is not None
+            filled = Column(column.name, np.where(missing, value, column.numbers))
         else:
             texts = column.texts if value in column.texts else (*column.texts, value)
             codes = np.where(missing, texts.index(value), column.codes)  # type: ignore[arg-type]

@@ -40,6 +40,12 @@ TYPED_ROWS = 1000
 """How many rows decide what sort of values a column has."""
 PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 """A name that needs no quotes in YAML."""
+STEPS = IMPUTE, IMPUTE_TEXTS, ONE_HOT = (
+    "`impute: {{columns: {}}}`",
+    "`impute: {{columns: {}, with: most_frequent}}`",
+    "`one_hot: {{columns: {}}}`",
+)
+"""Encoders for columns that are not numbers, as a spec has them, in the order in which they work."""
 EXAMPLES = 2
 """How many cells of a column an error shows."""
 NAMED_COLUMNS = 10
@@ -245,6 +251,8 @@ class _WrongCells:
     """For each column with such cells the first two different ones, with their lines."""
     texts: dict[int, int] = field(default_factory=dict)
     """For each column how many cells are neither numbers nor missing."""
+    missing: dict[int, int] = field(default_factory=dict)
+    """For each column how many cells are missing."""
 
     def numbers(self, cells: list[str], columns: Sequence[int], lines: _Lines) -> list[float]:
         """Some cells of a row as numbers; NaN for a cell that is none."""
@@ -262,8 +270,8 @@ class _WrongCells:
         value = float(cell) if is_number(cell) else math.nan
         if math.isfinite(value) or (index in self.lacking and is_missing(cell.strip(), self.table.missing)):
             return value
-        if not is_missing(cell.strip(), self.table.missing):
-            self.texts[index] = self.texts.get(index, 0) + 1
+        counts = self.missing if is_missing(cell.strip(), self.table.missing) else self.texts
+        counts[index] = counts.get(index, 0) + 1
         found = self.found.setdefault(index, {})
         if len(found) < EXAMPLES:
             found.setdefault(cell, lines.reader.line_num)
@@ -283,23 +291,27 @@ class _WrongCells:
             what = "not a finite number" if _is_special(cell) else "not a number"
             text = f"{self.table.name}:{line}: column '{names[index]}' is '{_short(cell)}', {what}"
             texts.append(text + "".join(f"; line {line} has '{_short(cell)}'" for cell, line in others))
-            if at[0] == "features" and (step := self._step(index, cells)):
-                steps.setdefault(step, []).append(names[index])
+            if at[0] == "features" and (chosen := self._steps(index, cells)):
+                for step in chosen:
+                    steps.setdefault(step, []).append(names[index])
                 continue
             for cell in cells:
                 sorts.setdefault(sort_of(cell), {})[_short(cell)] = None
         if len(wrong) > NAMED_COLUMNS:
             texts.append(f"and {len(wrong) - NAMED_COLUMNS} more columns")
-        hints = [f"add to `preprocess`: {', '.join(_with_columns(*one) for one in steps.items())}"] if steps else []
+        added = ", ".join(_with_columns(step, steps[step]) for step in STEPS if step in steps)
+        hints = [f"add to `preprocess`: {added}"] if steps else []
         hints += [self._hint(sort, list(cells)[:EXAMPLES], at) for sort, cells in sorts.items()]
         raise SourceError("\n  ".join(texts), at, "; ".join(dict.fromkeys(hints)))
 
-    def _step(self, index: int, cells: Collection[str]) -> str:
-        """The encoder for a column of features; '' where its wrong cells need another way out."""
+    def _steps(self, index: int, cells: Collection[str]) -> list[str]:
+        """The encoders for a column of features; none where its wrong cells need another way out."""
         if index not in self.texts:
-            return "impute"
-        mostly = 2 * self.texts[index] > self.table.read_rows
-        return "one_hot" if mostly and {sort_of(cell) for cell in cells} <= {"text", "boolean", "missing"} else ""
+            return [IMPUTE]
+        mostly = 2 * self.texts[index] > self.table.read_rows - self.missing.get(index, 0)
+        if not mostly or not {sort_of(cell) for cell in cells} <= {"text", "boolean", "missing"}:
+            return []
+        return [IMPUTE_TEXTS, ONE_HOT] if index in self.missing else [ONE_HOT]
 
     def _hint(self, sort: str, cells: list[str], at: SpecPath) -> str:
         if sort == "text" and at[0] == "target":
@@ -358,7 +370,7 @@ class _Numbers:
 def _with_columns(step: str, names: list[str]) -> str:
     """A step for columns, as a spec has it."""
     written = [name if PLAIN_NAME.fullmatch(name) else f'"{name}"' for name in names]
-    return f"`{step}: {{columns: [{', '.join(written)}]}}`"
+    return step.format(written[0] if len(written) == 1 else f"[{', '.join(written)}]")
 
 
 def _header(table: TextTable, cells: list[str]) -> list[str]:
