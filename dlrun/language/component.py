@@ -83,7 +83,8 @@ class Component(Settings):
         *rooms, cls.kind = cls.__module__.removeprefix(f"{COMPONENTS}.").split(".")
         cls.room = ".".join(rooms[1:])
         if cls.main is None and not cls.is_family_base():
-            cls.main = next((name for name in cls.__annotations__ if name in cls.model_fields), None)
+            fields = cls.model_fields
+            cls.main = next((fields[name].alias or name for name in cls.__annotations__ if name in fields), None)
 
     @classmethod
     def is_family_base(cls) -> bool:

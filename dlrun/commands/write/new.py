@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from dlrun.commands import screen
-from dlrun.commands.arguments import usable
+from dlrun.commands.arguments import usable, usable_or_none
+from dlrun.commands.write.starter import starter
 from dlrun.errors import Problem, SpecError
 from dlrun.language.suggestions import did_you_mean
 from dlrun.runs import durable
@@ -46,13 +47,27 @@ def new(
     file: Annotated[
         str | None, typer.Argument(help="The file to write; it may be given without a template.", show_default=False)
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--from", help="A csv file: write a spec that fits it.", callback=usable_or_none),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="With --from, the column to predict; guessed from the names unless given.")
+    ] = None,
 ) -> None:
     """Write a complete, commented spec to start from."""
-    template, path = _template_and_file(template, file)
+    if data is not None:
+        path = _named(template if file is None else file)
+        text, what = starter(data, path, target), f"from {data}"
+    else:
+        if target is not None:
+            raise SpecError([Problem("`--target` is for `--from`", hint="dlrun new --from people.csv people.yaml")])
+        template, path = _template_and_file(template, file)
+        text, what = _templates()[template], template
     if not path.parent.is_dir():
         raise SpecError([Problem(f"there is no folder {path.parent}", hint=f"mkdir -p {path.parent}")])
-    _write_new(path, _templates()[template])
-    screen.say(f"wrote {path} ({template})")
+    _write_new(path, text)
+    screen.say(f"wrote {path} ({what})")
     _write_schema(path.parent / SCHEMA_FILE)
     screen.say(f"\nnext:\n  dlrun check {path}\n  dlrun train {path}")
 
@@ -74,9 +89,16 @@ def _template_and_file(first: str | None, second: str | None) -> tuple[str, Path
     if template not in known:
         hint = "templates: " + ", ".join(known)
         raise SpecError([Problem(f"unknown template '{template}'{did_you_mean(template, known, SYNONYMS)}", hint=hint)])
+    return template, _named(name)
+
+
+def _named(name: str | None) -> Path:
+    """The file to write."""
+    if name is None:
+        raise SpecError([Problem("the name of the file is missing", hint="dlrun new --from people.csv people.yaml")])
     if not name.endswith((".yaml", ".yml")):
         raise SpecError([Problem(f"a spec's name ends in .yaml; received {name}", hint=f"write {name}.yaml")])
-    return template, usable(Path(name))
+    return usable(Path(name))
 
 
 def _write_schema(path: Path) -> None:

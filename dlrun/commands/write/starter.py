@@ -1,0 +1,182 @@
+"""A spec that fits a file: `dlrun new --from`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from dlrun.components.sources import SourceError, Table
+from dlrun.components.sources._cells import is_missing, is_number, sort_of
+from dlrun.components.sources.csv import Csv
+from dlrun.errors import Problem, SpecError
+from dlrun.language.suggestions import did_you_mean
+
+TARGETS = ("target", "label", "class", "y", "outcome", "income", "price", "species", "quality", "survived", "churn")
+"""Names that the column to predict often has."""
+MOST_CLASSES = 20
+"""With more different whole numbers, a target is numbers to predict."""
+MOST_CATEGORIES = 50
+"""With more different texts, a column is free text, or names the rows."""
+RARE = 10
+"""Categories of fewer training rows share one column, where there are many."""
+DELIMITERS = {".tsv": "\t", ".tab": "\t"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a column holds."""
+
+    name: str
+    number: bool
+    missing: bool
+    distinct: int
+    rows: int
+    why_left_out: str = ""
+
+
+def starter(file: Path, spec: Path, target: str | None) -> str:
+    """The text of a spec for a csv file, to be written to `spec`.
+
+    Raises:
+        SpecError: the file cannot be read, or has no such column.
+    """
+    if file.suffix.lower() not in (".csv", ".txt", *DELIMITERS):
+        raise SpecError([Problem(f"`--from` reads csv files; received {file.name}", hint="give a file.csv")])
+    delimiter = DELIMITERS.get(file.suffix.lower(), ",")
+    try:
+        source = Csv(path=str(file.resolve()), delimiter=delimiter)
+        table = source.open(Path(), whole=False)
+        table.read({}, dict.fromkeys(table.fields, ("source",)))
+    except SourceError as error:
+        raise SpecError([Problem(error.message, hint=error.hint)]) from None
+    columns = {name: _found(table, name) for name in table.fields}
+    target = _target(table, columns, target)
+    return _text(file, spec, delimiter, target, columns)
+
+
+def _found(table: Table, name: str) -> _Found:
+    texts = table.texts(name)
+    values = [text for text in texts.distinct if not is_missing(text, table.missing)]
+    lacking = len(values) < len(texts.distinct)
+    number = bool(values) and all(map(is_number, values))
+    rows, distinct = len(texts.rows), len(values)
+    why = ""
+    if not values:
+        why = "no value in any row"
+    elif distinct == 1 and not lacking:
+        why = f"always {values[0]}"
+    elif not number and {sort_of(value) for value in values[:20]} == {"date"}:
+        why = "dates"
+    elif distinct == rows and rows > RARE and (not number or re.search(r"(?i)(^|_)(id|index|nr|no)$", name)):
+        why = "another value in every row: it names the row"
+    elif not number and distinct > MOST_CATEGORIES:
+        why = f"free text: {distinct} different values"
+    return _Found(name, number, lacking, distinct, rows, why)
+
+
+def _target(table: Table, columns: dict[str, _Found], asked: str | None) -> str:
+    """The column to predict: the one that is asked for, one with a usual name, or the last."""
+    if asked is not None:
+        if asked not in columns:
+            message = f"{table.name} has no column '{asked}'{did_you_mean(asked, columns, {})}"
+            raise SpecError([Problem(message, hint=table.listed())])
+        return asked
+    usable = [name for name, found in columns.items() if found.distinct > 1 and not found.missing]
+    if not usable:
+        raise SpecError([Problem(f"no column of {table.name} can be predicted", hint="`--target NAME` names one")])
+    return next((name for usual in TARGETS for name in usable if name.casefold() == usual), usable[-1])
+
+
+def _text(file: Path, spec: Path, delimiter: str, target: str, columns: dict[str, _Found]) -> str:
+    aim = columns[target]
+    used = [found for name, found in columns.items() if name != target and not found.why_left_out]
+    left = [found for name, found in columns.items() if name != target and found.why_left_out]
+    if not used:
+        raise SpecError([Problem(f"{file.name} has no column to learn from besides '{target}'")])
+    classes = not aim.number or aim.distinct <= MOST_CLASSES
+    path = _written(_from_folder(file, spec))
+    source = f"{{csv: {path}}}" if delimiter == "," else f'{{csv: {{path: {path}, delimiter: "\\t"}}}}'
+    lines = [
+        "# yaml-language-server: $schema=dlrun.schema.json",
+        "#",
+        f"# {'Which ' + target if classes else 'How much ' + target}? From {len(used)} columns of {file.name}.",
+        "#",
+        f"#   dlrun check {spec.name}     validate the file, and show every layer's shape and weights",
+        f"#   dlrun train {spec.name}     train it",
+        "",
+        "seed: 7",
+        "",
+        "data:",
+        f"  source: {source}",
+        f"  target: {_written(target)}  # {_about(aim)}",
+    ]
+    if left:
+        lines.append("  features:  # without " + "; ".join(f"{one.name} ({one.why_left_out})" for one in left))
+        lines += [f"    - {_written(one.name)}" for one in used]
+    stratify = ", stratify: true" if classes else ""
+    lines.append(f"  split: {{validation: 0.15, test: 0.15{stratify}}}")
+    lines += ["  preprocess:", *(f"    - {step}" for step in _steps(used))]
+    if not classes:
+        lines.append("  target_preprocess: [standardize]  # for the loss; metrics keep the unit of the target")
+    lines += [
+        "",
+        "model:",
+        "  layers:",
+        "    - linear: 64",
+        "    - relu",
+        "    - dropout: 0.1",
+        "    - linear: 32",
+        "    - relu",
+        f"    - linear: {'$classes' if classes else 1}",
+        "",
+        f"loss: {'cross_entropy' if classes else 'mse'}",
+        f"metrics: {'[accuracy, f1]' if classes else '[mae, r2]'}",
+        "optimizer: {adamw: {lr: 1e-3}}",
+        "",
+        "train:",
+        "  epochs: 100",
+        "  batch_size: 32",
+        "  early_stopping: {monitor: validation/loss, patience: 10}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _steps(used: list[_Found]) -> list[str]:
+    numbers = [one for one in used if one.number]
+    texts = [one for one in used if not one.number]
+    steps = []
+    if lacking := [one.name for one in numbers if one.missing]:
+        steps.append(f"impute: {{columns: {_list(lacking)}, with: median, indicator: true}}")
+    if lacking := [one.name for one in texts if one.missing]:
+        steps.append(f"impute: {{columns: {_list(lacking)}, with: constant, value: missing}}")
+    few = [one.name for one in texts if one.distinct <= MOST_CLASSES]
+    many = [one.name for one in texts if one.distinct > MOST_CLASSES]
+    if few:
+        steps.append(f"one_hot: {{columns: {_list(few)}}}")
+    if many:
+        steps.append(f"one_hot: {{columns: {_list(many)}, minimum: {RARE}}}")
+    return [*steps, "standardize"]
+
+
+def _about(found: _Found) -> str:
+    return f"{found.distinct} different {'numbers' if found.number else 'texts'}"
+
+
+def _list(names: list[str]) -> str:
+    return f"[{', '.join(map(_written, names))}]" if len(names) > 1 else _written(names[0])
+
+
+def _from_folder(file: Path, spec: Path) -> str:
+    """The path of a file as a spec has it: from the spec's folder where the file is in it or below."""
+    folder, whole = spec.resolve().parent, file.resolve()
+    return str(whole.relative_to(folder)) if whole.is_relative_to(folder) else str(whole)
+
+
+def _written(text: str) -> str:
+    """A text as YAML has it: in quotes where it could be read as something else."""
+    import json
+
+    plain = re.fullmatch(r"[A-Za-z][\w./-]*", text) and text.lower() not in ("yes", "no", "true", "false", "on", "off")
+    return text if plain and text.lower() not in ("null", "y", "n") else json.dumps(text, ensure_ascii=False)
