@@ -54,7 +54,7 @@ def sync(
             failed += 1
     if failed:
         raise RunError(f"{failed} of {len(folders)} runs are not completely delivered")
-    screen.say(f"{len(folders)} runs are delivered")
+    screen.say("1 run is delivered" if len(folders) == 1 else f"{len(folders)} runs are delivered")
 
 
 def deliver(folder: Path, to: str | None = None, even_without_tracker: bool = False) -> None:
