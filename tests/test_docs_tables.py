@@ -1,0 +1,100 @@
+"""What the handwritten pages list is what there is: sections, files of a run, specs, limits."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from places import DOCS, ROOT, SPECS
+
+import dlrun
+from dlrun.checks import notes
+from dlrun.commands.train import progress
+from dlrun.errors import MAX_SHOWN
+from dlrun.language.experiment import DataSection, Experiment, ModelSection, TrainSection
+from dlrun.language.text import document, expansion, expressions, overrides, yaml_events
+from dlrun.tracking import delivery_process
+from dlrun.training.lifecycle import run
+from dlrun.training.speed import capture
+
+LANGUAGE, README, SAFETY, ARCHITECTURE, CHANGES = (
+    path.read_text("utf-8")
+    for path in (
+        DOCS / "language.md",
+        ROOT / "README.md",
+        DOCS / "safety.md",
+        DOCS / "architecture.md",
+        ROOT / "CHANGELOG.md",
+    )
+)
+
+
+def rows(text: str, heading: str) -> dict[str, str]:
+    """The first table below a heading: what each row's first cell has, and the rest of the row."""
+    table = text.split(heading, 1)[1].split("|\n\n", 1)[0]
+    return dict(re.findall(r"^\| (.*?) \| (.*)", table, re.MULTILINE)[1:])
+
+
+def test_the_language_page_lists_every_section():
+    listed = rows(LANGUAGE, "## Sections")
+    words = re.findall(r"`(\w+)`", " ".join(listed))
+    assert sorted(words) == sorted({*Experiment.model_fields, "extends", "vars", "blocks"})
+    for name, section in (("data", DataSection), ("model", ModelSection), ("train", TrainSection)):
+        assert set(section.model_fields) <= set(re.findall(r"`(\w+)`", listed[f"`{name}`"])), name
+
+
+def test_the_readme_shows_every_spec():
+    listed = set(re.findall(r"\(specs/(\w+\.yaml)\)", README))
+    assert listed == {file.name for file in SPECS.glob("*.yaml")}
+
+
+def test_a_spec_shows_what_the_readme_says():
+    shown = dict(re.findall(r"^\| \[\w+\]\(specs/(\w+)\.yaml\) \| (.*?) \|$", README, re.MULTILINE))
+    words = {"initializers": "init:", "step schedule": "step:", "convolutions": "conv2d", "batch norm": "batch_norm"}
+    words |= {
+        "early stopping": "early_stopping",
+        "repeat": "repeat:",
+        "PCA": "pca",
+        "LDA": "lda",
+        "residual": "residual:",
+    }
+    words |= {"two outputs": "outputs: [", "a csv file": "csv:", "class names": "target:", "whitened": "whiten: true"}
+    words |= {"a scaled target": "target_preprocess", "r2": "validation/r2", "batch gradient": "batch_size: full"}
+    words |= {word: word for word in ("momentum", "l2", "l1", "dropout", "warmup", "blocks:")}
+    for name, text in shown.items():
+        spec = (SPECS / f"{name}.yaml").read_text("utf-8")
+        said = [key for word, key in words.items() if re.search(rf"\b{word}", text)]
+        assert said, name
+        assert [key for key in said if key not in spec] == [], name
+
+
+def test_a_run_has_the_files_that_the_page_lists(tmp_path):
+    (listing,) = re.findall(r"^runs/digits-cnn\S*\n((?:  .*\n)*)", ARCHITECTURE, re.MULTILINE)
+    listed = set(re.findall(r"(?:^  |, )([\w.]+(?:/|\b))(?=[ ,/\n])", listing, re.MULTILINE))
+    spec = SPECS / "digits_cnn.yaml"
+    folder = dlrun.train(spec, "train.epochs=3", f"tracking.mlflow.uri=sqlite:///{tmp_path}/a.db", runs=tmp_path).folder
+    there = {file.name for file in folder.iterdir()}
+    assert there == {name.rstrip("/") for name in listed}
+
+
+NUMBERS = [
+    (LANGUAGE, "more than {} of text", "1 MiB", document.MAX_BYTES, 1 << 20),
+    (LANGUAGE, "{} levels of nesting", "100", yaml_events.MAX_DEPTH, 100),
+    (LANGUAGE, "{} values once everything is expanded", "200,000", yaml_events.MAX_NODES, 200_000),
+    (LANGUAGE, "{} layers made by blocks, repeats and `use`", "20,000", expansion.MAX_LAYERS, 20_000),
+    (LANGUAGE, "an expression of more than {} characters", "500", expressions.MAX_LENGTH, 500),
+    (LANGUAGE, "more than {} bases one after the other", "20", overrides.MAX_EXTENDS, 20),
+    (LANGUAGE, "has at least {} of the rows", "80%", notes.UNEQUAL, 0.8),
+    (README, "shows a table of about {} epochs", "20", progress.ROWS, 20),
+    (CHANGES, "shows at most {} errors on the screen", "50", MAX_SHOWN, 50),
+    (SAFETY, "goes on for at most {} s", "30", run.DELIVERY, 30),
+    (ARCHITECTURE, "training waits at most {} s", "30", run.DELIVERY, 30),
+    (ARCHITECTURE, "{} second sends what was added", "each", delivery_process.INTERVAL, 1),
+    (ARCHITECTURE, "After {} steps with a size of batch", "twenty", capture.AFTER, 20),
+]
+
+
+@pytest.mark.parametrize(("page", "sentence", "word", "value", "number"), NUMBERS, ids=[row[1] for row in NUMBERS])
+def test_a_number_of_a_page_is_the_programs(page, sentence, word, value, number):
+    assert sentence.format(word) in " ".join(page.split())
+    assert value == number
