@@ -141,8 +141,8 @@ def _in_units(count: float, step: int, units: Sequence[str]) -> str:
     """`count` with three digits or as a whole number, in the unit in which it is less than `step`."""
     if count < step:
         return f"{count:g}{units[0]}"
-    for unit in units[1:]:
+    index = 0
+    while round(count) >= step and index + 1 < len(units):
+        index += 1
         count /= step
-        if round(count) < step:
-            break
-    return f"{count:.3g}{unit}" if count < 999.5 else f"{count:.0f}{unit}"
+    return (f"{count:.3g}" if count < 999.5 else f"{count:.0f}") + units[index]

@@ -11,8 +11,19 @@ from dlrun.shapes import readable, readable_bytes
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(0, "0"), (7, "7"), (999, "999"), (1000, "1 k"), (51840, "51.8 k"), (999_499, "999 k"), (999_500, "1 M")]
-    + [(1_234_567, "1.23 M"), (999_999_999, "1 G"), (2 * 10**12, "2 T"), (10**15, "1 P")],
+    [
+        (0, "0"),
+        (7, "7"),
+        (999, "999"),
+        (1000, "1 k"),
+        (51840, "51.8 k"),
+        (999_499, "999 k"),
+        (999_500, "1 M"),
+        (1_234_567, "1.23 M"),
+        (999_999_999, "1 G"),
+        (2 * 10**12, "2 T"),
+        (10**15, "1 P"),
+    ],
 )
 def test_a_count_has_three_digits(count, text):
     assert readable(count) == text
@@ -20,8 +31,17 @@ def test_a_count_has_three_digits(count, text):
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(0, "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (1536, "1.5 KiB"), (1024 * 1000, "1000 KiB")]
-    + [(1024 * 1023 + 511, "1023 KiB"), (1024 * 1024 - 1, "1 MiB"), (1000 * 2**40, "1000 TiB"), (2**50, "1 PiB")],
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1 KiB"),
+        (1536, "1.5 KiB"),
+        (1024 * 1000, "1000 KiB"),
+        (1024 * 1023 + 511, "1023 KiB"),
+        (1024 * 1024 - 1, "1 MiB"),
+        (1000 * 2**40, "1000 TiB"),
+        (2**50, "1 PiB"),
+    ],
 )
 def test_bytes_have_three_digits_or_are_whole(count, text):
     assert readable_bytes(count) == text

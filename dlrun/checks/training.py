@@ -61,7 +61,8 @@ def _check_monitor(reading: Reading, planned: Plan, train: TrainSection, sizes: 
 def _check_warmup(reading: Reading, length: Length) -> Iterator[Problem]:
     schedule = reading.sections.get("schedule")
     if schedule is not None and schedule.warmup.in_steps(length.per_epoch) >= length.steps:
-        message = f"the warmup, {schedule.warmup}, takes all of the training, {length.steps} step{'s' * (length.steps > 1)}"
+        steps = f"{length.steps} step{'s' * (length.steps > 1)}"
+        message = f"the warmup, {schedule.warmup}, takes all of the training, {steps}"
         hint = f"an epoch has {length.per_epoch} step{'s' * (length.per_epoch > 1)}; train longer or warm up less"
         yield reading.problem(message, ("schedule", schedule.kind, "warmup"), hint)
 
