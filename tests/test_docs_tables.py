@@ -6,11 +6,13 @@ import re
 
 import pytest
 from places import DOCS, ROOT, SPECS
+from pydantic import TypeAdapter
 
 import dlrun
 from dlrun.checks import notes
 from dlrun.commands.train import progress
 from dlrun.errors import MAX_SHOWN
+from dlrun.language.durations import IntervalField, PositiveDuration
 from dlrun.language.experiment import DataSection, Experiment, ModelSection, TrainSection
 from dlrun.language.text import document, expansion, expressions, overrides, yaml_events
 from dlrun.tracking import delivery_process
@@ -85,6 +87,16 @@ def test_a_run_has_the_files_that_the_page_lists(tmp_path):
     spec = SPECS / "digits_cnn.yaml"
     folder = dlrun.train(spec, "train.epochs=3", f"tracking.mlflow.uri=sqlite:///{tmp_path}/a.db", runs=tmp_path).folder
     assert listed == {file.name for file in folder.iterdir()}
+
+
+def test_the_durations_and_intervals_of_the_page_are_read():
+    section = " ".join(LANGUAGE.split("## Durations")[1].split("```")[0].split())
+    lengths, intervals = section.split("How often")
+    written = re.findall(r"`([\d.]+ \w+)`", lengths), re.findall(r"`([\d.]+ \w+)`", intervals)
+    assert [str(TypeAdapter(PositiveDuration).validate_python(text)) for text in written[0]] == written[0]
+    assert [str(TypeAdapter(IntervalField).validate_python(text)) for text in written[1]] == written[1]
+    assert len(written[0]) == 3
+    assert len(written[1]) == 5
 
 
 NUMBERS = [
