@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -54,7 +56,7 @@ def test_every_layer_with_weights_is_here():
 @pytest.mark.parametrize("kind", TORCHS)
 def test_a_layer_starts_from_the_weights_of_torchs_own(kind):
     settings, shape, torchs = TORCHS[kind]
-    layer = choose("layers", {kind: settings})
+    layer: Any = choose("layers", {kind: settings})
     torch.manual_seed(3)
     ours = [weight for _, weight in layer.build(shape).named_parameters()]
     torch.manual_seed(3)
