@@ -79,6 +79,14 @@ class TestSklearn:
         assert data_info.target_shape == ()
         names = tuple(map(str, bunch.target_names)) if wants == "classes" else None
         assert data_info.labels == names
+        classes = bunch.target.tolist() if wants == "classes" else None
+        assert (data_info.classes and list(data_info.classes)) == classes
+        assert data_info.counts == (tuple(np.bincount(classes).tolist()) if classes else None)
+
+    def test_without_scikit_learn_each_rows_class_is_not_known(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr("dlrun.components.sources.sklearn.find_spec", lambda name: None)
+        data_info = Sklearn(name="iris").describe(ask(tmp_path))
+        assert (data_info.classes, data_info.counts) == (None, (50, 50, 50))
 
     @pytest.mark.parametrize("name", ["digits", "iris", "wine", "breast_cancer"])
     def test_every_row_has_the_label_of_its_class(self, name: str, tmp_path: Path):

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import gzip
+from array import array
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 
 from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo
@@ -34,8 +38,8 @@ class Sklearn(Source):
                 message = f"the target of {self.name} is a number, but the loss needs classes"
                 raise SourceError(message, ("source",), "use `loss: mse` or `l1`, or a data set with classes")
             labels = need_labels(published.labels, request.wants, self.name, ("source",))
-        counts = published.counts if labels else None
-        return SourceInfo(published.rows, (published.features,), (), labels, counts=counts)
+        counts, classes = (published.counts, _classes(published)) if labels else (None, None)
+        return SourceInfo(published.rows, (published.features,), (), labels, counts=counts, classes=classes)
 
     def origin(self) -> tuple[str, str]:
         return self.name, f"{self.kind}:{self.name}"
@@ -59,12 +63,33 @@ class _Published:
     """The names of classes 0, 1, …; empty where the target is a number."""
     counts: tuple[int, ...] = ()
     """How many rows each class has."""
+    file: str = ""
+    """The file of scikit-learn that has each row's class number in its last column; '' where there are no classes."""
 
 
 PUBLISHED = {
-    "digits": _Published(1797, 64, tuple("0123456789"), (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)),
-    "iris": _Published(150, 4, ("setosa", "versicolor", "virginica"), (50, 50, 50)),
-    "wine": _Published(178, 13, ("class_0", "class_1", "class_2"), (59, 71, 48)),
-    "breast_cancer": _Published(569, 30, ("malignant", "benign"), (212, 357)),
+    "digits": _Published(
+        1797, 64, tuple("0123456789"), (178, 182, 177, 183, 181, 182, 181, 179, 174, 180), "digits.csv.gz"
+    ),
+    "iris": _Published(150, 4, ("setosa", "versicolor", "virginica"), (50, 50, 50), "iris.csv"),
+    "wine": _Published(178, 13, ("class_0", "class_1", "class_2"), (59, 71, 48), "wine_data.csv"),
+    "breast_cancer": _Published(569, 30, ("malignant", "benign"), (212, 357), "breast_cancer.csv"),
     "diabetes": _Published(442, 10, ()),
 }
+
+
+def _classes(published: _Published) -> array[int] | None:
+    """Each row's class number, read without importing scikit-learn, which takes a second; None where it is not known,
+    because scikit-learn is not installed, or has another file."""
+    package = find_spec("sklearn")
+    for folder in (package.submodule_search_locations or ()) if package else ():
+        file = Path(folder) / "datasets" / "data" / published.file
+        try:
+            content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+            cells = [line.rpartition(b",")[2] for line in content.splitlines()[-published.rows :]]
+            classes = array("i", map(int, cells))
+        except (OSError, EOFError, ValueError):
+            continue
+        if tuple(classes.count(number) for number in range(len(published.labels))) == published.counts:
+            return classes
+    return None
