@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import math
+from array import array
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo, SourceNote, class_labels, resolve
+from dlrun.components.sources import (
+    Request,
+    Rows,
+    Source,
+    SourceError,
+    SourceInfo,
+    SourceNote,
+    class_labels,
+    few,
+    resolve,
+)
 from dlrun.components.sources._cells import (
     MISSING,
     holds_data,
@@ -72,20 +83,20 @@ class Csv(Source):
     """Texts that say that a value is missing, in any case; they cannot be classes. An empty cell says it always."""
 
     def describe(self, request: Request) -> SourceInfo:
-        classes, indices = Classes(), _Indices()
+        classes, indices, values = Classes(), _Indices(), array("d")
         with self._open(request) as table:
             for cells in table.rows():
                 indices.add(table.numbers(cells, table.features, FEATURES))
                 if table.labelled:
                     classes.add(table.label(cells))
                 else:
-                    table.outputs(cells)
+                    values.extend(table.answers(cells))
         if not table.count:
             raise SourceError(f"{table.file.name} has no rows after its first line", FILE)
         shape = () if len(table.target) == 1 else (len(table.target),)
         width, vocabulary = (len(table.features),), indices.vocabulary
         if not table.labelled:
-            return SourceInfo(table.count, width, shape, None, vocabulary)
+            return SourceInfo(table.count, width, shape, None, vocabulary, values=few(values))
         labels, notes = table.labels(classes.seen)
         counts, numbers = classes.in_order(labels)
         return SourceInfo(table.count, width, shape, labels, vocabulary, counts, numbers, notes)
@@ -105,7 +116,8 @@ class Csv(Source):
             if numbers is not None:
                 labels = [table.label(cells) for cells in table.rows()]
                 return Rows(numbers, np.array(labels, object))  # texts of any length
-            read = [(table.numbers(cells, table.features, FEATURES), table.outputs(cells)) for cells in table.rows()]
+            answer = table.label if table.labelled else table.answers
+            read = [(table.numbers(cells, table.features, FEATURES), answer(cells)) for cells in table.rows()]
         return Rows(
             np.array([row for row, _ in read]),
             np.array([target for _, target in read], object if table.labelled else None),
@@ -271,10 +283,8 @@ class _Table:
             self.known.add(label)
         return label
 
-    def outputs(self, cells: list[str]) -> list[float] | str:
-        """The target of a row as it is loaded."""
-        if self.labelled:
-            return self.label(cells)
+    def answers(self, cells: list[str]) -> list[float]:
+        """The target of a row as numbers."""
         values = self.numbers(cells, self.target, TARGET)
         if self.request.wants == "binary":
             for index, value in zip(self.target, values, strict=True):

@@ -4,10 +4,11 @@ import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo, class_labels, resolve
+from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo, class_labels, few, resolve
 from dlrun.components.sources._cells import MISSING, is_missing
 from dlrun.components.sources._labels import judge_numbers, need_labels
 from dlrun.language.paths import FilePath
@@ -75,7 +76,8 @@ class Npz(Source):
         width = max(dtype.itemsize, 4) if dtype.kind in "fb" else dtype.itemsize
         width = min(width, 8)
         if not _labelled(values, request):
-            return SourceInfo(rows, shape[1:] or (1,), _row_shape(values), None, vocabulary, number_bytes=width)
+            info = SourceInfo(rows, shape[1:] or (1,), _row_shape(values), None, vocabulary, number_bytes=width)
+            return replace(info, values=few(values.reshape(-1)) if request.wants != "nothing" else None)
         _refuse_missing(values, target, self)
         labels = _labels(values, target, request)
         notes = judge_numbers(labels, rows, f"the array '{target}'", TARGET)
