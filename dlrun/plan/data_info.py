@@ -29,6 +29,8 @@ class Feature:
     """One more than the greatest index, where the rows are whole numbers."""
     number_bytes: int = 8
     """The bytes that a number takes once loaded."""
+    no_index: str = field(default="", compare=False)
+    """A value that is no index, with its place; '' where there is none, or that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +221,7 @@ def describe(data: DataSection, losses: Sequence[Loss], folder: Path) -> DataInf
             at = ("features", part.input) if isinstance(data.features, dict) else (TARGET, part.target)
             raise SourceError(f"there are {found.rows} rows here, and {rows} in the entry before", at)
         rows = found.rows
-        features[part.input] = Feature(found.shape, found.vocabulary, found.number_bytes)
+        features[part.input] = Feature(found.shape, found.vocabulary, found.number_bytes, found.no_index)
         wants = part.request.wants
         target = Target(found.target_shape, found.labels, wants, found.counts, found.classes, found.values)
         named = (loss.named_class for _, loss in _judging(part.target, data.target, losses))

@@ -262,10 +262,10 @@ class TestCsv:
             (",a,y\n0,1,x\n", "t.csv:1: column 1 has no name"),
             ("a,y\n", "t.csv has no rows after its first line"),
             ("y\n1\n", "t.csv has no column besides the target"),
-            ("a,y\n1,x\n2\n", "t.csv:3: 1 cells; the first line names 2 columns"),
+            ("a,y\n1,x\n2\n", "t.csv:3: 1 cell; the first line names 2 columns"),
             ("a,y\n1,x\n2,y,z\n", "t.csv:3: 3 cells; the first line names 2 columns"),
             ('a,y\n1,x\n2,"y\n', "t.csv:3: unexpected end of data"),
-            (b"a,y\n1,\xff\n", "t.csv is not UTF-8 text"),
+            (b"a,y\n1,\xff\n", "t.csv:2: column 'y' has the byte 0xff, which is not UTF-8"),
         ],
     )
     def test_a_table_that_is_none_is_refused_with_its_line(self, text: str, message: str, folder: Path):
@@ -559,7 +559,8 @@ class TestNpz:
         error = refused(Npz(path="a.npz"), ask(tmp_path, "labels", ("images", "labels")))
         assert error.at == ("features",)
 
-    def test_describing_reads_no_features(self, tmp_path: Path):
+    def test_describing_reads_no_large_features(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr("dlrun.components.sources.npz.MOST_VALUES", 39_999)
         x = np.random.default_rng(0).normal(size=(4, 1, 100, 100))
         save(tmp_path, x=x, y=[0, 1, 0, 1])
         whole = (tmp_path / "a.npz").read_bytes()

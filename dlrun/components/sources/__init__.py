@@ -73,6 +73,8 @@ class SourceInfo:
     """What can be meant but rarely is."""
     number_bytes: int = field(default=8, compare=False)
     """The bytes that a number of the features takes once loaded."""
+    no_index: str = field(default="", compare=False)
+    """A value of the features that is no index, with its place; '' where there is none, or that is not known."""
     values: Sequence[Any] | None = field(default=None, repr=False, compare=False)
     """The numbers of the target, those of each row together; None where they are classes, many, or not known."""
 
