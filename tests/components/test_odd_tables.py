@@ -134,6 +134,15 @@ def test_classes_that_may_be_meant_otherwise_are_noted(kind: str, labels: list[s
     assert set(info.labels) == set(labels)
 
 
+@pytest.mark.parametrize(("one", "other"), [("1", "1.0"), ("007", "7"), ("1", "1e0"), ("-0", "0")])
+def test_one_number_in_two_forms_is_refused(one: str, other: str, tmp_path: Path) -> None:
+    message = f"has the same number in two forms, '(?:{one}|{other})' and '(?:{one}|{other})'"
+    with pytest.raises(SourceError, match=message):
+        described(tmp_path, f"a,y\n1,{one}\n1,{other}\n1,2\n")
+    with pytest.raises(SourceError, match=message):
+        saved(tmp_path, np.ones(3), np.array([one, other, "2"]))
+
+
 def test_spaces_at_the_ends_of_a_texts_class_are_noted_in_an_npz_and_ignored_in_a_csv(tmp_path: Path) -> None:
     assert notes(saved(tmp_path, np.ones((4, 1)), np.array([" yes", "yes", "no", "no"]))) == ["similar_classes"]
     info = described(tmp_path, 'a,y\n1, yes\n1,"yes "\n1,no\n')

@@ -6,6 +6,7 @@ import unicodedata
 from array import array
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import pairwise
 
 from dlrun.components.sources import SourceError, SourceNote
 from dlrun.components.sources._cells import is_number, sort_of, way_out
@@ -60,8 +61,12 @@ def judge(labels: tuple[str, ...], rows: int, what: str, at: tuple[str, ...]) ->
     """Notes about classes that are rather numbers to predict, one class in two forms, or of two sorts.
 
     Raises:
-        SourceError: they are fractions, dates or the like with few rows each.
+        SourceError: one number is written in two forms; or they are fractions, dates or the like with few rows each.
     """
+    for one, other in pairwise(labels):
+        if _same_number(one, other):
+            message = f"{what} has the same number in two forms, '{one}' and '{other}'"
+            raise SourceError(message, at, "write it the same in every row")
     return (*_as_numbers(labels, rows, what, at), *_similar(labels, what, at), *_mixed(labels, what, at))
 
 
@@ -113,7 +118,7 @@ def _mixed(labels: tuple[str, ...], what: str, at: tuple[str, ...]) -> Iterator[
         yield SourceNote("mixed_classes", message, at, "if one is a mark for a missing value, list it in `missing`")
 
 
-def same_number(one: str, other: str) -> bool:
+def _same_number(one: str, other: str) -> bool:
     """Whether two labels are one number, exactly."""
     try:
         exact = is_number(one) and is_number(other)

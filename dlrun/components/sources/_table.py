@@ -8,7 +8,6 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -16,7 +15,7 @@ from dlrun.components.sources import Request, SourceError, SourceInfo, class_lab
 from dlrun.components.sources._cells import EXACT, NUL_HINT, is_missing, is_number
 from dlrun.components.sources._encoding import not_utf8
 from dlrun.components.sources._header import FEATURES, FILE, TARGET, delimiter_hint, find, listed, read_names
-from dlrun.components.sources._labels import Classes, judge, need_labels, same_number
+from dlrun.components.sources._labels import Classes, judge, need_labels
 from dlrun.components.sources._odd_cells import OddCells
 from dlrun.language.suggestions import shorten
 
@@ -210,10 +209,6 @@ class Table:
         """A description with the classes that were read, and notes about them."""
         labels = class_labels(classes.seen)
         what = f"the column '{self.columns[self.target[0]]}'"
-        for one, other in pairwise(labels):
-            if same_number(one, other):
-                message = f"{what} has the same number in two forms, '{one}' and '{other}'"
-                raise SourceError(message, TARGET, "write it the same in every row")
         notes = judge(labels, self.count, what, TARGET)
         need_labels(labels, self.request.wants, what, TARGET)
         counts, numbers = classes.in_order(labels)

@@ -227,7 +227,8 @@ def _read_target(file: Path, name: str, request: Request) -> Array:
         try:
             values = np.char.decode(values, "utf-8")
         except UnicodeDecodeError:
-            raise SourceError(f"the texts of the array '{name}' are not UTF-8", TARGET) from None
+            hint = "save texts, not bytes: `np.char.decode(y, 'latin-1')`, if that is how they are encoded"
+            raise SourceError(f"the texts of the array '{name}' are not UTF-8", TARGET, hint) from None
     if values.dtype.kind == "f":
         _need_finite(values, name, TARGET)
     if _labelled(values, request):
@@ -236,7 +237,8 @@ def _read_target(file: Path, name: str, request: Request) -> Array:
         message = f"the array '{name}' has {show(values.shape[1:])} values in each row, but a class is one value"
         raise SourceError(message, TARGET, "`argmax(axis=1)` turns columns of 0 and 1 into class numbers")
     if values.dtype.kind == "U":
-        raise SourceError(f"the array '{name}' holds texts, but the loss needs numbers", TARGET)
+        hint = "save numbers, `y.astype(float)`; use `loss: cross_entropy` for texts that are classes"
+        raise SourceError(f"the array '{name}' holds texts, but the loss needs numbers", TARGET, hint)
     if request.wants == "binary" and not np.isin(values, (0, 1)).all():
         wrong = values[~np.isin(values, (0, 1))].flat[0]
         raise SourceError(f"the array '{name}' holds {wrong}; several binary values must be 0 or 1", TARGET)
@@ -326,4 +328,5 @@ def _need_finite(values: Array, name: str, at: tuple[str, ...]) -> None:
     if not finite.all():
         place = tuple(int(index) for index in np.argwhere(~finite)[0])
         where = ", ".join(map(str, place))
-        raise SourceError(f"the array '{name}' holds {values[place]} at [{where}]; numbers must be finite", at)
+        message = f"the array '{name}' holds {values[place]} at [{where}]; numbers must be finite"
+        raise SourceError(message, at, "fill in the value, or remove the row from every array")
