@@ -81,6 +81,7 @@ def test_another_encoding_is_one_error_with_a_way_out(text: str, encoding: str, 
         ("\na,b,y\n1,2,p\n", "t.csv has no column names in its first line", "in the first line"),
         (ROWS + ROWS, "t.csv:4: the line is the same as the first one", "remove it"),
         ("5,6,y\n1,2,y\n3,4,q\n", "t.csv:1: the first line looks like a row", "add a first line"),
+        ("sep=;\na;b;y\n1;2;p\n", "t.csv:1: the first line only says which delimiter", "delimiter"),
         ("a,b,y\n1e999,2,p\n", "t.csv:2: column 'a' is '1e999', not a finite number", "the largest number is"),
         ("a,b,y\n1,2,1\n1,2,1.0\n", "the column 'y' has the same number in two forms, '1' and '1.0'", "the same in"),
         ("a,b,y\n1,2,007\n1,2,7\n", "the column 'y' has the same number in two forms, '007' and '7'", "the same in"),
@@ -132,6 +133,26 @@ def test_classes_that_may_be_meant_otherwise_are_noted(kind: str, labels: list[s
     assert note in notes(info)
     assert info.labels is not None
     assert set(info.labels) == set(labels)
+
+
+@pytest.mark.parametrize(
+    ("cell", "hint"),
+    [
+        ("1,234", "write '1,234' without the separator, or with a decimal point"),
+        ("0,126", "write '0,126' with a decimal point"),
+        ("12,34", "write '12,34' with a decimal point"),
+        ("(12.50)", "write '(12.50)' with a minus sign"),
+        ("1.5D+03", "write '1.5D+03' with an e before the exponent"),
+        ("<5", "'<5' is a limit and no number"),
+        ("≥ 0.1", "'≥ 0.1' is a limit and no number"),
+        ("0xAB", "write '0xAB' as a decimal number"),
+        ("12kg", "write '12kg' without the unit"),
+        ("3.5 °C", "write '3.5 °C' without the unit"),
+    ],
+)
+def test_the_way_out_of_a_cell_looks_at_what_it_is(cell: str, hint: str, tmp_path: Path) -> None:
+    assert refusal(tmp_path, f'a,y\n"{cell}",1\n', "numbers").hint.startswith(hint)
+    assert refusal(tmp_path, f'a,y\n1,"{cell}"\n', "numbers").hint.startswith(hint)
 
 
 @pytest.mark.parametrize(("one", "other"), [("1", "1.0"), ("007", "7"), ("1", "1e0"), ("-0", "0")])

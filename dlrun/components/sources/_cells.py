@@ -25,6 +25,10 @@ _SORTS = (
     ("thousands", rf"{_DIGITS}(,\d{{3}})+\.\d*|{_DIGITS}(,\d{{3}}){{2,}}", "write {values} without the separators"),
     ("thousands", rf"{_DIGITS}(\.\d{{3}})+,\d*|{_DIGITS}(\.\d{{3}}){{2,}}", "write {values} as plain numbers, 1234.5"),
     ("thousands", rf"{_DIGITS}([ '\u00a0\u2009\u202f]\d{{3}})+([.,]\d*)?", "write {values} without the separators"),
+    ("thousands", r"[+-]?[1-9]\d{0,2},\d{3}", "write {values} without the separator, or with a decimal point"),
+    ("negative", r"\([\d.,]+\)", "write {values} with a minus sign"),
+    ("exponent", r"[+-]?(\d+\.?\d*|\.\d+)[dD][+-]?\d+", "write {values} with an e before the exponent"),
+    ("limit", r"[<>≤≥~≈]=?\s*[+-]?[\d.,]+", "{values} is a limit and no number: write a number, or remove the row"),
     (
         "decimal comma",
         r"[+-]?\d*,\d+([eE][+-]?\d+)?",
@@ -39,6 +43,7 @@ _SORTS = (
         r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}([ ].*)?|\d{1,2}:\d{2}(:\d{2})?.*",
         "{values} is a date or a time: write it as numbers, such as days since the first one",
     ),
+    ("unit", r"[+-]?(\d+\.?\d*|\.\d+)\s?[A-Za-zµ°Ω²³]{1,5}", "write {values} without the unit, the same in every row"),
 )
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 

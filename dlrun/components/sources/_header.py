@@ -31,6 +31,9 @@ def read_names(file: Path, reader: Any) -> list[str]:
         if _is_half_nul(file):
             raise SourceError(f"{file.name} is {what}, not UTF-8", FILE, as_utf8(file, "UTF-16"))
         raise SourceError(f"{file.name}:1: a column's name has a NUL byte", FILE, NUL_HINT)
+    if columns[0].startswith("sep="):
+        hint = "remove it, and write it in the spec: `csv: {path: …, delimiter: …}`"
+        raise SourceError(f"{file.name}:1: the first line only says which delimiter there is", FILE, hint)
     if holds_data(columns):
         message = f"{file.name}:1: the first line looks like a row, {shorten(', '.join(columns))}"
         raise SourceError(f"{message}, and must name the columns", FILE, "add a first line with the names")
