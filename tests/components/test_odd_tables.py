@@ -206,6 +206,12 @@ def test_zeros_in_front_of_a_number_are_noted(cell: str, tmp_path: Path) -> None
     assert notes(described(tmp_path, f"a,b,y\n1,1,12\n2,1,{cell}\n", "numbers")) == ["leading_zeros"]
 
 
+def test_many_columns_of_one_sort_are_one_note(tmp_path: Path) -> None:
+    (note,) = described(tmp_path, "a,b,c,y\n1,2,3,p\n01,02,03,q\n").notes
+    assert note.message.startswith("t.csv:3: column 'a' is '01'")
+    assert note.message.endswith("; 2 more columns have such numbers")
+
+
 @pytest.mark.parametrize("cell", ["0", "0.5", "-0.25", "1e-05", "10", "1.05", "0e0", "100", "+0", "0."])
 def test_other_zeros_are_not_noted(cell: str, tmp_path: Path) -> None:
     assert not described(tmp_path, f"a,b,y\n{cell},1,p\n1,{cell},q\n").notes

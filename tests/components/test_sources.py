@@ -79,6 +79,7 @@ class TestSklearn:
         assert data_info.target_shape == ()
         names = tuple(map(str, bunch.target_names)) if wants == "classes" else None
         assert data_info.labels == names
+        assert wants == "classes" or (data_info.values and list(data_info.values) == bunch.target.tolist())
         classes = bunch.target.tolist() if wants == "classes" else None
         assert (data_info.classes and list(data_info.classes)) == classes
         assert data_info.counts == (tuple(np.bincount(classes).tolist()) if classes else None)
@@ -100,6 +101,9 @@ class TestSklearn:
         assert (rows.target == datasets.load_diabetes(return_X_y=True)[1]).all()
         rows = Sklearn(name="iris").load(ask(tmp_path, wants="numbers"))
         assert (rows.target == datasets.load_iris(return_X_y=True)[1]).all()
+        values = Sklearn(name="iris").describe(ask(tmp_path, wants="numbers")).values
+        assert values is not None
+        assert list(values) == datasets.load_iris(return_X_y=True)[1].tolist()
 
     def test_classes_of_numbers_are_refused(self, tmp_path: Path):
         error = refused(Sklearn(name="diabetes"), ask(tmp_path))

@@ -172,6 +172,13 @@ def test_r2_of_rows_that_are_all_alike_is_found_before_loading(
     assert not dlrun.check(file, *changed, "data.split.seed=5", "data.split.validation=0.2").notes
 
 
+def test_r2_of_one_row_of_scikit_learns_numbers_is_found_before_loading(tmp_path: Path) -> None:
+    changed = ["data={source: {sklearn: diabetes}, split: {validation: 0.002}}", "loss=mse", "metrics=[r2]"]
+    changed += ["model.layers=[linear: 1]", "train={epochs: 4, early_stopping: {monitor: validation/r2, patience: 1}}"]
+    with pytest.raises(SpecError, match="validation has one row, so r2 is not defined there"):
+        dlrun.check(spec(tmp_path, NUMBERS), *changed)
+
+
 def test_r2_of_an_input_that_is_always_the_same_is_found_before_the_first_step(tmp_path: Path) -> None:
     changed = ["data={source: {sklearn: digits}, split: {validation: 0.2}}", "loss={mse: input}", "metrics=[r2]"]
     changed += ["model.layers=[linear: 64]", "train={epochs: 4, early_stopping: {monitor: validation/r2, patience: 1}}"]

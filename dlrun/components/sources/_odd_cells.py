@@ -73,22 +73,32 @@ class OddCells:
         return (*self._rounded(), *self._padded())
 
     def _rounded(self) -> Iterator[SourceNote]:
-        for index, (cell, line) in self.rounded.items():
+        for index, (cell, line) in _first(self.rounded):
             message = f"{self._place(index, cell, line)}, which is kept as {float(cell):.0f}"
             hint = "whole numbers are exact up to 2**53: subtract the smallest, or leave a column of ids out"
-            yield SourceNote("rounded_numbers", message, self._at(index), hint)
+            yield SourceNote("rounded_numbers", message + _more(self.rounded), self._at(index), hint)
 
     def _padded(self) -> Iterator[SourceNote]:
-        for index, (cell, line) in self.padded.items():
+        for index, (cell, line) in _first(self.padded):
             message = f"{self._place(index, cell, line)}, which is read as the number {float(cell):g}"
             hint = "an id or a code is no amount: leave the column out, or write a column of 0 and 1 for each code"
-            yield SourceNote("leading_zeros", message, self._at(index), hint)
+            yield SourceNote("leading_zeros", message + _more(self.padded), self._at(index), hint)
 
     def _at(self, index: int) -> tuple[str, ...]:
         return FEATURES if index in self.features else TARGET
 
     def _place(self, index: int, cell: str, line: int) -> str:
         return f"{self.name}:{line}: column '{self.columns[index]}' is '{_short(cell)}'"
+
+
+def _first(found: dict[int, tuple[str, int]]) -> list[tuple[int, tuple[str, int]]]:
+    """The first column, and its cell: many columns of one sort are one note."""
+    return sorted(found.items())[:1]
+
+
+def _more(found: dict[int, tuple[str, int]]) -> str:
+    others = len(found) - 1
+    return f"; {others} more column{'s have' if others > 1 else ' has'} such numbers" if others else ""
 
 
 def _another(found: tuple[str, int]) -> str:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import gzip
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -38,8 +38,11 @@ class Sklearn(Source):
                 message = f"the target of {self.name} is a number, but the loss needs classes"
                 raise SourceError(message, ("source",), "use `loss: mse` or `l1`, or a data set with classes")
             labels = need_labels(published.labels, request.wants, self.name, ("source",))
-        counts, classes = (published.counts, _classes(published)) if labels else (None, None)
-        return SourceInfo(published.rows, (published.features,), (), labels, counts=counts, classes=classes)
+        info = SourceInfo(published.rows, (published.features,), (), labels)
+        targets = _targets(published)
+        if labels is None:
+            return replace(info, values=targets)
+        return replace(info, counts=published.counts, classes=targets and array("i", map(int, targets)))
 
     def origin(self) -> tuple[str, str]:
         return self.name, f"{self.kind}:{self.name}"
@@ -64,7 +67,7 @@ class _Published:
     counts: tuple[int, ...] = ()
     """How many rows each class has."""
     file: str = ""
-    """The file of scikit-learn that has each row's class number in its last column; '' where there are no classes."""
+    """The file of scikit-learn that has each row's target in its last column."""
 
 
 PUBLISHED = {
@@ -74,22 +77,23 @@ PUBLISHED = {
     "iris": _Published(150, 4, ("setosa", "versicolor", "virginica"), (50, 50, 50), "iris.csv"),
     "wine": _Published(178, 13, ("class_0", "class_1", "class_2"), (59, 71, 48), "wine_data.csv"),
     "breast_cancer": _Published(569, 30, ("malignant", "benign"), (212, 357), "breast_cancer.csv"),
-    "diabetes": _Published(442, 10, ()),
+    "diabetes": _Published(442, 10, (), (), "diabetes_target.csv.gz"),
 }
 
 
-def _classes(published: _Published) -> array[int] | None:
-    """Each row's class number, read without importing scikit-learn, which takes a second; None where it is not known,
-    because scikit-learn is not installed, or has another file."""
+def _targets(published: _Published) -> array[float] | None:
+    """Each row's target, read without importing scikit-learn, which takes a second; None where it is not known, because
+    scikit-learn is not installed, or has another file."""
     package = find_spec("sklearn")
     for folder in (package.submodule_search_locations or ()) if package else ():
         file = Path(folder) / "datasets" / "data" / published.file
         try:
             content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
             cells = [line.rpartition(b",")[2] for line in content.splitlines()[-published.rows :]]
-            classes = array("i", map(int, cells))
+            targets = array("d", map(float, cells))
         except (OSError, EOFError, ValueError):
             continue
-        if tuple(classes.count(number) for number in range(len(published.labels))) == published.counts:
-            return classes
+        counts = tuple(targets.count(number) for number in range(len(published.labels)))
+        if len(targets) == published.rows and counts == published.counts:
+            return targets
     return None
