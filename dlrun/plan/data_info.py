@@ -16,6 +16,7 @@ from dlrun.language.target_kind import IN_WORDS, TargetKind
 from dlrun.shapes import Shape
 
 Read = TypeVar("Read")
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Feature:
     """One more than the greatest index, where the rows are whole numbers."""
     number_bytes: int = 8
     """The bytes that a number takes once loaded."""
+    no_index: str = field(default="", compare=False)
+    """A value that is no index, with its place; '' where there is none, or that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Target:
     """How many rows each class has, in the order of the labels."""
     classes: Sequence[int] | None = field(default=None, repr=False, compare=False)
     """Each row's class number; None where that is not known without loading."""
+    values: Sequence[Any] | None = field(default=None, repr=False, compare=False)
+    """The numbers of each row, one row after the other, where they are numbers; None where they are not known."""
     positive: int | None = None
     """The number of the class for which a binary target is 1; None where the target is no class, or not binary."""
 
@@ -85,6 +90,18 @@ class SplitSizes:
     train: int
     validation: int
     test: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sameness:
+    """Whether numbers that outputs are compared with differ between the rows of training, validation and test."""
+
+    rows: tuple[int, ...]
+    """How many rows each split has."""
+    constant: tuple[bool, ...]
+    """Whether a number is the same in all rows of the split."""
+    several: bool
+    """Whether a row has several numbers."""
 
 
 def split_sizes(rows: int, split: Split) -> SplitSizes:
@@ -204,9 +221,9 @@ def describe(data: DataSection, losses: Sequence[Loss], folder: Path) -> DataInf
             at = ("features", part.input) if isinstance(data.features, dict) else (TARGET, part.target)
             raise SourceError(f"there are {found.rows} rows here, and {rows} in the entry before", at)
         rows = found.rows
-        features[part.input] = Feature(found.shape, found.vocabulary, found.number_bytes)
+        features[part.input] = Feature(found.shape, found.vocabulary, found.number_bytes, found.no_index)
         wants = part.request.wants
-        target = Target(found.target_shape, found.labels, wants, found.counts, found.classes)
+        target = Target(found.target_shape, found.labels, wants, found.counts, found.classes, found.values)
         named = (loss.named_class for _, loss in _judging(part.target, data.target, losses))
         targets[part.target] = replace(target, positive=_positive(target, next(filter(None, named), None)))
         notes |= dict.fromkeys(found.notes)

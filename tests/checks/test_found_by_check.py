@@ -12,6 +12,7 @@ import torch
 from hypothesis import given
 from strategies import components, draws, takes
 
+from dlrun.checks.check import check
 from dlrun.components.layers import Container
 from dlrun.errors import SpecError
 from dlrun.language.component import find, kinds
@@ -162,3 +163,37 @@ def test_an_embedding_knows_all_indices_of_the_data(rows: Path) -> None:
     with pytest.raises(SpecError, match="the data has the index 8; there are 8, from 0 to 7"):
         checked(rows, text, few)
     checked(rows, text, few.replace("8,", "9,"))
+
+
+@pytest.mark.parametrize("kind", ["csv", "npz"])
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.arange(60.0).reshape(30, 2) % 9 + 0.5, "an index is a whole number from 0 on; {place} 0.5"),
+        (np.arange(60).reshape(30, 2) % 9 - 1, "an index is a whole number from 0 on; {place} -1"),
+        (np.arange(60).reshape(30, 2), "the data has the index 59; there are 9, from 0 to 8"),
+    ],
+)
+def test_values_that_an_embedding_does_not_take(kind: str, values: np.ndarray, message: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "rows.npz", x=values, y=np.zeros(30))
+    lines = [",".join([*map(str, row), "0"]) for row in values.tolist()]
+    (tmp_path / "rows.csv").write_text("\n".join(["a,b,y", *lines]))
+    source = "{csv: rows.csv}" if kind == "csv" else "{npz: rows.npz}"
+    place = "rows.csv:2: column 'a' is" if kind == "csv" else "the array 'x' holds"
+    (tmp_path / "s.yaml").write_text(
+        f"""
+        data: {{source: {source}, target: y{", features: x" if kind == "npz" else ""}}}
+        model: {{layers: [embedding: {{num_embeddings: COUNT, embedding_dim: 2}}, flatten, linear: 1]}}
+        loss: mse
+        optimizer: adam
+        """
+    )
+    text = (tmp_path / "s.yaml").read_text()
+    (tmp_path / "s.yaml").write_text(text.replace("COUNT", "9"))
+    with pytest.raises(SpecError) as raised:
+        check(tmp_path / "s.yaml")
+    assert str(raised.value).startswith("error: " + message.format(place=place))
+    if "{place}" in message:
+        (tmp_path / "s.yaml").write_text(text.replace("COUNT", "$vocabulary"))
+        with pytest.raises(SpecError, match=r"`\$vocabulary` needs features that are indices.*; " + place):
+            check(tmp_path / "s.yaml")

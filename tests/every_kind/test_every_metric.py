@@ -172,6 +172,39 @@ def test_r2_is_not_defined_where_all_targets_are_alike() -> None:
     assert math.isnan(measured("r2", torch.randn(9, 1), torch.full((9, 1), 0.1)))
 
 
+@pytest.mark.parametrize("kind", [k for k in kinds("metrics") if "numbers" in choose("metrics", k).suits])
+def test_a_metric_says_whether_numbers_must_differ(kind: str) -> None:
+    output = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
+    target = output + 1
+    assert math.isfinite(measured(kind, output, target))
+    target[:, 1] = 2.5
+    assert math.isnan(measured(kind, output, target)) == choose("metrics", kind).needs_spread
+
+
+@pytest.mark.parametrize("kind", [k for k in kinds("metrics") if "binary" in choose("metrics", k).suits])
+def test_a_metric_says_whether_each_yes_or_no_must_occur(kind: str) -> None:
+    output = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
+    target = (output > 0.1).float()
+    assert math.isfinite(measured(kind, output, target))
+    target[:, 1] = 1
+    assert math.isnan(measured(kind, output, target)) == choose("metrics", kind).needs_spread
+
+
+@pytest.mark.parametrize("kind", [k for k in kinds("metrics") if "classes" in choose("metrics", k).suits])
+def test_a_metric_says_which_classes_must_have_a_row(kind: str) -> None:
+    metric = choose("metrics", kind)
+    output, target = drawn(0, 40, 3)
+    assert math.isfinite(measured(kind, output, target))
+    target[target == 2] = 0
+    assert math.isnan(measured(kind, output, target)) == metric.needs_every_class
+    values = []
+    for column in (100.0, -100.0):  # the class is always predicted, or never
+        output[:, 2] = column
+        values.append(measured(kind, output, target, of=2))
+    says_nothing = all(math.isnan(value) or value == 0 for value in values)
+    assert says_nothing == (metric.needs_every_class or metric.needs_its_class)
+
+
 @pytest.mark.parametrize("kind", [k for k in kinds("metrics") if "binary" in choose("metrics", k).suits])
 def test_a_probability_and_its_logit_are_judged_alike(kind: str) -> None:
     logits = torch.tensor([[-2.0], [-0.1], [0.0], [0.3], [4.0]])

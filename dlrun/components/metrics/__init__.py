@@ -26,6 +26,10 @@ class Metric(Component):
 
     needs_every_class: ClassVar[bool] = False
     """Whether it is not defined on rows that lack a class that it is about, or have no other."""
+    needs_its_class: ClassVar[bool] = False
+    """Whether it is 0 or not defined on rows without the class that it is about, where it is about one."""
+    needs_spread: ClassVar[bool] = False
+    """Whether it is not defined where a number that an output is compared with is the same in all rows."""
 
     output: str | None = None
     """The name of the network's output that it measures; required where there are several."""

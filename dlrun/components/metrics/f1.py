@@ -25,6 +25,7 @@ class F1(OfClass):
     synonyms = ("f1_score",)
     suits = frozenset({"classes", "binary"})
     greater_is_better = True
+    needs_its_class = True
     main = "average"
 
     average: Literal["binary", "macro", "micro", "weighted"] | None = None

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+MOST_VALUES = 1 << 22
+"""How many numbers of a target a description holds."""
+
+
 class SourceError(LocatedError):
     """The data does not match the spec; `at` is the path below `data` of the setting concerned."""
 
@@ -69,6 +73,10 @@ class SourceInfo:
     """What can be meant but rarely is."""
     number_bytes: int = field(default=8, compare=False)
     """The bytes that a number of the features takes once loaded."""
+    no_index: str = field(default="", compare=False)
+    """A value of the features that is no index, with its place; '' where there is none, or that is not known."""
+    values: Sequence[Any] | None = field(default=None, repr=False, compare=False)
+    """The numbers of the target, those of each row together; None where they are classes, many, or not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,11 @@ class Source(Component):
             SourceError: the data does not have what the request needs, or a value is not a number where one is needed.
         """
         raise NotImplementedError
+
+
+def few(values: Any) -> Sequence[Any] | None:
+    """The numbers of a target for `SourceInfo.values`, if they take little memory."""
+    return values if len(values) <= MOST_VALUES else None
 
 
 def class_labels(values: Iterable[Any]) -> tuple[str, ...]:

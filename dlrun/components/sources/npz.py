@@ -4,12 +4,24 @@ import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo, class_labels, resolve
-from dlrun.components.sources._cells import MISSING, is_missing
-from dlrun.components.sources._labels import judge_numbers, need_labels
+from dlrun.components.sources import (
+    MOST_VALUES,
+    Request,
+    Rows,
+    Source,
+    SourceError,
+    SourceInfo,
+    SourceNote,
+    class_labels,
+    few,
+    resolve,
+)
+from dlrun.components.sources._cells import EXACT, MISSING, is_missing
+from dlrun.components.sources._labels import judge, need_labels
 from dlrun.language.paths import FilePath
 from dlrun.language.suggestions import did_you_mean, shorten
 from dlrun.shapes import Shape, numel, show
@@ -66,21 +78,34 @@ class Npz(Source):
     def describe(self, request: Request) -> SourceInfo:
         file, features, target = self._find(request)
         shape, dtype = _header(file, features)
-        rows = shape[0]
-        vocabulary = None
-        if dtype.kind in "iu":
-            indices = _read(file, features)
-            vocabulary = int(indices.max()) + 1 if indices.min() >= 0 else None
+        vocabulary, no_index, notes = None, "", ()
+        if dtype.kind in "iu" or (dtype.kind == "f" and numel(shape) <= MOST_VALUES):
+            numbers = _read(file, features)
+            if dtype.kind == "f":
+                _need_finite(numbers, features, FEATURES)
+            no_index, notes = _no_index(numbers, features), tuple(_rounded(numbers, features, FEATURES))
+            vocabulary = int(numbers.max()) + 1 if dtype.kind in "iu" and not no_index else None
         values = _read_target(file, target, request)
         width = max(dtype.itemsize, 4) if dtype.kind in "fb" else dtype.itemsize
-        width = min(width, 8)
+        info = SourceInfo(
+            rows=shape[0],
+            shape=shape[1:] or (1,),
+            target_shape=() if _labelled(values, request) else _row_shape(values),
+            labels=None,
+            vocabulary=vocabulary,
+            no_index=no_index,
+            notes=notes,
+            number_bytes=min(width, 8),
+        )
         if not _labelled(values, request):
-            return SourceInfo(rows, shape[1:] or (1,), _row_shape(values), None, vocabulary, number_bytes=width)
+            if request.wants == "nothing":
+                return info
+            return replace(info, values=few(values.reshape(-1)), notes=(*info.notes, *_rounded(values, target, TARGET)))
         _refuse_missing(values, target, self)
         labels = _labels(values, target, request)
-        notes = judge_numbers(labels, rows, f"the array '{target}'", TARGET)
+        judged = judge(labels, shape[0], f"the array '{target}'", TARGET)
         counts, classes = _class_numbers(values, labels)
-        return SourceInfo(rows, shape[1:] or (1,), (), labels, vocabulary, counts, classes, notes, width)
+        return replace(info, labels=labels, counts=counts, classes=classes, notes=(*info.notes, *judged))
 
     def origin(self) -> tuple[str, str]:
         return Path(self.path).name, self.path
@@ -202,7 +227,8 @@ def _read_target(file: Path, name: str, request: Request) -> Array:
         try:
             values = np.char.decode(values, "utf-8")
         except UnicodeDecodeError:
-            raise SourceError(f"the texts of the array '{name}' are not UTF-8", TARGET) from None
+            hint = "save texts, not bytes: `np.char.decode(y, 'latin-1')`, if that is how they are encoded"
+            raise SourceError(f"the texts of the array '{name}' are not UTF-8", TARGET, hint) from None
     if values.dtype.kind == "f":
         _need_finite(values, name, TARGET)
     if _labelled(values, request):
@@ -211,7 +237,8 @@ def _read_target(file: Path, name: str, request: Request) -> Array:
         message = f"the array '{name}' has {show(values.shape[1:])} values in each row, but a class is one value"
         raise SourceError(message, TARGET, "`argmax(axis=1)` turns columns of 0 and 1 into class numbers")
     if values.dtype.kind == "U":
-        raise SourceError(f"the array '{name}' holds texts, but the loss needs numbers", TARGET)
+        hint = "save numbers, `y.astype(float)`; use `loss: cross_entropy` for texts that are classes"
+        raise SourceError(f"the array '{name}' holds texts, but the loss needs numbers", TARGET, hint)
     if request.wants == "binary" and not np.isin(values, (0, 1)).all():
         wrong = values[~np.isin(values, (0, 1))].flat[0]
         raise SourceError(f"the array '{name}' holds {wrong}; several binary values must be 0 or 1", TARGET)
@@ -265,6 +292,31 @@ def _class_numbers(values: Array, labels: tuple[str, ...]) -> tuple[tuple[int, .
     return tuple(np.bincount(classes, minlength=len(labels)).tolist()), classes  # type: ignore[return-value]
 
 
+def _rounded(numbers: Array, name: str, at: tuple[str, ...]) -> Iterator[SourceNote]:
+    """A note about whole numbers that float64 does not keep."""
+    import numpy as np
+
+    if numbers.dtype.kind not in "iu" or numbers.dtype.itemsize < 8:
+        return
+    large = numbers[(numbers >= int(EXACT)) | (numbers <= -int(EXACT))]
+    lost = [value for value in np.unique(large).tolist() if int(float(value)) != value]
+    if lost:
+        message = f"the array '{name}' holds {lost[0]}, which is kept as {float(lost[0]):.0f}"
+        hint = "whole numbers are exact up to 2**53: subtract the smallest"
+        yield SourceNote("rounded_numbers", message, at, hint)
+
+
+def _no_index(numbers: Array, name: str) -> str:
+    """The first value that is no index, a whole number from 0 on, with its place; '' where all are indices."""
+    import numpy as np
+
+    wrong = (numbers < 0) | (numbers != np.floor(numbers)) if numbers.dtype.kind == "f" else numbers < 0
+    if not wrong.any():
+        return ""
+    place = tuple(int(index) for index in np.unravel_index(int(wrong.argmax()), wrong.shape))
+    return f"the array '{name}' holds {numbers[place]} at [{', '.join(map(str, place))}]"
+
+
 def _row_shape(values: Array) -> Shape:
     return tuple(values.shape[1:])
 
@@ -276,4 +328,5 @@ def _need_finite(values: Array, name: str, at: tuple[str, ...]) -> None:
     if not finite.all():
         place = tuple(int(index) for index in np.argwhere(~finite)[0])
         where = ", ".join(map(str, place))
-        raise SourceError(f"the array '{name}' holds {values[place]} at [{where}]; numbers must be finite", at)
+        message = f"the array '{name}' holds {values[place]} at [{where}]; numbers must be finite"
+        raise SourceError(message, at, "fill in the value, or remove the row from every array")

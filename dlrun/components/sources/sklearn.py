@@ -1,6 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+import gzip
+from array import array
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 
 from dlrun.components.sources import Request, Rows, Source, SourceError, SourceInfo
@@ -34,8 +38,11 @@ class Sklearn(Source):
                 message = f"the target of {self.name} is a number, but the loss needs classes"
                 raise SourceError(message, ("source",), "use `loss: mse` or `l1`, or a data set with classes")
             labels = need_labels(published.labels, request.wants, self.name, ("source",))
-        counts = published.counts if labels else None
-        return SourceInfo(published.rows, (published.features,), (), labels, counts=counts)
+        info = SourceInfo(published.rows, (published.features,), (), labels)
+        targets = _targets(published)
+        if labels is None:
+            return replace(info, values=targets)
+        return replace(info, counts=published.counts, classes=targets and array("i", map(int, targets)))
 
     def origin(self) -> tuple[str, str]:
         return self.name, f"{self.kind}:{self.name}"
@@ -59,12 +66,34 @@ class _Published:
     """The names of classes 0, 1, …; empty where the target is a number."""
     counts: tuple[int, ...] = ()
     """How many rows each class has."""
+    file: str = ""
+    """The file of scikit-learn that has each row's target in its last column."""
 
 
 PUBLISHED = {
-    "digits": _Published(1797, 64, tuple("0123456789"), (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)),
-    "iris": _Published(150, 4, ("setosa", "versicolor", "virginica"), (50, 50, 50)),
-    "wine": _Published(178, 13, ("class_0", "class_1", "class_2"), (59, 71, 48)),
-    "breast_cancer": _Published(569, 30, ("malignant", "benign"), (212, 357)),
-    "diabetes": _Published(442, 10, ()),
+    "digits": _Published(
+        1797, 64, tuple("0123456789"), (178, 182, 177, 183, 181, 182, 181, 179, 174, 180), "digits.csv.gz"
+    ),
+    "iris": _Published(150, 4, ("setosa", "versicolor", "virginica"), (50, 50, 50), "iris.csv"),
+    "wine": _Published(178, 13, ("class_0", "class_1", "class_2"), (59, 71, 48), "wine_data.csv"),
+    "breast_cancer": _Published(569, 30, ("malignant", "benign"), (212, 357), "breast_cancer.csv"),
+    "diabetes": _Published(442, 10, (), (), "diabetes_target.csv.gz"),
 }
+
+
+def _targets(published: _Published) -> array[float] | None:
+    """Each row's target, read without importing scikit-learn, which takes a second; None where it is not known, because
+    scikit-learn is not installed, or has another file."""
+    package = find_spec("sklearn")
+    for folder in (package.submodule_search_locations or ()) if package else ():
+        file = Path(folder) / "datasets" / "data" / published.file
+        try:
+            content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+            cells = [line.rpartition(b",")[2] for line in content.splitlines()[-published.rows :]]
+            targets = array("d", map(float, cells))
+        except (OSError, EOFError, ValueError):
+            continue
+        counts = tuple(targets.count(number) for number in range(len(published.labels)))
+        if len(targets) == published.rows and counts == published.counts:
+            return targets
+    return None

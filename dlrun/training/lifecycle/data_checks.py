@@ -8,15 +8,17 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from dlrun.checks.check import Checked
+from dlrun.checks.undefined import check_defined
 from dlrun.components.layers import EVERY
 from dlrun.data.load import Loaded
 from dlrun.data.prepare import Prepared
 from dlrun.errors import Problem, SpecError, distinct
 from dlrun.language.experiment import TARGET
-from dlrun.plan.data_info import numbers
+from dlrun.plan.data_info import Sameness, numbers
 from dlrun.plan.network import Plan
-from dlrun.plan.objective import Term, Watched
+from dlrun.plan.objective import Answer, Term, Watched
 from dlrun.plan.ranges import in_words, limiting, output_ranges
+from dlrun.plan.split import sameness
 from dlrun.training.objective import Pairing
 
 FEW = 0.01
@@ -42,9 +44,11 @@ def check_loaded(
     reading = checked.reading
     _check_ranges(checked, planned, prepared, terms)
     found = [reading.note(note.name, note.message, ("data", *note.at), note.hint) for note in loaded.notes]
-    found += _undefined(checked, loaded, metrics)
+    found += check_defined(reading, metrics, loaded.class_counts, _sameness(loaded, planned, prepared, metrics))
+    if wrong := [problem for problem in found if not problem.note]:
+        raise SpecError(wrong)
     found += _unscaled(checked, loaded)
-    notes = distinct(reading.unsilenced(found))
+    notes = distinct((*checked.notes, *reading.unsilenced(found)))[len(checked.notes) :]  # those are shown already
     if notes and checked.strict:
         raise SpecError(notes)
     return notes
@@ -74,31 +78,19 @@ def _check_ranges(checked: Checked, planned: Plan, prepared: Prepared, terms: Se
             raise SpecError([Problem(message, checked.reading.place(at), hint, notes)])
 
 
-def _undefined(checked: Checked, loaded: Loaded, metrics: Sequence[Watched]) -> Iterator[Problem]:
-    """Notes about metrics that a split lacks a class for.
-
-    Raises:
-        SpecError: such a metric decides which weights are the best.
-    """
-    stopping = checked.experiment.train.early_stopping
-    hint = "`data.split.stratify: true` gives every split rows of each class"
-    for index, one in enumerate(metrics):
-        counts = {} if one.answer.is_input else loaded.class_counts.get(one.answer.name, {})
-        if not one.metric.needs_every_class or not counts:
-            continue
-        for number, split in enumerate(("train", "validation", "test")):
-            rows = {label: of_splits[number] for label, of_splits in counts.items()}
-            lacking = [label for label in ([one.label] if one.label else rows) if not rows[label]]
-            if one.label and rows[one.label] == sum(rows.values()):
-                lacking = [f"a class besides {one.label}"]
-            if not any(rows.values()) or not lacking:
-                continue
-            more = f" and {len(lacking) - 1} more classes" if len(lacking) > 1 else ""
-            message = f"{split} has no row of {lacking[0]}{more}, so {one.name} is not defined there"
-            if stopping is not None and stopping.monitor == f"{split}/{one.name}":
-                place = checked.reading.place(("train", "early_stopping", "monitor"))
-                raise SpecError([Problem(message, place, hint)])
-            yield checked.reading.note("undefined_metric", message, ("metrics", index), hint)
+def _sameness(loaded: Loaded, planned: Plan, prepared: Prepared, metrics: Sequence[Watched]) -> dict[Answer, Sameness]:
+    """What is the same in all rows of a split, for each answer of numbers: a target as the data has it, or an input."""
+    found: dict[Answer, Sameness] = {}
+    for answer in {one.answer for one in metrics if one.metric.needs_spread}:
+        if answer.is_input:
+            place = list(planned.input_shapes).index(answer.name)
+            batches = (prepared.train, prepared.validation, prepared.test)
+            parts = [batch.inputs[place].flatten(1) for batch in batches]
+            constant = tuple(bool(len(part) and (part.amin(0) == part.amax(0)).any()) for part in parts)
+            found[answer] = Sameness(tuple(map(len, parts)), constant, parts[0].shape[1] > 1)
+        elif (target := loaded.targets[answer.name]).classes is None:
+            found[answer] = sameness(loaded.splits, target.values if target.exact is None else target.exact)
+    return found
 
 
 def _unscaled(checked: Checked, loaded: Loaded) -> Iterator[Problem]:
