@@ -28,7 +28,7 @@ ALWAYS = re.compile(r"seed|optimizer(\..+)?\.lr")
 
 RUN_NAME, CREATED = "attributes.`Run Name`", "runDateAndNestInfo"
 """MLflow's names of the two columns that it shows first."""
-WIDTHS = {RUN_NAME: 250, CREATED: 126}
+WIDTHS = {RUN_NAME: 258, CREATED: 134}
 CHARACTER, PADDING, LEAST, MOST = 7, 22, 60, 190
 """The widths of columns, in pixels: of a character of their title, around it, and their limits."""
 
