@@ -176,6 +176,9 @@ class DlrunError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        return visible(super().__str__())
+
 
 class SpecError(DlrunError):
     """The spec, its data or the command line is wrong; holds every problem that was found."""
@@ -188,7 +191,7 @@ class SpecError(DlrunError):
         super().__init__()
 
     def __str__(self) -> str:
-        return "\n\n".join(self.texts())
+        return visible("\n\n".join(self.texts()))
 
     def texts(self, width: int | None = None) -> list[str]:
         """The first problems as text, of lines of `width` characters, and how many more there are."""

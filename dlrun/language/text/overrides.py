@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,6 +61,9 @@ def with_bases(document: Document) -> Document:
 
 
 def _read_base(path: Path, folder: Path, node: Node) -> Document:
+    with contextlib.suppress(OSError, ValueError):  # it can be no path: reading it says so
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would wait for somebody who writes
+            raise SpecError([Problem(f"{path} is not a file", node.place)])
     try:
         document = read_document(path, folder)
     except SpecError as error:
