@@ -53,7 +53,7 @@ def problems_of(*overrides: str, text: str = SPEC) -> list[Problem]:
         ("train.batch_size=64", ["train", "batch_size"], 64),
         ("train={steps: 5}", ["train"], {"steps": 5}),
         ("tracking=off", ["tracking"], "off"),
-        ("vars.width=1e-3", ["vars", "width"], 0.001),
+        ("schedule.step.gamma=1e-3", ["schedule", "step", "gamma"], 0.001),
         ("optimizer.adam.lr=0.1", ["optimizer", "adam"], {"lr": 0.1, "betas": (0.9, 0.99)}),
         ("optimizer.adam.betas[1]=0.5", ["optimizer", "adam", "betas"], (0.9, 0.5)),
         (
@@ -110,6 +110,11 @@ def test_the_document_itself_is_left_as_it_was() -> None:
         ("a b=5", "an override is written section.key=value", 1, 5),
         (".seed=5", "an override is written section.key=value", 1, 7),
         ("train..epochs=5", "an override is written section.key=value", 1, 15),
+        ("extends=other.yaml", "an override cannot change `extends`", 1, 7),
+        ("extends=", "an override cannot change `extends`", 1, 7),
+        ("vars.width=3", "nothing uses 'vars.width'", 6, 5),
+        ("vars={width: 3}", "nothing uses 'vars.width'", 7, 5),
+        ("blocks.unit={layers: [relu]}", "nothing uses 'blocks.unit'", 8, 4),
         ("model.layers[-1]=relu", "an override is written section.key=value", 1, 21),
         ("model.layers[4]=relu", "there is no entry 4: the list ends at 3, counted from 0", 14, 1),
         ("model.layers[99999999999]=relu", "there is no entry 999999999: the list ends at 3", 14, 11),
@@ -128,6 +133,26 @@ def test_a_wrong_override_is_reported_at_its_place_on_the_command_line(
     assert problem.place is not None
     place = problem.place
     assert (place.source.name, place.line, place.column, place.length) == ("command line", 1, column, length)
+
+
+def test_a_name_that_an_override_defines_may_be_used_by_another_one() -> None:
+    for overrides in (
+        ["vars.rate=0.1", "optimizer.adam.lr=$rate"],
+        ["optimizer.adam.lr=$(rate / 2)", "vars={rate: 0.1}"],
+        ["blocks.unit={layers: [relu]}", "model.layers[1]=unit"],
+        ["blocks.unit={parameters: {n: 1}, layers: [linear: $n]}", "model.layers[1]={unit: {n: 2}}"],
+    ):
+        assert overridden(*overrides) != overridden()
+
+
+def test_a_misspelt_name_leads_to_the_one_that_is_used(tmp_path: Path) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text("vars: {width: 3}\nmodel: {input: [3], layers: [linear: $width]}\n")
+    with pytest.raises(SpecError) as caught:
+        with_overrides(read_document(file), ["vars.widht=4"])
+    assert [problem.message for problem in caught.value.problems] == [
+        "nothing uses 'vars.widht'; did you mean 'width'?"
+    ]
 
 
 def test_all_wrong_overrides_are_reported_at_once() -> None:

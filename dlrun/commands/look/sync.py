@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,7 +76,7 @@ def deliver(folder: Path, to: str | None = None, even_without_tracker: bool = Fa
         screen.say(f"{folder.name}: has no tracker")
         return
     uri = to or address(run.info.store or DEFAULT_STORE, folder.resolve().parent)
-    bar = screen.Bar() if sys.stdout.isatty() else None
+    bar = screen.Bar() if screen.has_live_line() else None
 
     def show(delivery: Delivery) -> None:
         if bar is not None:
@@ -92,4 +91,5 @@ def deliver(folder: Path, to: str | None = None, even_without_tracker: bool = Fa
             bar.stop()
     if missing := delivery.report():
         raise RunError(missing)
-    screen.say(f"{folder.name}: {run.status}, complete in {without_password(uri)}; {delivery.sent} values sent")
+    shown = without_password(uri)
+    screen.say_folded(f"{folder.name}: {run.status}, complete in {shown}; {delivery.sent} values sent", hanging=2)

@@ -51,7 +51,9 @@ def check(
             continue
         found.append(as_data(file, checked))
         if not as_json:
-            screen.say(f"{file}: " + "\n  ".join(["OK", *lines(checked)]))
+            screen.say(f"{file}: OK")
+            for line in lines(checked):
+                screen.say_folded(f"  {line}")
             screen.notes(checked.notes)
     if problems:
         raise SpecError(problems)

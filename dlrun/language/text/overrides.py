@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from dlrun.errors import Place, Problem, Source, SpecError, SpecPath, show_path
 from dlrun.language.component import families_in, find, kinds
 from dlrun.language.experiment import WRITTEN_ONLY, Experiment
 from dlrun.language.settings_schema import sections
-from dlrun.language.suggestions import shorten, suggest
+from dlrun.language.suggestions import did_you_mean, shorten, suggest
 from dlrun.language.synonyms import SETTINGS
 from dlrun.language.text.document import Document, read_document
 from dlrun.language.text.node import Node
@@ -60,6 +61,9 @@ def with_bases(document: Document) -> Document:
 
 
 def _read_base(path: Path, folder: Path, node: Node) -> Document:
+    with contextlib.suppress(OSError, ValueError):  # it can be no path: reading it says so
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would wait for somebody who writes
+            raise SpecError([Problem(f"{path} is not a file", node.place)])
     try:
         document = read_document(path, folder)
     except SpecError as error:
@@ -98,6 +102,7 @@ def with_overrides(document: Document, overrides: Sequence[str]) -> Document:
             root = _override(root, text)
         except SpecError as error:
             problems += error.problems
+    problems = problems or _unused_definitions(root)
     if problems:
         raise SpecError(problems)
     return Document(root, document.source, document.file, tuple(overrides))
@@ -113,9 +118,48 @@ def _override(root: Node, text: str) -> Node:
         )
         raise SpecError([problem])
     path: SpecPath = tuple(step for step, _, _ in steps)
+    if path[0] == "extends":
+        message = "an override cannot change `extends`: overrides change what the files say together"
+        hint = f"write a file that has `extends: {text[len(name) + 1 :]}`, and name that file"
+        raise SpecError([Problem(message, Place(source, 1, 1, len(name)), hint)])
     _refuse_short(root, path, text.partition("=")[2], Place(source, 1, 1, len(name)))
     value = compose(source, path, len(name) + 1, len(name) + 1)
     return _set(root, steps, value, source, ())
+
+
+def _unused_definitions(root: Node) -> list[Problem]:
+    """The names that an override gives a value and nothing uses: such an override changes nothing."""
+    found: list[Problem] = []
+    for section in ("vars", "blocks"):
+        node = root.value.get(section) if isinstance(root.value, dict) else None
+        if node is None or not isinstance(node.value, dict):
+            continue
+        given = {name: place for name, place in node.keys.items() if not place.source.numbered}
+        words = _words(root, "$" if section == "vars" else "") if given else set()
+        for name, place in given.items():
+            if name not in words:
+                others = [other for other in node.value if other != name and other in words]
+                message = f"nothing uses '{section}.{name}'{did_you_mean(name, others, {})}"
+                found.append(Problem(message, place, f"names in use: {', '.join(others)}" if others else ""))
+    return found
+
+
+def _words(root: Node, mark: str) -> set[str]:
+    """Every word of the texts that have a mark; the keys of mappings too where there is no mark."""
+    words: set[str] = set()
+    left = [root]
+    while left:
+        node = left.pop()
+        if isinstance(node.value, dict):
+            # The names of definitions are not their use.
+            left += node.value.values()
+            if not mark and node is not root.value.get("blocks"):
+                words.update(node.value)
+        elif isinstance(node.value, list):
+            left += node.value
+        elif isinstance(node.value, str) and mark in node.value:
+            words.update(re.findall(r"[A-Za-z_]\w*", node.value))
+    return words
 
 
 def _refuse_short(root: Node, path: SpecPath, value: str, place: Place) -> None:
