@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +17,12 @@ from dlrun.checks.objective import check_objective
 from dlrun.checks.reading import Reading, read_spec
 from dlrun.checks.training import check_process, check_training
 from dlrun.errors import Problem, SpecError, distinct
-from dlrun.language.experiment import Experiment, TrainSection
+from dlrun.language.experiment import Experiment, TrainSection, as_tuple
 from dlrun.language.suggestions import few_suggestions
 from dlrun.plan.data_info import DataInfo, SplitSizes, split_sizes
 from dlrun.plan.memory import Memory, needed_memory
 from dlrun.plan.network import Plan, plan
+from dlrun.plan.objective import ObjectiveError, Watched, objective
 
 SHAPING = ("model", "data", "blocks", "vars")
 """The sections that a network's shapes depend on."""
@@ -160,7 +162,12 @@ def _plan(reading: Reading, sizes: SplitSizes | None) -> Plan:
 
 def _memory(reading: Reading, planned: Plan, sizes: SplitSizes | None) -> Memory:
     optimizer, train = reading.sections.get("optimizer"), reading.sections.get("train", TrainSection())
-    return needed_memory(planned, optimizer, train, reading.data.info, sizes.train if sizes else None)
+    watched: list[Watched] = []
+    if reading.data.info is not None:
+        losses, metrics = as_tuple(reading.sections.get("loss")), reading.sections.get("metrics", ())
+        with suppress(ObjectiveError):  # `check_objective` says what is wrong
+            _, watched = objective(losses, metrics, planned, reading.data.info)
+    return needed_memory(planned, optimizer, train, reading.data.info, sizes, watched)
 
 
 def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None, memory: Memory) -> Iterator[Problem]:

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.metrics import Metric, OutputForm
-from dlrun.shapes import Shape
+from dlrun.components.metrics import MERGED, Metric, OutputForm
+from dlrun.language.target_kind import TargetKind
+from dlrun.shapes import Shape, numel
 
 if TYPE_CHECKING:
     import torch
@@ -35,6 +36,9 @@ class R2(Metric):
         shifted = y - y[0]
         mean = shifted.mean(0)
         return torch.stack((squared, torch.full_like(squared, len(y)), y[0] + mean, (shifted - mean).square().sum(0)))
+
+    def held_bytes(self, rows: int, output: Shape, wants: TargetKind) -> int:
+        return 3 * 8 * 4 * numel(output) * min(rows, MERGED)
 
     def merge(self, results: torch.Tensor) -> torch.Tensor:
         import torch

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+BLOCK = 1 << 22
+"""How many numbers are judged at a time."""
 FILE = ("source", "npz", "path")
 FEATURES, TARGET = ("features",), ("target",)
 KINDS = {
@@ -71,9 +73,10 @@ class Npz(Source):
         if dtype.kind in "iu":
             indices = _read(file, features)
             vocabulary = int(indices.max()) + 1 if indices.min() >= 0 else None
+        width = 4 if dtype.kind == "b" else min(dtype.itemsize, 8)
+        if request.wants == "nothing":
+            return SourceInfo(rows, shape[1:] or (1,), (), None, vocabulary, number_bytes=width)
         values = _read_target(file, target, request)
-        width = max(dtype.itemsize, 4) if dtype.kind in "fb" else dtype.itemsize
-        width = min(width, 8)
         if not _labelled(values, request):
             return SourceInfo(rows, shape[1:] or (1,), _row_shape(values), None, vocabulary, number_bytes=width)
         _refuse_missing(values, target, self)
@@ -90,13 +93,16 @@ class Npz(Source):
 
         file, features, target = self._find(request)
         rows = _read(file, features)
-        if rows.dtype.kind in "fb":
-            wide = rows.dtype.kind == "f" and rows.dtype.itemsize > 4
-            rows = rows.astype(np.float64 if wide else np.float32, copy=False)
-            _need_finite(rows, features, FEATURES)
-        else:
+        if rows.dtype.kind == "b":
+            rows = rows.astype(np.float32)
+        elif rows.dtype.itemsize > 8:
+            rows = rows.astype(np.float64)
+        else:  # float16 too stays as it is: its precision is what a step judges by
             rows = rows.astype(rows.dtype.newbyteorder("="), copy=False)
-        return Rows(rows.reshape(-1, 1) if rows.ndim == 1 else rows, _read_target(file, target, request))
+        if rows.dtype.kind == "f":
+            _need_finite(rows, features, FEATURES)
+        answers = np.zeros(len(rows)) if request.wants == "nothing" else _read_target(file, target, request)
+        return Rows(rows.reshape(-1, 1) if rows.ndim == 1 else rows, answers)
 
     def _find(self, request: Request) -> tuple[Path, str, str]:
         """The file and the names of both arrays, after their headers are checked."""
@@ -272,8 +278,12 @@ def _row_shape(values: Array) -> Shape:
 def _need_finite(values: Array, name: str, at: tuple[str, ...]) -> None:
     import numpy as np
 
-    finite = np.isfinite(values)
-    if not finite.all():
-        place = tuple(int(index) for index in np.argwhere(~finite)[0])
+    step = max(1, BLOCK // max(1, numel(values.shape[1:])))
+    for start in range(0, len(values), step):
+        finite = np.isfinite(values[start : start + step])
+        if finite.all():
+            continue
+        row, *rest = (int(index) for index in np.argwhere(~finite)[0])
+        place = (start + row, *rest)
         where = ", ".join(map(str, place))
         raise SourceError(f"the array '{name}' holds {values[place]} at [{where}]; numbers must be finite", at)
