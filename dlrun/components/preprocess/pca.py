@@ -135,7 +135,7 @@ def _whole(rows: TrainingRows, start: np.ndarray[Any, Any]) -> Decomposed:
     table = rows.table() - start
     table[:, table.std(axis=0) <= rows.rounding()] = 0.0
     found = PCA(copy=False, svd_solver="full").fit(table)
-    return found.mean_, np.asarray(found.singular_values_), found.components_
+    return found.mean_, np.asarray(found.singular_values_), np.asarray(found.components_)
 
 
 def _by_blocks(rows: TrainingRows, start: np.ndarray[Any, Any]) -> Decomposed:
@@ -146,7 +146,7 @@ def _by_blocks(rows: TrainingRows, start: np.ndarray[Any, Any]) -> Decomposed:
     """
     import numpy as np
 
-    mean = sum((block - start).sum(axis=0) for block in rows.blocks()) / len(rows)
+    mean: Any = sum((block - start).sum(axis=0) for block in rows.blocks()) / len(rows)
     triangle = add_rows(block - start - mean for block in rows.blocks(rows.numbers))
     triangle[:, np.linalg.norm(triangle, axis=0) <= rows.rounding() * np.sqrt(len(rows))] = 0.0
     _, singular, directions = np.linalg.svd(triangle)
