@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from dlrun.language.suggestions import few_suggestions
 from dlrun.plan.data_info import DataInfo, Sameness, SplitSizes, split_sizes
 from dlrun.plan.memory import Memory, needed_memory
 from dlrun.plan.network import Plan, plan
-from dlrun.plan.objective import Answer, ObjectiveError, objective
+from dlrun.plan.objective import Answer, ObjectiveError, Watched, objective
 
 SHAPING = ("model", "data", "blocks", "vars")
 """The sections that a network's shapes depend on."""
@@ -177,7 +178,12 @@ def _plan(reading: Reading, sizes: SplitSizes | None) -> Plan:
 
 def _memory(reading: Reading, planned: Plan, sizes: SplitSizes | None) -> Memory:
     optimizer, train = reading.sections.get("optimizer"), reading.sections.get("train", TrainSection())
-    return needed_memory(planned, optimizer, train, reading.data.info, sizes.train if sizes else None)
+    watched: list[Watched] = []
+    if reading.data.info is not None:
+        losses, metrics = as_tuple(reading.sections.get("loss")), reading.sections.get("metrics", ())
+        with suppress(ObjectiveError):  # `check_objective` says what is wrong
+            _, watched = objective(losses, metrics, planned, reading.data.info)
+    return needed_memory(planned, optimizer, train, reading.data.info, sizes, watched)
 
 
 def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None, memory: Memory) -> Iterator[Problem]:

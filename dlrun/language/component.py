@@ -11,11 +11,11 @@ import functools
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, ClassVar, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, core_schema
 
@@ -32,6 +32,19 @@ LARGEST = 3.4028234663852886e38
 """The largest number of float32, in which networks compute."""
 
 
+SMALLEST = 2.0**-149
+"""Its smallest number above 0."""
+
+
+def _floats(value: Any) -> Iterator[float]:
+    """All numbers of a setting that are not whole."""
+    if isinstance(value, float):
+        yield value
+    elif isinstance(value, tuple):
+        for entry in value:
+            yield from _floats(entry)
+
+
 class Settings(BaseModel):
     """A mapping of settings with fixed names. Types are strict, because YAML already gave every value its type."""
 
@@ -39,14 +52,18 @@ class Settings(BaseModel):
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True, protected_namespaces=()
     )
 
-    @model_validator(mode="after")
-    def _in_float32(self) -> Self:
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            for number in value if isinstance(value, tuple) else (value,):
-                if isinstance(number, float) and abs(number) > LARGEST:
-                    raise ValueError(f"{name} = {number:g} is beyond float32, whose largest number is {LARGEST:.3g}")
-        return self
+    @field_validator("*")
+    @classmethod
+    def _in_float32(cls, value: Any, info: ValidationInfo) -> Any:
+        for number in _floats(value):
+            if abs(number) > LARGEST:
+                bound = f"is beyond float32, whose largest number is {LARGEST:.3g}"
+            elif 0 < abs(number) < SMALLEST:
+                bound = f"is 0 in float32, whose smallest number is {SMALLEST:.3g}"
+            else:
+                continue
+            raise ValueError(f"{info.field_name} = {number:g} {bound}")
+        return value
 
     @classmethod
     def read(cls, values: Any, prefix: SpecPath = ()) -> Self:

@@ -19,6 +19,10 @@ class Affine(nn.Module):
         """The result before the rounding, float64."""
         raise NotImplementedError
 
+    def errors(self, x: torch.Tensor) -> torch.Tensor:
+        """The sizes of independent errors (numbers,) of the numbers of a flattened row, after the map."""
+        raise NotImplementedError
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.exact(x).float()
 
@@ -50,7 +54,10 @@ class Scale(Affine):
         self.register_buffer("factor", factor.double())
 
     def exact(self, x: torch.Tensor) -> torch.Tensor:
-        return (x.double() - self.offset) * self.factor
+        return (x.double() - self.offset).mul_(self.factor)
+
+    def errors(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.factor.abs().flatten()
 
 
 class Projection(Affine):
@@ -66,6 +73,9 @@ class Projection(Affine):
 
     def exact(self, x: torch.Tensor) -> torch.Tensor:
         return (x.double().flatten(1) - self.mean) @ self.matrix.T
+
+    def errors(self, x: torch.Tensor) -> torch.Tensor:
+        return (self.matrix.square() @ x.square()).sqrt()
 
 
 def back(steps: Sequence[Affine]) -> nn.Sequential:

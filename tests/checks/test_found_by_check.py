@@ -59,6 +59,22 @@ def test_no_setting_is_beyond_float32(rows: Path, override: str) -> None:
         checked(rows, SPEC, override)
 
 
+@pytest.mark.parametrize(
+    ("override", "setting"),
+    [
+        ("optimizer={adam: {betas: [0.9, 1e-80]}}", "betas"),
+        ("optimizer={adam: {eps: 1e-300}}", "eps"),
+        ("model.layers=[linear: 4, layer_norm: {eps: 1e-300}, linear: 1]", "eps"),
+        ("model.init={normal: {std: 1e-50}}", "std"),
+        ("regularizers=[l2: 1e-60]", "coefficient"),
+    ],
+)
+def test_no_setting_is_rounded_to_0(rows: Path, override: str, setting: str) -> None:
+    with pytest.raises(SpecError, match=f"{setting} = .* is 0 in float32") as caught:
+        checked(rows, SPEC, override)
+    assert all(problem.place is not None for problem in caught.value.problems)
+
+
 def test_a_rate_that_grows_beyond_float32_is_refused(rows: Path) -> None:
     for schedule, epochs in (("{exponential: 1e30}", 2), ("{exponential: 10}", 400)):
         with pytest.raises(SpecError, match="the learning rate grows beyond float32"):

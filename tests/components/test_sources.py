@@ -459,7 +459,7 @@ class TestNpz:
 
     @pytest.mark.parametrize(
         ("stored", "loaded"),
-        [("f2", "f4"), ("f4", "f4"), ("f8", "f8"), (">f8", "f8"), (">i4", "i4"), ("?", "f4")],
+        [("f2", "f2"), ("f4", "f4"), ("f8", "f8"), (">f8", "f8"), (">i4", "i4"), ("?", "f4")],
     )
     def test_floats_come_in_the_machines_own_types(self, stored: str, loaded: str, tmp_path: Path):
         _, rows = both(tmp_path, np.array([[1, 0], [0, 1]], stored), np.array([0, 1]))

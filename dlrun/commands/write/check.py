@@ -16,6 +16,8 @@ from dlrun.shapes import readable, readable_bytes, show_named
 if TYPE_CHECKING:
     from dlrun.checks.check import Checked
 
+SHOWN = 1 << 20
+"""Bytes from which the screen says what the metrics keep."""
 MOST_CLASSES = 12
 """How many classes the screen lists."""
 
@@ -91,6 +93,7 @@ def lines(checked: Checked) -> list[str]:
         + f": weights {readable_bytes(memory.weights)}, gradients {readable_bytes(memory.gradients)}, "
         f"optimizer {readable_bytes(memory.state)}, "
         f"activations {readable_bytes(memory.activations)} at batch {memory.batch}, data {readable_bytes(memory.data)}"
+        + (f", metrics {readable_bytes(memory.metrics)}" if memory.metrics >= SHOWN else "")
         + (f"; before the first step {readable_bytes(memory.preparing)}" if memory.preparing > memory.training else "")
     )
     return about
@@ -174,7 +177,7 @@ def as_data(file: Path, checked: Checked) -> dict[str, Any]:
         "split": {"train": sizes.train, "validation": sizes.validation, "test": sizes.test} if sizes else None,
         "memory": {
             name: getattr(memory, name)
-            for name in ("weights", "gradients", "state", "activations", "data", "preparing", "total")
+            for name in ("weights", "gradients", "state", "activations", "data", "metrics", "preparing", "total")
         }
         | {"batch": memory.batch, "available": machine_memory()},
     }

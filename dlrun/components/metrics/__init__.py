@@ -12,6 +12,9 @@ from dlrun.shapes import Shape
 if TYPE_CHECKING:
     import torch
 
+MERGED = 64
+"""Results of batches that are kept before `merge` makes one of them."""
+
 
 class Metric(Component):
     """A value for a whole split, computed from the results of `measure` for its batches."""
@@ -60,6 +63,11 @@ class Metric(Component):
             target: (N,) class numbers for `classes`; otherwise numbers of the output's shape.
             output_form: what the outputs are; for `binary` targets logits, unless it is `probabilities`.
         """
+        raise NotImplementedError
+
+    def held_bytes(self, rows: int, output: Shape, wants: TargetKind) -> int:
+        """The most bytes that measuring so many rows holds: the results of `measure` that are kept, and what `value`
+        takes."""
         raise NotImplementedError
 
     def merge(self, results: torch.Tensor) -> torch.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from dlrun.components.preprocess._rows import TrainingRows
 from dlrun.errors import LocatedError
 from dlrun.language.component import Component
 from dlrun.shapes import Shape
@@ -28,9 +29,6 @@ class Preprocess(Component):
     """
 
     family: ClassVar[str] = "preprocess"
-    takes_float32: ClassVar[bool] = False
-    """Whether `fit` takes rows of float32 as they are, to know the precision of the data and to save memory."""
-
     elementwise: ClassVar[bool] = False
     """Whether each number is changed by itself and can be computed back."""
 
@@ -58,11 +56,11 @@ class Preprocess(Component):
         """The formulas of the step with the numbers of this input."""
         return []
 
-    def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> FittedState:
+    def fit(self, rows: TrainingRows, target: np.ndarray[Any, Any], classes: int | None) -> FittedState:
         """Learn from the training rows.
 
         Args:
-            rows: (N, ...), float64; or float32, where the data is and `takes_float32`.
+            rows: (N, ...), in float64, block by block.
             target: their class numbers (N,), or their numbers (N, ...).
             classes: number of classes of the target; None where it is numbers.
 
@@ -72,8 +70,8 @@ class Preprocess(Component):
         raise NotImplementedError
 
     def fit_bytes(self, rows: int, numbers: int) -> int:
-        """About the bytes that fitting takes besides the training rows, each of so many numbers: a copy of them."""
-        return 8 * rows * numbers
+        """About the bytes that fitting takes besides the loaded rows; `numbers` is how many a training row has."""
+        return 4 * 8 * rows * numbers
 
     def settled(self, state: FittedState) -> Self:
         """The step with every size that fitting has decided as a setting, to plan again."""

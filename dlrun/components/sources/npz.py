@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+BLOCK = 1 << 22
+"""How many numbers are judged at a time."""
 FILE = ("source", "npz", "path")
 FEATURES, TARGET = ("features",), ("target",)
 KINDS = {
@@ -85,21 +87,21 @@ class Npz(Source):
                 _need_finite(numbers, features, FEATURES)
             no_index, notes = _no_index(numbers, features), tuple(_rounded(numbers, features, FEATURES))
             vocabulary = int(numbers.max()) + 1 if dtype.kind in "iu" and not no_index else None
-        values = _read_target(file, target, request)
-        width = max(dtype.itemsize, 4) if dtype.kind in "fb" else dtype.itemsize
         info = SourceInfo(
             rows=shape[0],
             shape=shape[1:] or (1,),
-            target_shape=() if _labelled(values, request) else _row_shape(values),
+            target_shape=(),
             labels=None,
             vocabulary=vocabulary,
             no_index=no_index,
             notes=notes,
-            number_bytes=min(width, 8),
+            number_bytes=4 if dtype.kind == "b" else min(dtype.itemsize, 8),
         )
+        if request.wants == "nothing":
+            return info
+        values = _read_target(file, target, request)
         if not _labelled(values, request):
-            if request.wants == "nothing":
-                return info
+            info = replace(info, target_shape=_row_shape(values))
             return replace(info, values=few(values.reshape(-1)), notes=(*info.notes, *_rounded(values, target, TARGET)))
         _refuse_missing(values, target, self)
         labels = _labels(values, target, request)
@@ -115,13 +117,16 @@ class Npz(Source):
 
         file, features, target = self._find(request)
         rows = _read(file, features)
-        if rows.dtype.kind in "fb":
-            wide = rows.dtype.kind == "f" and rows.dtype.itemsize > 4
-            rows = rows.astype(np.float64 if wide else np.float32, copy=False)
-            _need_finite(rows, features, FEATURES)
-        else:
+        if rows.dtype.kind == "b":
+            rows = rows.astype(np.float32)
+        elif rows.dtype.itemsize > 8:
+            rows = rows.astype(np.float64)
+        else:  # float16 too stays as it is: its precision is what a step judges by
             rows = rows.astype(rows.dtype.newbyteorder("="), copy=False)
-        return Rows(rows.reshape(-1, 1) if rows.ndim == 1 else rows, _read_target(file, target, request))
+        if rows.dtype.kind == "f":
+            _need_finite(rows, features, FEATURES)
+        answers = np.zeros(len(rows)) if request.wants == "nothing" else _read_target(file, target, request)
+        return Rows(rows.reshape(-1, 1) if rows.ndim == 1 else rows, answers)
 
     def _find(self, request: Request) -> tuple[Path, str, str]:
         """The file and the names of both arrays, after their headers are checked."""
@@ -324,9 +329,13 @@ def _row_shape(values: Array) -> Shape:
 def _need_finite(values: Array, name: str, at: tuple[str, ...]) -> None:
     import numpy as np
 
-    finite = np.isfinite(values)
-    if not finite.all():
-        place = tuple(int(index) for index in np.argwhere(~finite)[0])
+    step = max(1, BLOCK // max(1, numel(values.shape[1:])))
+    for start in range(0, len(values), step):
+        finite = np.isfinite(values[start : start + step])
+        if finite.all():
+            continue
+        row, *rest = (int(index) for index in np.argwhere(~finite)[0])
+        place = (start + row, *rest)
         where = ", ".join(map(str, place))
         message = f"the array '{name}' holds {values[place]} at [{where}]; numbers must be finite"
         raise SourceError(message, at, "fill in the value, or remove the row from every array")
