@@ -14,7 +14,7 @@ from dlrun.checks.model import check_freeze, check_initializers, check_regulariz
 from dlrun.checks.notes import check_planned_notes
 from dlrun.checks.objective import check_objective
 from dlrun.checks.reading import Reading, read_spec
-from dlrun.checks.training import check_process, check_training
+from dlrun.checks.training import check_process, check_training, check_variables
 from dlrun.errors import Problem, SpecError, distinct
 from dlrun.language.experiment import Experiment, TrainSection
 from dlrun.language.suggestions import few_suggestions
@@ -86,7 +86,7 @@ def check(
         hint = "add `data`, `loss` and `optimizer`; `dlrun new FILE` writes an example"
         reading.problems.append(Problem("there is no `data` to train on", reading.document.root.place, hint))
     if training:
-        reading.problems += check_process()
+        reading.problems += [*check_process(), *check_variables(reading)]
     problems = reading.unsilenced(reading.problems)
     notes = tuple(problem for problem in problems if problem.note)
     if len(notes) < len(problems) or (strict and notes):

@@ -91,10 +91,14 @@ def check_indices(reading: Reading, planned: Plan) -> Iterator[Problem]:
     for entry in planned.inputs if data_info is not None else ():
         feature = data_info.features.get(entry.name) if data_info is not None else None
         most = limits.get(entry.name)
-        if most is None or feature is None or feature.vocabulary is None or entry.preprocess:
+        if most is None or feature is None or entry.preprocess:
             continue
-        if feature.vocabulary > most:
-            known = next(step for step in planned.layers if step.layer and step.layer.index_count() == most)
+        known = next(step for step in planned.layers if step.layer and step.layer.index_count() == most)
+        if feature.vocabulary is None:
+            if reading.sections["data"].source.knows_indices:
+                message = f"{known.kind} takes indices, whole numbers from 0 on, and a feature of the data is none"
+                yield Problem(message, known.place, "list the columns of indices in `features`")
+        elif feature.vocabulary > most:
             message = f"the data has the index {feature.vocabulary - 1}; there are {most}, from 0 to {most - 1}"
             hint = "`num_embeddings: $vocabulary` is the number of indices in the data"
             yield Problem(message, known.place, hint)

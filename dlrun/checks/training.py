@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from dlrun.checks.objective import metric_names
 from dlrun.checks.reading import Reading
+from dlrun.components.trackers.off import Off
 from dlrun.errors import Problem
 from dlrun.language.component import LARGEST
 from dlrun.language.experiment import TrainSection
@@ -16,13 +17,37 @@ from dlrun.plan.data_info import SplitSizes
 from dlrun.plan.length import Length, evaluation_batch
 from dlrun.plan.network import Plan
 
+LAUNCHERS = {
+    "WORLD_SIZE": "torchrun",
+    "OMPI_COMM_WORLD_SIZE": "mpirun",
+    "PMI_SIZE": "mpiexec",
+    "SLURM_STEP_NUM_TASKS": "srun with several tasks",
+}
+"""The variables in which a launcher says how many processes it started."""
+UNREAD = {
+    "MLFLOW_EXPERIMENT_ID": "MLFLOW_EXPERIMENT_NAME names the experiment",
+    "MLFLOW_RUN_ID": "each run is a new one",
+}
+"""Variables by which MLflow's own functions find a place for metrics, and what holds in dlrun."""
+
 
 def check_process() -> Iterator[Problem]:
     """Whether this process is alone: one of several, which a launcher started, would train and write the same again."""
-    size = os.environ.get("WORLD_SIZE", "").strip()
-    if size.isdecimal() and int(size) > 1:
-        hint = "start it by itself, without torchrun; if no launcher did this, `unset WORLD_SIZE`"
-        yield Problem(f"WORLD_SIZE is {size}: a run is trained by one process, not by several", hint=hint)
+    for name, launcher in LAUNCHERS.items():
+        size = os.environ.get(name, "").strip()
+        if size.isdecimal() and int(size) > 1:
+            hint = f"start it by itself, without {launcher}; if no launcher did this, `unset {name}`"
+            yield Problem(f"{name} is {size}: a run is trained by one process, not by several", hint=hint)
+            return
+
+
+def check_variables(reading: Reading) -> Iterator[Problem]:
+    """Note the variables of MLflow that are set and not read."""
+    if isinstance(reading.sections.get("tracking"), Off):
+        return
+    for name, instead in UNREAD.items():
+        if os.environ.get(name):
+            yield Problem(f"{name} is set, and dlrun does not read it", hint=instead, note="ignored_variable")
 
 
 def check_training(reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes) -> Iterator[Problem]:

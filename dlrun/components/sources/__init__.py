@@ -83,6 +83,8 @@ class Source(Component):
     """Where rows come from. A source can describe its data without loading it."""
 
     family: ClassVar[str] = "sources"
+    knows_indices: ClassVar[bool] = False
+    """Whether features without a `vocabulary` are no indices; otherwise that is not known before they are loaded."""
 
     def describe(self, request: Request) -> SourceInfo:
         """Describe the data without loading it; imports neither torch nor scikit-learn.

@@ -59,6 +59,7 @@ class Csv(Source):
     """
 
     synonyms = ("file",)
+    knows_indices = True
 
     path: FilePath
     """The file, UTF-8; a relative path starts from the folder of the file that has it."""
