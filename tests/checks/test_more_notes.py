@@ -131,3 +131,9 @@ def test_an_autoencoder_follows_the_size_that_fitting_decides(tmp_path: Path) ->
     assert caught.value.problems[0].hint == "end in `- linear: $features`"
     file.write_text(text.replace("linear: $classes", "linear: $features"), "utf-8")
     check(file)
+
+
+def test_bounds_further_apart_than_float32_reaches_are_refused(tmp_path: Path) -> None:
+    file = write(tmp_path, (3,), "linear: {out_features: 4, init: {uniform: {a: -3e38, b: 3e38}}}")
+    with pytest.raises(SpecError, match="more than float32 holds"):
+        check(file)

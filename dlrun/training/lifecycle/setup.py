@@ -194,9 +194,7 @@ def _start_from(checked: Checked, planned: Plan, network: torch.nn.Module) -> st
     for name, values in chosen.items():
         single = values.to(torch.float32)
         if not (finite := single.isfinite()).all():
-            message = (
-                f"'{name}' holds {values[~finite][0].item():g} in {path}, and a weight is a finite number of float32"
-            )
+            message = f"'{name}' holds {values[~finite][0].item():g} in {path}; a weight is a finite number of float32"
             raise SpecError([Problem(message, checked.reading.place(("model", "weights")))])
     network.load_state_dict(chosen, strict=False)
     return hashlib.sha256(data).hexdigest()
