@@ -179,6 +179,25 @@ def test_the_store_and_the_experiment_of_the_environment_are_used(monkeypatch: p
     assert dlrun.read_run().info.experiment == "team"
 
 
+def test_a_run_without_a_store_is_delivered_to_the_store_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    write(CLASSES)
+    table()
+    dlrun.train("spec.yaml")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f" sqlite:///{Path.cwd()}/team.db ")
+    done = CliRunner().invoke(app, ["sync", "last"])
+    assert (done.exit_code, "team.db" in done.output) == (0, True), done.output
+    assert Path("team.db").exists()
+    assert not Path("runs/mlflow.db").exists()
+
+
+@pytest.mark.parametrize("command", ["check", "params", "draw", "train"])
+@pytest.mark.parametrize("path", [".", "..", "nowhere.yaml", "nowhere/spec.yaml"])
+def test_what_is_no_spec_is_one_error_in_every_command(command: str, path: str) -> None:
+    done = CliRunner().invoke(app, [command, path])
+    assert isinstance(done.exception, dlrun.SpecError)
+    assert "is a folder" in str(done.exception) or "cannot read" in str(done.exception)
+
+
 def test_a_metric_is_about_the_rarer_class_and_says_so() -> None:
     write(
         CLASSES.replace("$classes", "1")
