@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import SPECS
 from typer.testing import CliRunner
 
 import dlrun
@@ -149,3 +150,12 @@ def test_a_name_that_cannot_be_is_told_what_can(tmp_path: Path) -> None:
     (tmp_path / "spec.yaml").write_text(SPEC, encoding="utf-8")
     with pytest.raises(SpecError, match="at most 100 of a-z, A-Z, 0-9"):
         dlrun.check(tmp_path / "spec.yaml", "name=データ")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("command", [["kinds"], ["schema"], ["params", str(SPECS / "digits_mlp.yaml")]])
+def test_output_that_cannot_be_written_is_one_error(command: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-m", "dlrun", *command], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "error: the output cannot be written: No space left on device\n"
