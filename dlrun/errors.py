@@ -15,12 +15,14 @@ SpecPath = tuple[Any, ...]
 
 
 _PASSWORD = re.compile(r"(://[^/@:\s]*):(?!\d+/)[^\s\"']*@")
-_SECRET = re.compile(r"([?&][^=&\s]*(?:password|passwd|pwd|token|secret)[^=&\s]*)=[^&\s\"']*", re.IGNORECASE)
+_TOKEN = re.compile(r"(https?://)[^/@:\s\"']+@", re.IGNORECASE)
+"""A web address with a name alone before the @: services give tokens to be written there."""
+_SECRET = re.compile(r"([?&][^=&\s]*(?:password|passwd|pwd|token|secret|api_?key)[^=&\s]*)=[^&\s\"']*", re.IGNORECASE)
 
 
 def without_password(text: str) -> str:
     """A text that is safe to show: a password in an address becomes `***`."""
-    return _SECRET.sub(r"\1=***", _PASSWORD.sub(r"\1:***@", text))
+    return _SECRET.sub(r"\1=***", _TOKEN.sub(r"\1***@", _PASSWORD.sub(r"\1:***@", text)))
 
 
 def visible(text: str) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dlrun.checks.reading import Reading
+from dlrun.components.augment import ImageAugmentation
 from dlrun.errors import Problem
 from dlrun.language.experiment import TARGET, TrainSection
 from dlrun.plan.data_info import SplitSizes, Target
+from dlrun.plan.inputs import scrambled
 from dlrun.plan.network import Plan
 from dlrun.plan.steps import Step
 from dlrun.shapes import show
@@ -23,6 +25,7 @@ def check_planned_notes(
 ) -> Iterator[Problem]:
     """All notes that follow from the plan and the description of the data."""
     yield from _axis_order(planned)
+    yield from _axis_order_of_images(reading, planned)
     yield from _unequal_classes(reading, planned)
     batch = train.batch_size if "batch_size" in train.model_fields_set else 1
     if sizes is not None and batch != "full" and batch > sizes.train >= 1:
@@ -40,6 +43,23 @@ def _axis_order(planned: Plan) -> Iterator[Problem]:
             message = f"{step.kind} takes the first axis of {show(shape)} for the channels; the last axis has {order}"
             axes = [len(shape) - 1, *range(len(shape) - 1)]
             yield Problem(message, step.place, f"write `- permute: {axes}` before it", note="axis_order")
+        elif step.kind == "reshape" and (order := scrambled(step.input_shapes[0], step.output)):
+            message = f"reshape gives {show(step.input_shapes[0])} the shape {show(step.output)}, and mixes its axes"
+            hint = f"write `- permute: {list(order)}` before it, or in place of it"
+            yield Problem(message, step.place, hint, note="axis_order")
+
+
+def _axis_order_of_images(reading: Reading, planned: Plan) -> Iterator[Problem]:
+    """Note the augmentations of images whose last axis has the channels."""
+    data, last = reading.sections.get("data"), channels_last(planned)
+    names = list(planned.input_shapes)
+    for index, step in enumerate(data.augment if data else ()):
+        name = step.input or names[0]
+        if isinstance(step, ImageAugmentation) and name in names and (order := last.get(names.index(name))):
+            shape = planned.input_shapes[name]
+            message = f"{step.kind} takes the first axis of {show(shape)} for the channels; the last axis has {order}"
+            hint = "save the images with the channels first, `x.transpose(0, 3, 1, 2)`"
+            yield reading.note("axis_order", message, ("data", "augment", index), hint)
 
 
 def channels_last(planned: Plan) -> dict[int, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dlrun.checks.reading import Reading
-from dlrun.components.layers import EVERY, Container
+from dlrun.components.layers import EVERY, Container, WeightedLayer
 from dlrun.components.metrics import Metric
 from dlrun.errors import Problem, SpecPath
 from dlrun.language.experiment import as_tuple
@@ -14,6 +14,7 @@ from dlrun.plan.data_info import DataInfo
 from dlrun.plan.network import Plan
 from dlrun.plan.objective import ObjectiveError, Term, called, term, watched
 from dlrun.plan.ranges import in_words, limiting, output_ranges
+from dlrun.plan.steps import Step
 from dlrun.shapes import ShapeError, show
 
 UNREACHED = 0.1
@@ -62,13 +63,17 @@ def _check_loss(reading: Reading, planned: Plan, data_info: DataInfo, found: Ter
     except ShapeError as error:
         last = planned.steps[planned.outputs[found.output]]
         notes = ((f"the network's output {show(output)} comes from here", last.place),) if last.place else ()
-        yield Problem(error.message, reading.place(path), error.hint, notes)
+        hint = error.hint
+        if answer.is_input and len(planned.inputs) == len(shape) == 1:  # a number would not follow what fitting decides
+            hint = "end in `- linear: $features`"
+        yield Problem(error.message, reading.place(path), hint, notes)
     else:
         yield from _check_range(reading, planned, found, path)
+        yield from _check_random(planned, planned.outputs[found.output])
 
 
 def _check_range(reading: Reading, planned: Plan, found: Term, path: SpecPath) -> Iterator[Problem]:
-    """Refuse outputs that cannot come near a probability of 0 or 1, and note those that are random or limited."""
+    """Refuse outputs that cannot come near a probability of 0 or 1, and note those that are limited."""
     index = planned.outputs[found.output]
     ranges = output_ranges(planned)
     last, taken = limiting(planned, ranges, index), ranges[index]
@@ -81,13 +86,24 @@ def _check_range(reading: Reading, planned: Plan, found: Term, path: SpecPath) -
             f"the network ends in {last.kind}, whose outputs {in_words(taken)}: {found.loss.kind} gets "
             f"probabilities from {reached[0]:.2g} to {reached[1]:.2g} of them"
         )
-        yield Problem(message, reading.place(path), f"remove the final `{last.kind}`", notes)
+        yield Problem(message, reading.place(path), unlimited(last), notes)
     elif reached is not None and not found.output_form and taken != EVERY:
         message = (
             f"the network ends in {last.kind}, whose outputs {in_words(taken)}, and {found.loss.kind} takes logits"
         )
-        hint = f"remove the final `{last.kind}`: logits are any numbers"
+        hint = f"{unlimited(last)}: logits are any numbers"
         yield Problem(message, reading.place(path), hint, notes, note="limited_logits")
+
+
+def unlimited(last: Step) -> str:
+    """The way out where a step limits an output: a layer that learns stays, and one that does not is left out."""
+    if isinstance(last.layer, WeightedLayer):
+        return f"write `- linear: {last.output[-1] if last.output else 1}` after the final `{last.kind}`"
+    return f"remove the final `{last.kind}`"
+
+
+def _check_random(planned: Plan, index: int) -> Iterator[Problem]:
+    """Note an output that a dropout or a noise makes random in training."""
     random = planned.steps[index]
     while random.layer is not None and not isinstance(random.layer, Container) and random.layer.accepts == "any":
         random = planned.steps[random.inputs[0]]

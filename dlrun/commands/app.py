@@ -97,3 +97,8 @@ def run() -> None:
         # The program that read our output (head, less) has ended; that is no error.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:  # commands turn those of their files into errors of their own
+        screen.make_optional()
+        screen.failure(f"the output cannot be written: {error.strerror or error}")
+        screen.say()  # what is left in the buffer is dropped here, not at the end of the process
+        sys.exit(1)

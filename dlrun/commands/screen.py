@@ -205,7 +205,12 @@ def problems(error: SpecError) -> None:
     _print_problems(error.texts(_room()))
     if len(error.problems) > 1:
         noted = sum(bool(problem.note) for problem in error.problems)
-        say(f"\n{len(error.problems) - noted:,} problems" + (f", {noted:,} notes" if noted else ""), stderr=True)
+        said = [_counted(len(error.problems) - noted, "problem")] + ([_counted(noted, "note")] if noted else [])
+        say("\n" + ", ".join(said), stderr=True)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 def notes(found: Sequence[Problem]) -> None:

@@ -10,7 +10,8 @@ from dlrun.language.component import checked
 from dlrun.language.suggestions import did_you_mean, shorten
 
 NOTES = {
-    "axis_order": "a convolution or a pooling takes the first axis for the channels, and the last axis looks like them",
+    "axis_order": "a layer or an augmentation takes the first axis for the channels, and the last axis looks like "
+    "them, or `reshape` mixes axes",
     "large_batch": "a batch is larger than the training rows",
     "leading_zeros": "a column of numbers has zeros in front of them, as ids and codes have",
     "limited_logits": "the last layer limits its outputs on one side, and the loss takes any numbers",

@@ -55,13 +55,13 @@ def address(store: str, runs: Path) -> str:
     """
     if store == DEFAULT_STORE:
         return sqlite_uri(store_file(runs))
-    uri = os.environ.get(URI, "")
+    uri = os.environ.get(URI, "").strip()
     return uri if uri and without_password(uri) == store else store
 
 
 def store_of_environment() -> str | None:
     """The store that MLFLOW_TRACKING_URI names, without its password; None if it names none."""
-    uri = os.environ.get(URI)
+    uri = os.environ.get(URI, "").strip()
     return absolute_store(without_password(uri)) if uri else None
 
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import SPECS
 from typer.testing import CliRunner
 
 import dlrun
@@ -239,3 +240,12 @@ def test_every_command_writes_to_every_terminal_and_breaks_no_word(trained: Path
         assert len(line) <= 60 or len(line.split()) == 1 or line.lstrip().startswith(("-->", "run ")), line
     if arguments[0] == "train":
         assert "the_kind_of_the_flower" in colourless and "elapsed" in colourless
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("command", [["kinds"], ["schema"], ["params", str(SPECS / "digits_mlp.yaml")]])
+def test_output_that_cannot_be_written_is_one_error(command: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-m", "dlrun", *command], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "error: the output cannot be written: No space left on device\n"

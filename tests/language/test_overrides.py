@@ -373,3 +373,55 @@ def test_so_may_that_of_every_layer_and_another_setting_keeps_it(kind: str) -> N
     if other is not None:
         found = overridden(f"model.layers[0].{kind}.{other}=2", text=spec)
         assert found["model"]["layers"] == ({kind: {cls.main: 1, other: 2}},)
+
+
+SHORT = {
+    "patience=3": "train.early_stopping.patience=3",
+    "csv=y.csv": "data.source.csv=y.csv",
+    "data.path=y.csv": "data.source.csv.path=y.csv",
+    "source.csv=y.csv": "data.source.csv=y.csv",
+    "stratify=true": "data.split.stratify=true",
+    "split.test=0.1": "data.split.test=0.1",
+    "sgd=0.1": "optimizer.sgd=0.1",
+    "layers[0]=relu": "model.layers[0]=relu",
+    "model.layers[0].out_features=3": "model.layers[0].linear.out_features=3",
+    "model.layers[0].Linear=3": "model.layers[0].linear=3",
+    "optimizer.Adam.lr=1": "optimizer.adam.lr=1",
+    "label_smoothing=0.1": "loss.cross_entropy.label_smoothing=0.1",
+    "gamma=0.5": "schedule.step.gamma=0.5",
+    "tracking.uri=sqlite:///x.db": "tracking.mlflow.uri=sqlite:///x.db",
+    "width=8": "vars.width=8",
+}
+
+
+@pytest.mark.parametrize("short", SHORT)
+def test_a_setting_without_its_section_or_kind_is_found_wherever_it_belongs(tmp_path: Path, short: str) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text(
+        "vars: {width: 4}\n"
+        "data: {source: {csv: x.csv}, target: y}\n"
+        "model: {layers: [linear: $width, linear: $classes]}\n"
+        "loss: cross_entropy\noptimizer: adam\nschedule: {step: {step_size: 2}}\ntracking: {mlflow: {experiment: x}}\n",
+        "utf-8",
+    )
+    document = read_document(file)
+    with pytest.raises(SpecError) as caught:
+        with_overrides(document, [short])
+    (problem,) = caught.value.problems
+    assert problem.hint == f"write {SHORT[short]}"
+    with_overrides(document, [SHORT[short]])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ("model.layers[-1]=relu", "such as train.epochs=50 or model.layers[0]=relu; entries are counted from 0"),
+        ("data.preprocess[0]=standardize", "write all of it: data.preprocess=[standardize]"),
+    ],
+)
+def test_an_entry_that_there_is_not_has_a_way_out(tmp_path: Path, wrong: str, hint: str) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text("data: {target: y}\nmodel: {layers: [relu]}\n", "utf-8")
+    with pytest.raises(SpecError) as caught:
+        with_overrides(read_document(file), [wrong])
+    assert [problem.hint for problem in caught.value.problems] == [hint]

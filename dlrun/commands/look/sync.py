@@ -67,7 +67,7 @@ def deliver(folder: Path, to: str | None = None, even_without_tracker: bool = Fa
     from dlrun.runs.run_json import closed_run
     from dlrun.tracking.delivery import Delivery
     from dlrun.tracking.delivery_state import NAME
-    from dlrun.tracking.store import address
+    from dlrun.tracking.store import address, store_of_environment
 
     run = closed_run(folder)
     if run is None:
@@ -75,7 +75,8 @@ def deliver(folder: Path, to: str | None = None, even_without_tracker: bool = Fa
     if run.info.store is None and not even_without_tracker:
         screen.say(f"{folder.name}: has no tracker")
         return
-    uri = to or address(run.info.store or DEFAULT_STORE, folder.resolve().parent)
+    store = run.info.store or store_of_environment() or DEFAULT_STORE
+    uri = to or address(store, folder.resolve().parent)
     bar = screen.Bar() if screen.has_live_line() else None
 
     def show(delivery: Delivery) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from dlrun.checks.check import Checked
+from dlrun.checks.objective import unlimited
 from dlrun.checks.undefined import check_defined
 from dlrun.components.layers import EVERY
 from dlrun.data.load import Loaded
@@ -74,7 +75,7 @@ def _check_ranges(checked: Checked, planned: Plan, prepared: Prepared, terms: Se
             )
             at = ("loss", index) if isinstance(checked.experiment.loss, tuple) else ("loss",)
             notes = ((f"this {last.kind}", last.place),) if last.place else ()
-            hint = f"remove the final `{last.kind}`, or bring the values into its range"
+            hint = f"{unlimited(last)}, or scale the values into its range"
             raise SpecError([Problem(message, checked.reading.place(at), hint, notes)])
 
 

@@ -18,6 +18,7 @@ class GroupNorm(Norm):
     Example: group_norm: 4
     """
 
+    channel_axis = "first"
     synonyms = ("group_normalization",)
 
     num_groups: Positive

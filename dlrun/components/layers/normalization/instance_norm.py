@@ -20,6 +20,7 @@ class InstanceNorm(Norm):
     Example: instance_norm
     """
 
+    channel_axis = "first"
     synonyms = ("instance_normalization", "instance_norm1d", "instance_norm2d", "instance_norm3d")
 
     eps: PositiveFloat = 1e-5

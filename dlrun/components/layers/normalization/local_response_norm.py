@@ -23,6 +23,7 @@ class LocalResponseNorm(Layer):
     Example: local_response_norm: {size: 5, alpha: 5e-4, k: 2}
     """
 
+    channel_axis = "first"
     synonyms = ("lrn", "cross_map_lrn2d")
 
     size: Positive

@@ -20,6 +20,7 @@ class Crop(Layer):
     Example: crop: 2
     """
 
+    channel_axis = "first"
     synonyms = ("cropping1d", "cropping2d", "cropping3d", "center_crop")
 
     cropping: SidesField
