@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dlrun.checks.reading import Reading
+from dlrun.components.layers import Container
 from dlrun.errors import Problem
 from dlrun.language.experiment import TARGET, TrainSection
 from dlrun.plan.data_info import SplitSizes, Target
@@ -23,6 +24,7 @@ def check_planned_notes(
 ) -> Iterator[Problem]:
     """All notes that follow from the plan and the description of the data."""
     yield from _axis_order(planned)
+    yield from _too_few(planned)
     yield from _unequal_classes(reading, planned)
     batch = train.batch_size if "batch_size" in train.model_fields_set else 1
     if sizes is not None and batch != "full" and batch > sizes.train >= 1:
@@ -40,6 +42,21 @@ def _axis_order(planned: Plan) -> Iterator[Problem]:
             message = f"{step.kind} takes the first axis of {show(shape)} for the channels; the last axis has {order}"
             axes = [len(shape) - 1, *range(len(shape) - 1)]
             yield Problem(message, step.place, f"write `- permute: {axes}` before it", note="axis_order")
+
+
+def _too_few(planned: Plan) -> Iterator[Problem]:
+    """Norms over two numbers, and layers that relate the steps of a sequence that has a single one."""
+    for step in planned.layers:
+        if step.layer is None or isinstance(step.layer, Container):
+            continue
+        if step.layer.normalizes(*step.input_shapes) == 2:
+            message = f"{step.kind} over two numbers gives 1 and -1: only which one is larger is left of them"
+            yield Problem(message, step.place, "normalize more numbers together, or remove it", note="norm_of_two")
+        if step.layer.steps_read(*step.input_shapes) == 1:
+            shape = next(shape for shape in step.input_shapes if shape[0] == 1)
+            message = f"{step.kind} gets a sequence of a single step, {show(shape)}, so it relates no steps"
+            hint = "put time on the first axis, (time, features); a row of features needs no such layer"
+            yield Problem(message, step.place, hint, note="one_step")
 
 
 def channels_last(planned: Plan) -> dict[int, str]:

@@ -15,6 +15,8 @@ NOTES = {
     "limited_logits": "the last layer limits its outputs on one side, and the loss takes any numbers",
     "merged_targets": "float32 makes one value of several of a target, and there is no `target_preprocess`",
     "numbers_as_classes": "each number of a target is a class, and they are fractions or have few rows each",
+    "norm_of_two": "a norm is over two numbers, so that only which one is larger is left of them",
+    "one_step": "a recurrent layer or an attention gets sequences of a single step",
     "random_output": "a dropout or noise is the last layer, so the outputs are random in training",
     "rare_class": "a class has no training row, or fewer rows than there are splits",
     "undefined_metric": "a metric is not defined on a split, because the split lacks a class",

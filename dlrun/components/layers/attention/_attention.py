@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from dlrun.components.layers import Layer, Role, WeightedLayer
 from dlrun.language.component import Component, OneOf, checked
-from dlrun.language.fields import Positive, PositiveFloat, Share
+from dlrun.language.fields import Dropped, Positive, PositiveFloat
 from dlrun.shapes import Shape, ShapeError, need_rank, show
 
 
@@ -32,6 +32,17 @@ def need_memory(shape: Shape, memory: Shape) -> None:
     need_rank(memory, "time, features")
     if shape[1] != memory[1]:
         raise ShapeError(f"both sequences need the same number of features; received {show(shape)} and {show(memory)}")
+
+
+def need_steps(memory: Shape) -> None:
+    """Require a second sequence of several steps: attention to a single one is the same for every query.
+
+    Raises:
+        ShapeError: there is one step.
+    """
+    if memory[0] == 1:
+        message = f"the memory {show(memory)} is a single step, so the output does not depend on the layer before"
+        raise ShapeError(message, "name a layer whose output has several steps")
 
 
 def attention_weights(features: int, bias: bool, prefix: str = "") -> dict[str, Shape]:
@@ -81,8 +92,11 @@ class MultiheadLayer(WeightedLayer):
     """Number of heads; the features are divided among them."""
     bias: bool = True
     """Add trained offsets to queries, keys, values and outputs."""
-    dropout: Share = 0.0
+    dropout: Dropped = 0.0
     """The share of the attention weights that is dropped in training."""
+
+    def steps_read(self, *shapes: Shape) -> int:
+        return min(shape[0] for shape in shapes)
 
 
 class TransformerLayer(WeightedLayer):
@@ -96,7 +110,7 @@ class TransformerLayer(WeightedLayer):
     """Number of heads."""
     dim_feedforward: Positive = 2048
     """The width of the small network's hidden layer."""
-    dropout: Share = 0.1
+    dropout: Dropped = 0.1
     """The share dropped in training, everywhere in the layer."""
     bias: bool = True
     """Add trained offsets everywhere, also in the norms."""
@@ -110,6 +124,23 @@ class TransformerLayer(WeightedLayer):
     """The activation in the small network: one without weights, such as relu, gelu, or `{gelu: tanh}` as in GPT-2."""
     layer_norm_eps: PositiveFloat = 1e-5
     """Added to the variance in each norm; 1e-12 in BERT."""
+
+    def need_features(self, features: int) -> None:
+        """Require features that the heads can divide and the norms can tell apart.
+
+        Raises:
+            ShapeError: they cannot.
+        """
+        need_heads(features, self.nhead)
+        if features == 1:
+            message = "its norms are over the features, and a single one minus its mean is always 0"
+            raise ShapeError(message, "give each step more features, such as by `- linear: 16` before it")
+
+    def normalizes(self, *shapes: Shape) -> int:
+        return shapes[0][1]
+
+    def steps_read(self, *shapes: Shape) -> int:
+        return min(shape[0] for shape in shapes)
 
     def need_activation(self, steps: int) -> None:
         """Require an activation that keeps the shape of the hidden layer, step by step and without weights.

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import model_validator
 
 from dlrun.components.layers import Role, WeightedLayer
-from dlrun.language.fields import Positive, Share
+from dlrun.language.fields import Dropped, Positive
 from dlrun.shapes import Shape, ShapeError, Window, need_rank, numel
 
 
@@ -29,7 +29,7 @@ class Recurrent(WeightedLayer):
     """Add trained offsets to each matrix product."""
     recurrent_bias: bool = True
     """Two offsets, one for the input and one for the state, as in torch; false: a single one, as in textbooks."""
-    dropout: Share = 0.0
+    dropout: Dropped = 0.0
     """The share dropped between the layers of the stack; needs `num_layers` of 2 or more."""
     bidirectional: bool = False
     """Also read backwards, with separate weights, and concatenate both states."""
@@ -70,6 +70,9 @@ class Recurrent(WeightedLayer):
             )
         size = self.directions() * self.state_size()
         return (size,) if self.output == "last" else (shape[0], size)
+
+    def steps_read(self, *shapes: Shape) -> int:
+        return shapes[0][0]
 
     def window(self, shape: Shape) -> tuple[Window | None, ...]:
         return (None,) * len(self.output_shape(shape))
