@@ -53,7 +53,7 @@ def _too_few(planned: Plan) -> Iterator[Problem]:
             message = f"{step.kind} over two numbers gives 1 and -1: only which one is larger is left of them"
             yield Problem(message, step.place, "normalize more numbers together, or remove it", note="norm_of_two")
         if step.layer.steps_read(*step.input_shapes) == 1:
-            shape = next(shape for shape in step.input_shapes if shape[0] == 1)
+            shape = next(shape for shape in reversed(step.input_shapes) if shape[0] == 1)
             message = f"{step.kind} gets a sequence of a single step, {show(shape)}, so it relates no steps"
             hint = "put time on the first axis, (time, features); a row of features needs no such layer"
             yield Problem(message, step.place, hint, note="one_step")

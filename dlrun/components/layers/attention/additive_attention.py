@@ -40,6 +40,9 @@ class AdditiveAttention(WeightedLayer):
     def output_range(self, taken: Range, memory: Range) -> Range:  # type: ignore[override]
         return memory
 
+    def steps_read(self, *shapes: Shape) -> int:
+        return shapes[-1][0]
+
     def weights(self, shape: Shape, memory: Shape) -> dict[str, Shape]:  # type: ignore[override]
         width = self.hidden_size
         return {
