@@ -19,7 +19,7 @@ NOTES = {
     "one_step": "a recurrent layer or an attention gets sequences of a single step",
     "random_output": "a dropout or noise is the last layer, so the outputs are random in training",
     "rare_class": "a class has no training row, or fewer rows than there are splits",
-    "undefined_metric": "a metric is not defined on a split, because the split lacks a class",
+    "undefined_metric": "a metric is not defined on a split, which lacks a class or has one value in all rows",
     "unequal_classes": "accuracy is the only metric, and one class has at least 80% of the rows",
     "unscaled_target": "a target of numbers is far from 0 or 1 in scale, and there is no `target_preprocess`",
 }

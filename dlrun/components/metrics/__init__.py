@@ -27,6 +27,9 @@ class Metric(Component):
     needs_every_class: ClassVar[bool] = False
     """Whether it is not defined on rows that lack a class that it is about, or have no other."""
 
+    needs_spread: ClassVar[bool] = False
+    """Whether it is not defined on rows in which a number of the target is always the same."""
+
     output: str | None = None
     """The name of the network's output that it measures; required where there are several."""
 

@@ -24,6 +24,7 @@ class R2(Metric):
     suits = frozenset({"numbers"})
     greater_is_better = True
     combine = "merge"
+    needs_spread = True
 
     def measure(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         """(4, targets): squared error; number of rows, mean of the target, squared distance of the target from it."""

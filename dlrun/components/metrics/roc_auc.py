@@ -30,6 +30,7 @@ class RocAuc(OfClass):
     greater_is_better = True
     combine = "concatenate"
     needs_every_class = True
+    needs_spread = True
 
     def measure(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         """(N, k + 1): the k outputs of each row and its class number; or (N, 2*k) for binary targets: the k outputs,

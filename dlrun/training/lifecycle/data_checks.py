@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -98,30 +98,51 @@ def _check_total(checked: Checked, last: Step, total: float, wanted: torch.Tenso
 
 
 def _undefined(checked: Checked, loaded: Loaded, metrics: Sequence[Watched]) -> Iterator[Problem]:
-    """Notes about metrics that a split lacks a class for.
+    """Notes about metrics that a split lacks a class for, or in which a number to predict is always the same.
 
     Raises:
         SpecError: such a metric decides which weights are the best.
     """
     stopping = checked.experiment.train.early_stopping
     hint = "`data.split.stratify: true` gives every split rows of each class"
+    other = "choose another metric, or leave out what is always the same"
     for index, one in enumerate(metrics):
-        counts = {} if one.answer.is_input else loaded.class_counts.get(one.answer.name, {})
-        if not one.metric.needs_every_class or not counts:
+        if one.answer.is_input:
             continue
+        counts = loaded.class_counts.get(one.answer.name, {})
         for number, split in enumerate(("train", "validation", "test")):
-            rows = {label: of_splits[number] for label, of_splits in counts.items()}
-            lacking = [label for label in ([one.label] if one.label else rows) if not rows[label]]
-            if one.label and rows[one.label] == sum(rows.values()):
-                lacking = [f"a class besides {one.label}"]
-            if not any(rows.values()) or not lacking:
+            what = _lacking(one, counts, number) if counts else _constant(one, loaded, split)
+            if not what:
                 continue
-            more = f" and {len(lacking) - 1} more classes" if len(lacking) > 1 else ""
-            message = f"{split} has no row of {lacking[0]}{more}, so {one.name} is not defined there"
+            message = f"{split} has {what}, so {one.name} is not defined there"
             if stopping is not None and stopping.monitor == f"{split}/{one.name}":
                 place = checked.reading.place(("train", "early_stopping", "monitor"))
-                raise SpecError([Problem(message, place, hint)])
-            yield checked.reading.note("undefined_metric", message, ("metrics", index), hint)
+                raise SpecError([Problem(message, place, hint if counts else other)])
+            yield checked.reading.note("undefined_metric", message, ("metrics", index), hint if counts else other)
+
+
+def _lacking(one: Watched, counts: Mapping[str, Sequence[int]], number: int) -> str:
+    """The class that a split lacks for a metric; '' where it lacks none."""
+    rows = {label: of_splits[number] for label, of_splits in counts.items()}
+    if not one.metric.needs_every_class or not any(rows.values()):
+        return ""
+    lacking = [label for label in ([one.label] if one.label else rows) if not rows[label]]
+    if one.label and rows[one.label] == sum(rows.values()):
+        lacking = [f"a class besides {one.label}"]
+    more = f" and {len(lacking) - 1} more classes" if len(lacking) > 1 else ""
+    return f"no row of {lacking[0]}{more}" if lacking else ""
+
+
+def _constant(one: Watched, loaded: Loaded, split: str) -> str:
+    """The value that a number to predict has in all rows of a split, where the metric needs others; '' if it needs none
+    or has some."""
+    answers, rows = loaded.targets[one.answer.name], getattr(loaded.splits, split)
+    if not one.metric.needs_spread or not len(rows):
+        return ""
+    values = (answers.values if answers.exact is None else answers.exact)[rows].reshape(len(rows), -1)
+    same = np.flatnonzero((values == values[0]).all(0))
+    which = f" number {same[0]} of" if len(same) and values.shape[1] > 1 else ""
+    return f"{values[0, same[0]]:g} in all rows as{which} the target" if len(same) else ""
 
 
 def _unscaled(checked: Checked, loaded: Loaded) -> Iterator[Problem]:
