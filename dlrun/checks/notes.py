@@ -42,6 +42,36 @@ def _axis_order(planned: Plan) -> Iterator[Problem]:
             message = f"{step.kind} takes the first axis of {show(shape)} for the channels; the last axis has {order}"
             axes = [len(shape) - 1, *range(len(shape) - 1)]
             yield Problem(message, step.place, f"write `- permute: {axes}` before it", note="axis_order")
+    first = _channels_first(planned)
+    for step in planned.layers:
+        if step.layer is not None and step.layer.channel_axis == "last" and step.inputs[0] in first:
+            shape, made = step.input_shapes[0], first[step.inputs[0]]
+            message = f"{step.kind} takes the last axis of {show(shape)} for the features; {made} has them on the first"
+            yield Problem(message, step.place, "write `- permute: [1, 0]` before it", note="axis_order")
+
+
+def _channels_first(planned: Plan) -> dict[int, str]:
+    """For each value whose first axis holds the channels that a layer made: the kind of this layer."""
+    found: dict[int, str] = {}
+    for index, step in enumerate(planned.steps):
+        if step.layer is None or isinstance(step.layer, Container) or not step.output:
+            continue
+        if step.layer.channel_axis == "first" and len(step.output) > 1 and step.weights:
+            found[index] = step.kind
+        elif step.inputs[0] in found and len(step.output) > 1 and _keeps_first_axis(step):
+            found[index] = found[step.inputs[0]]
+    return found
+
+
+def _keeps_first_axis(step: Step) -> bool:
+    layer = step.layer
+    assert layer is not None
+    if layer.channel_axis == "last" or (step.weights and layer.room != "normalization"):
+        return False
+    seen = layer.window(*step.input_shapes)[0]
+    return step.output == step.input_shapes[0] or (
+        step.output[0] == step.input_shapes[0][0] and seen is not None and seen.axis in (None, 0)
+    )
 
 
 def _too_few(planned: Plan) -> Iterator[Problem]:
@@ -96,9 +126,11 @@ def _order_after(step: Step, found: dict[int, str]) -> str:
 def _unequal_classes(reading: Reading, planned: Plan) -> Iterator[Problem]:
     """Accuracy alone, where always answering one class would be right nearly as often."""
     data_info, metrics = reading.data.info, reading.sections.get("metrics", ())
-    if data_info is None or not metrics or any(metric.kind != "accuracy" for metric in metrics):
+    if data_info is None:
         return
     for index, metric in enumerate(metrics):
+        if any(other.kind != "accuracy" for other in metrics if other.output == metric.output):
+            continue
         name = metric.output if metric.output in data_info.targets else TARGET
         target = data_info.targets.get(name)
         if target is not None and (most := _most_frequent(target)):

@@ -10,7 +10,7 @@ from dlrun.language.component import checked
 from dlrun.language.suggestions import did_you_mean, shorten
 
 NOTES = {
-    "axis_order": "a convolution or a pooling takes the first axis for the channels, and the last axis looks like them",
+    "axis_order": "a layer takes one axis for the channels or features, and another axis looks like them",
     "large_batch": "a batch is larger than the training rows",
     "limited_logits": "the last layer limits its outputs on one side, and the loss takes any numbers",
     "merged_targets": "float32 makes one value of several of a target, and there is no `target_preprocess`",
