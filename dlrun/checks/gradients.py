@@ -20,10 +20,10 @@ def stuck(plan: Plan) -> list[Problem]:
         if step.layer is None:
             continue
         why = "" if step.layer.differentiable else f"the gradient of {step.kind} is 0 everywhere"
-        if low == high and all(ranges[index][0] < ranges[index][1] for index in step.inputs):
+        if not why and low == high and all(ranges[index][0] < ranges[index][1] for index in step.inputs):
             why = f"the outputs of {step.kind} are always {low:g}, since its inputs {in_words(ranges[step.inputs[0]])}"
         if why and (trained := _trained_before(plan, step)):
-            found.append(_problem(step, why, trained, flat=low < high))
+            found.append(_problem(step, why, trained, flat=not step.layer.differentiable))
     return found
 
 

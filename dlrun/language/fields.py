@@ -16,8 +16,6 @@ Count = Annotated[int, Field(ge=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Dropped = Annotated[float, Field(ge=0, lt=1)]
-"""The share of numbers that a layer drops in training; of 1, nothing would be left to learn from."""
 
 
 def _is_whole(value: Any) -> bool:

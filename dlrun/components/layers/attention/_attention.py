@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from dlrun.components.layers import Layer, Role, WeightedLayer
 from dlrun.language.component import Component, OneOf, checked
-from dlrun.language.fields import Dropped, Positive, PositiveFloat
+from dlrun.language.fields import Positive, PositiveFloat, Share
 from dlrun.shapes import Shape, ShapeError, need_rank, show
 
 
@@ -92,7 +92,7 @@ class MultiheadLayer(WeightedLayer):
     """Number of heads; the features are divided among them."""
     bias: bool = True
     """Add trained offsets to queries, keys, values and outputs."""
-    dropout: Dropped = 0.0
+    dropout: Share = 0.0
     """The share of the attention weights that is dropped in training."""
 
     def steps_read(self, *shapes: Shape) -> int:
@@ -110,7 +110,7 @@ class TransformerLayer(WeightedLayer):
     """Number of heads."""
     dim_feedforward: Positive = 2048
     """The width of the small network's hidden layer."""
-    dropout: Dropped = 0.1
+    dropout: Share = 0.1
     """The share dropped in training, everywhere in the layer."""
     bias: bool = True
     """Add trained offsets everywhere, also in the norms."""

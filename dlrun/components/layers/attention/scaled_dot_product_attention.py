@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from dlrun.components.layers import Layer, Range
 from dlrun.components.layers.dropout._dropout import dropped
-from dlrun.language.fields import Dropped
+from dlrun.language.fields import Share
 from dlrun.shapes import Shape, need_rank
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class ScaledDotProductAttention(Layer):
 
     causal: bool = False
     """Hide later steps from each step."""
-    dropout: Dropped = 0.0
+    dropout: Share = 0.0
     """The share of the attention weights that is dropped in training."""
 
     def output_shape(self, shape: Shape) -> Shape:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from dlrun.components.layers import Layer, Range
 from dlrun.components.layers.dropout._dropout import dropped
-from dlrun.language.fields import Dropped
+from dlrun.language.fields import Share
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class StochasticDepth(Layer):
     synonyms = ("drop_path",)
     padding_is = "per_step"
 
-    p: Dropped = 0.5
+    p: Share = 0.5
     """The share of samples that is dropped; 1 - p is kept."""
 
     def output_range(self, taken: Range) -> Range:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import model_validator
 
 from dlrun.components.layers import Role, WeightedLayer
-from dlrun.language.fields import Dropped, Positive
+from dlrun.language.fields import Positive, Share
 from dlrun.shapes import Shape, ShapeError, Window, need_rank, numel
 
 
@@ -29,7 +29,7 @@ class Recurrent(WeightedLayer):
     """Add trained offsets to each matrix product."""
     recurrent_bias: bool = True
     """Two offsets, one for the input and one for the state, as in torch; false: a single one, as in textbooks."""
-    dropout: Dropped = 0.0
+    dropout: Share = 0.0
     """The share dropped between the layers of the stack; needs `num_layers` of 2 or more."""
     bidirectional: bool = False
     """Also read backwards, with separate weights, and concatenate both states."""

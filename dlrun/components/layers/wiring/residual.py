@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 from dlrun.components.layers import Layers, Merging, Range, Wiring
 from dlrun.components.layers.dropout.stochastic_depth import StochasticDepth
 from dlrun.errors import SpecPath
-from dlrun.language.fields import Dropped
+from dlrun.language.fields import Share
 from dlrun.shapes import Shape, ShapeError, show
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Residual(Merging):
     """The layers whose output is added."""
     shortcut: Layers = ()
     """The layers to whose output it is added; if not given, it is added to the input."""
-    drop: Dropped = 0.0
+    drop: Share = 0.0
     """Stochastic depth: the share of samples that skip the layers in training; see `stochastic_depth`."""
 
     def wire(self, wiring: Wiring, value: int, path: SpecPath) -> int:
