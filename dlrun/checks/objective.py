@@ -132,6 +132,12 @@ def _check_metrics(
                 path,
                 f"{metric.kind} is one of the {hint}",
             )
+        labels = None if found.answer.is_input else data_info.targets[found.answer.name].labels
+        over_all = metric.needs_every_class and found.of is None and loss.wants == "classes"
+        if over_all and labels is not None and len(labels) < found.shape[0]:
+            message = f"{metric.kind} is over the {found.shape[0]} outputs, and the data has {len(labels)} classes"
+            hint = f"end in `- linear: $classes`, or name one class: `{metric.kind}: {{of: {labels[0]}}}`"
+            yield reading.problem(message, path, hint)
         if found.name in seen:
             yield reading.problem(f"{found.name} is listed twice", path, "each value in the journal needs its own name")
         seen.add(found.name)

@@ -10,7 +10,7 @@ from dlrun.language.component import checked
 from dlrun.language.suggestions import did_you_mean, shorten
 
 NOTES = {
-    "axis_order": "a layer or an augmentation takes the first axis for the channels, and the last axis looks like "
+    "axis_order": "a layer or an augmentation takes one axis for the channels or features, and another axis looks like "
     "them, or `reshape` mixes axes",
     "large_batch": "a batch is larger than the training rows",
     "leading_zeros": "a column of numbers has zeros in front of them, as ids and codes have",
@@ -18,6 +18,8 @@ NOTES = {
     "merged_targets": "float32 makes one value of several of a target, and there is no `target_preprocess`",
     "mixed_classes": "some classes of a target are numbers, and others are words",
     "numbers_as_classes": "each number or date of a target is a class, and they are fractions or have few rows each",
+    "norm_of_two": "a norm is over two numbers, so that only which one is larger is left of them",
+    "one_step": "a recurrent layer or an attention gets sequences of a single step",
     "random_output": "a dropout or noise is the last layer, so the outputs are random in training",
     "rare_class": "a class has no training row, or fewer rows than there are splits",
     "rounded_numbers": "a whole number is too large to be kept exactly",

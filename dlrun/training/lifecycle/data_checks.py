@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,14 +14,18 @@ from dlrun.checks.undefined import check_defined
 from dlrun.components.layers import EVERY
 from dlrun.data.load import Loaded
 from dlrun.data.prepare import Prepared
-from dlrun.errors import Problem, SpecError, distinct
+from dlrun.errors import Problem, SpecError, SpecPath, distinct
 from dlrun.language.experiment import TARGET
 from dlrun.plan.data_info import Sameness, numbers
 from dlrun.plan.network import Plan
 from dlrun.plan.objective import Answer, Term, Watched
-from dlrun.plan.ranges import in_words, limiting, output_ranges
+from dlrun.plan.ranges import fixed_total, in_words, limiting, output_ranges
 from dlrun.plan.split import sameness
+from dlrun.plan.steps import Step
 from dlrun.training.objective import Pairing
+
+if TYPE_CHECKING:
+    import torch
 
 FEW = 0.01
 """The share of the numbers to predict that may lie outside the range of the outputs, as outliers do."""
@@ -56,14 +61,17 @@ def check_loaded(
 
 
 def _check_ranges(checked: Checked, planned: Plan, prepared: Prepared, terms: Sequence[Term]) -> None:
-    """Refuse outputs with a range that more than a few of the numbers to predict lie outside of."""
+    """Refuse outputs with a range that more than a few of the numbers to predict lie outside of, and outputs that sum
+    to one number in each row where the numbers to predict do not."""
     ranges, pairing = output_ranges(planned), Pairing(planned.input_shapes)
     for index, pair in enumerate(terms):
         loss = pair.loss
         taken = ranges[planned.outputs[pair.output]]
-        if loss.wants != "numbers" or taken == EVERY or not len(prepared.train):
+        total = fixed_total(planned, pair.output)
+        if loss.wants != "numbers" or (taken == EVERY and total is None) or not len(prepared.train):
             continue
         wanted = pairing.answer(pair.answer, prepared.train)
+        at = ("loss", index) if isinstance(checked.experiment.loss, tuple) else ("loss",)
         margin = 1e-3 * max(abs(end) if math.isfinite(end) else 0.0 for end in taken) + 1e-6
         outside = ((wanted < taken[0] - margin) | (wanted > taken[1] + margin)).double().mean().item()
         if outside > FEW:
@@ -73,10 +81,25 @@ def _check_ranges(checked: Checked, planned: Plan, prepared: Prepared, terms: Se
                 f"the network ends in {last.kind}, whose outputs {in_words(taken)}, and {outside:.0%} of {what} in the "
                 f"training rows lie outside: from {wanted.min().item():g} to {wanted.max().item():g}"
             )
-            at = ("loss", index) if isinstance(checked.experiment.loss, tuple) else ("loss",)
             notes = ((f"this {last.kind}", last.place),) if last.place else ()
             hint = f"{unlimited(last)}, or scale the values into its range"
             raise SpecError([Problem(message, checked.reading.place(at), hint, notes)])
+        if total is not None:
+            _check_total(checked, *total, wanted, at)
+
+
+def _check_total(checked: Checked, last: Step, total: float, wanted: torch.Tensor, at: SpecPath) -> None:
+    """Refuse outputs that sum to `total` in each row where more than a few of the rows to predict do not."""
+    rows = wanted.double().reshape(len(wanted), -1)
+    sums, margin = rows.sum(1), 1e-3 * max(1.0, rows.abs().sum(1).mean().item())
+    if ((sums - total).abs() > margin).double().mean().item() > FEW:
+        message = (
+            f"the network ends in {last.kind}, whose outputs sum to {total:g} in each row, and the values to predict "
+            f"sum to between {sums.min().item():g} and {sums.max().item():g}"
+        )
+        notes = ((f"this {last.kind}", last.place),) if last.place else ()
+        hint = f"remove the final `{last.kind}`"
+        raise SpecError([Problem(message, checked.reading.place(at), hint, notes)])
 
 
 def _sameness(loaded: Loaded, planned: Plan, prepared: Prepared, metrics: Sequence[Watched]) -> dict[Answer, Sameness]:
