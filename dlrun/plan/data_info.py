@@ -148,7 +148,7 @@ def _wanted(name: str, targets: Any, losses: Sequence[Loss]) -> TargetKind:
     """How the losses need a target."""
     judging = _judging(name, targets, losses)
     if isinstance(targets, dict) and losses and not judging:
-        outputs = [loss.output for loss in losses if loss.output]
+        outputs = [loss.output for loss in losses if loss.output and loss.output != name]  # that one takes an input
         hint = "each name below `target` is the name of an output: `loss: [mse: {output: " + name + "}]`"
         message = f"no loss uses the target '{name}'{did_you_mean(name, outputs, {})}"
         raise SourceError(message, (TARGET, name), hint)
