@@ -37,17 +37,20 @@ def check_objective(reading: Reading, planned: Plan) -> Iterator[Problem]:
             yield from _check_loss(reading, planned, data_info, found, path)
     if len(terms) < len(losses):
         return
+    judged = {found.output for found in terms}
     for output, step in planned.outputs.items():
-        if all(found.output != output for found in terms):
+        if output not in judged:
             place = planned.steps[step].place
             hint = f"write `loss: [mse: {{output: {output}}}]`, or remove it from `model.outputs`"
             yield Problem(f"the output '{output}' has no loss", place, hint)
     names = [found.name for found in terms] if len(terms) > 1 else []
+    seen: set[str] = set()
     for index, name in enumerate(names):
-        if name in names[:index]:
+        if name in seen:
             yield reading.problem(
                 f"{name} is listed twice", ("loss", index), "each value in the journal needs its own name"
             )
+        seen.add(name)
     yield from _check_metrics(reading, planned, data_info, terms, set(names))
 
 
