@@ -85,8 +85,14 @@ def check_augment(reading: Reading, planned: Plan) -> Iterator[Problem]:
 
 
 def check_indices(reading: Reading, planned: Plan) -> Iterator[Problem]:
-    """Hold the indices of each input to those that its embeddings know."""
+    """Hold the indices of each input to those that its embeddings know, and keep preprocessing away from them."""
     data_info = reading.data.info
+    for entry in planned.inputs:
+        if planned.indices[entry.name] and entry.preprocess:
+            first = entry.preprocess[0]
+            message = f"{first.step.kind}: changes numbers, but the network takes indices"
+            notes = ((f"the network takes {show(entry.shape)} here", entry.place),)
+            yield Problem(message, first.place, "remove the step", notes)
     limits = index_limits(planned)
     for entry in planned.inputs if data_info is not None else ():
         feature = data_info.features.get(entry.name) if data_info is not None else None

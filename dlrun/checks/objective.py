@@ -15,7 +15,7 @@ from dlrun.plan.network import Plan
 from dlrun.plan.objective import ObjectiveError, Term, called, term, watched
 from dlrun.plan.ranges import in_words, limiting, output_ranges
 from dlrun.plan.steps import Step
-from dlrun.shapes import ShapeError, show
+from dlrun.shapes import Range, ShapeError, show
 
 UNREACHED = 0.1
 """A loss of probabilities needs some above 1 minus this; a binary one also some below this."""
@@ -28,6 +28,7 @@ def check_objective(reading: Reading, planned: Plan) -> Iterator[Problem]:
         return
     listed = isinstance(reading.sections["loss"], tuple)
     terms: list[Term] = []
+    ranges = output_ranges(planned)
     for index, loss in enumerate(losses):
         path = ("loss", index) if listed else ("loss",)
         try:
@@ -35,25 +36,29 @@ def check_objective(reading: Reading, planned: Plan) -> Iterator[Problem]:
         except ObjectiveError as error:
             yield reading.problem(error.message, (*path, loss.kind, *error.at) if error.at else path, error.hint)
         else:
-            yield from _check_loss(reading, planned, data_info, found, path)
+            yield from _check_loss(reading, planned, ranges, found, path)
     if len(terms) < len(losses):
         return
+    judged = {found.output for found in terms}
     for output, step in planned.outputs.items():
-        if all(found.output != output for found in terms):
+        if output not in judged:
             place = planned.steps[step].place
             hint = f"write `loss: [mse: {{output: {output}}}]`, or remove it from `model.outputs`"
             yield Problem(f"the output '{output}' has no loss", place, hint)
     names = [found.name for found in terms] if len(terms) > 1 else []
+    seen: set[str] = set()
     for index, name in enumerate(names):
-        if name in names[:index]:
+        if name in seen:
             yield reading.problem(
                 f"{name} is listed twice", ("loss", index), "each value in the journal needs its own name"
             )
+        seen.add(name)
     yield from _check_metrics(reading, planned, data_info, terms, set(names))
 
 
-def _check_loss(reading: Reading, planned: Plan, data_info: DataInfo, found: Term, path: SpecPath) -> Iterator[Problem]:
-    answer = found.answer
+def _check_loss(reading: Reading, planned: Plan, ranges: list[Range], found: Term, path: SpecPath) -> Iterator[Problem]:
+    answer, data_info = found.answer, reading.data.info
+    assert data_info is not None
     target = None if answer.is_input else data_info.targets[answer.name]
     labels = target.labels if target else None
     shape = target.shape if target else planned.input_shapes[answer.name]
@@ -68,14 +73,15 @@ def _check_loss(reading: Reading, planned: Plan, data_info: DataInfo, found: Ter
             hint = "end in `- linear: $features`"
         yield Problem(error.message, reading.place(path), hint, notes)
     else:
-        yield from _check_range(reading, planned, found, path)
+        yield from _check_range(reading, planned, ranges, found, path)
         yield from _check_random(planned, planned.outputs[found.output])
 
 
-def _check_range(reading: Reading, planned: Plan, found: Term, path: SpecPath) -> Iterator[Problem]:
+def _check_range(
+    reading: Reading, planned: Plan, ranges: list[Range], found: Term, path: SpecPath
+) -> Iterator[Problem]:
     """Refuse outputs that cannot come near a probability of 0 or 1, and note those that are limited."""
     index = planned.outputs[found.output]
-    ranges = output_ranges(planned)
     last, taken = limiting(planned, ranges, index), ranges[index]
     notes = ((f"this {last.kind}", last.place),) if last.place else ()
     if last.layer is None or not last.layer.differentiable:  # gradients.py has an error for it

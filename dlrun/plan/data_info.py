@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -149,7 +150,8 @@ def parts(data: DataSection, losses: Sequence[Loss], folder: Path) -> list[Part]
     """
     inputs = data.features if isinstance(data.features, dict) else {INPUT: data.features}
     targets = data.target if isinstance(data.target, dict) else {TARGET: data.target}
-    wants: dict[str, TargetKind] = {name: _wanted(name, data.target, losses) for name in targets}
+    by_output = _by_output(losses)
+    wants: dict[str, TargetKind] = {name: _wanted(name, data.target, losses, by_output) for name in targets}
     predicted = tuple(name for names in targets.values() for name in names or ())
     found = []
     for index in range(max(len(inputs), len(targets))):
@@ -161,11 +163,13 @@ def parts(data: DataSection, losses: Sequence[Loss], folder: Path) -> list[Part]
     return found
 
 
-def _wanted(name: str, targets: Any, losses: Sequence[Loss]) -> TargetKind:
+def _wanted(
+    name: str, targets: Any, losses: Sequence[Loss], by_output: dict[str | None, list[tuple[int, Loss]]]
+) -> TargetKind:
     """How the losses need a target."""
-    judging = _judging(name, targets, losses)
+    judging = _judging(name, targets, by_output)
     if isinstance(targets, dict) and losses and not judging:
-        outputs = [loss.output for loss in losses if loss.output]
+        outputs = [loss.output for loss in losses if loss.output and loss.output != name]  # that one takes an input
         hint = "each name below `target` is the name of an output: `loss: [mse: {output: " + name + "}]`"
         message = f"no loss uses the target '{name}'{did_you_mean(name, outputs, {})}"
         raise SourceError(message, (TARGET, name), hint)
@@ -184,15 +188,21 @@ def _wanted(name: str, targets: Any, losses: Sequence[Loss]) -> TargetKind:
     return next(iter(wanted)) if wanted else "nothing"
 
 
-def _judging(name: str, targets: Any, losses: Sequence[Loss]) -> list[tuple[int, Loss]]:
-    """The losses that compare with a target of the data, each with its index."""
-    named = isinstance(targets, dict)
-    judged = (name, None) if named and len(targets) == 1 else (name,)
-    return [
-        (index, loss)
-        for index, loss in enumerate(losses)
-        if loss.of_input is None and (not named or loss.output in judged)
-    ]
+def _by_output(losses: Sequence[Loss]) -> dict[str | None, list[tuple[int, Loss]]]:
+    """The losses that compare with a target of the data, by the output that they name, each with its index."""
+    found: dict[str | None, list[tuple[int, Loss]]] = {}
+    for index, loss in enumerate(losses):
+        if loss.of_input is None:
+            found.setdefault(loss.output, []).append((index, loss))
+    return found
+
+
+def _judging(name: str, targets: Any, by_output: dict[str | None, list[tuple[int, Loss]]]) -> list[tuple[int, Loss]]:
+    """The losses that compare with a target, in their order."""
+    if not isinstance(targets, dict):
+        return sorted((pair for pairs in by_output.values() for pair in pairs), key=itemgetter(0))
+    unnamed = by_output.get(None, []) if len(targets) == 1 else []
+    return sorted([*by_output.get(name, []), *unnamed], key=itemgetter(0))
 
 
 def _positive(target: Target, named_class: str | None) -> int | None:
@@ -216,6 +226,7 @@ def describe(data: DataSection, losses: Sequence[Loss], folder: Path) -> DataInf
     features: dict[str, Feature] = {}
     targets: dict[str, Target] = {}
     notes: dict[SourceNote, None] = {}
+    by_output = _by_output(losses)
     for part, found in _each(data, losses, folder, lambda source, request: source.describe(request)):
         if rows and found.rows != rows:
             at = ("features", part.input) if isinstance(data.features, dict) else (TARGET, part.target)
@@ -224,7 +235,7 @@ def describe(data: DataSection, losses: Sequence[Loss], folder: Path) -> DataInf
         features[part.input] = Feature(found.shape, found.vocabulary, found.number_bytes, found.no_index)
         wants = part.request.wants
         target = Target(found.target_shape, found.labels, wants, found.counts, found.classes, found.values)
-        named = (loss.named_class for _, loss in _judging(part.target, data.target, losses))
+        named = (loss.named_class for _, loss in _judging(part.target, data.target, by_output))
         targets[part.target] = replace(target, positive=_positive(target, next(filter(None, named), None)))
         notes |= dict.fromkeys(found.notes)
     needed = {name: target for name, target in targets.items() if target.wants != "nothing"}

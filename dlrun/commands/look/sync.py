@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlrun.commands import completion, screen
+from dlrun.commands import completion, interrupts, screen
 from dlrun.commands.arguments import Runs
 from dlrun.errors import RunError, SpecError, without_password
 
@@ -75,6 +75,7 @@ def deliver(folder: Path, to: str | None = None, even_without_tracker: bool = Fa
     if run.info.store is None and not even_without_tracker:
         screen.say(f"{folder.name}: has no tracker")
         return
+    interrupts.say(f"; `dlrun sync {folder}` delivers the rest")
     store = run.info.store or store_of_environment() or DEFAULT_STORE
     uri = to or address(store, folder.resolve().parent)
     bar = screen.Bar() if screen.has_live_line() else None

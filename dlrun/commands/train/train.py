@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlrun.commands import screen
+from dlrun.commands import interrupts, screen
 from dlrun.commands.arguments import Overrides, Runs, Spec, Strict
+from dlrun.commands.interrupts import INTERRUPTED
 from dlrun.commands.train.progress import EpochTable
 from dlrun.commands.write.check import class_lines, data_line, positive_line
 from dlrun.errors import Problem, RunError, without_password
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from dlrun.training.lifecycle.run import Outcome
     from dlrun.training.loop import Progress
 
-INTERRUPTED, TERMINATED = 130, 143
+TERMINATED = 143
+"""The exit code after SIGTERM."""
 
 Every = Annotated[
     int | None,
@@ -138,6 +140,7 @@ class RunScreen:
         from dlrun.runs.folder import JOURNAL
         from dlrun.runs.journal import read_journal
 
+        interrupts.training_begins()
         self.folder = folder
         if not self.checked.plan.exact:
             screen.say_folded(

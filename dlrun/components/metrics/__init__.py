@@ -34,9 +34,6 @@ class Metric(Component):
     needs_spread: ClassVar[bool] = False
     """Whether it is not defined where a number that an output is compared with is the same in all rows."""
 
-    needs_spread: ClassVar[bool] = False
-    """Whether it is not defined on rows in which a number of the target is always the same."""
-
     output: str | None = None
     """The name of the network's output that it measures; required where there are several."""
 
