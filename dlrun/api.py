@@ -26,7 +26,7 @@ def check(spec: Path | str, *overrides: str) -> Checked:
         SpecError: with every problem that was found, each with its place.
     """
     from dlrun.checks.check import check as check_spec
-    from dlrun.language.paths import usable
+    from dlrun.language.usable import usable
 
     return check_spec(usable(Path(spec)), overrides)
 
@@ -50,7 +50,7 @@ def train(spec: Path | str, *overrides: str, runs: Path | str = "runs") -> Outco
         KeyboardInterrupt, Terminated: a signal stopped the run; `dlrun resume` resumes it.
     """
     from dlrun.checks.check import check as check_spec
-    from dlrun.language.paths import usable
+    from dlrun.language.usable import usable
     from dlrun.tracking.open import experiment_of, open_tracking, store_of
 
     runs = usable(Path(runs))
@@ -100,7 +100,7 @@ def read_run(run: Path | str = "last", runs: Path | str = "runs") -> Run:
         SpecError: there is no such run.
         RunError: a file of the run is damaged.
     """
-    from dlrun.language.paths import usable
+    from dlrun.language.usable import usable
     from dlrun.runs import folder as run_folder
     from dlrun.runs.find import find_run
     from dlrun.runs.journal import read_journal

@@ -11,7 +11,7 @@ import typer
 
 from dlrun.commands import completion, screen
 from dlrun.errors import SpecError
-from dlrun.language.paths import usable
+from dlrun.language.usable import usable
 
 
 def usable_or_none(path: Path | None) -> Path | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
-from dlrun.errors import Source, SpecError, SpecPath
+from dlrun.errors import Source, SpecPath
 from dlrun.language.component import Component, Settings, marks
 
 Move = Callable[[str, Path, Source], str]
@@ -89,28 +89,3 @@ def _changed(value: Any, change: Callable[[str, SpecPath, PathSetting], str], at
         if new is not given and new != given:
             update[name] = new
     return value.model_copy(update=update) if update else value
-
-
-LONGEST_SHOWN = 80
-"""Characters of a wrong path."""
-
-
-def usable(path: Path) -> Path:
-    """The same path, where a file can have it; also a run keeps it as text.
-
-    Raises:
-        SpecError: it is too long, has a NUL, or is not UTF-8.
-    """
-    try:
-        str(path).encode()
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError, PermissionError):  # the command says what it needs
-        return path
-    except UnicodeEncodeError:
-        why = "it is not UTF-8 text"
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-    else:
-        return path
-    shown = str(path) if len(str(path)) <= LONGEST_SHOWN else f"{str(path)[:LONGEST_SHOWN]}…"
-    raise SpecError(f"{shown} cannot be the path of a file: {why}")

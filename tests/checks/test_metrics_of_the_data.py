@@ -80,4 +80,5 @@ def test_a_metric_that_a_constant_target_leaves_undefined_is_noted(kind: str, wa
 
 
 def _notes(rows: Path, text: str) -> set[str]:
-    return {note.note for note in prepare_training(checked(rows, text)).notes}
+    found = checked(rows, text)
+    return {note.note for note in (*found.notes, *prepare_training(found).notes)}
