@@ -75,7 +75,7 @@ def test_a_metric_that_a_constant_target_leaves_undefined_is_noted(kind: str, wa
     assert "undefined_metric" not in _notes(rows, spec(wants, kind))
     if metric.needs_spread:
         stopping = f"train: {{early_stopping: {{monitor: validation/{kind}}}}}"
-        with pytest.raises(SpecError, match="in all rows as number 0 of the target, so"):
+        with pytest.raises(SpecError, match="a number of the target is the same in all"):
             prepare_training(checked(rows, spec(wants, kind, "still", rest=stopping)))
 
 
