@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import sys
+import signal
 
 
 def main() -> None:
     """Run the command line."""
+    from dlrun.commands import interrupts
+
+    interrupts.end_at_once()
     try:
         from dlrun.commands.app import run
 
         run()
-    except KeyboardInterrupt:  # while modules were imported
-        sys.exit(130)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command is over; what follows takes a moment, and no more
 
 
 if __name__ == "__main__":

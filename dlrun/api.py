@@ -26,8 +26,9 @@ def check(spec: Path | str, *overrides: str) -> Checked:
         SpecError: with every problem that was found, each with its place.
     """
     from dlrun.checks.check import check as check_spec
+    from dlrun.language.usable import usable
 
-    return check_spec(Path(spec), overrides)
+    return check_spec(usable(Path(spec)), overrides)
 
 
 def train(spec: Path | str, *overrides: str, runs: Path | str = "runs") -> Outcome:
@@ -49,15 +50,17 @@ def train(spec: Path | str, *overrides: str, runs: Path | str = "runs") -> Outco
         KeyboardInterrupt, Terminated: a signal stopped the run; `dlrun resume` resumes it.
     """
     from dlrun.checks.check import check as check_spec
+    from dlrun.language.usable import usable
     from dlrun.tracking.open import experiment_of, open_tracking, store_of
 
-    checked = check_spec(Path(spec), overrides, training=True)
+    runs = usable(Path(runs))
+    checked = check_spec(usable(Path(spec)), overrides, training=True)
     tracker = checked.experiment.tracking
-    with open_tracking(tracker, Path(runs)) as tracking:
+    with open_tracking(tracker, runs) as tracking:
         from dlrun.training.lifecycle.run import run
 
         store, experiment = store_of(tracker), experiment_of(tracker, checked.experiment.name)
-        return run(checked, _Silent(), Path(runs), tracking, store, experiment)
+        return run(checked, _Silent(), runs, tracking, store, experiment)
 
 
 class _Silent:
@@ -97,12 +100,13 @@ def read_run(run: Path | str = "last", runs: Path | str = "runs") -> Run:
         SpecError: there is no such run.
         RunError: a file of the run is damaged.
     """
+    from dlrun.language.usable import usable
     from dlrun.runs import folder as run_folder
     from dlrun.runs.find import find_run
     from dlrun.runs.journal import read_journal
     from dlrun.runs.run_json import read_run as read_run_json
 
-    folder = find_run(str(run), Path(runs))
+    folder = find_run(str(run), usable(Path(runs)))
     known = read_run_json(folder)
     journal = folder / run_folder.JOURNAL
     return Run(known.info, known.status, tuple(read_journal(journal)) if journal.exists() else ())

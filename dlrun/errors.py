@@ -15,12 +15,14 @@ SpecPath = tuple[Any, ...]
 
 
 _PASSWORD = re.compile(r"(://[^/@:\s]*):(?!\d+/)[^\s\"']*@")
-_SECRET = re.compile(r"([?&][^=&\s]*(?:password|passwd|pwd|token|secret)[^=&\s]*)=[^&\s\"']*", re.IGNORECASE)
+_TOKEN = re.compile(r"(https?://)[^/@:\s\"']+@", re.IGNORECASE)
+"""A web address with a name alone before the @: services give tokens to be written there."""
+_SECRET = re.compile(r"([?&][^=&\s]*(?:password|passwd|pwd|token|secret|api_?key)[^=&\s]*)=[^&\s\"']*", re.IGNORECASE)
 
 
 def without_password(text: str) -> str:
     """A text that is safe to show: a password in an address becomes `***`."""
-    return _SECRET.sub(r"\1=***", _PASSWORD.sub(r"\1:***@", text))
+    return _SECRET.sub(r"\1=***", _TOKEN.sub(r"\1***@", _PASSWORD.sub(r"\1:***@", text)))
 
 
 def visible(text: str) -> str:
@@ -108,13 +110,13 @@ class Problem:
     note: str = ""
     """The name of the note that this is, by which a spec silences it; '' for an error."""
 
-    def render(self) -> str:
-        """The problem as text, with the line it is about."""
+    def render(self, width: int | None = None) -> str:
+        """The problem as text, with the line it is about, or as much of that as fits in `width` characters."""
         parts = [f"{'note' if self.note else 'error'}: {self.message}"]
         if self.place is not None:
-            parts += _frame("-->", self.place, show_path(self.place.path))
+            parts += _frame("-->", self.place, show_path(self.place.path), width)
         for text, place in (*self.notes, *(self.place.trail if self.place else ())):
-            parts += _frame(":::", place, text)
+            parts += _frame(":::", place, text, width)
         if self.hint:
             parts.append(f"   = help: {self.hint}")
         if self.note:
@@ -149,16 +151,17 @@ MAX_SHOWN = 50
 """Problems that are shown: more of them help nobody."""
 
 
-def _frame(arrow: str, place: Place, label: str) -> list[str]:
+def _frame(arrow: str, place: Place, label: str, width: int | None) -> list[str]:
     number = str(place.line) if place.source.numbered else "  "
     gap = " " * len(number)
     line = place.source.line(place.line)
     start = place.column - 1
-    cut = max(0, start - MAX_SHOWN_LINE // 2) if len(line) > MAX_SHOWN_LINE else 0
+    most = MAX_SHOWN_LINE if width is None else min(MAX_SHOWN_LINE, width - len(f"{number} | …"))
+    cut = max(0, start - most // 2) if len(line) > most else 0
     if cut:
         line, start = "…" + line[cut:], start - cut + 1
-    if len(line) > MAX_SHOWN_LINE:
-        line = line[:MAX_SHOWN_LINE] + "…"
+    if len(line) > most:
+        line = line[:most] + "…"
     # The terminal sets the width of a tab, so both lines need the same tabs.
     indent = "".join("\t" if character == "\t" else " " for character in line[:start])
     marks = "^" * max(1, min(place.length, len(line) - start))
@@ -175,6 +178,9 @@ class DlrunError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        return visible(super().__str__())
+
 
 class SpecError(DlrunError):
     """The spec, its data or the command line is wrong; holds every problem that was found."""
@@ -187,11 +193,11 @@ class SpecError(DlrunError):
         super().__init__()
 
     def __str__(self) -> str:
-        return "\n\n".join(self.texts())
+        return visible("\n\n".join(self.texts()))
 
-    def texts(self) -> list[str]:
-        """The first problems as text, and how many more there are."""
-        shown = [problem.render() for problem in self.problems[:MAX_SHOWN]]
+    def texts(self, width: int | None = None) -> list[str]:
+        """The first problems as text, of lines of `width` characters, and how many more there are."""
+        shown = [problem.render(width) for problem in self.problems[:MAX_SHOWN]]
         more = len(self.problems) - len(shown)
         return [*shown, f"and {more:,} more problems"] if more else shown
 

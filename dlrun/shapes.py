@@ -129,17 +129,20 @@ def per_axis(lines: Sequence[str], what: str = "out") -> list[str]:
 
 def readable(count: float) -> str:
     """A count for people to read: ``1.23 M``."""
-    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if count >= size:
-            return f"{count / size:.3g} {letter}"
-    return f"{count:g}"
+    return _in_units(count, 1000, ("", " k", " M", " G", " T", " P"))
 
 
 def readable_bytes(count: int) -> str:
     """A number of bytes for people to read: ``1.5 MiB``."""
-    size = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.3g} {unit}"
-        size /= 1024
-    return f"{size:.3g} PiB"
+    return _in_units(count, 1024, (" B", " KiB", " MiB", " GiB", " TiB", " PiB"))
+
+
+def _in_units(count: float, step: int, units: Sequence[str]) -> str:
+    """`count` with three digits or as a whole number, in the unit in which it is less than `step`."""
+    if count < step:
+        return f"{count:g}{units[0]}"
+    index = 0
+    while round(count) >= step and index + 1 < len(units):
+        index += 1
+        count /= step
+    return (f"{count:.3g}" if count < 999.5 else f"{count:.0f}") + units[index]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import subprocess
@@ -15,6 +16,7 @@ import torch
 from places import DOCS, ROOT, SPECS
 
 import dlrun
+from dlrun.errors import SpecError, visible
 
 SMALL = SPECS / "iris_logistic.yaml"
 WIDE = """
@@ -129,3 +131,35 @@ def test_one_of_several_processes_is_refused(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("WORLD_SIZE", "1")
     subprocess.run([sys.executable, "-m", "dlrun", *longer], cwd=tmp_path, check=True, capture_output=True)
     assert len(dlrun.read_run(run).metric("train/loss")) == 2
+
+
+NO_PATHS = {"NUL": "a\0b", "long": "x" * 5000, "no text": "\ud800"}
+
+
+@pytest.mark.parametrize("text", NO_PATHS.values(), ids=NO_PATHS)
+@pytest.mark.parametrize("argument", ["check", "spec", "runs", "run", "runs of a run", "network"])
+def test_a_text_that_can_be_no_path_is_one_error(tmp_path: Path, argument: str, text: str) -> None:
+    spec = tmp_path / "spec.yaml"
+    spec.write_text("data: {source: {sklearn: iris}}\nmodel: {layers: [linear: $classes]}\nloss: cross_entropy\n")
+    with pytest.raises(SpecError) as caught:
+        {
+            "check": lambda: dlrun.check(text),
+            "spec": lambda: dlrun.train(text, runs=tmp_path),
+            "runs": lambda: dlrun.train(spec, "optimizer=sgd", "train.epochs=1", runs=text),
+            "run": lambda: dlrun.read_run(text, runs=tmp_path),
+            "runs of a run": lambda: dlrun.read_run("last", runs=text),
+            "network": lambda: dlrun.load_network(text),
+        }[argument]()
+    assert len(caught.value.problems) == 1
+    assert visible(str(caught.value)) == str(caught.value)
+
+
+def test_what_would_wait_for_another_process_is_no_file(tmp_path: Path) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("no pipes with names here")
+    os.mkfifo(tmp_path / "pipe")
+    spec = tmp_path / "spec.yaml"
+    for text in ("extends: pipe\n", "model: {input: [3], layers: [linear: 2], weights: pipe}\n"):
+        spec.write_text(text)
+        with pytest.raises(SpecError, match="pipe is not a file"):
+            dlrun.check(spec)

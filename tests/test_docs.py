@@ -1,28 +1,41 @@
-"""Every YAML example in the handwritten pages is right.
+"""Every example in the handwritten pages is right: specs, programs, settings of an editor, errors, and links.
 
-A list is layers, on the input that its first line says (``# input: [1, 8, 8]``). A mapping with a `model` is
+A list in YAML is layers, on the input that its first line says (``# input: [1, 8, 8]``). A mapping with a `model` is
 a spec of its own; one without starts from the first example of the language page, which is `base.yaml`.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 import textwrap
+from pathlib import Path
 
 import pytest
-from places import DOCS
+from places import DOCS, ROOT
 
+import dlrun
 from dlrun.checks.check import check
 from dlrun.language.text.document import parse_text
 
-PAGES = ("language.md", "editor.md")
+GENERATED = DOCS / "reference.md"
+PAGES = [ROOT / "README.md", *sorted(set(DOCS.glob("*.md")) - {GENERATED})]
+PROGRAMS = {("language.md", "python"), ("architecture.md", "python"), ("python.md", "python"), ("editor.md", "lua")}
+"""Held here, by test_architecture.py and by test_api.py; a program for an editor that is not there is not run."""
 WINE = "alcohol,ash,hue,intensity,grower\n" + "".join(
     f"{12 + row / 10},{row % 7},{row % 5},{row % 4},{'abc'[row % 3]}\n" for row in range(30)
 )
 
 
-def examples(page: str) -> list[str]:
-    return re.findall(r"^```yaml\n(.*?)^```$", (DOCS / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+def blocks(page: Path, language: str = "yaml") -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def numbered(language: str) -> list:
+    return [pytest.param(page, number, id=f"{page.name}-{number}") for page in PAGES
+            for number in range(len(blocks(page, language)))]  # fmt: skip
 
 
 def as_spec(example: str) -> str:
@@ -35,18 +48,71 @@ def as_spec(example: str) -> str:
     return example if {"model", "extends"} & root.value.keys() else f"extends: base.yaml\n{example}"
 
 
-@pytest.mark.parametrize(
-    ("page", "number"), [(page, number) for page in PAGES for number in range(len(examples(page)))]
-)
-def test_the_example_checks(page, number, tmp_path):
-    (tmp_path / "base.yaml").write_text(examples("language.md")[0], "utf-8")
+@pytest.mark.parametrize(("page", "number"), numbered("yaml"))
+def test_the_spec_checks_without_a_note(page, number, tmp_path):
+    (tmp_path / "base.yaml").write_text(blocks(DOCS / "language.md")[0], "utf-8")
     (tmp_path / "wine.csv").write_text(WINE, "utf-8")
     spec = tmp_path / "example.yaml"
-    spec.write_text(as_spec(examples(page)[number]), "utf-8")
-    assert check(spec).plan.steps
+    spec.write_text(as_spec(blocks(page)[number]), "utf-8")
+    checked = check(spec)
+    assert checked.plan.steps
+    assert checked.notes == ()
 
 
-def test_every_page_that_is_linked_is_there():
-    for page in DOCS.glob("*.md"):
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+def test_the_program_that_loads_a_network_runs(tmp_path, monkeypatch):
+    (program,) = blocks(DOCS / "language.md", "python")
+    (tmp_path / "digits-cnn.yaml").write_text(blocks(DOCS / "language.md")[0], "utf-8")
+    trained = dlrun.train(tmp_path / "digits-cnn.yaml", "train.epochs=3", "tracking=off", runs=tmp_path / "runs")
+    (named,) = re.findall(r'"(runs/[^"]+)"', program)
+    trained.folder.rename(tmp_path / named)
+    monkeypatch.chdir(tmp_path)
+    found: dict = {}
+    exec(program, found)
+    assert found["logits"].shape == (5, 10)
+
+
+@pytest.mark.parametrize(("page", "number"), numbered("json"))
+def test_the_json_is_json(page, number):
+    assert json.loads(blocks(page, "json")[number])
+
+
+def test_every_block_of_code_is_held_by_a_test():
+    for page in PAGES:
+        for language in re.findall(r"^```(\w+)$", page.read_text("utf-8"), re.MULTILINE):
+            assert language in {"yaml", "json"} or (page.name, language) in PROGRAMS
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "language.md"], ids=lambda page: page.name)
+def test_the_error_is_the_one_that_check_prints(page, tmp_path):
+    (shown,) = re.findall(r"^ *error: unknown setting(?:\n|.)*?\^\^\n", page.read_text("utf-8"), re.MULTILINE)
+    shown = textwrap.dedent(shown)
+    (path,) = re.findall(r"--> (\S+?):", shown)
+    spec = blocks(page)[0] if page.parent == DOCS else (ROOT / path).read_text("utf-8")
+    file = tmp_path / path
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(spec.replace("out_channels: 32", "out_chanels: 32", 1), "utf-8")
+    command = [sys.executable, "-m", "dlrun", "check", path]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr.strip()) == (2, shown.strip())
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that GitHub gives a page's headings."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    heads = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", [*PAGES, GENERATED, ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
+def test_every_page_and_heading_that_is_linked_is_there(page):
+    for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text("utf-8")):
+        linked = page.parent / target if target else page
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(linked), f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_of_the_project_that_is_named_is_there(page):
+    text = page.read_text("utf-8")
+    for name in re.findall(r"(?<!# )(?:^|(?<=[ `(]))((?:specs|docs|tests|benchmarks)/[\w./-]+\w)", text, re.MULTILINE):
+        assert (ROOT / name).exists(), name

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlrun.checks.classes import ClassCounts, split_classes
+from dlrun.checks.classes import ClassCounts, split_targets
 from dlrun.checks.data import check_augment, check_indices, check_notes, check_split, check_target_preprocess
 from dlrun.checks.gradients import stuck
 from dlrun.checks.memory import check_memory
@@ -15,12 +16,14 @@ from dlrun.checks.notes import check_planned_notes
 from dlrun.checks.objective import check_objective
 from dlrun.checks.reading import Reading, read_spec
 from dlrun.checks.training import check_process, check_training
+from dlrun.checks.undefined import check_defined
 from dlrun.errors import Problem, SpecError, distinct
-from dlrun.language.experiment import Experiment, TrainSection
+from dlrun.language.experiment import Experiment, TrainSection, as_tuple
 from dlrun.language.suggestions import few_suggestions
-from dlrun.plan.data_info import DataInfo, SplitSizes, split_sizes
+from dlrun.plan.data_info import DataInfo, Sameness, SplitSizes, split_sizes
 from dlrun.plan.memory import Memory, needed_memory
 from dlrun.plan.network import Plan, plan
+from dlrun.plan.objective import Answer, ObjectiveError, Watched, objective
 
 SHAPING = ("model", "data", "blocks", "vars")
 """The sections that a network's shapes depend on."""
@@ -66,7 +69,7 @@ def check(
     sizes = _sizes(reading)
     unsplit = list(check_split(reading, sizes))
     reading.problems += unsplit
-    classes, rare = ({}, []) if unsplit else split_classes(reading)
+    classes, sameness, rare = ({}, {}, []) if unsplit else split_targets(reading)
     reading.problems += rare
     reading.problems += check_target_preprocess(reading)
     if reading.data.info is not None:
@@ -80,6 +83,7 @@ def check(
         else:
             memory = _memory(reading, planned, sizes)
             reading.problems += _check_planned(reading, planned, sizes, memory)
+            reading.problems += _undefined(reading, planned, classes, sameness)
             if not from_checkpoint:
                 reading.problems += check_weights_file(reading, planned)
     if training and "data" not in reading.written and not reading.errors:
@@ -95,6 +99,20 @@ def check(
     return Checked(
         reading, reading.experiment, planned, reading.data.info, sizes, memory, classes, distinct(notes), strict
     )
+
+
+def _undefined(
+    reading: Reading, planned: Plan, classes: ClassCounts, sameness: Mapping[Answer, Sameness]
+) -> Iterator[Problem]:
+    """The metrics without a value on a split, as far as the description of the data shows them."""
+    losses, metrics = as_tuple(reading.sections.get("loss")), reading.sections.get("metrics", ())
+    if reading.data.info is None or not losses:
+        return
+    try:
+        _, found = objective(losses, metrics, planned, reading.data.info)
+    except ObjectiveError:  # reported by check_objective
+        return
+    yield from check_defined(reading, found, classes, sameness)
 
 
 def check_settled(checked: Checked, planned: Plan) -> None:
@@ -160,7 +178,12 @@ def _plan(reading: Reading, sizes: SplitSizes | None) -> Plan:
 
 def _memory(reading: Reading, planned: Plan, sizes: SplitSizes | None) -> Memory:
     optimizer, train = reading.sections.get("optimizer"), reading.sections.get("train", TrainSection())
-    return needed_memory(planned, optimizer, train, reading.data.info, sizes.train if sizes else None)
+    watched: list[Watched] = []
+    if reading.data.info is not None:
+        losses, metrics = as_tuple(reading.sections.get("loss")), reading.sections.get("metrics", ())
+        with suppress(ObjectiveError):  # `check_objective` says what is wrong
+            _, watched = objective(losses, metrics, planned, reading.data.info)
+    return needed_memory(planned, optimizer, train, reading.data.info, sizes, watched)
 
 
 def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None, memory: Memory) -> Iterator[Problem]:

@@ -9,25 +9,28 @@ from dlrun.components.sources import SourceError
 from dlrun.errors import Problem
 from dlrun.language.experiment import TARGET, Experiment
 from dlrun.language.suggestions import shorten
+from dlrun.plan.data_info import Sameness
+from dlrun.plan.objective import Answer
 
 ClassCounts = dict[str, dict[str, list[int]]]
 """For each target of classes and each class: the rows in training, validation and test."""
 
 
-def split_classes(reading: Reading) -> tuple[ClassCounts, list[Problem]]:
-    """Split the rows as training will, and count each class; a split that is not possible is a problem.
+def split_targets(reading: Reading) -> tuple[ClassCounts, dict[Answer, Sameness], list[Problem]]:
+    """Split the rows as training will, count each class, and find numbers that are always the same.
 
-    A target whose classes are only known once the data is loaded has no counts.
+    A split that is not possible is a problem. A target that is only known once the data is loaded is left out.
     """
     data, data_info = reading.sections.get("data"), reading.data.info
     if data is None or data_info is None:
-        return {}, []
+        return {}, {}, []
     known = {name: target for name, target in data_info.targets.items() if target.classes is not None}
-    if not known:
-        return {}, []
+    numbers = {name: target.values for name, target in data_info.targets.items() if target.values is not None}
+    if not known and not numbers:
+        return {}, {}, []
     import numpy as np
 
-    from dlrun.plan.split import count_classes, split_rows
+    from dlrun.plan.split import count_classes, sameness, split_rows
 
     classes = {name: np.asarray(target.classes, np.int64) for name, target in known.items()}
     only = data_info.classed[0] if len(data_info.classed) == 1 else ""
@@ -36,9 +39,11 @@ def split_classes(reading: Reading) -> tuple[ClassCounts, list[Problem]]:
     try:
         splits = split_rows(classes.get(only), data_info.rows, data.split, seed, labels)
     except SourceError as error:
-        return {}, [reading.problem(error.message, ("data", *error.at), error.hint)]
+        return {}, {}, [reading.problem(error.message, ("data", *error.at), error.hint)]
     counts = {name: count_classes(splits, classes[name], target.labels or ()) for name, target in known.items()}
-    return counts, [problem for name in counts for problem in _rare(reading, name, counts[name])]
+    rare = [problem for name in counts for problem in _rare(reading, name, counts[name])]
+    rows = {name: np.asarray(values, np.float64).reshape(data_info.rows, -1) for name, values in numbers.items()}
+    return counts, {Answer(name, False): sameness(splits, values) for name, values in rows.items()}, rare
 
 
 def _rare(reading: Reading, name: str, counts: dict[str, list[int]]) -> Iterator[Problem]:

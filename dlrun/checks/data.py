@@ -85,16 +85,25 @@ def check_augment(reading: Reading, planned: Plan) -> Iterator[Problem]:
 
 
 def check_indices(reading: Reading, planned: Plan) -> Iterator[Problem]:
-    """Hold the indices of each input to those that its embeddings know."""
+    """Hold the indices of each input to those that its embeddings know, and keep preprocessing away from them."""
     data_info = reading.data.info
+    for entry in planned.inputs:
+        if planned.indices[entry.name] and entry.preprocess:
+            first = entry.preprocess[0]
+            message = f"{first.step.kind}: changes numbers, but the network takes indices"
+            notes = ((f"the network takes {show(entry.shape)} here", entry.place),)
+            yield Problem(message, first.place, "remove the step", notes)
     limits = index_limits(planned)
     for entry in planned.inputs if data_info is not None else ():
         feature = data_info.features.get(entry.name) if data_info is not None else None
         most = limits.get(entry.name)
-        if most is None or feature is None or feature.vocabulary is None or entry.preprocess:
+        if most is None or feature is None or entry.preprocess:
             continue
-        if feature.vocabulary > most:
-            known = next(step for step in planned.layers if step.layer and step.layer.index_count() == most)
+        known = next(step for step in planned.layers if step.layer and step.layer.index_count() == most)
+        if feature.no_index:
+            message = f"an index is a whole number from 0 on; {feature.no_index}"
+            yield Problem(message, known.place, f"{known.kind} takes indices; `linear` takes any numbers")
+        elif feature.vocabulary is not None and feature.vocabulary > most:
             message = f"the data has the index {feature.vocabulary - 1}; there are {most}, from 0 to {most - 1}"
             hint = "`num_embeddings: $vocabulary` is the number of indices in the data"
             yield Problem(message, known.place, hint)

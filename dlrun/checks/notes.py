@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dlrun.checks.reading import Reading
+from dlrun.components.augment import ImageAugmentation
+from dlrun.components.layers import Container
 from dlrun.errors import Problem
 from dlrun.language.experiment import TARGET, TrainSection
 from dlrun.plan.data_info import SplitSizes, Target
+from dlrun.plan.inputs import scrambled
 from dlrun.plan.network import Plan
 from dlrun.plan.steps import Step
 from dlrun.shapes import show
@@ -23,6 +26,8 @@ def check_planned_notes(
 ) -> Iterator[Problem]:
     """All notes that follow from the plan and the description of the data."""
     yield from _axis_order(planned)
+    yield from _axis_order_of_images(reading, planned)
+    yield from _too_few(planned)
     yield from _unequal_classes(reading, planned)
     batch = train.batch_size if "batch_size" in train.model_fields_set else 1
     if sizes is not None and batch != "full" and batch > sizes.train >= 1:
@@ -40,6 +45,68 @@ def _axis_order(planned: Plan) -> Iterator[Problem]:
             message = f"{step.kind} takes the first axis of {show(shape)} for the channels; the last axis has {order}"
             axes = [len(shape) - 1, *range(len(shape) - 1)]
             yield Problem(message, step.place, f"write `- permute: {axes}` before it", note="axis_order")
+        elif step.kind == "reshape" and (order := scrambled(step.input_shapes[0], step.output)):
+            message = f"reshape gives {show(step.input_shapes[0])} the shape {show(step.output)}, and mixes its axes"
+            hint = f"write `- permute: {list(order)}` before it, or in place of it"
+            yield Problem(message, step.place, hint, note="axis_order")
+    first = _channels_first(planned)
+    for step in planned.layers:
+        if step.layer is not None and step.layer.channel_axis == "last" and step.inputs[0] in first:
+            shape, made = step.input_shapes[0], first[step.inputs[0]]
+            message = f"{step.kind} takes the last axis of {show(shape)} for the features; {made} has them on the first"
+            yield Problem(message, step.place, "write `- permute: [1, 0]` before it", note="axis_order")
+
+
+def _channels_first(planned: Plan) -> dict[int, str]:
+    """For each value whose first axis holds the channels that a layer made: the kind of this layer."""
+    found: dict[int, str] = {}
+    for index, step in enumerate(planned.steps):
+        if step.layer is None or isinstance(step.layer, Container) or not step.output:
+            continue
+        if step.layer.channel_axis == "first" and len(step.output) > 1 and step.weights:
+            found[index] = step.kind
+        elif step.inputs[0] in found and len(step.output) > 1 and _keeps_first_axis(step):
+            found[index] = found[step.inputs[0]]
+    return found
+
+
+def _keeps_first_axis(step: Step) -> bool:
+    layer = step.layer
+    assert layer is not None
+    if layer.channel_axis == "last" or (step.weights and layer.room != "normalization"):
+        return False
+    seen = layer.window(*step.input_shapes)[0]
+    return step.output == step.input_shapes[0] or (
+        step.output[0] == step.input_shapes[0][0] and seen is not None and seen.axis in (None, 0)
+    )
+
+
+def _too_few(planned: Plan) -> Iterator[Problem]:
+    """Norms over two numbers, and layers that relate the steps of a sequence that has a single one."""
+    for step in planned.layers:
+        if step.layer is None or isinstance(step.layer, Container):
+            continue
+        if step.layer.normalizes(*step.input_shapes) == 2:
+            message = f"{step.kind} over two numbers gives 1 and -1: only which one is larger is left of them"
+            yield Problem(message, step.place, "normalize more numbers together, or remove it", note="norm_of_two")
+        if step.layer.steps_read(*step.input_shapes) == 1:
+            shape = next(shape for shape in reversed(step.input_shapes) if shape[0] == 1)
+            message = f"{step.kind} gets a sequence of a single step, {show(shape)}, so it relates no steps"
+            hint = "put time on the first axis, (time, features); a row of features needs no such layer"
+            yield Problem(message, step.place, hint, note="one_step")
+
+
+def _axis_order_of_images(reading: Reading, planned: Plan) -> Iterator[Problem]:
+    """Note the augmentations of images whose last axis has the channels."""
+    data, last = reading.sections.get("data"), channels_last(planned)
+    names = list(planned.input_shapes)
+    for index, step in enumerate(data.augment if data else ()):
+        name = step.input or names[0]
+        if isinstance(step, ImageAugmentation) and name in names and (order := last.get(names.index(name))):
+            shape = planned.input_shapes[name]
+            message = f"{step.kind} takes the first axis of {show(shape)} for the channels; the last axis has {order}"
+            hint = "save the images with the channels first, `x.transpose(0, 3, 1, 2)`"
+            yield reading.note("axis_order", message, ("data", "augment", index), hint)
 
 
 def channels_last(planned: Plan) -> dict[int, str]:
@@ -79,9 +146,11 @@ def _order_after(step: Step, found: dict[int, str]) -> str:
 def _unequal_classes(reading: Reading, planned: Plan) -> Iterator[Problem]:
     """Accuracy alone, where always answering one class would be right nearly as often."""
     data_info, metrics = reading.data.info, reading.sections.get("metrics", ())
-    if data_info is None or not metrics or any(metric.kind != "accuracy" for metric in metrics):
+    if data_info is None:
         return
     for index, metric in enumerate(metrics):
+        if any(other.kind != "accuracy" for other in metrics if other.output == metric.output):
+            continue
         name = metric.output if metric.output in data_info.targets else TARGET
         target = data_info.targets.get(name)
         if target is not None and (most := _most_frequent(target)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dlrun.checks.reading import Reading
-from dlrun.components.layers import EVERY, Container
+from dlrun.components.layers import EVERY, Container, WeightedLayer
 from dlrun.components.metrics import Metric
 from dlrun.errors import Problem, SpecPath
 from dlrun.language.experiment import as_tuple
@@ -14,7 +14,8 @@ from dlrun.plan.data_info import DataInfo
 from dlrun.plan.network import Plan
 from dlrun.plan.objective import ObjectiveError, Term, called, term, watched
 from dlrun.plan.ranges import in_words, limiting, output_ranges
-from dlrun.shapes import ShapeError, show
+from dlrun.plan.steps import Step
+from dlrun.shapes import Range, ShapeError, show
 
 UNREACHED = 0.1
 """A loss of probabilities needs some above 1 minus this; a binary one also some below this."""
@@ -27,6 +28,7 @@ def check_objective(reading: Reading, planned: Plan) -> Iterator[Problem]:
         return
     listed = isinstance(reading.sections["loss"], tuple)
     terms: list[Term] = []
+    ranges = output_ranges(planned)
     for index, loss in enumerate(losses):
         path = ("loss", index) if listed else ("loss",)
         try:
@@ -34,25 +36,29 @@ def check_objective(reading: Reading, planned: Plan) -> Iterator[Problem]:
         except ObjectiveError as error:
             yield reading.problem(error.message, (*path, loss.kind, *error.at) if error.at else path, error.hint)
         else:
-            yield from _check_loss(reading, planned, data_info, found, path)
+            yield from _check_loss(reading, planned, ranges, found, path)
     if len(terms) < len(losses):
         return
+    judged = {found.output for found in terms}
     for output, step in planned.outputs.items():
-        if all(found.output != output for found in terms):
+        if output not in judged:
             place = planned.steps[step].place
             hint = f"write `loss: [mse: {{output: {output}}}]`, or remove it from `model.outputs`"
             yield Problem(f"the output '{output}' has no loss", place, hint)
     names = [found.name for found in terms] if len(terms) > 1 else []
+    seen: set[str] = set()
     for index, name in enumerate(names):
-        if name in names[:index]:
+        if name in seen:
             yield reading.problem(
                 f"{name} is listed twice", ("loss", index), "each value in the journal needs its own name"
             )
+        seen.add(name)
     yield from _check_metrics(reading, planned, data_info, terms, set(names))
 
 
-def _check_loss(reading: Reading, planned: Plan, data_info: DataInfo, found: Term, path: SpecPath) -> Iterator[Problem]:
-    answer = found.answer
+def _check_loss(reading: Reading, planned: Plan, ranges: list[Range], found: Term, path: SpecPath) -> Iterator[Problem]:
+    answer, data_info = found.answer, reading.data.info
+    assert data_info is not None
     target = None if answer.is_input else data_info.targets[answer.name]
     labels = target.labels if target else None
     shape = target.shape if target else planned.input_shapes[answer.name]
@@ -62,15 +68,20 @@ def _check_loss(reading: Reading, planned: Plan, data_info: DataInfo, found: Ter
     except ShapeError as error:
         last = planned.steps[planned.outputs[found.output]]
         notes = ((f"the network's output {show(output)} comes from here", last.place),) if last.place else ()
-        yield Problem(error.message, reading.place(path), error.hint, notes)
+        hint = error.hint
+        if answer.is_input and len(planned.inputs) == len(shape) == 1:  # a number would not follow what fitting decides
+            hint = "end in `- linear: $features`"
+        yield Problem(error.message, reading.place(path), hint, notes)
     else:
-        yield from _check_range(reading, planned, found, path)
+        yield from _check_range(reading, planned, ranges, found, path)
+        yield from _check_random(planned, planned.outputs[found.output])
 
 
-def _check_range(reading: Reading, planned: Plan, found: Term, path: SpecPath) -> Iterator[Problem]:
-    """Refuse outputs that cannot come near a probability of 0 or 1, and note those that are random or limited."""
+def _check_range(
+    reading: Reading, planned: Plan, ranges: list[Range], found: Term, path: SpecPath
+) -> Iterator[Problem]:
+    """Refuse outputs that cannot come near a probability of 0 or 1, and note those that are limited."""
     index = planned.outputs[found.output]
-    ranges = output_ranges(planned)
     last, taken = limiting(planned, ranges, index), ranges[index]
     notes = ((f"this {last.kind}", last.place),) if last.place else ()
     if last.layer is None or not last.layer.differentiable:  # gradients.py has an error for it
@@ -81,13 +92,24 @@ def _check_range(reading: Reading, planned: Plan, found: Term, path: SpecPath) -
             f"the network ends in {last.kind}, whose outputs {in_words(taken)}: {found.loss.kind} gets "
             f"probabilities from {reached[0]:.2g} to {reached[1]:.2g} of them"
         )
-        yield Problem(message, reading.place(path), f"remove the final `{last.kind}`", notes)
+        yield Problem(message, reading.place(path), unlimited(last), notes)
     elif reached is not None and not found.output_form and taken != EVERY:
         message = (
             f"the network ends in {last.kind}, whose outputs {in_words(taken)}, and {found.loss.kind} takes logits"
         )
-        hint = f"remove the final `{last.kind}`: logits are any numbers"
+        hint = f"{unlimited(last)}: logits are any numbers"
         yield Problem(message, reading.place(path), hint, notes, note="limited_logits")
+
+
+def unlimited(last: Step) -> str:
+    """The way out where a step limits an output: a layer that learns stays, and one that does not is left out."""
+    if isinstance(last.layer, WeightedLayer):
+        return f"write `- linear: {last.output[-1] if last.output else 1}` after the final `{last.kind}`"
+    return f"remove the final `{last.kind}`"
+
+
+def _check_random(planned: Plan, index: int) -> Iterator[Problem]:
+    """Note an output that a dropout or a noise makes random in training."""
     random = planned.steps[index]
     while random.layer is not None and not isinstance(random.layer, Container) and random.layer.accepts == "any":
         random = planned.steps[random.inputs[0]]
@@ -116,6 +138,12 @@ def _check_metrics(
                 path,
                 f"{metric.kind} is one of the {hint}",
             )
+        labels = None if found.answer.is_input else data_info.targets[found.answer.name].labels
+        over_all = metric.needs_every_class and found.of is None and loss.wants == "classes"
+        if over_all and labels is not None and len(labels) < found.shape[0]:
+            message = f"{metric.kind} is over the {found.shape[0]} outputs, and the data has {len(labels)} classes"
+            hint = f"end in `- linear: $classes`, or name one class: `{metric.kind}: {{of: {labels[0]}}}`"
+            yield reading.problem(message, path, hint)
         if found.name in seen:
             yield reading.problem(f"{found.name} is listed twice", path, "each value in the journal needs its own name")
         seen.add(found.name)

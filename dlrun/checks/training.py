@@ -16,13 +16,23 @@ from dlrun.plan.data_info import SplitSizes
 from dlrun.plan.length import Length, evaluation_batch
 from dlrun.plan.network import Plan
 
+LAUNCHERS = {
+    "WORLD_SIZE": "torchrun",
+    "OMPI_COMM_WORLD_SIZE": "mpirun",
+    "PMI_SIZE": "mpiexec",
+    "SLURM_STEP_NUM_TASKS": "srun with several tasks",
+}
+"""The variables in which a launcher says how many processes it started."""
+
 
 def check_process() -> Iterator[Problem]:
     """Whether this process is alone: one of several, which a launcher started, would train and write the same again."""
-    size = os.environ.get("WORLD_SIZE", "").strip()
-    if size.isdecimal() and int(size) > 1:
-        hint = "start it by itself, without torchrun; if no launcher did this, `unset WORLD_SIZE`"
-        yield Problem(f"WORLD_SIZE is {size}: a run is trained by one process, not by several", hint=hint)
+    for name, launcher in LAUNCHERS.items():
+        size = os.environ.get(name, "").strip()
+        if size.isdecimal() and int(size) > 1:
+            hint = f"start it by itself, without {launcher}; if no launcher did this, `unset {name}`"
+            yield Problem(f"{name} is {size}: a run is trained by one process, not by several", hint=hint)
+            return
 
 
 def check_training(reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes) -> Iterator[Problem]:
@@ -61,8 +71,9 @@ def _check_monitor(reading: Reading, planned: Plan, train: TrainSection, sizes: 
 def _check_warmup(reading: Reading, length: Length) -> Iterator[Problem]:
     schedule = reading.sections.get("schedule")
     if schedule is not None and schedule.warmup.in_steps(length.per_epoch) >= length.steps:
-        message = f"the warmup, {schedule.warmup}, takes all of the training, {length.steps} steps"
-        hint = f"an epoch is {length.per_epoch} steps; train longer or warm up less"
+        steps = f"{length.steps} step{'s' * (length.steps > 1)}"
+        message = f"the warmup, {schedule.warmup}, takes all of the training, {steps}"
+        hint = f"an epoch has {length.per_epoch} step{'s' * (length.per_epoch > 1)}; train longer or warm up less"
         yield reading.problem(message, ("schedule", schedule.kind, "warmup"), hint)
 
 

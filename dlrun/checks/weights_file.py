@@ -28,6 +28,8 @@ def read_header(path: Path) -> dict[str, Shape]:
         WeightsError: the file is not there, or is no such file.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe would wait for somebody who writes
+            raise WeightsError(f"{path} is not a file")
         with path.open("rb") as stream:
             size = int.from_bytes(stream.read(8), "little")
             if not 2 <= size <= MAX_HEADER:

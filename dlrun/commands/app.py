@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from dlrun import __version__
 from dlrun.commands import screen
+from dlrun.commands.interrupts import INTERRUPTED
 from dlrun.commands.look import sync, ui
 from dlrun.commands.train import resume, train
 from dlrun.commands.write import check, draw, kinds, new, params, schema
@@ -91,9 +92,14 @@ def run() -> None:
         screen.failure(str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        screen.say(stderr=True)
-        sys.exit(130)
+        screen.failure("interrupted")
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # The program that read our output (head, less) has ended; that is no error.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:  # commands turn those of their files into errors of their own
+        screen.make_optional()
+        screen.failure(f"the output cannot be written: {error.strerror or error}")
+        screen.say()  # what is left in the buffer is dropped here, not at the end of the process
+        sys.exit(1)

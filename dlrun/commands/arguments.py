@@ -11,36 +11,13 @@ import typer
 
 from dlrun.commands import completion, screen
 from dlrun.errors import SpecError
-
-
-def usable(path: Path) -> Path:
-    """The same path, where a file can have it; also a run keeps it as text.
-
-    Raises:
-        SpecError: it is too long, has a NUL, or is not UTF-8.
-    """
-    try:
-        str(path).encode()
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError, PermissionError):  # the command says what it needs
-        return path
-    except UnicodeEncodeError:
-        why = "it is not UTF-8 text"
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-    else:
-        return path
-    shown = str(path) if len(str(path)) <= LONGEST_SHOWN else f"{str(path)[:LONGEST_SHOWN]}…"
-    raise SpecError(f"{shown} cannot be the path of a file: {why}")
+from dlrun.language.usable import usable
 
 
 def usable_or_none(path: Path | None) -> Path | None:
     """The same for an option that may be left out."""
     return None if path is None else usable(path)
 
-
-LONGEST_SHOWN = 80
-"""Characters of a wrong path."""
 
 Spec = Annotated[
     Path,

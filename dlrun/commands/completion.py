@@ -39,8 +39,10 @@ def runs(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def names(incomplete: str) -> list[str]:
-    """The families, and the kinds of all of them."""
-    from dlrun.language.component import families, kinds
+    """The families, the kinds of all of them, the rooms of layers, and the sections."""
+    from dlrun.language.component import families, find, kinds
+    from dlrun.language.settings_schema import sections
 
-    known = {*families(), *(kind for family in families() for kind in kinds(family))}
+    known = {*families(), *sections(), *(kind for family in families() for kind in kinds(family))}
+    known |= {find("layers", kind).room for kind in kinds("layers")} - {""}
     return sorted(name for name in known if name.startswith(incomplete))

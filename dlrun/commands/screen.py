@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -60,6 +61,23 @@ def say(text: str = "", stderr: bool = False) -> None:
     _print(visible(text), stderr)
 
 
+def say_folded(text: str, hanging: int = 10) -> None:
+    """Print a line; on a terminal it is broken between words, and its other lines begin `hanging` characters in."""
+    say(_folded(text, width(), hanging) if sys.stdout.isatty() else text)
+
+
+def _folded(line: str, room: int, hanging: int) -> str:
+    return textwrap.fill(
+        line,
+        room,
+        subsequent_indent=" " * hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+        expand_tabs=False,
+        replace_whitespace=False,
+    )
+
+
 def write_what_fits() -> None:
     """Let a terminal that lacks a character show its number, in place of an error."""
     for stream in (sys.stdout, sys.stderr):
@@ -109,20 +127,40 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
         sys.stdout.flush()
 
 
-def width() -> int:
+def width(stderr: bool = False) -> int:
     """How many characters fit in a line; at least 120 where the output is not a terminal."""
+    stream = sys.stderr if stderr else sys.stdout
     columns = shutil.get_terminal_size((WIDE, 24)).columns
-    return max(columns, NARROWEST) if sys.stdout.isatty() else max(columns, WIDE)
+    if not stream.isatty():
+        return max(columns, WIDE)
+    if "COLUMNS" not in os.environ:
+        with contextlib.suppress(OSError):  # the size of this stream's terminal, where the other one has none
+            columns = os.get_terminal_size(stream.fileno()).columns or columns
+    return max(columns, NARROWEST)
 
 
 def grid(head: Sequence[str], rows: Sequence[str], strong: Collection[int] = ()) -> None:
     """Print the lines of a table; on a terminal its head is bold, and so are the rows numbered in `strong`."""
-    bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+    bold, plain = ("\033[1m", "\033[0m") if _has_colours(sys.stdout) else ("", "")
     head, rows = [visible(line) for line in head], [visible(line) for line in rows]
     rule = _line() * max(map(len, [*head, *rows]))
     lines = [f"{bold}{line}{plain}" for line in head] + [rule]
     lines += [f"{bold}{line}{plain}" if number in strong else line for number, line in enumerate(rows)]
     _print("\n".join(lines))
+
+
+def has_live_line() -> bool:
+    """Whether the output is a terminal on which a line can change."""
+    return sys.stdout.isatty() and _takes_codes()
+
+
+def _has_colours(stream: TextIO) -> bool:
+    return stream.isatty() and _takes_codes() and not os.environ.get("NO_COLOR")
+
+
+def _takes_codes() -> bool:
+    """Whether the terminal takes more than text."""
+    return os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
 
 
 def _line() -> str:
@@ -164,23 +202,43 @@ def listing(rows: Sequence[tuple[str, ...]]) -> None:
 
 def problems(error: SpecError) -> None:
     """Print everything that is wrong; in colour on a terminal."""
-    _print_problems(error.texts())
+    _print_problems(error.texts(_room()))
     if len(error.problems) > 1:
         noted = sum(bool(problem.note) for problem in error.problems)
-        say(f"\n{len(error.problems) - noted:,} problems" + (f", {noted:,} notes" if noted else ""), stderr=True)
+        said = [_counted(len(error.problems) - noted, "problem")] + ([_counted(noted, "note")] if noted else [])
+        say("\n" + ", ".join(said), stderr=True)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 def notes(found: Sequence[Problem]) -> None:
     """Print what can be meant but rarely is."""
     if found:
-        _print_problems([problem.render() for problem in found])
+        _print_problems([problem.render(_room()) for problem in found])
+
+
+def _room() -> int | None:
+    """How many characters a line of a problem may have; None where the output is not a terminal."""
+    return width(stderr=True) if sys.stderr.isatty() else None
 
 
 def _print_problems(texts: list[str]) -> None:
     texts = list(map(visible, texts))
-    if sys.stderr.isatty():
+    if (room := _room()) is not None:
+        texts = ["\n".join(_folded_line(line, room) for line in text.split("\n")) for text in texts]
+    if _has_colours(sys.stderr):
         texts = [_coloured(text) for text in texts]
     _print("\n\n".join(texts), stderr=True)
+
+
+def _folded_line(line: str, room: int) -> str:
+    """A line of a problem, broken between words; an excerpt of a file stays a line."""
+    for beginning in ("error: ", "note: ", "   = help: ", "   = "):
+        if line.startswith(beginning):
+            return _folded(line, room, len(beginning))
+    return line
 
 
 def _coloured(text: str) -> str:
@@ -203,10 +261,13 @@ def _coloured(text: str) -> str:
 
 def failure(text: str, word: str = "error") -> None:
     """Print an error, a warning or a note on standard error."""
-    if sys.stderr.isatty():
+    text = f"{word}: {visible(without_password(text))}"
+    if (room := _room()) is not None:
+        text = "\n".join(_folded(line, room, len(word) + 2) for line in text.split("\n"))
+    if _has_colours(sys.stderr):
         colour = "\033[31m" if word == "error" else "\033[33m"
-        word = f"{colour}\033[1m{word}\033[0m"
-    _print(f"{word}: {visible(without_password(text))}", stderr=True)
+        text = f"{colour}\033[1m{word}\033[0m{text.removeprefix(word)}"
+    _print(text, stderr=True)
 
 
 def show_value(value: float) -> str:
@@ -234,6 +295,7 @@ class Bar:
             TextColumn("left", table_column=whole()),
             TextColumn("{task.fields[value]}", markup=False, table_column=whole()),
             refresh_per_second=8,
+            transient=True,
         )
         self.task = self.progress.add_task("starting", total=1.0, value="")
         self.progress.start()
@@ -244,5 +306,5 @@ class Bar:
         self.progress.update(self.task, completed=done, description=visible(title), value=value)
 
     def stop(self) -> None:
-        """Leave the line as it is."""
+        """Remove the line."""
         self.progress.stop()

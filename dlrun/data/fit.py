@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
-from dlrun.components.preprocess import FitError, FittedState, Map
+from dlrun.components.preprocess import FitError, FittedState, Map, TrainingRows
 from dlrun.data.load import Loaded, only_classes
 from dlrun.errors import Place, Problem, SpecError
 from dlrun.modules.affine import Affine, OnColumns
@@ -51,7 +50,8 @@ Fitted = dict[str, FittedStep]
 
 
 def fit(inputs: Sequence[Input], loaded: Loaded) -> Fitted:
-    """Fit the steps of every input on the training rows alone; each receives, in float64, the output of the one before.
+    """Fit the steps of every input on the training rows alone; each receives, in float64, the rows after
+    those before.
 
     Raises:
         SpecError: the training rows do not allow a step.
@@ -59,7 +59,8 @@ def fit(inputs: Sequence[Input], loaded: Loaded) -> Fitted:
     fitted: Fitted = {}
     for entry in inputs:
         if entry.preprocess:
-            fitted |= _fit_chain(entry.preprocess, loaded.features[entry.name][loaded.splits.train], loaded)
+            rows = TrainingRows(loaded.features[entry.name], loaded.splits.train)
+            fitted |= _fit_chain(entry.preprocess, rows, loaded)
     return fitted
 
 
@@ -71,13 +72,14 @@ def fit_targets(chains: TargetChains, loaded: Loaded, place: Callable[[int], Pla
     """
     fitted: Fitted = {}
     for target, chain in chains.items():
-        rows = loaded.targets[target].values[loaded.splits.train]
+        values, train = loaded.targets[target].values, loaded.splits.train
+        rows = TrainingRows(values, train)
         for name, index, step in chain:
             try:
-                fitted[name] = found = FittedStep.of(step, step.fit(rows, rows, None))
+                fitted[name] = found = FittedStep.of(step, step.fit(rows, values[train], None))
             except FitError as error:
                 raise SpecError([Problem(error.message, place(index), error.hint)]) from None
-            rows = found.module.exact(torch.from_numpy(rows)).numpy()
+            rows = rows.after(found.module)
     return fitted
 
 
@@ -91,20 +93,17 @@ def on_columns(step: Map, module: Affine, columns: Sequence[int] | None, width: 
     return module if columns is None else OnColumns(module, columns, width, step.elementwise)
 
 
-def _fit_chain(steps: Sequence[PreprocessStep], rows: Array, loaded: Loaded) -> Fitted:
+def _fit_chain(steps: Sequence[PreprocessStep], rows: TrainingRows, loaded: Loaded) -> Fitted:
     target, classes = _target_of(loaded)
-    if rows.dtype != np.float32 or not steps[0].step.takes_float32:
-        rows = rows.astype(np.float64, copy=False)
     fitted: Fitted = {}
     for planned in steps:
         try:
-            taken = rows if planned.columns is None else rows[:, planned.columns]
+            taken = rows if planned.columns is None else rows.of(planned.columns)
             state = planned.step.fit(taken, target, classes)
         except FitError as error:
             raise SpecError([Problem(error.message, planned.place, error.hint)]) from None
         fitted[planned.name] = found = FittedStep.planned(planned, state)
-        if planned is not steps[-1]:
-            rows = found.module.exact(torch.from_numpy(rows)).numpy()
+        rows = rows.after(found.module)
     return fitted
 
 

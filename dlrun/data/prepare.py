@@ -21,7 +21,7 @@ from dlrun.shapes import Shape, numel
 
 Array = np.ndarray[Any, Any]
 
-PORTION_BYTES = 1 << 26
+PORTION_BYTES = 1 << 22
 """Bytes of data that are converted at a time, so that memory holds little more than the result."""
 
 

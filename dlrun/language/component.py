@@ -11,18 +11,25 @@ import functools
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, ClassVar, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, core_schema
 
 from dlrun.errors import SpecPath
-from dlrun.language.messages import DESCRIBED, SettingProblem, as_validation_error, describe_errors, setting_problems
+from dlrun.language.messages import (
+    DESCRIBED,
+    SettingProblem,
+    as_validation_error,
+    describe_errors,
+    setting_names,
+    setting_problems,
+)
 from dlrun.language.suggestions import shorten, snake_case, suggest
-from dlrun.language.synonyms import SETTINGS, SEVERAL
+from dlrun.language.synonyms import NO_LAYERS, SETTINGS, SEVERAL
 
 COMPONENTS = "dlrun.components"
 """The package that holds the families."""
@@ -32,6 +39,19 @@ LARGEST = 3.4028234663852886e38
 """The largest number of float32, in which networks compute."""
 
 
+SMALLEST = 2.0**-149
+"""Its smallest number above 0."""
+
+
+def _floats(value: Any) -> Iterator[float]:
+    """All numbers of a setting that are not whole."""
+    if isinstance(value, float):
+        yield value
+    elif isinstance(value, tuple):
+        for entry in value:
+            yield from _floats(entry)
+
+
 class Settings(BaseModel):
     """A mapping of settings with fixed names. Types are strict, because YAML already gave every value its type."""
 
@@ -39,14 +59,18 @@ class Settings(BaseModel):
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True, protected_namespaces=()
     )
 
-    @model_validator(mode="after")
-    def _in_float32(self) -> Self:
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            for number in value if isinstance(value, tuple) else (value,):
-                if isinstance(number, float) and abs(number) > LARGEST:
-                    raise ValueError(f"{name} = {number:g} is beyond float32, whose largest number is {LARGEST:.3g}")
-        return self
+    @field_validator("*")
+    @classmethod
+    def _in_float32(cls, value: Any, info: ValidationInfo) -> Any:
+        for number in _floats(value):
+            if abs(number) > LARGEST:
+                bound = f"is beyond float32, whose largest number is {LARGEST:.3g}"
+            elif 0 < abs(number) < SMALLEST:
+                bound = f"is 0 in float32, whose smallest number is {SMALLEST:.3g}"
+            else:
+                continue
+            raise ValueError(f"{info.field_name} = {number:g} {bound}")
+        return value
 
     @classmethod
     def read(cls, values: Any, prefix: SpecPath = ()) -> Self:
@@ -57,7 +81,8 @@ class Settings(BaseModel):
         """
         if not isinstance(values, dict):
             what = f"settings by name are expected here; received {shorten(values)}"
-            raise as_validation_error([SettingProblem(what, prefix)])
+            hint = "the settings here are " + ", ".join(setting_names(cls))
+            raise as_validation_error([SettingProblem(what, prefix, hint)])
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -305,7 +330,7 @@ def _on_a_line(settings: dict[str, Any]) -> str:
     return ", ".join(texts)
 
 
-_NAMING = ("_target_", "class_name", "type", "name", "kind", "module")
+_NAMING = ("_target_", "class_name", "class", "type", "name", "kind", "module")
 """Keys under which other tools write what dlrun writes as the key."""
 _NESTING = ("config", "params", "kwargs", "args", "init_args", "settings")
 """Keys under which other tools write the settings."""
@@ -337,7 +362,33 @@ def _foreign(family: str, value: dict[str, Any]) -> str:
 
 
 def _suggested_kind(family: str, kind: str) -> str:
+    if called := re.fullmatch(r"([A-Za-z_]\w*\.)*([A-Za-z_]\w*)\(.*\)", kind):  # nn.Linear(3, 4)
+        kind = called[2]
+    elif family != "sources" and re.fullmatch(r"([A-Za-z_]\w*\.)+[A-Za-z_]\w*", kind):
+        kind = kind.rpartition(".")[2]
     return suggest(kind, kinds(family), synonyms(family))
+
+
+def _line_to_write(family: str, word: str, settings: Any) -> str:
+    """What to write for a word that is no kind but says what is meant, such as a file, or ''."""
+    if family == "layers" and snake_case(word) in NO_LAYERS:
+        return NO_LAYERS[snake_case(word)]
+    begin, colon, rest = word.partition(":")
+    if colon and begin in kinds(family):
+        return f"a space follows ':': write `{begin}: {rest}`"
+    if family == "layers":
+        return ""
+    ending = word.rpartition(".")[2].lower() if "." in word else ""
+    if family == "sources" and ending in kinds(family):
+        return f"write `source: {{{ending}: {word}}}`"
+    for kind in kinds(family):
+        cls = find(family, kind)
+        if cls.main is not None and word in get_args(cls.model_fields[cls.main].annotation):
+            return f"write `{kind}: {word}`"
+        if settings is not None and word in cls.model_fields:
+            given = _on_a_line({word: settings}) if not isinstance(settings, dict) else f"{word}: …"
+            return f"write the name of {singular(family)} before its settings, such as `{kind}: {{{given}}}`"
+    return ""
 
 
 def _several(family: str, word: str, settings: Any) -> str:
@@ -353,12 +404,12 @@ def _unknown_kind(family: str, kind: str, settings: Any, path: SpecPath) -> list
     if lines := _several(family, kind, settings):
         what = f"unknown {singular(family).split(' ', 1)[1]} '{kind}'"
         return [SettingProblem(what, path, lines, at_key=True)]
-    meant = _suggested_kind(family, kind)
-    what = f"unknown {singular(family).split(' ', 1)[1]} '{kind}'" + (f"; did you mean '{meant}'?" if meant else "")
-    hint = "" if meant else f"`dlrun kinds {family}` lists what there is"
-    by_ending = kind.rpartition(".")[2].lower()
-    if not meant and family == "sources" and by_ending in kinds(family):
-        hint = f"write `source: {{{by_ending}: {kind}}}`"
+    meant, hint = _suggested_kind(family, kind), _line_to_write(family, kind, settings)
+    what = f"unknown {singular(family).split(' ', 1)[1]} '{kind}'"
+    if meant and not hint:
+        what += f"; did you mean '{meant}'?"
+    elif not hint:
+        hint = f"`dlrun kinds {family}` lists what there is"
     problems = [SettingProblem(what, path, hint, at_key=True)]
     if meant and isinstance(settings, dict):
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -11,7 +12,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from dlrun.errors import MAX_SHOWN, SpecPath
 from dlrun.language.suggestions import did_you_mean, shorten, suggest
-from dlrun.language.synonyms import EXPLAINED, SETTINGS
+from dlrun.language.synonyms import EXPLAINED, SETTINGS, VALUES
 
 DESCRIBED = "described"
 """The type of an error whose message is already what a user should read."""
@@ -109,10 +110,13 @@ def _describe(details: Any, cls: type[BaseModel], prefix: SpecPath) -> SettingPr
         return SettingProblem(f"'{name}' must be {_EXPECTED[kind]}; received {received}", path, hint)
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
-        return SettingProblem(f"'{name}' must be {words} {context[key]:g}; received {received}", path)
+        hint = ""
+        if kind == "less_than" and context[key] == 1 and 1 < details["input"] < 100:
+            hint = f"it is a share: write {details['input'] / 100:g} for {details['input']:g}%"
+        return SettingProblem(f"'{name}' must be {words} {context[key]:g}; received {received}", path, hint)
     if kind == "literal_error":
         choices = _choices(cls, name)
-        meant = did_you_mean(str(details["input"]), choices, {}) if choices else ""
+        meant = did_you_mean(str(details["input"]), choices, VALUES) if choices else ""
         return SettingProblem(f"'{name}' must be {context['expected']}; received {received}{meant}", path)
     if kind == "too_short":
         least = context["min_length"]
@@ -131,6 +135,11 @@ def _type_hint(kind: str, received: Any) -> str:
         return "put it in quotes to make it a text"
     if kind == "int_type" and isinstance(received, float) and received.is_integer():
         return f"write {int(received)}; in an expression, `//` divides to a whole number"
+    if kind == "float_type" and isinstance(received, str) and (percent := re.fullmatch(r"([\d.]+) ?%", received)):
+        return f"it is a share: write {float(percent[1]) / 100:g}"
+    if kind == "tuple_type" and received is not None and not isinstance(received, list | tuple):
+        shown = f": `[{received}]`" if isinstance(received, str) and re.fullmatch(r"[\w./]+", received) else ""
+        return f"put `[` and `]` around it{shown}"
     return ""
 
 

@@ -10,14 +10,21 @@ from dlrun.language.component import checked
 from dlrun.language.suggestions import did_you_mean, shorten
 
 NOTES = {
-    "axis_order": "a convolution or a pooling takes the first axis for the channels, and the last axis looks like them",
+    "axis_order": "a layer or an augmentation takes one axis for the channels or features, and another axis looks like "
+    "them, or `reshape` mixes axes",
     "large_batch": "a batch is larger than the training rows",
+    "leading_zeros": "a column of numbers has zeros in front of them, as ids and codes have",
     "limited_logits": "the last layer limits its outputs on one side, and the loss takes any numbers",
     "merged_targets": "float32 makes one value of several of a target, and there is no `target_preprocess`",
-    "numbers_as_classes": "each number of a target is a class, and they are fractions or have few rows each",
+    "mixed_classes": "some classes of a target are numbers, and others are words",
+    "numbers_as_classes": "each number or date of a target is a class, and they are fractions or have few rows each",
+    "norm_of_two": "a norm is over two numbers, so that only which one is larger is left of them",
+    "one_step": "a recurrent layer or an attention gets sequences of a single step",
     "random_output": "a dropout or noise is the last layer, so the outputs are random in training",
     "rare_class": "a class has no training row, or fewer rows than there are splits",
-    "undefined_metric": "a metric is not defined on a split, because the split lacks a class",
+    "rounded_numbers": "a whole number is too large to be kept exactly",
+    "similar_classes": "two classes of a target differ only in case, spaces or marks that are not seen",
+    "undefined_metric": "a metric says nothing on a split that lacks a class, or where a number is always the same",
     "unequal_classes": "accuracy is the only metric, and one class has at least 80% of the rows",
     "unscaled_target": "a target of numbers is far from 0 or 1 in scale, and there is no `target_preprocess`",
 }

@@ -37,7 +37,6 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "input_dim": ("num_embeddings",),
     "vocab_size": ("num_embeddings",),
     "vocabulary_size": ("num_embeddings",),
-    "return_sequences": ("output",),
     "go_backwards": ("reverse",),
     "backwards": ("reverse",),
     "reset_after": ("reset",),
@@ -77,6 +76,18 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "components": ("n_components",),
     "num_components": ("n_components",),
     "file": ("path",),
+    "na_values": ("missing",),
+    "null_values": ("missing",),
+    "positive": ("of",),
+    "pos_label": ("of",),
+    "n": ("times",),
+    "count": ("times",),
+    "test_size": ("test",),
+    "val_size": ("validation",),
+    "validation_size": ("validation",),
+    "validation_split": ("validation",),
+    "gradient_clip_val": ("clip_grad_norm",),
+    "max_grad_norm": ("clip_grad_norm",),
     "filename": ("path",),
     "sep": ("delimiter",),
     "separator": ("delimiter",),
@@ -147,5 +158,34 @@ EXPLAINED: dict[str, str] = {
     "recurrent_dropout": "there is no dropout from step to step; `dropout` acts between layers, `- dropout` after them",
     "stateful": "every sample starts from the initial state; no state is carried from batch to batch",
     "merge_mode": "the states of both directions are concatenated",
-    "shuffle": "the training rows are shuffled every epoch, decided by `seed`",
+    "shuffle": "`seed` decides the order of rows: in the split, and again in every epoch of training",
+    "return_sequences": "write `output: sequence` for the outputs of all steps",
+    "num_workers": "the rows are in memory, so no workers load them",
 }
+
+NO_LAYERS: dict[str, str] = {
+    "identity": "leave it out; as a branch, `[]` is the input itself",
+    "activation": "an activation is a layer of its own, such as `- relu`",
+    "input_layer": "`model.input` gives the shape of the input",
+    "lambda": "a spec contains no code; `dlrun kinds layers` lists what there is",
+    "unsqueeze": "`reshape` adds an axis of size 1, such as `reshape: [1, 8]`",
+    "expand_dims": "`reshape` adds an axis of size 1, such as `reshape: [1, 8]`",
+}
+"""Other libraries' layers that are no layer here, with what to do instead."""
+
+VALUES: dict[str, str] = {
+    "gpu": "cuda",
+    "fp16": "bfloat16",
+    "float16": "bfloat16",
+    "half": "bfloat16",
+    "bf16": "bfloat16",
+    "bf16_mixed": "bfloat16",
+    "16_mixed": "bfloat16",
+    "fp32": "float32",
+    "load_digits": "digits",
+    "load_iris": "iris",
+    "load_wine": "wine",
+    "load_breast_cancer": "breast_cancer",
+    "load_diabetes": "diabetes",
+}
+"""Other libraries' words for the choices of a setting."""

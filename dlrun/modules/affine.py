@@ -19,6 +19,10 @@ class Affine(nn.Module):
         """The result before the rounding, float64."""
         raise NotImplementedError
 
+    def errors(self, x: torch.Tensor) -> torch.Tensor:
+        """The sizes of independent errors (numbers,) of the numbers of a flattened row, after the map."""
+        raise NotImplementedError
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.exact(x).float()
 
@@ -50,7 +54,10 @@ class Scale(Affine):
         self.register_buffer("factor", factor.double())
 
     def exact(self, x: torch.Tensor) -> torch.Tensor:
-        return (x.double() - self.offset) * self.factor
+        return (x.double() - self.offset).mul_(self.factor)
+
+    def errors(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.factor.abs().flatten()
 
 
 class Projection(Affine):
@@ -66,6 +73,9 @@ class Projection(Affine):
 
     def exact(self, x: torch.Tensor) -> torch.Tensor:
         return (x.double().flatten(1) - self.mean) @ self.matrix.T
+
+    def errors(self, x: torch.Tensor) -> torch.Tensor:
+        return (self.matrix.square() @ x.square()).sqrt()
 
 
 class OnColumns(Affine):
@@ -91,6 +101,12 @@ class OnColumns(Affine):
         if self.in_place:
             return x.index_copy(1, self.chosen, made)
         return torch.cat([x[:, self.others], made], 1)
+
+    def errors(self, x: torch.Tensor) -> torch.Tensor:
+        made = self.inner.errors(x[self.chosen])
+        if self.in_place:
+            return x.index_copy(0, self.chosen, made)
+        return torch.cat([x[self.others], made])
 
 
 def back(steps: Sequence[Affine]) -> nn.Sequential:

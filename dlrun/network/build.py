@@ -116,3 +116,5 @@ def _initialize(module: nn.Module, step: Step, model: ModelSection) -> None:
         if chosen is not None:
             with torch.no_grad():
                 chosen.fill(parameter)
+                if (padding := layer.padding_index()) is not None:
+                    parameter[padding] = 0

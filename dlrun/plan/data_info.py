@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dlrun.components.losses import Loss
 from dlrun.components.preprocess import Encoder
 from dlrun.components.sources import Source, SourceError, SourceNote, Table, vocabulary
+from dlrun.components.sources._labels import judge
 from dlrun.language.experiment import DataSection, Split
 from dlrun.language.target_kind import TargetKind
 from dlrun.plan.encode import (
@@ -23,9 +24,11 @@ from dlrun.plan.encode import (
     refuse_strangers,
     steps_of,
 )
-from dlrun.plan.fields import Choice, Chosen, choose, judging
-from dlrun.plan.targets import class_counts, class_numbers, numbers_as_classes, read_labels
+from dlrun.plan.fields import Choice, Chosen, choose, judging, losses_by_output
+from dlrun.plan.targets import class_counts, class_numbers, read_labels
 from dlrun.shapes import Shape
+
+SPLITS = ("train", "validation", "test")
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,6 +70,8 @@ class Target:
     """How many rows each class has, in the order of the labels."""
     classes: Array | None = field(default=None, repr=False, compare=False)
     """(N,) each row's class number; None where that is not known without loading."""
+    values: Array | None = field(default=None, repr=False, compare=False)
+    """(N, ...) the numbers of each row, where they are numbers; None where they are not known without loading."""
     fields: tuple[str, ...] = ()
     """The data's fields that it is read from."""
     positive: int | None = None
@@ -112,6 +117,18 @@ class SplitSizes:
     train: int
     validation: int
     test: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sameness:
+    """Whether numbers that outputs are compared with differ between the rows of training, validation and test."""
+
+    rows: tuple[int, ...]
+    """How many rows each split has."""
+    constant: tuple[bool, ...]
+    """Whether a number is the same in all rows of the split."""
+    several: bool
+    """Whether a row has several numbers."""
 
 
 def split_sizes(rows: int, split: Split) -> SplitSizes:
@@ -183,12 +200,14 @@ def describe(
     steps = {name: steps_of(encoders, name, chosen) for name, chosen in choice.inputs.items()}
     as_texts = _read(table, choice, steps)
     targets: dict[str, Target] = {}
-    notes: dict[SourceNote, None] = {}
+    notes = dict.fromkeys(table.notes())
+    by_output = losses_by_output(losses)
     for name, chosen in choice.targets.items():
         target = _labelled(table, chosen) if chosen.labelled else _numbers(table, chosen)
-        named = (loss.named_class for _, loss in judging(name, data.target, losses))
+        named = (loss.named_class for _, loss in judging(name, data.target, by_output))
         targets[name] = replace(target, positive=_positive(target, next(filter(None, named), None)))
-        notes |= dict.fromkeys(numbers_as_classes(target.labels or (), table.rows, table, chosen))
+        if target.labels is not None and chosen.labelled and table.counts(chosen.fields[0]) is None:
+            notes |= dict.fromkeys(judge(target.labels, table.rows, chosen.what(table), chosen.at))
     features = {name: _feature(table, chosen) for name, chosen in choice.inputs.items() if not steps[name]}
     if len(features) < len(steps):
         train = _training_rows(table, data.split, targets, seed)
@@ -238,20 +257,21 @@ def _encoded(chosen: Chosen, encoded: Encoded) -> Feature:
 
 def _labelled(table: Table, chosen: Chosen) -> Target:
     labels = read_labels(table, chosen)
-    if (counts := table.counts(chosen.fields[0])) is not None:
-        return Target((), labels, chosen.wants, tuple(counts.values()), fields=chosen.fields)
-    if not table.complete:
-        return Target((), labels, chosen.wants, fields=chosen.fields)
+    if table.heavy or not table.complete:
+        counts = tuple((table.counts(chosen.fields[0]) or {}).values()) or None
+        return Target((), labels, chosen.wants, counts, fields=chosen.fields)
     classes = class_numbers(table.texts(chosen.fields[0]), labels)
     return Target((), labels, chosen.wants, class_counts(classes, labels), classes, fields=chosen.fields)
 
 
 def _numbers(table: Table, chosen: Chosen) -> Target:
-    if not table.heavy:
-        values = table.numbers(chosen.fields)
-        if chosen.wants == "binary":
-            _need_binary(table, chosen, values)
-    return Target(chosen.shape, None, chosen.wants, fields=chosen.fields)
+    if table.heavy:
+        return Target(chosen.shape, None, chosen.wants, fields=chosen.fields)
+    values = table.numbers(chosen.fields)
+    if chosen.wants == "binary":
+        _need_binary(table, chosen, values)
+    known = values if table.complete else None
+    return Target(chosen.shape, None, chosen.wants, values=known, fields=chosen.fields)
 
 
 def _need_binary(table: Table, chosen: Chosen, values: Any) -> None:

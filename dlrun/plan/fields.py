@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from operator import itemgetter
 from typing import Any
 
 from dlrun.components.losses import Loss
@@ -27,6 +28,10 @@ class Chosen:
     """How a target is read; `numbers` for an input."""
     shape: Shape = ()
     """One row's, before any preprocessing."""
+
+    def what(self, table: Table) -> str:
+        """The first field, as errors call it."""
+        return f"the {table.noun} '{self.fields[0]}'"
 
     @property
     def labelled(self) -> bool:
@@ -63,9 +68,10 @@ def choose(data: DataSection, losses: Sequence[Loss], table: Table) -> Choice:
     inputs = data.features if isinstance(data.features, dict) else {INPUT: data.features}
     targets = data.target if isinstance(data.target, dict) else {TARGET: data.target}
     chosen: dict[str, Chosen] = {}
+    by_output = losses_by_output(losses)
     predicted: set[str] = set()
     for name, names in targets.items():
-        wants = wanted(name, data.target, losses)
+        wants = wanted(name, data.target, losses, by_output)
         at = (TARGET, name) if isinstance(data.target, dict) else (TARGET,)
         if names is None and table.own_target is not None:
             names = (table.own_target,)
@@ -153,15 +159,17 @@ def _target_shape(table: Table, names: Sequence[str], wants: TargetKind, at: Spe
     return shape
 
 
-def wanted(name: str, targets: Any, losses: Sequence[Loss]) -> TargetKind:
+def wanted(
+    name: str, targets: Any, losses: Sequence[Loss], by_output: dict[str | None, list[tuple[int, Loss]]]
+) -> TargetKind:
     """How the losses need a target.
 
     Raises:
         SourceError: they need it in two ways, or none uses it.
     """
-    using = judging(name, targets, losses)
+    using = judging(name, targets, by_output)
     if isinstance(targets, dict) and losses and not using:
-        outputs = [loss.output for loss in losses if loss.output]
+        outputs = [loss.output for loss in losses if loss.output and loss.output != name]  # that one takes an input
         hint = "each name below `target` is the name of an output: `loss: [mse: {output: " + name + "}]`"
         message = f"no loss uses the target '{name}'{did_you_mean(name, outputs, {})}"
         raise SourceError(message, (TARGET, name), hint)
@@ -180,12 +188,18 @@ def wanted(name: str, targets: Any, losses: Sequence[Loss]) -> TargetKind:
     return next(iter(found)) if found else "nothing"
 
 
-def judging(name: str, targets: Any, losses: Sequence[Loss]) -> list[tuple[int, Loss]]:
-    """The losses that compare with a target of the data, each with its index."""
-    named = isinstance(targets, dict)
-    judged = (name, None) if named and len(targets) == 1 else (name,)
-    return [
-        (index, loss)
-        for index, loss in enumerate(losses)
-        if loss.of_input is None and (not named or loss.output in judged)
-    ]
+def losses_by_output(losses: Sequence[Loss]) -> dict[str | None, list[tuple[int, Loss]]]:
+    """The losses that compare with a target of the data, by the output that they name, each with its index."""
+    found: dict[str | None, list[tuple[int, Loss]]] = {}
+    for index, loss in enumerate(losses):
+        if loss.of_input is None:
+            found.setdefault(loss.output, []).append((index, loss))
+    return found
+
+
+def judging(name: str, targets: Any, by_output: dict[str | None, list[tuple[int, Loss]]]) -> list[tuple[int, Loss]]:
+    """The losses that compare with a target, in their order."""
+    if not isinstance(targets, dict):
+        return sorted((pair for pairs in by_output.values() for pair in pairs), key=itemgetter(0))
+    unnamed = by_output.get(None, []) if len(targets) == 1 else []
+    return sorted([*by_output.get(name, []), *unnamed], key=itemgetter(0))

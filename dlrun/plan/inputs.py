@@ -180,7 +180,7 @@ def _input(
         notes = ((f"a row is {most}{show(row)} here", tree.locate(source)),)
         setting = path[1] if len(path) == 2 else f"{path[1]}.{name}"
         raise SpecError([Problem(message, place, f"remove `{setting}` to take the data's own shape", notes)])
-    if declared and (axes := _scrambled(row, shape)):
+    if declared and (axes := scrambled(row, shape)):
         message = f"the network's input {show(shape)} has the axes of a row, {show(row)}, in another order"
         setting = path[1] if len(path) == 2 else f"{path[1]}.{name}"
         hint = f"remove `{setting}` and write `- permute: {list(axes)}` as the first layer of this input"
@@ -188,7 +188,7 @@ def _input(
     return Input(name, feature.shape, steps, shape, place, feature.encoded)
 
 
-def _scrambled(row: Shape, shape: Shape) -> tuple[int, ...]:
+def scrambled(row: Shape, shape: Shape) -> tuple[int, ...]:
     """The order of a row's axes that a shape looks like, where to reshape the row would mix them; else ()."""
     # A size that fitting decides is not known yet; then the numbers differ.
     if numel(row) != numel(shape) or len(row) > MOST_AXES or _reshapes(row, shape):

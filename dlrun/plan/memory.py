@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dlrun.language.experiment import TrainSection
-from dlrun.plan.data_info import DataInfo
+from dlrun.plan.data_info import DataInfo, SplitSizes
 from dlrun.plan.length import Length
 from dlrun.plan.network import Plan
+from dlrun.plan.objective import Watched
 from dlrun.shapes import numel
 
 FLOAT = 4
 INDEX = 8
-DOUBLE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,9 @@ class Memory:
     activations: int
     """The values that the layers keep for the backward pass, at the batch size."""
     data: int
-    """All rows, as the network takes them."""
+    """All rows, as the network takes them, and their targets."""
+    metrics: int
+    """What the metrics keep of the rows of an epoch or a split."""
     batch: int
     """Rows a step."""
     preparing: int = 0
@@ -38,7 +41,7 @@ class Memory:
     @property
     def training(self) -> int:
         """What a step holds."""
-        return self.weights + self.gradients + self.state + self.activations + self.data
+        return self.weights + self.gradients + self.state + self.activations + self.data + self.metrics
 
     @property
     def total(self) -> int:
@@ -47,9 +50,15 @@ class Memory:
 
 
 def needed_memory(
-    plan: Plan, optimizer: Any, train: TrainSection, data_info: DataInfo | None, train_rows: int | None
+    plan: Plan,
+    optimizer: Any,
+    train: TrainSection,
+    data_info: DataInfo | None,
+    sizes: SplitSizes | None,
+    watched: Sequence[Watched] = (),
 ) -> Memory:
     """The memory that training by this plan needs; without data, a batch of the given size, and one row for `full`."""
+    train_rows = sizes.train if sizes else 0
     rows = train_rows or (1 if train.batch_size == "full" else train.batch_size)
     batch = Length.of(train, rows).batch
     trainable = plan.trainable
@@ -61,32 +70,46 @@ def needed_memory(
         gradients=FLOAT * trainable,
         state=FLOAT * per_weight * trainable,
         activations=FLOAT * batch * activations,
-        data=row * data_info.rows if data_info else 0,
+        # Targets twice: as they are loaded, and as the losses take them.
+        data=row * data_info.rows + 2 * _targets(data_info) if data_info else 0,
+        metrics=_metrics(data_info, sizes, watched) if data_info and sizes else 0,
         batch=batch,
-        preparing=_preparing(plan, data_info, train_rows or 0, row) if data_info else 0,
+        preparing=_preparing(plan, data_info, train_rows, row) if data_info else 0,
     )
+
+
+def _targets(data_info: DataInfo) -> int:
+    """The bytes of all targets."""
+    return data_info.rows * sum(
+        INDEX if target.wants == "classes" else FLOAT * numel(target.shape) for target in data_info.targets.values()
+    )
+
+
+def _metrics(data_info: DataInfo, sizes: SplitSizes, watched: Sequence[Watched]) -> int:
+    """The most bytes that the metrics keep: those of one split are forgotten before another is measured."""
+    rows = max(sizes.train, sizes.validation, sizes.test)
+    found = 0
+    for one in watched:
+        target = None if one.answer.is_input else data_info.targets[one.answer.name]
+        found += one.metric.held_bytes(rows, one.shape, target.wants if target else "numbers")
+    return found
 
 
 def _preparing(plan: Plan, data_info: DataInfo, train_rows: int, row: int) -> int:
     """The most bytes that are held while the data is read, fitted and converted.
 
-    The loaded rows stay until the end. Fitting copies the training rows, and again in float64 unless the first step
-    takes them as they are; converting makes the rows as the network takes them.
+    The loaded rows stay until the end. Fitting takes them block by block; converting makes rows as the network takes
+    them.
     """
-    loaded = fitting = 0
+    loaded, fitting = _targets(data_info), 0
     for entry in plan.inputs:
         feature = data_info.features.get(entry.name)
         if feature is None:
             continue
-        numbers = numel(feature.shape)
-        loaded += data_info.rows * numbers * feature.number_bytes
-        if entry.preprocess:
-            first = entry.preprocess[0].step
-            kept = first.takes_float32 and feature.number_bytes < DOUBLE
-            copy = train_rows * numbers * (feature.number_bytes + (0 if kept else DOUBLE))
-            work = max(step.step.fit_bytes(train_rows, numel(step.input)) for step in entry.preprocess)
-            fitting = max(fitting, copy + work)
-    return loaded + max(fitting, row * data_info.rows)
+        loaded += data_info.rows * numel(feature.shape) * feature.number_bytes
+        for planned in entry.preprocess:
+            fitting = max(fitting, planned.step.fit_bytes(train_rows, max(numel(feature.shape), numel(planned.input))))
+    return loaded + max(fitting, row * data_info.rows + _targets(data_info))
 
 
 def machine_memory() -> int:

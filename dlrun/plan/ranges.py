@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dlrun.components.layers import EVERY, Merging, Range
+from collections.abc import Sequence
+
+from dlrun.components.layers import EVERY, Container, Layer, Merging, Range
 from dlrun.plan.network import Plan
+from dlrun.plan.objective import steps_to_form
 from dlrun.plan.steps import Step
+from dlrun.shapes import Shape, numel
 
 
 def output_ranges(plan: Plan) -> list[Range]:
@@ -14,9 +18,28 @@ def output_ranges(plan: Plan) -> list[Range]:
         taken = [found[index] for index in step.inputs]
         if isinstance(step.layer, Merging):
             found.append(step.layer.merged_range(taken))
+        elif step.layer is None:
+            found.append(EVERY)
         else:
-            found.append(step.layer.output_range(taken[0]) if step.layer is not None else EVERY)
+            found.append(range_after(step.layer, taken, step.input_shapes))
     return found
+
+
+def range_after(layer: Layer, taken: Sequence[Range], shapes: Sequence[Shape]) -> Range:
+    """The lowest and highest value that a layer can give for inputs of these ranges and shapes."""
+    low, high = layer.output_range(*taken)
+    farthest = layer.farthest(*shapes)
+    return max(low, -farthest), min(high, farthest)
+
+
+def fixed_total(plan: Plan, output: str) -> tuple[Step, float] | None:
+    """The layer that makes the outputs of each sample sum to one number, and that number; None where they need not."""
+    steps = steps_to_form(plan, output)
+    last = steps[-1]
+    if last.layer is None or isinstance(last.layer, Container) or numel(last.output) != numel(steps[0].output):
+        return None
+    total = last.layer.total(*last.input_shapes)
+    return None if total is None else (last, total)
 
 
 def limiting(plan: Plan, ranges: list[Range], index: int) -> Step:

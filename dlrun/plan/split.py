@@ -10,7 +10,7 @@ import numpy as np
 
 from dlrun.components.sources import SourceError
 from dlrun.language.experiment import Split
-from dlrun.plan.data_info import split_sizes, unstratifiable
+from dlrun.plan.data_info import Sameness, split_sizes, unstratifiable
 
 Indices = np.ndarray[Any, np.dtype[np.int64]]
 AT = ("split", "stratify")
@@ -76,6 +76,14 @@ def count_classes(splits: Splits, classes: np.ndarray[Any, Any], labels: Sequenc
     parts = (splits.train, splits.validation, splits.test)
     counts = [np.bincount(classes[rows], minlength=len(labels)) for rows in parts]
     return {label: [int(count[number]) for count in counts] for number, label in enumerate(labels)}
+
+
+def sameness(splits: Splits, values: np.ndarray[Any, Any]) -> Sameness:
+    """What is the same in all rows of a split; `values` has one row of numbers for each row of the data."""
+    flat = values.reshape(len(values), -1)
+    parts = [flat[rows] for rows in (splits.train, splits.validation, splits.test)]
+    constant = tuple(bool(len(part) and (part.min(0) == part.max(0)).any()) for part in parts)
+    return Sameness(tuple(len(part) for part in parts), constant, flat.shape[1] > 1)
 
 
 def _apportion(counts: Indices, total: int, most: Indices) -> Indices:

@@ -25,7 +25,7 @@ from dlrun.tracking.mlflow_limits import (
     clean_key,
     cut,
 )
-from dlrun.tracking.mlflow_view import SIDE, TAG, view_of
+from dlrun.tracking.mlflow_view import SIDE, TAG, TEST, view_of
 from dlrun.tracking.schema import schema_trouble
 from dlrun.tracking.store import artifacts_of, make_store, prepare_process, sqlite_file
 
@@ -92,7 +92,8 @@ class MlflowRun:
         from mlflow.entities import Metric
 
         metrics = [
-            Metric(clean_key(key), float(value), record.time, record.epoch)
+            # MLflow draws a line for values at steps from 1 on, and bars, run beside run, for values at step 0.
+            Metric(clean_key(key), float(value), record.time, 0 if key.startswith(TEST) else record.epoch)
             for record in records
             for key, value in record.metrics.items()
         ]

@@ -9,9 +9,11 @@ from typing import Self
 
 from dlrun.components.trackers.mlflow import Mlflow
 from dlrun.components.trackers.off import Off
+from dlrun.errors import Problem, SpecError
 from dlrun.language.component import Component
 from dlrun.runs.info import DEFAULT_STORE, RunInfo, Status, Tracking
-from dlrun.tracking.store import EXPERIMENT, absolute_store, store_of_environment
+from dlrun.tracking.schema import store_trouble
+from dlrun.tracking.store import EXPERIMENT, EXPERIMENT_ID, RUN, STORE, URI, absolute_store, store_of_environment
 
 
 class NoTracking:
@@ -38,20 +40,39 @@ class NoTracking:
 
 
 def store_of(tracker: Component | None) -> str | None:
-    """The store that a spec names, or else the environment; `default` if neither does, None for no tracker."""
+    """The store that a spec names, or else the environment; `default` if neither does, None for no tracker.
+
+    Raises:
+        SpecError: it cannot keep a run, or the environment asks for what dlrun does not do.
+    """
     if isinstance(tracker, Off):
         return None
     if tracker is not None and not isinstance(tracker, Mlflow):
         raise NotImplementedError(f"no tracking for {tracker.kind!r}")
-    if tracker is not None and tracker.uri is not None:
-        return absolute_store(tracker.uri)
-    return store_of_environment() or DEFAULT_STORE
+    if run := os.environ.get(RUN):
+        message = f"{RUN} names the run {run}, and each training of dlrun is a run of its own"
+        raise SpecError([Problem(message, hint=f"unset {RUN}")])
+    given = tracker.uri if tracker is not None else None
+    store = absolute_store(given) if given is not None else store_of_environment()
+    if store is not None and (trouble := store_trouble(store)):
+        where = "`tracking`" if given is not None else URI
+        hint = f"use a database, such as sqlite:///mlflow.db, or a server; without {where} runs go to runs/{STORE}"
+        raise SpecError([Problem(f"{where} names {store}: {trouble}", hint=hint)])
+    return store or DEFAULT_STORE
 
 
 def experiment_of(tracker: Component | None, name: str) -> str:
-    """The MLflow experiment for the runs of a spec: the tracker's, or else the environment's, or the spec's name."""
+    """The MLflow experiment for the runs of a spec: the tracker's, or else the environment's, or the spec's name.
+
+    Raises:
+        SpecError: the environment gives an experiment by its id alone.
+    """
     given = tracker.experiment if isinstance(tracker, Mlflow) else None
-    return given or os.environ.get(EXPERIMENT) or name
+    found = given or os.environ.get(EXPERIMENT)
+    if not found and (number := os.environ.get(EXPERIMENT_ID)) and not isinstance(tracker, Off):
+        message = f"{EXPERIMENT_ID} names the experiment {number} by its id, and dlrun finds experiments by name"
+        raise SpecError([Problem(message, hint=f"set {EXPERIMENT} to its name, or unset {EXPERIMENT_ID}")])
+    return found or name
 
 
 def open_tracking(tracker: Component | None, runs: Path) -> Tracking:

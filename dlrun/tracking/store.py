@@ -17,6 +17,8 @@ from dlrun.runs.lock import lock_beside
 STORE = "mlflow.db"
 URI, EXPERIMENT = "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"
 """The variables by which every tool of MLflow finds its store and its experiment."""
+EXPERIMENT_ID, RUN = "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID"
+"""Variables of MLflow that are refused: they name an experiment by its id, and a run that is there already."""
 
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -53,13 +55,13 @@ def address(store: str, runs: Path) -> str:
     """
     if store == DEFAULT_STORE:
         return sqlite_uri(store_file(runs))
-    uri = os.environ.get(URI, "")
+    uri = os.environ.get(URI, "").strip()
     return uri if uri and without_password(uri) == store else store
 
 
 def store_of_environment() -> str | None:
     """The store that MLFLOW_TRACKING_URI names, without its password; None if it names none."""
-    uri = os.environ.get(URI)
+    uri = os.environ.get(URI, "").strip()
     return absolute_store(without_password(uri)) if uri else None
 
 
@@ -68,6 +70,8 @@ def absolute_store(uri: str) -> str:
     file = sqlite_file(uri)
     if file is not None:
         return uri if "?" in uri else sqlite_uri(file)
+    if uri.startswith("file:") and not uri.startswith("file:/"):
+        return Path(uri.removeprefix("file:")).absolute().as_uri()
     is_path = "://" not in uri and ":" not in uri and uri != "databricks"
     return str(Path(uri).absolute()) if is_path else uri
 

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 
 import torch
 
+from dlrun.components.metrics import MERGED
 from dlrun.data.batches import Batch, Tensors
 from dlrun.plan.objective import Watched
 from dlrun.training.objective import Forward, Objective, Outputs, Pairing
 from dlrun.training.speed.capture import Repeated
-
-MERGED = 64
-"""Results of batches that are kept before they are merged into one."""
 
 
 def measure_batch(watched: Sequence[Watched], pairing: Pairing, outputs: Outputs, batch: Batch) -> Tensors:
@@ -24,36 +22,50 @@ def measure_batch(watched: Sequence[Watched], pairing: Pairing, outputs: Outputs
 class Measurement:
     """The metrics of a split, added up over its batches."""
 
-    def __init__(self, watched: Sequence[Watched]):
-        self.watched = watched
+    def __init__(self, watched: Sequence[Watched], rows: int):
+        """`rows` is how many there are."""
+        self.watched, self.rows = watched, rows
         self.parts: dict[str, list[torch.Tensor]] = {}
-        """For each metric the sum so far; for a metric that merges results or needs all rows, one tensor per batch."""
+        """For each metric the sum so far; or one tensor per batch, to merge; or one with a place for every row."""
+        self.filled: dict[str, int] = {}
+        """For each metric that needs all rows, how many are there."""
 
     def add(self, measured: Sequence[torch.Tensor]) -> None:
         """Add the partial results of `measure_batch`; nothing is read from the device."""
         for one, value in zip(self.watched, measured, strict=True):
             parts = self.parts.setdefault(one.name, [])
-            if one.metric.combine != "sum":
+            if one.metric.combine == "concatenate":
+                self._keep(one.name, value)
+            elif one.metric.combine == "merge":
                 parts.append(value)
-                if one.metric.combine == "merge" and len(parts) == MERGED:
+                if len(parts) == MERGED:
                     parts[:] = [one.metric.merge(torch.stack(parts))]
             elif parts:
                 parts[0] += value
             else:
                 parts.append(value.clone())  # results of captured code must not be changed by ordinary code
 
+    def _keep(self, name: str, rows: torch.Tensor) -> None:
+        """Put rows behind those that are there, without a copy of these."""
+        parts, filled = self.parts[name], self.filled.get(name, 0)
+        if not parts:
+            parts.append(rows.new_empty((self.rows, *rows.shape[1:])))
+        self.filled[name] = filled + len(rows)
+        parts[0][filled : self.filled[name]] = rows
+
     def values(self) -> dict[str, float]:
-        """The metrics of everything added so far, read from the device together."""
+        """The metrics of everything added so far, read from the device together; it is not kept."""
         if not self.watched:
             return {}
         values = [one.metric.value(self._combined(one), one.shape, one.of) for one in self.watched]
+        self.parts, self.filled = {}, {}
         return {one.name: value for one, value in zip(self.watched, torch.stack(values).tolist(), strict=True)}
 
     def _combined(self, one: Watched) -> torch.Tensor:
         parts = self.parts[one.name]
-        if len(parts) == 1:
-            return parts[0]
-        return one.metric.merge(torch.stack(parts)) if one.metric.combine == "merge" else torch.cat(parts)
+        if one.metric.combine == "concatenate":
+            return parts[0][: self.filled[one.name]]
+        return parts[0] if len(parts) == 1 else one.metric.merge(torch.stack(parts))
 
     def as_tensors(self) -> dict[str, torch.Tensor]:
         """All that has been added, for a checkpoint."""
@@ -61,14 +73,20 @@ class Measurement:
         for one in self.watched:
             if parts := self.parts.get(one.name):
                 # Merged again at the same places after a resume: so the bits are the same.
-                join = torch.stack if one.metric.combine == "merge" else torch.cat
-                tensors[one.name] = parts[0] if one.metric.combine == "sum" else join(parts)
+                tensors[one.name] = torch.stack(parts) if one.metric.combine == "merge" else self._combined(one)
         return tensors
 
     def load(self, tensors: dict[str, torch.Tensor]) -> None:
         """Continue from what `as_tensors` returned."""
-        merging = {one.name for one in self.watched if one.metric.combine == "merge"}
-        self.parts = {name: [*tensor] if name in merging else [tensor] for name, tensor in tensors.items()}
+        self.parts, self.filled = {}, {}
+        for one in self.watched:
+            if one.name not in tensors:
+                continue
+            tensor = tensors[one.name]
+            self.parts[one.name] = [*tensor] if one.metric.combine == "merge" else [tensor]
+            if one.metric.combine == "concatenate":
+                self.parts[one.name] = []
+                self._keep(one.name, tensor)
 
 
 class Evaluator:
@@ -91,7 +109,7 @@ class Evaluator:
     def __call__(self, rows: Batch, batch_size: int) -> dict[str, float]:
         """The losses and the metrics over all rows, by name; the sum of the losses is `loss`."""
         count = len(self.objective.names) + 1
-        measurement = Measurement(self.watched)
+        measurement = Measurement(self.watched, len(rows))
         losses, sizes = [], []
         for start in range(0, len(rows), batch_size):
             batch = rows[start : start + batch_size]

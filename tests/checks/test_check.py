@@ -48,8 +48,8 @@ def test_memory_adds_weights_gradients_state_activations_and_data(checked) -> No
     assert memory.weights == memory.gradients == 4 * weights
     assert memory.state == 2 * 4 * weights
     assert memory.activations == 4 * 16 * (8 + 8 + 3)
-    assert memory.data == 4 * 150 * 4
-    assert memory.training == 4 * 4 * weights + 4 * 16 * 19 + 2400
+    assert memory.data == 150 * (4 * 4 + 2 * 8)  # a class number is loaded, and put beside the inputs
+    assert memory.training == 4 * 4 * weights + 4 * 16 * 19 + 4800
     assert memory.total == max(memory.training, memory.preparing)
 
 

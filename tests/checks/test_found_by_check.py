@@ -12,6 +12,7 @@ import torch
 from hypothesis import given
 from strategies import components, draws, takes
 
+from dlrun.checks.check import check
 from dlrun.components.layers import Container
 from dlrun.errors import SpecError
 from dlrun.language.component import find, kinds
@@ -56,6 +57,22 @@ def rows(tmp_path: Path) -> Path:
 def test_no_setting_is_beyond_float32(rows: Path, override: str) -> None:
     with pytest.raises(SpecError, match="beyond float32"):
         checked(rows, SPEC, override)
+
+
+@pytest.mark.parametrize(
+    ("override", "setting"),
+    [
+        ("optimizer={adam: {betas: [0.9, 1e-80]}}", "betas"),
+        ("optimizer={adam: {eps: 1e-300}}", "eps"),
+        ("model.layers=[linear: 4, layer_norm: {eps: 1e-300}, linear: 1]", "eps"),
+        ("model.init={normal: {std: 1e-50}}", "std"),
+        ("regularizers=[l2: 1e-60]", "coefficient"),
+    ],
+)
+def test_no_setting_is_rounded_to_0(rows: Path, override: str, setting: str) -> None:
+    with pytest.raises(SpecError, match=f"{setting} = .* is 0 in float32") as caught:
+        checked(rows, SPEC, override)
+    assert all(problem.place is not None for problem in caught.value.problems)
 
 
 def test_a_rate_that_grows_beyond_float32_is_refused(rows: Path) -> None:
@@ -162,3 +179,37 @@ def test_an_embedding_knows_all_indices_of_the_data(rows: Path) -> None:
     with pytest.raises(SpecError, match="the data has the index 8; there are 8, from 0 to 7"):
         checked(rows, text, few)
     checked(rows, text, few.replace("8,", "9,"))
+
+
+@pytest.mark.parametrize("kind", ["csv", "npz"])
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.arange(60.0).reshape(30, 2) % 9 + 0.5, "an index is a whole number from 0 on; {place} 0.5"),
+        (np.arange(60).reshape(30, 2) % 9 - 1, "an index is a whole number from 0 on; {place} -1"),
+        (np.arange(60).reshape(30, 2), "the data has the index 59; there are 9, from 0 to 8"),
+    ],
+)
+def test_values_that_an_embedding_does_not_take(kind: str, values: np.ndarray, message: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "rows.npz", x=values, y=np.zeros(30))
+    lines = [",".join([*map(str, row), "0"]) for row in values.tolist()]
+    (tmp_path / "rows.csv").write_text("\n".join(["a,b,y", *lines]))
+    source = "{csv: rows.csv}" if kind == "csv" else "{npz: rows.npz}"
+    place = "rows.csv:2: column 'a' is" if kind == "csv" else "the array 'x' holds"
+    (tmp_path / "s.yaml").write_text(
+        f"""
+        data: {{source: {source}, target: y{", features: x" if kind == "npz" else ""}}}
+        model: {{layers: [embedding: {{num_embeddings: COUNT, embedding_dim: 2}}, flatten, linear: 1]}}
+        loss: mse
+        optimizer: adam
+        """
+    )
+    text = (tmp_path / "s.yaml").read_text()
+    (tmp_path / "s.yaml").write_text(text.replace("COUNT", "9"))
+    with pytest.raises(SpecError) as raised:
+        check(tmp_path / "s.yaml")
+    assert str(raised.value).startswith("error: " + message.format(place=place))
+    if "{place}" in message:
+        (tmp_path / "s.yaml").write_text(text.replace("COUNT", "$vocabulary"))
+        with pytest.raises(SpecError, match=r"`\$vocabulary` needs features that are indices.*; " + place):
+            check(tmp_path / "s.yaml")

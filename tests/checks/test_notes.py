@@ -94,6 +94,22 @@ def test_channels_first_is_no_note(tmp_path, shape, layer):
     assert not check(spec(tmp_path, images(*shape), even(), layers)).notes
 
 
+@pytest.mark.parametrize(
+    ("shape", "front", "noted"),
+    [
+        ((5, 40), "conv1d: {out_channels: 8, kernel_size: 3}, relu", True),
+        ((5, 42), "conv1d: {out_channels: 8, kernel_size: 3}, batch_norm, max_pool1d: 2", True),
+        ((3, 16, 16), "conv2d: {out_channels: 8, kernel_size: 4, stride: 4}, flatten: {start_dim: 1}", True),
+        ((5, 40), "conv1d: {out_channels: 8, kernel_size: 3}, relu, permute: [1, 0]", False),
+        ((40, 8), "layer_norm, relu", False),
+    ],
+)
+@pytest.mark.parametrize("layer", ["lstm: 4", "transformer_encoder_layer: {nhead: 2, dim_feedforward: 8}, flatten"])
+def test_a_recurrent_layer_or_attention_over_channels(tmp_path, shape, front, noted, layer):
+    found = check(spec(tmp_path, images(*shape), even(), f"[{front}, {layer}, linear: $classes]")).notes
+    assert [(note.note, note.hint) for note in found] == [("axis_order", "write `- permute: [1, 0]` before it")] * noted
+
+
 def test_every_kind_of_a_room_declares_its_channel_axis():
     rooms = {"convolution": "first", "pooling": "first", "attention": "last", "recurrent": "last"}
     for kind in kinds("layers"):
@@ -109,6 +125,24 @@ def test_accuracy_alone_says_little_of_unequal_classes(tmp_path):
     assert note.place is not None and note.place.path == ("metrics", 0)
     assert not check(spec(tmp_path, images(4), rare, metrics="[accuracy, f1]")).notes
     assert not check(spec(tmp_path, images(4), even(), metrics="[accuracy]")).notes
+
+
+def test_accuracy_alone_is_judged_at_each_output(tmp_path):
+    np.savez(tmp_path / "rows.npz", x=images(4), rare=(np.arange(60) % 10 == 0).astype(int), even=even())
+    file = tmp_path / "spec.yaml"
+    text = """\
+data: {source: {npz: rows.npz}, features: x, target: {a: rare, b: even}}
+model:
+  outputs: [a, b]
+  layers: [linear: {name: a, out_features: 2}, input: input, linear: {name: b, out_features: 2}]
+loss: [cross_entropy: {output: a}, cross_entropy: {output: b}]
+metrics: [accuracy: {output: a}, f1: {output: %s}, accuracy: {output: b}]
+optimizer: adam
+"""
+    file.write_text(text % "b", "utf-8")
+    assert names(check(file)) == ["unequal_classes"]
+    file.write_text(text % "a", "utf-8")
+    assert not check(file).notes
 
 
 def test_a_batch_larger_than_the_training_rows(tmp_path):

@@ -136,3 +136,46 @@ def test_an_autoencoder_gives_back_what_it_can_reach(rows: Path) -> None:
 def test_a_layer_whose_output_is_always_the_same_is_refused(rows: Path, layer: str, words: str) -> None:
     with pytest.raises(SpecError, match=words):
         checked(rows, spec(f"{layer}, linear: 1", "mse", "y"))
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        ("reshape: [8, 1], {transformer_encoder_layer: {nhead: 1, dim_feedforward: 4}}", "a single one minus"),
+        ("log_sigmoid, relu", "relu are always 0, since its inputs are never positive"),
+        ("abs, {hardtanh: {min_val: -2, max_val: -1}}", "hardtanh are always -1"),
+        ("{reshape: {name: m, shape: [1, 8]}}, {cross_attention: {num_heads: 1, memory: m}}", "a single step"),
+    ],
+)
+def test_a_layer_that_lets_nothing_through_is_refused(rows: Path, layers: str, words: str) -> None:
+    with pytest.raises(SpecError, match=words):
+        checked(rows, spec("reshape: [1]", "mse", "y").replace("relu, linear: 1", f"{layers}, flatten, linear: 1"))
+
+
+@pytest.mark.parametrize(
+    ("layers", "note"),
+    [
+        ("group_norm: 4", "norm_of_two"),
+        ("linear: 2, layer_norm", "norm_of_two"),
+        ("reshape: [4, 2], instance_norm, flatten", "norm_of_two"),
+        ("reshape: [1, 8], lstm: 4", "one_step"),
+        ("reshape: [1, 8], {multihead_attention: {num_heads: 2}}, flatten", "one_step"),
+        ("reshape: [1, 8], scaled_dot_product_attention, flatten", "one_step"),
+        ("reshape: [2, 4], lstm: 4", ""),
+        ("group_norm: 2, layer_norm", ""),
+    ],
+)
+def test_a_layer_of_little_use_is_noted(rows: Path, layers: str, note: str) -> None:
+    notes = checked(rows, spec("reshape: [1]", "mse", "y").replace("relu, linear: 1", f"{layers}, linear: 1")).notes
+    assert [one.note for one in notes] == [note] * bool(note)
+
+
+@pytest.mark.parametrize("last", ["softmax", "softmin", "layer_norm: {elementwise_affine: false}"])
+def test_outputs_with_a_fixed_sum_need_such_numbers_to_predict(rows: Path, last: str) -> None:
+    draw = np.random.default_rng(0)
+    free = draw.random((90, 3)) * 0.5
+    fixed = free / free.sum(1, keepdims=True) if last.startswith("soft") else free - free.mean(1, keepdims=True)
+    np.savez(rows / "rows.npz", x=draw.normal(size=(90, 3)), free=free, fixed=fixed)
+    prepare_training(checked(rows, spec(last, "mse", "fixed", 3)))
+    with pytest.raises(SpecError, match="whose outputs sum to"):
+        prepare_training(checked(rows, spec(last, "mse", "free", 3)))

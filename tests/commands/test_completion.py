@@ -19,6 +19,8 @@ import pytest
         ("dlrun draw nowhere/", []),
         ("dlrun kinds conv_t", ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]),
         ("dlrun kinds loss", ["losses"]),
+        ("dlrun kinds recu", ["recurrent"]),
+        ("dlrun kinds early", ["early_stopping"]),
         ("dlrun new ima", ["images"]),
         ("dlrun resume --runs here ", ["last", "digits-2", "digits-1"]),
         ("dlrun sync --runs here digits-1", ["digits-1"]),

@@ -152,6 +152,21 @@ def test_check_prints_problems_as_data(spec: Path) -> None:
     assert (problem["file"], problem["line"], problem["path"]) == ("command line", None, "train")
 
 
+def test_check_prints_as_data_what_it_says_of_the_classes(tmp_path: Path) -> None:
+    (tmp_path / "mail.csv").write_text(
+        "a,y\n" + "".join(f"{row},{'spam' if row % 3 else 'ham'}\n" for row in range(30))
+    )
+    (tmp_path / "mail.yaml").write_text(
+        "data: {source: {csv: mail.csv}, target: y}\nmodel: {layers: [linear: 1]}\n"
+        "loss: {binary_cross_entropy: {of: spam}}\nmetrics: [f1, roc_auc: {of: ham}, accuracy]\noptimizer: sgd\n"
+    )
+    text = dlrun(tmp_path, "check", "mail.yaml").stdout
+    assert "binary_cross_entropy: 1 is spam; f1: of spam; roc_auc: of ham" in text
+    (about,) = json.loads(dlrun(tmp_path, "check", "mail.yaml", "--json").stdout)["specs"]
+    assert (about["classes"], about["class_rows"]) == ({"target": ["ham", "spam"]}, {"target": [10, 20]})
+    assert about["positive"] == {"binary_cross_entropy": "spam", "f1": "spam", "roc_auc": "ham"}
+
+
 SEVERAL = """
 data:
   source: {csv: rows.csv}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from places import SPECS
 from typer.testing import CliRunner
 
 import dlrun
@@ -70,7 +72,7 @@ def test_a_text_that_can_be_no_path_is_no_traceback(tmp_path: Path, text: str) -
     assert is_override(f"x={text}")
     with pytest.raises(SpecError, match="there is no run"):
         find_run(text, tmp_path)
-    with pytest.raises(SpecError, match="there are no runs"):
+    with pytest.raises(SpecError, match="cannot be the path"):
         dlrun.read_run("last", text)
 
 
@@ -149,3 +151,101 @@ def test_a_name_that_cannot_be_is_told_what_can(tmp_path: Path) -> None:
     (tmp_path / "spec.yaml").write_text(SPEC, encoding="utf-8")
     with pytest.raises(SpecError, match="at most 100 of a-z, A-Z, 0-9"):
         dlrun.check(tmp_path / "spec.yaml", "name=データ")
+
+
+LONG = "a rather long description with many words, so that it does not fit in a line of a narrow terminal"
+NET = f"""name: a-net-of-two-outputs
+description: {LONG}
+data: {{source: {{sklearn: iris}}}}
+model:
+  outputs: [the_kind_of_the_flower, the_flower_itself]
+  layers: [linear: 8, relu: {{name: trunk}}, linear: {{name: the_kind_of_the_flower, out_features: $classes}},
+    input: trunk, linear: {{name: the_flower_itself, out_features: $features}}]
+loss: [cross_entropy: {{output: the_kind_of_the_flower}}, mse: {{output: the_flower_itself, target: input}}]
+metrics: [accuracy: {{output: the_kind_of_the_flower}}, f1: {{output: the_kind_of_the_flower}}]
+optimizer: {{adam: 0.01}}
+train: {{epochs: 2}}
+"""
+COMMANDS = {
+    "new": ["new", "other.yaml"],
+    "kinds": ["kinds", "lstm"],
+    "schema": ["schema"],
+    "check": ["check", "net.yaml"],
+    "params": ["params", "net.yaml", "--explain"],
+    "draw": ["draw", "net.yaml", "-o", "net.svg"],
+    "train": ["train", "net.yaml"],
+    "resume": ["resume", "last"],
+    "sync": ["sync", "last"],
+    "ui": ["ui", "--runs", "nowhere"],
+}
+WRONG = ["check", "net.yaml", "optimizer.adam.momentum=0.1", "model.layers[0].linear.out_feature=3", "seed=x"]
+
+
+def on_a_terminal(folder: Path, columns: int, arguments: list[str], **environment: str) -> str:
+    """What a command writes to a terminal of some columns, without what controls it."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    parent, child = pty.openpty()
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    own = {**os.environ, "PYTHONPATH": str(Path(dlrun.__file__).parent.parent), "TERM": "xterm", **environment}
+    own.pop("COLUMNS", None)
+    program = [sys.executable, "-m", "dlrun", *arguments]
+    with subprocess.Popen(program, cwd=folder, env=own, stdin=child, stdout=child, stderr=child) as process:
+        os.close(child)
+        written = b""
+        while True:
+            try:
+                part = os.read(parent, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            written += part
+        os.close(parent)
+    assert process.returncode in (0, 2)
+    return written.decode()
+
+
+def plain_lines(written: str) -> list[str]:
+    """The lines without colours; of a line that changes, what it was last."""
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written).replace("\r\n", "\n")
+    return [line.rpartition("\r")[2].rstrip() for line in text.split("\n")]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("terminal")
+    (folder / "net.yaml").write_text(NET)
+    assert dlrun_in(folder, "train", "net.yaml").returncode == 0
+    return folder
+
+
+def test_every_command_is_looked_at_on_a_terminal() -> None:
+    assert set(COMMANDS) == {command.callback.__name__ for command in app.registered_commands if command.callback}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no pseudo-terminals")
+@pytest.mark.parametrize("arguments", [*COMMANDS.values(), WRONG], ids=[*COMMANDS, "wrong"])
+def test_every_command_writes_to_every_terminal_and_breaks_no_word(trained: Path, arguments: list[str]) -> None:
+    simple = on_a_terminal(trained, 60, arguments, TERM="dumb", PYTHONIOENCODING="ascii")
+    assert simple.isascii() and "\x1b" not in simple and "Traceback" not in simple
+    colourless = on_a_terminal(trained, 60, arguments, NO_COLOR="1")
+    assert not re.search(r"\x1b\[(?:\d+;)*(?:3|4|9)\d", colourless)
+    if arguments == ["schema"]:  # JSON, for programs
+        return
+    for line in plain_lines(colourless):
+        assert len(line) <= 60 or len(line.split()) == 1 or line.lstrip().startswith(("-->", "run ")), line
+    if arguments[0] == "train":
+        assert "the_kind_of_the_flower" in colourless and "elapsed" in colourless
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("command", [["kinds"], ["schema"], ["params", str(SPECS / "digits_mlp.yaml")]])
+def test_output_that_cannot_be_written_is_one_error(command: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-m", "dlrun", *command], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "error: the output cannot be written: No space left on device\n"

@@ -415,7 +415,7 @@ def test_other_libraries_kinds_lead_to_ours_with_their_settings_or_without(writt
     [
         ("rnn", "units", "did you mean 'hidden_size'?"),
         ("lstm", "go_backwards", "did you mean 'reverse'?"),
-        ("gru", "return_sequences", "did you mean 'output'?"),
+        ("gru", "return_sequences", "write `output: sequence`"),
         ("gru", "reset_after", "did you mean 'reset'?"),
         ("lstm", "use_peepholes", "did you mean 'peepholes'?"),
         ("lstm", "recurrent_dropout", "`dropout` acts between layers"),

@@ -80,6 +80,15 @@ class TestSklearn:
         assert data_info.target_shape == ()
         names = tuple(map(str, bunch.target_names)) if wants == "classes" else None
         assert data_info.labels == names
+        assert wants == "classes" or (data_info.values and list(data_info.values) == bunch.target.tolist())
+        classes = bunch.target.tolist() if wants == "classes" else None
+        assert (data_info.classes and list(data_info.classes)) == classes
+        assert data_info.counts == (tuple(np.bincount(classes).tolist()) if classes else None)
+
+    def test_without_scikit_learn_each_rows_class_is_not_known(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr("dlrun.components.sources.sklearn.find_spec", lambda name: None)
+        data_info = Sklearn(name="iris").describe(ask(tmp_path))
+        assert (data_info.classes, data_info.counts) == (None, (50, 50, 50))
 
     @pytest.mark.parametrize("name", ["digits", "iris", "wine", "breast_cancer"])
     def test_every_row_has_the_label_of_its_class(self, name: str, tmp_path: Path):
@@ -93,6 +102,9 @@ class TestSklearn:
         assert (rows.target == datasets.load_diabetes(return_X_y=True)[1]).all()
         rows = load(Sklearn(name="iris"), ask(tmp_path, wants="numbers"))
         assert (rows.target == datasets.load_iris(return_X_y=True)[1]).all()
+        values = Sklearn(name="iris").describe(ask(tmp_path, wants="numbers")).values
+        assert values is not None
+        assert list(values) == datasets.load_iris(return_X_y=True)[1].tolist()
 
     def test_classes_of_numbers_are_refused(self, tmp_path: Path):
         error = refused(Sklearn(name="diabetes"), ask(tmp_path))
@@ -255,10 +267,10 @@ class TestCsv:
             (",a,y\n0,1,x\n", "t.csv:1: column 1 has no name"),
             ("a,y\n", "t.csv has no rows after its first line"),
             ("y\n1\n", "t.csv has no column besides the target"),
-            ("a,y\n1,x\n2\n", "t.csv:3: 1 cells; the first line names 2 columns"),
+            ("a,y\n1,x\n2\n", "t.csv:3: 1 cell; the first line names 2 columns"),
             ("a,y\n1,x\n2,y,z\n", "t.csv:3: 3 cells; the first line names 2 columns"),
             ('a,y\n1,x\n2,"y\n', "t.csv:3: unexpected end of data"),
-            (b"a,y\n1,\xff\n", "t.csv is not UTF-8 text"),
+            (b"a,y\n1,\xff\n", "t.csv:2: column 'y' has the byte 0xff, which is not UTF-8"),
         ],
     )
     def test_a_table_that_is_none_is_refused_with_its_line(self, text: str, message: str, folder: Path):
@@ -448,7 +460,7 @@ class TestNpz:
 
     @pytest.mark.parametrize(
         ("stored", "loaded"),
-        [("f2", "f4"), ("f4", "f4"), ("f8", "f8"), (">f8", "f8"), (">i4", "i4"), ("?", "f4")],
+        [("f2", "f2"), ("f4", "f4"), ("f8", "f8"), (">f8", "f8"), (">i4", "i4"), ("?", "f4")],
     )
     def test_floats_come_in_the_machines_own_types(self, stored: str, loaded: str, tmp_path: Path):
         _, rows = both(tmp_path, np.array([[1, 0], [0, 1]], stored), np.array([0, 1]))
@@ -552,7 +564,8 @@ class TestNpz:
         error = refused(Npz(path="a.npz"), ask(tmp_path, "labels", ("images", "labels")))
         assert error.at == ("features",)
 
-    def test_describing_reads_no_features(self, tmp_path: Path):
+    def test_describing_reads_no_large_features(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr("dlrun.components.sources.npz.MOST_VALUES", 39_999)
         x = np.random.default_rng(0).normal(size=(4, 1, 100, 100))
         save(tmp_path, x=x, y=[0, 1, 0, 1])
         whole = (tmp_path / "a.npz").read_bytes()

@@ -147,3 +147,25 @@ def test_the_main_setting_is_the_first_that_the_kind_has_beyond_its_family(famil
     common = {name for base in bases for name in base.model_fields} - {cls.main}
     own = [name for name in cls.model_fields if name not in common]
     assert cls.main == (own[0] if own else None)
+
+
+@pytest.mark.parametrize(("family", "kind"), EVERY_KIND)
+def test_no_setting_is_0_or_infinite_in_float32_alone(family: str, kind: str) -> None:
+    @draws(5)
+    @given(components(family, kind))
+    def holds(component: Any) -> None:
+        settings = {name: getattr(component, name) for name in component.model_fields_set}
+        for name, value in component:
+            for wrong in (1e-60, -1e-60, 1e300, -1e300):
+                if isinstance(value, float):
+                    changed: Any = wrong
+                elif isinstance(value, tuple) and any(isinstance(entry, float) for entry in value):
+                    changed = (*value[:-1], wrong)
+                else:
+                    continue
+                assert choose(family, {kind: settings}) == component
+                with pytest.raises(ValidationError) as caught:
+                    choose(family, {kind: settings | {name: changed}})
+                assert name in str(setting_problems(caught.value)), (name, wrong)
+
+    holds()

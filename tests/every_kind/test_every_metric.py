@@ -1,13 +1,16 @@
 """Each metric against scikit-learn, over batches of any size."""
 
 import math
+import weakref
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from dlrun.components.metrics import MERGED
 from dlrun.data.batches import Batch
 from dlrun.language.component import choose, kinds
 from dlrun.plan.objective import Answer, Watched
@@ -21,7 +24,7 @@ def measured(
     written, output: torch.Tensor, target: torch.Tensor, ending: str = "", batch: int = 7, of: int | None = None
 ) -> float:
     watched = watching(written, output, ending, of)
-    measurement = Measurement([watched])
+    measurement = Measurement([watched], len(output))
     for start in range(0, len(output), batch):
         measurement.add(measure(watched, output[start : start + batch], target[start : start + batch]))
     return measurement.values()["figure"]
@@ -44,6 +47,51 @@ def drawn(seed: int, rows: int, classes: int) -> tuple[torch.Tensor, torch.Tenso
     output = (torch.randn(rows, classes, generator=generator) * 2).round() / 2
     output += torch.arange(classes) * 1e-3
     return output, torch.randint(classes, (rows,), generator=generator)
+
+
+class Held(TorchDispatchMode):
+    """Counts the bytes of the tensors that are alive, and their most."""
+
+    def __init__(self, *given: torch.Tensor):
+        super().__init__()
+        self.alive = self.most = 0
+        self.seen = {tensor.untyped_storage()._cdata for tensor in given}
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        for tensor in made if isinstance(made, tuple | list) else (made,):
+            if isinstance(tensor, torch.Tensor) and tensor.untyped_storage()._cdata not in self.seen:
+                storage = tensor.untyped_storage()
+                self.seen.add(storage._cdata)
+                self.alive += storage.nbytes()
+                weakref.finalize(storage, self._gone, storage._cdata, storage.nbytes())
+        self.most = max(self.most, self.alive)
+        return made
+
+    def _gone(self, number: int, size: int) -> None:
+        self.seen.discard(number)
+        self.alive -= size
+
+
+@pytest.mark.parametrize(("rows", "outputs"), [(10_000, 60), (50_000, 3), (3_000, 3_000)])
+@pytest.mark.parametrize("kind", kinds("metrics"))
+def test_a_metric_says_what_it_holds(kind: str, rows: int, outputs: int) -> None:
+    for wants in sorted(choose("metrics", kind).suits):
+        output = torch.randn(rows, outputs)
+        target = torch.randn(rows, outputs)
+        if wants == "binary":
+            target = (target > 0).float()
+        elif wants == "classes":
+            target = torch.arange(rows) % outputs
+        watched, batch = watching(kind, output), math.ceil(rows / (2 * MERGED - 2))
+        with Held(output, target) as held:
+            measurement = Measurement([watched], rows)
+            for start in range(0, rows, batch):
+                measurement.add(measure(watched, output[start : start + batch], target[start : start + batch]))
+            held.most = held.alive  # what measuring a batch takes is gone
+            measurement.values()
+        said = watched.metric.held_bytes(rows, (outputs,), wants)
+        assert said == pytest.approx(held.most, rel=0.2, abs=8 * 4 * outputs), wants
 
 
 many = given(st.integers(0, 10**6), st.integers(1, 40), st.integers(2, 5))
@@ -172,6 +220,39 @@ def test_r2_is_not_defined_where_all_targets_are_alike() -> None:
     assert math.isnan(measured("r2", torch.randn(9, 1), torch.full((9, 1), 0.1)))
 
 
+@pytest.mark.parametrize("kind", [k for k in kinds("metrics") if "numbers" in choose("metrics", k).suits])
+def test_a_metric_says_whether_numbers_must_differ(kind: str) -> None:
+    output = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
+    target = output + 1
+    assert math.isfinite(measured(kind, output, target))
+    target[:, 1] = 2.5
+    assert math.isnan(measured(kind, output, target)) == choose("metrics", kind).needs_spread
+
+
+@pytest.mark.parametrize("kind", [k for k in kinds("metrics") if "binary" in choose("metrics", k).suits])
+def test_a_metric_says_whether_each_yes_or_no_must_occur(kind: str) -> None:
+    output = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
+    target = (output > 0.1).float()
+    assert math.isfinite(measured(kind, output, target))
+    target[:, 1] = 1
+    assert math.isnan(measured(kind, output, target)) == choose("metrics", kind).needs_spread
+
+
+@pytest.mark.parametrize("kind", [k for k in kinds("metrics") if "classes" in choose("metrics", k).suits])
+def test_a_metric_says_which_classes_must_have_a_row(kind: str) -> None:
+    metric = choose("metrics", kind)
+    output, target = drawn(0, 40, 3)
+    assert math.isfinite(measured(kind, output, target))
+    target[target == 2] = 0
+    assert math.isnan(measured(kind, output, target)) == metric.needs_every_class
+    values = []
+    for column in (100.0, -100.0):  # the class is always predicted, or never
+        output[:, 2] = column
+        values.append(measured(kind, output, target, of=2))
+    says_nothing = all(math.isnan(value) or value == 0 for value in values)
+    assert says_nothing == (metric.needs_every_class or metric.needs_its_class)
+
+
 @pytest.mark.parametrize("kind", [k for k in kinds("metrics") if "binary" in choose("metrics", k).suits])
 def test_a_probability_and_its_logit_are_judged_alike(kind: str) -> None:
     logits = torch.tensor([[-2.0], [-0.1], [0.0], [0.3], [4.0]])
@@ -195,7 +276,7 @@ def test_what_was_kept_halfway_is_gone_on_from_to_the_same_bits(kind: str) -> No
     metric = choose("metrics", kind)
     output, target = torch.randn(2, 30, 2) if "numbers" in metric.suits else drawn(3, 30, 3)
     watched = watching(kind, output)
-    whole, first, second = (Measurement([watched]) for _ in range(3))
+    whole, first, second = (Measurement([watched], 50) for _ in range(3))
     parts = [measure(watched, output[i : i + 10], target[i : i + 10]) for i in (0, 10, 20)]
     for part in parts:
         whole.add([value.clone() for value in part])  # the first that is added is added to

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import components, draws, sample_shapes
 
-from dlrun.components.preprocess import FitError, Preprocess
+from dlrun.components.preprocess import FitError, Preprocess, TrainingRows
 from dlrun.language.component import choose, find, kinds
 from dlrun.shapes import Shape, ShapeError, numel
 
@@ -37,7 +37,7 @@ def a_step(kind: str) -> Preprocess:
 
 def fitted(step: Preprocess, rows: Any) -> tuple[Preprocess, dict[str, Any], Any]:
     """The settled step, its state and its float32 output on rows."""
-    state = step.fit(rows, TARGET, CLASSES)
+    state = step.fit(TrainingRows(rows), TARGET, CLASSES)
     settled = step.settled(state)
     return settled, state, settled.build(state)(torch.tensor(rows))
 
@@ -70,7 +70,7 @@ def test_shapes_are_those_that_were_planned(kind: str, data: Any):
 def test_the_module_trains_nothing_and_gives_float32(kind: str):
     rows = some_rows((2, 3))
     step = a_step(kind)
-    module = step.build(step.fit(rows, TARGET, CLASSES))
+    module = step.build(step.fit(TrainingRows(rows), TARGET, CLASSES))
     assert not list(module.parameters())
     assert {buffer.dtype for buffer in module.buffers()} == {torch.float64}
     for taken in (torch.tensor(rows), torch.tensor(rows).float(), torch.tensor(rows).long()):
@@ -81,7 +81,7 @@ def test_the_module_trains_nothing_and_gives_float32(kind: str):
 def test_the_buffers_are_the_state_by_name(kind: str):
     rows = some_rows((5,))
     step = a_step(kind)
-    state = step.fit(rows, TARGET, CLASSES)
+    state = step.fit(TrainingRows(rows), TARGET, CLASSES)
     buffers = dict(step.build(state).named_buffers())
     assert {name: values.tolist() for name, values in buffers.items()} == {
         name: values.tolist() for name, values in state.items()
@@ -92,7 +92,7 @@ def test_the_buffers_are_the_state_by_name(kind: str):
 def test_the_module_is_affine(kind: str):
     rows = some_rows((4,))
     step = a_step(kind)
-    module = step.build(step.fit(rows, TARGET, CLASSES))
+    module = step.build(step.fit(TrainingRows(rows), TARGET, CLASSES))
     one, other = torch.tensor(rows[:30]), torch.tensor(rows[30:])
     middle = module.exact((one + other) / 2)
     assert torch.allclose(middle, (module.exact(one) + module.exact(other)) / 2)
@@ -125,7 +125,7 @@ def test_rows_that_are_all_the_same_give_finite_numbers_or_an_error(kind: str):
 def test_fitting_changes_neither_the_rows_nor_the_target_and_repeats_itself(kind: str):
     rows, target = some_rows((5,)), TARGET.copy()
     before = rows.copy()
-    first, second = (a_step(kind).fit(rows, target, CLASSES) for _ in range(2))
+    first, second = (a_step(kind).fit(TrainingRows(rows), target, CLASSES) for _ in range(2))
     assert (rows == before).all()
     assert (target == TARGET).all()
     assert all((first[name] == second[name]).all() for name in first)

@@ -15,6 +15,7 @@ from dlrun.components.layers import EVERY, BranchMerge, Container, Range
 from dlrun.components.layers.wiring.residual import Residual
 from dlrun.components.losses import Loss
 from dlrun.language.component import choose, find, kinds
+from dlrun.plan.ranges import range_after
 from dlrun.shapes import Shape
 
 KINDS = [kind for kind in kinds("layers") if not issubclass(find("layers", kind), Container)]
@@ -41,7 +42,7 @@ def test_outputs_lie_in_the_declared_range(kind: str) -> None:
     def holds(pair: tuple[Any, Shape], taken: Range) -> None:
         layer, shape = pair
         assume(takes(layer, shape))
-        low, high = layer.output_range(taken)
+        low, high = range_after(layer, [taken], [shape])
         assert low <= high
         module = layer.build(shape)
         for mode in (module.train(), module.eval()):

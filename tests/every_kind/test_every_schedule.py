@@ -65,7 +65,7 @@ def test_exponential_is_torchs_exponential_lr(lr: float, gamma: float, epochs: i
 
 
 @draws(60)
-@given(rates, st.floats(0, 1e-5), few, few)
+@given(rates, st.just(0.0) | st.floats(1e-30, 1e-5), few, few)
 def test_cosine_annealing_is_torchs_over_the_whole_training(
     lr: float, eta_min: float, epochs: int, steps_per_epoch: int
 ) -> None:

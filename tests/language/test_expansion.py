@@ -423,3 +423,24 @@ optimizer: {adam: {lr: fast}}
         assert any(message.startswith(start) for message in found), start
     assert any("positive" in message for message in found)
     assert any(message.startswith("'lr' must be a number") for message in found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "vars: $x\nmodel: {input: 4, layers: [relu]}",
+        "blocks: $x\nmodel: {input: 4, layers: [relu]}",
+        "blocks: {b: $x}\nmodel: {input: 4, layers: [relu]}",
+        "blocks: {b: {layers: $x}}\nmodel: {input: 4, layers: [relu]}",
+        "blocks: {b: {parameters: $x, layers: [relu]}}\nmodel: {input: 4, layers: [relu]}",
+        "model: {input: 4, layers: [repeat: {times: 2, layers: $x}]}",
+    ],
+)
+def test_what_is_read_before_expressions_is_written_out(text: str) -> None:
+    assert any("mapping" in problem.message or "list" in problem.message for problem in problems_of(text))
+
+
+def test_an_expression_with_a_comma_is_quoted_inside_brackets() -> None:
+    assert layers_of('model: {input: 4, layers: [linear: "$(max(2, 3))"]}') == ["linear 3"]
+    hints = {problem.hint for problem in problems_of("model: {input: 4, layers: [linear: $(max(2, 3))]}")}
+    assert any("put an expression with a comma in quotes" in hint for hint in hints)

@@ -53,7 +53,7 @@ def problems_of(*overrides: str, text: str = SPEC) -> list[Problem]:
         ("train.batch_size=64", ["train", "batch_size"], 64),
         ("train={steps: 5}", ["train"], {"steps": 5}),
         ("tracking=off", ["tracking"], "off"),
-        ("vars.width=1e-3", ["vars", "width"], 0.001),
+        ("schedule.step.gamma=1e-3", ["schedule", "step", "gamma"], 0.001),
         ("optimizer.adam.lr=0.1", ["optimizer", "adam"], {"lr": 0.1, "betas": (0.9, 0.99)}),
         ("optimizer.adam.betas[1]=0.5", ["optimizer", "adam", "betas"], (0.9, 0.5)),
         (
@@ -110,6 +110,11 @@ def test_the_document_itself_is_left_as_it_was() -> None:
         ("a b=5", "an override is written section.key=value", 1, 5),
         (".seed=5", "an override is written section.key=value", 1, 7),
         ("train..epochs=5", "an override is written section.key=value", 1, 15),
+        ("extends=other.yaml", "an override cannot change `extends`", 1, 7),
+        ("extends=", "an override cannot change `extends`", 1, 7),
+        ("vars.width=3", "nothing uses 'vars.width'", 6, 5),
+        ("vars={width: 3}", "nothing uses 'vars.width'", 7, 5),
+        ("blocks.unit={layers: [relu]}", "nothing uses 'blocks.unit'", 8, 4),
         ("model.layers[-1]=relu", "an override is written section.key=value", 1, 21),
         ("model.layers[4]=relu", "there is no entry 4: the list ends at 3, counted from 0", 14, 1),
         ("model.layers[99999999999]=relu", "there is no entry 999999999: the list ends at 3", 14, 11),
@@ -128,6 +133,26 @@ def test_a_wrong_override_is_reported_at_its_place_on_the_command_line(
     assert problem.place is not None
     place = problem.place
     assert (place.source.name, place.line, place.column, place.length) == ("command line", 1, column, length)
+
+
+def test_a_name_that_an_override_defines_may_be_used_by_another_one() -> None:
+    for overrides in (
+        ["vars.rate=0.1", "optimizer.adam.lr=$rate"],
+        ["optimizer.adam.lr=$(rate / 2)", "vars={rate: 0.1}"],
+        ["blocks.unit={layers: [relu]}", "model.layers[1]=unit"],
+        ["blocks.unit={parameters: {n: 1}, layers: [linear: $n]}", "model.layers[1]={unit: {n: 2}}"],
+    ):
+        assert overridden(*overrides) != overridden()
+
+
+def test_a_misspelt_name_leads_to_the_one_that_is_used(tmp_path: Path) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text("vars: {width: 3}\nmodel: {input: [3], layers: [linear: $width]}\n")
+    with pytest.raises(SpecError) as caught:
+        with_overrides(read_document(file), ["vars.widht=4"])
+    assert [problem.message for problem in caught.value.problems] == [
+        "nothing uses 'vars.widht'; did you mean 'width'?"
+    ]
 
 
 def test_all_wrong_overrides_are_reported_at_once() -> None:
@@ -348,3 +373,55 @@ def test_so_may_that_of_every_layer_and_another_setting_keeps_it(kind: str) -> N
     if other is not None:
         found = overridden(f"model.layers[0].{kind}.{other}=2", text=spec)
         assert found["model"]["layers"] == ({kind: {cls.main: 1, other: 2}},)
+
+
+SHORT = {
+    "patience=3": "train.early_stopping.patience=3",
+    "csv=y.csv": "data.source.csv=y.csv",
+    "data.path=y.csv": "data.source.csv.path=y.csv",
+    "source.csv=y.csv": "data.source.csv=y.csv",
+    "stratify=true": "data.split.stratify=true",
+    "split.test=0.1": "data.split.test=0.1",
+    "sgd=0.1": "optimizer.sgd=0.1",
+    "layers[0]=relu": "model.layers[0]=relu",
+    "model.layers[0].out_features=3": "model.layers[0].linear.out_features=3",
+    "model.layers[0].Linear=3": "model.layers[0].linear=3",
+    "optimizer.Adam.lr=1": "optimizer.adam.lr=1",
+    "label_smoothing=0.1": "loss.cross_entropy.label_smoothing=0.1",
+    "gamma=0.5": "schedule.step.gamma=0.5",
+    "tracking.uri=sqlite:///x.db": "tracking.mlflow.uri=sqlite:///x.db",
+    "width=8": "vars.width=8",
+}
+
+
+@pytest.mark.parametrize("short", SHORT)
+def test_a_setting_without_its_section_or_kind_is_found_wherever_it_belongs(tmp_path: Path, short: str) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text(
+        "vars: {width: 4}\n"
+        "data: {source: {csv: x.csv}, target: y}\n"
+        "model: {layers: [linear: $width, linear: $classes]}\n"
+        "loss: cross_entropy\noptimizer: adam\nschedule: {step: {step_size: 2}}\ntracking: {mlflow: {experiment: x}}\n",
+        "utf-8",
+    )
+    document = read_document(file)
+    with pytest.raises(SpecError) as caught:
+        with_overrides(document, [short])
+    (problem,) = caught.value.problems
+    assert problem.hint == f"write {SHORT[short]}"
+    with_overrides(document, [SHORT[short]])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ("model.layers[-1]=relu", "such as train.epochs=50 or model.layers[0]=relu; entries are counted from 0"),
+        ("data.preprocess[0]=standardize", "write all of it: data.preprocess=[standardize]"),
+    ],
+)
+def test_an_entry_that_there_is_not_has_a_way_out(tmp_path: Path, wrong: str, hint: str) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text("data: {target: y}\nmodel: {layers: [relu]}\n", "utf-8")
+    with pytest.raises(SpecError) as caught:
+        with_overrides(read_document(file), [wrong])
+    assert [problem.hint for problem in caught.value.problems] == [hint]

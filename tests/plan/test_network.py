@@ -1,12 +1,17 @@
 """The plan: shapes, names, sharing and costs, against numbers worked by hand."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from dlrun.checks.check import check, check_model
+from dlrun.components.layers import Elementwise
 from dlrun.errors import SpecError
+from dlrun.language.component import find, kinds
 from dlrun.plan.network import Plan
+from dlrun.shapes import ShapeError
 
 
 @pytest.fixture
@@ -152,3 +157,21 @@ def test_pca_by_share_of_variance_is_planned_at_its_largest(tmp_path: Path) -> N
     plan = check(file).plan
     assert not plan.exact
     assert plan.total == 64 * 10 + 10
+
+
+ELEMENTWISE = [kind for kind in kinds("layers") if issubclass(find("layers", kind), Elementwise)]
+
+
+@pytest.mark.parametrize("kind", ELEMENTWISE)
+@pytest.mark.parametrize("shapes", [[(3, 4), (3, 4)], [(3, 4), (1, 4)], [(3, 1), (1, 4)], [(1, 1), (3, 4), (3, 1)]])
+def test_a_merge_broadcasts_an_axis_of_1_as_torch_does(kind: str, shapes: Any) -> None:
+    layer: Any = find("layers", kind).model_construct()
+    assert layer.merged_shape(shapes) == tuple(torch.broadcast_shapes(*shapes))
+
+
+@pytest.mark.parametrize("kind", [*ELEMENTWISE, "residual"])
+@pytest.mark.parametrize("shapes", [[(3, 4), (2, 4)], [(4,), (3, 4)], [(3, 4), (4,)]])
+def test_a_merge_refuses_other_shapes(kind: str, shapes: Any) -> None:
+    layer: Any = find("layers", kind).model_construct()
+    with pytest.raises(ShapeError):
+        layer.merged_shape(shapes)

@@ -156,10 +156,20 @@ def test_runs_of_an_experiment_come_together_and_a_view_shows_where_they_differ(
     view = json.loads(experiment.tags[TAG])
     assert view["name"] == "dlrun"
     assert json.loads(view["state"])["selectedColumns"] == [
-        "metrics.`validation/loss`",
         "params.`optimizer.adam.lr`",
         "params.`seed`",
+        "metrics.`validation/loss`",
+        "metrics.`test/loss`",
     ]
+
+
+def test_metrics_of_the_test_are_bars_beside_those_of_other_runs(runs: Path) -> None:
+    """MLflow's pages draw bars for a metric at step 0, and a line, here of one point, for other steps."""
+    records = [Record(3, 9, 1, {"validation/loss": 1.0}), Record(3, 9, 2, {"test/loss": 2.0})]
+    run = deliver(runs, make_run(runs / "calm-otter", records))
+    history = client(runs).get_metric_history
+    steps = {name: [one.step for one in history(run.info.run_id, name)] for name in ("validation/loss", "test/loss")}
+    assert steps == {"validation/loss": [3], "test/loss": [0]}
 
 
 def test_an_experiment_or_a_run_that_was_deleted_comes_back(runs: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from dlrun.components.trackers.mlflow import Mlflow
 from dlrun.components.trackers.off import Off
+from dlrun.errors import SpecError
 from dlrun.runs.info import RunInfo
 from dlrun.tracking.mlflow_tracking import MlflowTracking
 from dlrun.tracking.open import NoTracking, experiment_of, open_tracking, store_of
@@ -70,11 +71,15 @@ def test_the_environment_names_the_store_and_the_experiment_where_the_spec_names
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "team")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "7")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     for uri, store in {
         "sqlite:///team.db": f"sqlite:///{tmp_path}/team.db",
         "http://localhost:5000": "http://localhost:5000",
         "http://me:secret@host": "http://me:***@host",
         "mlruns": f"{tmp_path}/mlruns",
+        "file:mlruns": f"file://{tmp_path}/mlruns",
+        "file:///mlruns": "file:///mlruns",
         "databricks": "databricks",
         "": "default",
     }.items():
@@ -91,3 +96,38 @@ def test_a_password_of_the_environment_is_used_and_not_kept(monkeypatch: pytest.
     store = store_of(None)
     assert store is not None and "secret" not in store
     assert address(store, Path("runs")) == "http://me:secret@host"
+
+
+@pytest.mark.parametrize("uri", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///:memory:?x=1"])
+def test_a_store_in_memory_is_refused(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SpecError, match=r"`tracking` names sqlite:.*gone when the process ends"):
+        store_of(Mlflow(uri=uri))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(SpecError, match="MLFLOW_TRACKING_URI names sqlite:"):
+        store_of(None)
+
+
+@pytest.mark.parametrize("uri", ["mlruns", "./mlruns", "/data/mlruns", "file:mlruns", "file:///data/mlruns"])
+def test_a_folder_of_files_is_refused_where_mlflow_refuses_it(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.tracking.file_store import FileStore
+
+    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
+    with pytest.raises(MlflowException, match="MLFLOW_ALLOW_FILE_STORE"):
+        FileStore(uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(SpecError, match="no store of files in a folder") as caught:
+        store_of(None)
+    assert "use a database, such as sqlite:///mlflow.db" in str(caught.value)
+
+
+def test_a_run_or_an_experiment_by_its_id_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "7")
+    with pytest.raises(SpecError, match="set MLFLOW_EXPERIMENT_NAME to its name"):
+        experiment_of(None, "digits")
+    assert experiment_of(Mlflow(experiment="ours"), "digits") == "ours"
+    assert experiment_of(Off(), "digits") == "digits"
+    monkeypatch.setenv("MLFLOW_RUN_ID", "abc")
+    with pytest.raises(SpecError, match="unset MLFLOW_RUN_ID"):
+        store_of(Mlflow())
+    assert store_of(Off()) is None

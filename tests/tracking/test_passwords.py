@@ -19,6 +19,9 @@ SECRETS = [
     "mysql://me:hunter2@host:3306/db?x=1",
     "postgresql://host/db?user=me&password=hunter2",
     "https://host/?access_token=hunter2",
+    "https://host/?api_key=hunter2",
+    "https://hunter2@host/",
+    "HTTP://hunter2@host:5000",
 ]
 PLAIN = ["http://host:5000", "http://host:5000/a@b", "sqlite:///a.db", "sqlite:////home/me@work/a.db", "databricks"]
 

@@ -5,106 +5,38 @@ DLRUN_FAULTS=2000 tries as many.
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import draws, written_components
+from strategies import draws
 from whole_runs import MANY, differences, result_of
+from whole_specs import specs, write
 
 import dlrun
 from dlrun.checks.check import check
-from dlrun.components.layers import Container
 from dlrun.errors import RunError, SpecError
-from dlrun.language.component import find, kinds
 from dlrun.runs.folder import RESOLVED
 from dlrun.tracking.open import open_tracking
 from dlrun.training.lifecycle import resume as resuming
 from dlrun.training.loop import Training
 
 EXAMPLES = MANY or 150
-ROWS = 30
-SHAPES = ((4,), (6, 4), (2, 6, 6), (2, 4, 4, 4))
-LAYERS = [
-    kind
-    for kind in kinds("layers")
-    if not issubclass(cls := find("layers", kind), Container) and getattr(cls, "accepts", "") != "indices"
-]
-"""All that take numbers: only the rows' values can tell whether they are indices."""
-LOSSES = {"numbers": ("mse", "l1"), "classes": ("cross_entropy",), "binary": ("binary_cross_entropy",)}
-METRICS = {"numbers": ("mse", "mae", "r2"), "classes": ("accuracy", "f1", "roc_auc"), "binary": ("accuracy", "f1")}
-ENDS = {"numbers": 1, "classes": 3, "binary": 1}
 
 
 class Quiet:
     """A watcher that shows nothing."""
 
-    def ready(self, *_: Any) -> None: ...
+    def ready(self, plan: Any, loaded: Any, folder: Path, device: str) -> None: ...
+    def note(self, problem: Any) -> None: ...
     def notice(self, text: str) -> None:
         assert "not what it was" not in text
 
-    def progress(self, *_: Any) -> None: ...
-    def epoch(self, *_: Any) -> None: ...
-
-
-def some(family: str, most: int = 1) -> st.SearchStrategy[list[Any]]:
-    """A few components of a family."""
-    one = st.sampled_from(kinds(family)).flatmap(lambda kind: written_components(family, kind))
-    return st.lists(one, max_size=most)
-
-
-@st.composite
-def specs(draw: st.DrawFn) -> tuple[dict[str, Any], tuple[int, ...], str]:
-    """A spec, the shape of its rows, and what its target is."""
-    shape, target = draw(st.sampled_from(SHAPES)), draw(st.sampled_from(sorted(LOSSES)))
-    middle = st.sampled_from(LAYERS).flatmap(lambda kind: written_components("layers", kind))
-    layers = [*draw(st.lists(middle, max_size=3)), "flatten", {"linear": ENDS[target]}]
-    model: dict[str, Any] = {"input": shape, "layers": layers}
-    for setting in ("init", "bias_init"):
-        for chosen in draw(some("initializers")):
-            model[setting] = chosen
-    data = {
-        "source": {"npz": "rows.npz"},
-        "features": "x",
-        "target": target,
-        "split": {"validation": 0.2, "test": 0.2},
-        "preprocess": draw(some("preprocess")),
-        "augment": draw(some("augment")),
-    }
-    train: dict[str, Any] = {"epochs": 2, "batch_size": draw(st.sampled_from((5, 6, "full"))), "device": "cpu"}
-    train["precision"] = draw(st.sampled_from(("float32", "bfloat16")))
-    train["checkpoint"] = {"every": "2 steps"}
-    if draw(st.booleans()):
-        train["early_stopping"] = {"patience": draw(st.integers(1, 2))}
-    if draw(st.booleans()):
-        train["clip_grad_norm"] = 1.0
-    optimizer = draw(st.sampled_from(kinds("optimizers")))
-    spec: dict[str, Any] = {
-        "data": data,
-        "model": model,
-        "loss": draw(st.sampled_from(LOSSES[target])),
-        "metrics": draw(st.lists(st.sampled_from(METRICS[target]), max_size=2, unique=True)),
-        "regularizers": draw(some("regularizers")),
-        "optimizer": {optimizer: {"lr": 1e-3}},
-        "train": train,
-        "tracking": "off",
-    }
-    for schedule in draw(some("schedules")):
-        spec["schedule"] = schedule
-    return spec, shape, target
-
-
-def write_rows(file: Path, shape: tuple[int, ...]) -> None:
-    draw = np.random.default_rng(7)
-    classes = np.arange(ROWS) % 3
-    np.savez(
-        file, x=draw.normal(size=(ROWS, *shape)), numbers=draw.normal(size=ROWS), classes=classes, binary=classes > 0
-    )
+    def progress(self, progress: Any) -> None: ...
+    def epoch(self, epoch: int, metrics: dict[str, float], epochs: int) -> None: ...
 
 
 def interrupted(spec: Path, runs: Path, patch: pytest.MonkeyPatch, after: int) -> Path | None:
@@ -136,13 +68,11 @@ def test_what_check_accepts_trains_resumes_and_loads(tmp_path: Path, monkeypatch
     @draws(EXAMPLES)
     @given(specs(), st.integers(1, 3))
     def holds(drawn: Any, after: int) -> None:
-        spec, shape, _ = drawn
+        spec, shape = drawn
         folder = tmp_path / "one"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        write_rows(folder / "rows.npz", shape)
-        file = folder / "spec.yaml"
-        file.write_text(json.dumps(spec))
+        file = write(folder, spec, shape)
         try:
             exact = dlrun.check(file).plan.exact
         except SpecError:

@@ -125,14 +125,74 @@ IN_TRAINING = np.random.Generator(np.random.PCG64(0)).permutation(60)[-1]
 RARE = ["pos" if i == IN_TRAINING else "neg" for i in range(60)]
 
 
-def test_weights_are_not_chosen_by_a_metric_that_validation_lacks_a_class_for(tmp_path: Path) -> None:
-    stopping = "train={epochs: 4, early_stopping: {monitor: validation/roc_auc, patience: 1}}"
-    with pytest.raises(SpecError, match="validation has no row of pos, so roc_auc is not defined"):
-        dlrun.train(spec(tmp_path, RARE, stratify=False), "metrics=[roc_auc]", stopping, runs=tmp_path / "runs")
+@pytest.mark.parametrize(("metric", "what"), [("roc_auc", "not defined"), ("f1", "0 or not defined")])
+@pytest.mark.parametrize("source", ["csv", "npz"])
+def test_weights_are_not_chosen_by_a_metric_that_validation_lacks_a_class_for(
+    tmp_path: Path, source: str, metric: str, what: str
+) -> None:
+    stopping = f"train={{epochs: 4, early_stopping: {{monitor: validation/{metric}, patience: 1}}}}"
+    file, changed = spec(tmp_path, RARE, stratify=False), [f"metrics=[{metric}]"]
+    if source == "npz":
+        np.savez(tmp_path / "data.npz", x=_features(tmp_path).numpy(), y=np.array(RARE))
+        changed += ["data={source: {npz: data.npz}, features: x, target: y, split: {validation: 0.2, test: 0.2}}"]
+    with pytest.raises(SpecError, match=f"validation has no row of pos, so {metric} is {what} there") as raised:
+        dlrun.check(file, *changed, stopping)
+    assert "early_stopping.monitor" in str(raised.value)
+    assert "add rows of the class" in str(raised.value)
+    noted = [note for note in dlrun.check(file, *changed).notes if note.note == "undefined_metric"]
+    assert [note.message.partition(" ")[0] for note in noted] == ["validation", "test"]
 
 
-def test_where_the_metric_was_never_defined_the_last_weights_are_kept(tmp_path: Path) -> None:
-    # With a bias of -50 the rare class is never predicted, and validation has no row of it: f1 is 0/0.
+NUMBERS = [f"{i % 7}.5" for i in range(60)]
+ORDER = np.random.Generator(np.random.PCG64(0)).permutation(60)
+LIKE = [NUMBERS[i] if i not in ORDER[12:24] else "3" for i in range(60)]
+"""The same number in all rows of validation."""
+
+
+@pytest.mark.parametrize(
+    ("labels", "split", "message"),
+    [
+        (LIKE, "{validation: 0.2, test: 0.2}", "the target is the same in all 12 rows of validation"),
+        (NUMBERS, "{validation: 0.02}", "validation has one row"),
+    ],
+)
+@pytest.mark.parametrize("source", ["csv", "npz"])
+def test_r2_of_rows_that_are_all_alike_is_found_before_loading(
+    tmp_path: Path, source: str, labels: list[str], split: str, message: str
+) -> None:
+    file = spec(tmp_path, labels, "mse", stratify=False)
+    x, y = _features(tmp_path).numpy(), np.array(labels, float)
+    np.savez(tmp_path / "data.npz", x=x, y=y)
+    given = "csv: data.csv}" if source == "csv" else "npz: data.npz}, features: x"
+    changed = [f"data={{source: {{{given}, target: y, split: {split}}}", "metrics=[r2]", "model.layers=[linear: 1]"]
+    with pytest.raises(SpecError, match=f"{message}, so r2 is not defined there"):
+        dlrun.check(file, *changed, "train={epochs: 4, early_stopping: {monitor: validation/r2, patience: 1}}")
+    noted = [note.message for note in dlrun.check(file, *changed).notes if note.note == "undefined_metric"]
+    assert noted == [f"{message}, so r2 is not defined there"]
+    assert not dlrun.check(file, *changed, "data.split.seed=5", "data.split.validation=0.2").notes
+
+
+def test_r2_of_one_row_of_scikit_learns_numbers_is_found_before_loading(tmp_path: Path) -> None:
+    changed = ["data={source: {sklearn: diabetes}, split: {validation: 0.002}}", "loss=mse", "metrics=[r2]"]
+    changed += ["model.layers=[linear: 1]", "train={epochs: 4, early_stopping: {monitor: validation/r2, patience: 1}}"]
+    with pytest.raises(SpecError, match="validation has one row, so r2 is not defined there"):
+        dlrun.check(spec(tmp_path, NUMBERS), *changed)
+
+
+def test_r2_of_an_input_that_is_always_the_same_is_found_before_the_first_step(tmp_path: Path) -> None:
+    changed = ["data={source: {sklearn: digits}, split: {validation: 0.2}}", "loss={mse: input}", "metrics=[r2]"]
+    changed += ["model.layers=[linear: 64]", "train={epochs: 4, early_stopping: {monitor: validation/r2, patience: 1}}"]
+    with pytest.raises(SpecError, match="a number of the input is the same in all 359 rows of validation"):
+        dlrun.train(spec(tmp_path, NUMBERS), *changed, runs=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_where_the_metric_was_never_defined_the_last_weights_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # With a bias of -50 the rare class is never predicted, and validation has no row of it: f1 is 0/0. As if it did not
+    # say so before training.
+    monkeypatch.setattr("dlrun.components.metrics.f1.F1.needs_its_class", False)
     stopping = "train={epochs: 4, early_stopping: {monitor: validation/f1, patience: 1}}"
     layers = "model.layers=[linear: {out_features: 1, bias_init: {normal: {mean: -50, std: 0.001}}}]"
     file = spec(tmp_path, RARE, stratify=False)

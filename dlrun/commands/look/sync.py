@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlrun.commands import completion, screen
+from dlrun.commands import completion, interrupts, screen
 from dlrun.commands.arguments import Runs
 from dlrun.errors import RunError, SpecError, without_password
 
@@ -54,7 +53,7 @@ def sync(
             failed += 1
     if failed:
         raise RunError(f"{failed} of {len(folders)} runs are not completely delivered")
-    screen.say(f"{len(folders)} runs are delivered")
+    screen.say("1 run is delivered" if len(folders) == 1 else f"{len(folders)} runs are delivered")
 
 
 def deliver(folder: Path, to: str | None = None, even_without_tracker: bool = False) -> None:
@@ -68,7 +67,7 @@ def deliver(folder: Path, to: str | None = None, even_without_tracker: bool = Fa
     from dlrun.runs.run_json import closed_run
     from dlrun.tracking.delivery import Delivery
     from dlrun.tracking.delivery_state import NAME
-    from dlrun.tracking.store import address
+    from dlrun.tracking.store import address, store_of_environment
 
     run = closed_run(folder)
     if run is None:
@@ -76,8 +75,10 @@ def deliver(folder: Path, to: str | None = None, even_without_tracker: bool = Fa
     if run.info.store is None and not even_without_tracker:
         screen.say(f"{folder.name}: has no tracker")
         return
-    uri = to or address(run.info.store or DEFAULT_STORE, folder.resolve().parent)
-    bar = screen.Bar() if sys.stdout.isatty() else None
+    interrupts.say(f"; `dlrun sync {folder}` delivers the rest")
+    store = run.info.store or store_of_environment() or DEFAULT_STORE
+    uri = to or address(store, folder.resolve().parent)
+    bar = screen.Bar() if screen.has_live_line() else None
 
     def show(delivery: Delivery) -> None:
         if bar is not None:
@@ -92,4 +93,5 @@ def deliver(folder: Path, to: str | None = None, even_without_tracker: bool = Fa
             bar.stop()
     if missing := delivery.report():
         raise RunError(missing)
-    screen.say(f"{folder.name}: {run.status}, complete in {without_password(uri)}; {delivery.sent} values sent")
+    shown = without_password(uri)
+    screen.say_folded(f"{folder.name}: {run.status}, complete in {shown}; {delivery.sent} values sent", hanging=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import os
 import signal
 import socket
@@ -21,6 +22,7 @@ import typer
 from dlrun.commands.arguments import Runs
 from dlrun.commands.screen import say
 from dlrun.errors import SpecError
+from dlrun.tracking.mlflow_pages import APP
 from dlrun.tracking.mlflow_view import ADDRESS, SIDE, TAG
 from dlrun.tracking.schema import schema_trouble
 from dlrun.tracking.store import (
@@ -63,10 +65,7 @@ def ui(
     ] = 5000,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Open the runs in MLflow, to compare them in a browser on this machine.
-
-    If a page shows traces and sessions instead of runs, choose "Model training" at its top left, once.
-    """
+    """Open the runs in MLflow, to compare them in a browser on this machine."""
     file = _store(runs)
     if file is None:
         return
@@ -157,6 +156,7 @@ def _command(file: Path, port: int) -> list[str]:
         *("--backend-store-uri", uri, "--registry-store-uri", uri),
         *("--default-artifact-root", artifacts.as_uri(), "--artifacts-destination", str(artifacts)),
         *("--host", HOST, "--port", str(port), "--workers", "1"),
+        *(("--app-name", APP) if importlib.metadata.entry_points(group="mlflow.app", name=APP) else ()),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -67,7 +68,11 @@ class EpochTable:
         epoch, metrics, best = self.waiting
         self.waiting = None
         cells = [f"{epoch:>{self.first}}{' *' if best else '  '}"]
-        cells += [f"{screen.show_value(metrics.get(name, math.nan)):>{self._wide(name)}}" for name in self.columns]
+        widths = self._widths(self.columns)
+        cells += [
+            f"{screen.show_value(metrics.get(name, math.nan)):>{wide}}"
+            for name, wide in zip(self.columns, widths, strict=True)
+        ]
         return [(GAP + GAP.join(cells)).rstrip()]
 
     def _head(self, names: Sequence[str], epochs: int) -> list[str]:
@@ -75,24 +80,36 @@ class EpochTable:
         self.first = max(len("epoch"), len(str(epochs)))
 
         def rank(name: str) -> tuple[bool, bool, str]:
-            return name != self.monitor.name, not name.startswith("validation/"), name.rpartition("/")[0]
+            return name != self.monitor.name, not name.startswith("validation/"), _group(name)
 
-        room = self.width - len(GAP) - self.first - 2
-        for name in sorted(names, key=rank):
-            room -= len(GAP) + self._wide(name)
-            if room < 0:
-                break
-            self.columns.append(name)
         blank = " " * (self.first + 2)
-        groups = [name.rpartition("/")[0] for name in self.columns]
-        above = [
-            f"{group if at == 0 or groups[at - 1] != group else '':>{self._wide(name)}}"
-            for at, (name, group) in enumerate(zip(self.columns, groups, strict=True))
-        ]
-        below = [f"{name.rpartition('/')[2]:>{self._wide(name)}}" for name in self.columns]
-        lines = [(GAP + GAP.join([blank, *above])).rstrip()]
-        lines.append(GAP + GAP.join([f"{'epoch':>{self.first}}  ", *below]))
-        return lines
+        for name in sorted(names, key=rank):
+            widths = self._widths([*self.columns, name])
+            if len(GAP + blank) + sum(len(GAP) + wide for wide in widths) <= self.width:
+                self.columns.append(name)
+        widths = self._widths(self.columns)
+        above, at = GAP + blank, len(GAP + blank)
+        for group, members in itertools.groupby(zip(self.columns, widths, strict=True), lambda one: _group(one[0])):
+            wides = [wide for _, wide in members]
+            # Above the first column of the group, and on over the others where that is too narrow.
+            above = f"{above:<{at}}{GAP}{group:>{wides[0]}}"
+            at += sum(len(GAP) + wide for wide in wides)
+        titles = [f"{_title(name):>{wide}}" for name, wide in zip(self.columns, widths, strict=True)]
+        return [above.rstrip(), GAP + GAP.join([f"{'epoch':>{self.first}}  ", *titles])]
 
-    def _wide(self, name: str) -> int:
-        return max(NARROWEST, *map(len, name.rsplit("/", 1)))
+    def _widths(self, names: Sequence[str]) -> list[int]:
+        """The widths of columns: of their titles, and together at least that of their group's name."""
+        widths: list[int] = []
+        for group, members in itertools.groupby(names, _group):
+            wides = [max(NARROWEST, len(_title(name))) for name in members]
+            wides[-1] += max(0, len(group) - len(GAP.join(" " * wide for wide in wides)))
+            widths += wides
+        return widths
+
+
+def _group(name: str) -> str:
+    return name.rpartition("/")[0]
+
+
+def _title(name: str) -> str:
+    return name.rpartition("/")[2]

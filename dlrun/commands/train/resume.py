@@ -60,7 +60,7 @@ def resume(
 
 def show_complete(folder: Path) -> None:
     """Say that a run is complete, and deliver what its store lacks; the run is no failure if that fails."""
-    screen.say(f"{folder.name} is complete{_when(folder)}")
+    screen.say_folded(f"{folder.name} is complete{_when(folder)}", hanging=2)
     try:
         deliver(folder)
     except RunError as error:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
-import textwrap
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlrun.commands import screen
+from dlrun.commands import interrupts, screen
 from dlrun.commands.arguments import Overrides, Runs, Spec, Strict
+from dlrun.commands.interrupts import INTERRUPTED
 from dlrun.commands.train.progress import EpochTable
 from dlrun.commands.write.check import data_lines
 from dlrun.errors import Problem, RunError, without_password
@@ -26,7 +25,8 @@ if TYPE_CHECKING:
     from dlrun.training.lifecycle.run import Outcome
     from dlrun.training.loop import Progress
 
-INTERRUPTED, TERMINATED = 130, 143
+TERMINATED = 143
+"""The exit code after SIGTERM."""
 
 Every = Annotated[
     int | None,
@@ -73,7 +73,7 @@ def show_run(
     screen.make_optional()
     show_plan(checked)
     if store is not None:
-        screen.say(f"  track   {without_password(address(store, runs))}, experiment {mlflow_experiment}")
+        screen.say_folded(f"  track   {without_password(address(store, runs))}, experiment {mlflow_experiment}")
     watcher = RunScreen(checked, every)
     # The tracker's process starts before torch is imported here, so that both import at the same time.
     with open_store(store, runs) as tracking:
@@ -102,31 +102,24 @@ def show_plan(checked: Checked) -> None:
     """Print the data, the model and the training in a few lines."""
     experiment, plan = checked.experiment, checked.plan
     few = "" if plan.exact else "up to "
-    _say(f"{experiment.name}" + (f": {experiment.description}" if experiment.description else ""))
+    screen.say_folded(f"{experiment.name}" + (f": {experiment.description}" if experiment.description else ""))
     for line in data_lines(checked):
-        _say("  " + line)
+        screen.say_folded("  " + line)
     if scaling := experiment.need("data").target_preprocess:
         kinds = ", ".join(step.kind for step in scaling)
-        _say(f"  target  {kinds}: the loss is in scaled units, metrics and predictions in those of the data")
+        screen.say_folded(
+            f"  target  {kinds}: the loss is in scaled units, metrics and predictions in those of the data"
+        )
     layers = "1 layer" if len(plan.layers) == 1 else f"{len(plan.layers)} layers"
     steps = " -> ".join([*(p.step.kind for p in plan.preprocess), layers])
     raw = {entry.name: entry.raw for entry in plan.inputs}
-    _say(
+    screen.say_folded(
         f"  model   {show_named(raw)} -> {steps} -> {show_named(plan.output_shapes)}, {few}{plan.total:,} weights, "
         f"{readable(plan.macs)} multiply-adds a sample"
     )
     kinds = [" + ".join(loss.kind for loss in experiment.losses), experiment.need("optimizer").kind]
     kinds += [experiment.schedule.kind] if experiment.schedule else []
-    _say(f"  train   {', '.join(kinds)}; seed {experiment.seed}")
-
-
-def _say(text: str) -> None:
-    """Print a line; on a terminal it is broken between words."""
-    if sys.stdout.isatty():
-        text = textwrap.fill(
-            text, screen.width(), subsequent_indent=" " * 10, break_long_words=False, break_on_hyphens=False
-        )
-    screen.say(text)
+    screen.say_folded(f"  train   {', '.join(kinds)}; seed {experiment.seed}")
 
 
 class RunScreen:
@@ -146,14 +139,17 @@ class RunScreen:
         from dlrun.runs.folder import JOURNAL
         from dlrun.runs.journal import read_journal
 
+        interrupts.training_begins()
         self.folder = folder
         if not self.checked.plan.exact:
-            _say(f"  fitted  {show_named(plan.input_shapes)} numbers go into the network, {plan.total:,} weights")
-        _say(f"  run     {folder} on {device}")
+            screen.say_folded(
+                f"  fitted  {show_named(plan.input_shapes)} numbers go into the network, {plan.total:,} weights"
+            )
+        screen.say_folded(f"  run     {folder} on {device}")
         for record in read_journal(folder / JOURNAL):  # the epochs before an interruption
             self.table.seen(record.metrics)
         self.started = time.monotonic()
-        if sys.stdout.isatty():
+        if screen.has_live_line():
             self.bar = screen.Bar()
 
     def note(self, problem: Problem) -> None:
@@ -196,7 +192,7 @@ class RunScreen:
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
-        elif self.done is not None:  # on a terminal the live line stays and says so
+        if self.done is not None:
             elapsed = timedelta(seconds=round(time.monotonic() - self.started))
             screen.say(f"  epoch {self.done[0]}/{self.done[1]}, {elapsed} elapsed")
         self.done = None
@@ -228,6 +224,6 @@ def show_outcome(outcome: Outcome, monitor: str) -> None:
         screen.say("  no test rows: `data.split.test` is 0")
     screen.say(f"run      {outcome.folder}")
     if outcome.where:
-        screen.say(f"compare  {outcome.where}")
+        screen.say_folded(f"compare  {outcome.where}", hanging=9)
     if outcome.undelivered:
         screen.failure(f"the tracker: {outcome.undelivered}", word="warning")

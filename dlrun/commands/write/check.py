@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MOST_COLUMNS = 6
 """How many columns a line names."""
+SHOWN = 1 << 20
+"""Bytes from which the screen says what the metrics keep."""
 MOST_CLASSES = 12
 """How many classes the screen lists."""
 
@@ -53,7 +55,9 @@ def check(
             continue
         found.append(as_data(file, checked))
         if not as_json:
-            screen.say(f"{file}: " + "\n  ".join(["OK", *lines(checked)]))
+            screen.say(f"{file}: OK")
+            for line in lines(checked):
+                screen.say_folded(f"  {line}")
             screen.notes(checked.notes)
     if problems:
         raise SpecError(problems)
@@ -91,6 +95,7 @@ def lines(checked: Checked) -> list[str]:
         + f": weights {readable_bytes(memory.weights)}, gradients {readable_bytes(memory.gradients)}, "
         f"optimizer {readable_bytes(memory.state)}, "
         f"activations {readable_bytes(memory.activations)} at batch {memory.batch}, data {readable_bytes(memory.data)}"
+        + (f", metrics {readable_bytes(memory.metrics)}" if memory.metrics >= SHOWN else "")
         + (f"; before the first step {readable_bytes(memory.preparing)}" if memory.preparing > memory.training else "")
     )
     return about
@@ -104,14 +109,20 @@ def data_lines(checked: Checked) -> list[str]:
 
 def positive_line(checked: Checked) -> str:
     """The class that each loss and metric is about, where it is about one; '' where none is."""
+    losses, metrics = _positive_classes(checked)
+    about = [f"{name}: 1 is {label}" for name, label in losses.items()]
+    about += [f"{name}: of {label}" for name, label in metrics.items()]
+    return f"positive {'; '.join(about)}" if about else ""
+
+
+def _positive_classes(checked: Checked) -> tuple[dict[str, str], dict[str, str]]:
+    """The class that is 1 for each loss, and the class of each metric, by their names."""
     from dlrun.plan.objective import objective
 
     assert checked.data_info is not None
     experiment = checked.experiment
     terms, metrics = objective(experiment.losses, experiment.metrics, checked.plan, checked.data_info)  # type: ignore[arg-type]
-    about = [f"{one.name}: 1 is {one.label}" for one in terms if one.label]
-    about += [f"{one.name}: of {one.label}" for one in metrics if one.label]
-    return f"positive {'; '.join(about)}" if about else ""
+    return {one.name: one.label for one in terms if one.label}, {one.name: one.label for one in metrics if one.label}
 
 
 def data_line(checked: Checked) -> str:
@@ -174,6 +185,8 @@ def as_data(file: Path, checked: Checked) -> dict[str, Any]:
     from dlrun.plan.memory import machine_memory
 
     plan, memory, data_info, sizes = checked.plan, checked.memory, checked.data_info, checked.sizes
+    targets = {name: data_info.targets[name] for name in data_info.classed} if data_info else {}
+    losses, metrics = _positive_classes(checked) if data_info else ({}, {})
     return {
         "spec": str(file),
         "notes": [note.as_data() for note in checked.notes],
@@ -183,14 +196,14 @@ def as_data(file: Path, checked: Checked) -> dict[str, Any]:
         "trainable": plan.trainable,
         "macs": plan.macs,
         "rows": data_info.rows if data_info else None,
-        "classes": {name: list(data_info.targets[name].labels or ()) for name in data_info.classed}
-        if data_info
-        else {},
+        "classes": {name: list(target.labels or ()) for name, target in targets.items()},
+        "class_rows": {name: list(target.counts or ()) for name, target in targets.items()},
         "class_counts": checked.classes,
+        "positive": losses | metrics,
         "split": {"train": sizes.train, "validation": sizes.validation, "test": sizes.test} if sizes else None,
         "memory": {
             name: getattr(memory, name)
-            for name in ("weights", "gradients", "state", "activations", "data", "preparing", "total")
+            for name in ("weights", "gradients", "state", "activations", "data", "metrics", "preparing", "total")
         }
         | {"batch": memory.batch, "available": machine_memory()},
     }

@@ -51,8 +51,8 @@ def draw(
 ) -> None:
     """Draw the network: SVG, PNG, Mermaid or DOT."""
     kind = _format(output, format)
-    path = output if output is not None or kind in TEXTS else spec.with_name(f"{spec.stem}.{kind}")
-    if path is not None:
+    path = output if output is not None or kind in TEXTS else spec.parent / f"{spec.stem}.{kind}"
+    if path is not None and (output is not None or spec.is_file()):
         try:
             _check_path(path, spec)
         except (OSError, ValueError) as error:

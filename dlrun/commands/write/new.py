@@ -107,9 +107,9 @@ def _write_schema(path: Path) -> None:
     text = json.dumps(language_schema(), indent=2, ensure_ascii=False) + "\n"
     if not path.exists():
         _write_new(path, text)
-        screen.say(f"wrote {path}: with it an editor completes and checks what you write")
+        screen.say_folded(f"wrote {path}: with it an editor completes and checks what you write", hanging=2)
     elif path.read_bytes() != text.encode():
-        screen.say(f"kept {path}, which is of another version; `dlrun schema > {path}` updates it")
+        screen.say_folded(f"kept {path}, which is of another version; `dlrun schema > {path}` updates it", hanging=2)
 
 
 def _write_new(path: Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from typing import Any
 
@@ -22,6 +23,9 @@ from dlrun.views.reference.reference import (
     describe_section,
 )
 
+SHORTEST = 4
+"""Letters of a word that is looked for in summaries."""
+
 
 def show(name: str | None, as_json: bool) -> None:
     """Show everything that has a name; without a name, all families.
@@ -33,23 +37,57 @@ def show(name: str | None, as_json: bool) -> None:
         _show_everything(as_json)
     elif (family := _family_called(name)) is not None:
         _show_family(family, as_json)
-    elif room := _kinds_in_room(name):
-        entries = [describe_kind("layers", kind) for kind in room]
+    elif name not in (*sections(), *kinds("layers")) and name in _rooms():
+        _show_room(name, as_json)
+    elif found := _named(name):
+        _show_entries(found, as_json)
+    elif (family := next((family for family in families() if _stem(family) == _stem(name)), None)) is not None:
+        _show_family(family, as_json)
+    elif (room := next((room for room in _rooms() if _stem(room) == _stem(name)), None)) is not None:
+        _show_room(room, as_json)
+    elif (problem := _unknown(name)).message != _nothing(name):
+        raise SpecError([problem])
+    elif about := _about(name):
         if as_json:
-            screen.show_json({"family": "layers", "room": name, "kinds": [asdict(entry) for entry in entries]})
+            screen.show_json({"found": [asdict(entry) for entry in about]})
         else:
-            summaries = dict(describe_family("layers").kinds)
-            screen.heading(name, "Layers.")
-            screen.listing([(kind, summaries[kind]) for kind in room])
+            screen.heading(name, "What has this word in its name or its summary.")
+            screen.listing([(f"{entry.family}.{entry.kind}", entry.summary) for entry in about])
     else:
-        _show_entries(_find(name), as_json)
+        raise SpecError([problem])
 
 
-def _kinds_in_room(name: str) -> list[str]:
-    """The kinds of layers in a room such as `recurrent`; nothing where something else has the name."""
-    if name in sections() or name in kinds("layers") or name in synonyms("layers"):
+def _rooms() -> dict[str, list[str]]:
+    """The kinds of layers by what they do, such as `recurrent`."""
+    rooms: dict[str, list[str]] = {}
+    for kind in kinds("layers"):
+        if room := find("layers", kind).room:
+            rooms.setdefault(room, []).append(kind)
+    return rooms
+
+
+def _show_room(room: str, as_json: bool) -> None:
+    entries = [describe_kind("layers", kind) for kind in _rooms()[room]]
+    if as_json:
+        screen.show_json({"family": "layers", "room": room, "kinds": [asdict(entry) for entry in entries]})
+    else:
+        screen.heading(room, "Layers.")
+        screen.listing([(entry.kind, entry.summary) for entry in entries])
+
+
+def _stem(word: str) -> str:
+    """A word without its ending: `regulariz` of regularizers and of regularization."""
+    return re.sub(r"(ations?|ions?|ional|ing|ers?|(?<!s)e?s)$", "", word)
+
+
+def _about(word: str) -> list[KindReference]:
+    """The kinds whose name or summary has a word, however it ends: `convolutional`, `sequences`."""
+    stem = _stem(word.lower())
+    if len(stem) < SHORTEST:
         return []
-    return [kind for kind in kinds("layers") if find("layers", kind).room == name]
+    beginning = re.compile(rf"(?<![a-z]){re.escape(stem)}", re.IGNORECASE)
+    described = (describe_kind(family, kind) for family, kind in all_kinds())
+    return [entry for entry in described if beginning.search(f"{entry.kind} {entry.summary}")]
 
 
 def _show_everything(as_json: bool) -> None:
@@ -152,12 +190,8 @@ def _family_called(name: str) -> str | None:
     return {"source": "sources", "tracking": "trackers", "init": "initializers"}.get(name)
 
 
-def _find(name: str) -> list[KindReference | SectionReference]:
-    """Everything that has this name.
-
-    Raises:
-        SpecError: nothing has it.
-    """
+def _named(name: str) -> list[KindReference | SectionReference]:
+    """Everything that has this name."""
     family, dot, kind = name.rpartition(".")
     found: list[KindReference | SectionReference] = [
         describe_kind(of, known)
@@ -166,13 +200,15 @@ def _find(name: str) -> list[KindReference | SectionReference]:
     ]
     if name in sections():
         found.append(describe_section(name))
-    if not found:
-        raise SpecError([_unknown(name)])
     return found
 
 
+def _nothing(name: str) -> str:
+    return f"there is no kind, family or section '{name}'"
+
+
 def _unknown(name: str) -> Problem:
-    message = f"there is no kind, family or section '{name}'"
+    message = _nothing(name)
     if owners := _owners(name):
         shown = ", ".join(owners[:6]) + (", …" if len(owners) > 6 else "")
         return Problem(f"{message}, but it is a setting of {shown}", hint=f"`dlrun kinds {owners[0]}`")
@@ -181,12 +217,11 @@ def _unknown(name: str) -> Problem:
     ours: dict[str, Any] = {}
     for family in sorted(families(), key=lambda family: family == "layers"):
         ours |= synonyms(family)
-    rooms = dict.fromkeys(room for kind in kinds("layers") if (room := find("layers", kind).room))
     known = [
         *dict.fromkeys(kind for _, kind in all_kinds()),
         *families(),
         *sections(),
-        *(room for room in rooms if room not in ours),
+        *(room for room in _rooms() if room not in ours),
     ]
     meant = suggest(name.rpartition(".")[2], known, ours).partition(":")[0]
     if meant:

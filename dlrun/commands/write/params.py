@@ -68,7 +68,7 @@ def _show(plan: Plan, depth: int | None, batch: int) -> None:
         screen.say(line)
     if any(row.closed for row in table):
         opened = max((row.level + 1 for row in table if row.opened), default=0)
-        screen.say(f"some groups are closed; --depth {opened + 1} opens one more level, --depth 99 all")
+        screen.say_folded(f"some groups are closed; --depth {opened + 1} opens one more level, --depth 99 all")
 
 
 def _explain(plan: Plan) -> None:

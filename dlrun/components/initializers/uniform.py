@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import model_validator
 
 from dlrun.components.initializers import Initializer
+from dlrun.language.component import LARGEST
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +30,9 @@ class Uniform(Initializer):
     def _ordered(self) -> Self:
         if self.a > self.b:
             raise ValueError(f"the lower bound a = {self.a:g} is above the upper bound b = {self.b:g}")
+        if self.b - self.a > LARGEST:
+            span = f"from a = {self.a:g} to b = {self.b:g}"
+            raise ValueError(f"{span} is more than float32 holds, whose largest number is {LARGEST:.3g}")
         return self
 
     def fill(self, weight: torch.Tensor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
@@ -50,6 +51,8 @@ class Layer(Component):
     differentiable: ClassVar[bool] = True
     """False where the gradient is 0 everywhere, so no weight before it can be trained."""
 
+    keeps_range: ClassVar[bool] = False
+    """Whether each output is a number of the input, or a mean of some, so that it lies within their range."""
     sees_all: ClassVar[bool] = False
     """Whether each position of the output depends on the whole input, even where no axis changes its size."""
     padding_is: ClassVar[Padding] = "refused"
@@ -91,7 +94,25 @@ class Layer(Component):
 
     def output_range(self, taken: Range) -> Range:
         """The range of the outputs, in training and in evaluation, where the inputs have the range `taken`."""
-        return taken if self.accepts == "any" else EVERY
+        return taken if self.keeps_range or self.accepts == "any" else EVERY
+
+    def farthest(self, *shapes: Shape) -> float:
+        """No output is farther from 0 than this, whatever the inputs of these shapes are."""
+        return math.inf
+
+    def total(self, *shapes: Shape) -> float | None:
+        """The sum of all outputs of a sample, where it is the same for every input of these shapes."""
+        return None
+
+    def normalizes(self, *shapes: Shape) -> int | None:
+        """How many numbers of a sample get mean 0 and variance 1 together; None where none do. One number alone would
+        always become 0, and two numbers 1 and -1."""
+        return None
+
+    def steps_read(self, *shapes: Shape) -> int | None:
+        """How many steps of a sequence it relates to one another; None where it relates none. What it learns for that
+        has no effect on a single step."""
+        return None
 
     def macs(self, shape: Shape) -> int:
         """Multiply-adds for one sample; additions without a product (a bias) do not count."""

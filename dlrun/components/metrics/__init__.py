@@ -12,6 +12,9 @@ from dlrun.shapes import Shape
 if TYPE_CHECKING:
     import torch
 
+MERGED = 64
+"""Results of batches that are kept before `merge` makes one of them."""
+
 
 class Metric(Component):
     """A value for a whole split, computed from the results of `measure` for its batches."""
@@ -26,6 +29,10 @@ class Metric(Component):
 
     needs_every_class: ClassVar[bool] = False
     """Whether it is not defined on rows that lack a class that it is about, or have no other."""
+    needs_its_class: ClassVar[bool] = False
+    """Whether it is 0 or not defined on rows without the class that it is about, where it is about one."""
+    needs_spread: ClassVar[bool] = False
+    """Whether it is not defined where a number that an output is compared with is the same in all rows."""
 
     output: str | None = None
     """The name of the network's output that it measures; required where there are several."""
@@ -56,6 +63,11 @@ class Metric(Component):
             target: (N,) class numbers for `classes`; otherwise numbers of the output's shape.
             output_form: what the outputs are; for `binary` targets logits, unless it is `probabilities`.
         """
+        raise NotImplementedError
+
+    def held_bytes(self, rows: int, output: Shape, wants: TargetKind) -> int:
+        """The most bytes that measuring so many rows holds: the results of `measure` that are kept, and what `value`
+        takes."""
         raise NotImplementedError
 
     def merge(self, results: torch.Tensor) -> torch.Tensor:

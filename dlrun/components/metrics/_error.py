@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlrun.components.metrics import Metric, OutputForm
+from dlrun.language.target_kind import TargetKind
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ class Averaged(Metric):
 
         error = self.weigh(output.double() - target)
         return torch.stack((error.sum(), error.new_full((), error.numel())))
+
+    def held_bytes(self, rows: int, output: Shape, wants: TargetKind) -> int:
+        return 8 * 2
 
     def value(self, measured: torch.Tensor, output: Shape, of: int | None) -> torch.Tensor:
         return measured[0] / measured[1]

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from dlrun.components.metrics import Metric, OutputForm
 from dlrun.components.metrics._decision import decide
+from dlrun.language.target_kind import TargetKind
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ class Accuracy(Metric):
 
         right = decide(output, target, output_form) == target
         return torch.stack((right.sum(dtype=torch.float64), right.new_full((), right.numel(), dtype=torch.float64)))
+
+    def held_bytes(self, rows: int, output: Shape, wants: TargetKind) -> int:
+        return 8 * 2
 
     def value(self, measured: torch.Tensor, output: Shape, of: int | None) -> torch.Tensor:
         return measured[0] / measured[1]

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Literal
 from dlrun.components.metrics import OutputForm
 from dlrun.components.metrics._decision import decide
 from dlrun.components.metrics._of_class import OfClass
-from dlrun.shapes import Shape
+from dlrun.language.target_kind import TargetKind
+from dlrun.shapes import Shape, numel
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +26,7 @@ class F1(OfClass):
     synonyms = ("f1_score",)
     suits = frozenset({"classes", "binary"})
     greater_is_better = True
+    needs_its_class = True
     main = "average"
 
     average: Literal["binary", "macro", "micro", "weighted"] | None = None
@@ -51,6 +53,9 @@ class F1(OfClass):
             if answers.shape[1] == 1:  # one binary target: the classes are 0 and 1
                 answers, truth = torch.cat((~answers, answers), 1), torch.cat((~truth, truth), 1)
         return torch.stack([(answers & truth).sum(0), answers.sum(0), truth.sum(0)]).double()
+
+    def held_bytes(self, rows: int, output: Shape, wants: TargetKind) -> int:
+        return 8 * 7 * max(2, numel(output))
 
     def value(self, measured: torch.Tensor, output: Shape, of: int | None) -> torch.Tensor:
         right, answered, occurring = measured

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from dlrun.components.preprocess._rows import TrainingRows
 from dlrun.components.sources import FieldType
 from dlrun.errors import LocatedError
 from dlrun.language.component import Component
@@ -104,9 +105,6 @@ class Map(Preprocess):
     It is planned like a layer and becomes a frozen module before the network.
     """
 
-    takes_float32: ClassVar[bool] = False
-    """Whether `fit` takes rows of float32 as they are, to know the precision of the data and to save memory."""
-
     elementwise: ClassVar[bool] = False
     """Whether each number is changed by itself and can be computed back."""
 
@@ -131,11 +129,11 @@ class Map(Preprocess):
         """The formulas of the step with the numbers of this input."""
         return []
 
-    def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> FittedState:
+    def fit(self, rows: TrainingRows, target: np.ndarray[Any, Any], classes: int | None) -> FittedState:
         """Learn from the training rows.
 
         Args:
-            rows: (N, ...), float64; or float32, where the data is and `takes_float32`.
+            rows: (N, ...), in float64, block by block.
             target: their class numbers (N,), or their numbers (N, ...).
             classes: number of classes of the target; None where it is numbers.
 
@@ -145,8 +143,8 @@ class Map(Preprocess):
         raise NotImplementedError
 
     def fit_bytes(self, rows: int, numbers: int) -> int:
-        """About the bytes that fitting takes besides the training rows, each of so many numbers: a copy of them."""
-        return 8 * rows * numbers
+        """About the bytes that fitting takes besides the loaded rows; `numbers` is how many a training row has."""
+        return 4 * 8 * rows * numbers
 
     def settled(self, state: FittedState) -> Self:
         """The step with every size that fitting has decided as a setting, to plan again."""

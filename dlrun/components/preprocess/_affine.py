@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.preprocess import FitError, FittedState, Map
+from dlrun.components.preprocess import FitError, FittedState, Map, TrainingRows
+from dlrun.components.preprocess._rows import block_bytes
 from dlrun.shapes import Shape, numel
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ class Scaling(Map):
 
         return Scale(torch.tensor(state["offset"]), torch.tensor(state["factor"]))
 
+    def fit_bytes(self, rows: int, numbers: int) -> int:
+        return block_bytes(rows, numbers)
+
 
 class Projecting(Map):
     """A step that multiplies a flattened row by a matrix."""
@@ -48,11 +52,6 @@ class Projecting(Map):
         return Projection(torch.tensor(state["mean"]), torch.tensor(state["matrix"]))
 
 
-def flat(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """(N, ...) -> (N, numbers)."""
-    return rows.reshape(len(rows), -1)
-
-
 @contextmanager
 def fitting() -> Iterator[None]:
     """Turn errors into FitError and ignore warnings; every result is checked afterwards."""
@@ -66,19 +65,44 @@ def fitting() -> Iterator[None]:
             raise FitError(f"the training rows cannot be decomposed: {error}") from None
 
 
-def largest(table: np.ndarray[Any, Any]) -> float:
-    """The largest size of a number in a table."""
-    return max(float(table.max()), -float(table.min()))
-
-
-def need_squares(table: np.ndarray[Any, Any]) -> None:
+def need_squares(rows: TrainingRows) -> None:
     """Require numbers whose squares fit into float64.
 
     Raises:
         FitError: they are too large or too small.
     """
-    if not 1e-140 < largest(table) < 1e140:
+    largest = max(max(float(block.max()), -float(block.min())) for block in rows.blocks())
+    if not 1e-140 < largest < 1e140:
         raise FitError(TOO_LARGE, "put `minmax` first")
+
+
+def add_rows(blocks: Iterable[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    """The triangle R of the QR decomposition of all rows (numbers, numbers), or fewer rows where there are fewer."""
+    import numpy as np
+
+    triangle: Any = None
+    for block in blocks:
+        triangle = np.linalg.qr(block if triangle is None else np.concatenate([triangle, block]), mode="r")
+    return triangle
+
+
+def with_signs(directions: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The directions with the signs that scikit-learn chooses: the largest number of each is positive."""
+    import numpy as np
+
+    largest = np.abs(directions).argmax(axis=1, keepdims=True)
+    return directions * np.sign(np.take_along_axis(directions, largest, axis=1))
+
+
+def of_rounding(directions: np.ndarray[Any, Any], rounding: np.ndarray[Any, Any], rows: int) -> np.ndarray[Any, Any]:
+    """The largest singular value that rounding errors alone may have in each direction; see `TrainingRows.rounding`.
+
+    Reference: Vershynin, High-dimensional probability, 2018, theorem 4.4.5: the norm of a matrix of errors.
+    """
+    import numpy as np
+
+    size = np.sqrt(rows) + np.sqrt(directions.shape[1])
+    return size * np.sqrt(np.square(directions) @ np.square(rounding))
 
 
 def need_finite(state: FittedState) -> FittedState:

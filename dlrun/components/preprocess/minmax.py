@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from dlrun.components.preprocess import FittedState
-from dlrun.components.preprocess._affine import Scaling, fitting, flat, need_finite
+from dlrun.components.preprocess import FittedState, TrainingRows
+from dlrun.components.preprocess._affine import Scaling, fitting, need_finite
 from dlrun.language.component import checked
 from dlrun.language.suggestions import shorten
 from dlrun.shapes import Shape, numel
@@ -50,13 +50,15 @@ class Minmax(Scaling):
         low, high = self.feature_range
         return [f"{low:g} to {high:g} for each of {numel(shape)} numbers"]
 
-    def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> FittedState:
+    def fit(self, rows: TrainingRows, target: np.ndarray[Any, Any], classes: int | None) -> FittedState:
         import numpy as np
 
-        table, shape, (low, high) = flat(rows), rows.shape[1:], self.feature_range
+        low, high = self.feature_range
+        least, most = np.full(rows.numbers, np.inf), np.full(rows.numbers, -np.inf)
+        for block in rows.blocks():
+            least, most = np.minimum(least, block.min(axis=0)), np.maximum(most, block.max(axis=0))
         with fitting():
-            least = table.min(axis=0)
-            span = table.max(axis=0) - least
+            span = most - least
             factor = (high - low) / np.where(span > 0, span, 1.0)
             offset = least - low / factor
-        return need_finite({"offset": offset.reshape(shape), "factor": factor.reshape(shape)})
+        return need_finite({"offset": offset.reshape(rows.shape), "factor": factor.reshape(rows.shape)})

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from dlrun.components.preprocess import FitError, FittedState
-from dlrun.components.preprocess._affine import Projecting, fitting, flat, largest, need_finite, need_squares
+from dlrun.components.preprocess import FitError, FittedState, TrainingRows
+from dlrun.components.preprocess._affine import (
+    Projecting,
+    add_rows,
+    fitting,
+    need_finite,
+    need_squares,
+    of_rounding,
+    with_signs,
+)
+from dlrun.components.preprocess._rows import are_one_block, block_bytes
 from dlrun.language.component import checked
 from dlrun.language.suggestions import shorten
 from dlrun.shapes import Shape, ShapeError, numel
@@ -26,10 +34,6 @@ def _read_components(value: Any) -> int | float:
     )
 
 
-BLOCK_BYTES = 1 << 25
-"""About the bytes of a table that are decomposed at a time; a table of two blocks or less is decomposed whole."""
-
-
 class Pca(Projecting):
     """Project each row on the directions in which the training rows vary most.
 
@@ -40,7 +44,6 @@ class Pca(Projecting):
     Example: pca: 10
     """
 
-    takes_float32 = True
     synonyms = ("principal_component_analysis",)
 
     n_components: Annotated[
@@ -78,63 +81,37 @@ class Pca(Projecting):
         share = f"as many as keep {self.n_components:g} of the variance"
         return [f"out = at most {output[0]} of {numel(shape)} numbers, {share}"]
 
-    def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> FittedState:
+    def fit(self, rows: TrainingRows, target: np.ndarray[Any, Any], classes: int | None) -> FittedState:
         import numpy as np
 
-        table = flat(rows)
-        start = table[0].astype(np.float64)  # subtracted first, so the rounding of the mean does not add a direction
-        if all((block == start).all() for block in _blocks(table)):
+        start = next(rows.blocks())[0].copy()  # subtracted first, so the rounding of the mean does not add a direction
+        if all((block == start).all() for block in rows.blocks()):
             raise FitError("all training rows are equal, so no direction has any variance")
-        need_squares(table)
+        need_squares(rows)
         with fitting():
-            fitted = self._fit_blocks(table) if _is_tall(*table.shape) else self._fit_whole(table)
-            rank = _rank(fitted.singular_values_, table)
-            kept = len(fitted.components_)
-            if rank < kept and (rank == 0 or isinstance(self.n_components, int)):
-                message = f"{kept} directions are wanted, but the training rows vary in only {rank}"
+            decompose = _by_blocks if _is_tall(len(rows), rows.numbers) else _whole
+            mean, singular, directions = decompose(rows, start)
+            variance = singular**2 / (len(rows) - 1)
+            real = _above_rounding(singular, directions, rows)
+            if isinstance(self.n_components, int):
+                wanted = self.n_components
+                chosen = np.flatnonzero(real)[:wanted]
+            else:
+                share = np.cumsum(variance / variance.sum())
+                wanted = int(np.searchsorted(share, self.n_components, side="right")) + 1
+                chosen = np.flatnonzero(real[:wanted])
+            rank = len(chosen)
+            if rank == 0 or (rank < wanted and isinstance(self.n_components, int)):
+                message = f"{wanted} directions are wanted, but the training rows vary in only {rank}"
                 raise FitError(message, f"write `pca: {rank}` or less" if rank else "")
-            kept = min(kept, rank)
-            matrix = fitted.components_[:kept]
+            matrix = directions[chosen]
             if self.whiten:
-                matrix = matrix / np.sqrt(fitted.explained_variance_[:kept, np.newaxis])
-        return need_finite({"mean": start + fitted.mean_, "matrix": matrix})
-
-    def _fit_whole(self, table: np.ndarray[Any, Any]) -> Any:
-        """Scikit-learn's decomposition of the rows less the first one."""
-        from sklearn.decomposition import PCA
-
-        solver = PCA(self.n_components, copy=False, whiten=self.whiten, svd_solver="full")
-        return solver.fit(table - table[0].astype(float))
-
-    def _fit_blocks(self, table: np.ndarray[Any, Any]) -> Any:
-        """The same of a tall table, with little memory: the triangle R of its QR decomposition, made block by block,
-        has the table's singular values and directions, with no loss of precision.
-
-        Reference: Golub and Van Loan, Matrix computations, 2013, section 8.6.3.
-        """
-        import numpy as np
-        from sklearn.decomposition import PCA
-        from sklearn.utils.extmath import svd_flip
-
-        start, count = table[0].astype(np.float64), len(table)
-        mean = sum((block - start).sum(axis=0) for block in _blocks(table)) / count
-        triangle = np.zeros((0, table.shape[1]))
-        for block in _blocks(table):
-            triangle = np.linalg.qr(np.concatenate([triangle, block - start - mean]), mode="r")
-        _, singular, directions = np.linalg.svd(triangle)
-        _, directions = svd_flip(None, directions, u_based_decision=False)
-        variance = singular**2 / (count - 1)
-        kept = self.n_components
-        if not isinstance(kept, int):
-            kept = int(np.searchsorted(np.cumsum(variance / variance.sum()), kept, side="right")) + 1
-        fitted: Any = PCA()
-        fitted.mean_, fitted.components_ = mean, directions[:kept]
-        fitted.singular_values_, fitted.explained_variance_ = singular[:kept], variance[:kept]
-        return fitted
+                matrix = matrix / np.sqrt(variance[chosen, np.newaxis])
+        return need_finite({"mean": start + mean, "matrix": matrix})
 
     def fit_bytes(self, rows: int, numbers: int) -> int:
         if _is_tall(rows, numbers):
-            return 4 * BLOCK_BYTES + 8 * 6 * numbers**2
+            return block_bytes(rows, numbers, least=numbers) + 8 * 6 * numbers**2
         return 8 * (4 * rows * numbers + min(rows, numbers) ** 2)  # copies of the rows, and both factors
 
     def settled(self, state: FittedState) -> Self:
@@ -142,21 +119,45 @@ class Pca(Projecting):
 
 
 def _is_tall(rows: int, numbers: int) -> bool:
-    """Whether a table is decomposed block by block: it is large, and has many more rows than numbers in a row."""
-    return 8 * rows * numbers > 2 * BLOCK_BYTES and rows >= 4 * numbers
+    """Whether rows are decomposed block by block: they are several blocks, and no fewer than a row has numbers."""
+    return not are_one_block(rows, numbers) and rows >= numbers
 
 
-def _blocks(table: np.ndarray[Any, Any]) -> Iterator[np.ndarray[Any, Any]]:
-    """The rows of a table in pieces, each with at least as many rows as a row has numbers."""
-    rows = max(BLOCK_BYTES // (8 * table.shape[1]), table.shape[1])
-    for start in range(0, len(table), rows):
-        yield table[start : start + rows]
+Decomposed = tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]
+"""The mean less the first row, the singular values from the largest on, and the direction of each."""
 
 
-def _rank(singular: np.ndarray[Any, Any], table: np.ndarray[Any, Any]) -> int:
-    """The number of directions above the rounding error of the largest one, and of the numbers themselves."""
+def _whole(rows: TrainingRows, start: np.ndarray[Any, Any]) -> Decomposed:
+    """Scikit-learn's decomposition of the rows less the first one."""
+    import numpy as np
+    from sklearn.decomposition import PCA
+
+    table = rows.table() - start
+    table[:, table.std(axis=0) <= rows.rounding()] = 0.0
+    found = PCA(copy=False, svd_solver="full").fit(table)
+    return found.mean_, np.asarray(found.singular_values_), np.asarray(found.components_)
+
+
+def _by_blocks(rows: TrainingRows, start: np.ndarray[Any, Any]) -> Decomposed:
+    """The same of many rows, with little memory: the triangle R of their QR decomposition, made block by block, has
+    the rows' singular values and directions, with no loss of precision.
+
+    Reference: Golub and Van Loan, Matrix computations, 2013, section 8.6.3.
+    """
     import numpy as np
 
-    of_numbers = largest(table) * np.sqrt(len(table)) * np.finfo(table.dtype).eps
-    least = max(singular[0] * max(table.shape) * np.finfo(np.float64).eps, of_numbers)
-    return int((singular > least).sum())
+    mean: Any = sum((block - start).sum(axis=0) for block in rows.blocks()) / len(rows)
+    triangle = add_rows(block - start - mean for block in rows.blocks(rows.numbers))
+    triangle[:, np.linalg.norm(triangle, axis=0) <= rows.rounding() * np.sqrt(len(rows))] = 0.0
+    _, singular, directions = np.linalg.svd(triangle)
+    return mean, singular, with_signs(directions)
+
+
+def _above_rounding(
+    singular: np.ndarray[Any, Any], directions: np.ndarray[Any, Any], rows: TrainingRows
+) -> np.ndarray[Any, Any]:
+    """Which directions are above the rounding error of the largest one, and of the numbers themselves."""
+    import numpy as np
+
+    computed = singular[0] * max(len(rows), rows.numbers) * np.finfo(np.float64).eps
+    return singular > np.maximum(computed, of_rounding(directions, rows.rounding(), len(rows)))

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.preprocess import FittedState
-from dlrun.components.preprocess._affine import Scaling, fitting, flat, need_finite
+from dlrun.components.preprocess import FittedState, TrainingRows
+from dlrun.components.preprocess._affine import Scaling, fitting, need_finite
 from dlrun.shapes import Shape, numel
 
 if TYPE_CHECKING:
@@ -25,17 +25,22 @@ class Standardize(Scaling):
     def formulas(self, shape: Shape, output: Shape) -> list[str]:
         return [f"(x - mean) / deviation for each of {numel(shape)} numbers"]
 
-    def fit(self, rows: np.ndarray[Any, Any], target: np.ndarray[Any, Any], classes: int | None) -> FittedState:
+    def fit(self, rows: TrainingRows, target: np.ndarray[Any, Any], classes: int | None) -> FittedState:
         import numpy as np
 
-        table, shape = flat(rows), rows.shape[1:]
+        first, count = next(rows.blocks())[0], len(rows)
+        constant = np.ones(rows.numbers, dtype=bool)
         with fitting():
-            mean, deviation = table.mean(axis=0), table.std(axis=0)
-            constant = table.min(axis=0) == table.max(axis=0)
+            total = np.zeros(rows.numbers)
+            for block in rows.blocks():
+                total = total + block.sum(axis=0)
+                constant &= (block == first).all(axis=0)
+            mean = total / count
+            deviation = np.sqrt(sum(np.square(block - mean).sum(axis=0) for block in rows.blocks()) / count)
             # A deviation as small as the rounding error of the mean is not meaningful; the bound is scikit-learn's.
-            noise = len(table) * np.finfo(np.float64).eps
+            noise = count * np.finfo(np.float64).eps
             known = deviation**2 > noise * deviation**2 + (noise * mean) ** 2
             # The mean of equal numbers can differ from them by a rounding error, and the result would not be 0.
-            offset = np.where(constant, table[0], mean)
+            offset = np.where(constant, first, mean)
             factor = np.divide(1.0, deviation, out=np.ones_like(deviation), where=known & ~constant)
-        return need_finite({"offset": offset.reshape(shape), "factor": factor.reshape(shape)})
+        return need_finite({"offset": offset.reshape(rows.shape), "factor": factor.reshape(rows.shape)})

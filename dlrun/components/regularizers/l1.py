@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class L1(Regularizer):
-    """Add `coefficient` times the sum of the weights' absolute values to the loss; it drives weights to exactly 0.
+    """Add `coefficient` times the sum of the weights' absolute values to the loss; it drives weights towards 0.
 
     Shape: coefficient * sum(|w|)
     Reference: Tibshirani, Regression shrinkage and selection via the lasso, 1996.

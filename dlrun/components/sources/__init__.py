@@ -86,12 +86,14 @@ class Table:
     """How many of them were read."""
     complete: bool = True
     """Whether all rows are read; if not, `rows` is estimated from the first ones."""
-    heavy: ClassVar[bool] = False
+    heavy: bool = False
     """Whether values come through a library that takes long to import, so that `check` does without them."""
     own_target: str | None = None
     """The field to predict, where the source says it."""
-    missing: Collection[str] = ()
+    missing: tuple[str, ...] = ()
     """Texts that say that a value is missing, in any case; an empty text says it always."""
+    no_missing: str = ""
+    """How a spec says that no text marks a missing value."""
 
     def read(
         self, numbers: Mapping[str, SpecPath], texts: Mapping[str, SpecPath], lacking: Collection[str] = ()
@@ -122,6 +124,14 @@ class Table:
     def vocabulary(self, names: Sequence[str]) -> int | None:
         """The largest index plus one, where the fields are whole numbers from 0 on."""
         raise NotImplementedError
+
+    def no_index(self, names: Sequence[str]) -> str:
+        """The first value of fields that is no index, a whole number from 0 on, with its place; '' if all are."""
+        return ""
+
+    def notes(self) -> tuple[SourceNote, ...]:
+        """What was read that can be meant but rarely is."""
+        return ()
 
     def counts(self, name: str) -> Mapping[str, int] | None:
         """How many rows each text of a field has, in the order of the class numbers, where it is known unread."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from itertools import pairwise
+from functools import cache
 
 MISSING = (
-    *("NA", "N/A", "n.a.", "<NA>", "#N/A", "#NA", "nan", "-nan", "NaT", "null", "#NULL!", "nil", "None", "missing"),
-    *("?", "-", "--", "---", ".", "\\N", "#VALUE!", "#DIV/0!", "#REF!", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
+    *("NA", "N/A", "n.a.", "N\\A", "<NA>", "#N/A", "#NA", "#N/A N/A", "nan", "-nan", "NaT", "null", "#NULL!", "#NULL"),
+    *("nil", "None", "missing", "not available", "undefined", "\\N", "#VALUE!", "#DIV/0!", "#REF!", "#NUM!", "#NAME?"),
+    *("?", "??", "-", "--", "---", "–", "—", ".", "..", "...", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
 )
-"""What files write where a value is missing, besides nothing."""
+"""What files write where a value is missing, besides nothing; also in brackets or `$`, such as `(null)`."""
+EXACT = 2.0**53
+"""Whole numbers up to it are exact as float64."""
+NUL_HINT = "remove the NUL bytes, or save the file as UTF-8 text again"
 
 SEPARATORS = {";": '";"', "\t": '"\\t"', "|": '"|"', ",": '","'}
 """What usually separates cells, and how it is written in a spec."""
@@ -22,6 +26,10 @@ _SORTS = (
     ("thousands", rf"{_DIGITS}(,\d{{3}})+\.\d*|{_DIGITS}(,\d{{3}}){{2,}}", "write {values} without the separators"),
     ("thousands", rf"{_DIGITS}(\.\d{{3}})+,\d*|{_DIGITS}(\.\d{{3}}){{2,}}", "write {values} as plain numbers, 1234.5"),
     ("thousands", rf"{_DIGITS}([ '\u00a0\u2009\u202f]\d{{3}})+([.,]\d*)?", "write {values} without the separators"),
+    ("thousands", r"[+-]?[1-9]\d{0,2},\d{3}", "write {values} without the separator, or with a decimal point"),
+    ("negative", r"\([\d.,]+\)", "write {values} with a minus sign"),
+    ("exponent", r"[+-]?(\d+\.?\d*|\.\d+)[dD][+-]?\d+", "write {values} with an e before the exponent"),
+    ("limit", r"[<>≤≥~≈]=?\s*[+-]?[\d.,]+", "{values} is a limit and no number: write a number, or remove the row"),
     (
         "decimal comma",
         r"[+-]?\d*,\d+([eE][+-]?\d+)?",
@@ -36,6 +44,7 @@ _SORTS = (
         r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}([ ].*)?|\d{1,2}:\d{2}(:\d{2})?.*",
         "{values} is a date or a time: write it as numbers, such as days since the first one",
     ),
+    ("unit", r"[+-]?(\d+\.?\d*|\.\d+)\s?[A-Za-zµ°Ω²³]{1,5}", "write {values} without the unit, the same in every row"),
 )
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -47,7 +56,23 @@ def is_number(text: str) -> bool:
 
 def is_missing(text: str, marks: Collection[str]) -> bool:
     """Whether a cell says that its value is missing."""
-    return not text or text.casefold() in {mark.casefold() for mark in marks}
+    folded = _folded(tuple(marks))
+    return not text or text.casefold() in folded or text.strip("()[]<>{}$").casefold() in folded
+
+
+@cache
+def _folded(marks: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(mark.casefold() for mark in marks)
+
+
+def is_padded(text: str) -> bool:
+    """Whether a number has zeros in front, as ids and codes have."""
+    return re.match(r"\s*[+-]?0\d", text) is not None
+
+
+def is_rounded(text: str, value: float) -> bool:
+    """Whether a whole number is too large for float64 to keep."""
+    return re.fullmatch(r"[+-]?\d+", text.strip()) is not None and int(text) != int(value)
 
 
 def sort_of(text: str) -> str:
@@ -65,6 +90,10 @@ def _sort(text: str) -> tuple[str, str]:
     text = text.strip()
     if is_missing(text, MISSING):
         return "missing", "fill in the cell or remove the row"
+    if "\0" in text:
+        return "NUL", NUL_HINT
+    if is_number(text):
+        return "too large", "the largest number is 1.8e308: write {values} in a larger unit"
     for sort, pattern, hint in _SORTS:
         if re.fullmatch(pattern, text):
             return sort, hint
@@ -74,25 +103,3 @@ def _sort(text: str) -> tuple[str, str]:
     if any((character.isdigit() and not character.isascii()) or character in "\u2212\u066b" for character in text):
         return "other digits", "write {values} with the digits 0 to 9, a point and -"
     return "text", "write a column of 0 and 1 for each text, or list the columns of numbers in `features`"
-
-
-def other_separator(names: list[str], delimiter: str) -> str:
-    """How another delimiter is written that the first line looks separated by; '' where none does."""
-    line = delimiter.join(names)
-    counts = {other: line.count(other) for other in SEPARATORS if other != delimiter}
-    best = max(counts, key=lambda other: counts[other])
-    return SEPARATORS[best] if counts[best] >= max(len(names), 1) else ""
-
-
-def holds_data(names: list[str]) -> bool:
-    """Whether the cells of a first line are values, not names: numbers that do not just count or rise."""
-    numbers = [float(name) for name in names if is_number(name)]
-    if not numbers or 2 * len(numbers) < len(names):
-        return False
-    rising = all(one < other for one, other in pairwise(numbers))
-    if len(numbers) == len(names):
-        counting = numbers == [float(number) for number in range(len(numbers))]
-        return not (counting and len(numbers) > 2)
-    whole = all(number.is_integer() and number >= 0 for number in numbers)
-    falling = all(one > other for one, other in pairwise(numbers))
-    return not ((rising and whole) or ((rising or falling) and len(numbers) >= 10))

@@ -7,12 +7,11 @@ from pydantic import PlainValidator, WithJsonSchema
 
 from dlrun.components.sources import Source, Table, resolve
 from dlrun.components.sources._cells import MISSING
-from dlrun.components.sources._csv_table import TextTable
+from dlrun.components.sources._header import FILE
+from dlrun.components.sources._table import TextTable
 from dlrun.language.component import checked
 from dlrun.language.paths import FilePath
 from dlrun.language.suggestions import shorten
-
-FILE = ("source", "csv", "path")
 
 
 def _read_delimiter(value: Any) -> str:
@@ -26,7 +25,7 @@ def _read_delimiter(value: Any) -> str:
 class Csv(Source):
     """A table as text: one line for each row, and the names of the columns in the first line.
 
-    Cells may be in double quotes; spaces around other cells are ignored. Features are finite numbers.
+    Cells may be in double quotes; spaces at the ends of a cell are ignored. Features are finite numbers.
     The target depends on the loss: one column of classes; for binary_cross_entropy, one column with two labels or
     several columns of 0 and 1; or any columns of numbers.
 
@@ -49,7 +48,8 @@ class Csv(Source):
     """Texts that say that a value is missing, in any case; they cannot be classes. An empty cell says it always."""
 
     def open(self, folder: Path, whole: bool = True) -> Table:
-        return TextTable(resolve(self.path, folder, FILE), self.delimiter, self.missing, FILE, whole)
+        no_missing = f"csv: {{path: {self.path}, missing: []}}"
+        return TextTable(resolve(self.path, folder, FILE), self.delimiter, self.missing, no_missing, whole)
 
     def origin(self) -> tuple[str, str]:
         return Path(self.path).name, self.path

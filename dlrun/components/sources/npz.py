@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.sources import Field, Source, SourceError, Table, Texts, resolve
-from dlrun.components.sources._cells import MISSING
+from dlrun.components.sources import Field, Source, SourceError, SourceNote, Table, Texts, resolve
+from dlrun.components.sources._cells import EXACT, MISSING
 from dlrun.errors import SpecPath
 from dlrun.language.paths import FilePath
 from dlrun.language.suggestions import shorten
@@ -19,24 +19,32 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+BLOCK = 1 << 22
+"""How many numbers are judged at a time."""
 FILE = ("source", "npz", "path")
+FEATURES, TARGET = ("features",), ("target",)
+MOST_VALUES = 1 << 22
+"""An array of more numbers is not read before it is needed."""
 KINDS = {
     "O": "Python objects",
     "c": "complex numbers",
+    "U": "texts",
+    "S": "texts",
     "V": "records",
     "M": "dates",
     "m": "time differences",
 }
-"""numpy's kinds of type that are neither numbers nor texts."""
+"""numpy's kinds of type that are not numbers."""
 WAYS_OUT = {
     "O": "save it as numbers, `x.astype(float)`, or texts, `x.astype(str)`",
     "c": "save the real and the imaginary part as two numbers",
+    "U": "save numbers, such as 0 and 1 for each text",
+    "S": "save numbers, such as 0 and 1 for each text",
     "V": "save each field as an array of its own",
     "M": "save numbers, such as days since the first date: `(x - x.min()) / np.timedelta64(1, 'D')`",
     "m": "save numbers: `x / np.timedelta64(1, 's')`",
 }
 """What to save in place of them."""
-TEXT_WAY_OUT = "save numbers, such as 0 and 1 for each text"
 
 
 class Npz(Source):
@@ -60,7 +68,7 @@ class Npz(Source):
     """Texts that say that a value is missing, in any case; they cannot be classes. An empty text says it always."""
 
     def open(self, folder: Path, whole: bool = True) -> Table:
-        return _Arrays(resolve(self.path, folder, FILE), self.missing)
+        return _Arrays(resolve(self.path, folder, FILE), self.missing, f"npz: {{path: {self.path}, missing: []}}")
 
     def origin(self) -> tuple[str, str]:
         return Path(self.path).name, self.path
@@ -72,8 +80,8 @@ class _Arrays(Table):
     noun = "array"
     at = FILE
 
-    def __init__(self, file: Path, missing: Collection[str]):
-        self.file, self.name, self.missing = file, file.name, missing
+    def __init__(self, file: Path, missing: tuple[str, ...], no_missing: str):
+        self.file, self.name, self.missing, self.no_missing = file, file.name, missing, no_missing
         fields: dict[str, Field] = {}
         self.lengths: dict[str, int | None] = {}
         self.damaged: dict[str, SourceError] = {}
@@ -106,8 +114,9 @@ class _Arrays(Table):
             if field.type == "text" and name in numbers:
                 if at[0] == "features":
                     message = f"the array '{name}' holds texts, but features must be numbers"
-                    raise SourceError(message, at, TEXT_WAY_OUT)
-                raise SourceError(f"the array '{name}' holds texts, but the loss needs numbers", at)
+                    raise SourceError(message, at, f"add to `preprocess`: `one_hot: {{columns: {name}}}`")
+                hint = "save numbers, `y.astype(float)`; use `loss: cross_entropy` for texts that are classes"
+                raise SourceError(f"the array '{name}' holds texts, but the loss needs numbers", at, hint)
             if rows is None:
                 raise SourceError(f"the array '{name}' is a single value without rows", at)
             if not numel((rows, *field.shape)):
@@ -117,6 +126,9 @@ class _Arrays(Table):
             if rows != self.rows:
                 message = f"'{first}' has {self.rows} rows, but '{name}' has {rows}"
                 raise SourceError(message, at, "each row needs a value in every array")
+        for name in numbers:
+            if not self.fields[name].whole and numel((self.rows, *self.fields[name].shape)) <= MOST_VALUES:
+                self._finite(name)
 
     def numbers(self, names: Sequence[str]) -> Array:
         import numpy as np
@@ -135,7 +147,8 @@ class _Arrays(Table):
             try:
                 values = np.char.decode(values, "utf-8")
             except UnicodeDecodeError:
-                raise SourceError(f"the texts of the array '{name}' are not UTF-8", at) from None
+                hint = "save texts, not bytes: `np.char.decode(y, 'latin-1')`, if that is how they are encoded"
+                raise SourceError(f"the texts of the array '{name}' are not UTF-8", at, hint) from None
         if values.dtype.kind == "f":
             _need_finite(values, name, at)
             fractions = values[values != np.round(values)]
@@ -154,6 +167,17 @@ class _Arrays(Table):
             return None
         return max(int(np.max(array)) for array in arrays) + 1
 
+    def no_index(self, names: Sequence[str]) -> str:
+        return next(filter(None, (_no_index(_read(self.file, name), name) for name in names)), "")
+
+    def notes(self) -> tuple[SourceNote, ...]:
+        named = self.named_by.items()
+        return tuple(note for name, at in named if self.fields[name].whole for note in self._rounded(name, at))
+
+    def _rounded(self, name: str, at: SpecPath) -> Iterator[SourceNote]:
+        if self.fields[name].number_bytes == 8:
+            yield from _rounded(_read(self.file, name), name, at)
+
     def cell(self, name: str, row: int) -> str:
         return f"the array '{name}' holds '{_read(self.file, name).reshape(-1)[row]}' at [{row}]"
 
@@ -163,15 +187,21 @@ class _Arrays(Table):
         return "arrays in the file: " + ", ".join(names[:20]) + more
 
     def _finite(self, name: str) -> Array:
-        """An array of numbers: float64 where it is wider than float32, float32, or whole numbers as they are."""
+        """An array of numbers, in the machine's order of bytes."""
         import numpy as np
 
         values = _read(self.file, name)
-        if values.dtype.kind not in "fb":
-            return values.astype(values.dtype.newbyteorder("="), copy=False)
-        wide = values.dtype.kind == "f" and values.dtype.itemsize > 4
-        values = values.astype(np.float64 if wide else np.float32, copy=False)
-        _need_finite(values, name, self.named_by[name], name in self.lacking)
+        if values.shape != (self.rows, *self.fields[name].shape):
+            now, then = show(values.shape), show((self.rows, *self.fields[name].shape))
+            raise SourceError(f"the data changed while it was read: {now} numbers, and {then} before", ("source",))
+        if values.dtype.kind == "b":
+            return values.astype(np.float32)
+        if values.dtype.itemsize > 8:
+            values = values.astype(np.float64)
+        else:  # float16 too stays as it is: its precision is what a step judges by
+            values = values.astype(values.dtype.newbyteorder("="), copy=False)
+        if values.dtype.kind == "f":
+            _need_finite(values, name, self.named_by[name], name in self.lacking)
         return values
 
 
@@ -182,8 +212,8 @@ def _field(name: str, shape: Shape, dtype: np.dtype[Any]) -> Field:
     if dtype.kind not in "fiub":
         what = KINDS.get(dtype.kind, f"values of type {dtype}")
         return Field(name, "other", row, what=what, way_out=WAYS_OUT.get(dtype.kind, ""))
-    width = max(dtype.itemsize, 4) if dtype.kind in "fb" else dtype.itemsize
-    return Field(name, "number", row, min(width, 8), whole=dtype.kind in "iu")
+    width = 4 if dtype.kind == "b" else min(dtype.itemsize, 8)
+    return Field(name, "number", row, width, whole=dtype.kind in "iu")
 
 
 def _names(file: Path) -> list[str]:
@@ -240,11 +270,42 @@ def _reading(file: Path, name: str) -> Iterator[None]:
         raise SourceError(f"the array '{name}' of {file.name} cannot be read: {shorten(what)[1:-1]}", FILE) from None
 
 
+def _rounded(numbers: Array, name: str, at: SpecPath) -> Iterator[SourceNote]:
+    """A note about whole numbers that float64 does not keep."""
+    import numpy as np
+
+    if numbers.dtype.kind not in "iu" or numbers.dtype.itemsize < 8:
+        return
+    large = numbers[(numbers >= int(EXACT)) | (numbers <= -int(EXACT))]
+    lost = [value for value in np.unique(large).tolist() if int(float(value)) != value]
+    if lost:
+        message = f"the array '{name}' holds {lost[0]}, which is kept as {float(lost[0]):.0f}"
+        hint = "whole numbers are exact up to 2**53: subtract the smallest"
+        yield SourceNote("rounded_numbers", message, at, hint)
+
+
+def _no_index(numbers: Array, name: str) -> str:
+    """The first value that is no index, a whole number from 0 on, with its place; '' where all are indices."""
+    import numpy as np
+
+    wrong = (numbers < 0) | (numbers != np.floor(numbers)) if numbers.dtype.kind == "f" else numbers < 0
+    if not wrong.any():
+        return ""
+    place = tuple(int(index) for index in np.unravel_index(int(wrong.argmax()), wrong.shape))
+    return f"the array '{name}' holds {numbers[place]} at [{', '.join(map(str, place))}]"
+
+
 def _need_finite(values: Array, name: str, at: SpecPath, lacking: bool = False) -> None:
     import numpy as np
 
-    finite = ~np.isinf(values) if lacking else np.isfinite(values)
-    if not finite.all():
-        place = tuple(int(index) for index in np.argwhere(~finite)[0])
+    step = max(1, BLOCK // max(1, numel(values.shape[1:])))
+    for start in range(0, len(values), step):
+        block = values[start : start + step]
+        finite = ~np.isinf(block) if lacking else np.isfinite(block)
+        if finite.all():
+            continue
+        row, *rest = (int(index) for index in np.argwhere(~finite)[0])
+        place = (start + row, *rest)
         where = ", ".join(map(str, place))
-        raise SourceError(f"the array '{name}' holds {values[place]} at [{where}]; numbers must be finite", at)
+        message = f"the array '{name}' holds {values[place]} at [{where}]; numbers must be finite"
+        raise SourceError(message, at, "fill in the value, or remove the row from every array")

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import gzip
+from array import array
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -47,13 +50,14 @@ class _Set(Table):
 
     at = ("source",)
     own_target = TARGET
-    heavy = True
 
     def __init__(self, name: str):
         self.name, self.published = name, PUBLISHED[name]
         self.rows = self.read_rows = self.published.rows
         self.fields = {column: Field(column, "number") for column in (*self.published.columns, TARGET)}
         self._loaded: tuple[Array, Array] | None = None
+        self._targets = _targets(self.published)
+        self.heavy = self._targets is None
 
     def read(
         self, numbers: Mapping[str, SpecPath], texts: Mapping[str, SpecPath], lacking: Collection[str] = ()
@@ -68,6 +72,8 @@ class _Set(Table):
     def numbers(self, names: Sequence[str]) -> Array:
         import numpy as np
 
+        if list(names) == [TARGET] and self._targets is not None and self._loaded is None:
+            return np.array(self._targets)[:, np.newaxis]
         features, target = self._load()
         if list(names) == [*self.published.columns]:
             return features
@@ -75,7 +81,10 @@ class _Set(Table):
         return np.stack(columns, axis=1)
 
     def texts(self, name: str) -> Texts:
-        return Texts(self.published.labels, self._load()[1])
+        import numpy as np
+
+        numbers = self._load()[1] if self._targets is None else np.array(self._targets)
+        return Texts(self.published.labels, numbers.astype(np.int64))
 
     def counts(self, name: str) -> Mapping[str, int] | None:
         return dict(zip(self.published.labels, self.published.counts, strict=True))
@@ -108,6 +117,8 @@ class _Published:
     """The names of classes 0, 1, …; empty where the target is a number."""
     counts: tuple[int, ...] = ()
     """How many rows each class has."""
+    file: str = ""
+    """The file of scikit-learn that has each row's target in its last column."""
 
 
 _CELL = (
@@ -124,19 +135,40 @@ PUBLISHED = {
         tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8)),
         tuple("0123456789"),
         (178, 182, 177, 183, 181, 182, 181, 179, 174, 180),
+        "digits.csv.gz",
     ),
     "iris": _Published(
         150,
         ("sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"),
         ("setosa", "versicolor", "virginica"),
         (50, 50, 50),
+        "iris.csv",
     ),
-    "wine": _Published(178, _WINE, ("class_0", "class_1", "class_2"), (59, 71, 48)),
+    "wine": _Published(178, _WINE, ("class_0", "class_1", "class_2"), (59, 71, 48), "wine_data.csv"),
     "breast_cancer": _Published(
         569,
         (*(f"mean {n}" for n in _CELL), *(f"{n} error" for n in _CELL), *(f"worst {n}" for n in _CELL)),
         ("malignant", "benign"),
         (212, 357),
+        "breast_cancer.csv",
     ),
-    "diabetes": _Published(442, ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6")),
+    "diabetes": _Published(442, ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"), file="diabetes_target.csv.gz"),
 }
+
+
+def _targets(published: _Published) -> array[float] | None:
+    """Each row's target, read without importing scikit-learn, which takes a second; None where it is not known, because
+    scikit-learn is not installed, or has another file."""
+    package = find_spec("sklearn")
+    for folder in (package.submodule_search_locations or ()) if package else ():
+        file = Path(folder) / "datasets" / "data" / published.file
+        try:
+            content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+            cells = [line.rpartition(b",")[2] for line in content.splitlines()[-published.rows :]]
+            targets = array("d", map(float, cells))
+        except (OSError, EOFError, ValueError):
+            continue
+        counts = tuple(targets.count(number) for number in range(len(published.labels)))
+        if len(targets) == published.rows and counts == published.counts:
+            return targets
+    return None

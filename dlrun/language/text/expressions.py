@@ -105,7 +105,8 @@ def _closing(text: str, start: int) -> int:
         depth += (text[position] == "(") - (text[position] == ")")
         if depth == 0:
             return position + 1
-    raise ExpressionError("'$(' is never closed", start - 2, 2, "add the missing ')'")
+    hint = "add the missing ')'; inside `[...]` or `{...}`, put an expression with a comma in quotes"
+    raise ExpressionError("'$(' is never closed", start - 2, 2, hint)
 
 
 def _as_text(value: Any, position: int, length: int) -> str:

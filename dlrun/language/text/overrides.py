@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from dlrun.errors import Place, Problem, Source, SpecError, SpecPath, show_path
 from dlrun.language.component import families_in, find, kinds
 from dlrun.language.experiment import WRITTEN_ONLY, Experiment
 from dlrun.language.settings_schema import sections
-from dlrun.language.suggestions import shorten, suggest
+from dlrun.language.suggestions import did_you_mean, shorten, snake_case, suggest
 from dlrun.language.synonyms import SETTINGS
 from dlrun.language.text.document import Document, read_document
 from dlrun.language.text.node import Node
@@ -60,6 +61,9 @@ def with_bases(document: Document) -> Document:
 
 
 def _read_base(path: Path, folder: Path, node: Node) -> Document:
+    with contextlib.suppress(OSError, ValueError):  # it can be no path: reading it says so
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would wait for somebody who writes
+            raise SpecError([Problem(f"{path} is not a file", node.place)])
     try:
         document = read_document(path, folder)
     except SpecError as error:
@@ -98,6 +102,7 @@ def with_overrides(document: Document, overrides: Sequence[str]) -> Document:
             root = _override(root, text)
         except SpecError as error:
             problems += error.problems
+    problems = problems or _unused_definitions(root)
     if problems:
         raise SpecError(problems)
     return Document(root, document.source, document.file, tuple(overrides))
@@ -108,14 +113,53 @@ def _override(root: Node, text: str) -> Node:
     name, equals, _ = text.partition("=")
     steps = _steps(name)
     if not equals or not steps:
-        problem = Problem(
-            "an override is written section.key=value", Place(source, 1, 1, len(text)), "such as train.epochs=50"
-        )
-        raise SpecError([problem])
+        hint = "such as train.epochs=50"
+        if "[" in name:
+            hint += " or model.layers[0]=relu; entries are counted from 0"
+        raise SpecError([Problem("an override is written section.key=value", Place(source, 1, 1, len(text)), hint)])
     path: SpecPath = tuple(step for step, _, _ in steps)
+    if path[0] == "extends":
+        message = "an override cannot change `extends`: overrides change what the files say together"
+        hint = f"write a file that has `extends: {text[len(name) + 1 :]}`, and name that file"
+        raise SpecError([Problem(message, Place(source, 1, 1, len(name)), hint)])
     _refuse_short(root, path, text.partition("=")[2], Place(source, 1, 1, len(name)))
     value = compose(source, path, len(name) + 1, len(name) + 1)
     return _set(root, steps, value, source, ())
+
+
+def _unused_definitions(root: Node) -> list[Problem]:
+    """The names that an override gives a value and nothing uses: such an override changes nothing."""
+    found: list[Problem] = []
+    for section in ("vars", "blocks"):
+        node = root.value.get(section) if isinstance(root.value, dict) else None
+        if node is None or not isinstance(node.value, dict):
+            continue
+        given = {name: place for name, place in node.keys.items() if not place.source.numbered}
+        words = _words(root, "$" if section == "vars" else "") if given else set()
+        for name, place in given.items():
+            if name not in words:
+                others = [other for other in node.value if other != name and other in words]
+                message = f"nothing uses '{section}.{name}'{did_you_mean(name, others, {})}"
+                found.append(Problem(message, place, f"names in use: {', '.join(others)}" if others else ""))
+    return found
+
+
+def _words(root: Node, mark: str) -> set[str]:
+    """Every word of the texts that have a mark; the keys of mappings too where there is no mark."""
+    words: set[str] = set()
+    left = [root]
+    while left:
+        node = left.pop()
+        if isinstance(node.value, dict):
+            # The names of definitions are not their use.
+            left += node.value.values()
+            if not mark and node is not root.value.get("blocks"):
+                words.update(node.value)
+        elif isinstance(node.value, list):
+            left += node.value
+        elif isinstance(node.value, str) and mark in node.value:
+            words.update(re.findall(r"[A-Za-z_]\w*", node.value))
+    return words
 
 
 def _refuse_short(root: Node, path: SpecPath, value: str, place: Place) -> None:
@@ -131,32 +175,68 @@ def _refuse_short(root: Node, path: SpecPath, value: str, place: Place) -> None:
 
 
 def _meant(root: Node, path: SpecPath) -> SpecPath:
-    first, *rest = path
-    if rest == [] and first not in Experiment.model_fields and first not in WRITTEN_ONLY:
-        for section in ("train", "data", "model"):
-            if first in sections()[section].model_fields:
-                return (section, *path)
-        return _within_kind(root, "optimizer", "optimizers", str(first))
-    found = families_in(Experiment)
-    if len(path) == 2 and first in found and path[1] not in kinds(found[str(first)]):
-        return _within_kind(root, str(first), found[str(first)], str(path[1]))
-    if len(path) == 3 and path[:2] == ("data", "source") and path[2] not in kinds("sources"):
-        data = root.value.get("data") if isinstance(root.value, dict) else None
-        if data is not None and isinstance(data.value, dict):
-            inner = _within_kind(data, "source", "sources", str(path[2]))
-            return ("data", *inner) if inner else ()
+    """The whole path of a setting that `path` names without its section or kind, or ()."""
+    first, rest = path[0], path[1:]
+    known = [*Experiment.model_fields, *WRITTEN_ONLY]
+    if first not in known:
+        place = _places(root).get(str(first), ())
+        if not place and not rest and not suggest(str(first), known, SETTINGS):
+            place = _in_kind(root, ("optimizer",), "optimizers", str(first))
+        return (*place, *rest) if place else ()
+    for end in range(2, len(path) + 1):
+        before, step = path[: end - 1], str(path[end - 1])
+        family = _family_at((*before, step)) if isinstance(path[end - 1], str) else None
+        if family is not None and step not in kinds(family):
+            found = _in_kind(root, before, family, step)
+            return (*found, *path[end:]) if found else ()
+        section = sections().get(str(before[-1])) if len(before) == 1 else None
+        if section is not None and step not in section.model_fields:
+            place = _places(root).get(step, ())
+            return (*place, *path[end:]) if place[:1] == before else ()
     return ()
 
 
-def _within_kind(parent: Node, section: str, family: str, word: str) -> SpecPath:
-    """The path of a setting in the kind that a section has, or ()."""
-    node = parent.value.get(section) if isinstance(parent.value, dict) else None
+def _places(root: Node) -> dict[str, SpecPath]:
+    """The path of each setting that is called by its last part alone, the nearest one where several are called so."""
+    found: dict[str, SpecPath] = {}
+    for section in ("train", "data", "model"):
+        for name in sections()[section].model_fields:
+            found.setdefault(name, (section, name))
+    variables = root.node_at(("vars",))
+    for name in variables.value if variables is not None and isinstance(variables.value, dict) else ():
+        found.setdefault(name, ("vars", name))
+    single = {path: _family_at((*path, "")) for path in ONE_COMPONENT if path[0] != "model"}
+    for path, family in sorted(single.items()):
+        kind = _kind_at(root, path)
+        if family is not None and kind in kinds(family):
+            for name in find(family, kind).model_fields:
+                found.setdefault(name, (*path, kind, name))
+    for section, inner in (("train", "early_stopping"), ("data", "split"), ("train", "checkpoint")):
+        for name in sections()[inner].model_fields:
+            found.setdefault(name, (section, inner, name))
+    for path, family in sorted(single.items()):
+        for kind in kinds(family) if family is not None else ():
+            found.setdefault(kind, (*path, kind))
+    return found
+
+
+def _in_kind(root: Node, path: SpecPath, family: str, word: str) -> SpecPath:
+    """The path of a setting in the kind at `path`, or of the kind that a word means, or ()."""
+    kind = _kind_at(root, path)
+    if kind in kinds(family) and word != "decay":
+        setting = suggest(word, find(family, kind).model_fields, SETTINGS)
+        if setting:
+            return (*path, kind, setting)
+    named = suggest(word, kinds(family), {}) if snake_case(word) != word else ""
+    return (*path, named) if named else ()
+
+
+def _kind_at(root: Node, path: SpecPath) -> str:
+    """The kind that a spec has at a place of one component, or ''."""
+    node = root.node_at(path)
     value = node.value if node is not None else None
     kind = next(iter(value)) if isinstance(value, dict) and len(value) == 1 else value
-    if not isinstance(kind, str) or kind not in kinds(family):
-        return ()
-    setting = suggest(word, find(family, kind).model_fields, SETTINGS) if word != "decay" else ""
-    return (section, kind, setting) if setting else ()
+    return kind if isinstance(kind, str) else ""
 
 
 def _steps(name: str) -> list[tuple[str | int, int, int]]:
@@ -188,7 +268,11 @@ def _set(node: Node, steps: list[tuple[str | int, int, int]], value: Node, sourc
     if isinstance(node.value, list):
         hint = f"write the number of an entry, from 0 to {len(node.value) - 1}"
         raise SpecError([Problem(f"this is a list and has no entry '{step}'", place, hint)])
-    key = str(step)
+    if isinstance(step, int):
+        inner = "…" if rest else source.text.partition("=")[2]
+        hint = f"write all of it: {show_path(done)}=[{inner}]"
+        raise SpecError([Problem(f"'{show_path(done)}' is not a list here", place, hint)])
+    key = step
     settings, keys = _as_mapping(node, key, place, done)
     if rest:
         inner = _with_main(settings.get(key) or Node({}, place), (*done, key), rest[0][0])

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dlrun.checks.check import Checked
+from dlrun.checks.objective import unlimited
+from dlrun.checks.undefined import check_defined
 from dlrun.components.layers import EVERY
 from dlrun.data.load import Loaded
 from dlrun.data.prepare import Prepared
-from dlrun.errors import Problem, SpecError, distinct
+from dlrun.errors import Problem, SpecError, SpecPath, distinct
 from dlrun.language.experiment import TARGET
-from dlrun.plan.data_info import numbers
+from dlrun.plan.data_info import Sameness, numbers
 from dlrun.plan.network import Plan
-from dlrun.plan.objective import Term, Watched
-from dlrun.plan.ranges import in_words, limiting, output_ranges
+from dlrun.plan.objective import Answer, Term, Watched
+from dlrun.plan.ranges import fixed_total, in_words, limiting, output_ranges
+from dlrun.plan.split import sameness
+from dlrun.plan.steps import Step
 from dlrun.training.objective import Pairing
+
+if TYPE_CHECKING:
+    import torch
 
 FEW = 0.01
 """The share of the numbers to predict that may lie outside the range of the outputs, as outliers do."""
@@ -42,23 +50,28 @@ def check_loaded(
     reading = checked.reading
     _check_ranges(checked, planned, prepared, terms)
     found = [reading.note(note.name, note.message, ("data", *note.at), note.hint) for note in loaded.notes]
-    found += _undefined(checked, loaded, metrics)
+    found += check_defined(reading, metrics, loaded.class_counts, _sameness(loaded, planned, prepared, metrics))
+    if wrong := [problem for problem in found if not problem.note]:
+        raise SpecError(wrong)
     found += _unscaled(checked, loaded)
-    notes = distinct(reading.unsilenced(found))
+    notes = distinct((*checked.notes, *reading.unsilenced(found)))[len(checked.notes) :]  # those are shown already
     if notes and checked.strict:
         raise SpecError(notes)
     return notes
 
 
 def _check_ranges(checked: Checked, planned: Plan, prepared: Prepared, terms: Sequence[Term]) -> None:
-    """Refuse outputs with a range that more than a few of the numbers to predict lie outside of."""
+    """Refuse outputs with a range that more than a few of the numbers to predict lie outside of, and outputs that sum
+    to one number in each row where the numbers to predict do not."""
     ranges, pairing = output_ranges(planned), Pairing(planned.input_shapes)
     for index, pair in enumerate(terms):
         loss = pair.loss
         taken = ranges[planned.outputs[pair.output]]
-        if loss.wants != "numbers" or taken == EVERY or not len(prepared.train):
+        total = fixed_total(planned, pair.output)
+        if loss.wants != "numbers" or (taken == EVERY and total is None) or not len(prepared.train):
             continue
         wanted = pairing.answer(pair.answer, prepared.train)
+        at = ("loss", index) if isinstance(checked.experiment.loss, tuple) else ("loss",)
         margin = 1e-3 * max(abs(end) if math.isfinite(end) else 0.0 for end in taken) + 1e-6
         outside = ((wanted < taken[0] - margin) | (wanted > taken[1] + margin)).double().mean().item()
         if outside > FEW:
@@ -68,37 +81,40 @@ def _check_ranges(checked: Checked, planned: Plan, prepared: Prepared, terms: Se
                 f"the network ends in {last.kind}, whose outputs {in_words(taken)}, and {outside:.0%} of {what} in the "
                 f"training rows lie outside: from {wanted.min().item():g} to {wanted.max().item():g}"
             )
-            at = ("loss", index) if isinstance(checked.experiment.loss, tuple) else ("loss",)
             notes = ((f"this {last.kind}", last.place),) if last.place else ()
-            hint = f"remove the final `{last.kind}`, or bring the values into its range"
+            hint = f"{unlimited(last)}, or scale the values into its range"
             raise SpecError([Problem(message, checked.reading.place(at), hint, notes)])
+        if total is not None:
+            _check_total(checked, *total, wanted, at)
 
 
-def _undefined(checked: Checked, loaded: Loaded, metrics: Sequence[Watched]) -> Iterator[Problem]:
-    """Notes about metrics that a split lacks a class for.
+def _check_total(checked: Checked, last: Step, total: float, wanted: torch.Tensor, at: SpecPath) -> None:
+    """Refuse outputs that sum to `total` in each row where more than a few of the rows to predict do not."""
+    rows = wanted.double().reshape(len(wanted), -1)
+    sums, margin = rows.sum(1), 1e-3 * max(1.0, rows.abs().sum(1).mean().item())
+    if ((sums - total).abs() > margin).double().mean().item() > FEW:
+        message = (
+            f"the network ends in {last.kind}, whose outputs sum to {total:g} in each row, and the values to predict "
+            f"sum to between {sums.min().item():g} and {sums.max().item():g}"
+        )
+        notes = ((f"this {last.kind}", last.place),) if last.place else ()
+        hint = f"remove the final `{last.kind}`"
+        raise SpecError([Problem(message, checked.reading.place(at), hint, notes)])
 
-    Raises:
-        SpecError: such a metric decides which weights are the best.
-    """
-    stopping = checked.experiment.train.early_stopping
-    hint = "`data.split.stratify: true` gives every split rows of each class"
-    for index, one in enumerate(metrics):
-        counts = {} if one.answer.is_input else loaded.class_counts.get(one.answer.name, {})
-        if not one.metric.needs_every_class or not counts:
-            continue
-        for number, split in enumerate(("train", "validation", "test")):
-            rows = {label: of_splits[number] for label, of_splits in counts.items()}
-            lacking = [label for label in ([one.label] if one.label else rows) if not rows[label]]
-            if one.label and rows[one.label] == sum(rows.values()):
-                lacking = [f"a class besides {one.label}"]
-            if not any(rows.values()) or not lacking:
-                continue
-            more = f" and {len(lacking) - 1} more classes" if len(lacking) > 1 else ""
-            message = f"{split} has no row of {lacking[0]}{more}, so {one.name} is not defined there"
-            if stopping is not None and stopping.monitor == f"{split}/{one.name}":
-                place = checked.reading.place(("train", "early_stopping", "monitor"))
-                raise SpecError([Problem(message, place, hint)])
-            yield checked.reading.note("undefined_metric", message, ("metrics", index), hint)
+
+def _sameness(loaded: Loaded, planned: Plan, prepared: Prepared, metrics: Sequence[Watched]) -> dict[Answer, Sameness]:
+    """What is the same in all rows of a split, for each answer of numbers: a target as the data has it, or an input."""
+    found: dict[Answer, Sameness] = {}
+    for answer in {one.answer for one in metrics if one.metric.needs_spread}:
+        if answer.is_input:
+            place = list(planned.input_shapes).index(answer.name)
+            batches = (prepared.train, prepared.validation, prepared.test)
+            parts = [batch.inputs[place].flatten(1) for batch in batches]
+            constant = tuple(bool(len(part) and (part.amin(0) == part.amax(0)).any()) for part in parts)
+            found[answer] = Sameness(tuple(map(len, parts)), constant, parts[0].shape[1] > 1)
+        elif (target := loaded.targets[answer.name]).classes is None:
+            found[answer] = sameness(loaded.splits, target.values if target.exact is None else target.exact)
+    return found
 
 
 def _unscaled(checked: Checked, loaded: Loaded) -> Iterator[Problem]:

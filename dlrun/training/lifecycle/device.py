@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import torch
 from torch import nn
 
 from dlrun.errors import SpecError
 from dlrun.training.objective import Forward, Outputs, each
+
+Transposed = nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
+Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d | Transposed
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -50,6 +54,8 @@ def forward_in(precision: str, network: nn.Module, device: torch.device) -> Forw
     """The network's forward pass; with bfloat16, torch chooses the operators that are computed in it."""
     if precision != "bfloat16":
         return network
+    if device.type == "cpu":
+        _compute_in_float32(network)
 
     def forward(*inputs: torch.Tensor) -> Outputs:
         with torch.autocast(device.type, torch.bfloat16):
@@ -57,3 +63,28 @@ def forward_in(precision: str, network: nn.Module, device: torch.device) -> Forw
         return each(outputs, torch.Tensor.float)
 
     return forward
+
+
+def _compute_in_float32(network: nn.Module) -> None:
+    """Have the convolutions that oneDNN 3.12 gets wrong in bfloat16 computed in float32.
+
+    On processors with AMX, those with a stride above 1 give wrong numbers for many sizes, or read memory that nobody
+    has written; and those of which a kernel may lie around an axis, with no point on it, end the process.
+    """
+    for module in network.modules():
+        if isinstance(module, Convolution):
+            module.forward = _exact(module, module.forward)
+
+
+def _exact(module: Convolution, forward: Callable[[torch.Tensor], torch.Tensor]) -> Callable[..., torch.Tensor]:
+    turned = isinstance(module, Transposed)  # what it gives is the shorter side, which no setting tells
+    strided, dilated = max(module.stride) > 1, max(module.dilation) > 1
+
+    def exact(input: torch.Tensor) -> torch.Tensor:
+        around = turned or any(step > size for step, size in zip(module.dilation, input.shape[2:], strict=True))
+        if not strided and not (dilated and around):
+            return forward(input)
+        with torch.autocast("cpu", enabled=False):
+            return forward(input.float())
+
+    return exact

@@ -36,6 +36,8 @@ from dlrun.training.state import TrainingState
 
 DELIVERY = 30.0
 """Seconds that training waits for the tracker at the end."""
+DELIVERY_WHEN_STOPPED = 10.0
+"""The same after a signal."""
 
 
 class UndefinedError(RunError):
@@ -179,7 +181,8 @@ def _delivery(outcome: Outcome, tracking: Tracking, watcher: RunWatcher) -> Iter
         yield
     finally:
         if not outcome.state.stop_request.urgent:
-            outcome.undelivered = tracking.end(outcome.status, DELIVERY)
+            timeout = DELIVERY_WHEN_STOPPED if outcome.status == "KILLED" else DELIVERY
+            outcome.undelivered = tracking.end(outcome.status, timeout)
             if outcome.undelivered and outcome.status != "FINISHED":  # no outcome is returned that would carry it
                 watcher.notice(f"the tracker: {outcome.undelivered}")
 

@@ -178,7 +178,11 @@ def make_task(
 
 
 def _start_from(checked: Checked, planned: Plan, network: torch.nn.Module) -> str:
-    """Load the weights that the spec names, if it does; returns the SHA-256 of their file."""
+    """Load the weights that the spec names, if it does; returns the SHA-256 of their file.
+
+    Raises:
+        SpecError: a weight is not finite.
+    """
     path = checked.experiment.need("model").weights
     if path is None:
         return ""
@@ -186,5 +190,11 @@ def _start_from(checked: Checked, planned: Plan, network: torch.nn.Module) -> st
 
     data = (checked.reading.folder / path).read_bytes()
     weights = safetensors.torch.load(data)
-    network.load_state_dict({name: weights[name] for name in expected(planned)}, strict=False)
+    chosen = {name: weights[name] for name in expected(planned)}
+    for name, values in chosen.items():
+        single = values.to(torch.float32)
+        if not (finite := single.isfinite()).all():
+            message = f"'{name}' holds {values[~finite][0].item():g} in {path}; a weight is a finite number of float32"
+            raise SpecError([Problem(message, checked.reading.place(("model", "weights")))])
+    network.load_state_dict(chosen, strict=False)
     return hashlib.sha256(data).hexdigest()

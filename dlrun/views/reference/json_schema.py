@@ -144,6 +144,8 @@ def _kind(entry: KindReference) -> Schema:
     choices = [settings]
     if (main := main_alone(cls)) is not None:
         choices += options(schemas[main])
+    if not any(map(_takes_any_text, choices)):
+        choices.append(_ref("expression"))
     if not required:
         choices.append(NULL)
     parts = [

@@ -7,6 +7,7 @@ import json
 import re
 from typing import Any
 
+from dlrun.errors import SpecError
 from dlrun.language.component import families, singular
 from dlrun.language.text.document import parse_text
 
@@ -31,8 +32,17 @@ def yaml_name(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {yaml_name(item)}" for key, item in value.items()) + "}"
     text = str(value)
-    plain = re.fullmatch(r"[A-Za-z0-9_./~-][A-Za-z0-9_./~ -]*", text) and parse_text(text, "").root.value == value
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    return text if _is_read_back(text, value) else json.dumps(text, ensure_ascii=False)
+
+
+def _is_read_back(text: str, value: Any) -> bool:
+    """Whether a text without quotes is read as the value."""
+    if not re.fullmatch(r"[A-Za-z0-9_./~-][A-Za-z0-9_./~ -]*", text):
+        return False
+    try:
+        return parse_text(text, "").root.value == value
+    except SpecError:  # `...` ends a document
+        return False
 
 
 def options(schema: Schema) -> list[Schema]:

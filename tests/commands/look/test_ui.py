@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -81,7 +82,11 @@ def test_a_port_is_never_beyond_the_last_one() -> None:
             free_port(65535)
 
 
-def test_the_pages_show_the_run_until_control_c(runs: Path, tmp_path: Path) -> None:
+def test_the_pages_show_the_run_until_control_c(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = tmp_path / "entry-0.dist-info"  # as pip writes it, also where an older dlrun is installed
+    entry.mkdir()
+    (entry / "entry_points.txt").write_text("[mlflow.app]\ndlrun = dlrun.tracking.mlflow_pages:create_app")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     for module in ("mlflow", "uvicorn", "fastapi", "sitecustomize"):  # nothing of the current folder is imported
@@ -95,7 +100,10 @@ def test_the_pages_show_the_run_until_control_c(runs: Path, tmp_path: Path) -> N
             line = process.stdout.readline()
             address, _, page = line.partition("/#/")
             assert page.startswith("experiments/1/runs?workflowType=machine_learning&viewStateShareKey=dlrun (")
-            assert b"<title>MLflow" in fetch(f"{address}/")
+            html = fetch(f"{address}/")
+            assert b"<title>MLflow" in html
+            # Before MLflow's own scripts, so that they find it.
+            assert html.index(b'"mlflow.workflowType_v1": "\\"machine_learning\\""') < html.index(b"static-files/")
             found = json.loads(fetch(f"{address}/api/2.0/mlflow/runs/search", experiment_ids=["1"]))
             (run,) = found["runs"]
             assert run["info"]["run_name"] == "calm-otter"

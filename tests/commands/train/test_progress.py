@@ -87,3 +87,13 @@ def test_without_validation_rows_the_training_loss_decides() -> None:
         ["epoch", "loss", "accuracy"],
         ["1", "*", "2.0000", "0.5000"],
     ]
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_a_long_name_of_an_output_is_whole_above_its_columns_and_takes_no_room_from_them(width: int) -> None:
+    name = "the_class_of_the_picture_in_words"
+    metrics = {"validation/loss": 0.5} | {f"validation/{name}/{metric}": 0.25 for metric in METRICS}
+    head = table(width).add(1, metrics | {"train/loss": 0.5}, 10)
+    assert max(map(len, head)) <= width
+    assert head[0].split()[:2] == ["validation", f"validation/{name}"]
+    assert head[1].split()[:5] == ["epoch", "loss", "loss", "accuracy", "f1"]

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from dlrun.commands.write.kinds import kinds
 from dlrun.errors import SpecError
-from dlrun.language.component import families
+from dlrun.language.component import families, find
+from dlrun.language.component import kinds as kinds_in
 from dlrun.language.settings_schema import sections
 from dlrun.views.reference.reference import all_kinds, describe_family, describe_kind, describe_section
 
@@ -110,7 +111,7 @@ def test_the_same_comes_as_data():
 @pytest.mark.parametrize(
     ("word", "meant"),
     [
-        ("dense", "linear"),
+        ("Dense", "linear"),
         ("Conv2D", "conv2d"),
         ("maxpool", "max_pool2d"),
         ("global_average_pooling2d", "global_avg_pool"),
@@ -149,6 +150,40 @@ def test_on_a_terminal_nothing_is_wider_than_its_eighty_columns(monkeypatch):
 def test_a_room_of_layers_lists_its_kinds():
     shown = run("recurrent")
     assert all(kind in shown for kind in ("gru", "lstm", "rnn")) and "conv2d" not in shown
+
+
+@pytest.mark.parametrize("room", sorted({find("layers", kind).room for kind in kinds_in("layers")} - {""}))
+def test_every_room_of_layers_is_found_by_its_name(room):
+    """Except where a kind has the name, as dropout."""
+    shown = run(room)
+    expected = [kind for kind in kinds_in("layers") if find("layers", kind).room == room]
+    assert expected
+    assert all(kind in shown for kind in ([room] if room in expected else expected))
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [
+        ("convolution", "conv_transpose3d"),
+        ("convolutional", "depthwise_conv2d"),
+        ("activation", "leaky_relu"),
+        ("transformer", "layers.transformer_encoder_layer"),
+        ("sequences", "layers.conv1d"),
+        ("scaling", "minmax"),
+    ],
+)
+def test_a_word_finds_what_has_it_in_its_name_or_summary(word, kind):
+    shown = run(word)
+    assert kind in shown
+
+
+@pytest.mark.parametrize(
+    ("word", "family"),
+    [("regularization", "regularizers"), ("initialization", "initializers"), ("augmentations", "augment"),
+     ("preprocessing", "preprocess"), ("optimization", "optimizers"), ("schedulers", "schedules")],
+)  # fmt: skip
+def test_a_family_is_found_by_what_its_kinds_do(word, family):
+    assert run(word) == run(family)
 
 
 def test_a_misspelt_room_and_a_word_for_two_kinds_find_them():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 import typer
@@ -124,6 +125,31 @@ def test_each_kinds_example_is_valid(family, kind):
     example = describe_kind(family, kind).example
     written = "{" + example + "}" if ":" in example else example
     assert errors(PLACES[family].format(example=written)) == []
+
+
+@pytest.mark.parametrize(("family", "kind"), all_kinds())
+def test_the_settings_of_a_kind_may_be_an_expression(family, kind):
+    assert errors(PLACES[family].format(example=f"{{{kind}: $settings}}")) == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "specs").glob("*.yaml")), ids=lambda path: path.name)
+def test_any_value_of_the_sections_may_be_an_expression(path):
+    data = json.loads(json.dumps(read_document(path).root.plain()))
+    for section in data.keys() - {"vars", "blocks", "extends"}:
+        for changed in with_an_expression(data[section]):
+            found = [error.message for error in VALIDATOR.iter_errors(data | {section: changed})]
+            assert found == [], changed
+
+
+def with_an_expression(value: object) -> Iterator[object]:
+    """The value with an expression in place of each of its parts, one at a time."""
+    yield "$x"
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from ({**value, key: changed} for changed in with_an_expression(part))
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from ([*value[:index], changed, *value[index + 1 :]] for changed in with_an_expression(part))
 
 
 def test_what_only_the_language_can_do_is_valid():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dlrun.components.layers import Padding
 from dlrun.components.layers._torch import TorchLayer
-from dlrun.shapes import Shape, ShapeError, Window, axis, show
+from dlrun.shapes import Shape, ShapeError, Window, axis, numel, show
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +24,12 @@ class AlongAxis(TorchLayer):
             message = f"along axis {at} of {show(shape)} there is a single number, so the output is always the same"
             raise ShapeError(message, "choose another `dim`; one probability is a `sigmoid`")
         return shape
+
+    def total(self, *shapes: Shape) -> float | None:
+        if self.output_form != "distribution":
+            return None
+        (shape,) = shapes
+        return numel(shape) / shape[axis(self.dim, len(shape))]
 
     def window(self, shape: Shape) -> tuple[Window | None, ...]:
         at = axis(self.dim, len(shape))

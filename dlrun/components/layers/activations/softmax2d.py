@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dlrun.components.layers import Range
 from dlrun.components.layers._torch import TorchLayer
-from dlrun.shapes import Shape, ShapeError, Window, need_rank, show
+from dlrun.shapes import Shape, ShapeError, Window, need_rank, numel, show
 
 
 class Softmax2d(TorchLayer):
@@ -22,6 +22,9 @@ class Softmax2d(TorchLayer):
         if shape[0] == 1:
             raise ShapeError(f"{show(shape)} has a single channel, so the output is always 1", "use `sigmoid`")
         return shape
+
+    def total(self, *shapes: Shape) -> float | None:
+        return float(numel(shapes[0][1:]))
 
     def window(self, shape: Shape) -> tuple[Window | None, ...]:
         return (None, Window(), Window())

@@ -34,6 +34,17 @@ def need_memory(shape: Shape, memory: Shape) -> None:
         raise ShapeError(f"both sequences need the same number of features; received {show(shape)} and {show(memory)}")
 
 
+def need_steps(memory: Shape) -> None:
+    """Require a second sequence of several steps: attention to a single one is the same for every query.
+
+    Raises:
+        ShapeError: there is one step.
+    """
+    if memory[0] == 1:
+        message = f"the memory {show(memory)} is a single step, so the output does not depend on the layer before"
+        raise ShapeError(message, "name a layer whose output has several steps")
+
+
 def attention_weights(features: int, bias: bool, prefix: str = "") -> dict[str, Shape]:
     """The weights of torch.nn.MultiheadAttention: queries, keys and values in one matrix, then the output."""
     weights = {f"{prefix}in_proj_weight": (3 * features, features)}
@@ -84,6 +95,9 @@ class MultiheadLayer(WeightedLayer):
     dropout: Share = 0.0
     """The share of the attention weights that is dropped in training."""
 
+    def steps_read(self, *shapes: Shape) -> int:
+        return shapes[-1][0]
+
 
 class TransformerLayer(WeightedLayer):
     """Attention, then a small network at each step, each with a residual connection and a layer norm."""
@@ -110,6 +124,23 @@ class TransformerLayer(WeightedLayer):
     """The activation in the small network: one without weights, such as relu, gelu, or `{gelu: tanh}` as in GPT-2."""
     layer_norm_eps: PositiveFloat = 1e-5
     """Added to the variance in each norm; 1e-12 in BERT."""
+
+    def need_features(self, features: int) -> None:
+        """Require features that the heads can divide and the norms can tell apart.
+
+        Raises:
+            ShapeError: they cannot.
+        """
+        need_heads(features, self.nhead)
+        if features == 1:
+            message = "its norms are over the features, and a single one minus its mean is always 0"
+            raise ShapeError(message, "give each step more features, such as by `- linear: 16` before it")
+
+    def normalizes(self, *shapes: Shape) -> int:
+        return shapes[0][1]
+
+    def steps_read(self, *shapes: Shape) -> int:
+        return min(shape[0] for shape in shapes)
 
     def need_activation(self, steps: int) -> None:
         """Require an activation that keeps the shape of the hidden layer, step by step and without weights.

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.layers import WeightedLayer
+from dlrun.components.layers import Range, WeightedLayer
+from dlrun.components.layers.attention._attention import need_steps
 from dlrun.language.fields import Positive
 from dlrun.shapes import Shape, ShapeError, need_rank, show
 
@@ -33,7 +34,14 @@ class AdditiveAttention(WeightedLayer):
         if len(shape) not in (1, 2):
             raise ShapeError(f"needs a state (features,) or states (time, features); received {show(shape)}")
         need_rank(memory, "time, features")
+        need_steps(memory)
         return (*shape[:-1], memory[1])
+
+    def output_range(self, taken: Range, memory: Range) -> Range:  # type: ignore[override]
+        return memory
+
+    def steps_read(self, *shapes: Shape) -> int:
+        return shapes[-1][0]
 
     def weights(self, shape: Shape, memory: Shape) -> dict[str, Shape]:  # type: ignore[override]
         width = self.hidden_size

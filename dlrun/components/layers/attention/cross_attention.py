@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dlrun.components.layers import EVERY, Range
 from dlrun.components.layers.attention._attention import (
     MultiheadLayer,
     attention_formula,
@@ -9,6 +10,7 @@ from dlrun.components.layers.attention._attention import (
     attention_weights,
     need_heads,
     need_memory,
+    need_steps,
 )
 from dlrun.shapes import Shape
 
@@ -32,7 +34,11 @@ class CrossAttention(MultiheadLayer):
     def output_shape(self, shape: Shape, memory: Shape) -> Shape:  # type: ignore[override]
         need_memory(shape, memory)
         need_heads(shape[1], self.num_heads)
+        need_steps(memory)
         return shape
+
+    def output_range(self, taken: Range, memory: Range) -> Range:  # type: ignore[override]
+        return EVERY
 
     def weights(self, shape: Shape, memory: Shape) -> dict[str, Shape]:  # type: ignore[override]
         return attention_weights(shape[1], self.bias)

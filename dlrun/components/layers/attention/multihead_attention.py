@@ -23,6 +23,7 @@ class MultiheadAttention(MultiheadLayer):
     Example: multihead_attention: {num_heads: 4, causal: true}
     """
 
+    synonyms = ("attention", "self_attention")
     causal: bool = False
     """Hide later steps from each step."""
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.layers import Layer
+from dlrun.components.layers import Layer, Range
 from dlrun.language.fields import PositiveFloat
 from dlrun.shapes import Shape, need_rank
 
@@ -30,6 +30,9 @@ class PositionalEncoding(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         need_rank(shape, "time, features")
         return shape
+
+    def output_range(self, taken: Range) -> Range:
+        return taken[0] - 1, taken[1] + 1
 
     def buffers(self, shape: Shape) -> dict[str, Shape]:
         return {"encoding": shape}

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.layers import Layer
+from dlrun.components.layers import Layer, Range
+from dlrun.components.layers.dropout._dropout import dropped
 from dlrun.language.fields import Share
 from dlrun.shapes import Shape, need_rank
 
@@ -31,6 +32,12 @@ class ScaledDotProductAttention(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         need_rank(shape, "time, features")
         return shape
+
+    def output_range(self, taken: Range) -> Range:
+        return dropped(taken, self.dropout)
+
+    def steps_read(self, *shapes: Shape) -> int:
+        return shapes[0][0]
 
     def macs(self, shape: Shape) -> int:
         return 2 * shape[0] ** 2 * shape[1]

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dlrun.components.layers import EVERY, Range
 from dlrun.components.layers.attention._attention import (
     TransformerLayer,
     attention_formula,
     attention_macs,
     attention_weights,
-    need_heads,
     need_memory,
 )
 from dlrun.shapes import Shape
@@ -31,7 +31,7 @@ class TransformerDecoderLayer(TransformerLayer):
 
     def output_shape(self, shape: Shape, memory: Shape) -> Shape:  # type: ignore[override]
         need_memory(shape, memory)
-        need_heads(shape[1], self.nhead)
+        self.need_features(shape[1])
         self.need_activation(shape[0])
         return shape
 
@@ -39,6 +39,9 @@ class TransformerDecoderLayer(TransformerLayer):
         attentions = attention_weights(shape[1], self.bias, "self_attn.")
         attentions |= attention_weights(shape[1], self.bias, "multihead_attn.")
         return attentions | self.other_weights(shape[1], norms=3)
+
+    def output_range(self, taken: Range, memory: Range) -> Range:  # type: ignore[override]
+        return EVERY
 
     def buffers(self, shape: Shape, memory: Shape) -> dict[str, Shape]:  # type: ignore[override]
         return {}

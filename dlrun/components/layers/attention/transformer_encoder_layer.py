@@ -7,7 +7,6 @@ from dlrun.components.layers.attention._attention import (
     attention_formula,
     attention_macs,
     attention_weights,
-    need_heads,
 )
 from dlrun.shapes import Shape, need_rank
 
@@ -26,7 +25,7 @@ class TransformerEncoderLayer(TransformerLayer):
 
     def output_shape(self, shape: Shape) -> Shape:
         need_rank(shape, "time, features")
-        need_heads(shape[1], self.nhead)
+        self.need_features(shape[1])
         self.need_activation(shape[0])
         return shape
 

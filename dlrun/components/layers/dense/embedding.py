@@ -28,7 +28,7 @@ class Embedding(WeightedLayer):
     embedding_dim: Positive
     """Length of each vector."""
     padding_idx: Count | None = None
-    """The index of padding: its vector starts at 0 and is not trained."""
+    """The index of padding: its vector starts at 0 and is not trained, unless a layer is `tied_to` this one."""
 
     def output_shape(self, shape: Shape) -> Shape:
         if self.padding_idx is not None and self.padding_idx >= self.num_embeddings:

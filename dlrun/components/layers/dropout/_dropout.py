@@ -9,6 +9,8 @@ from dlrun.language.fields import Share
 
 def dropped(taken: Range, p: float) -> Range:
     """The range of numbers of which a share p is set to 0 and the others are multiplied by 1/(1 - p)."""
+    if not p:
+        return taken
     factor = 1 / (1 - p) if p < 1 else 1.0
     return min(0.0, taken[0] * factor), max(0.0, taken[1] * factor)
 

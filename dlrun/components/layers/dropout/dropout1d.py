@@ -15,6 +15,7 @@ class Dropout1d(AnyDropout):
     Example: dropout1d: 0.2
     """
 
+    channel_axis = "first"
     synonyms = ("spatial_dropout1d",)
     padding_is = "refused"
     torch_class = "Dropout1d"

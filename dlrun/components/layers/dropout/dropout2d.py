@@ -15,6 +15,7 @@ class Dropout2d(AnyDropout):
     Example: dropout2d: 0.2
     """
 
+    channel_axis = "first"
     synonyms = ("spatial_dropout2d",)
     padding_is = "refused"
     torch_class = "Dropout2d"

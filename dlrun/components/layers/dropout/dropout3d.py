@@ -15,6 +15,7 @@ class Dropout3d(AnyDropout):
     Example: dropout3d: 0.2
     """
 
+    channel_axis = "first"
     synonyms = ("spatial_dropout3d",)
     padding_is = "refused"
     torch_class = "Dropout3d"

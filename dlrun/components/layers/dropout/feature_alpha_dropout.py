@@ -13,6 +13,7 @@ class FeatureAlphaDropout(AnyDropout):
     Example: feature_alpha_dropout: 0.1
     """
 
+    channel_axis = "first"
     padding_is = "refused"
     torch_class = "FeatureAlphaDropout"
 

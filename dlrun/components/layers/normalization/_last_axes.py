@@ -21,10 +21,13 @@ class LastAxes(Norm):
     elementwise_affine: bool = True
     """Scale every number afterwards, and shift it where the layer has a bias, with trained weights."""
 
+    def together(self, shape: Shape) -> int:
+        return numel(shape[-self.dims :])
+
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) < self.dims:
             raise ShapeError(f"normalizes the last {self.dims} axes; received {show(shape)}")
-        if numel(shape[-self.dims :]) == 1:
+        if self.together(shape) == 1:
             which = f"the last {self.dims} axes" if self.dims > 1 else "the last axis"
             message = f"{which} of {show(shape)}: a single number, {self.of_one}"
             raise ShapeError(message, "use batch_norm, or more outputs before it")

@@ -22,6 +22,7 @@ class BatchNorm(Norm):
     Example: batch_norm
     """
 
+    channel_axis = "first"
     synonyms = ("batch_normalization", "batch_norm1d", "batch_norm2d", "batch_norm3d", "bn")
 
     eps: PositiveFloat = 1e-5

@@ -18,6 +18,7 @@ class GroupNorm(Norm):
     Example: group_norm: 4
     """
 
+    channel_axis = "first"
     synonyms = ("group_normalization",)
 
     num_groups: Positive
@@ -27,12 +28,15 @@ class GroupNorm(Norm):
     affine: bool = True
     """Scale and shift each channel afterwards, with trained weights."""
 
+    def together(self, shape: Shape) -> int:
+        return numel(shape) // self.num_groups
+
     def output_shape(self, shape: Shape) -> Shape:
         if not shape:
             raise ShapeError("needs at least one axis")
         if shape[0] % self.num_groups:
             raise ShapeError(f"the {shape[0]} channels cannot be split into {self.num_groups} groups")
-        if numel(shape) == self.num_groups:
+        if self.together(shape) == 1:
             raise ShapeError(
                 f"each group of {show(shape)} is a single number, which minus its mean is always 0", "use fewer groups"
             )

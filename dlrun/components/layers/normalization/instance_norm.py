@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from dlrun.components.layers.normalization._norm import Norm
@@ -20,6 +21,7 @@ class InstanceNorm(Norm):
     Example: instance_norm
     """
 
+    channel_axis = "first"
     synonyms = ("instance_normalization", "instance_norm1d", "instance_norm2d", "instance_norm3d")
 
     eps: PositiveFloat = 1e-5
@@ -31,10 +33,19 @@ class InstanceNorm(Norm):
     track_running_stats: bool = False
     """Keep moving statistics in training and use them in evaluation."""
 
+    def together(self, shape: Shape) -> int:
+        return numel(shape[1:])
+
+    def farthest(self, *shapes: Shape) -> float:
+        return math.inf if self.track_running_stats else super().farthest(*shapes)
+
+    def total(self, *shapes: Shape) -> float | None:
+        return None if self.track_running_stats else super().total(*shapes)
+
     def output_shape(self, shape: Shape) -> Shape:
         if not 2 <= len(shape) <= 4:
             raise ShapeError(f"needs an input of shape (channels, ...) with 2 to 4 axes; received {show(shape)}")
-        if numel(shape[1:]) == 1:
+        if self.together(shape) == 1:
             raise ShapeError(
                 f"each channel of {show(shape)} is a single number, which minus its mean is always 0", "use layer_norm"
             )

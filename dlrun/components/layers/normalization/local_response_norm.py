@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from dlrun.components.layers import Layer
+from dlrun.components.layers import Layer, Range
 from dlrun.language.fields import NonNegative, Positive
 from dlrun.shapes import Shape, ShapeError, Window, numel, show
 
@@ -23,6 +23,7 @@ class LocalResponseNorm(Layer):
     Example: local_response_norm: {size: 5, alpha: 5e-4, k: 2}
     """
 
+    channel_axis = "first"
     synonyms = ("lrn", "cross_map_lrn2d")
 
     size: Positive
@@ -45,6 +46,10 @@ class LocalResponseNorm(Layer):
 
     def window(self, shape: Shape) -> tuple[Window | None, ...]:
         return (None, *(Window() for _ in shape[1:]))
+
+    def output_range(self, taken: Range) -> Range:
+        least = self.k**self.beta
+        return (min(0.0, taken[0] / least), max(0.0, taken[1] / least))
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn

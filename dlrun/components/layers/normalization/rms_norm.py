@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+from dlrun.components.layers import EVERY, Range
 from dlrun.components.layers.normalization._last_axes import LastAxes
 from dlrun.language.fields import PositiveFloat
 from dlrun.shapes import Shape
@@ -20,10 +22,16 @@ class RmsNorm(LastAxes):
 
     synonyms = ("rms_normalization",)
 
+    centred = False
     of_one = "which divided by its own size is always 1 or -1"
 
     eps: PositiveFloat | None = None
     """Added to the mean square, so it is never 0; if not given, the float type's epsilon, as in torch."""
+
+    def output_range(self, taken: Range) -> Range:
+        if self.elementwise_affine:
+            return EVERY
+        return (0.0 if taken[0] >= 0 else -math.inf), (0.0 if taken[1] <= 0 else math.inf)
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn

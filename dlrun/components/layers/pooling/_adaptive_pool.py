@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from dlrun.components.layers import Layer, Range
+from dlrun.components.layers import Layer
 from dlrun.components.layers._slide import need_points
 from dlrun.language.fields import Sizes
 from dlrun.shapes import Shape, along
@@ -14,6 +14,7 @@ class AdaptivePool(Layer):
     """Pools an input of any size to a given size."""
 
     channel_axis = "first"
+    keeps_range = True
     rank: ClassVar[int]
     """The number of axes after the channels."""
 
@@ -22,6 +23,3 @@ class AdaptivePool(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         need_points(shape, self.rank)
         return (shape[0], *along(self.output_size, self.rank))
-
-    def output_range(self, taken: Range) -> Range:
-        return taken

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlrun.components.layers import Layer, Range
+from dlrun.components.layers import Layer
 from dlrun.shapes import Shape, ShapeError, numel, product, show
 
 
@@ -10,6 +10,7 @@ class GlobalPool(Layer):
     """Reduces each channel to one number."""
 
     channel_axis = "first"
+    keeps_range = True
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) < 2:
@@ -18,6 +19,3 @@ class GlobalPool(Layer):
 
     def formulas(self, shape: Shape) -> list[str]:
         return [f"numbers a channel {product(shape[1:])} = {numel(shape[1:])}"]
-
-    def output_range(self, taken: Range) -> Range:
-        return taken

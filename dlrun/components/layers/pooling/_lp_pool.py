@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from dlrun.components.layers import Layer
+from dlrun.components.layers import Layer, Range
 from dlrun.components.layers._slide import Slide, need_points, seen_through, slides
 from dlrun.components.layers.pooling._pool import need_whole_window, place_formulas, places
 from dlrun.language.fields import Sizes
-from dlrun.shapes import Shape, Window, along
+from dlrun.shapes import Shape, Window, along, numel
 
 if TYPE_CHECKING:
     import torch
@@ -46,6 +46,12 @@ class LpPool(Layer):
 
     def formulas(self, shape: Shape) -> list[str]:
         return place_formulas(self.slides(shape), self.ceil_mode)
+
+    def output_range(self, taken: Range) -> Range:
+        # A window that reaches beyond the edge counts as a whole one: the norm is that of its mean power, scaled up.
+        scale = numel(along(self.kernel_size, self.rank)) ** (1 / self.norm_type)
+        least = max(0.0, taken[0], -taken[1])
+        return scale * least, scale * max(map(abs, taken))
 
     def build(self, shape: Shape) -> torch.nn.Module:
         from dlrun.modules import pooling

@@ -19,6 +19,7 @@ class Pool(Layer):
     """Reduces each window to one number."""
 
     channel_axis = "first"
+    keeps_range = True
     rank: ClassVar[int]
     """The number of axes after the channels."""
 
@@ -36,9 +37,6 @@ class Pool(Layer):
     def slides(self, shape: Shape) -> list[Slide]:
         """The window along each axis."""
         return slides(shape, self.rank, self.kernel_size, self.stride or self.kernel_size, self.gaps(), self.padding)
-
-    def output_range(self, taken: Range) -> Range:
-        return taken
 
     def output_shape(self, shape: Shape) -> Shape:
         need_points(shape, self.rank)

@@ -71,6 +71,9 @@ class Recurrent(WeightedLayer):
         size = self.directions() * self.state_size()
         return (size,) if self.output == "last" else (shape[0], size)
 
+    def steps_read(self, *shapes: Shape) -> int:
+        return shapes[0][0]
+
     def window(self, shape: Shape) -> tuple[Window | None, ...]:
         return (None,) * len(self.output_shape(shape))
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.layers import Layer, Range
+from dlrun.components.layers import Layer
 from dlrun.components.layers._slide import build_sides
 from dlrun.components.layers.reshaping._sides import sides_along
 from dlrun.language.fields import SidesField
@@ -20,7 +20,9 @@ class Crop(Layer):
     Example: crop: 2
     """
 
+    channel_axis = "first"
     synonyms = ("cropping1d", "cropping2d", "cropping3d", "center_crop")
+    keeps_range = True
 
     cropping: SidesField
     """How much: one number for all sides, or a list with a number or [before, after] for each axis:
@@ -39,9 +41,6 @@ class Crop(Layer):
     def formulas(self, shape: Shape) -> list[str]:
         sides = zip(shape[1:], sides_along(self.cropping, shape), strict=True)
         return per_axis([f"{size} - {before} - {after} = {size - before - after}" for size, (before, after) in sides])
-
-    def output_range(self, taken: Range) -> Range:
-        return taken
 
     def build(self, shape: Shape) -> torch.nn.Module:
         return build_sides([(-before, -after) for before, after in sides_along(self.cropping, shape)])

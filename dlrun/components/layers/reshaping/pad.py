@@ -22,6 +22,7 @@ class Pad(Layer):
     Example: pad: [[0, 1], [0, 1]]
     """
 
+    channel_axis = "first"
     synonyms = (
         "zero_padding1d",
         "zero_padding2d",

@@ -19,6 +19,7 @@ class Permute(Layer):
     Example: permute: [1, 0]
     """
 
+    synonyms = ("transpose", "swapaxes")
     accepts = "any"
 
     dims: Annotated[tuple[int, ...], Field(min_length=1)]

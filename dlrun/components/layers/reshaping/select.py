@@ -19,6 +19,7 @@ class Select(Layer):
     Example: select: -1
     """
 
+    synonyms = ("slice", "narrow")
     accepts = "any"
 
     index: int | None = None

@@ -24,6 +24,7 @@ class Upsample(Layer):
     Example: upsample: 2
     """
 
+    channel_axis = "first"
     synonyms = (
         "up_sampling1d",
         "up_sampling2d",

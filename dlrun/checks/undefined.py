@@ -1,0 +1,75 @@
+"""Whether each metric has a value on each split: a class may have no row there, or a number may always be the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from dlrun.checks.classes import ClassCounts
+from dlrun.checks.reading import Reading
+from dlrun.errors import Problem
+from dlrun.language.experiment import INPUT, TARGET, TrainSection
+from dlrun.plan.data_info import SPLITS, Sameness
+from dlrun.plan.objective import Answer, Watched
+
+STRATIFY = "`data.split.stratify: true` gives every split rows of each class"
+ROWS = "add rows of the class, or monitor another metric"
+OTHER = "monitor another metric, such as the loss, or change the split"
+
+
+def check_defined(
+    reading: Reading, metrics: Sequence[Watched], counts: ClassCounts, sameness: Mapping[Answer, Sameness]
+) -> Iterator[Problem]:
+    """A note about each metric without a value on a split; an error, if the metric decides which weights are the best.
+
+    Args:
+        reading: the spec.
+        metrics: all metrics of the spec.
+        counts: the rows of each class, for each target of classes, as far as they are known.
+        sameness: what is the same in all rows of a split, for each answer of numbers, as far as that is known.
+    """
+    stopping = reading.sections.get("train", TrainSection()).early_stopping
+    for index, one in enumerate(metrics):
+        classes = {} if one.answer.is_input else counts.get(one.answer.name, {})
+        same = sameness.get(one.answer)
+        for number, split in enumerate(SPLITS):
+            rows = {label: of_splits[number] for label, of_splits in classes.items()}
+            if why := _lacks_class(one, rows):
+                message, hint = f"{split} has no row of {why} there", STRATIFY if _suffices(classes) else ROWS
+            elif one.metric.needs_spread and same is not None and same.rows[number] and same.constant[number]:
+                message, hint = f"{_sameness(one.answer, same, number)}, so {one.name} is not defined there", OTHER
+            else:
+                continue
+            if stopping is not None and stopping.monitor == f"{split}/{one.name}":
+                yield reading.problem(message, ("train", "early_stopping", "monitor"), hint)
+            else:
+                yield reading.note("undefined_metric", message, ("metrics", index), hint)
+
+
+def _lacks_class(one: Watched, rows: Mapping[str, int]) -> str:
+    """The class that a split lacks for a metric, and what that makes of the metric; '' where nothing is lacking."""
+    if not any(rows.values()):
+        return ""
+    if one.metric.needs_every_class:
+        lacking = [label for label in ([one.label] if one.label else rows) if not rows[label]]
+        if one.label and rows[one.label] == sum(rows.values()):
+            lacking = [f"a class besides {one.label}"]
+        more = f" and {len(lacking) - 1} more classes" if len(lacking) > 1 else ""
+        return f"{lacking[0]}{more}, so {one.name} is not defined" if lacking else ""
+    if one.metric.needs_its_class and one.label and not rows[one.label]:
+        return f"{one.label}, so {one.name} is 0 or not defined"
+    return ""
+
+
+def _suffices(classes: Mapping[str, Sequence[int]]) -> bool:
+    """Whether every class has a row for each split that has any."""
+    splits = sum(any(rows) for rows in zip(*classes.values(), strict=True))
+    return all(sum(rows) >= splits for rows in classes.values())
+
+
+def _sameness(answer: Answer, same: Sameness, number: int) -> str:
+    if same.rows[number] == 1:
+        return f"{SPLITS[number]} has one row"
+    what, usual = ("the input", INPUT) if answer.is_input else ("the target", TARGET)
+    what += "" if answer.name == usual else f" {answer.name}"
+    what = f"a number of {what}" if same.several else what
+    return f"{what} is the same in all {same.rows[number]} rows of {SPLITS[number]}"

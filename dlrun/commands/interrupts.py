@@ -1,0 +1,53 @@
+"""Ctrl-C before a run has begun, or where there is none: one line, and the process ends at once.
+
+An exception would come up wherever the interpreter happens to be, such as in an import inside another library, which
+may swallow it or make another error of it. Nothing is lost: whatever a command writes survives a kill at any moment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from typing import Any
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
+SHOW_CURSOR = "\033[?25h"
+
+
+class _CtrlC:
+    """What the signal does."""
+
+    training = False
+    """Whether a run has begun: then it is an exception."""
+    next_step = ""
+
+    def __call__(self, _number: int, _frame: Any) -> None:
+        if self.training:
+            raise KeyboardInterrupt
+        with contextlib.suppress(Exception):  # where the signal came in the middle of writing
+            sys.stdout.flush()
+        with contextlib.suppress(OSError):
+            cursor = SHOW_CURSOR + "\n" if os.isatty(2) else ""
+            os.write(2, f"{cursor}error: interrupted{self.next_step}\n".encode(errors="replace"))
+        os._exit(INTERRUPTED)
+
+
+_ctrl_c = _CtrlC()
+
+
+def end_at_once() -> None:
+    """From now on Ctrl-C ends the process."""
+    signal.signal(signal.SIGINT, _ctrl_c)
+
+
+def training_begins() -> None:
+    """From now on Ctrl-C is an exception, which a run handles."""
+    _ctrl_c.training = True
+
+
+def say(next_step: str) -> None:
+    """What the line of Ctrl-C says besides."""
+    _ctrl_c.next_step = next_step

@@ -1,0 +1,90 @@
+"""The first line of a csv file: the names of the columns, and errors about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from dlrun.components.sources import SourceError
+from dlrun.components.sources._cells import NUL_HINT, SEPARATORS, is_number
+from dlrun.components.sources._encoding import as_utf8, other_file
+from dlrun.language.suggestions import shorten
+
+FILE = ("source", "csv", "path")
+
+
+def read_names(file: Path, reader: Any) -> list[str]:
+    """The names of the columns.
+
+    Raises:
+        SourceError: the first line does not name each of them, or looks like a row.
+    """
+    columns = [name.strip() for name in next(reader, [])]
+    if not any(columns):
+        hint = "write the names of the columns, separated by the delimiter, in the first line"
+        raise SourceError(f"{file.name} has no column names in its first line", FILE, hint)
+    if any("\0" in name for name in columns):
+        what = other_file(file) or "UTF-16 text"
+        if _is_half_nul(file):
+            raise SourceError(f"{file.name} is {what}, not UTF-8", FILE, as_utf8(file, "UTF-16"))
+        raise SourceError(f"{file.name}:1: a column's name has a NUL byte", FILE, NUL_HINT)
+    if columns[0].startswith("sep="):
+        hint = "remove it, and write it in the spec: `csv: {path: …, delimiter: …}`"
+        raise SourceError(f"{file.name}:1: the first line only says which delimiter there is", FILE, hint)
+    if holds_data(columns):
+        message = f"{file.name}:1: the first line looks like a row, {shorten(', '.join(columns))}"
+        raise SourceError(f"{message}, and must name the columns", FILE, "add a first line with the names")
+    for number, name in enumerate(columns, 1):
+        if not name:
+            last = number == len(columns)
+            hint = "name it, or remove it from the file if it only counts the rows"
+            hint = "remove the delimiter at the end of each line, or name the column" if last else hint
+            raise SourceError(f"{file.name}:1: column {number} has no name", FILE, hint)
+    twice = [name for name, count in Counter(columns).items() if count > 1]
+    if twice:
+        message = f"{file.name}:1: two columns are called '{twice[0]}'"
+        raise SourceError(message, FILE, "give each column a name of its own")
+    return columns
+
+
+def _is_half_nul(file: Path) -> bool:
+    """Whether every second byte is NUL at the beginning, as in UTF-16 of ASCII text."""
+    with file.open("rb") as stream:
+        start = stream.read(64)
+    return bool(start) and max(start[::2].count(0), start[1::2].count(0)) > 0.3 * len(start)
+
+
+def listed(columns: list[str]) -> str:
+    """The first columns, for a hint."""
+    more = f" and {len(columns) - 20} more" if len(columns) > 20 else ""
+    return "columns, from the first line: " + ", ".join(columns[:20]) + more
+
+
+def delimiter_hint(columns: list[str], delimiter: str) -> str:
+    """How to write another delimiter that the first line looks separated by; '' where none does."""
+    written = _other_separator(columns, delimiter)
+    line = shorten(delimiter.join(columns))
+    return f"the first line is {line}: write `csv: {{path: …, delimiter: {written}}}`" if written else ""
+
+
+def _other_separator(names: list[str], delimiter: str) -> str:
+    line = delimiter.join(names)
+    counts = {other: line.count(other) for other in SEPARATORS if other != delimiter}
+    best = max(counts, key=lambda other: counts[other])
+    return SEPARATORS[best] if counts[best] >= max(len(names), 1) else ""
+
+
+def holds_data(names: list[str]) -> bool:
+    """Whether the cells of a first line are values, not names: numbers that do not just count or rise."""
+    numbers = [float(name) for name in names if is_number(name)]
+    if not numbers or 2 * len(numbers) < len(names):
+        return False
+    rising = all(one < other for one, other in pairwise(numbers))
+    if len(numbers) == len(names):
+        counting = numbers == [float(number) for number in range(len(numbers))]
+        return not (counting and len(numbers) > 2)
+    whole = all(number.is_integer() and number >= 0 for number in numbers)
+    falling = all(one > other for one, other in pairwise(numbers))
+    return not ((rising and whole) or ((rising or falling) and len(numbers) >= 10))

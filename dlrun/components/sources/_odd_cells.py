@@ -1,0 +1,156 @@
+"""The cells of a csv that are no numbers, in one error; and those that are not kept as they are written, in notes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from dlrun.components.sources import SourceError, SourceNote
+from dlrun.components.sources._cells import EXACT, is_missing, is_padded, is_rounded, sort_of, way_out
+from dlrun.errors import SpecPath
+from dlrun.language.suggestions import shorten
+
+EXAMPLES = 2
+"""How many cells of a column an error shows."""
+NAMED_COLUMNS = 10
+"""How many columns an error names."""
+STEPS = IMPUTE, IMPUTE_TEXTS, ONE_HOT = (
+    "`impute: {{columns: {}}}`",
+    "`impute: {{columns: {}, with: most_frequent}}`",
+    "`one_hot: {{columns: {}}}`",
+)
+"""Encoders for columns that are not numbers, as a spec has them, in the order in which they work."""
+PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+"""A name that needs no quotes in YAML."""
+
+
+class OddCells:
+    """Cells that were found while the rows were read."""
+
+    def __init__(self, name: str, columns: Sequence[str], named_by: Mapping[int, SpecPath], missing: Collection[str]):
+        """`named_by` has, for each column of numbers, the path of the setting that names it."""
+        self.name, self.columns, self.named_by, self.marks = name, columns, named_by, missing
+        self.wrong: dict[int, dict[str, int]] = {}
+        """For each column with cells that are not numbers the first two different ones, with their lines."""
+        self.texts: dict[int, int] = {}
+        """For each column how many cells are neither numbers nor missing."""
+        self.missing: dict[int, int] = {}
+        """For each column how many cells are missing where each row needs a value."""
+        self.rounded: dict[int, tuple[str, int]] = {}
+        """For each column with whole numbers too large to be exact the first one, with its line."""
+        self.padded: dict[int, tuple[str, int]] = {}
+        """For each column with zeros in front of numbers the first cell, with its line."""
+
+    def refuse(self, index: int, cell: str, line: int) -> None:
+        """Note down a cell that is no finite number."""
+        counts = self.missing if is_missing(cell.strip(), self.marks) else self.texts
+        counts[index] = counts.get(index, 0) + 1
+        found = self.wrong.setdefault(index, {})
+        if len(found) < EXAMPLES:
+            found.setdefault(cell, line)
+
+    def look(self, index: int, cell: str, value: float, line: int) -> None:
+        """Note down a number that is not kept as it is written."""
+        if abs(value) >= EXACT and index not in self.rounded and is_rounded(cell, value):
+            self.rounded[index] = (cell, line)
+        if index not in self.padded and is_padded(cell):
+            self.padded[index] = (cell, line)
+
+    def report(self, rows: int) -> None:
+        """Raise one error about all columns in which a cell of the rows is not a number; features before targets.
+
+        Raises:
+            SourceError: there are such columns.
+        """
+        if not self.wrong:
+            return
+        at = min((self.named_by[index] for index in self.wrong), key=lambda path: (path[0] != "features", path))
+        wrong = {index: found for index, found in self.wrong.items() if self.named_by[index] == at}
+        texts, sorts, steps = [], dict[str, dict[str, None]](), dict[str, list[str]]()
+        for index, found in sorted(wrong.items())[:NAMED_COLUMNS]:
+            (cell, line), *others = found.items()
+            what = "not a finite number" if _is_special(cell) else "not a number"
+            texts.append(f"{self._place(index, cell, line)}, {what}" + "".join(map(_another, others)))
+            if at[0] == "features" and (chosen := self._steps(index, rows)):
+                for step in chosen:
+                    steps.setdefault(step, []).append(self.columns[index])
+                continue
+            for cell in found:
+                sort = "the name again" if cell.strip() == self.columns[index] else sort_of(cell)
+                sorts.setdefault(sort, {})[_short(cell)] = None
+        if len(wrong) > NAMED_COLUMNS:
+            texts.append(f"and {len(wrong) - NAMED_COLUMNS} more columns")
+        added = ", ".join(_with_columns(step, steps[step]) for step in STEPS if step in steps)
+        hints = [f"add to `preprocess`: {added}"] if steps else []
+        hints += [_hint(sort, list(cells)[:EXAMPLES], at) for sort, cells in sorts.items()]
+        raise SourceError("\n  ".join(texts), at, "; ".join(dict.fromkeys(hints)))
+
+    def notes(self) -> tuple[SourceNote, ...]:
+        """What is not kept as it is written."""
+        return (*self._rounded(), *self._padded())
+
+    def _rounded(self) -> Iterator[SourceNote]:
+        for index, (cell, line) in _first(self.rounded):
+            message = f"{self._place(index, cell, line)}, which is kept as {float(cell):.0f}"
+            hint = "whole numbers are exact up to 2**53: subtract the smallest, or leave a column of ids out"
+            yield SourceNote("rounded_numbers", message + _more(self.rounded), self.named_by[index], hint)
+
+    def _padded(self) -> Iterator[SourceNote]:
+        for index, (cell, line) in _first(self.padded):
+            message = f"{self._place(index, cell, line)}, which is read as the number {float(cell):g}"
+            hint = "an id or a code is no amount: leave the column out, or write a column of 0 and 1 for each code"
+            yield SourceNote("leading_zeros", message + _more(self.padded), self.named_by[index], hint)
+
+    def _steps(self, index: int, rows: int) -> list[str]:
+        """The encoders for a column of features; none where its wrong cells need another way out."""
+        if index not in self.texts:
+            return [IMPUTE]
+        mostly = 2 * self.texts[index] > rows - self.missing.get(index, 0)
+        if not mostly or not {sort_of(cell) for cell in self.wrong[index]} <= {"text", "boolean", "missing"}:
+            return []
+        return [IMPUTE_TEXTS, ONE_HOT] if index in self.missing else [ONE_HOT]
+
+    def _place(self, index: int, cell: str, line: int) -> str:
+        return f"{self.name}:{line}: column '{self.columns[index]}' is '{_short(cell)}'"
+
+
+def _first(found: dict[int, tuple[str, int]]) -> list[tuple[int, tuple[str, int]]]:
+    """The first column, and its cell: many columns of one sort are one note."""
+    return sorted(found.items())[:1]
+
+
+def _more(found: dict[int, tuple[str, int]]) -> str:
+    others = len(found) - 1
+    return f"; {others} more column{'s have' if others > 1 else ' has'} such numbers" if others else ""
+
+
+def _another(found: tuple[str, int]) -> str:
+    cell, line = found
+    return f"; line {line} has '{_short(cell)}'"
+
+
+def _hint(sort: str, cells: list[str], at: SpecPath) -> str:
+    if sort == "the name again":
+        return "remove the line that repeats the first one"
+    if sort == "text" and at[0] == "target":
+        return "use `loss: cross_entropy` for texts that are classes"
+    return way_out(cells)
+
+
+def _with_columns(step: str, names: list[str]) -> str:
+    """A step for columns, as a spec has it."""
+    written = [name if PLAIN_NAME.fullmatch(name) else f'"{name}"' for name in names]
+    return step.format(written[0] if len(written) == 1 else f"[{', '.join(written)}]")
+
+
+def _short(cell: str) -> str:
+    return shorten(cell)[1:-1]
+
+
+def _is_special(cell: str) -> bool:
+    """Whether a cell is infinite, too large or not a number by name."""
+    try:
+        return not math.isfinite(float(cell))
+    except ValueError:
+        return False
