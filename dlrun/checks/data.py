@@ -95,13 +95,14 @@ def check_indices(reading: Reading, planned: Plan) -> Iterator[Problem]:
             yield Problem(message, first.place, "remove the step", notes)
     limits = index_limits(planned)
     for entry in planned.inputs if data_info is not None else ():
-        feature = data_info.features.get(entry.name) if data_info is not None else None
+        assert data_info is not None
+        feature = data_info.features.get(entry.name)
         most = limits.get(entry.name)
         if most is None or feature is None or entry.preprocess:
             continue
         known = next(step for step in planned.layers if step.layer and step.layer.index_count() == most)
-        if feature.no_index:
-            message = f"an index is a whole number from 0 on; {feature.no_index}"
+        if feature.vocabulary is None and (wrong := data_info.no_index(entry.name)):
+            message = f"an index is a whole number from 0 on; {wrong}"
             yield Problem(message, known.place, f"{known.kind} takes indices; `linear` takes any numbers")
         elif feature.vocabulary is not None and feature.vocabulary > most:
             message = f"the data has the index {feature.vocabulary - 1}; there are {most}, from 0 to {most - 1}"

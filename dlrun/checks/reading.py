@@ -289,7 +289,7 @@ def _from_data(reading: Reading, name: str) -> int:
         return shape[0]
     sizes = [feature.vocabulary for feature in data_info.features.values() if feature.vocabulary is not None]
     if not sizes:
-        wrong = next((feature.no_index for feature in data_info.features.values() if feature.no_index), "")
+        wrong = next(filter(None, map(data_info.no_index, data_info.features)), "")
         message = "`$vocabulary` needs features that are indices, whole numbers from 0 on"
         raise ExpressionError(message + (f"; {wrong}" if wrong else ""))
     return _only(sizes, name, "inputs of indices")

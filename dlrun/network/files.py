@@ -22,7 +22,7 @@ from dlrun.modules.affine import back
 from dlrun.network.build import build
 from dlrun.network.names import front_path
 from dlrun.network.preprocessing import states_by_step, with_preprocessing
-from dlrun.plan.fields import wanted
+from dlrun.plan.fields import losses_by_output, wanted
 from dlrun.plan.inputs import front_chains
 from dlrun.plan.network import Plan, plan
 from dlrun.plan.weights import expected
@@ -99,7 +99,7 @@ def _targets_back(folder: Path, reading: Reading, outputs: list[str]) -> dict[st
     if not data.target_preprocess:
         return {}
     names = data.target if isinstance(data.target, dict) else (TARGET,)
-    targets = [name for name in names if wanted(name, data.target, losses) == "numbers"]
+    targets = [name for name in names if wanted(name, data.target, losses, losses_by_output(losses)) == "numbers"]
     chains = front_chains(data.target_preprocess, targets, "target_preprocess")
     states = states_by_step(safetensors.torch.load_file(folder / run_folder.FITTED))
     found = {}

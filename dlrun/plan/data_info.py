@@ -99,6 +99,11 @@ class DataInfo:
     table: Table = field(default_factory=Table, repr=False, compare=False)
     """The means to read the rows."""
 
+    def no_index(self, name: str) -> str:
+        """The first value of an input that is no index, with its place; '' where there is none, or it is not known."""
+        feature = self.features[name]
+        return self.table.no_index(feature.fields) if feature.values is None and not self.table.heavy else ""
+
     @property
     def classed(self) -> list[str]:
         """The targets that are classes."""

@@ -152,7 +152,9 @@ PUBLISHED = {
         (212, 357),
         "breast_cancer.csv",
     ),
-    "diabetes": _Published(442, ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"), file="diabetes_target.csv.gz"),
+    "diabetes": _Published(
+        442, ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"), file="diabetes_target.csv.gz"
+    ),
 }
 
 
