@@ -37,6 +37,7 @@ class SourceInfo:
     classes: Any = field(default=None, repr=False, compare=False)
     notes: tuple[SourceNote, ...] = ()
     number_bytes: int = field(default=8, compare=False)
+    values: Any = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,10 @@ def describe(source: Source, request: Request, whole: bool = False) -> SourceInf
         target.labels,
         feature.vocabulary,
         target.counts,
-        target.classes,
+        None if target.classes is None else target.classes.tolist(),
         found.notes,
         feature.number_bytes,
+        None if target.values is None else target.values.reshape(-1).tolist(),
     )
 
 

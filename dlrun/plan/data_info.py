@@ -285,4 +285,4 @@ def _need_binary(table: Table, chosen: Chosen, values: Any) -> None:
         return
     row, column = (int(places[0]) for places in wrong.reshape(len(values), -1).nonzero())
     name = chosen.fields[min(column, len(chosen.fields) - 1)]
-    raise SourceError(f"{table.cell(name, row)}; several binary {table.noun}s must be 0 or 1", chosen.at)
+    raise SourceError(f"{table.cell(name, row)}; several binary values must be 0 or 1", chosen.at)

@@ -74,7 +74,7 @@ def choose(data: DataSection, losses: Sequence[Loss], table: Table) -> Choice:
         wants = wanted(name, data.target, losses, by_output)
         at = (TARGET, name) if isinstance(data.target, dict) else (TARGET,)
         if names is None and table.own_target is not None:
-            names = (table.own_target,)
+            names, at = (table.own_target,), table.at
         elif names is None and wants != "nothing":
             message = f"{_kind(data)} needs `target`, the {table.noun} to predict"
             raise SourceError(message, at, table.listed())

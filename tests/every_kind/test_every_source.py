@@ -54,6 +54,6 @@ def test_a_located_source_loads_the_same_from_another_folder(kind: str, tmp_path
     source = choose("sources", text)
     assert isinstance(source, Source)
     here = load(source, Request(tmp_path, features, target, "classes"))
-    there = with_absolute_paths(source, tmp_path).load(Request(tmp_path / "elsewhere", features, target, "classes"))
+    there = load(with_absolute_paths(source, tmp_path), Request(tmp_path / "elsewhere", features, target, "classes"))
     assert np.array_equal(here.features, there.features)
     assert np.array_equal(here.target, there.target)

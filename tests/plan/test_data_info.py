@@ -63,7 +63,14 @@ def test_losses_that_compare_with_inputs_need_no_target(tmp_path: Path, arrays) 
 @pytest.mark.parametrize(
     ("arrays_with", "features", "target", "losses", "at", "message"),
     [
-        ({"other": np.ones((5, 2))}, {"a": "table", "b": "other"}, None, [{"mse": "a"}], ("features", "b"), "5 rows"),
+        (
+            {"other": np.ones((5, 2))},
+            {"a": "table", "b": "other"},
+            None,
+            [{"mse": "a"}],
+            ("features", "b"),
+            "'table' has 3 rows, but 'other' has 5",
+        ),
         ({}, {"a": "table", "b": "tabel"}, "size", ["mse"], ("features", "b"), "no array 'tabel'"),
         (
             {},
