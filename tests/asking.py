@@ -61,11 +61,15 @@ def describe(source: Source, request: Request, whole: bool = False) -> SourceInf
         target.labels,
         feature.vocabulary,
         target.counts,
-        None if target.classes is None else target.classes.tolist(),
+        _list(found.classes("target")),
         found.notes,
         feature.number_bytes,
-        None if target.values is None else target.values.reshape(-1).tolist(),
+        _list(found.numbers("target")),
     )
+
+
+def _list(values: Any) -> list[Any] | None:
+    return None if values is None else values.reshape(-1).tolist()
 
 
 def load(source: Source, request: Request) -> Rows:

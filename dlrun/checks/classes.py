@@ -24,24 +24,23 @@ def split_targets(reading: Reading) -> tuple[ClassCounts, dict[Answer, Sameness]
     data, data_info = reading.sections.get("data"), reading.data.info
     if data is None or data_info is None:
         return {}, {}, []
-    known = {name: target for name, target in data_info.targets.items() if target.classes is not None}
-    numbers = {name: target.values for name, target in data_info.targets.items() if target.values is not None}
-    if not known and not numbers:
+    if data_info.table.heavy or not data_info.table.complete or not data_info.targets:
         return {}, {}, []
     import numpy as np
 
     from dlrun.plan.split import count_classes, sameness, split_rows
 
-    classes = {name: np.asarray(target.classes, np.int64) for name, target in known.items()}
+    classes = {name: found for name in data_info.targets if (found := data_info.classes(name)) is not None}
     only = data_info.classed[0] if len(data_info.classed) == 1 else ""
-    labels = known[only].labels if only else None
+    labels = data_info.targets[only].labels if only else None
     seed = reading.sections.get("seed", Experiment.model_fields["seed"].default)
     try:
         splits = split_rows(classes.get(only), data_info.rows, data.split, seed, labels)
     except SourceError as error:
         return {}, {}, [reading.problem(error.message, ("data", *error.at), error.hint)]
-    counts = {name: count_classes(splits, classes[name], target.labels or ()) for name, target in known.items()}
+    counts = {name: count_classes(splits, of, data_info.targets[name].labels or ()) for name, of in classes.items()}
     rare = [problem for name in counts for problem in _rare(reading, name, counts[name])]
+    numbers = {name: found for name in data_info.targets if (found := data_info.numbers(name)) is not None}
     rows = {name: np.asarray(values, np.float64).reshape(data_info.rows, -1) for name, values in numbers.items()}
     return counts, {Answer(name, False): sameness(splits, values) for name, values in rows.items()}, rare
 

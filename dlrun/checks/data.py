@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dlrun.checks.reading import Reading
 from dlrun.errors import Problem
 from dlrun.language.suggestions import did_you_mean
-from dlrun.plan.data_info import DataInfo, SplitSizes, numbers, unstratifiable
+from dlrun.plan.data_info import DataInfo, numbers
 from dlrun.plan.indices import index_limits
 from dlrun.plan.network import Plan
+from dlrun.plan.split_sizes import SplitSizes, unstratifiable
 from dlrun.shapes import ShapeError, show
 
 

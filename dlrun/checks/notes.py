@@ -9,9 +9,10 @@ from dlrun.components.augment import ImageAugmentation
 from dlrun.components.layers import Container
 from dlrun.errors import Problem
 from dlrun.language.experiment import TARGET, TrainSection
-from dlrun.plan.data_info import SplitSizes, Target
+from dlrun.plan.data_info import Target
 from dlrun.plan.inputs import scrambled
 from dlrun.plan.network import Plan
+from dlrun.plan.split_sizes import SplitSizes
 from dlrun.plan.steps import Step
 from dlrun.shapes import show
 

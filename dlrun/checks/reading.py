@@ -30,7 +30,7 @@ from dlrun.language.text.node import Node
 from dlrun.language.text.overrides import with_bases, with_overrides
 from dlrun.plan.data_info import DataInfo, describe
 
-FIRST = ("seed", "loss", "data")
+FIRST = ("loss", "data")
 """Read before the others, in this order, because `$classes` and similar names get their values from them."""
 DESCRIBING = ("source", "features", "target", "split")
 """The settings of `data` that describe the data; the others may use `$classes` and similar names."""
@@ -58,6 +58,8 @@ class Reading:
     problems: list[Problem] = field(default_factory=list)
     described: DataSection | None = None
     """The settings of `data` that describe the data, alone."""
+    seed: int = 0
+    """The experiment's, read before the section is."""
     encoders: list[tuple[int, Encoder]] = field(default_factory=list)
     """The encoders of `data.preprocess`, each with its index: the data is described by what they make of it."""
     whole: bool = False
@@ -108,8 +110,7 @@ class Reading:
         if not known or self.described is None or not isinstance(self.described.source, Source):
             return DataFound()
         try:
-            seed = self.sections.get("seed", Experiment.model_fields["seed"].default)
-            return DataFound(describe(self.described, losses, self.folder, self.whole, seed, self.encoders))
+            return DataFound(describe(self.described, losses, self.folder, self.whole, self.seed, self.encoders))
         except SourceError as error:
             at = error.at if error.at[:1] == ("loss",) else ("data", *error.at)
             return DataFound(problem=self.problem(error.message, at, error.hint))
@@ -154,7 +155,7 @@ def read(document: Document, whole: bool = False) -> Reading:
     for name in sorted(names, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST)):
         if name == "data":
             reading.described = _describe(root, reading.folder, reading.problems)
-            reading.encoders = _encoders(root)
+            reading.encoders, reading.seed = _encoders(root), _seed(root)
         _read_section(reading, expander, name)
     expander.finish()
     if "data" in reading.written:
@@ -184,6 +185,16 @@ def _describe(root: Node, folder: Path, problems: list[Problem]) -> DataSection 
         return with_paths_of(DataSection.read(node.plain()), folder, _written_in(node))
     except ValidationError:  # reported when the whole section is read
         return None
+
+
+def _seed(root: Node) -> int:
+    """The seed; the default where it is wrong, which is reported when the section is read."""
+    default = Experiment.model_fields["seed"].default
+    if "seed" not in root.value:
+        return default
+    expander = Expander(root, _not_yet)
+    found = expander.section("seed").plain()
+    return found if isinstance(found, int) and not expander.problems else default
 
 
 def _encoders(root: Node) -> list[tuple[int, Encoder]]:

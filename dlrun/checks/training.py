@@ -12,9 +12,9 @@ from dlrun.errors import Problem
 from dlrun.language.component import LARGEST
 from dlrun.language.experiment import TrainSection
 from dlrun.language.suggestions import did_you_mean
-from dlrun.plan.data_info import SplitSizes
 from dlrun.plan.length import Length, evaluation_batch
 from dlrun.plan.network import Plan
+from dlrun.plan.split_sizes import SplitSizes
 
 LAUNCHERS = {
     "WORLD_SIZE": "torchrun",

@@ -383,9 +383,10 @@ def _line_to_write(family: str, word: str, settings: Any) -> str:
         return f"write `source: {{{ending}: {word}}}`"
     for kind in kinds(family):
         cls = find(family, kind)
-        if cls.main is not None and word in get_args(cls.model_fields[cls.main].annotation):
+        fields = {field.alias or name: field for name, field in cls.model_fields.items()}
+        if cls.main is not None and word in get_args(fields[cls.main].annotation):
             return f"write `{kind}: {word}`"
-        if settings is not None and word in cls.model_fields:
+        if settings is not None and word in fields:
             given = _on_a_line({word: settings}) if not isinstance(settings, dict) else f"{word}: …"
             return f"write the name of {singular(family)} before its settings, such as `{kind}: {{{given}}}`"
     return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,10 +68,6 @@ class Target:
     """How it is read."""
     counts: tuple[int, ...] | None = None
     """How many rows each class has, in the order of the labels."""
-    classes: Array | None = field(default=None, repr=False, compare=False)
-    """(N,) each row's class number; None where that is not known without loading."""
-    values: Array | None = field(default=None, repr=False, compare=False)
-    """(N, ...) the numbers of each row, where they are numbers; None where they are not known without loading."""
     fields: tuple[str, ...] = ()
     """The data's fields that it is read from."""
     positive: int | None = None
@@ -104,6 +100,20 @@ class DataInfo:
         feature = self.features[name]
         return self.table.no_index(feature.fields) if feature.values is None and not self.table.heavy else ""
 
+    def classes(self, name: str) -> Array | None:
+        """(N,) the class number of each row of a target; None where it has none, or not all rows are read."""
+        target = self.targets[name]
+        if target.labels is None or self.table.heavy or not self.table.complete:
+            return None
+        return class_numbers(self.table.texts(target.fields[0]), target.labels)
+
+    def numbers(self, name: str) -> Array | None:
+        """(N, ...) a target's numbers; None where it has none, or not all rows are read."""
+        target = self.targets[name]
+        if target.labels is not None or self.table.heavy or not self.table.complete:
+            return None
+        return self.table.numbers(target.fields)
+
     @property
     def classed(self) -> list[str]:
         """The targets that are classes."""
@@ -116,15 +126,6 @@ def numbers(data_info: DataInfo) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class SplitSizes:
-    """How many rows each split has."""
-
-    train: int
-    validation: int
-    test: int
-
-
-@dataclass(frozen=True, slots=True)
 class Sameness:
     """Whether numbers that outputs are compared with differ between the rows of training, validation and test."""
 
@@ -134,34 +135,6 @@ class Sameness:
     """Whether a number is the same in all rows of the split."""
     several: bool
     """Whether a row has several numbers."""
-
-
-def split_sizes(rows: int, split: Split) -> SplitSizes:
-    """How many rows each split gets: shares are rounded to the nearest row, and the rest is for training."""
-    validation, test = round(rows * split.validation), round(rows * split.test)
-    return SplitSizes(rows - validation - test, validation, test)
-
-
-def unstratifiable(counts: Sequence[int], labels: Sequence[str], sizes: SplitSizes) -> Iterator[tuple[str, str]]:
-    """Why the rows cannot be split by class, each with a way out; nothing where they can.
-
-    Args:
-        counts: how many rows each class has.
-        labels: the names of the classes.
-        sizes: how many rows each split is to have.
-    """
-    wanted = {"train": sizes.train, "validation": sizes.validation, "test": sizes.test}
-    splits = {name: size for name, size in wanted.items() if size or name == "train"}
-    for label, count in zip(labels, counts, strict=True):
-        if count < len(splits):
-            message = (
-                f"class '{label}' has {count} row{'s' * (count != 1)}, too few to be in each of {', '.join(splits)}"
-            )
-            yield message, "add rows of the class, or leave `stratify` out"
-    for name, size in splits.items():
-        if size < len(counts):
-            message = f"{name} has {size} row{'s' * (size != 1)}, too few for one of each of {len(counts)} classes"
-            yield message, "raise its share, or leave `stratify` out"
 
 
 def _positive(target: Target, named_class: str | None) -> int | None:
@@ -240,12 +213,11 @@ def _training_rows(table: Table, split: Split, targets: Mapping[str, Target], se
     if not table.complete:
         return np.arange(table.read_rows)
     classed = [target for target in targets.values() if target.labels is not None]
-    only = classed[0] if len(classed) == 1 else None
-    if only is not None and only.classes is None:
-        classes = class_numbers(table.texts(only.fields[0]), only.labels or ())
-    else:
-        classes = only.classes if only is not None else None
-    return split_rows(classes, table.rows, split, seed, only.labels if only is not None else None).train
+    if len(classed) != 1 or classed[0].labels is None:
+        return split_rows(None, table.rows, split, seed).train
+    labels = classed[0].labels
+    classes = class_numbers(table.texts(classed[0].fields[0]), labels)
+    return split_rows(classes, table.rows, split, seed, labels).train
 
 
 def _feature(table: Table, chosen: Chosen) -> Feature:
@@ -262,21 +234,18 @@ def _encoded(chosen: Chosen, encoded: Encoded) -> Feature:
 
 def _labelled(table: Table, chosen: Chosen) -> Target:
     labels = read_labels(table, chosen)
-    if table.heavy or not table.complete:
-        counts = tuple((table.counts(chosen.fields[0]) or {}).values()) or None
-        return Target((), labels, chosen.wants, counts, fields=chosen.fields)
-    classes = class_numbers(table.texts(chosen.fields[0]), labels)
-    return Target((), labels, chosen.wants, class_counts(classes, labels), classes, fields=chosen.fields)
+    counts = tuple((table.counts(chosen.fields[0]) or {}).values()) or None
+    if counts is None and table.complete:
+        counts = class_counts(class_numbers(table.texts(chosen.fields[0]), labels), labels)
+    return Target((), labels, chosen.wants, counts, chosen.fields)
 
 
 def _numbers(table: Table, chosen: Chosen) -> Target:
-    if table.heavy:
-        return Target(chosen.shape, None, chosen.wants, fields=chosen.fields)
-    values = table.numbers(chosen.fields)
-    if chosen.wants == "binary":
-        _need_binary(table, chosen, values)
-    known = values if table.complete else None
-    return Target(chosen.shape, None, chosen.wants, values=known, fields=chosen.fields)
+    if not table.heavy:
+        values = table.numbers(chosen.fields)
+        if chosen.wants == "binary":
+            _need_binary(table, chosen, values)
+    return Target(chosen.shape, None, chosen.wants, fields=chosen.fields)
 
 
 def _need_binary(table: Table, chosen: Chosen, values: Any) -> None:

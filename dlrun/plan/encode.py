@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from dlrun.components.preprocess import Column, EncodeError, Encoder, Learned, Preprocess
 from dlrun.components.sources import SourceError, Table
@@ -15,7 +13,11 @@ from dlrun.errors import SpecPath
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.fields import Chosen, matches
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
 Steps = Sequence[tuple[int, Encoder]]
 """Encoders, each with its index in the spec's list of steps."""
 FROM_DATA = -1
@@ -103,6 +105,9 @@ def encode(table: Table, chosen: Chosen, encoders: Steps, texts: Collection[str]
     Raises:
         SourceError: a step has nothing to do or to learn from, or a column is still of texts after the last one.
     """
+
+    import numpy as np
+
     columns = [entry for name in chosen.fields for entry in _columns(table, name, name in texts)]
     steps = []
     for index, step in encoders:
@@ -151,6 +156,8 @@ def refuse_strangers(encoders: Steps, inputs: Mapping[str, Chosen], table: Table
 
 
 def _columns(table: Table, name: str, as_text: bool) -> Iterator[tuple[Column, NumberColumn]]:
+    import numpy as np
+
     if as_text:
         texts = table.texts(name)
         absent = np.array([is_missing(text.strip(), table.missing) for text in texts.distinct], bool)
@@ -168,6 +175,9 @@ def _columns(table: Table, name: str, as_text: bool) -> Iterator[tuple[Column, N
 
 def _of_rows(column: Column, rows: Array) -> Column:
     """Some rows of a column; of the texts only those that are there."""
+
+    import numpy as np
+
     if column.codes is None:
         assert column.numbers is not None
         return Column(column.name, column.numbers[rows])

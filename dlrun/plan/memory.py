@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from dlrun.language.experiment import TrainSection
-from dlrun.plan.data_info import DataInfo, SplitSizes
+from dlrun.plan.data_info import DataInfo
 from dlrun.plan.length import Length
 from dlrun.plan.network import Plan
 from dlrun.plan.objective import Watched
+from dlrun.plan.split_sizes import SplitSizes
 from dlrun.shapes import numel
 
 FLOAT = 4

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.sources import SourceError, Table, Texts, class_labels
+from dlrun.components.sources import SourceError, Table, Texts
 from dlrun.components.sources._cells import NUL_HINT, is_missing
 from dlrun.components.sources._labels import judge, need_labels
+from dlrun.language.labels import class_labels
 from dlrun.plan.fields import Chosen
 
 if TYPE_CHECKING:

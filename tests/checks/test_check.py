@@ -7,8 +7,8 @@ import pytest
 from dlrun.checks.check import check, check_model
 from dlrun.errors import SpecError
 from dlrun.language.experiment import Split
-from dlrun.plan.data_info import SplitSizes, split_sizes
 from dlrun.plan.memory import machine_memory
+from dlrun.plan.split_sizes import SplitSizes, split_sizes
 
 IRIS = """
 data: {{source: {{sklearn: iris}}, split: {{validation: 0.2, test: 0.2}}}}

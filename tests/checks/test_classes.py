@@ -28,7 +28,7 @@ def test_the_counts_are_those_of_the_rows_that_training_loads(stratify: str, tmp
     checked = check(written(tmp_path, "abcab" * 8), [f"data.split.stratify={stratify}", "seed=3"])
     assert checked.data_info is not None
     data = checked.experiment.need("data")
-    loaded = load(data, checked.experiment.losses, tmp_path, checked.data_info, checked.experiment.seed)
+    loaded = load(data, checked.data_info, checked.experiment.seed)
     assert loaded.class_counts == checked.classes
     assert {label: sum(rows) for label, rows in checked.classes["target"].items()} == {"a": 16, "b": 16, "c": 8}
 

@@ -11,8 +11,8 @@ from strategies import draws
 
 from dlrun.components.sources import SourceError
 from dlrun.language.experiment import Split
-from dlrun.plan.data_info import split_sizes
 from dlrun.plan.split import Splits, split_rows
+from dlrun.plan.split_sizes import split_sizes
 
 SHARES = st.sampled_from([0.0, 0.05, 0.15, 0.2, 0.3, 0.45])
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from dlrun.components.preprocess._rows import TrainingRows
-from dlrun.components.sources import FieldType
 from dlrun.errors import LocatedError
 from dlrun.language.component import Component
+from dlrun.language.field_type import FieldType
 from dlrun.language.fields import Names
 from dlrun.shapes import Shape
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dlrun.components.preprocess import Column, EncodeError
-from dlrun.components.sources import class_labels
+from dlrun.language.labels import class_labels
 
 if TYPE_CHECKING:
     import numpy as np

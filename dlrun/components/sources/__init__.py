@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dlrun.errors import LocatedError, SpecPath
 from dlrun.language.component import Component
+from dlrun.language.field_type import FieldType
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -33,10 +34,6 @@ class SourceNote:
     at: SpecPath
     """The path below `data` of the setting concerned."""
     hint: str = ""
-
-
-FieldType = Literal["number", "text", "other"]
-"""What a field's values are; `other` is what nothing can be made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,22 +167,6 @@ class Source(Component):
     def origin(self) -> tuple[str, str]:
         """The name of the data and where it is, for people and trackers."""
         return self.kind, self.kind
-
-
-def class_labels(values: Iterable[Any]) -> tuple[str, ...]:
-    """The distinct values as labels, in the order of their class numbers: by size, or by alphabet."""
-    distinct = sorted({str(value) for value in values})  # so '1' and '1.0' have an order too
-    try:
-        return tuple(sorted(distinct, key=_size))
-    except ValueError:
-        return tuple(distinct)
-
-
-def _size(label: str) -> float:
-    size = float(label)
-    if size != size:
-        raise ValueError("not a number has no place among numbers")
-    return size
 
 
 def vocabulary(values: Array) -> int | None:

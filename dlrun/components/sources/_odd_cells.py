@@ -72,19 +72,19 @@ class OddCells:
             (cell, line), *others = found.items()
             what = "not a finite number" if _is_special(cell) else "not a number"
             texts.append(f"{self._place(index, cell, line)}, {what}" + "".join(map(_another, others)))
-            if at[0] == "features" and (chosen := self._steps(index, rows)):
-                for step in chosen:
-                    steps.setdefault(step, []).append(self.columns[index])
-                continue
+            chosen = self._steps(index, rows) if at[0] == "features" else []
+            for step in chosen:
+                steps.setdefault(step, []).append(self.columns[index])
             for cell in found:
                 sort = "the name again" if cell.strip() == self.columns[index] else sort_of(cell)
-                sorts.setdefault(sort, {})[_short(cell)] = None
+                if not chosen or sort != "text":
+                    sorts.setdefault(sort, {})[_short(cell)] = None
         if len(wrong) > NAMED_COLUMNS:
             texts.append(f"and {len(wrong) - NAMED_COLUMNS} more columns")
         added = ", ".join(_with_columns(step, steps[step]) for step in STEPS if step in steps)
         hints = [f"add to `preprocess`: {added}"] if steps else []
         hints += [_hint(sort, list(cells)[:EXAMPLES], at) for sort, cells in sorts.items()]
-        raise SourceError("\n  ".join(texts), at, "; ".join(dict.fromkeys(hints)))
+        raise SourceError("\n  ".join(texts), at, "; or ".join(hints) if steps else "; ".join(dict.fromkeys(hints)))
 
     def notes(self) -> tuple[SourceNote, ...]:
         """What is not kept as it is written."""
