@@ -20,11 +20,11 @@ from dlrun.checks.undefined import check_defined
 from dlrun.errors import Problem, SpecError, distinct
 from dlrun.language.experiment import Experiment, TrainSection, as_tuple
 from dlrun.language.suggestions import few_suggestions
-from dlrun.plan.data_info import DataInfo, Sameness
+from dlrun.plan.data_info import DataInfo
 from dlrun.plan.memory import Memory, needed_memory
 from dlrun.plan.network import Plan, plan
 from dlrun.plan.objective import Answer, ObjectiveError, Watched, objective
-from dlrun.plan.split_sizes import SplitSizes, split_sizes
+from dlrun.plan.split_sizes import Sameness, SplitSizes, split_sizes
 
 SHAPING = ("model", "data", "blocks", "vars")
 """The sections that a network's shapes depend on."""

@@ -9,8 +9,8 @@ from dlrun.components.sources import SourceError
 from dlrun.errors import Problem
 from dlrun.language.experiment import TARGET, Experiment
 from dlrun.language.suggestions import shorten
-from dlrun.plan.data_info import Sameness
 from dlrun.plan.objective import Answer
+from dlrun.plan.split_sizes import Sameness
 
 ClassCounts = dict[str, dict[str, list[int]]]
 """For each target of classes and each class: the rows in training, validation and test."""

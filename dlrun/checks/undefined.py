@@ -8,8 +8,8 @@ from dlrun.checks.classes import ClassCounts
 from dlrun.checks.reading import Reading
 from dlrun.errors import Problem
 from dlrun.language.experiment import INPUT, TARGET, TrainSection
-from dlrun.plan.data_info import SPLITS, Sameness
 from dlrun.plan.objective import Answer, Watched
+from dlrun.plan.split_sizes import SPLITS, Sameness
 
 STRATIFY = "`data.split.stratify: true` gives every split rows of each class"
 ROWS = "add rows of the class, or monitor another metric"

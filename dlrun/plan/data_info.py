@@ -28,8 +28,6 @@ from dlrun.plan.fields import Choice, Chosen, choose, judging, losses_by_output
 from dlrun.plan.targets import class_counts, class_numbers, read_labels
 from dlrun.shapes import Shape
 
-SPLITS = ("train", "validation", "test")
-
 if TYPE_CHECKING:
     import numpy as np
 
@@ -123,18 +121,6 @@ class DataInfo:
 def numbers(data_info: DataInfo) -> list[str]:
     """The names of the targets of numbers."""
     return [name for name, target in data_info.targets.items() if target.wants == "numbers"]
-
-
-@dataclass(frozen=True, slots=True)
-class Sameness:
-    """Whether numbers that outputs are compared with differ between the rows of training, validation and test."""
-
-    rows: tuple[int, ...]
-    """How many rows each split has."""
-    constant: tuple[bool, ...]
-    """Whether a number is the same in all rows of the split."""
-    several: bool
-    """Whether a row has several numbers."""
 
 
 def _positive(target: Target, named_class: str | None) -> int | None:

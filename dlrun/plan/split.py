@@ -10,8 +10,7 @@ import numpy as np
 
 from dlrun.components.sources import SourceError
 from dlrun.language.experiment import Split
-from dlrun.plan.data_info import Sameness
-from dlrun.plan.split_sizes import split_sizes, unstratifiable
+from dlrun.plan.split_sizes import Sameness, split_sizes, unstratifiable
 
 Indices = np.ndarray[Any, np.dtype[np.int64]]
 AT = ("split", "stratify")

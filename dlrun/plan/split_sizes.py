@@ -1,4 +1,4 @@
-"""How many rows each split gets, and when the rows cannot be split by class."""
+"""The splits: how many rows each gets, when the rows cannot be split by class, and whether the rows of one differ."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dlrun.language.experiment import Split
+
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,18 @@ class SplitSizes:
     train: int
     validation: int
     test: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sameness:
+    """Whether numbers that outputs are compared with differ between the rows of training, validation and test."""
+
+    rows: tuple[int, ...]
+    """How many rows each split has."""
+    constant: tuple[bool, ...]
+    """Whether a number is the same in all rows of the split."""
+    several: bool
+    """Whether a row has several numbers."""
 
 
 def split_sizes(rows: int, split: Split) -> SplitSizes:

@@ -185,8 +185,8 @@ def test_an_embedding_knows_all_indices_of_the_data(rows: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.arange(60.0).reshape(30, 2) % 9 + 0.5, "an index is a whole number from 0 on; {place} 0.5"),
-        (np.arange(60).reshape(30, 2) % 9 - 1, "an index is a whole number from 0 on; {place} -1"),
+        (np.arange(60.0).reshape(30, 2) % 9 + 0.5, "an index is a whole number from 0 on; {place}0.5"),
+        (np.arange(60).reshape(30, 2) % 9 - 1, "an index is a whole number from 0 on; {place}-1"),
         (np.arange(60).reshape(30, 2), "the data has the index 59; there are 9, from 0 to 8"),
     ],
 )
@@ -195,7 +195,7 @@ def test_values_that_an_embedding_does_not_take(kind: str, values: np.ndarray, m
     lines = [",".join([*map(str, row), "0"]) for row in values.tolist()]
     (tmp_path / "rows.csv").write_text("\n".join(["a,b,y", *lines]))
     source = "{csv: rows.csv}" if kind == "csv" else "{npz: rows.npz}"
-    place = "rows.csv:2: column 'a' is" if kind == "csv" else "the array 'x' holds"
+    place = "rows.csv:2: column 'a' is '" if kind == "csv" else "the array 'x' holds "
     (tmp_path / "s.yaml").write_text(
         f"""
         data: {{source: {source}, target: y{", features: x" if kind == "npz" else ""}}}

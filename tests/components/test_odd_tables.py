@@ -228,7 +228,9 @@ def test_a_mark_of_a_missing_value_is_no_class_number_or_feature(mark: str, tmp_
         error = refusal(tmp_path, text, "numbers")
         assert error.message.startswith("t.csv:3: column ")
         target = "fill in the cell or remove the row"
-        assert error.hint == (target if error.at == ("target",) else "add to `preprocess`: `impute: {columns: a}`")
+        assert error.hint == (
+            target if error.at == ("target",) else "add to `preprocess`: `impute: {columns: a}`; or " + target
+        )
     with pytest.raises(SourceError, match="a class is expected"):
         saved(tmp_path, np.ones(3), np.array(["p", "q", mark]))
 

@@ -343,8 +343,8 @@ class TestCsv:
             "  t.csv:3: column 'r' is '?', not a number; line 4 has '5%'"
         )
         assert error.hint == (
-            "add to `preprocess`: `one_hot: {columns: q}`; fill in the cell or remove the row; "
-            "write '5%' without the percent sign, the same in every row"
+            "add to `preprocess`: `one_hot: {columns: q}`; or write 1 and 0 for 'True' and 'False'; "
+            "or fill in the cell or remove the row; or write '5%' without the percent sign, the same in every row"
         )
 
     @pytest.mark.parametrize(

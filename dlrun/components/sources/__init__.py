@@ -111,16 +111,20 @@ class Table:
         raise NotImplementedError
 
     def texts(self, name: str) -> Texts:
-        """A field that was read, as texts.
+        """A field that was read, as texts: those of its numbers unless the source has others.
 
         Raises:
             SourceError: its values cannot be classes.
         """
-        raise NotImplementedError
+        import numpy as np
+
+        distinct, rows = np.unique(self.numbers([name]), return_inverse=True)
+        words = (str(int(value)) if float(value).is_integer() else str(value) for value in distinct.tolist())
+        return Texts(tuple(words), rows.reshape(-1))
 
     def vocabulary(self, names: Sequence[str]) -> int | None:
-        """The largest index plus one, where the fields are whole numbers from 0 on."""
-        raise NotImplementedError
+        """The largest index plus one, where the fields are known to be whole numbers from 0 on."""
+        return None
 
     def no_index(self, names: Sequence[str]) -> str:
         """The first value of fields that is no index, a whole number from 0 on, with its place; '' if all are."""
@@ -136,11 +140,11 @@ class Table:
 
     def cell(self, name: str, row: int) -> str:
         """A value and its place, as errors show them: ``t.csv:3: column 'class' is ''``."""
-        raise NotImplementedError
+        return f"row {row} of the {self.noun} '{name}' of {self.name}"
 
     def listed(self) -> str:
         """The names of the fields, for a hint."""
-        raise NotImplementedError
+        return f"{self.noun}s of {self.name}: {', '.join(self.fields)}"
 
     def reading_hint(self) -> str:
         """A hint where the fields look as if the source was read in a wrong way; ''."""

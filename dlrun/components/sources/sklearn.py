@@ -89,15 +89,6 @@ class _Set(Table):
     def counts(self, name: str) -> Mapping[str, int] | None:
         return dict(zip(self.published.labels, self.published.counts, strict=True))
 
-    def vocabulary(self, names: Sequence[str]) -> int | None:
-        return None
-
-    def cell(self, name: str, row: int) -> str:
-        return f"row {row} of {self.name}"
-
-    def listed(self) -> str:
-        return f"columns of {self.name}: " + ", ".join(self.fields)
-
     def _load(self) -> tuple[Array, Array]:
         if self._loaded is None:
             from sklearn import datasets

@@ -16,11 +16,12 @@ from dlrun.data.load import Loaded
 from dlrun.data.prepare import Prepared
 from dlrun.errors import Problem, SpecError, SpecPath, distinct
 from dlrun.language.experiment import TARGET
-from dlrun.plan.data_info import Sameness, numbers
+from dlrun.plan.data_info import numbers
 from dlrun.plan.network import Plan
 from dlrun.plan.objective import Answer, Term, Watched
 from dlrun.plan.ranges import fixed_total, in_words, limiting, output_ranges
 from dlrun.plan.split import sameness
+from dlrun.plan.split_sizes import Sameness
 from dlrun.plan.steps import Step
 from dlrun.training.objective import Pairing
 
