@@ -47,7 +47,7 @@ def rows_of(checked: Checked) -> Loaded:
     experiment = checked.experiment
     assert checked.data_info is not None
     data = experiment.need("data")
-    return load(data, experiment.losses, checked.reading.folder, checked.data_info, experiment.seed)
+    return load(data, checked.data_info, experiment.seed)
 
 
 @dataclass

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
 import pytest
-from places import DOCS, ROOT
+from places import DOCS, ROOT, SPECS
 
 import dlrun
 from dlrun.checks.check import check
@@ -52,6 +53,7 @@ def as_spec(example: str) -> str:
 def test_the_spec_checks_without_a_note(page, number, tmp_path):
     (tmp_path / "base.yaml").write_text(blocks(DOCS / "language.md")[0], "utf-8")
     (tmp_path / "wine.csv").write_text(WINE, "utf-8")
+    shutil.copy(SPECS / "data" / "people.csv", tmp_path)
     spec = tmp_path / "example.yaml"
     spec.write_text(as_spec(blocks(page)[number]), "utf-8")
     checked = check(spec)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from strategies import written_components
 
 from dlrun.components.layers import Container
+from dlrun.components.preprocess import Encoder
 from dlrun.language.component import find, kinds
 
 ROWS = 30
@@ -35,9 +36,15 @@ Drawn = tuple[dict[str, Any], tuple[int, ...]]
 
 
 def some(family: str, most: int = 1) -> st.SearchStrategy[list[Any]]:
-    """A few components of a family."""
-    one = st.sampled_from(kinds(family)).flatmap(lambda kind: written_components(family, kind))
-    return st.lists(one, max_size=most)
+    """A few components of a family; of the preprocessing only maps, for the tables have no texts and no gaps."""
+    suiting = [kind for kind in kinds(family) if not issubclass(find(family, kind), Encoder)]
+    one = st.sampled_from(suiting).flatmap(lambda kind: written_components(family, kind))
+    return st.lists(one.map(_of_all_columns) if family == "preprocess" else one, max_size=most)
+
+
+def _of_all_columns(step: dict[str, Any]) -> dict[str, Any]:
+    """A step as it is written, without `columns`: a random name is none of the data's."""
+    return {kind: {name: value for name, value in own.items() if name != "columns"} for kind, own in step.items()}
 
 
 def _suiting(family: str, target: str) -> st.SearchStrategy[Any]:

@@ -39,8 +39,9 @@ _ctrl_c = _CtrlC()
 
 
 def end_at_once() -> None:
-    """From now on Ctrl-C ends the process."""
-    signal.signal(signal.SIGINT, _ctrl_c)
+    """From now on Ctrl-C ends the process, unless it was started to ignore it, as in the background of a script."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _ctrl_c)
 
 
 def training_begins() -> None:

@@ -80,10 +80,7 @@ def load(data: DataSection, data_info: DataInfo, seed: int) -> Loaded:
         SourceError: the data cannot be read.
     """
     table, scaled = data_info.table, bool(data.target_preprocess)
-    features = {
-        name: table.numbers(feature.fields) if feature.values is None else feature.values
-        for name, feature in data_info.features.items()
-    }
+    features = {name: data_info.inputs(name) for name in data_info.features}
     targets = {name: _answers(table, target, scaled) for name, target in data_info.targets.items()}
     classed = only_classes(targets)
     classes, labels = (classed.classes, classed.labels) if classed else (None, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -82,7 +82,7 @@ def load_network(folder: Path | str, which: Literal["best", "last"] = "best") ->
         raise SpecError(f"{message}\n  `load_network(folder, 'last')` loads the weights of the last epoch")
     try:
         weights = safetensors.torch.load_file(file)
-        steps = _preprocessing(folder, data.preprocess)
+        steps = _preprocessing(folder, data.preprocess, list(planned.input_shapes))
         whole = with_preprocessing(network, planned, steps, _targets_back(folder, reading, list(planned.outputs)))
         missing = expected(planned).keys() - weights.keys()
         if missing:
@@ -111,11 +111,14 @@ def _targets_back(folder: Path, reading: Reading, outputs: list[str]) -> dict[st
     return found
 
 
-def _preprocessing(folder: Path, steps: tuple[Preprocess, ...]) -> dict[str, list[tuple[str, torch.nn.Module]]]:
+def _preprocessing(
+    folder: Path, steps: tuple[Preprocess, ...], names: Sequence[str]
+) -> dict[str, list[tuple[str, torch.nn.Module]]]:
     """The maps of each input: their sizes are in the resolved spec, the rest in files of the run."""
+    if not any(isinstance(step, Map) for step in steps):
+        return {name: [] for name in names}
     inputs = json.loads((folder / run_folder.COLUMNS).read_text(encoding="utf-8"))["inputs"]
-    needed = any(entry["maps"] for entry in inputs.values())
-    states = states_by_step(safetensors.torch.load_file(folder / run_folder.FITTED)) if needed else {}
+    states = states_by_step(safetensors.torch.load_file(folder / run_folder.FITTED))
     found: dict[str, list[tuple[str, torch.nn.Module]]] = {}
     for name, entry in inputs.items():
         found[name] = []

@@ -50,8 +50,6 @@ class Feature:
     """Each number of a row, where they are columns."""
     encoded: tuple[EncodedStep, ...] = ()
     """What the encoders learned."""
-    values: Array | None = field(default=None, repr=False, compare=False)
-    """(N, columns) what the encoders made of all rows; None where there is none: then the table has the rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +90,26 @@ class DataInfo:
     """What can be meant but rarely is."""
     table: Table = field(default_factory=Table, repr=False, compare=False)
     """The means to read the rows."""
+    made: dict[str, Array] = field(default_factory=dict, repr=False, compare=False)
+    """(N, columns) by the name of an input: what its encoders made of all rows."""
+
+    def inputs(self, name: str) -> Array:
+        """(N, ...) all rows of an input, after its encoders.
+
+        Raises:
+            SourceError: the data cannot be read.
+        """
+        return self.made[name] if name in self.made else self.table.numbers(self.features[name].fields)
+
+    def forget(self) -> None:
+        """Free the rows that were read: they are on the device."""
+        self.made.clear()
+        self.table.forget()
 
     def no_index(self, name: str) -> str:
         """The first value of an input that is no index, with its place; '' where there is none, or it is not known."""
         feature = self.features[name]
-        return self.table.no_index(feature.fields) if feature.values is None and not self.table.heavy else ""
+        return "" if feature.encoded or self.table.heavy else self.table.no_index(feature.fields)
 
     def classes(self, name: str) -> Array | None:
         """(N,) the class number of each row of a target; None where it has none, or not all rows are read."""
@@ -173,13 +186,15 @@ def describe(
         if target.labels is not None and chosen.labelled and table.counts(chosen.fields[0]) is None:
             notes |= dict.fromkeys(judge(target.labels, table.rows, chosen.what(table), chosen.at))
     features = {name: _feature(table, chosen) for name, chosen in choice.inputs.items() if not steps[name]}
+    made: dict[str, Array] = {}
     if len(features) < len(steps):
         train = _training_rows(table, data.split, targets, seed)
         for name, chosen in choice.inputs.items():
             if steps[name]:
-                features[name] = _encoded(chosen, encode(table, chosen, steps[name], as_texts, train))
+                encoded = encode(table, chosen, steps[name], as_texts, train)
+                features[name], made[name] = _encoded(chosen, encoded), encoded.values
         features = {name: features[name] for name in choice.inputs}
-    return DataInfo(table.rows, features, targets, tuple(notes), table)
+    return DataInfo(table.rows, features, targets, tuple(notes), table, made)
 
 
 def _read(table: Table, choice: Choice, steps: Mapping[str, Steps]) -> set[str]:
@@ -215,7 +230,7 @@ def _feature(table: Table, chosen: Chosen) -> Feature:
 
 def _encoded(chosen: Chosen, encoded: Encoded) -> Feature:
     shape = (len(encoded.columns),)
-    return Feature(shape, vocabulary(encoded.values), 8, chosen.fields, encoded.columns, encoded.steps, encoded.values)
+    return Feature(shape, vocabulary(encoded.values), 8, chosen.fields, encoded.columns, encoded.steps)
 
 
 def _labelled(table: Table, chosen: Chosen) -> Target:

@@ -115,7 +115,8 @@ def encode(table: Table, chosen: Chosen, encoders: Steps, texts: Collection[str]
         made: list[tuple[Column, NumberColumn]] = []
         for column, origin in columns:
             kind = "number" if column.codes is None else "text"
-            if not _suits(step, kind, column.name, origin.field):  # a column of an earlier step has a name of its own
+            # A column that an earlier step made, such as an indicator, has a name of its own, and perhaps no texts.
+            if not _suits(step, kind, column.name, origin.field) or step.reads not in (None, kind):
                 made.append((column, origin))
                 continue
             try:
@@ -125,7 +126,8 @@ def encode(table: Table, chosen: Chosen, encoders: Steps, texts: Collection[str]
                 cell = f"{table.cell(origin.field, error.row)}: " if error.row is not None else ""
                 raise SourceError(f"{step.kind}: {cell}{error.message}", ("preprocess", index), error.hint) from None
             for one in encoded:
-                made_by = origin.made_by if one.name == column.name else index
+                same = one.name == column.name and (one.codes is None) == (column.codes is None)
+                made_by = origin.made_by if same else index
                 made.append((one, NumberColumn(one.name, origin.field, made_by, index)))
         if not learned:
             message = f"{step.kind} has nothing to do: no feature is a column of {' or '.join(step.takes)}s"
@@ -143,9 +145,12 @@ def refuse_strangers(encoders: Steps, inputs: Mapping[str, Chosen], table: Table
     """Hold the `columns` of each encoder to fields of the inputs.
 
     Raises:
-        SourceError: a name or a pattern is none of them.
+        SourceError: a name or a pattern is none of them; a step names neither columns nor one of several inputs.
     """
     for index, step in encoders:
+        if step.input is None and step.columns is None and len(inputs) > 1:
+            hint = f"there are {', '.join(inputs)}: `{step.kind}: {{input: {next(iter(inputs))}}}`"
+            raise SourceError(f"{step.kind} does not say which input it is for", ("preprocess", index), hint)
         chosen = [one for name, one in inputs.items() if step.input in (None, name)]
         fields = [name for one in chosen for name in one.fields]
         for pattern in step.columns or ():

@@ -1,4 +1,4 @@
-"""Every preprocessing step there is: what it says before fitting is what fitting and its module give."""
+"""Every map there is before the network: what it says before fitting is what fitting and its module give."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import components, draws, sample_shapes
 
-from dlrun.components.preprocess import FitError, Preprocess, TrainingRows
+from dlrun.components.preprocess import FitError, Map, TrainingRows
 from dlrun.language.component import choose, find, kinds
 from dlrun.shapes import Shape, ShapeError, numel
 
-KINDS = kinds("preprocess")
+KINDS = tuple(kind for kind in kinds("preprocess") if issubclass(find("preprocess", kind), Map))
 ROWS, CLASSES = 60, 4
 TARGET = np.arange(ROWS) % CLASSES
 
@@ -27,15 +27,15 @@ def some_rows(shape: Shape, seed: int = 0) -> Any:
     return 3 * random.normal(size=(CLASSES, *shape))[TARGET] + random.normal(size=(ROWS, *shape))
 
 
-def a_step(kind: str) -> Preprocess:
+def a_step(kind: str) -> Map:
     """The kind with what it cannot do without."""
     needed = {name: 2 for name, field in find("preprocess", kind).model_fields.items() if field.is_required()}
     step = choose("preprocess", {kind: needed})
-    assert isinstance(step, Preprocess)
+    assert isinstance(step, Map)
     return step
 
 
-def fitted(step: Preprocess, rows: Any) -> tuple[Preprocess, dict[str, Any], Any]:
+def fitted(step: Map, rows: Any) -> tuple[Map, dict[str, Any], Any]:
     """The settled step, its state and its float32 output on rows."""
     state = step.fit(TrainingRows(rows), TARGET, CLASSES)
     settled = step.settled(state)

@@ -301,7 +301,7 @@ def test_a_file_holds_the_kind_that_it_is_named_after(family: str, kind: str) ->
     assert (cls.family, cls.kind) == (family, kind)
     assert cls.__module__ == ".".join(["dlrun.components", family, *filter(None, [cls.room]), kind])
     assert issubclass(cls, Component)
-    assert cls.main is None or cls.main in cls.model_fields
+    assert cls.main is None or cls.main in {field.alias or name for name, field in cls.model_fields.items()}
 
 
 def test_listing_the_kinds_imports_none_of_them_and_no_torch() -> None:

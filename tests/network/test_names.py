@@ -22,6 +22,7 @@ from dlrun.network.names import torch_name
 from dlrun.network.preprocessing import as_tensors
 from dlrun.plan.weights import expected
 from dlrun.runs import folder as run_folder
+from dlrun.training.lifecycle.columns import columns
 from tests.networks import built, plan_of, train, two_ways
 
 PROBE = fx.GraphModule(nn.Module(), fx.Graph())
@@ -73,6 +74,7 @@ def _same_names(folder: Path, done) -> None:
     (folder / "run" / run_folder.RESOLVED).write_text(as_yaml(resolved(experiment, folder, shapes)))
     run_folder.write_tensors(folder / "run" / run_folder.FITTED, as_tensors(done.ready.fitted), {})
     held = Weights(network.state_dict(), 1)
+    run_folder.write_json(folder / "run" / run_folder.COLUMNS, columns(done.ready))
     write_weights(folder / "run", plan, done.ready.fitted, held, held)
     stored = safetensors.torch.load_file(folder / "run" / run_folder.BEST)
     assert stored.keys() >= expected(plan).keys()

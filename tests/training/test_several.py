@@ -279,7 +279,7 @@ def test_what_is_predicted_is_no_feature_whichever_output_predicts_it(tmp_path: 
     found = checked(tmp_path, CSV)
     assert found.data_info is not None
     assert found.data_info.features["input"].shape == (3,)
-    loaded = load(found.experiment.need("data"), found.experiment.losses, tmp_path, found.data_info, 0)
+    loaded = load(found.experiment.need("data"), found.data_info, 0)
     assert loaded.features["input"].tolist() == [[line[0], line[1], line[4]] for line in table]
     assert loaded.targets["flower"].labels == ("a", "b")
     assert loaded.targets["flower"].values.tolist() == [i % 2 for i in range(12)]
@@ -293,7 +293,7 @@ def test_the_columns_of_a_csv_go_to_the_inputs_that_name_them(tmp_path: Path, ta
     found = checked(tmp_path, CSV, features, f"model.layers={layers}")
     assert found.data_info is not None
     assert found.plan.input_shapes == {"left": (2,), "right": (1,)}
-    loaded = load(found.experiment.need("data"), found.experiment.losses, tmp_path, found.data_info, 0)
+    loaded = load(found.experiment.need("data"), found.data_info, 0)
     assert loaded.features["left"].tolist() == [[line[4], line[0]] for line in table]
     assert loaded.features["right"].tolist() == [[line[1]] for line in table]
 
@@ -302,7 +302,7 @@ def test_the_digest_covers_every_input_and_every_target(tmp_path: Path, rows) ->
     def digest() -> str:
         found = checked(tmp_path, TWO)
         assert found.data_info is not None
-        return load(found.experiment.need("data"), found.experiment.losses, tmp_path, found.data_info, 5).digest
+        return load(found.experiment.need("data"), found.data_info, 5).digest
 
     digests = {digest()}
     for name in rows:

@@ -11,7 +11,6 @@ import typer
 
 from dlrun.commands import screen
 from dlrun.commands.arguments import usable, usable_or_none
-from dlrun.commands.write.starter import starter
 from dlrun.errors import Problem, SpecError
 from dlrun.language.suggestions import did_you_mean
 from dlrun.runs import durable
@@ -52,16 +51,31 @@ def new(
         typer.Option("--from", help="A csv file: write a spec that fits it.", callback=usable_or_none),
     ] = None,
     target: Annotated[
-        str | None, typer.Option(help="With --from, the column to predict; guessed from the names unless given.")
+        str | None,
+        typer.Option(
+            help="With --from: the column to predict. Without it, a column with a usual name, or the last one."
+        ),
     ] = None,
 ) -> None:
     """Write a complete, commented spec to start from."""
     if data is not None:
-        path = _named(template if file is None else file)
+        if file is not None:
+            message = f"`--from` takes one file to write; received {template} and {file}"
+            raise SpecError([Problem(message, hint=f"dlrun new --from {data} {file}")])
+        path = _named(template)
+        from dlrun.commands.write.starter import starter
+
         text, what = starter(data, path, target), f"from {data}"
     else:
         if target is not None:
-            raise SpecError([Problem("`--target` is for `--from`", hint="dlrun new --from people.csv people.yaml")])
+            raise SpecError(
+                [
+                    Problem(
+                        "`--target` needs `--from`, the file that has the column",
+                        hint="dlrun new --from people.csv people.yaml",
+                    )
+                ]
+            )
         template, path = _template_and_file(template, file)
         text, what = _templates()[template], template
     if not path.parent.is_dir():

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlrun.components.sources import SourceError, Table
-from dlrun.components.sources._cells import is_missing, is_number, sort_of
+from dlrun.components.sources._cells import SEPARATORS, is_missing, is_number, sort_of
 from dlrun.components.sources.csv import Csv
 from dlrun.errors import Problem, SpecError
-from dlrun.language.suggestions import did_you_mean
+from dlrun.language.suggestions import did_you_mean, shorten
 
 TARGETS = ("target", "label", "class", "y", "outcome", "income", "price", "species", "quality", "survived", "churn")
 """Names that the column to predict often has."""
@@ -20,6 +20,8 @@ MOST_CATEGORIES = 50
 """With more different texts, a column is free text, or names the rows."""
 RARE = 10
 """Categories of fewer training rows share one column, where there are many."""
+FEW = 5
+"""With a value in fewer rows, there is nothing to learn from a column."""
 DELIMITERS = {".tsv": "\t", ".tab": "\t"}
 
 
@@ -31,7 +33,10 @@ class _Found:
     number: bool
     missing: bool
     distinct: int
-    rows: int
+    least: int
+    """How many rows the rarest value has."""
+    most: int
+    """How many the most frequent one has."""
     why_left_out: str = ""
 
 
@@ -45,8 +50,7 @@ def starter(file: Path, spec: Path, target: str | None) -> str:
         raise SpecError([Problem(f"`--from` reads csv files; received {file.name}", hint="give a file.csv")])
     delimiter = DELIMITERS.get(file.suffix.lower(), ",")
     try:
-        source = Csv(path=str(file.resolve()), delimiter=delimiter)
-        table = source.open(Path(), whole=False)
+        table, delimiter = _open(file, delimiter)
         table.read({}, dict.fromkeys(table.fields, ("source",)))
     except SourceError as error:
         raise SpecError([Problem(error.message, hint=error.hint)]) from None
@@ -55,24 +59,41 @@ def starter(file: Path, spec: Path, target: str | None) -> str:
     return _text(file, spec, delimiter, target, columns)
 
 
+def _open(file: Path, delimiter: str) -> tuple[Table, str]:
+    """The table, with another delimiter where the usual one finds a single column, and the delimiter."""
+    table = Csv(path=str(file.resolve()), delimiter=delimiter).open(Path(), whole=False)
+    if len(table.fields) == 1:
+        (line,) = table.fields
+        other = max(SEPARATORS, key=line.count)
+        if line.count(other):
+            return Csv(path=str(file.resolve()), delimiter=other).open(Path(), whole=False), other
+    return table, delimiter
+
+
 def _found(table: Table, name: str) -> _Found:
+    import numpy as np
+
     texts = table.texts(name)
     values = [text for text in texts.distinct if not is_missing(text, table.missing)]
     lacking = len(values) < len(texts.distinct)
     number = bool(values) and all(map(is_number, values))
     rows, distinct = len(texts.rows), len(values)
+    counts = np.bincount(texts.rows, minlength=len(texts.distinct)).tolist()
+    filled = [count for text, count in zip(texts.distinct, counts, strict=True) if not is_missing(text, table.missing)]
     why = ""
     if not values:
         why = "no value in any row"
     elif distinct == 1 and not lacking:
-        why = f"always {values[0]}"
+        why = f"always {_in_line(values[0])}"
+    elif lacking and sum(filled) < FEW:
+        why = f"a value in only {sum(filled)} rows" if sum(filled) > 1 else "a value in only one row"
     elif not number and {sort_of(value) for value in values[:20]} == {"date"}:
         why = "dates"
     elif distinct == rows and rows > RARE and (not number or re.search(r"(?i)(^|_)(id|index|nr|no)$", name)):
         why = "another value in every row: it names the row"
     elif not number and distinct > MOST_CATEGORIES:
         why = f"free text: {distinct} different values"
-    return _Found(name, number, lacking, distinct, rows, why)
+    return _Found(name, number, lacking, distinct, min(filled, default=0), max(filled, default=0), why)
 
 
 def _target(table: Table, columns: dict[str, _Found], asked: str | None) -> str:
@@ -81,11 +102,24 @@ def _target(table: Table, columns: dict[str, _Found], asked: str | None) -> str:
         if asked not in columns:
             message = f"{table.name} has no column '{asked}'{did_you_mean(asked, columns, {})}"
             raise SpecError([Problem(message, hint=table.listed())])
+        _refuse_target(table, columns[asked])
         return asked
-    usable = [name for name, found in columns.items() if found.distinct > 1 and not found.missing]
+    usable = [
+        name for name, found in columns.items() if found.distinct > 1 and not found.missing and not found.why_left_out
+    ]
     if not usable:
         raise SpecError([Problem(f"no column of {table.name} can be predicted", hint="`--target NAME` names one")])
     return next((name for usual in TARGETS for name in usable if name.casefold() == usual), usable[-1])
+
+
+def _refuse_target(table: Table, found: _Found) -> None:
+    """Refuse a column that nothing can be learned to predict."""
+    if found.missing:
+        message = f"the column '{found.name}' has no value in some rows, so it cannot be predicted"
+        raise SpecError([Problem(message, hint=f"remove these rows of {table.name}, or write the values")])
+    if found.distinct < 2 or (found.why_left_out and not found.number):
+        message = f"the column '{found.name}' cannot be predicted: {found.why_left_out}"
+        raise SpecError([Problem(message, hint=table.listed())])
 
 
 def _text(file: Path, spec: Path, delimiter: str, target: str, columns: dict[str, _Found]) -> str:
@@ -96,11 +130,13 @@ def _text(file: Path, spec: Path, delimiter: str, target: str, columns: dict[str
         raise SpecError([Problem(f"{file.name} has no column to learn from besides '{target}'")])
     classes = not aim.number or aim.distinct <= MOST_CLASSES
     path = _written(_from_folder(file, spec))
-    source = f"{{csv: {path}}}" if delimiter == "," else f'{{csv: {{path: {path}, delimiter: "\\t"}}}}'
+    separated = f"{{path: {path}, delimiter: {SEPARATORS[delimiter]}}}"
+    source = f"{{csv: {path if delimiter == ',' else separated}}}"
     lines = [
         "# yaml-language-server: $schema=dlrun.schema.json",
         "#",
-        f"# {'Which ' + target if classes else 'How much ' + target}? From {len(used)} columns of {file.name}.",
+        f"# {'Which' if classes else 'How much'} {_in_line(target)}? From {len(used)} column{'s' * (len(used) > 1)} of "
+        f"{_in_line(file.name)}.",
         "#",
         f"#   dlrun check {spec.name}     validate the file, and show every layer's shape and weights",
         f"#   dlrun train {spec.name}     train it",
@@ -112,9 +148,11 @@ def _text(file: Path, spec: Path, delimiter: str, target: str, columns: dict[str
         f"  target: {_written(target)}  # {_about(aim)}",
     ]
     if left:
-        lines.append("  features:  # without " + "; ".join(f"{one.name} ({one.why_left_out})" for one in left))
+        lines.append(
+            "  features:  # without " + "; ".join(f"{_in_line(one.name)} ({one.why_left_out})" for one in left)
+        )
         lines += [f"    - {_written(one.name)}" for one in used]
-    stratify = ", stratify: true" if classes else ""
+    stratify = ", stratify: true" if classes and aim.least >= FEW else ""
     lines.append(f"  split: {{validation: 0.15, test: 0.15{stratify}}}")
     lines += ["  preprocess:", *(f"    - {step}" for step in _steps(used))]
     if not classes:
@@ -151,8 +189,8 @@ def _steps(used: list[_Found]) -> list[str]:
         steps.append(f"impute: {{columns: {_list(lacking)}, with: median, indicator: true}}")
     if lacking := [one.name for one in texts if one.missing]:
         steps.append(f"impute: {{columns: {_list(lacking)}, with: constant, value: missing}}")
-    few = [one.name for one in texts if one.distinct <= MOST_CLASSES]
-    many = [one.name for one in texts if one.distinct > MOST_CLASSES]
+    few = [one.name for one in texts if one.distinct <= MOST_CLASSES or one.most < 2 * RARE]
+    many = [one.name for one in texts if one.distinct > MOST_CLASSES and one.most >= 2 * RARE]
     if few:
         steps.append(f"one_hot: {{columns: {_list(few)}}}")
     if many:
@@ -174,9 +212,16 @@ def _from_folder(file: Path, spec: Path) -> str:
     return str(whole.relative_to(folder)) if whole.is_relative_to(folder) else str(whole)
 
 
+def _in_line(text: str) -> str:
+    """A text as a comment shows it: in one line, and cut where it is long."""
+    return shorten(" ".join(text.split()))[1:-1]
+
+
 def _written(text: str) -> str:
-    """A text as YAML has it: in quotes where it could be read as something else."""
+    """A text as a spec has it: in quotes where it could be read as something else, and `$` as `$$`."""
     import json
 
-    plain = re.fullmatch(r"[A-Za-z][\w./-]*", text) and text.lower() not in ("yes", "no", "true", "false", "on", "off")
-    return text if plain and text.lower() not in ("null", "y", "n") else json.dumps(text, ensure_ascii=False)
+    words = ("yes", "no", "true", "false", "on", "off", "null", "y", "n")
+    if re.fullmatch(r"[A-Za-z][\w./-]*", text) and text.lower() not in words:
+        return text
+    return json.dumps(text.replace("$", "$$"), ensure_ascii=False)

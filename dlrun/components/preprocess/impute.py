@@ -5,14 +5,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from dlrun.components.preprocess import Column, EncodeError, Encoder, Learned
-from dlrun.language.component import checked
+from dlrun.language.component import LARGEST, checked
 from dlrun.language.suggestions import shorten
 
 
 def _read_value(value: Any) -> float | str:
-    if isinstance(value, str) or (isinstance(value, int | float) and not isinstance(value, bool)):
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, str) or (number and -LARGEST <= value <= LARGEST):
         return value
-    raise ValueError(f"'value' is a number or a text; received {shorten(value)}")
+    raise ValueError(f"'value' is a number that float32 has, or a text; received {shorten(value)}")
 
 
 class Impute(Encoder):
@@ -33,7 +34,9 @@ class Impute(Encoder):
     """What to put there: the training rows' mean, median or most frequent value (the smallest of equally frequent
     ones); or a constant, the `value`. Texts take the last two."""
     value: Annotated[
-        float | str | None, PlainValidator(checked(_read_value)), WithJsonSchema({"type": ["number", "string"]})
+        float | str | None,
+        PlainValidator(checked(_read_value)),
+        WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]}),
     ] = None
     """The constant."""
     indicator: bool = False

@@ -11,7 +11,7 @@ class OneHot(Encoder):
     The last column is 1 for every category that no training row has, or that fewer than `minimum` have. The columns are
     called as the column and the category, `work=private`; the last one `work=(other)`.
 
-    Shape: one number -> one for each category, in alphabetical order, and one more
+    Shape: one number -> one for each category, by size if all are numbers, otherwise by the alphabet, and one more
     Reference: Hastie, Tibshirani and Friedman, The elements of statistical learning, 2009, section 2.2.
     Example: one_hot: {columns: [work, "marital*"], minimum: 10}
     """

@@ -7,7 +7,7 @@ from dlrun.language.suggestions import shorten
 
 
 class Ordinal(Encoder):
-    """Turn a column of categories into their numbers: 0, 1, …
+    """Turn a column of categories into their numbers, from 0 on.
 
     A category that no training row has gets the number after the last one; where `order` lists the categories, one that
     it does not list is an error. The numbers are indices too, for an embedding of `$vocabulary` rows.
@@ -22,7 +22,8 @@ class Ordinal(Encoder):
     reads = "text"
 
     order: Names | None = None
-    """The categories in order; the alphabetical order of those in the training rows unless given."""
+    """The categories in order; unless given, those of the training rows, by size if all are numbers, otherwise by the
+    alphabet."""
 
     def learn(self, column: Column) -> Learned:
         return {"categories": list(self.order) if self.order else categories(column)}

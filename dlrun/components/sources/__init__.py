@@ -146,6 +146,9 @@ class Table:
         """The names of the fields, for a hint."""
         return f"{self.noun}s of {self.name}: {', '.join(self.fields)}"
 
+    def forget(self) -> None:
+        """Free what was read; nothing is asked for any more."""
+
     def reading_hint(self) -> str:
         """A hint where the fields look as if the source was read in a wrong way; ''."""
         return ""

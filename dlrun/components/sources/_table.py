@@ -92,6 +92,9 @@ class TextTable(Table):
         row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
         return self.cell(names[int(column)], int(row))
 
+    def forget(self) -> None:
+        self._numbers, self._texts = _Numbers((), array("d")), {}
+
     def notes(self) -> tuple[SourceNote, ...]:
         return self._notes
 

@@ -133,6 +133,7 @@ def load_and_fit(
     except SourceError as error:
         place = reading.place(("data", *error.at))
         raise SpecError([Problem(error.message, place, error.hint)]) from None
+    data_info.forget()
     return loaded.without_features(), fitted, planned, prepared, scaling
 
 

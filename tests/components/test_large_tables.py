@@ -1,0 +1,91 @@
+"""A large csv is read by pyarrow; whatever that reads, the strict reader reads the same, and it tells every mistake."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from asking import Request, data_info, describe, load
+
+from dlrun.components.sources import SourceError
+from dlrun.components.sources import _table as tables
+from dlrun.components.sources.csv import Csv
+from dlrun.language.target_kind import TargetKind
+
+CELLS = ["1", "2.5", "-3", "4e2", " 7 ", '"8"', "+3", ".5", "5.", "0", "1e-300", "123456789.125"]
+ODD = ["nan", "NA", "", "inf", ' "9"', '"a"', "True", "1_0", "0x1", "٣", '"q""r"', '"l\nm"', "007", "9007199254740993"]
+
+
+def written(folder: Path, draw: random.Random, odd: float) -> None:
+    columns, rows = draw.randint(2, 5), draw.randint(30, 60)
+    lines = [",".join(f"c{index}" for index in range(columns))]
+    for _ in range(rows):
+        cells = [draw.choice(ODD if draw.random() < odd else CELLS) for _ in range(columns - 1)]
+        lines.append(",".join([*cells, draw.choice(["p", "q", '"r, s"', " t", "u"])]))
+        if draw.random() < 0.1:
+            lines.append("")
+    newline = draw.choice(["\n", "\r\n"])
+    (folder / "t.csv").write_bytes((newline.join(lines) + newline).encode())
+
+
+def outcome(folder: Path, wants: TargetKind, target: str) -> Any:
+    request = Request(folder, None, (target,), wants)
+    try:
+        info, rows = describe(Csv(path="t.csv"), request), load(Csv(path="t.csv"), request)
+    except SourceError as error:
+        return str(error), error.at, error.hint
+    return info, info.classes, rows.features.tolist(), rows.target.tolist()
+
+
+@pytest.mark.parametrize("odd", [0.0, 0.005])
+def test_the_fast_reader_reads_what_the_strict_one_reads(
+    odd: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fast: list[bool] = []
+    original = tables.TextTable._read_fast
+
+    def counting(self: Any, *arguments: Any) -> bool:
+        fast.append(original(self, *arguments))
+        return fast[-1]
+
+    monkeypatch.setattr(tables.TextTable, "_read_fast", counting)
+    draw = random.Random(7)
+    for _ in range(150):
+        written(tmp_path, draw, odd)
+        wants, target = draw.choice([("classes", ""), ("numbers", "c0")])
+        columns = (tmp_path / "t.csv").read_text().partition("\n")[0].split(",")
+        target = target or columns[-1].strip()
+        monkeypatch.setattr(tables, "SMALL", 1 << 20)
+        strictly = outcome(tmp_path, wants, target)  # type: ignore[arg-type]
+        monkeypatch.setattr(tables, "SMALL", 100)
+        assert outcome(tmp_path, wants, target) == strictly  # type: ignore[arg-type]
+    assert sum(fast) > 50, "the fast reader read too few tables: the test would prove little"
+
+
+def test_missing_values_are_nan_in_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = ["1", "NA", "", "n/a", "NULL", "2.5", "?", "nan"] * 30
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{cell},1\n" for cell in cells))
+    expected = [float(cell) if cell[:1].isdigit() else np.nan for cell in cells]
+    for small in (1 << 20, 100):
+        monkeypatch.setattr(tables, "SMALL", small)
+        table = Csv(path="t.csv").open(tmp_path)
+        table.read({"a": ("features",), "y": ("target",)}, {}, lacking={"a"})
+        assert np.array_equal(table.numbers(["a"])[:, 0], expected, equal_nan=True)
+
+
+def test_of_a_large_file_only_the_first_part_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "SMALL", 20_000)
+    monkeypatch.setattr(tables, "WHOLE", 40_000)
+    lines = [f"{number % 7}.25,{number % 5}.5,{'pq'[number % 2]}\n" for number in range(30_000)]
+    (tmp_path / "t.csv").write_text("a,b,y\n" + "".join(lines[:-1]) + "1,wrong,p\n")
+    request = Request(tmp_path, None, ("y",), "classes")
+    looked = data_info(Csv(path="t.csv"), request, whole=False)
+    assert not looked.table.complete and looked.table.read_rows < 3_000
+    assert abs(looked.rows - 30_000) < 300
+    assert looked.targets["target"].labels == ("p", "q")
+    assert looked.features["input"].shape == (2,)
+    with pytest.raises(SourceError, match=r"t\.csv:30001: column 'b' is 'wrong', not a number"):
+        data_info(Csv(path="t.csv"), request, whole=True)
