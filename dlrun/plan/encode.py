@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -105,7 +106,6 @@ def encode(table: Table, chosen: Chosen, encoders: Steps, texts: Collection[str]
     Raises:
         SourceError: a step has nothing to do or to learn from, or a column is still of texts after the last one.
     """
-
     import numpy as np
 
     columns = [entry for name in chosen.fields for entry in _columns(table, name, name in texts)]
@@ -132,6 +132,9 @@ def encode(table: Table, chosen: Chosen, encoders: Steps, texts: Collection[str]
         if not learned:
             message = f"{step.kind} has nothing to do: no feature is a column of {' or '.join(step.takes)}s"
             raise SourceError(message, ("preprocess", index), "remove it, or name the columns in `columns`")
+        if twice := [name for name, count in Counter(one.name for one, _ in made).items() if count > 1]:
+            message = f"{step.kind} makes a column '{twice[0]}', and there is one of that name"
+            raise SourceError(message, ("preprocess", index), "give the column of the data another name")
         steps.append(EncodedStep(index, step, learned, len(made)))
         columns = made
     if left := [column.name for column, _ in columns if column.codes is not None]:

@@ -253,7 +253,7 @@ class _Fronts:
         known = [column for name, one in features if step.input in (None, name) for column in one.columns]
         made = [f"{before.kind}_" for _, before in self.preprocess[:index] if isinstance(before, Map)]
         for pattern in step.columns or ():
-            if not any(_is_named(column, (pattern,)) for column in known) and not pattern.startswith(tuple(made)):
+            if not named(known, (pattern,)) and not pattern.startswith(tuple(made)):
                 meant = did_you_mean(pattern, list(dict.fromkeys(column.field for column in known)), {})
                 place = self.tree.locate(("data", "preprocess", index, step.kind, "columns"))
                 raise SpecError([Problem(f"no feature is called '{pattern}'{meant}", place)])
@@ -289,7 +289,7 @@ class _Fronts:
         if step.columns is None:
             chosen = [at for at, column in enumerate(columns) if column.made_by < index]
         else:
-            chosen = [at for at, column in enumerate(columns) if _is_named(column, step.columns)]
+            chosen = named(columns, step.columns)
         late = max((columns[at].changed_by for at in chosen), default=index)
         if late > index:
             column = next(columns[at] for at in chosen if columns[at].changed_by == late)
@@ -308,8 +308,17 @@ def _has(step: Map, feature: Feature | None) -> bool:
     """Whether a map that names columns names one of an input."""
     if step.columns is None or feature is None:
         return True
-    return any(_is_named(column, step.columns) for column in feature.columns)
+    return bool(named(feature.columns, step.columns))
 
 
-def _is_named(column: NumberColumn, patterns: Sequence[str]) -> bool:
-    return any(matches(name, pattern) for pattern in patterns for name in (column.name, column.field))
+def named(columns: Sequence[NumberColumn], patterns: Sequence[str]) -> list[int]:
+    """The places of the columns that names or patterns mean: a column's own name means that column alone, and the name
+    of a field all columns that were made of it."""
+    own = {column.name for column in columns}
+
+    def means(pattern: str, column: NumberColumn) -> bool:
+        if pattern in own:
+            return pattern == column.name
+        return matches(column.name, pattern) or matches(column.field, pattern)
+
+    return [at for at, column in enumerate(columns) if any(means(pattern, column) for pattern in patterns)]

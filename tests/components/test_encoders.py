@@ -209,7 +209,7 @@ class TestErrors:
         column = column_of(["a", None])
         with pytest.raises(EncodeError) as caught:
             step.encode(column, step.learn(column))
-        assert caught.value.message == "the column 'size' has no value in row 1"
+        assert caught.value.message == "the column 'size' has no value in a row"
         hint = "`impute: {columns: size, with: most_frequent}` before this step, or `with: constant`"
         assert (caught.value.hint, caught.value.row) == (hint, 1)
 

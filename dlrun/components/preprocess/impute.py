@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from dlrun.components.preprocess import Column, EncodeError, Encoder, Learned
 from dlrun.language.component import LARGEST, checked
@@ -41,6 +41,12 @@ class Impute(Encoder):
     """The constant."""
     indicator: bool = False
     """Add a column, 1 where the value was missing and 0 elsewhere, for each column that lacks one in a training row."""
+
+    @model_validator(mode="after")
+    def _value_for_constant(self) -> Self:
+        if self.value is not None and self.method != "constant":
+            raise ValueError(f"value is only for `with: constant`; received {self.method}")
+        return self
 
     def learn(self, column: Column) -> Learned:
         import numpy as np
