@@ -52,7 +52,7 @@ def notes(info: SourceInfo) -> list[str]:
         (ROWS.encode("utf-16-le"), "t.csv is UTF-16 text", "iconv -f UTF-16"),
         (ROWS.encode("utf-16-be"), "t.csv is UTF-16 text", "iconv -f UTF-16"),
         (ROWS.encode("utf-32"), "t.csv is UTF-32 text", "iconv -f UTF-32"),
-        (gzip.compress(ROWS.encode()), "t.csv is a gzip archive", "unpack it"),
+        (gzip.compress(ROWS.encode(), mtime=0), "t.csv is a gzip archive", "unpack it"),
         ("a,b,y\n1\0,2,p\n", "t.csv:2: column 'a' is '1\0', not a number", "remove the NUL bytes"),
         ("a,b,y\n1,2,p\0\n", "t.csv:2: column 'y' is 'p\0'; a NUL cannot be in a class", "remove the NUL bytes"),
         ("a\0,b,y\n1,2,p\n", "t.csv:1: a column's name has a NUL byte", "remove the NUL bytes"),
