@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dlrun.checks.reading import Reading
+from dlrun.checks.scale import check_scale
 from dlrun.components.sources import SourceError
 from dlrun.errors import Problem
 from dlrun.language.experiment import TARGET, Experiment
@@ -42,7 +43,9 @@ def split_targets(reading: Reading) -> tuple[ClassCounts, dict[Answer, Sameness]
     rare = [problem for name in counts for problem in _rare(reading, name, counts[name])]
     numbers = {name: found for name in data_info.targets if (found := data_info.numbers(name)) is not None}
     rows = {name: np.asarray(values, np.float64).reshape(data_info.rows, -1) for name, values in numbers.items()}
-    return counts, {Answer(name, False): sameness(splits, values) for name, values in rows.items()}, rare
+    plain = {name: values for name, values in rows.items() if data_info.targets[name].wants == "numbers"}
+    scale = list(check_scale(reading, plain, splits.train)) if len(splits.train) else []
+    return counts, {Answer(name, False): sameness(splits, values) for name, values in rows.items()}, [*rare, *scale]
 
 
 def _rare(reading: Reading, name: str, counts: dict[str, list[int]]) -> Iterator[Problem]:

@@ -127,3 +127,23 @@ def test_bounds_further_apart_than_float32_reaches_are_refused(tmp_path: Path) -
     file = write(tmp_path, (3,), "linear: {out_features: 4, init: {uniform: {a: -3e38, b: 3e38}}}")
     with pytest.raises(SpecError, match="more than float32 holds"):
         check(file)
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ([250_000 + 1_000 * number for number in range(60)], "unscaled_target"),
+        ([1_700_000_000 + number for number in range(60)], "merged_targets"),
+        ([number / 60 for number in range(60)], None),
+    ],
+)
+def test_a_target_of_numbers_far_from_0_and_1_is_noted_by_check(
+    tmp_path: Path, values: list[float], name: str | None
+) -> None:
+    (tmp_path / "rows.csv").write_text("a,y\n" + "".join(f"{i / 60},{value}\n" for i, value in enumerate(values)))
+    (tmp_path / "spec.yaml").write_text(
+        "data: {source: {csv: rows.csv}, target: y}\nmodel: {layers: [linear: 1]}\nloss: mse\noptimizer: adam\n"
+    )
+    assert [note.note for note in check(tmp_path / "spec.yaml").notes] == ([name] if name else [])
+    scaled = check(tmp_path / "spec.yaml", ["data.target_preprocess=[standardize]"])
+    assert scaled.notes == ()

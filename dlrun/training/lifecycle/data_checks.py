@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dlrun.checks.check import Checked
 from dlrun.checks.objective import unlimited
+from dlrun.checks.scale import check_scale
 from dlrun.checks.undefined import check_defined
 from dlrun.components.layers import EVERY
 from dlrun.data.load import Loaded
 from dlrun.data.prepare import Prepared
 from dlrun.errors import Problem, SpecError, SpecPath, distinct
-from dlrun.language.experiment import TARGET
 from dlrun.plan.data_info import numbers
 from dlrun.plan.network import Plan
 from dlrun.plan.objective import Answer, Term, Watched
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 FEW = 0.01
 """The share of the numbers to predict that may lie outside the range of the outputs, as outliers do."""
-FAR, NEAR = 10.0, 0.01
-"""Targets whose mean or spread is larger than the one, or whose spread is smaller than the other, need scaling."""
 
 
 def check_loaded(
@@ -54,7 +52,7 @@ def check_loaded(
     found += check_defined(reading, metrics, loaded.class_counts, _sameness(loaded, planned, prepared, metrics))
     if wrong := [problem for problem in found if not problem.note]:
         raise SpecError(wrong)
-    found += _unscaled(checked, loaded)
+    found += check_scale(reading, _numbers(checked, loaded), loaded.splits.train)
     notes = distinct((*checked.notes, *reading.unsilenced(found)))[len(checked.notes) :]  # those are shown already
     if notes and checked.strict:
         raise SpecError(notes)
@@ -118,24 +116,8 @@ def _sameness(loaded: Loaded, planned: Plan, prepared: Prepared, metrics: Sequen
     return found
 
 
-def _unscaled(checked: Checked, loaded: Loaded) -> Iterator[Problem]:
-    """Notes about targets of numbers that float32 merges, or that a network reaches late."""
-    reading, data_info = checked.reading, checked.data_info
-    assert data_info is not None
-    if checked.experiment.need("data").target_preprocess:
-        return
-    hint = "`target_preprocess: [standardize]` scales it for the loss; metrics and predictions keep its units"
-    for name in numbers(data_info):
-        values, exact = loaded.targets[name].values, loaded.targets[name].exact
-        what = "the target" if name == TARGET else f"the target {name}"
-        path = ("data", "target") if "target" in checked.experiment.need("data").model_fields_set else ("data",)
-        before, after = (0, 0) if exact is None else (len(np.unique(exact)), len(np.unique(values)))
-        if after < before:
-            message = f"{what} has {before} distinct values, and float32 keeps {after} of them apart"
-            yield reading.note("merged_targets", message, path, hint, at_key=True)
-            continue
-        rows = values[loaded.splits.train].astype(np.float64)
-        mean, spread = rows.mean(), rows.std()
-        if max(abs(mean), spread) > FAR or 0 < spread < NEAR:
-            message = f"{what} has the mean {mean:.4g} and the standard deviation {spread:.4g}, far from 0 and 1"
-            yield reading.note("unscaled_target", message, path, hint, at_key=True)
+def _numbers(checked: Checked, loaded: Loaded) -> dict[str, np.ndarray[Any, Any]]:
+    """The targets of numbers, as the data has them."""
+    assert checked.data_info is not None
+    found = {name: loaded.targets[name] for name in numbers(checked.data_info)}
+    return {name: (one.values if one.exact is None else one.exact).astype(np.float64) for name, one in found.items()}
