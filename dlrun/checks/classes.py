@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from dlrun.checks.reading import Reading
-from dlrun.checks.scale import check_scale
+from dlrun.checks.scale import MOST_NUMBERS, check_features, check_scale
+from dlrun.components.preprocess import Map
 from dlrun.components.sources import SourceError
 from dlrun.errors import Problem
 from dlrun.language.experiment import TARGET, Experiment
@@ -45,7 +47,23 @@ def split_targets(reading: Reading) -> tuple[ClassCounts, dict[Answer, Sameness]
     rows = {name: np.asarray(values, np.float64).reshape(data_info.rows, -1) for name, values in numbers.items()}
     plain = {name: values for name, values in rows.items() if data_info.targets[name].wants == "numbers"}
     scale = list(check_scale(reading, plain, splits.train)) if len(splits.train) else []
-    return counts, {Answer(name, False): sameness(splits, values) for name, values in rows.items()}, [*rare, *scale]
+    return (
+        counts,
+        {Answer(name, False): sameness(splits, values) for name, values in rows.items()},
+        [*rare, *scale, *check_features(reading, _as_they_are(reading))],
+    )
+
+
+def _as_they_are(reading: Reading) -> dict[str, Any]:
+    """The rows of the inputs that no map changes, where they are read."""
+    data, data_info = reading.sections["data"], reading.data.info
+    assert data_info is not None
+    maps = [step for step in data.preprocess if isinstance(step, Map)]
+    small = {
+        name: data_info.rows * numel(feature.shape) <= MOST_NUMBERS for name, feature in data_info.features.items()
+    }
+    plain = [name for name in small if small[name] and not any(step.input in (None, name) for step in maps)]
+    return {name: data_info.inputs(name) for name in plain if data_info.table.light}
 
 
 def _rare(reading: Reading, name: str, counts: dict[str, list[int]]) -> Iterator[Problem]:

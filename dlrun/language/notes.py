@@ -15,6 +15,7 @@ NOTES = {
     "large_batch": "a batch is larger than the training rows",
     "leading_zeros": "a column of numbers has zeros in front of them, as ids and codes have",
     "limited_logits": "the last layer limits its outputs on one side, and the loss takes any numbers",
+    "merged_features": "float32 makes one value of several of a feature, and no step of `preprocess` scales it",
     "merged_targets": "float32 makes one value of several of a target, and there is no `target_preprocess`",
     "mixed_classes": "some classes of a target are numbers, and others are words",
     "numbers_as_classes": "each number or date of a target is a class, and they are fractions or have few rows each",

@@ -147,3 +147,16 @@ def test_a_target_of_numbers_far_from_0_and_1_is_noted_by_check(
     assert [note.note for note in check(tmp_path / "spec.yaml").notes] == ([name] if name else [])
     scaled = check(tmp_path / "spec.yaml", ["data.target_preprocess=[standardize]"])
     assert scaled.notes == ()
+
+
+def test_features_that_float32_merges_are_noted_unless_a_step_scales_them(tmp_path: Path) -> None:
+    times = [1_700_000_000 + number for number in range(60)]
+    (tmp_path / "rows.csv").write_text("a,t,y\n" + "".join(f"{i},{time},{i % 2}\n" for i, time in enumerate(times)))
+    (tmp_path / "spec.yaml").write_text(
+        "data: {source: {csv: rows.csv}, target: y}\nmodel: {layers: [linear: 2]}\n"
+        "loss: cross_entropy\noptimizer: adam\n"
+    )
+    (note,) = check(tmp_path / "spec.yaml").notes
+    assert note.note == "merged_features" and "number 2 of a row has 60 distinct values" in note.message
+    assert check(tmp_path / "spec.yaml", ["data.preprocess=[standardize]"]).notes == ()
+    assert check(tmp_path / "spec.yaml", ["data.features=a"]).notes == ()

@@ -83,6 +83,8 @@ class Table:
     """How many of them were read."""
     complete: bool = True
     """Whether all rows are read; if not, `rows` is estimated from the first ones."""
+    light: ClassVar[bool] = True
+    """Whether numbers are read without a library that takes long to import."""
     heavy: bool = False
     """Whether values come through a library that takes long to import, so that `check` does without them."""
     own_target: str | None = None

@@ -50,6 +50,7 @@ class _Set(Table):
 
     at = ("source",)
     own_target = TARGET
+    light = False
 
     def __init__(self, name: str):
         self.name, self.published = name, PUBLISHED[name]
