@@ -37,6 +37,7 @@ def imported_by(*arguments: str) -> set[str]:
         ["--version"],
         ["train", "--help"],
         ["sync", "--help"],
+        ["check", str(SPECS / "iris_logistic.yaml"), "data.preprocess=[]"],
         ["check", *map(str, sorted(SPECS.glob("*.yaml")))],
         ["params", str(SPECS / "digits_residual.yaml"), "--explain"],
         ["params", str(SPECS / "digits_pca_mlp.yaml"), "--json"],

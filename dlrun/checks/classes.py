@@ -14,6 +14,7 @@ from dlrun.language.experiment import TARGET, Experiment
 from dlrun.language.suggestions import shorten
 from dlrun.plan.objective import Answer
 from dlrun.plan.split_sizes import Sameness
+from dlrun.shapes import numel
 
 ClassCounts = dict[str, dict[str, list[int]]]
 """For each target of classes and each class: the rows in training, validation and test."""
@@ -47,11 +48,8 @@ def split_targets(reading: Reading) -> tuple[ClassCounts, dict[Answer, Sameness]
     rows = {name: np.asarray(values, np.float64).reshape(data_info.rows, -1) for name, values in numbers.items()}
     plain = {name: values for name, values in rows.items() if data_info.targets[name].wants == "numbers"}
     scale = list(check_scale(reading, plain, splits.train)) if len(splits.train) else []
-    return (
-        counts,
-        {Answer(name, False): sameness(splits, values) for name, values in rows.items()},
-        [*rare, *scale, *check_features(reading, _as_they_are(reading))],
-    )
+    same = {Answer(name, False): sameness(splits, values) for name, values in rows.items()}
+    return counts, same, [*rare, *scale, *check_features(reading, _as_they_are(reading))]
 
 
 def _as_they_are(reading: Reading) -> dict[str, Any]:
