@@ -61,7 +61,7 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadAs:
     """As what each field of the inputs is read."""
 
     texts: dict[str, SpecPath]
@@ -78,13 +78,13 @@ def steps_of(encoders: Steps, name: str, chosen: Chosen) -> Steps:
     ]
 
 
-def how_to_read(inputs: Mapping[str, Chosen], steps: Mapping[str, Steps], table: Table) -> Reading:
+def how_to_read(inputs: Mapping[str, Chosen], steps: Mapping[str, Steps], table: Table) -> ReadAs:
     """As what each field is read: as texts where it is of texts, or an encoder takes it so.
 
     Raises:
         SourceError: an array of several axes has no columns.
     """
-    reading = Reading({}, set())
+    found = ReadAs({}, set())
     for name, chosen in inputs.items():
         for field_name in chosen.fields:
             entry = table.fields[field_name]
@@ -94,10 +94,10 @@ def how_to_read(inputs: Mapping[str, Chosen], steps: Mapping[str, Steps], table:
                 message = f"{step.kind} changes columns, and the {table.noun} '{field_name}' has several axes"
                 raise SourceError(message, ("preprocess", index), "name other columns in `columns`")
             if acting and (entry.type == "text" or any(step.reads == "text" for _, step in acting)):
-                reading.texts[field_name] = chosen.at
+                found.texts[field_name] = chosen.at
             elif any(step.fills for _, step in acting):
-                reading.lacking.add(field_name)
-    return reading
+                found.lacking.add(field_name)
+    return found
 
 
 def encode(table: Table, chosen: Chosen, encoders: Steps, texts: Collection[str], train: Array) -> Encoded:

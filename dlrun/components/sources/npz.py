@@ -22,24 +22,19 @@ if TYPE_CHECKING:
 BLOCK = 1 << 22
 """How many numbers are judged at a time."""
 FILE = ("source", "npz", "path")
-FEATURES, TARGET = ("features",), ("target",)
 MOST_VALUES = 1 << 22
 """An array of more numbers is not read before it is needed."""
 KINDS = {
     "O": "Python objects",
     "c": "complex numbers",
-    "U": "texts",
-    "S": "texts",
     "V": "records",
     "M": "dates",
     "m": "time differences",
 }
-"""numpy's kinds of type that are not numbers."""
+"""numpy's kinds of type that are neither numbers nor texts."""
 WAYS_OUT = {
     "O": "save it as numbers, `x.astype(float)`, or texts, `x.astype(str)`",
     "c": "save the real and the imaginary part as two numbers",
-    "U": "save numbers, such as 0 and 1 for each text",
-    "S": "save numbers, such as 0 and 1 for each text",
     "V": "save each field as an array of its own",
     "M": "save numbers, such as days since the first date: `(x - x.min()) / np.timedelta64(1, 'D')`",
     "m": "save numbers: `x / np.timedelta64(1, 's')`",
