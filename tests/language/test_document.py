@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from effort import at_most
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import draws
@@ -289,9 +289,8 @@ def test_a_merge_key_is_refused_and_its_replacement_named() -> None:
 def test_a_billion_laughs_are_refused_at_once() -> None:
     lines = ["a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
-    began = time.perf_counter()
-    (problem,) = problems_of("\n".join(lines))
-    assert time.perf_counter() - began < 1
+    with at_most(millions=40):
+        (problem,) = problems_of("\n".join(lines))
     assert problem.message == f"this expands to more than {MAX_NODES:,} values"
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
 import pytest
+from effort import at_most
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import draws
@@ -109,9 +109,8 @@ def test_arithmetic_worked_by_hand(text: str, expected: float) -> None:
 
 @pytest.mark.parametrize("text", ["$(2**10**10)", "$(9**9**9**9)", "$(2**1000000000)", "$((2**60)**(2**60))"])
 def test_a_power_that_python_would_never_finish_is_refused_at_once(text: str) -> None:
-    began = time.perf_counter()
-    assert error_of(text).message in ("the result is not a finite number", "the result is larger than 2**63")
-    assert time.perf_counter() - began < 0.1
+    with at_most(millions=5):
+        assert error_of(text).message in ("the result is not a finite number", "the result is larger than 2**63")
 
 
 @pytest.mark.parametrize(
