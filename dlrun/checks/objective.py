@@ -62,7 +62,7 @@ def _check_loss(reading: Reading, planned: Plan, ranges: list[Range], found: Ter
     target = None if answer.is_input else data_info.targets[answer.name]
     labels = target.labels if target else None
     shape = target.shape if target else planned.input_shapes[answer.name]
-    output = planned.output_shapes[found.output]
+    output = planned.output_shape(found.output)
     try:
         found.loss.check(output, shape, len(labels) if labels is not None else None, found.output_form)
     except ShapeError as error:
@@ -86,7 +86,7 @@ def _check_range(
     notes = ((f"this {last.kind}", last.place),) if last.place else ()
     if last.layer is None or not last.layer.differentiable:  # gradients.py has an error for it
         return
-    reached = found.loss.probabilities(planned.output_shapes[found.output], taken, found.output_form)
+    reached = found.loss.probabilities(planned.output_shape(found.output), taken, found.output_form)
     if reached is not None and (reached[0] > UNREACHED or reached[1] < 1 - UNREACHED):
         message = (
             f"the network ends in {last.kind}, whose outputs {in_words(taken)}: {found.loss.kind} gets "

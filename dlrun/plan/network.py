@@ -56,7 +56,11 @@ class Plan:
     @property
     def output_shapes(self) -> dict[str, Shape]:
         """The shape of each output."""
-        return {name: self.steps[index].output for name, index in self.outputs.items()}
+        return {name: self.output_shape(name) for name in self.outputs}
+
+    def output_shape(self, name: str) -> Shape:
+        """The shape of one output."""
+        return self.steps[self.outputs[name]].output
 
     @property
     def exact(self) -> bool:

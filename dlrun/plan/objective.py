@@ -134,7 +134,7 @@ def watched(metric: Metric, plan: Plan, terms: Sequence[Term], data_info: DataIn
         raise ObjectiveError(f"the output '{output}' has no loss, so the metric has no target", at=("output",))
     of, label = _class_of(metric, judge, data_info) if judge.loss.wants in metric.suits else (None, "")
     name = called(metric, output, plan)
-    return Watched(metric, output, judge.answer, judge.output_form, plan.output_shapes[output], name, of, label)
+    return Watched(metric, output, judge.answer, judge.output_form, plan.output_shape(output), name, of, label)
 
 
 def _class_of(metric: Metric, judge: Term, data_info: DataInfo) -> tuple[int | None, str]:

@@ -145,6 +145,3 @@ def test_an_archive_that_changes_after_it_was_described_is_refused(tmp_path: Pat
     np.savez(tmp_path / "a.npz", x=np.ones((8, 2)), y=np.arange(8) % 3)
     with pytest.raises(SourceError, match=r"the data changed while it was read: \(8, 2\) numbers, and \(9, 2\)"):
         load(data, data_info, 1)
-    np.savez(tmp_path / "a.npz", x=np.ones((9, 2)), y=np.arange(9) % 4)
-    with pytest.raises(SourceError, match="the data changed while it was read: it now has a class '3'"):
-        load(data, data_info, 1)

@@ -82,6 +82,7 @@ class _Arrays(Table):
         self.damaged: dict[str, SourceError] = {}
         self.named_by: dict[str, SpecPath] = {}
         self.rows = self.read_rows = 0
+        self._texts: dict[str, Texts] = {}
         self.lacking: Collection[str] = ()
         for name in _names(file):
             try:
@@ -134,6 +135,14 @@ class _Arrays(Table):
         return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
 
     def texts(self, name: str) -> Texts:
+        if name not in self._texts:
+            self._texts[name] = self._read_texts(name)
+        return self._texts[name]
+
+    def forget(self) -> None:
+        self._texts.clear()
+
+    def _read_texts(self, name: str) -> Texts:
         import numpy as np
 
         values = _read(self.file, name).reshape(-1)
