@@ -61,10 +61,10 @@ def describe(source: Source, request: Request, whole: bool = False) -> SourceInf
         target.labels,
         feature.vocabulary,
         target.counts,
-        _list(found.classes("target")),
+        _list(found.classes("target") if found.has_targets else None),
         found.notes,
         feature.number_bytes,
-        _list(found.numbers("target")),
+        _list(found.numbers("target") if found.has_targets else None),
     )
 
 

@@ -10,7 +10,7 @@ from dlrun.checks.scale import MOST_NUMBERS, check_features, check_scale
 from dlrun.components.preprocess import Map
 from dlrun.components.sources import SourceError
 from dlrun.errors import Problem
-from dlrun.language.experiment import TARGET, Experiment
+from dlrun.language.experiment import TARGET
 from dlrun.language.suggestions import shorten
 from dlrun.plan.objective import Answer
 from dlrun.plan.split_sizes import Sameness
@@ -28,18 +28,15 @@ def split_targets(reading: Reading) -> tuple[ClassCounts, dict[Answer, Sameness]
     data, data_info = reading.sections.get("data"), reading.data.info
     if data is None or data_info is None:
         return {}, {}, []
-    if data_info.table.heavy or not data_info.table.complete or not data_info.targets:
+    if not data_info.targets or not data_info.has_targets:
         return {}, {}, []
     import numpy as np
 
-    from dlrun.plan.split import count_classes, sameness, split_rows
+    from dlrun.plan.split import count_classes, sameness
 
     classes = {name: found for name in data_info.targets if (found := data_info.classes(name)) is not None}
-    only = data_info.classed[0] if len(data_info.classed) == 1 else ""
-    labels = data_info.targets[only].labels if only else None
-    seed = reading.sections.get("seed", Experiment.model_fields["seed"].default)
     try:
-        splits = split_rows(classes.get(only), data_info.rows, data.split, seed, labels)
+        splits = data_info.splits(data.split, reading.seed)
     except SourceError as error:
         return {}, {}, [reading.problem(error.message, ("data", *error.at), error.hint)]
     counts = {name: count_classes(splits, of, data_info.targets[name].labels or ()) for name, of in classes.items()}
@@ -61,7 +58,7 @@ def _as_they_are(reading: Reading) -> dict[str, Any]:
         name: data_info.rows * numel(feature.shape) <= MOST_NUMBERS for name, feature in data_info.features.items()
     }
     plain = [name for name in small if small[name] and not any(step.input in (None, name) for step in maps)]
-    return {name: data_info.inputs(name) for name in plain if data_info.table.light}
+    return {name: data_info.inputs(name) for name in plain if data_info.table.is_cheap(data_info.features[name].fields)}
 
 
 def _rare(reading: Reading, name: str, counts: dict[str, list[int]]) -> Iterator[Problem]:

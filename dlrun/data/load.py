@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from dlrun.components.sources import SourceError, SourceNote, Table
+from dlrun.components.sources import SourceError, SourceNote
 from dlrun.language.experiment import DataSection
 from dlrun.plan.data_info import DataInfo, Target
-from dlrun.plan.split import Indices, Splits, count_classes, split_rows
-from dlrun.plan.targets import class_numbers
+from dlrun.plan.split import Indices, Splits, count_classes
 
 Array = np.ndarray[Any, Any]
 
@@ -79,12 +78,10 @@ def load(data: DataSection, data_info: DataInfo, seed: int) -> Loaded:
     Raises:
         SourceError: the data cannot be read.
     """
-    table, scaled = data_info.table, bool(data.target_preprocess)
+    scaled = bool(data.target_preprocess)
     features = {name: data_info.inputs(name) for name in data_info.features}
-    targets = {name: _answers(table, target, scaled) for name, target in data_info.targets.items()}
-    classed = only_classes(targets)
-    classes, labels = (classed.classes, classed.labels) if classed else (None, None)
-    splits = split_rows(classes, data_info.rows, data.split, seed, labels)
+    targets = {name: _answers(data_info, name, scaled) for name in data_info.targets}
+    splits = data_info.splits(data.split, seed)
     digest = _digest(
         *features.values(),
         *(answers.values if answers.exact is None else answers.exact for answers in targets.values()),
@@ -98,13 +95,13 @@ def load(data: DataSection, data_info: DataInfo, seed: int) -> Loaded:
     return Loaded(features, targets, splits, digest, split_digest, counts)
 
 
-def _answers(table: Table, target: Target, scaled: bool) -> Answers:
-    if target.labels is not None:
-        classes = class_numbers(table.texts(target.fields[0]), target.labels)
+def _answers(data_info: DataInfo, name: str, scaled: bool) -> Answers:
+    target, classes, values = data_info.targets[name], data_info.classes(name), data_info.numbers(name)
+    if classes is not None:
         if target.wants == "binary":
             return Answers(_single(classes == target.positive, target), classes, target.labels)
         return Answers(classes, classes, target.labels)
-    values = table.numbers(target.fields)
+    assert values is not None
     if target.wants == "binary":
         return Answers(_single(values, target), None, None)
     exact = np.ascontiguousarray(values.reshape(len(values), *(target.shape or (1,))), np.float64)

@@ -1,8 +1,8 @@
-"""The description of the data before it is loaded: rows, inputs, targets, and the sizes of the splits."""
+"""The description of the data: rows, inputs, targets, and the means to read them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,12 +24,14 @@ from dlrun.plan.encode import (
     refuse_strangers,
     steps_of,
 )
-from dlrun.plan.fields import Choice, Chosen, choose, judging, losses_by_output
+from dlrun.plan.fields import Chosen, choose, judging, losses_by_output
 from dlrun.plan.targets import class_counts, class_numbers, read_labels
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from dlrun.plan.split import Splits
 
     Array = np.ndarray[Any, Any]
 
@@ -109,21 +111,44 @@ class DataInfo:
     def no_index(self, name: str) -> str:
         """The first value of an input that is no index, with its place; '' where there is none, or it is not known."""
         feature = self.features[name]
-        return "" if feature.encoded or self.table.heavy else self.table.no_index(feature.fields)
+        known = not feature.encoded and self.table.is_cheap(feature.fields)
+        return self.table.no_index(feature.fields) if known else ""
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether each row's targets are known, or are read at once."""
+        return self.table.complete and all(self.table.is_cheap(target.fields) for target in self.targets.values())
 
     def classes(self, name: str) -> Array | None:
-        """(N,) the class number of each row of a target; None where it has none, or not all rows are read."""
+        """(N,) the class number of each row of a target; None where it is numbers."""
         target = self.targets[name]
-        if target.labels is None or self.table.heavy or not self.table.complete:
+        if target.labels is None:
             return None
         return class_numbers(self.table.texts(target.fields[0]), target.labels)
 
     def numbers(self, name: str) -> Array | None:
-        """(N, ...) a target's numbers; None where it has none, or not all rows are read."""
+        """(N, ...) a target's numbers; None where it is classes."""
         target = self.targets[name]
-        if target.labels is not None or self.table.heavy or not self.table.complete:
-            return None
-        return self.table.numbers(target.fields)
+        return self.table.numbers(target.fields) if target.labels is None else None
+
+    def splits(self, split: Split, seed: int) -> Splits:
+        """The rows of each split.
+
+        Raises:
+            SourceError: a class has too few rows to be in every split.
+        """
+        from dlrun.plan.split import split_rows
+
+        only = self.classed[0] if len(self.classed) == 1 else None
+        if only is None:
+            return split_rows(None, self.rows, split, seed)
+        return split_rows(self.classes(only), self.rows, split, seed, self.targets[only].labels)
+
+    def training_rows(self, split: Split, seed: int) -> Array:
+        """The rows that preprocessing learns from; all that are read where not all are."""
+        import numpy as np
+
+        return self.splits(split, seed).train if self.table.complete else np.arange(self.table.read_rows)
 
     @property
     def classed(self) -> list[str]:
@@ -175,7 +200,8 @@ def describe(
     choice = choose(data, losses, table)
     refuse_strangers(encoders, choice.inputs, table)
     steps = {name: steps_of(encoders, name, chosen) for name, chosen in choice.inputs.items()}
-    as_texts = _read(table, choice, steps)
+    read_as = how_to_read(choice.inputs, steps, table)
+    table.read(*choice.read(read_as.texts), read_as.lacking)
     targets: dict[str, Target] = {}
     notes = dict.fromkeys(table.notes())
     by_output = losses_by_output(losses)
@@ -185,40 +211,15 @@ def describe(
         targets[name] = replace(target, positive=_positive(target, next(filter(None, named), None)))
         if target.labels is not None and chosen.labelled and table.counts(chosen.fields[0]) is None:
             notes |= dict.fromkeys(judge(target.labels, table.rows, chosen.what(table), chosen.at))
-    features = {name: _feature(table, chosen) for name, chosen in choice.inputs.items() if not steps[name]}
-    made: dict[str, Array] = {}
-    if len(features) < len(steps):
-        train = _training_rows(table, data.split, targets, seed)
-        for name, chosen in choice.inputs.items():
-            if steps[name]:
-                encoded = encode(table, chosen, steps[name], as_texts, train)
-                features[name], made[name] = _encoded(chosen, encoded), encoded.values
-        features = {name: features[name] for name in choice.inputs}
-    return DataInfo(table.rows, features, targets, tuple(notes), table, made)
-
-
-def _read(table: Table, choice: Choice, steps: Mapping[str, Steps]) -> set[str]:
-    """Read all fields; returns those of the inputs that are read as texts."""
-    reading = how_to_read(choice.inputs, steps, table)
-    numbers = {name: at for name, at in choice.numbers().items() if name not in reading.texts}
-    table.read(numbers, {**choice.texts(), **reading.texts}, reading.lacking)
-    return set(reading.texts)
-
-
-def _training_rows(table: Table, split: Split, targets: Mapping[str, Target], seed: int) -> Array:
-    """The rows that encoders learn from; all that are read where not all are."""
-    import numpy as np
-
-    from dlrun.plan.split import split_rows
-
-    if not table.complete:
-        return np.arange(table.read_rows)
-    classed = [target for target in targets.values() if target.labels is not None]
-    if len(classed) != 1 or classed[0].labels is None:
-        return split_rows(None, table.rows, split, seed).train
-    labels = classed[0].labels
-    classes = class_numbers(table.texts(classed[0].fields[0]), labels)
-    return split_rows(classes, table.rows, split, seed, labels).train
+    found = DataInfo(table.rows, {}, targets, tuple(notes), table)
+    for name, chosen in choice.inputs.items():
+        if steps[name]:
+            train = found.training_rows(data.split, seed)
+            encoded = encode(table, chosen, steps[name], read_as.texts[name], train)
+            found.features[name], found.made[name] = _encoded(chosen, encoded), encoded.values
+        else:
+            found.features[name] = _feature(table, chosen)
+    return found
 
 
 def _feature(table: Table, chosen: Chosen) -> Feature:
@@ -242,7 +243,7 @@ def _labelled(table: Table, chosen: Chosen) -> Target:
 
 
 def _numbers(table: Table, chosen: Chosen) -> Target:
-    if not table.heavy:
+    if table.is_cheap(chosen.fields):
         values = table.numbers(chosen.fields)
         if chosen.wants == "binary":
             _need_binary(table, chosen, values)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from dlrun.components.preprocess import Column, EncodeError, Encoder, Learned, Preprocess
 from dlrun.components.sources import SourceError, Table
 from dlrun.components.sources._cells import is_missing
-from dlrun.errors import SpecPath
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.fields import Chosen, matches
 
@@ -64,9 +63,10 @@ class Encoded:
 class ReadAs:
     """As what each field of the inputs is read."""
 
-    texts: dict[str, SpecPath]
+    texts: dict[str, set[str]]
+    """For each input its fields that are read as texts."""
     lacking: set[str]
-    """The fields of numbers that may lack values."""
+    """The fields of numbers that may lack values: every input that takes them fills them in."""
 
 
 def steps_of(encoders: Steps, name: str, chosen: Chosen) -> Steps:
@@ -84,7 +84,8 @@ def how_to_read(inputs: Mapping[str, Chosen], steps: Mapping[str, Steps], table:
     Raises:
         SourceError: an array of several axes has no columns.
     """
-    found = ReadAs({}, set())
+    found = ReadAs({name: set() for name in inputs}, set())
+    unfilled: set[str] = set()
     for name, chosen in inputs.items():
         for field_name in chosen.fields:
             entry = table.fields[field_name]
@@ -94,9 +95,12 @@ def how_to_read(inputs: Mapping[str, Chosen], steps: Mapping[str, Steps], table:
                 message = f"{step.kind} changes columns, and the {table.noun} '{field_name}' has several axes"
                 raise SourceError(message, ("preprocess", index), "name other columns in `columns`")
             if acting and (entry.type == "text" or any(step.reads == "text" for _, step in acting)):
-                found.texts[field_name] = chosen.at
+                found.texts[name].add(field_name)
             elif any(step.fills for _, step in acting):
                 found.lacking.add(field_name)
+            else:
+                unfilled.add(field_name)
+    found.lacking.difference_update(unfilled)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from operator import itemgetter
@@ -46,17 +46,20 @@ class Choice:
     inputs: dict[str, Chosen]
     targets: dict[str, Chosen]
 
-    def numbers(self) -> dict[str, SpecPath]:
-        """The fields that are needed as numbers, in order, each with the path of the setting that names it."""
-        found: dict[str, SpecPath] = {}
-        for chosen in (*self.inputs.values(), *(one for one in self.targets.values() if not one.labelled)):
-            for name in chosen.fields:
-                found.setdefault(name, chosen.at)
-        return found
+    def read(self, as_texts: Mapping[str, Collection[str]]) -> tuple[dict[str, SpecPath], dict[str, SpecPath]]:
+        """The fields that are needed as numbers, in order, and those that are needed as texts, each with its setting.
 
-    def texts(self) -> dict[str, SpecPath]:
-        """The fields that are needed as texts."""
-        return {one.fields[0]: one.at for one in self.targets.values() if one.labelled}
+        `as_texts` has for each input its fields that are read as texts.
+        """
+        numbers: dict[str, SpecPath] = {}
+        texts: dict[str, SpecPath] = {}
+        for name, chosen in self.inputs.items():
+            for entry in chosen.fields:
+                (texts if entry in as_texts[name] else numbers).setdefault(entry, chosen.at)
+        for chosen in self.targets.values():
+            for entry in chosen.fields:
+                (texts if chosen.labelled else numbers).setdefault(entry, chosen.at)
+        return numbers, texts
 
 
 def choose(data: DataSection, losses: Sequence[Loss], table: Table) -> Choice:

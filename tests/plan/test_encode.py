@@ -299,3 +299,32 @@ def test_columns_of_another_input_than_the_step_names_are_told(folder: Path) -> 
         step = {kind: {"input": "life", "columns": "height"}}
         message, _ = refused(folder, [*steps, step], SEVERAL, JOINED)
         assert message.startswith("no feature is called 'height'")
+
+
+TWO = """
+data:
+  source: {csv: sizes.csv}
+  features: {coded: size, plain: size}
+  target: y
+  preprocess: [PREPROCESS]
+model:
+  layers: [linear: 2, concat: [[], {from: plain, layers: [linear: 2]}], linear: 2]
+loss: cross_entropy
+optimizer: sgd
+"""
+
+
+def test_a_field_may_be_texts_for_one_input_and_numbers_for_another(tmp_path: Path) -> None:
+    (tmp_path / "sizes.csv").write_text("size,y\n" + "".join(f"{i % 3},{i % 2}\n" for i in range(60)))
+    found = checked(tmp_path, TWO.replace("PREPROCESS", "one_hot: {input: coded, columns: size}")).data_info
+    assert found is not None
+    assert [column.name for column in found.features["coded"].columns] == ["size=0", "size=1", "size=2", "size=(other)"]
+    assert found.inputs("plain").tolist() == [[i % 3] for i in range(60)]
+    assert found.inputs("coded").argmax(axis=1).tolist() == [i % 3 for i in range(60)]
+
+
+def test_a_value_that_only_one_of_two_inputs_fills_in_is_told(tmp_path: Path) -> None:
+    (tmp_path / "sizes.csv").write_text("size,y\n" + "".join(f"{i % 3 or ''},{i % 2}\n" for i in range(60)))
+    with pytest.raises(SpecError, match=r"sizes.csv:2: column 'size' is '', not a number"):
+        checked(tmp_path, TWO.replace("PREPROCESS", "impute: {input: coded}"))
+    checked(tmp_path, TWO.replace("PREPROCESS", "impute: {columns: size}"))

@@ -83,10 +83,6 @@ class Table:
     """How many of them were read."""
     complete: bool = True
     """Whether all rows are read; if not, `rows` is estimated from the first ones."""
-    light: ClassVar[bool] = True
-    """Whether numbers are read without a library that takes long to import."""
-    heavy: bool = False
-    """Whether values come through a library that takes long to import, so that `check` does without them."""
     own_target: str | None = None
     """The field to predict, where the source says it."""
     missing: tuple[str, ...] = ()
@@ -127,6 +123,10 @@ class Table:
     def vocabulary(self, names: Sequence[str]) -> int | None:
         """The largest index plus one, where the fields are known to be whole numbers from 0 on."""
         return None
+
+    def is_cheap(self, names: Sequence[str]) -> bool:
+        """Whether fields are read without a library that takes long to import; `check` does without the others."""
+        return True
 
     def no_index(self, names: Sequence[str]) -> str:
         """The first value of fields that is no index, a whole number from 0 on, with its place; '' if all are."""

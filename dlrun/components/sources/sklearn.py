@@ -50,7 +50,6 @@ class _Set(Table):
 
     at = ("source",)
     own_target = TARGET
-    light = False
 
     def __init__(self, name: str):
         self.name, self.published = name, PUBLISHED[name]
@@ -58,7 +57,6 @@ class _Set(Table):
         self.fields = {column: Field(column, "number") for column in (*self.published.columns, TARGET)}
         self._loaded: tuple[Array, Array] | None = None
         self._targets = _targets(self.published)
-        self.heavy = self._targets is None
 
     def read(
         self, numbers: Mapping[str, SpecPath], texts: Mapping[str, SpecPath], lacking: Collection[str] = ()
@@ -86,6 +84,9 @@ class _Set(Table):
 
         numbers = self._load()[1] if self._targets is None else np.array(self._targets)
         return Texts(self.published.labels, numbers.astype(np.int64))
+
+    def is_cheap(self, names: Sequence[str]) -> bool:
+        return list(names) == [TARGET] and self._targets is not None
 
     def counts(self, name: str) -> Mapping[str, int] | None:
         return dict(zip(self.published.labels, self.published.counts, strict=True))
