@@ -198,19 +198,18 @@ def _seed(root: Node) -> int:
 
 
 def _encoders(root: Node) -> list[tuple[int, Encoder]]:
-    """The encoders among the steps; one that is wrong is reported when the whole section is read."""
-    steps = root.value["data"].value_at(("preprocess",)) if isinstance(root.value["data"].value, dict) else None
+    """The encoders among the steps; whatever is wrong is reported when the whole section is read."""
+    data = root.value["data"]
+    if not isinstance(data.value, dict) or "preprocess" not in data.value:
+        return []
+    alone = Node({"preprocess": data.value["preprocess"]}, data.place, data.keys)
+    steps = Expander(Node({**root.value, "data": alone}, root.place, root.keys), _not_yet).section("data").plain()
     found = []
-    for index, node in enumerate(steps if isinstance(steps, list) else ()):
-        kind = node.value if isinstance(node.value, str) else next(iter(node.value), "") if node.value else ""
-        if kind not in kinds("preprocess") or not issubclass(find("preprocess", kind), Encoder):
-            continue
-        part = Node({**root.value, "data": Node({"preprocess": Node([node], node.place)}, node.place)}, root.place)
-        expander = Expander(part, _not_yet)
-        plain = expander.section("data").plain()
-        if not expander.problems:
+    for index, step in enumerate(steps["preprocess"] if isinstance(steps["preprocess"], tuple) else ()):
+        kind = next(iter(step), "") if isinstance(step, dict) else step
+        if kind in kinds("preprocess") and issubclass(find("preprocess", kind), Encoder):
             with suppress(ValidationError):
-                found.append((index, choose("preprocess", plain["preprocess"][0])))
+                found.append((index, choose("preprocess", step)))
     return found
 
 

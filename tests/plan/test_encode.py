@@ -328,3 +328,16 @@ def test_a_value_that_only_one_of_two_inputs_fills_in_is_told(tmp_path: Path) ->
     with pytest.raises(SpecError, match=r"sizes.csv:2: column 'size' is '', not a number"):
         checked(tmp_path, TWO.replace("PREPROCESS", "impute: {input: coded}"))
     checked(tmp_path, TWO.replace("PREPROCESS", "impute: {columns: size}"))
+
+
+def test_encoders_may_come_from_vars_beside_steps_that_need_the_data(tmp_path: Path) -> None:
+    (tmp_path / "sizes.csv").write_text("size,y\n" + "".join(f"{'abc'[i % 3]},{i % 2}\n" for i in range(60)))
+    text = """
+        vars: {steps: [one_hot, {pca: $(features - 2)}], column: size}
+        data: {source: {csv: sizes.csv}, target: y, preprocess: STEPS}
+        model: {layers: [linear: $classes]}
+        loss: cross_entropy
+        optimizer: sgd
+    """
+    for steps in ("$steps", "[one_hot: {columns: $column}, pca: $(features - 2)]"):
+        assert checked(tmp_path, text.replace("STEPS", steps)).plan.input_shapes == {"input": (2,)}
