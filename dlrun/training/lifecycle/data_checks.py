@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -80,9 +80,7 @@ def _check_ranges(checked: Checked, planned: Plan, prepared: Prepared, terms: Se
                 f"the network ends in {last.kind}, whose outputs {in_words(taken)}, and {outside:.0%} of {what} in the "
                 f"training rows lie outside: from {wanted.min().item():g} to {wanted.max().item():g}"
             )
-            notes = ((f"this {last.kind}", last.place),) if last.place else ()
-            hint = f"{unlimited(last)}, or scale the values into its range"
-            raise SpecError([Problem(message, checked.reading.place(at), hint, notes)])
+            _refuse(checked, at, last, message, f"{unlimited(last)}, or scale the values into its range")
         if total is not None:
             _check_total(checked, *total, wanted, at)
 
@@ -96,9 +94,12 @@ def _check_total(checked: Checked, last: Step, total: float, wanted: torch.Tenso
             f"the network ends in {last.kind}, whose outputs sum to {total:g} in each row, and the values to predict "
             f"sum to between {sums.min().item():g} and {sums.max().item():g}"
         )
-        notes = ((f"this {last.kind}", last.place),) if last.place else ()
-        hint = f"remove the final `{last.kind}`"
-        raise SpecError([Problem(message, checked.reading.place(at), hint, notes)])
+        _refuse(checked, at, last, message, f"remove the final `{last.kind}`")
+
+
+def _refuse(checked: Checked, at: SpecPath, last: Step, message: str, hint: str) -> NoReturn:
+    notes = ((f"this {last.kind}", last.place),) if last.place else ()
+    raise SpecError([Problem(message, checked.reading.place(at), hint, notes)])
 
 
 def _sameness(loaded: Loaded, planned: Plan, prepared: Prepared, metrics: Sequence[Watched]) -> dict[Answer, Sameness]:

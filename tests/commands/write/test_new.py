@@ -5,34 +5,18 @@ from __future__ import annotations
 import json
 
 import pytest
-import typer
-from typer.testing import CliRunner
+from new_command import refused, run
 
 from dlrun.checks.check import check
 from dlrun.commands.write import new as command
-from dlrun.errors import SpecError
 from dlrun.views.reference.json_schema import language_schema
 
-app = typer.Typer()
-app.command()(command.new)
 TEMPLATES = ("images", "regression", "tabular_classification")
 
 
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-def run(*words: str) -> str:
-    result = CliRunner().invoke(app, list(words), catch_exceptions=False)
-    assert result.exit_code == 0
-    return result.output
-
-
-def refused(*words: str) -> str:
-    with pytest.raises(SpecError) as caught:
-        CliRunner().invoke(app, list(words), catch_exceptions=False)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("template", TEMPLATES)

@@ -6,35 +6,18 @@ import random
 from pathlib import Path
 
 import pytest
-import typer
 import yaml
-from typer.testing import CliRunner
+from new_command import refused, run
 
 import dlrun
 from dlrun.checks.check import check
-from dlrun.commands.write import new as command
-from dlrun.errors import SpecError
 
-app = typer.Typer()
-app.command()(command.new)
 ROWS = 60
 
 
 @pytest.fixture(autouse=True)
 def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-def run(*words: str) -> str:
-    result = CliRunner().invoke(app, list(words), catch_exceptions=False)
-    assert result.exit_code == 0
-    return result.output
-
-
-def refused(*words: str) -> str:
-    with pytest.raises(SpecError) as caught:
-        CliRunner().invoke(app, list(words), catch_exceptions=False)
-    return str(caught.value)
 
 
 def table(delimiter: str = ",", rows: int = ROWS, **columns) -> str:
