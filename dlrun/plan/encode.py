@@ -148,6 +148,14 @@ def encode(table: Table, chosen: Chosen, encoders: Steps, texts: Collection[str]
     return Encoded(tuple(origin for _, origin in columns), tuple(steps), values)
 
 
+def for_no_input(step: Preprocess, inputs: Sequence[str]) -> tuple[str, str] | None:
+    """The message and the hint about a step that does not say which of several inputs it is for; None where it does."""
+    if step.input is not None or step.columns is not None or len(inputs) == 1:
+        return None
+    hint = f"there are {', '.join(inputs)}: `{step.kind}: {{input: {inputs[0]}}}`"
+    return f"{step.kind} does not say which input it is for", hint
+
+
 def refuse_strangers(encoders: Steps, inputs: Mapping[str, Chosen], table: Table) -> None:
     """Hold the `columns` of each encoder to fields of the inputs.
 
@@ -155,9 +163,8 @@ def refuse_strangers(encoders: Steps, inputs: Mapping[str, Chosen], table: Table
         SourceError: a name or a pattern is none of them; a step names neither columns nor one of several inputs.
     """
     for index, step in encoders:
-        if step.input is None and step.columns is None and len(inputs) > 1:
-            hint = f"there are {', '.join(inputs)}: `{step.kind}: {{input: {next(iter(inputs))}}}`"
-            raise SourceError(f"{step.kind} does not say which input it is for", ("preprocess", index), hint)
+        if unclear := for_no_input(step, list(inputs)):
+            raise SourceError(unclear[0], ("preprocess", index), unclear[1])
         chosen = [one for name, one in inputs.items() if step.input in (None, name)]
         fields = [name for one in chosen for name in one.fields]
         for pattern in step.columns or ():

@@ -14,7 +14,7 @@ from dlrun.language.experiment import INPUT, ModelSection
 from dlrun.language.suggestions import did_you_mean
 from dlrun.language.text.node import Node
 from dlrun.plan.data_info import DataInfo, Feature
-from dlrun.plan.encode import EncodedStep, NumberColumn
+from dlrun.plan.encode import EncodedStep, NumberColumn, for_no_input
 from dlrun.plan.fields import matches
 from dlrun.shapes import Shape, ShapeError, numel, show
 
@@ -236,9 +236,8 @@ class _Fronts:
     def refuse_strangers(self, names: list[str]) -> None:
         """Hold each step to an input that there is."""
         for index, step in self.preprocess:
-            if step.input is None and step.columns is None and len(names) > 1:
-                message = f"{step.kind} does not say which input it is for"
-                hint = f"there are {', '.join(names)}: `{step.kind}: {{input: {names[0]}}}`"
+            if unclear := for_no_input(step, names):
+                message, hint = unclear
                 raise SpecError([Problem(message, self.tree.locate(("data", "preprocess", index)), hint)])
             if step.input is not None and step.input not in names:
                 meant = did_you_mean(step.input, names, {})

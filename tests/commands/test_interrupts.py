@@ -64,3 +64,12 @@ def test_ctrl_c_during_a_sync_says_how_to_go_on(tmp_path: Path) -> None:
     done = interrupted(tmp_path, "mlflow", "sync", run.name)
     assert done.returncode == 130
     assert done.stderr == f"error: interrupted; `dlrun sync runs/{run.name}` delivers the rest\n"
+
+
+def test_a_command_that_was_started_to_ignore_ctrl_c_ignores_it() -> None:
+    code = (
+        "import os, signal; from dlrun.commands import interrupts; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+        "interrupts.end_at_once(); os.kill(os.getpid(), signal.SIGINT); print('it goes on')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "it goes on\n", "")

@@ -16,7 +16,7 @@ from dlrun.components.sources.csv import Csv
 from dlrun.language.target_kind import TargetKind
 
 CELLS = ["1", "2.5", "-3", "4e2", " 7 ", '"8"', "+3", ".5", "5.", "0", "1e-300", "123456789.125"]
-ODD = ["nan", "NA", "", "inf", ' "9"', '"a"', "True", "1_0", "0x1", "٣", '"q""r"', '"l\nm"', "007", "9007199254740993"]
+ODD = ["nan", "NA", "", "inf", ' "9"', '"a"', "True", "1_0", "0x1", "٣", '"q""r"', '"l\nm"', "9007199254740993"]
 
 
 def written(folder: Path, draw: random.Random, odd: float) -> None:
@@ -24,7 +24,7 @@ def written(folder: Path, draw: random.Random, odd: float) -> None:
     lines = [",".join(f"c{index}" for index in range(columns))]
     for _ in range(rows):
         cells = [draw.choice(ODD if draw.random() < odd else CELLS) for _ in range(columns - 1)]
-        lines.append(",".join([*cells, draw.choice(["p", "q", '"r, s"', " t", "u"])]))
+        lines.append(",".join([*cells, draw.choice(["p", "q", '"r, s"', " t", *([' "u"'] if odd else [])])]))
         if draw.random() < 0.1:
             lines.append("")
     newline = draw.choice(["\n", "\r\n"])
@@ -52,6 +52,7 @@ def test_the_fast_reader_reads_what_the_strict_one_reads(
         return fast[-1]
 
     monkeypatch.setattr(tables.TextTable, "_read_fast", counting)
+    monkeypatch.setattr(tables, "TYPED_ROWS", 2)  # of the others only the fast reader sees anything
     draw = random.Random(7)
     for _ in range(150):
         written(tmp_path, draw, odd)

@@ -22,6 +22,7 @@ from dlrun.data.load import Loaded, load
 from dlrun.errors import SpecError
 from dlrun.language.experiment import Split
 from dlrun.plan.split import split_rows
+from dlrun.training.lifecycle.setup import prepare_training
 
 ROWS = 90
 NUMBERS = ("age", "hours", "height", "weight")
@@ -341,3 +342,56 @@ def test_encoders_may_come_from_vars_beside_steps_that_need_the_data(tmp_path: P
     """
     for steps in ("$steps", "[one_hot: {columns: $column}, pca: $(features - 2)]"):
         assert checked(tmp_path, text.replace("STEPS", steps)).plan.input_shapes == {"input": (2,)}
+
+
+@pytest.mark.parametrize("step", ["impute", "one_hot", "standardize"])
+def test_with_several_inputs_a_step_says_which_it_is_for(tmp_path: Path, step: str) -> None:
+    lines = "".join(f"{i % 3},{'pqr'[i % 3]},{i % 2}\n" for i in range(60))
+    (tmp_path / "sizes.csv").write_text("size,work,y\n" + lines)
+    text = TWO.replace("PREPROCESS", f"{{one_hot: {{columns: work}}}}, {step}").replace("coded: size", "coded: work")
+    with pytest.raises(SpecError, match=f"{step} does not say which input it is for") as caught:
+        checked(tmp_path, text)
+    assert f"there are coded, plain: `{step}: {{input: coded}}`" in str(caught.value)
+
+
+ONE = """
+data: {source: {csv: sizes.csv}, target: y, preprocess: PREPROCESS}
+model: {layers: [linear: 2]}
+loss: cross_entropy
+optimizer: sgd
+"""
+FILLED = "impute: {columns: size, indicator: true}"
+
+
+def test_a_columns_own_name_means_it_alone_and_a_fields_name_all_that_was_made_of_it(tmp_path: Path) -> None:
+    (tmp_path / "sizes.csv").write_text(
+        "size,work,y\n" + "".join(f"{i % 3 or ''},{'pqr'[i % 3]},{i % 2}\n" for i in range(60))
+    )
+    steps = f"[{FILLED}, one_hot, {{standardize: {{columns: NAME}}}}]"
+    for name, places in (("size", (0,)), ('"size*"', (0, 1)), ("work", (2, 3, 4, 5)), ("work=q", (3,))):
+        (step,) = checked(tmp_path, ONE.replace("PREPROCESS", steps.replace("NAME", name))).plan.preprocess
+        assert step.columns == places, name
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "sizes.csv").write_text(
+        "size,size missing,y\n" + "".join(f"{i % 3 or ''},{i % 5},{i % 2}\n" for i in range(60))
+    )
+    with pytest.raises(SpecError, match="impute makes a column 'size missing', and there is one of that name"):
+        checked(tmp_path, ONE.replace("PREPROCESS", f"[{FILLED}]"))
+
+
+def test_a_value_goes_with_constant_alone(tmp_path: Path) -> None:
+    (tmp_path / "sizes.csv").write_text("size,y\n" + "".join(f"{i % 3},{i % 2}\n" for i in range(60)))
+    with pytest.raises(SpecError, match="value is only for `with: constant`; received mean"):
+        checked(tmp_path, ONE.replace("PREPROCESS", "[impute: {value: 3}]"))
+
+
+def test_the_rows_that_were_read_are_freed_once_they_are_on_the_device(tmp_path: Path) -> None:
+    (tmp_path / "sizes.csv").write_text("size,y\n" + "".join(f"{i % 3 or ''},{i % 2}\n" for i in range(60)))
+    found = checked(tmp_path, ONE.replace("PREPROCESS", f"[{FILLED}]"))
+    assert found.data_info is not None and found.data_info.made
+    prepare_training(found)
+    assert not found.data_info.made
+    with pytest.raises(KeyError):
+        found.data_info.table.numbers(["size"])

@@ -66,7 +66,7 @@ class TextTable(Table):
     ) -> None:
         fast = self.size > SMALL and self.complete
         if fast:
-            self._read_strictly(numbers, texts, lacking, TYPED_ROWS)  # for notes, and for most mistakes at once
+            self._read_strictly(numbers, texts, lacking, TYPED_ROWS)  # for the notes
             fast = self._read_fast(list(numbers), list(texts), lacking)
         if not fast:
             self._read_strictly(numbers, texts, lacking)
@@ -129,7 +129,8 @@ class TextTable(Table):
             self.rows = self.read_rows = lines.count
             if not self.complete:
                 self.rows = max(lines.count, round(self.size / SMALL * lines.count))
-        odd.report(lines.count)
+        if most is None:  # otherwise more columns may be wrong further down, and all are told at once
+            odd.report(lines.count)
         self._numbers, self._notes = _Numbers(tuple(numbers), values), odd.notes()
         self._texts = {name: one.result() for name, (_, one) in zip(texts, labels, strict=True)}
         self._refuse_own_names(texts)
