@@ -24,7 +24,9 @@ def written(folder: Path, draw: random.Random, odd: float) -> None:
     lines = [",".join(f"c{index}" for index in range(columns))]
     for _ in range(rows):
         cells = [draw.choice(ODD if draw.random() < odd else CELLS) for _ in range(columns - 1)]
-        lines.append(",".join([*cells, draw.choice(["p", "q", '"r, s"', " t", *([' "u"'] if odd else [])])]))
+        lines.append(
+            ",".join([*cells, ' "u"' if draw.random() < odd else draw.choice(["p", "q", '"r, s"', " t", "u"])])
+        )
         if draw.random() < 0.1:
             lines.append("")
     newline = draw.choice(["\n", "\r\n"])
