@@ -68,6 +68,19 @@ def test_the_fast_reader_reads_what_the_strict_one_reads(
     assert sum(fast) > 50, "the fast reader read too few tables: the test would prove little"
 
 
+@pytest.mark.parametrize("cell", [*CELLS, *ODD, "1e400", "-inf", "9007199254740992"])
+def test_a_single_odd_cell_far_down_is_read_or_told_as_by_the_strict_reader(
+    cell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "TYPED_ROWS", 2)
+    lines = [f"{number}.5,{'pq'[number % 2]}" for number in range(40)]
+    lines[30] = f"{cell},p"
+    (tmp_path / "t.csv").write_text("\n".join(["c0,y", *lines, ""]))
+    strictly = outcome(tmp_path, "classes", "y")
+    monkeypatch.setattr(tables, "SMALL", 100)
+    assert outcome(tmp_path, "classes", "y") == strictly
+
+
 def test_missing_values_are_nan_in_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cells = ["1", "NA", "", "n/a", "NULL", "2.5", "?", "nan"] * 30
     (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{cell},1\n" for cell in cells))
