@@ -127,7 +127,7 @@ def encode(table: Table, chosen: Chosen, encoders: Steps, texts: Collection[str]
                 learned[column.name] = found = step.learn(_of_rows(column, train))
                 encoded = step.encode(column, found)
             except EncodeError as error:
-                cell = f"{table.cell(origin.field, error.row)}: " if error.row is not None else ""
+                cell = f"{table.cell(origin.field, error.row)}; " if error.row is not None else ""
                 raise SourceError(f"{step.kind}: {cell}{error.message}", ("preprocess", index), error.hint) from None
             for one in encoded:
                 same = one.name == column.name and (one.codes is None) == (column.codes is None)

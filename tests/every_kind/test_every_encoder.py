@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,39 +74,38 @@ def learned_by(step: Encoder, column: Column) -> Learned | None:
     return learned
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_is_learned_survives_json_and_encodes_the_same(kind: str) -> None:
+def for_drawn_steps(kind: str, holds: Callable[[Encoder, Column, Learned, int], None]) -> None:
+    """Call it with many steps of a kind, each with a column, what it learned of that, and a seed."""
     compared = []
 
     @draws(60)
     @given(step=components("preprocess", kind), as_text=st.booleans(), missing=st.booleans(), seed=st.integers(0, 9))
-    def holds(step: Encoder, as_text: bool, missing: bool, seed: int) -> None:
+    def drawn(step: Encoder, as_text: bool, missing: bool, seed: int) -> None:
         column = some_column(step, as_text, missing, seed)
         learned = learned_by(step, column)
-        if learned is None:
-            return
+        if learned is not None:
+            holds(step, column, learned, seed)
+            compared.append(step)
+
+    drawn()
+    assert compared
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_learned_survives_json_and_encodes_the_same(kind: str) -> None:
+    def holds(step: Encoder, column: Column, learned: Learned, seed: int) -> None:
         again = json.loads(json.dumps(learned, allow_nan=False))
         assert again == learned
         before, after = step.encode(column, learned), step.encode(column, again)
         assert [one.name for one in before] == [one.name for one in after]
         assert values_of(before) == values_of(after)
-        compared.append(step)
 
-    holds()
-    assert compared
+    for_drawn_steps(kind, holds)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_row_is_encoded_by_itself_and_nothing_given_is_changed(kind: str) -> None:
-    compared = []
-
-    @draws(60)
-    @given(step=components("preprocess", kind), as_text=st.booleans(), missing=st.booleans(), seed=st.integers(0, 9))
-    def holds(step: Encoder, as_text: bool, missing: bool, seed: int) -> None:
-        column = some_column(step, as_text, missing, seed)
-        learned = learned_by(step, column)
-        if learned is None:
-            return
+    def holds(step: Encoder, column: Column, learned: Learned, seed: int) -> None:
         given_before, learned_before = values_of([column]), json.dumps(learned)
         whole = step.encode(column, learned)
         order = np.random.default_rng(seed).permutation(ROWS)
@@ -117,10 +117,8 @@ def test_every_row_is_encoded_by_itself_and_nothing_given_is_changed(kind: str) 
             assert values_of(alone) == [[values[row]] for values in values_of(whole)]
         assert values_of([column])[0] == pytest.approx(given_before[0], nan_ok=True)
         assert json.dumps(learned) == learned_before
-        compared.append(step)
 
-    holds()
-    assert compared
+    for_drawn_steps(kind, holds)
 
 
 @pytest.mark.parametrize("kind", KINDS)

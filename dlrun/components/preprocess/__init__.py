@@ -30,7 +30,7 @@ class FitError(LocatedError):
 
 
 class EncodeError(LocatedError):
-    """A column cannot be encoded; `row` is the first row of the data that shows it."""
+    """A column cannot be encoded. With `row`, the message is about the value in that row, which is shown before it."""
 
     def __init__(self, message: str, hint: str = "", row: int | None = None):
         super().__init__(message, hint)

@@ -40,6 +40,6 @@ def numbered(column: Column, known: list[str]) -> np.ndarray[Any, Any]:
     if column.missing.any():
         row = int(column.missing.argmax())
         hint = f"`impute: {{columns: {column.name}, with: most_frequent}}` before this step, or `with: constant`"
-        raise EncodeError(f"the column '{column.name}' has no value in a row", hint, row)
+        raise EncodeError("each row needs a category", hint, row)
     places = {text: number for number, text in enumerate(known)}
     return np.array([places.get(text, len(known)) for text in column.texts], np.int64)[column.codes]

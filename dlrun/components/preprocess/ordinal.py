@@ -3,7 +3,6 @@ from __future__ import annotations
 from dlrun.components.preprocess import Column, EncodeError, Encoder, Learned
 from dlrun.components.preprocess._categories import categories, numbered
 from dlrun.language.fields import Names
-from dlrun.language.suggestions import shorten
 
 
 class Ordinal(Encoder):
@@ -34,7 +33,5 @@ class Ordinal(Encoder):
         numbers = numbered(column, learned["categories"])
         if self.order and (numbers == len(self.order)).any():
             row = int((numbers == len(self.order)).argmax())
-            text = column.texts[column.codes[row]]  # type: ignore[index]
-            message = f"`order` does not list the category {shorten(text)} of the column '{column.name}'"
-            raise EncodeError(message, "add it where it belongs", row)
+            raise EncodeError("`order` does not list this category", "add it where it belongs", row)
         return [Column(column.name, numbers.astype(np.float64))]
