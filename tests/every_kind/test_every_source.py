@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asking import Request, describe, load
+from asking import Request, data_info, describe, load
 
 from dlrun.components.sources import Source
 from dlrun.language.component import choose, kinds
@@ -27,6 +27,7 @@ def written(kind: str, wants: str, folder: Path) -> tuple[dict, tuple[str, ...] 
     if kind == "npz":
         np.savez(folder / "rows.npz", x=x, y=np.array(ROWS[wants]))
         return {"npz": "rows.npz"}, ("x",), ("y",)
+    assert kind == "sklearn", f"write here how a source of the kind {kind} is made"
     name = {"classes": "wine", "numbers": "diabetes", "binary": "breast_cancer"}[wants]
     return {"sklearn": name}, None, None
 
@@ -38,14 +39,14 @@ def test_a_source_holds_what_it_says_it_holds(kind: str, wants: str, tmp_path: P
     source = choose("sources", text)
     assert isinstance(source, Source)
     request = Request(tmp_path, features, target, wants)  # type: ignore[arg-type]
-    data_info, rows = describe(source, request), load(source, request)
-    assert rows.features.shape == (data_info.rows, *data_info.shape)
-    assert len(rows.target) == data_info.rows
+    info, rows = describe(source, request), load(source, request)
+    assert rows.features.shape == (info.rows, *info.shape)
+    assert len(rows.target) == info.rows
     if wants == "numbers":
-        assert data_info.labels is None
+        assert info.labels is None
     else:
-        assert data_info.labels is not None
-        assert set(np.unique(rows.target).tolist()) == set(data_info.labels)
+        assert info.labels is not None
+        assert set(np.unique(rows.target).tolist()) == set(info.labels)
 
 
 @pytest.mark.parametrize("kind", kinds("sources"))
@@ -57,3 +58,30 @@ def test_a_located_source_loads_the_same_from_another_folder(kind: str, tmp_path
     there = load(with_absolute_paths(source, tmp_path), Request(tmp_path / "elsewhere", features, target, "classes"))
     assert np.array_equal(here.features, there.features)
     assert np.array_equal(here.target, there.target)
+
+
+@pytest.mark.parametrize("wants", ROWS)
+@pytest.mark.parametrize("kind", kinds("sources"))
+def test_the_fields_of_a_source_are_what_it_reads(kind: str, wants: str, tmp_path: Path) -> None:
+    text, features, target = written(kind, wants, tmp_path)
+    source = choose("sources", text)
+    assert isinstance(source, Source)
+    found = data_info(source, Request(tmp_path, features, target, wants))  # type: ignore[arg-type]
+    table, taken = found.table, found.features["input"].fields
+    (aim,) = found.targets["target"].fields
+    assert table.complete and table.read_rows == table.rows == found.rows
+    assert aim not in taken and {aim, *taken} <= set(table.fields)
+    whole = table.numbers(taken)
+    assert len(whole) == table.rows
+    backwards = table.numbers(taken[::-1])
+    assert np.array_equal(backwards, whole[:, ::-1] if len(taken) > 1 else whole)
+    for name in (aim, *taken):
+        assert table.fields[name].name == name and name in table.listed()
+        assert isinstance(table.is_cheap([name]), bool)
+        assert name in table.cell(name, table.rows - 1) or table.name in table.cell(name, table.rows - 1)
+    if wants != "numbers":
+        texts = table.texts(aim)
+        assert len(set(texts.distinct)) == len(texts.distinct) and len(texts.rows) == table.rows
+        if (counts := table.counts(aim)) is not None:
+            assert [counts[word] for word in texts.distinct] == np.bincount(texts.rows).tolist()
+    table.forget()
