@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from dlrun.language.component import families, kinds
+from dlrun.language.kinds import families, kinds
 from dlrun.language.settings_schema import sections
 from dlrun.views.reference.json_schema import language_schema
 from dlrun.views.reference.reference import (

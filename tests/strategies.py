@@ -19,7 +19,8 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from pydantic import ValidationError, WithJsonSchema
 from pydantic.fields import FieldInfo
 
-from dlrun.language.component import OneOf, Settings, choose, find, kinds
+from dlrun.language.component import OneOf, Settings, choose
+from dlrun.language.kinds import find, kinds
 from dlrun.shapes import Shape, ShapeError
 
 LARGEST = 12

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from places import DOCS, ROOT
 
-from dlrun.language.component import families
+from dlrun.language.kinds import families
 
 PAGE = (DOCS / "architecture.md").read_text()
 EXAMPLES = re.findall(r"^```python\n# (dlrun/components/\S+)\n(.*?)^```$", PAGE, re.M | re.S)

@@ -15,7 +15,7 @@ from strategies import written_components
 
 from dlrun.components.layers import Container
 from dlrun.components.preprocess import Encoder
-from dlrun.language.component import find, kinds
+from dlrun.language.kinds import find, kinds
 
 ROWS = 30
 SHAPES = ((4,), (6, 4), (2, 6, 6), (2, 4, 4, 4))

@@ -16,8 +16,9 @@ from dlrun.components.preprocess import Encoder
 from dlrun.components.sources import Source, SourceError
 from dlrun.errors import MAX_SHOWN, Place, Problem, SpecError, SpecPath
 from dlrun.errors import Source as TextSource
-from dlrun.language.component import choose, families_in, find, kinds, synonyms
+from dlrun.language.component import choose, families_in
 from dlrun.language.experiment import NEEDED_WITH_DATA, WRITTEN_ONLY, DataSection, Experiment, as_tuple
+from dlrun.language.kinds import find, kinds, synonyms
 from dlrun.language.messages import setting_problems
 from dlrun.language.paths import WrittenIn, with_paths_of
 from dlrun.language.settings_schema import sections

@@ -40,7 +40,7 @@ def runs(context: typer.Context, incomplete: str) -> list[str]:
 
 def names(incomplete: str) -> list[str]:
     """The families, the kinds of all of them, the rooms of layers, and the sections."""
-    from dlrun.language.component import families, find, kinds
+    from dlrun.language.kinds import families, find, kinds
     from dlrun.language.settings_schema import sections
 
     known = {*families(), *sections(), *(kind for family in families() for kind in kinds(family))}

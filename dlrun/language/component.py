@@ -1,16 +1,11 @@
-"""The base of everything that a spec can name: settings, the one rule, and discovery.
+"""The base of everything that a spec can name: settings, and the one rule.
 
-A component is a pydantic model in a file of its own, named after its kind, in its family's folder or in a room of that:
-``conv2d`` is ``Conv2d`` in ``components/layers/convolution/conv2d.py``. So the listing of the folder is the list of
-kinds, and a spec imports just the kinds that it names, which keeps `check` and `params` quick however many there are.
+A component is a pydantic model in a file of its own, named after its kind, in its family's folder or in a room of that.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib
-import pkgutil
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, ClassVar, Self, get_args
@@ -20,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, core_schema
 
 from dlrun.errors import SpecPath
+from dlrun.language.kinds import COMPONENTS, find, kinds, singular
 from dlrun.language.messages import (
     DESCRIBED,
     SettingProblem,
@@ -28,12 +24,8 @@ from dlrun.language.messages import (
     setting_names,
     setting_problems,
 )
-from dlrun.language.suggestions import shorten, snake_case, suggest
-from dlrun.language.synonyms import NO_LAYERS, SETTINGS, SEVERAL
-
-COMPONENTS = "dlrun.components"
-"""The package that holds the families."""
-
+from dlrun.language.other_words import foreign, line_to_write, several, suggested_kind, with_settings
+from dlrun.language.suggestions import shorten
 
 LARGEST = 3.4028234663852886e38
 """The largest number of float32, in which networks compute."""
@@ -195,48 +187,6 @@ def checked(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return validate
 
 
-def kinds(family: str) -> tuple[str, ...]:
-    """The kinds of a family, from the files in its folder and its rooms; none is imported."""
-    return tuple(_modules(family))
-
-
-@functools.cache
-def _modules(family: str) -> dict[str, str]:
-    """For each kind of a family its module, by kind in alphabetical order."""
-    folder = importlib.import_module(f"{COMPONENTS}.{family}").__path__[0]
-    found: dict[str, str] = {}
-    for module in pkgutil.iter_modules([folder]):
-        room = pkgutil.iter_modules([f"{folder}/{module.name}"]) if module.ispkg else [module]
-        prefix = f"{COMPONENTS}.{family}." + (f"{module.name}." if module.ispkg else "")
-        found |= {kind.name: prefix + kind.name for kind in room if not kind.name.startswith("_")}
-    return dict(sorted(found.items()))
-
-
-@functools.cache
-def synonyms(family: str) -> dict[str, str]:
-    """Other libraries' names for the kinds of a family, and ours. It imports all kinds, so only errors use it."""
-    found: dict[str, str] = {}
-    for kind in kinds(family):
-        for synonym in vars(find(family, kind)).get("synonyms", ()):  # not those of a kind that it extends
-            word, colon, settings = synonym.partition(": ")
-            found[word] = kind + colon + settings
-    return found
-
-
-@functools.cache
-def families() -> tuple[str, ...]:
-    """The families, from the folders under components/."""
-    package = importlib.import_module(COMPONENTS)
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg))
-
-
-@functools.cache
-def find(family: str, kind: str) -> type[Component]:
-    """The class of a kind that `kinds` lists."""
-    module = importlib.import_module(_modules(family)[kind])
-    return getattr(module, "".join(part.capitalize() for part in kind.split("_")))
-
-
 def choose(family: str, value: Any) -> Component:
     """The one rule: a name, or a name with its settings, becomes a component.
 
@@ -290,7 +240,7 @@ def _split(family: str, value: Any) -> tuple[str, Any]:
     if not isinstance(value, dict) or not value:
         what = f"a name, or a name with settings, is expected for {one}; received {shorten(value)}"
         raise as_validation_error([SettingProblem(what, ())])
-    if hint := _foreign(family, value):
+    if hint := foreign(family, value):
         what = f"{one} is one name with its settings; received the keys " + ", ".join(f"'{k}'" for k in list(value)[:4])
         raise as_validation_error([SettingProblem(what, (), hint)])
     if len(value) > 1:
@@ -303,109 +253,17 @@ def _split(family: str, value: Any) -> tuple[str, Any]:
         if second in kinds(family):
             hint = "write each in an entry of its own: `- " + first + "`, then `- " + second + "`"
         else:
-            hint = f"indent '{second}' below '{first}', or write `{_with_settings(family, value)}`"
+            hint = f"indent '{second}' below '{first}', or write `{with_settings(family, value)}`"
         raise as_validation_error([SettingProblem(what, (second,), hint, at_key=True)])
     return next(iter(value.items()))
 
 
-def _with_settings(family: str, value: dict[str, Any]) -> str:
-    """A kind and the settings that stand beside it, as one line."""
-    (first, own), *others = value.items()
-    main = find(family, first).main if first in kinds(family) else None
-    if main is None or own is None or isinstance(own, dict) or main in value:
-        return f"{first}: {{{others[0][0]}: …}}"
-    return f"{first}: {{{_on_a_line({main: own, **dict(others)})}}}"
-
-
-_PLAIN = r"'[A-Za-z][\w./-]*'"
-"""A text that needs no quotes in YAML."""
-
-
-def _on_a_line(settings: dict[str, Any]) -> str:
-    """Settings as one line of YAML; a text that could be read as something else is in quotes."""
-    texts = []
-    for name, item in settings.items():
-        text = shorten(item)
-        texts.append(f"{name}: {text[1:-1] if re.fullmatch(_PLAIN, text) else text}")
-    return ", ".join(texts)
-
-
-_NAMING = ("_target_", "class_name", "class", "type", "name", "kind", "module")
-"""Keys under which other tools write what dlrun writes as the key."""
-_NESTING = ("config", "params", "kwargs", "args", "init_args", "settings")
-"""Keys under which other tools write the settings."""
-
-
-def _foreign(family: str, value: dict[str, Any]) -> str:
-    """The line to write for a component in another tool's style, such as `{type: Linear, out_features: 4}`."""
-    key = next((key for key in _NAMING if isinstance(value.get(key), str)), None)
-    if key is None or next(iter(value)) in kinds(family):
-        return ""
-    word = value[key].rpartition(".")[2] if key == "_target_" else value[key]
-    given = {name: item for name, item in value.items() if name != key}
-    for name in _NESTING:
-        if isinstance(given.get(name), dict):
-            given |= given.pop(name)
-    if lines := _several(family, word, given):
-        return lines
-    meant = _suggested_kind(family, word)
-    if not meant:
-        return ""
-    kind = meant.partition(":")[0]
-    fields, settings = find(family, kind).model_fields, {}
-    for name, item in given.items():
-        if setting := suggest(str(name), fields, SETTINGS):
-            settings[setting] = item
-    if not settings:
-        return f"write `{kind}`"
-    return f"write `{kind}: {{{_on_a_line(settings)}}}`"
-
-
-def _suggested_kind(family: str, kind: str) -> str:
-    if called := re.fullmatch(r"([A-Za-z_]\w*\.)*([A-Za-z_]\w*)\(.*\)", kind):  # nn.Linear(3, 4)
-        kind = called[2]
-    elif family != "sources" and re.fullmatch(r"([A-Za-z_]\w*\.)+[A-Za-z_]\w*", kind):
-        kind = kind.rpartition(".")[2]
-    return suggest(kind, kinds(family), synonyms(family))
-
-
-def _line_to_write(family: str, word: str, settings: Any) -> str:
-    """What to write for a word that is no kind but says what is meant, such as a file, or ''."""
-    if family == "layers" and snake_case(word) in NO_LAYERS:
-        return NO_LAYERS[snake_case(word)]
-    begin, colon, rest = word.partition(":")
-    if colon and begin in kinds(family):
-        return f"a space follows ':': write `{begin}: {rest}`"
-    if family == "layers":
-        return ""
-    ending = word.rpartition(".")[2].lower() if "." in word else ""
-    if family == "sources" and ending in kinds(family):
-        return f"write `source: {{{ending}: {word}}}`"
-    for kind in kinds(family):
-        cls = find(family, kind)
-        fields = {field.alias or name: field for name, field in cls.model_fields.items()}
-        if cls.main is not None and word in get_args(fields[cls.main].annotation):
-            return f"write `{kind}: {word}`"
-        if settings is not None and word in fields:
-            given = _on_a_line({word: settings}) if not isinstance(settings, dict) else f"{word}: …"
-            return f"write the name of {singular(family)} before its settings, such as `{kind}: {{{given}}}`"
-    return ""
-
-
-def _several(family: str, word: str, settings: Any) -> str:
-    """The lines to write for another library's name for several kinds together, or ''."""
-    meant = [kind for kind in SEVERAL.get(snake_case(word).replace("_", ""), ()) if kind in kinds(family)]
-    given = settings if isinstance(settings, dict) else {}
-    lines = (f"`- {kind}: {shorten(given[kind]) if kind in given else '…'}`" for kind in meant)
-    return f"write each in an entry of its own: {', then '.join(lines)}" if meant else ""
-
-
 def _unknown_kind(family: str, kind: str, settings: Any, path: SpecPath) -> list[SettingProblem]:
     """The problems of an unknown kind: if it is clear which one was meant, its settings are checked as well."""
-    if lines := _several(family, kind, settings):
+    if lines := several(family, kind, settings):
         what = f"unknown {singular(family).split(' ', 1)[1]} '{kind}'"
         return [SettingProblem(what, path, lines, at_key=True)]
-    meant, hint = _suggested_kind(family, kind), _line_to_write(family, kind, settings)
+    meant, hint = suggested_kind(family, kind), line_to_write(family, kind, settings)
     what = f"unknown {singular(family).split(' ', 1)[1]} '{kind}'"
     if meant and not hint:
         what += f"; did you mean '{meant}'?"
@@ -418,13 +276,6 @@ def _unknown_kind(family: str, kind: str, settings: Any, path: SpecPath) -> list
         except ValidationError as error:
             problems += setting_problems(error)
     return problems
-
-
-def singular(family: str) -> str:
-    """``an optimizer`` for ``optimizers``."""
-    words = {"losses": "loss", "preprocess": "preprocessing step", "sources": "data source", "augment": "augmentation"}
-    word = words.get(family, family.removesuffix("s"))
-    return ("an " if word[0] in "aeiou" else "a ") + word
 
 
 def written(value: Any) -> Any:

@@ -15,7 +15,7 @@ from strategies import components, draws, takes
 from dlrun.checks.check import check
 from dlrun.components.layers import Container
 from dlrun.errors import SpecError
-from dlrun.language.component import find, kinds
+from dlrun.language.kinds import find, kinds
 from tests.networks import checked, train
 
 SPEC = """

@@ -10,7 +10,8 @@ from networks import checked
 
 from dlrun.components.metrics import Metric
 from dlrun.errors import SpecError
-from dlrun.language.component import choose, kinds
+from dlrun.language.component import choose
+from dlrun.language.kinds import kinds
 from dlrun.training.lifecycle.setup import prepare_training
 
 CASES = {

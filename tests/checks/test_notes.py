@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from dlrun.checks.check import Checked, check
 from dlrun.commands.app import app
 from dlrun.errors import SpecError
-from dlrun.language.component import find, kinds
+from dlrun.language.kinds import find, kinds
 from dlrun.language.notes import NOTES
 
 LINEAR = "[flatten, linear: $classes]"

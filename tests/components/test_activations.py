@@ -16,7 +16,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from dlrun.checks.check import check, check_model
 from dlrun.components.layers import Layer
 from dlrun.errors import SpecError
-from dlrun.language.component import choose, find, kinds, synonyms
+from dlrun.language.component import choose
+from dlrun.language.kinds import find, kinds, synonyms
 from dlrun.language.messages import setting_problems
 from dlrun.language.suggestions import suggest
 from dlrun.shapes import Shape, ShapeError

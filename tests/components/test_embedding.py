@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import dlrun
-from dlrun.language.component import kinds
+from dlrun.language.kinds import kinds
 
 SPEC = """
 data: {{source: {{csv: rows.csv}}, target: y}}

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from strategies import components, draws
 
 from dlrun.components.augment import Augmentation, ImageAugmentation
-from dlrun.language.component import choose, find, kinds
+from dlrun.language.component import choose
+from dlrun.language.kinds import find, kinds
 from dlrun.language.text.document import parse_text
 from dlrun.modules.random_streams import RandomStream, streams
 from dlrun.shapes import Shape, ShapeError

@@ -13,7 +13,8 @@ from sklearn import metrics as reference
 from dlrun.components.preprocess import TrainingRows
 from dlrun.components.preprocess.standardize import Standardize
 from dlrun.data.batches import Batch
-from dlrun.language.component import choose, find, kinds
+from dlrun.language.component import choose
+from dlrun.language.kinds import find, kinds
 from dlrun.plan.objective import Answer, Term, Watched
 from dlrun.shapes import ShapeError
 from dlrun.training.evaluation import Measurement, measure_batch

@@ -10,7 +10,7 @@ import torch
 
 from dlrun.checks.reading import read
 from dlrun.components.layers import Container, Layer
-from dlrun.language.component import find, kinds
+from dlrun.language.kinds import find, kinds
 from dlrun.language.text.document import parse_text
 from dlrun.shapes import Shape, ShapeError, numel
 

@@ -18,8 +18,9 @@ from typer.testing import CliRunner
 import dlrun
 from dlrun.commands.app import app
 from dlrun.components.preprocess import Column, EncodeError, Encoder, Learned
-from dlrun.language.component import choose, choose_some, find, kinds
+from dlrun.language.component import choose, choose_some
 from dlrun.language.experiment import DataSection, as_tuple
+from dlrun.language.kinds import find, kinds
 from dlrun.plan.data_info import DataInfo, describe
 from dlrun.plan.split import split_rows
 

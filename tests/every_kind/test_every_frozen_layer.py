@@ -12,7 +12,7 @@ from strategies import draws, layers_and_shapes, takes
 from torch import nn
 
 from dlrun.components.layers import Container
-from dlrun.language.component import find, kinds
+from dlrun.language.kinds import find, kinds
 from dlrun.modules.still import keep_still
 
 KINDS = [

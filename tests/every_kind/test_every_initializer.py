@@ -13,7 +13,8 @@ from strategies import components, draws, sample_shapes
 from torch.nn import init
 
 from dlrun.components.initializers import Initializer
-from dlrun.language.component import choose, kinds
+from dlrun.language.component import choose
+from dlrun.language.kinds import kinds
 from dlrun.language.messages import setting_problems
 
 KINDS = kinds("initializers")

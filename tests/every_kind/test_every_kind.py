@@ -13,7 +13,8 @@ from strategies import components, draws, every_kind
 
 from dlrun.checks.reading import read
 from dlrun.components.metrics._of_class import OfClass
-from dlrun.language.component import choose, families, find, kinds
+from dlrun.language.component import choose
+from dlrun.language.kinds import families, find, kinds
 from dlrun.language.messages import field_help, setting_problems
 from dlrun.language.resolved import as_yaml
 from dlrun.language.text.document import parse_text

@@ -16,7 +16,8 @@ from dlrun.checks.reading import read
 from dlrun.components.layers import Container, Layer
 from dlrun.components.losses import Loss
 from dlrun.errors import SpecError
-from dlrun.language.component import choose, find, kinds
+from dlrun.language.component import choose
+from dlrun.language.kinds import find, kinds
 from dlrun.language.text.document import parse_text
 from dlrun.shapes import Shape, ShapeError, numel
 from dlrun.training.lifecycle.setup import prepare_training

@@ -17,7 +17,8 @@ from strategies import components, draws, layers_and_shapes, sample_shapes, take
 from torch.utils.flop_counter import FlopCounterMode
 
 from dlrun.components.layers import Container, Layer, count_formula
-from dlrun.language.component import choose, find, kinds
+from dlrun.language.component import choose
+from dlrun.language.kinds import find, kinds
 from dlrun.shapes import Shape, ShapeError, numel
 from dlrun.training.speed.capture import can_capture, capture
 

@@ -18,7 +18,8 @@ from strategies import components, draws, layers_and_shapes, takes
 import dlrun
 from dlrun.components.layers import EVERY, Container, Layer
 from dlrun.errors import RunError, SpecError
-from dlrun.language.component import choose, find, kinds
+from dlrun.language.component import choose
+from dlrun.language.kinds import find, kinds
 from dlrun.shapes import Shape, ShapeError
 from dlrun.training.speed import capture as capturing
 

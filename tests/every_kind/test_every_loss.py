@@ -15,7 +15,8 @@ from strategies import draws
 import dlrun
 from dlrun.components.layers import Layer
 from dlrun.components.losses import Loss, OutputForm
-from dlrun.language.component import choose, kinds
+from dlrun.language.component import choose
+from dlrun.language.kinds import kinds
 from dlrun.shapes import Shape, ShapeError
 
 KINDS = kinds("losses")

@@ -12,7 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from dlrun.components.metrics import MERGED
 from dlrun.data.batches import Batch
-from dlrun.language.component import choose, kinds
+from dlrun.language.component import choose
+from dlrun.language.kinds import kinds
 from dlrun.plan.objective import Answer, Watched
 from dlrun.training.evaluation import Measurement, measure_batch
 from dlrun.training.objective import Pairing

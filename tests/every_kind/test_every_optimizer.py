@@ -14,7 +14,8 @@ from strategies import components, draws
 from torch.overrides import TorchFunctionMode
 
 from dlrun.components.optimizers import Optimizer
-from dlrun.language.component import choose, kinds
+from dlrun.language.component import choose
+from dlrun.language.kinds import kinds
 from dlrun.language.messages import setting_problems
 
 KINDS = kinds("optimizers")

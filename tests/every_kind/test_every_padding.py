@@ -9,7 +9,8 @@ from dlrun.checks.check import check_model
 from dlrun.checks.reading import read_spec
 from dlrun.components.layers import Container, Layer
 from dlrun.errors import SpecError
-from dlrun.language.component import choose, find, kinds
+from dlrun.language.component import choose
+from dlrun.language.kinds import find, kinds
 from dlrun.modules.attention import real_positions
 from dlrun.network.build import build
 

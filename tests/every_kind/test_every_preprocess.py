@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from strategies import components, draws, sample_shapes
 
 from dlrun.components.preprocess import FitError, Map, TrainingRows
-from dlrun.language.component import choose, find, kinds
+from dlrun.language.component import choose
+from dlrun.language.kinds import find, kinds
 from dlrun.shapes import Shape, ShapeError, numel
 
 KINDS = tuple(kind for kind in kinds("preprocess") if issubclass(find("preprocess", kind), Map))

@@ -14,7 +14,8 @@ from strategies import draws, layers_and_shapes, takes
 from dlrun.components.layers import EVERY, BranchMerge, Container, Range
 from dlrun.components.layers.wiring.residual import Residual
 from dlrun.components.losses import Loss
-from dlrun.language.component import choose, find, kinds
+from dlrun.language.component import choose
+from dlrun.language.kinds import find, kinds
 from dlrun.plan.ranges import range_after
 from dlrun.shapes import Shape
 

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from strategies import draws, sample_shapes
 
 from dlrun.components.regularizers import Regularizer
-from dlrun.language.component import choose, kinds
+from dlrun.language.component import choose
+from dlrun.language.kinds import kinds
 from dlrun.language.messages import setting_problems
 from dlrun.shapes import Shape
 

@@ -14,7 +14,8 @@ from strategies import components, draws
 from torch.optim import lr_scheduler
 
 from dlrun.components.schedules import Schedule
-from dlrun.language.component import choose, kinds
+from dlrun.language.component import choose
+from dlrun.language.kinds import kinds
 
 KINDS = kinds("schedules")
 

@@ -7,7 +7,8 @@ import pytest
 from asking import Request, data_info, describe, load
 
 from dlrun.components.sources import Source
-from dlrun.language.component import choose, kinds
+from dlrun.language.component import choose
+from dlrun.language.kinds import kinds
 from dlrun.language.paths import with_absolute_paths
 
 ROWS = {

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from strategies import draws, layers_and_shapes, takes
 
 from dlrun.components.layers import Container
-from dlrun.language.component import find, kinds
+from dlrun.language.kinds import find, kinds
 from dlrun.shapes import Shape
 
 STATISTICS = {"batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"}

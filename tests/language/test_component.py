@@ -10,8 +10,9 @@ import pytest
 from pydantic import ValidationError
 from strategies import every_kind
 
-from dlrun.language.component import Component, choose, families, find, kinds, singular, synonyms, written
+from dlrun.language.component import Component, choose, written
 from dlrun.language.experiment import Experiment
+from dlrun.language.kinds import families, find, kinds, singular, synonyms
 from dlrun.language.messages import SettingProblem, field_help, setting_problems
 from dlrun.language.suggestions import snake_case
 from dlrun.language.synonyms import SETTINGS
@@ -306,7 +307,7 @@ def test_a_file_holds_the_kind_that_it_is_named_after(family: str, kind: str) ->
 
 def test_listing_the_kinds_imports_none_of_them_and_no_torch() -> None:
     program = (
-        "import sys; from dlrun.language.component import families, kinds\n"
+        "import sys; from dlrun.language.kinds import families, kinds\n"
         "assert 'conv2d' in kinds('layers') and len(families()) > 5\n"
         "print([m for m in sys.modules if m == 'torch' or m.startswith('dlrun.components.layers.')])"
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dlrun.errors import Problem, SpecError
-from dlrun.language.component import find, kinds
+from dlrun.language.kinds import find, kinds
 from dlrun.language.text.document import parse_text, read_document
 from dlrun.language.text.overrides import MAX_EXTENDS, with_bases, with_overrides
 

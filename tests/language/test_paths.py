@@ -8,7 +8,7 @@ import pytest
 
 from dlrun.checks.reading import read_spec
 from dlrun.errors import SpecError
-from dlrun.language.component import families, find, kinds
+from dlrun.language.kinds import families, find, kinds
 from dlrun.language.paths import path_settings
 from dlrun.language.resolved import resolved
 from dlrun.language.settings_schema import sections

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from dlrun.components.layers import WeightedLayer
-from dlrun.language.component import choose, find, kinds
+from dlrun.language.component import choose
+from dlrun.language.kinds import find, kinds
 
 TORCHS = {
     "linear": (4, (8,), lambda: nn.Linear(8, 4)),

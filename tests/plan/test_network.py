@@ -9,7 +9,7 @@ import torch
 from dlrun.checks.check import check, check_model
 from dlrun.components.layers import Elementwise
 from dlrun.errors import SpecError
-from dlrun.language.component import find, kinds
+from dlrun.language.kinds import find, kinds
 from dlrun.plan.network import Plan
 from dlrun.shapes import ShapeError
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from dlrun.commands import screen
 from dlrun.errors import Problem, SpecError
-from dlrun.language.component import families, find, kinds, singular, synonyms
+from dlrun.language.kinds import families, find, kinds, singular, synonyms
 from dlrun.language.messages import setting_names
 from dlrun.language.settings_schema import sections
 from dlrun.language.suggestions import snake_case, suggest

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from dlrun.errors import Place, Problem
-from dlrun.language.component import kinds
+from dlrun.language.kinds import kinds
 from dlrun.language.suggestions import did_you_mean
 from dlrun.language.text.node import Node
 

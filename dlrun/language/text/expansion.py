@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from dlrun.errors import Place, Problem, SpecError
-from dlrun.language.component import find, kinds
+from dlrun.language.kinds import find, kinds
 from dlrun.language.messages import setting_problems
 from dlrun.language.suggestions import did_you_mean
 from dlrun.language.text.definitions import FROM_DATA, IDENTIFIER, Block, read_blocks, read_vars

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dlrun.errors import Place, Problem, Source, SpecError, SpecPath, show_path
-from dlrun.language.component import families_in, find, kinds
+from dlrun.language.component import families_in
 from dlrun.language.experiment import WRITTEN_ONLY, Experiment
+from dlrun.language.kinds import find, kinds
 from dlrun.language.settings_schema import sections
 from dlrun.language.suggestions import did_you_mean, shorten, snake_case, suggest
 from dlrun.language.synonyms import SETTINGS

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from dlrun.components.layers import From
-from dlrun.language.component import families, find, kinds
 from dlrun.language.experiment import NEEDED_WITH_DATA
+from dlrun.language.kinds import families, find, kinds
 from dlrun.language.settings_schema import main_alone, required_settings, sections, settings_schemas
 from dlrun.language.text.overrides import ONE_COMPONENT
 from dlrun.views.reference.reference import (

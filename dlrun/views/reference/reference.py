@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from dlrun.language.component import Component, Settings, families, find, kinds, singular
+from dlrun.language.component import Component, Settings
+from dlrun.language.kinds import families, find, kinds, singular
 from dlrun.language.settings_schema import main_alone, required_settings, sections, settings_schemas
 from dlrun.views.reference.type_names import options, type_name, yaml_name
 

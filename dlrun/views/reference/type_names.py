@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from dlrun.errors import SpecError
-from dlrun.language.component import families, singular
+from dlrun.language.kinds import families, singular
 from dlrun.language.text.document import parse_text
 
 Schema = dict[str, Any]

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from dlrun.commands.write.kinds import kinds
 from dlrun.errors import SpecError
-from dlrun.language.component import families, find
-from dlrun.language.component import kinds as kinds_in
+from dlrun.language.kinds import families, find
+from dlrun.language.kinds import kinds as kinds_in
 from dlrun.language.settings_schema import sections
 from dlrun.views.reference.reference import all_kinds, describe_family, describe_kind, describe_section
 

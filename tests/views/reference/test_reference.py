@@ -7,7 +7,7 @@ import importlib.util
 import pytest
 from places import DOCS
 
-from dlrun.language.component import kinds
+from dlrun.language.kinds import kinds
 from dlrun.language.settings_schema import sections
 from dlrun.language.text.document import parse_text
 from dlrun.views.reference.reference import all_kinds, describe_kind, describe_section
