@@ -167,6 +167,19 @@ def test_check_prints_as_data_what_it_says_of_the_classes(tmp_path: Path) -> Non
     assert about["positive"] == {"binary_cross_entropy": "spam", "f1": "spam", "roc_auc": "ham"}
 
 
+def test_check_shows_the_columns_that_encoders_make(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("size,a,y\n" + "".join(f"{'sml'[i % 3]},{i or ''},{i % 2}\n" for i in range(60)))
+    (tmp_path / "s.yaml").write_text(
+        "data: {source: {csv: t.csv}, target: y, preprocess: [{impute: {with: median, indicator: true}}, one_hot]}\n"
+        "model: {layers: [linear: 2]}\nloss: cross_entropy\noptimizer: adam\n"
+    )
+    names = ["size=l", "size=m", "size=s", "size=(other)", "a", "a missing"]
+    text = dlrun(tmp_path, "check", "s.yaml").stdout
+    assert f"  columns 2 -> impute -> one_hot -> 6 numbers: {', '.join(names)}\n" in text
+    (about,) = json.loads(dlrun(tmp_path, "check", "s.yaml", "--json").stdout)["specs"]
+    assert about["columns"] == {"input": names}
+
+
 SEVERAL = """
 data:
   source: {csv: rows.csv}

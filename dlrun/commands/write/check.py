@@ -153,8 +153,7 @@ def encoder_lines(checked: Checked) -> list[str]:
         few = f"{', '.join(names[:MOST_COLUMNS])}" + (", …" if len(names) > MOST_COLUMNS else "")
         of = f"{entry.name}: " if len(checked.plan.inputs) > 1 else ""
         steps = " -> ".join(one.step.kind for one in entry.encoded)
-        count = f"{len(feature.fields)} column" + "s" * (len(feature.fields) != 1)
-        found.append(f"columns {of}{count} -> {steps} -> {len(names)} numbers: {few}")
+        found.append(f"columns {of}{len(feature.fields)} -> {steps} -> {len(names)} numbers: {few}")
     return found
 
 
@@ -197,6 +196,9 @@ def as_data(file: Path, checked: Checked) -> dict[str, Any]:
         "macs": plan.macs,
         "rows": data_info.rows if data_info else None,
         "classes": {name: list(target.labels or ()) for name, target in targets.items()},
+        "columns": {name: [column.name for column in feature.columns] for name, feature in data_info.features.items()}
+        if data_info
+        else {},
         "class_rows": {name: list(target.counts or ()) for name, target in targets.items()},
         "class_counts": checked.classes,
         "positive": losses | metrics,
