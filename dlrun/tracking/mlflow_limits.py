@@ -36,6 +36,8 @@ def clean_key(key: str) -> str:
     key = re.sub(r"\[(\d+)\]", r".\1", key)
     key = re.sub(r"[^\w\-./: ]", "_", key)
     steps = ["_" if step in ("", ".", "..") else step for step in key[:MAX_KEY].split("/")]
+    if steps[0].startswith(".."):  # MLflow takes it for a path that leads out of the folder
+        steps[0] = f"_{steps[0][1:]}"
     return "/".join(steps)
 
 

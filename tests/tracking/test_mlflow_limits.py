@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dlrun.tracking.mlflow_limits import MAX_KEY, chunks, clean_entries, clean_key, cut
@@ -20,6 +20,11 @@ def test_a_place_in_a_list_becomes_a_step_in_a_path() -> None:
 
 @settings(deadline=None)  # the first call imports MLflow
 @given(st.text())
+@example("..0")
+@example("...")
+@example("../..a")
+@example("a/..b")
+@example("/..0")
 def test_every_name_becomes_one_that_mlflow_takes(key: str) -> None:
     from mlflow.utils.validation import _validate_param_name
 
