@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from dlrun.errors import LocatedError, SpecPath
 from dlrun.language.component import Component
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
+
+
+SplitName = Literal["validation", "test"]
+"""A split whose rows a source may keep apart."""
 
 
 class SourceError(LocatedError):
@@ -85,6 +90,9 @@ class Table:
     """Whether all rows are read; if not, `rows` is estimated from the first ones."""
     own_target: str | None = None
     """The field to predict, where the source says it."""
+    own_splits: Mapping[SplitName, range] = MappingProxyType({})
+    """The rows of each split that the source itself keeps apart, such as those of a file of their own; the
+    others are for what the spec says of the splits."""
     missing: tuple[str, ...] = ()
     """Texts that say that a value is missing, in any case; an empty text says it always."""
     no_missing: str = ""
