@@ -9,7 +9,7 @@ import pytest
 from places import ROOT
 
 ROOMS = (
-    *("errors", "shapes", "language", "modules", "components", "plan", "checks", "views"),
+    *("errors", "shapes", "stored", "language", "modules", "components", "plan", "checks", "views"),
     *("runs", "data", "network", "tracking", "training", "commands"),
 )
 """From the bottom to the top."""

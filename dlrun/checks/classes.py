@@ -58,7 +58,9 @@ def _as_they_are(reading: Reading) -> dict[str, Any]:
         name: data_info.rows * numel(feature.shape) <= MOST_NUMBERS for name, feature in data_info.features.items()
     }
     plain = [name for name in small if small[name] and not any(step.input in (None, name) for step in maps)]
-    return {name: data_info.inputs(name) for name in plain if data_info.table.is_cheap(data_info.features[name].fields)}
+    return {
+        name: data_info.inputs(name)[:] for name in plain if data_info.table.is_cheap(data_info.features[name].fields)
+    }
 
 
 def _rare(reading: Reading, name: str, counts: dict[str, list[int]]) -> Iterator[Problem]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 
 Tensors = list[torch.Tensor]
+Some = slice | torch.Tensor
+"""Some rows: a slice, or a tensor (n,) of their numbers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,8 +25,8 @@ class Batch:
     def __len__(self) -> int:
         return len(self.inputs[0])
 
-    def __getitem__(self, rows: Any) -> Batch:
-        """Some of the rows: a slice, or a tensor of their numbers."""
+    def __getitem__(self, rows: Some) -> Batch:
+        """Some of the rows."""
         return Batch(
             tuple(_some(x, rows) for x in self.inputs),
             {name: _some(y, rows) for name, y in self.targets.items()},
@@ -33,7 +34,7 @@ class Batch:
         )
 
 
-def _some(tensor: torch.Tensor, rows: Any) -> torch.Tensor:
+def _some(tensor: torch.Tensor, rows: Some) -> torch.Tensor:
     if isinstance(rows, slice):
         return tensor[rows]
     if tensor.dim() == 4 and tensor.stride(1) == 1:  # channels last: seen this way, each row lies in one piece

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from dlrun.components.sources import SourceError, SourceNote
+from dlrun.data.survey import Survey, digest, survey
 from dlrun.language.experiment import DataSection
 from dlrun.plan.data_info import DataInfo, Target
 from dlrun.plan.split import Indices, Splits, count_classes
+from dlrun.stored import StoredArray
 
 Array = np.ndarray[Any, Any]
-
-PIECE_BYTES = 1 << 24
-"""Bytes of an array that are copied at a time, where its rows do not lie in one piece."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +37,7 @@ class Answers:
 class Loaded:
     """All rows, in the order of the source."""
 
-    features: dict[str, Array]
+    features: dict[str, Array | StoredArray]
     """For each input (N, ...) as the source has them: float32, float64 or whole numbers; see `without_features`."""
     targets: dict[str, Answers]
     splits: Splits
@@ -51,10 +50,17 @@ class Loaded:
     notes: tuple[SourceNote, ...] = ()
     """What can be meant but rarely is, and only the values of the data show."""
 
+    surveys: dict[str, Survey] = field(default_factory=dict)
+    """What is known of each input that stays in its file."""
+
     @property
     def rows(self) -> int:
         """How many rows there are."""
         return len(self.splits.train) + len(self.splits.validation) + len(self.splits.test)
+
+    def fingerprint(self, split: str) -> str:
+        """SHA-256 over the data and the numbers of a split's rows."""
+        return _of_all(self.digest, digest(self.splits.named()[split]))
 
     def without_features(self) -> Loaded:
         """The same without the features: they take the most memory, and are not read again once on the device."""
@@ -82,17 +88,19 @@ def load(data: DataSection, data_info: DataInfo, seed: int) -> Loaded:
     features = {name: data_info.inputs(name) for name in data_info.features}
     targets = {name: _answers(data_info, name, scaled) for name in data_info.targets}
     splits = data_info.splits(data.split, seed)
-    digest = _digest(
-        *features.values(),
-        *(answers.values if answers.exact is None else answers.exact for answers in targets.values()),
+    surveys = {name: survey(found, name) for name, found in features.items() if isinstance(found, StoredArray)}
+    answered = [answers.values if answers.exact is None else answers.exact for answers in targets.values()]
+    data_digest = _of_all(
+        *(surveys[name].digest if name in surveys else digest(found) for name, found in features.items()),
+        *map(digest, answered),
     )
-    split_digest = _digest(splits.train, splits.validation, splits.test)
+    split_digest = _of_all(*map(digest, splits.named().values()))
     counts = {
         name: count_classes(splits, answers.classes, answers.labels)
         for name, answers in targets.items()
         if answers.classes is not None and answers.labels is not None
     }
-    return Loaded(features, targets, splits, digest, split_digest, counts)
+    return Loaded(features, targets, splits, data_digest, split_digest, counts, surveys=surveys)
 
 
 def _answers(data_info: DataInfo, name: str, scaled: bool) -> Answers:
@@ -123,11 +131,5 @@ def _single(values: Array, target: Target) -> Array:
     return numbers
 
 
-def _digest(*arrays: Array) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(f"{array.dtype.str} {array.shape};".encode())
-        step = max(1, PIECE_BYTES // max(1, array[:1].nbytes))
-        for start in range(0, len(array), step):
-            digest.update(np.ascontiguousarray(array[start : start + step]).data)
-    return digest.hexdigest()
+def _of_all(*digests: str) -> str:
+    return hashlib.sha256(" ".join(digests).encode()).hexdigest()

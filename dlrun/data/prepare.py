@@ -1,9 +1,10 @@
-"""Put all rows on the device as the network takes them, preprocessed."""
+"""The rows of each split as the network takes them, preprocessed: on the device, or read batch by batch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,25 +14,32 @@ from torch import nn
 from dlrun.components.sources import SourceError
 from dlrun.data.batches import Batch
 from dlrun.data.load import Loaded
+from dlrun.data.rows import InMemory, OnDisk, Reader, Rows
+from dlrun.data.survey import Survey
 from dlrun.modules.affine import Affine
 from dlrun.plan.indices import index_limits
+from dlrun.plan.memory import stays_on_disk
 from dlrun.plan.network import Plan
 from dlrun.plan.split import Indices
 from dlrun.shapes import Shape, numel
+from dlrun.stored import StoredArray
 
 Array = np.ndarray[Any, Any]
 
+SCALE = "`preprocess: [standardize]` brings numbers near 1"
+ALL_INDICES = "`num_embeddings: $vocabulary` is the number of indices in the data"
+"""Ways out of numbers that are too large."""
 PORTION_BYTES = 1 << 22
 """Bytes of data that are converted at a time, so that memory holds little more than the result."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """The rows of each split on the device."""
+    """The rows of each split."""
 
-    train: Batch
-    validation: Batch
-    test: Batch
+    train: Rows
+    validation: Rows
+    test: Rows
 
 
 def prepare(
@@ -42,7 +50,7 @@ def prepare(
     scales: Mapping[str, Sequence[Affine]] | None = None,
     measured: bool = True,
 ) -> Prepared:
-    """Put every split's rows on the device.
+    """Put every split's rows on the device, but for the inputs that stay in their files.
 
     Args:
         loaded: the rows.
@@ -55,14 +63,23 @@ def prepare(
     Raises:
         SourceError: a number is too large for float32, or is not an index.
     """
-    limits = index_limits(plan)
-    found: list[Batch] = []
-    for rows in (loaded.splits.train, loaded.splits.validation, loaded.splits.test):
-        inputs = []
+    limits, device = index_limits(plan), torch.device(device)
+    on_disk = [name for name in loaded.surveys if stays_on_disk(plan, name, loaded.rows, device.type)]
+    for name in on_disk:
+        _check_survey(loaded.surveys[name], name, plan.indices[name], limits.get(name), bool(steps[name]))
+    found: list[Rows] = []
+    for split, rows in loaded.splits.named().items():
+        inputs, readers = [], list[Reader | None]()
         for entry in plan.inputs:
             modules = [module for _, module in steps[entry.name]]
-            kind = _Kind(entry.shape, plan.indices[entry.name], limits.get(entry.name), torch.device(device))
-            inputs.append(_inputs(loaded.features[entry.name], rows, modules, kind))
+            to = torch.device("cpu") if entry.name in on_disk else device
+            kind = _Kind(entry.shape, plan.indices[entry.name], limits.get(entry.name), to)
+            features = loaded.features[entry.name]
+            if entry.name in on_disk:
+                readers.append(partial(_inputs, features, modules=modules, kind=kind))
+            else:
+                readers.append(None)
+                inputs.append(_inputs(features, rows, modules, kind))
         targets = {
             name: _scaled(torch.from_numpy(t.values[rows]), (scales or {}).get(name, ())).to(device)
             for name, t in loaded.targets.items()
@@ -72,7 +89,9 @@ def prepare(
             for name, t in loaded.targets.items()
             if measured and t.exact is not None
         }
-        found.append(Batch(tuple(inputs), targets, exact))
+        kept, fingerprint = Batch(tuple(inputs), targets, exact), loaded.fingerprint(split)
+        of_disk = OnDisk(readers, kept, rows, device, fingerprint)
+        found.append(of_disk if on_disk else InMemory(kept, fingerprint))
     return Prepared(*found)
 
 
@@ -94,7 +113,18 @@ class _Kind:
     device: torch.device
 
 
-def _inputs(features: Array, rows: Indices, modules: Sequence[nn.Module], kind: _Kind) -> torch.Tensor:
+def _check_survey(found: Survey, name: str, indices: bool, limit: int | None, changed: bool) -> None:
+    """Refuse before the first step what reading a batch would refuse; `changed` says that steps come before."""
+    if indices and not (found.whole and found.lowest >= 0):
+        raise SourceError(f"'{name}' has other numbers than whole ones from 0 on, and an index is one", ("features",))
+    if indices and limit is not None and found.highest >= limit:
+        raise SourceError(f"'{name}' has the index {found.highest:.0f}; {_indices(limit)}", ("features",), ALL_INDICES)
+    if not (indices or changed) and max(-found.lowest, found.highest) > float(np.finfo(np.float32).max):
+        worst = found.highest if found.highest > -found.lowest else found.lowest
+        raise SourceError(f"'{name}' has the number {worst}, too large for float32", ("source",), SCALE)
+
+
+def _inputs(features: Array | StoredArray, rows: Indices, modules: Sequence[nn.Module], kind: _Kind) -> torch.Tensor:
     dtype = torch.int64 if kind.indices else torch.float32
     # Images are stored channels last, which makes convolutions fast; no other code sees a difference.
     layout = torch.channels_last if len(kind.shape) == 3 else torch.contiguous_format
@@ -122,8 +152,7 @@ def _single(values: Array, rows: Indices) -> Array:
     finite = np.isfinite(single)
     if not finite.all():
         row, value = _first(~finite, values, rows)
-        hint = "`preprocess: [standardize]` brings numbers near 1"
-        raise SourceError(f"row {row} holds {value}, too large for float32", ("source",), hint)
+        raise SourceError(f"row {row} holds {value}, too large for float32", ("source",), SCALE)
     return single
 
 
@@ -140,9 +169,13 @@ def _whole(values: Array, rows: Indices, limit: int | None) -> Array:
     wrong = values >= most
     if wrong.any():
         row, value = _first(wrong, values, rows)
-        message = f"row {row} holds the index {value}; there are {most}, from 0 to {most - 1}"
-        raise SourceError(message, ("features",), "`num_embeddings: $vocabulary` is the number of indices in the data")
+        message = f"row {row} holds the index {value}; {_indices(most)}"
+        raise SourceError(message, ("features",), ALL_INDICES)
     return values.astype(np.int64, copy=False)
+
+
+def _indices(limit: int) -> str:
+    return f"there are {limit}, from 0 to {limit - 1}"
 
 
 def _first(wrong: Array, values: Array, rows: Indices) -> tuple[int, Any]:

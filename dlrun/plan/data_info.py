@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from dlrun.plan.split import Splits
+    from dlrun.stored import StoredArray
 
     Array = np.ndarray[Any, Any]
 
@@ -52,6 +53,8 @@ class Feature:
     """Each number of a row, where they are columns."""
     encoded: tuple[EncodedStep, ...] = ()
     """What the encoders learned."""
+    stored: bool = False
+    """Whether its rows are in a file from which some can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +98,8 @@ class DataInfo:
     made: dict[str, Array] = field(default_factory=dict, repr=False, compare=False)
     """(N, columns) by the name of an input: what its encoders made of all rows."""
 
-    def inputs(self, name: str) -> Array:
-        """(N, ...) all rows of an input, after its encoders.
+    def inputs(self, name: str) -> Array | StoredArray:
+        """(N, ...) all rows of an input, after its encoders; those of a stored input are read when they are asked for.
 
         Raises:
             SourceError: the data cannot be read.
@@ -129,7 +132,9 @@ class DataInfo:
     def numbers(self, name: str) -> Array | None:
         """(N, ...) a target's numbers; None where it is classes."""
         target = self.targets[name]
-        return self.table.numbers(target.fields) if target.labels is None else None
+        import numpy as np
+
+        return np.asarray(self.table.numbers(target.fields)) if target.labels is None else None
 
     def splits(self, split: Split, seed: int) -> Splits:
         """The rows of each split.
@@ -226,7 +231,8 @@ def _feature(table: Table, chosen: Chosen) -> Feature:
     width = max(table.fields[name].number_bytes for name in chosen.fields)
     scalar = all(table.fields[name].shape == () for name in chosen.fields)
     columns = tuple(NumberColumn(name, name, FROM_DATA, FROM_DATA) for name in chosen.fields) if scalar else ()
-    return Feature(chosen.shape, table.vocabulary(chosen.fields), width, chosen.fields, columns)
+    stored = len(chosen.fields) == 1 and table.fields[chosen.fields[0]].stored
+    return Feature(chosen.shape, table.vocabulary(chosen.fields), width, chosen.fields, columns, stored=stored)
 
 
 def _encoded(chosen: Chosen, encoded: Encoded) -> Feature:
@@ -246,7 +252,7 @@ def _numbers(table: Table, chosen: Chosen) -> Target:
     if table.is_cheap(chosen.fields):
         values = table.numbers(chosen.fields)
         if chosen.wants == "binary":
-            _need_binary(table, chosen, values)
+            _need_binary(table, chosen, values[:])
     return Target(chosen.shape, None, chosen.wants, fields=chosen.fields)
 
 

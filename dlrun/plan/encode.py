@@ -183,7 +183,7 @@ def _columns(table: Table, name: str, as_text: bool) -> Iterator[tuple[Column, N
         codes = np.where(absent[texts.rows], -1, texts.rows)
         yield Column(name, None, texts.distinct, codes), NumberColumn(name, name, FROM_DATA, FROM_DATA)
         return
-    values = table.numbers([name])
+    values = table.numbers([name])[:]
     for index in range(values.shape[1]):
         label = name if values.shape[1] == 1 else f"{name}[{index}]"
         yield (

@@ -18,6 +18,8 @@ from dlrun.shapes import numel
 
 FLOAT = 4
 INDEX = 8
+IN_MEMORY = {"cpu": 1 << 28, "cuda": 1 << 32}
+"""By the type of a device: rows of a stored array that take more bytes, as the network takes them, stay in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def needed_memory(
     batch = Length.of(train, rows).batch
     trainable = plan.trainable
     per_weight = optimizer.state_per_weight() if optimizer is not None else 0
-    row = sum(numel(shape) * (INDEX if plan.indices[name] else FLOAT) for name, shape in plan.input_shapes.items())
+    row = sum(row_bytes(plan, name) for name in (_kept(plan, data_info) if data_info else plan.input_shapes))
     activations = sum(step.activations for step in plan.layers)
     return Memory(
         weights=FLOAT * (plan.total + plan.buffers),
@@ -77,6 +79,26 @@ def needed_memory(
         batch=batch,
         preparing=_preparing(plan, data_info, train_rows, row) if data_info else 0,
     )
+
+
+def stays_on_disk(plan: Plan, name: str, rows: int, device: str) -> bool:
+    """Whether the rows of an input whose array is stored in a file are read batch by batch.
+
+    That depends on their size alone, so the same run computes the same, whatever else the machine's memory holds.
+    """
+    return rows * row_bytes(plan, name) > IN_MEMORY[device]
+
+
+def row_bytes(plan: Plan, name: str) -> int:
+    """The bytes of a row of an input, as the network takes it."""
+    return numel(plan.input_shapes[name]) * (INDEX if plan.indices[name] else FLOAT)
+
+
+def _kept(plan: Plan, data_info: DataInfo) -> list[str]:
+    """The inputs whose rows are all in memory; a GPU's is not counted here."""
+    rows, features = data_info.rows, data_info.features
+    stored = [name for name in plan.input_shapes if name in features and features[name].stored]
+    return [name for name in plan.input_shapes if name not in stored or not stays_on_disk(plan, name, rows, "cpu")]
 
 
 def _targets(data_info: DataInfo) -> int:
@@ -107,7 +129,8 @@ def _preparing(plan: Plan, data_info: DataInfo, train_rows: int, row: int) -> in
         feature = data_info.features.get(entry.name)
         if feature is None:
             continue
-        loaded += data_info.rows * numel(feature.shape) * feature.number_bytes
+        if not feature.stored:
+            loaded += data_info.rows * numel(feature.shape) * feature.number_bytes
         for planned in entry.preprocess:
             fitting = max(fitting, planned.step.fit_bytes(train_rows, max(numel(feature.shape), numel(planned.input))))
     return loaded + max(fitting, row * data_info.rows + _targets(data_info))

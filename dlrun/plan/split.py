@@ -10,7 +10,7 @@ import numpy as np
 
 from dlrun.components.sources import SourceError
 from dlrun.language.experiment import Split
-from dlrun.plan.split_sizes import Sameness, split_sizes, unstratifiable
+from dlrun.plan.split_sizes import SPLITS, Sameness, split_sizes, unstratifiable
 
 Indices = np.ndarray[Any, np.dtype[np.int64]]
 AT = ("split", "stratify")
@@ -23,6 +23,10 @@ class Splits:
     train: Indices
     validation: Indices
     test: Indices
+
+    def named(self) -> dict[str, Indices]:
+        """The rows by the name of their split."""
+        return dict(zip(SPLITS, (self.train, self.validation, self.test), strict=True))
 
 
 def split_rows(

@@ -9,6 +9,7 @@ import torch
 
 from dlrun.components.metrics import MERGED
 from dlrun.data.batches import Batch, Tensors
+from dlrun.data.rows import Rows
 from dlrun.plan.objective import Watched
 from dlrun.training.objective import Forward, Objective, Outputs, Pairing
 from dlrun.training.speed.capture import Repeated
@@ -106,13 +107,13 @@ class Evaluator:
         self.repeated = Repeated(self._compute, self._tensors, captures)
 
     @torch.no_grad()
-    def __call__(self, rows: Batch, batch_size: int) -> dict[str, float]:
+    def __call__(self, rows: Rows, batch_size: int) -> dict[str, float]:
         """The losses and the metrics over all rows, by name; the sum of the losses is `loss`."""
         count = len(self.objective.names) + 1
         measurement = Measurement(self.watched, len(rows))
         losses, sizes = [], []
         for start in range(0, len(rows), batch_size):
-            batch = rows[start : start + batch_size]
+            batch = rows.batch(slice(start, start + batch_size))
             results = self.repeated(batch)
             losses.append(torch.stack(results[:count]))
             sizes.append(len(batch))

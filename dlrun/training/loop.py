@@ -13,7 +13,7 @@
 
 Nothing in a step waits for the device: losses are written into a buffer that is read when it is full, when an epoch
 ends, or when the progress is shown; metrics add up on the device; a batch is an index into tensors that are already
-there.
+there, or, of an input that stays in its file, the rows that are read.
 
 A step depends on the weights, the optimizer's state, torch's generators, and the numbers of epoch and step alone. A
 checkpoint between any two steps holds all of these, so a resumed run ends in the same bits as one that was never
@@ -28,12 +28,12 @@ from typing import Protocol
 
 import torch
 
-from dlrun.data.batches import Batch
-from dlrun.modules.random_streams import nth
+from dlrun.data.rows import Rows
 from dlrun.plan.length import Length, evaluation_batch
 from dlrun.training.early_stopping import BestWeights
 from dlrun.training.evaluation import Evaluator, Measurement
 from dlrun.training.loss_totals import LossTotals
+from dlrun.training.order import Order
 from dlrun.training.speed.fast_step import FastStep
 from dlrun.training.state import TrainingState
 from dlrun.training.task import Task
@@ -114,7 +114,7 @@ class Training:
     def begin_epoch(self) -> None:
         """Prepare the current epoch."""
         task, state = self.task, self.state
-        self.order = permutation(task.seed, state.epoch, len(task.data.train), self.device)
+        self.order = Order(task.seed, state.epoch, len(task.data.train), self.device)
         self.steps = min(self.length.per_epoch, self.length.steps - state.epoch * self.length.per_epoch)
         self.losses = LossTotals(state, task.objective.names, bool(task.penalties))
         self.measurement = Measurement(task.watched, min(self.steps * self.length.batch, len(self.order)))
@@ -125,7 +125,7 @@ class Training:
         """Do the remaining steps of the current epoch; then measure, and report its metrics."""
         state = self.state
         for step in range(state.step - state.epoch * self.length.per_epoch, self.steps):
-            self._step(self.order[step * self.length.batch : (step + 1) * self.length.batch])
+            self._step(self.order.part(step * self.length.batch, (step + 1) * self.length.batch))
             state.step += 1
             self._report_progress(step + 1)
             self.checkpointer.after_step(self)
@@ -153,7 +153,7 @@ class Training:
 
     def _step(self, rows: torch.Tensor) -> None:
         task, state = self.task, self.state
-        batch = task.augment(task.data.train[rows], state.epoch, rows)
+        batch = task.augment(task.data.train.batch(rows), state.epoch, rows)
         rate = task.optimizer.lr if task.schedule is None else self._learning_rate(state.step)
         losses, measured = self.step(batch, rate)
         self.losses.add(losses, len(rows))
@@ -173,14 +173,8 @@ class Training:
         metrics = self.measure(self.task.data.validation, evaluation_batch(self.length.batch))
         return {f"validation/{name}": value for name, value in metrics.items()}
 
-    def measure(self, rows: Batch, batch_size: int) -> dict[str, float]:
+    def measure(self, rows: Rows, batch_size: int) -> dict[str, float]:
         """The losses and metrics of the current network on some rows; empty without rows."""
         if not len(rows):
             return {}
         return self.evaluate(rows, batch_size)
-
-
-def permutation(seed: int, epoch: int, rows: int, device: torch.device) -> torch.Tensor:
-    """The order of the rows in an epoch (rows,): a function of seed and epoch alone."""
-    generator = torch.Generator().manual_seed(nth(seed, epoch) >> 1)
-    return torch.randperm(rows, generator=generator).to(device)

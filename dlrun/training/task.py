@@ -40,7 +40,7 @@ class Task:
     @property
     def device(self) -> torch.device:
         """The device of the rows, and so of the network."""
-        return self.data.train.inputs[0].device
+        return self.data.train.device
 
     @property
     def losses(self) -> int:

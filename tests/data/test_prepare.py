@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from dlrun.components.sources import SourceError
 from dlrun.data.batches import Batch
 from dlrun.data.fit import FittedStep, fit
 from dlrun.data.load import Answers, Loaded
-from dlrun.data.prepare import Prepared, index_limits, prepare
+from dlrun.data.prepare import index_limits, prepare
 from dlrun.errors import Place, Source, SpecError
 from dlrun.language.component import choose
 from dlrun.plan.inputs import Input, PreprocessStep
@@ -60,12 +60,22 @@ def indices_in(length: int, count: int) -> str:
     return f"{{input: {length}, layers: [embedding: {{num_embeddings: {count}, embedding_dim: 1}}]}}"
 
 
-def prepared(loaded: Loaded, model: str, *chain: nn.Module) -> Prepared:
+@dataclass
+class Batches:
+    """All rows of each split."""
+
+    train: Batch
+    validation: Batch
+    test: Batch
+
+
+def prepared(loaded: Loaded, model: str, *chain: nn.Module) -> Batches:
     """The rows for a network with one input, behind the modules of a chain."""
-    return prepare(loaded, plan_of(model), {"input": [("step", module) for module in chain]}, "cpu")
+    found = prepare(loaded, plan_of(model), {"input": [("step", module) for module in chain]}, "cpu")
+    return Batches(*(one.batch(slice(None)) for one in (found.train, found.validation, found.test)))
 
 
-def tensors(prepared: Prepared) -> list[torch.Tensor]:
+def tensors(prepared: Batches) -> list[torch.Tensor]:
     splits = [prepared.train, prepared.validation, prepared.test]
     return [tensor for split in splits for tensor in (*split.inputs, *split.targets.values())]
 

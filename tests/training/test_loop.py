@@ -7,20 +7,8 @@ import torch
 
 from dlrun.modules.random_streams import nth
 from dlrun.plan.length import evaluation_batch
-from dlrun.training.loop import permutation
 from dlrun.training.loss_totals import LossError, LossTotals
 from dlrun.training.state import TrainingState
-
-CPU = torch.device("cpu")
-
-
-def test_an_order_is_a_permutation_and_a_function_of_seed_and_epoch() -> None:
-    order = permutation(7, 3, 1000, CPU)
-    assert sorted(order.tolist()) == list(range(1000))
-    torch.manual_seed(99)  # the global generator has no say
-    assert torch.equal(order, permutation(7, 3, 1000, CPU))
-    assert not torch.equal(order, permutation(7, 4, 1000, CPU))
-    assert not torch.equal(order, permutation(8, 3, 1000, CPU))
 
 
 def test_seeds_of_neighbouring_epochs_and_seeds_do_not_meet() -> None:

@@ -18,8 +18,8 @@ from dlrun.errors import SpecError
 from dlrun.language.component import choose
 from dlrun.language.resolved import as_yaml, resolved
 from dlrun.network.preprocessing import as_tensors, with_preprocessing
-from dlrun.training.loop import permutation
 from dlrun.training.loss_totals import LossError
+from dlrun.training.order import Order
 
 CPU = torch.device("cpu")
 TWO = """
@@ -104,7 +104,8 @@ class Reference:
 
     def epoch(self, epoch: int) -> dict[str, float]:
         """Train once over the rows; returns the metrics."""
-        own = torch.tensor(self.splits.train)[permutation(5, epoch, len(self.splits.train), CPU)]
+        order = Order(5, epoch, len(self.splits.train), CPU)
+        own = torch.tensor(self.splits.train)[order.part(0, len(order))]
         sums = [0.0, 0.0]
         for chosen in own.split(16):
             self.optimizer.zero_grad()
@@ -336,7 +337,7 @@ tracking: off
     splits = first.ready.loaded.splits
     names = {entry.name: [step.name for step in entry.preprocess] for entry in first.ready.plan.inputs}
     assert names == {"left": ["preprocess.standardize_1", "preprocess.pca_1"], "right": ["preprocess.minmax_1"]}
-    held = first.ready.task.data.train.inputs
+    held = first.ready.task.data.train.batch(slice(None)).inputs
     assert held[1].amin(0).tolist() == pytest.approx([0, 0], abs=1e-6)
     assert held[1].amax(0).tolist() == pytest.approx([1, 1], abs=1e-6)
     standardized = (left[splits.train] - left[splits.train].mean(0)) / left[splits.train].std(0)
@@ -356,12 +357,13 @@ def test_an_augmentation_changes_its_own_input_alone(tmp_path: Path, rows) -> No
     done = train(tmp_path, TWO, augment)
     task = done.ready.task
     numbers = torch.arange(len(task.data.train))
-    batch = task.augment(task.data.train, 1, numbers)
-    words, table = task.data.train.inputs
+    batch = task.augment(task.data.train.batch(slice(None)), 1, numbers)
+    words, table = task.data.train.batch(slice(None)).inputs
     assert torch.equal(batch.inputs[0], words)
     noise = batch.inputs[1] - table
     assert noise.std().item() == pytest.approx(0.5, rel=0.2)
-    assert all(torch.equal(batch.targets[name], task.data.train.targets[name]) for name in ("kind", "size"))
+    targets = task.data.train.batch(slice(None)).targets
+    assert all(torch.equal(batch.targets[name], targets[name]) for name in ("kind", "size"))
     plain = train(tmp_path, TWO)
     assert done.epochs[0]["train/loss"] != plain.epochs[0]["train/loss"]
 
@@ -383,7 +385,7 @@ tracking: off
 """
     task = train(tmp_path, text).ready.task
     numbers = torch.arange(len(task.data.train))
-    a, b = task.augment(task.data.train, 0, numbers).inputs
+    a, b = task.augment(task.data.train.batch(slice(None)), 0, numbers).inputs
     assert not torch.equal(a, b)
     assert abs(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1].item()) < 0.3
     alone = Augmenter([choose("augment", {"gaussian_noise": 1})], 6)  # type: ignore[list-item]
@@ -398,7 +400,7 @@ def test_a_network_behind_its_preprocessing_takes_raw_rows_of_every_input(tmp_pa
     with torch.no_grad():
         raw = whole(torch.tensor(rows["words"][test]), torch.tensor(rows["table"][test]))
         named = whole(table=torch.tensor(rows["table"][test]), words=torch.tensor(rows["words"][test]))
-        prepared = ready.network.eval()(*ready.task.data.test.inputs)
+        prepared = ready.network.eval()(*ready.task.data.test.batch(slice(None)).inputs)
     for name in ("kind", "size"):
         assert torch.equal(raw[name], prepared[name])
         assert torch.equal(raw[name], named[name])
@@ -484,7 +486,9 @@ train: {epochs: 1}
 tracking: off
 """
     data = train(tmp_path, text).ready.task.data
-    for batch in (data.train, data.validation, data.test, data.train[torch.tensor([5, 0, 3])], data.train[2:4]):
+    splits = (data.train, data.validation, data.test)
+    some = [data.train.batch(torch.tensor([5, 0, 3])), data.train.batch(slice(2, 4))]
+    for batch in [*(split.batch(slice(None)) for split in splits), *some]:
         a, b = batch.inputs
         assert torch.equal(a, -b)
         assert (a[:, 0].long() % 4).tolist() == batch.targets["y"].tolist()

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from dlrun.modules.affine import Affine
+    from dlrun.stored import StoredArray
 
     Array = np.ndarray[Any, Any]
 
@@ -23,7 +24,7 @@ class TrainingRows:
 
     def __init__(
         self,
-        values: Array,
+        values: Array | StoredArray,
         chosen: Array | None = None,
         steps: Sequence[Affine] = (),
         columns: Sequence[int] | None = None,

@@ -16,6 +16,8 @@ from dlrun.shapes import Shape
 if TYPE_CHECKING:
     import numpy as np
 
+    from dlrun.stored import StoredArray
+
     Array = np.ndarray[Any, Any]
 
 
@@ -57,6 +59,8 @@ class Field:
     """What the values are, in words, where they are not numbers."""
     way_out: str = ""
     """What to do about values that are not numbers."""
+    stored: bool = False
+    """Whether its rows are in a file from which some can be read: `Table.numbers` of it alone is a `StoredArray`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,8 +116,11 @@ class Table:
             SourceError: a value is not a finite number where one is needed, or the data cannot be read.
         """
 
-    def numbers(self, names: Sequence[str]) -> Array:
-        """Fields that were read: one as (rows, ...); several, each one number or a list of them, as (rows, numbers)."""
+    def numbers(self, names: Sequence[str]) -> Array | StoredArray:
+        """Fields that were read: one as (rows, ...); several, each one number or a list of them, as (rows, numbers).
+
+        Whether the numbers of a stored field are finite is not known yet.
+        """
         raise NotImplementedError
 
     def texts(self, name: str) -> Texts:

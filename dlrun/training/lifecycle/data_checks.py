@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
+import torch
 
 from dlrun.checks.check import Checked
 from dlrun.checks.objective import unlimited
@@ -15,6 +16,7 @@ from dlrun.checks.undefined import check_defined
 from dlrun.components.layers import EVERY
 from dlrun.data.load import Loaded
 from dlrun.data.prepare import Prepared
+from dlrun.data.rows import Rows, blocks
 from dlrun.errors import Problem, SpecError, SpecPath, distinct
 from dlrun.plan.data_info import numbers
 from dlrun.plan.network import Plan
@@ -23,10 +25,8 @@ from dlrun.plan.ranges import fixed_total, in_words, limiting, output_ranges
 from dlrun.plan.split import sameness
 from dlrun.plan.split_sizes import Sameness
 from dlrun.plan.steps import Step
+from dlrun.shapes import numel
 from dlrun.training.objective import Pairing
-
-if TYPE_CHECKING:
-    import torch
 
 FEW = 0.01
 """The share of the numbers to predict that may lie outside the range of the outputs, as outliers do."""
@@ -69,19 +69,24 @@ def _check_ranges(checked: Checked, planned: Plan, prepared: Prepared, terms: Se
         total = fixed_total(planned, pair.output)
         if loss.wants != "numbers" or (taken == EVERY and total is None) or not len(prepared.train):
             continue
-        wanted = pairing.answer(pair.answer, prepared.train)
         at = ("loss", index) if isinstance(checked.experiment.loss, tuple) else ("loss",)
         margin = 1e-3 * max(abs(end) if math.isfinite(end) else 0.0 for end in taken) + 1e-6
-        outside = ((wanted < taken[0] - margin) | (wanted > taken[1] + margin)).double().mean().item()
+        wrong, count, least, most = 0, 0, math.inf, -math.inf
+        for batch in blocks(prepared.train):
+            wanted = pairing.answer(pair.answer, batch)
+            wrong += int(((wanted < taken[0] - margin) | (wanted > taken[1] + margin)).sum())
+            count, least, most = count + wanted.numel(), min(least, float(wanted.min())), max(most, float(wanted.max()))
+        outside = wrong / count
         if outside > FEW:
             last = limiting(planned, ranges, planned.outputs[pair.output])
             what = "the inputs" if pair.answer.is_input else "the target"
             message = (
                 f"the network ends in {last.kind}, whose outputs {in_words(taken)}, and {outside:.0%} of {what} in the "
-                f"training rows lie outside: from {wanted.min().item():g} to {wanted.max().item():g}"
+                f"training rows lie outside: from {least:g} to {most:g}"
             )
             _refuse(checked, at, last, message, f"{unlimited(last)}, or scale the values into its range")
         if total is not None:
+            wanted = torch.cat([pairing.answer(pair.answer, batch) for batch in blocks(prepared.train)])
             _check_total(checked, *total, wanted, at)
 
 
@@ -108,13 +113,24 @@ def _sameness(loaded: Loaded, planned: Plan, prepared: Prepared, metrics: Sequen
     for answer in {one.answer for one in metrics if one.metric.needs_spread}:
         if answer.is_input:
             place = list(planned.input_shapes).index(answer.name)
-            batches = (prepared.train, prepared.validation, prepared.test)
-            parts = [batch.inputs[place].flatten(1) for batch in batches]
-            constant = tuple(bool(len(part) and (part.amin(0) == part.amax(0)).any()) for part in parts)
-            found[answer] = Sameness(tuple(map(len, parts)), constant, parts[0].shape[1] > 1)
+            parts = (prepared.train, prepared.validation, prepared.test)
+            several = numel(planned.input_shapes[answer.name]) > 1
+            found[answer] = Sameness(
+                tuple(map(len, parts)), tuple(_has_constant(part, place) for part in parts), several
+            )
         elif (target := loaded.targets[answer.name]).classes is None:
             found[answer] = sameness(loaded.splits, target.values if target.exact is None else target.exact)
     return found
+
+
+def _has_constant(rows: Rows, place: int) -> bool:
+    """Whether a number of an input is the same in all rows; False without rows."""
+    ends: tuple[torch.Tensor, torch.Tensor] | None = None
+    for batch in blocks(rows):
+        part = batch.inputs[place].flatten(1)
+        low, high = part.amin(0), part.amax(0)
+        ends = (low, high) if ends is None else (low.minimum(ends[0]), high.maximum(ends[1]))
+    return ends is not None and bool((ends[0] == ends[1]).any())
 
 
 def _numbers(checked: Checked, loaded: Loaded) -> dict[str, np.ndarray[Any, Any]]:

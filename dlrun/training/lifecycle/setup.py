@@ -157,7 +157,7 @@ def make_task(
     experiment = checked.experiment
     pairing = Pairing(planned.input_shapes, scaling)
     for module in pairing.back.values():
-        module.to(prepared.train.inputs[0].device)
+        module.to(prepared.train.device)
     weights = network.state_dict(keep_vars=True)
     acting = [
         (regularizer, [weights[name] for name in names if weights[name].requires_grad])
@@ -165,7 +165,7 @@ def make_task(
     ]
     return Task(
         network=network,
-        forward=forward_in(experiment.train.precision, network, prepared.train.inputs[0].device),
+        forward=forward_in(experiment.train.precision, network, prepared.train.device),
         data=prepared,
         augment=Augmenters(experiment.need("data").augment, list(planned.input_shapes), experiment.seed),
         objective=Objective(terms, pairing),

@@ -22,7 +22,7 @@ from dlrun.network.files import load_network
 from dlrun.runs.journal import read_journal
 from dlrun.training.lifecycle.run import Outcome
 from dlrun.training.lifecycle.setup import prepare_training
-from dlrun.training.loop import permutation
+from dlrun.training.order import Order
 
 WINE = """
 name: wine
@@ -85,7 +85,7 @@ def test_the_loop_computes_what_a_plain_torch_loop_computes(train, tmp_path: Pat
     optimizer = torch.optim.Adam(network.parameters(), 0.01)
     steps = math.ceil(len(x) / 32)
     for epoch in range(4):
-        order = permutation(3, epoch, len(x), torch.device("cpu"))
+        order = Order(3, epoch, len(x), torch.device("cpu")).part(0, len(x))
         for step in range(steps):
             optimizer.param_groups[0]["lr"] = 0.01 * 0.9 ** (epoch + step / steps)
             index = order[step * 32 : (step + 1) * 32]
