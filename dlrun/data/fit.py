@@ -83,7 +83,11 @@ def fit_targets(chains: TargetChains, loaded: Loaded, place: Callable[[int], Pla
     return fitted
 
 
-def scales(chains: TargetChains, fitted: Fitted) -> dict[str, list[Affine]]:
+TargetSteps = dict[str, list[Affine]]
+"""For each target that has steps the fitted ones, in order."""
+
+
+def scales(chains: TargetChains, fitted: Fitted) -> TargetSteps:
     """For each target its fitted steps in order."""
     return {target: [fitted[name].module for name, _, _ in chain] for target, chain in chains.items()}
 

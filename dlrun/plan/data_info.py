@@ -95,6 +95,8 @@ class DataInfo:
     """What can be meant but rarely is."""
     table: Table = field(default_factory=Table, repr=False, compare=False)
     """The means to read the rows."""
+    as_texts: frozenset[str] = frozenset()
+    """The fields of inputs that are read as texts."""
     made: dict[str, Array] = field(default_factory=dict, repr=False, compare=False)
     """(N, columns) by the name of an input: what its encoders made of all rows."""
 
@@ -216,7 +218,8 @@ def describe(
         targets[name] = replace(target, positive=_positive(target, next(filter(None, named), None)))
         if target.labels is not None and chosen.labelled and table.counts(chosen.fields[0]) is None:
             notes |= dict.fromkeys(judge(target.labels, table.rows, chosen.what(table), chosen.at))
-    found = DataInfo(table.rows, {}, targets, tuple(notes), table)
+    as_texts = frozenset().union(*read_as.texts.values())
+    found = DataInfo(table.rows, {}, targets, tuple(notes), table, as_texts)
     for name, chosen in choice.inputs.items():
         if steps[name]:
             train = found.training_rows(data.split, seed)

@@ -60,6 +60,12 @@ class TrainingRows:
         """Some of the numbers of each row."""
         return TrainingRows(self.values, self.chosen, self.steps, columns)
 
+    def first(self, count: int) -> TrainingRows:
+        """The first rows."""
+        chosen = slice(count) if self.chosen is None else self.chosen[:count]
+        values, rest = (self.values[chosen], None) if isinstance(chosen, slice) else (self.values, chosen)
+        return TrainingRows(values, rest, self.steps, self.columns)
+
     def blocks(self, least: int = 1) -> Iterator[Array]:
         """All rows in order, in blocks (n, numbers) of at least so many rows where there are as many."""
         rows = _at_a_time(len(self), max(self.numbers, numel(self.values.shape[1:])), least)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +14,11 @@ import torch
 from dlrun.checks.check import Checked, check_settled
 from dlrun.components.sources import SourceError
 from dlrun.data.augment import Augmenters
-from dlrun.data.fit import Fitted, FittedStep, fit, fit_targets, modules_by_input, scales
+from dlrun.data.fit import Fitted, FittedStep, TargetSteps, fit, fit_targets, modules_by_input, scales
 from dlrun.data.load import Loaded, load
 from dlrun.data.prepare import Prepared, prepare
 from dlrun.errors import Problem, SpecError
 from dlrun.language.resolved import flattened
-from dlrun.modules.affine import Affine
 from dlrun.network.build import build
 from dlrun.network.preprocessing import from_tensors, states_by_step
 from dlrun.plan.data_info import numbers
@@ -82,7 +82,9 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
     warnings.filterwarnings("ignore", message="Using padding='same' with even kernel lengths")
     # With bfloat16 an rms norm's input and its weight are of two types: torch computes it in several steps, and warns.
     warnings.filterwarnings("ignore", message="Mismatch dtype between input and weight")
-    loaded, fitted, planned, prepared, scaling = load_and_fit(checked, device, learned)
+    loaded, fitted, planned, scaling = load_and_fit(checked, learned)
+    prepared = prepare_rows(checked, loaded, fitted, planned, scaling, device)
+    loaded = loaded.without_features()
     assert checked.data_info is not None
     terms, metrics = objective(experiment.losses, experiment.metrics, planned, checked.data_info)  # type: ignore[arg-type]
     notes = check_loaded(checked, planned, loaded, prepared, terms, metrics)
@@ -99,8 +101,8 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
 
 
 def load_and_fit(
-    checked: Checked, device: torch.device, learned: Mapping[str, torch.Tensor] | None = None
-) -> tuple[Loaded, Fitted, Plan, Prepared, dict[str, list[Affine]]]:
+    checked: Checked, learned: Mapping[str, torch.Tensor] | None = None
+) -> tuple[Loaded, Fitted, Plan, TargetSteps]:
     """Load the rows and fit the preprocessing on those for training; the returned plan has all sizes.
 
     Last come the fitted steps of each target that has them.
@@ -111,7 +113,7 @@ def load_and_fit(
     reading, experiment, planned = checked.reading, checked.experiment, checked.plan
     data, data_info = experiment.need("data"), checked.data_info
     assert data_info is not None and checked.sizes is not None
-    try:
+    with _placing(checked):
         loaded = load(data, data_info, experiment.seed)
         fitted = fit(planned.inputs, loaded) if learned is None else from_tensors(planned, learned)
         if not planned.exact:  # now the sizes are known
@@ -127,14 +129,33 @@ def load_and_fit(
         else:
             states = states_by_step(learned)
             fitted |= {name: FittedStep.of(s, states[name]) for chain in chains.values() for name, _, s in chain}
-        scaling = scales(chains, fitted) if data.target_preprocess else {}
-        modules, metrics = modules_by_input(planned, fitted), bool(experiment.metrics)
+        return loaded, fitted, planned, scales(chains, fitted) if data.target_preprocess else {}
+
+
+def prepare_rows(
+    checked: Checked, loaded: Loaded, fitted: Fitted, planned: Plan, scaling: TargetSteps, device: torch.device
+) -> Prepared:
+    """The rows of each split as the network takes them; what was read is freed.
+
+    Raises:
+        SpecError: a number is not one that the network can take.
+    """
+    modules, metrics = modules_by_input(planned, fitted), bool(checked.experiment.metrics)
+    with _placing(checked):
         prepared = prepare(loaded, planned, modules, device, scaling, metrics)
+    assert checked.data_info is not None
+    checked.data_info.forget()
+    return prepared
+
+
+@contextmanager
+def _placing(checked: Checked) -> Iterator[None]:
+    """Give an error of the data its place in the spec."""
+    try:
+        yield
     except SourceError as error:
-        place = reading.place(("data", *error.at))
+        place = checked.reading.place(("data", *error.at))
         raise SpecError([Problem(error.message, place, error.hint)]) from None
-    data_info.forget()
-    return loaded.without_features(), fitted, planned, prepared, scaling
 
 
 def lay_out(network: torch.nn.Module) -> None:
@@ -151,7 +172,7 @@ def make_task(
     prepared: Prepared,
     terms: Sequence[Term],
     metrics: Sequence[Watched],
-    scaling: Mapping[str, Sequence[Affine]],
+    scaling: TargetSteps,
 ) -> Task:
     """The task of the loop."""
     experiment = checked.experiment
@@ -167,7 +188,7 @@ def make_task(
         network=network,
         forward=forward_in(experiment.train.precision, network, prepared.train.device),
         data=prepared,
-        augment=Augmenters(experiment.need("data").augment, list(planned.input_shapes), experiment.seed),
+        augment=augmenting(checked, planned),
         objective=Objective(terms, pairing),
         watched=metrics,
         penalties=[(regularizer, parameters) for regularizer, parameters in acting if parameters],
@@ -176,6 +197,12 @@ def make_task(
         settings=experiment.train,
         seed=experiment.seed,
     )
+
+
+def augmenting(checked: Checked, planned: Plan) -> Augmenters:
+    """The augmentation of the spec."""
+    experiment = checked.experiment
+    return Augmenters(experiment.need("data").augment, list(planned.input_shapes), experiment.seed)
 
 
 def _start_from(checked: Checked, planned: Plan, network: torch.nn.Module) -> str:

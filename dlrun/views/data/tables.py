@@ -1,0 +1,100 @@
+"""The tables of the overview of the data: for the screen and for the page alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dlrun.shapes import show
+from dlrun.views.data.overview import DIGEST, Overview, Stage
+
+MOST_CLASSES = 12
+"""Classes that get a column of their own; of more, the page shows them all, the screen the first."""
+MOST_COLUMNS = 8
+"""Columns of the first rows that a screen shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table with a title."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    right: tuple[str, ...] = ()
+    """The columns that are numbers."""
+    below: str = ""
+    """A line under it."""
+
+
+def splits(overview: Overview, most: int | None = MOST_CLASSES) -> Iterator[Grid]:
+    """How many rows each split has, and for each target how many of each class."""
+    rows = tuple(
+        (one.name, f"{one.rows:,}", f"{one.rows / overview.rows:.1%}", one.fingerprint[:DIGEST])
+        for one in overview.splits
+    )
+    yield Grid("Splits", ("split", "rows", "share", "hash"), rows, ("rows", "share"))
+    targets = dict.fromkeys(name for one in overview.splits for name in one.classes)
+    for target in targets:
+        labels = list(dict.fromkeys(label for one in overview.splits for label in one.classes.get(target, ())))
+        shown = labels if most is None else labels[:most]
+        rows = tuple(
+            (
+                label,
+                *(
+                    f"{(count := one.classes[target].get(label, 0)):,}  {count / max(1, one.rows):>5.1%}"
+                    for one in overview.splits
+                ),
+            )
+            for label in shown
+        )
+        names = tuple(one.name for one in overview.splits)
+        more = f"and {_more(len(labels) - len(shown), 'class', 'classes')}" if len(shown) < len(labels) else ""
+        what = "Classes" if len(targets) == 1 else f"Classes of {target}"
+        yield Grid(what, ("class", *names), rows, names, more)
+
+
+def fields(overview: Overview, most: int | None = None) -> Grid:
+    """Every field with its type and what it is used for, and its values over the training rows."""
+    shown = overview.fields if most is None else overview.fields[:most]
+    rows = tuple(
+        (one.name, one.type, one.use, "" if one.missing is None else f"{one.missing:,}", one.summary) for one in shown
+    )
+    more = f"and {_more(len(overview.fields) - len(shown), 'field')}" if len(shown) < len(overview.fields) else ""
+    columns = ("field", "type", "use", "missing", "in the training rows")
+    return Grid("Fields", columns, rows, ("missing",), more)
+
+
+def stage(one: Stage, several: bool, most: int | None = MOST_COLUMNS) -> Grid:
+    """The first training rows at one point on their way into the network; `several` says that there are more inputs."""
+    shown = len(one.columns) if most is None else min(most, len(one.columns))
+    rows = tuple(row[:shown] for row in one.rows)
+    more = []
+    if shown < len(one.columns):
+        more.append(f"and {_more(len(one.columns) - shown, 'column')}")
+    if one.variance:
+        more.append(variance(one, most))
+    where = f"{one.input}: " if several else ""
+    names = _distinct(one.columns[:shown])
+    return Grid(f"{where}{one.title}  {show(one.shape)}", names, rows, names, "; ".join(more))
+
+
+def variance(one: Stage, most: int | None = MOST_COLUMNS) -> str:
+    """The share of the variance along each direction of a projection, in a line."""
+    shares = one.variance if most is None else one.variance[:most]
+    parts = ", ".join(f"{share:.1%}" for share in shares) + (", …" if len(shares) < len(one.variance) else "")
+    return f"variance along each direction {parts}; together {sum(one.variance):.1%}"
+
+
+def _more(count: int, what: str, plural: str = "") -> str:
+    return f"{count:,} more {what if count == 1 else plural or what + 's'}"
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names for the columns of a grid, which finds them by name."""
+    seen: dict[str, int] = {}
+    found = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return tuple(found)
