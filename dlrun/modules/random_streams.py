@@ -75,6 +75,10 @@ class RandomStream:
         halves = _half_normal(self.streams.device).index_select(0, places.flatten()).view(len(self.streams), -1, 2)
         return (halves[..., 0] + halves[..., 1])[:, :count].reshape(-1, *shape)
 
+    def beta(self, alpha: float, *shape: int) -> Tensor:
+        """(N, *shape) float32 of the distribution Beta(alpha, alpha), entries of a table of its quantiles."""
+        return self.pick(_beta(alpha, self.streams.device), *shape)
+
 
 def streams(seed: int, epoch: int, rows: Tensor) -> Tensor:
     """The start of each row's stream in an epoch (N,).
@@ -111,3 +115,12 @@ def _half_normal(device: torch.device) -> Tensor:
     values = [NormalDist().inv_cdf((place + 0.5) / PLACES) for place in range(PLACES)]
     variance = math.fsum(value * value for value in values) / PLACES
     return torch.tensor([value / math.sqrt(2 * variance) for value in values], dtype=torch.float32, device=device)
+
+
+@functools.lru_cache(maxsize=32)
+def _beta(alpha: float, device: torch.device) -> Tensor:
+    """(PLACES,): evenly spaced quantiles of Beta(alpha, alpha)."""
+    from scipy.special import betaincinv  # scikit-learn brings it; few runs need it
+
+    places = (torch.arange(PLACES, dtype=torch.float64) + 0.5) / PLACES
+    return torch.from_numpy(betaincinv(alpha, alpha, places.numpy())).to(device, torch.float32)

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from dlrun.data.augment import Augmenter
+from dlrun.data.batches import Batch
 from dlrun.data.fit import modules_by_input
 from dlrun.data.load import load
 from dlrun.errors import SpecError
@@ -386,8 +387,9 @@ tracking: off
     a, b = task.augment(task.data.train, 0, numbers).inputs
     assert not torch.equal(a, b)
     assert abs(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1].item()) < 0.3
-    alone = Augmenter([choose("augment", {"gaussian_noise": 1})], 6)  # type: ignore[list-item]
-    assert torch.equal(alone(torch.zeros(len(numbers), 5), 0, numbers), a)  # the first is as an only one is
+    alone = Augmenter([choose("augment", {"gaussian_noise": 1})], ["a"], 6)  # type: ignore[list-item]
+    only = Batch((torch.zeros(len(numbers), 5),), {})
+    assert torch.equal(alone(only, 0, numbers).inputs[0], a)  # the first is as an only one is
 
 
 def test_a_network_behind_its_preprocessing_takes_raw_rows_of_every_input(tmp_path: Path, rows) -> None:

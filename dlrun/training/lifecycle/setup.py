@@ -12,7 +12,7 @@ import torch
 
 from dlrun.checks.check import Checked, check_settled
 from dlrun.components.sources import SourceError
-from dlrun.data.augment import Augmenters
+from dlrun.data.augment import Augmenter
 from dlrun.data.fit import Fitted, FittedStep, fit, fit_targets, modules_by_input, scales
 from dlrun.data.load import Loaded, load
 from dlrun.data.prepare import Prepared, prepare
@@ -167,7 +167,7 @@ def make_task(
         network=network,
         forward=forward_in(experiment.train.precision, network, prepared.train.inputs[0].device),
         data=prepared,
-        augment=Augmenters(experiment.need("data").augment, list(planned.input_shapes), experiment.seed),
+        augment=make_augmenter(checked, planned, terms),
         objective=Objective(terms, pairing),
         watched=metrics,
         penalties=[(regularizer, parameters) for regularizer, parameters in acting if parameters],
@@ -176,6 +176,16 @@ def make_task(
         settings=experiment.train,
         seed=experiment.seed,
     )
+
+
+def make_augmenter(checked: Checked, planned: Plan, terms: Sequence[Term]) -> Augmenter:
+    """The steps of `data.augment`, with what mixing targets takes."""
+    experiment = checked.experiment
+    of_data = [term for term in terms if not term.answer.is_input]
+    classes = {t.answer.name: planned.output_shape(t.output)[0] for t in of_data if t.loss.wants == "classes"}
+    binary = dict.fromkeys(term.answer.name for term in of_data if term.loss.wants == "binary")
+    steps: Sequence[Any] = experiment.need("data").augment
+    return Augmenter(steps, list(planned.input_shapes), experiment.seed, classes, binary)
 
 
 def _start_from(checked: Checked, planned: Plan, network: torch.nn.Module) -> str:
