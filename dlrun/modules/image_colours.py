@@ -20,21 +20,17 @@ def hue_turned(x_N3HW: Tensor, turn_N: Tensor) -> Tensor:
 
     The largest and the smallest of its three numbers stay, so its value and saturation do (HSV).
     """
-    red, green, blue = x_N3HW.unbind(1)
-    most, least = x_N3HW.amax(1), x_N3HW.amin(1)
+    red, green, blue = x_N3HW.contiguous().unbind(1)
+    most, least = torch.maximum(torch.maximum(red, green), blue), torch.minimum(torch.minimum(red, green), blue)
     spread = most - least
-    divisor = spread.where(spread > 0, 1.0)
+    divisor = spread.clamp(min=torch.finfo(spread.dtype).tiny)  # greys have no hue: 0 / tiny is 0
     sixth = torch.where(most == green, (blue - red) / divisor + 2, (red - green) / divisor + 4)
-    sixth = torch.where(most == red, (green - blue) / divisor, sixth) + 6 * turn_N.view(-1, 1, 1)
-    sixth = _around(sixth)
-    channels = []
-    for begin in (5, 3, 1):
-        place = _around(sixth + begin)
-        channels.append(most - spread * torch.minimum(place, 4 - place).clamp_(0, 1))
-    return torch.stack(channels, 1)
-
-
-def _around(sixths: Tensor) -> Tensor:
-    """Sixths of a circle from -6 to 12 as those from 0 to 6."""
-    sixths = torch.where(sixths < 0, sixths + 6, sixths)
-    return torch.where(sixths >= 6, sixths - 6, sixths)
+    sixth = torch.where(most == red, (green - blue) / divisor, sixth).add_(6 * turn_N.view(-1, 1, 1))
+    turned = torch.empty_like(x_N3HW, memory_format=torch.contiguous_format)
+    for channel, top in zip(turned.unbind(1), (0, 2, 4), strict=True):
+        # The channel is full up to one sixth from its own hue, and falls from there to two sixths.
+        away = sixth - top
+        away.add_((away / 6).round_().mul_(-6)).abs_()
+        share = away.neg_().add_(2).clamp_(0, 1)
+        torch.add(least, share.mul_(spread), out=channel)
+    return turned

@@ -136,8 +136,9 @@ def blurred(draw: RandomStream, x_NCHW: Tensor, sigma: Range, kernel: Sequence[i
         weights = _gaussians(*sigma, half, x_NCHW.device)[places].to(x_NCHW.dtype)
         padded = functional.pad(x_NCHW, (0, 0, half, half) if dim == 2 else (half, half, 0, 0), "reflect")
         x_NCHW = x_NCHW * per_image(weights[:, 0])
+        pair = torch.empty_like(x_NCHW)
         for away in range(1, half + 1):
-            pair = padded.narrow(dim, half - away, length) + padded.narrow(dim, half + away, length)
+            torch.add(padded.narrow(dim, half - away, length), padded.narrow(dim, half + away, length), out=pair)
             x_NCHW.add_(pair.mul_(per_image(weights[:, away])))
     return x_NCHW
 

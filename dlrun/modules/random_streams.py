@@ -56,6 +56,13 @@ class RandomStream:
         """(N, *shape) float32, uniform in [0, 1): multiples of 2**-24."""
         return _shifted(self.bits(*shape), 40).to(torch.float32).mul_(2.0**-24)
 
+    def chance(self, p: float, *shape: int) -> Tensor:
+        """(N, *shape) bool, true with probability p, which is rounded to a multiple of 2**-32."""
+        count = math.prod(shape)
+        halves = self.bits(-(-count // 2)).view(torch.int32)[:, :count].reshape(-1, *shape)
+        limit = round(p * 2**32) - 2**31
+        return halves < limit if limit < 2**31 else torch.ones_like(halves, dtype=torch.bool)
+
     def below(self, limit: int | Tensor, *shape: int) -> Tensor:
         """(N, *shape) whole numbers, uniform from 0 to limit - 1; `limit` is less than 2**31."""
         return _shifted(self.bits(*shape), 32).mul_(limit) >> 32

@@ -81,7 +81,7 @@ def test_an_affine_map_rotates_as_a_rotation_does() -> None:
 def test_shifts_are_whole_pixels_up_to_their_shares_of_width_and_height() -> None:
     x = torch.zeros(ROWS, 1, 11, 21)
     x[:, :, 5, 10] = 1
-    out = augmented({"random_affine": {"degrees": 0, "translate": [0.2, 0.3]}}, x)
+    out = augmented({"random_affine": {"translate": [0.2, 0.3]}}, x)
     assert (out.sum((1, 2, 3)) == 1).all()
     row, column = out[:, 0].flatten(1).argmax(1) // 21 - 5, out[:, 0].flatten(1).argmax(1) % 21 - 10
     for shift, most in ((column, 0.2 * 21), (row, 0.3 * 11)):
@@ -95,7 +95,7 @@ def test_shifts_are_whole_pixels_up_to_their_shares_of_width_and_height() -> Non
 def test_factors_and_shears_are_drawn_evenly() -> None:
     i, j = torch.meshgrid(torch.arange(9) - 4, torch.arange(9) - 4, indexing="ij")
     x = torch.stack((i, j)).float().expand(ROWS, -1, -1, -1)
-    settings = {"degrees": 0, "interpolation": "bilinear"}
+    settings = {"interpolation": "bilinear"}
     zoomed = augmented({"random_affine": settings | {"scale": [0.8, 1.5]}}, x)[:, 1, 4, 6] / 2
     assert stats.kstest(1 / zoomed.double().numpy(), stats.uniform(0.8, 0.7).cdf).pvalue > 1e-4
     slanted = augmented({"random_affine": settings | {"shear": 20}}, x)[:, 1, 5, 4]  # a pixel below the centre
@@ -203,5 +203,5 @@ def test_erasing_can_put_another_value_in_each_channel() -> None:
         assert erased.any()
         assert torch.equal(erased, out[:, 0] == -1)
         assert torch.equal(out[:, channel][~erased], x[:, channel][~erased])
-    with pytest.raises(ShapeError, match="the list of values has 3, and the image \\(1, 8, 8\\) has 1 channels"):
+    with pytest.raises(ShapeError, match="the list has 3 values, and the channels of \\(1, 8, 8\\) are 1"):
         step({"random_erasing": {"value": [1, 2, 3]}}).check((1, 8, 8))

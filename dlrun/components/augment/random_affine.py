@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import model_validator
 
 from dlrun.components.augment import ImageAugmentation
 from dlrun.components.augment._range import Angles, Ratios, Shears, Shifts
@@ -27,17 +29,17 @@ class RandomAffine(ImageAugmentation):
         "affine",
         "affine_transform",
         "shift_scale_rotate",
-        "random_shear: {degrees: 0, shear: 10}",
-        "shear: {degrees: 0, shear: 10}",
-        "random_zoom: {degrees: 0, scale: [0.8, 1.2]}",
-        "zoom: {degrees: 0, scale: [0.8, 1.2]}",
-        "random_scale: {degrees: 0, scale: [0.8, 1.2]}",
-        "random_translation: {degrees: 0, translate: 0.1}",
-        "translation: {degrees: 0, translate: 0.1}",
+        "random_shear: {shear: 10}",
+        "shear: {shear: 10}",
+        "random_zoom: {scale: [0.8, 1.2]}",
+        "zoom: {scale: [0.8, 1.2]}",
+        "random_scale: {scale: [0.8, 1.2]}",
+        "random_translation: {translate: 0.1}",
+        "translation: {translate: 0.1}",
     )
 
-    degrees: Angles
-    """[low, high] of the angle against the clock; one number is the maximum in both directions, and 0 none."""
+    degrees: Angles = (0.0, 0.0)
+    """[low, high] of the angle against the clock; one number is the maximum in both directions."""
     translate: Shifts = (0.0, 0.0)
     """The largest shift to each side as a share of the size, [horizontal, vertical], or one number for both; it is
     rounded to whole pixels."""
@@ -50,6 +52,12 @@ class RandomAffine(ImageAugmentation):
     """The value between pixels: the nearest pixel, or a weighted mean of the four around."""
     fill: float = 0.0
     """The value outside the image, in preprocessed numbers, where 0 may not be black."""
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not any((*self.degrees, *self.translate, *self.shear)) and self.scale == (1.0, 1.0):
+            raise ValueError("nothing changes; give `degrees`, `translate`, `scale` or `shear`")
+        return self
 
     def apply(self, x: Tensor, draw: RandomStream) -> Tensor:
         from dlrun.modules.image_ops import between, moved, sheared, turns

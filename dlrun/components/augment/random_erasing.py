@@ -59,7 +59,7 @@ class RandomErasing(ImageAugmentation):
     def check(self, shape: Shape, indices: bool = False) -> None:
         super().check(shape, indices)
         if isinstance(self.value, tuple) and len(self.value) != shape[0]:
-            message = f"the list of values has {len(self.value)}, and the image {show(shape)} has {shape[0]} channels"
+            message = f"the list has {len(self.value)} values, and the channels of {show(shape)} are {shape[0]}"
             raise ShapeError(message, "write one value for each channel, or one number for all")
 
     def apply(self, x: Tensor, draw: RandomStream) -> Tensor:

@@ -35,4 +35,4 @@ class SwapNoise(PartnerAugmentation):
     def exchange(self, x: Tensor, partners: Tensor, draw: RandomStream) -> Tensor:
         import torch
 
-        return torch.where(draw.uniform(*x.shape[1:]) < self.p, partners, x)
+        return torch.where(draw.chance(self.p, *x.shape[1:]), partners, x)

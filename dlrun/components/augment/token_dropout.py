@@ -40,7 +40,7 @@ class TokenDropout(Augmentation):
             raise ShapeError("replaces indices, but the network takes numbers", hint)
 
     def apply(self, x: Tensor, draw: RandomStream) -> Tensor:
-        replaced = draw.uniform(*x.shape[1:]) < self.p
+        replaced = draw.chance(self.p, *x.shape[1:])
         if self.padding_idx is not None:
             replaced &= x != self.padding_idx
         return x.masked_fill(replaced, self.replace_by)
