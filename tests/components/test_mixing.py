@@ -12,6 +12,7 @@ from scipy import stats
 from torch.nn import functional
 
 from dlrun.components.augment import Augmentation, Mixing, PartnerAugmentation
+from dlrun.components.losses import Loss
 from dlrun.language.component import choose
 from dlrun.language.kinds import kinds
 from dlrun.modules.mixing import line, probabilities
@@ -25,10 +26,14 @@ def draw(rows: int = ROWS) -> RandomStream:
     return RandomStream(streams(3, 0, torch.arange(rows)))
 
 
+def mixing(written: Any) -> Mixing:
+    chosen = choose("augment", written)
+    assert isinstance(chosen, Mixing)
+    return chosen
+
+
 def mixed(written: Any, *inputs: torch.Tensor, partners: list[torch.Tensor]) -> tuple[list[torch.Tensor], torch.Tensor]:
-    step = choose("augment", written)
-    assert isinstance(step, Mixing)
-    return step.mix(inputs, partners, draw(len(inputs[0])))
+    return mixing(written).mix(inputs, partners, draw(len(inputs[0])))
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.2, 1.0, 2.5, 30.0])
@@ -77,8 +82,9 @@ def test_the_rectangle_of_a_cutmix_is_that_of_its_paper() -> None:
     expected = 1 - sides[0] * sides[1] / size**2
     blank = torch.zeros(ROWS, 1, size, size)
     (image,), share = mixed({"cutmix": 1.0}, blank, partners=[blank + 1])
-    assert stats.ks_2samp(share.numpy(), expected).pvalue > 1e-4
-    assert stats.ks_2samp(image[:, 0].any(2).sum(1).numpy(), sides[0]).pvalue > 1e-4
+    for found, wanted in ((share.numpy(), expected), (image[:, 0].any(2).sum(1).numpy(), sides[0])):
+        _, p_value = stats.ks_2samp(found, wanted)
+        assert p_value > 1e-4
     assert abs((share == 1).double().mean() - (expected == 1).mean()) < 0.03
 
 
@@ -90,20 +96,26 @@ def test_a_cutmix_changes_a_share_p_of_the_images(p: float) -> None:
     assert abs(changed - p) <= 5 * math.sqrt(p * (1 - p) / ROWS)
 
 
+def loss_of(written: Any) -> Loss:
+    chosen = choose("losses", written)
+    assert isinstance(chosen, Loss)
+    return chosen
+
+
 def test_mixed_classes_give_the_mean_of_both_losses_by_weight() -> None:
     generator = torch.Generator().manual_seed(0)
     output, share = torch.randn(9, 4, generator=generator), torch.rand(9, generator=generator)
     one, two = torch.randint(0, 4, (2, 9), generator=generator)
     target = line(probabilities(one, 4), probabilities(two, 4), share)
     for smoothing in (0.0, 0.1):
-        loss = choose("losses", {"cross_entropy": smoothing})(output, target, "")
+        loss = loss_of({"cross_entropy": smoothing})(output, target, "")
         each = [functional.cross_entropy(output, y, label_smoothing=smoothing, reduction="none") for y in (one, two)]
         assert torch.allclose(loss, (share * each[0] + (1 - share) * each[1]).mean(), atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", kinds("losses"))
 def test_every_loss_takes_a_target_between_those_of_two_rows(kind: str) -> None:
-    loss, share = choose("losses", kind), torch.tensor([0.3, 1.0, 0.5])
+    loss, share = loss_of(kind), torch.tensor([0.3, 1.0, 0.5])
     output = torch.randn(3, 2, generator=torch.Generator().manual_seed(0), requires_grad=True)
     if loss.wants == "classes":
         target = line(probabilities(torch.tensor([0, 1, 1]), 2), probabilities(torch.tensor([1, 0, 1]), 2), share)
@@ -117,7 +129,7 @@ def test_every_loss_takes_a_target_between_those_of_two_rows(kind: str) -> None:
 
 
 def test_a_cutmix_needs_one_image_and_a_mixup_numbers() -> None:
-    cutmix, mixup = choose("augment", "cutmix"), choose("augment", "mixup")
+    cutmix, mixup = mixing("cutmix"), mixing("mixup")
     with pytest.raises(ShapeError, match="needs a network with one input, an image; there are image, table"):
         cutmix.check({"image": (1, 8, 8), "table": (3,)}, {"image": False, "table": False})
     mixup.check({"image": (1, 8, 8), "table": (3,)}, {"image": False, "table": False})
