@@ -68,6 +68,8 @@ KEYS = {
     "categories in an order": "ordinal:",
     "patterns": '"hours_*"',
     "class names": "target:",
+    "affine maps": "random_affine:",
+    "mixup": "mixup:",
     "a scaled target": "target_preprocess",
     "r2": "validation/r2",
     "batch gradient": "batch_size: full",

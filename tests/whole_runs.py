@@ -38,7 +38,7 @@ data:
   target: digit
   split: {validation: 0.2, test: 0.2}
   preprocess: [standardize]
-  augment: [random_crop: {padding: 1}, random_horizontal_flip]
+  augment: [random_crop: {padding: 1}, random_horizontal_flip, mixup: 0.2]
 model:
   input: [1, 8, 8]
   layers:

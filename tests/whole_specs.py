@@ -153,7 +153,12 @@ def specs(draw: st.DrawFn) -> Drawn:
     for family in ("preprocess", "augment"):
         data[family] = draw(some(family))
         if isinstance(features := data.get("features"), dict):
-            data[family] = [_with(step, input=draw(st.sampled_from(sorted(features)))) for step in data[family]]
+            data[family] = [
+                _with(step, input=draw(st.sampled_from(sorted(features))))
+                if "input" in find(family, kind_of(step)).model_fields
+                else step
+                for step in data[family]
+            ]
     if target == "numbers" and draw(st.booleans()):
         data["target_preprocess"] = draw(st.sampled_from((["standardize"], ["minmax"], ["minmax", "standardize"])))
     optimizer = draw(st.sampled_from(kinds("optimizers")))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dlrun.checks.reading import Reading
-from dlrun.errors import Problem
+from dlrun.components.augment import InputAugmentation, Mixing
+from dlrun.errors import Problem, SpecPath
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.data_info import DataInfo, numbers
 from dlrun.plan.indices import index_limits
+from dlrun.plan.inputs import Input
 from dlrun.plan.network import Plan
 from dlrun.plan.split_sizes import SplitSizes, unstratifiable
 from dlrun.shapes import ShapeError, show
@@ -64,25 +66,45 @@ def check_target_preprocess(reading: Reading) -> Iterator[Problem]:
 
 
 def check_augment(reading: Reading, planned: Plan) -> Iterator[Problem]:
-    """Hold each augmentation to an input of the network that it can change."""
+    """Hold each augmentation to inputs of the network that it can change."""
     data = reading.sections.get("data")
-    names = list(planned.input_shapes)
     for index, step in enumerate(data.augment if data else ()):
         path = ("data", "augment", index)
-        name = step.input or names[0]
-        if step.input is None and len(names) > 1:
-            hint = f"there are {', '.join(names)}: `{step.kind}: {{input: {name}}}`"
-            yield reading.problem(f"{step.kind} does not say which input it is for", path, hint)
-        elif name not in names:
-            meant = did_you_mean(name, names, {})
-            yield reading.problem(f"the network has no input '{name}'{meant}", (*path, step.kind, "input"))
-        else:
+        if isinstance(step, InputAugmentation):
+            yield from _check_of_input(reading, planned, step, path)
+        elif isinstance(step, Mixing):
             try:
-                step.check(planned.input_shapes[name], planned.indices[name])
+                step.check(planned.input_shapes, planned.indices)
             except ShapeError as error:
-                taken = planned.inputs[names.index(name)]
-                notes = ((f"the network takes {show(taken.shape)} here", taken.place),)
-                yield Problem(f"{step.kind}: {error.message}", reading.place(path), error.hint, notes)
+                yield _unsuited(reading, step.kind, error, path, planned.inputs[0])
+
+
+def _check_of_input(reading: Reading, planned: Plan, step: InputAugmentation, path: SpecPath) -> Iterator[Problem]:
+    names = list(planned.input_shapes)
+    name = step.input or names[0]
+    if step.input is None and len(names) > 1:
+        hint = f"there are {', '.join(names)}: `{step.kind}: {{input: {name}}}`"
+        yield reading.problem(f"{step.kind} does not say which input it is for", path, hint)
+        return
+    if name not in names:
+        meant = did_you_mean(name, names, {})
+        yield reading.problem(f"the network has no input '{name}'{meant}", (*path, step.kind, "input"))
+        return
+    taken = planned.inputs[names.index(name)]
+    try:
+        step.check(planned.input_shapes[name], planned.indices[name])
+    except ShapeError as error:
+        yield _unsuited(reading, step.kind, error, path, taken)
+        return
+    most = index_limits(planned).get(name)
+    if step.new_index is not None and most is not None and step.new_index >= most:
+        message = f"{step.kind} puts in the index {step.new_index}; there are {most}, from 0 to {most - 1}"
+        yield reading.problem(message, path, f"the embedding's `num_embeddings: {step.new_index + 1}` has it too")
+
+
+def _unsuited(reading: Reading, kind: str, error: ShapeError, path: SpecPath, taken: Input) -> Problem:
+    notes = ((f"the network takes {show(taken.shape)} here", taken.place),)
+    return Problem(f"{kind}: {error.message}", reading.place(path), error.hint, notes)
 
 
 def check_indices(reading: Reading, planned: Plan) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dlrun.checks.reading import Reading
-from dlrun.components.augment import ImageAugmentation
+from dlrun.components.augment import InputAugmentation, RowAugmentation
 from dlrun.components.layers import Container
 from dlrun.errors import Problem
 from dlrun.language.experiment import TARGET, TrainSection
@@ -102,8 +102,9 @@ def _axis_order_of_images(reading: Reading, planned: Plan) -> Iterator[Problem]:
     data, last = reading.sections.get("data"), channels_last(planned)
     names = list(planned.input_shapes)
     for index, step in enumerate(data.augment if data else ()):
-        name = step.input or names[0]
-        if isinstance(step, ImageAugmentation) and name in names and (order := last.get(names.index(name))):
+        assert isinstance(step, RowAugmentation)
+        name = (isinstance(step, InputAugmentation) and step.input) or names[0]
+        if step.of_images and name in names and (order := last.get(names.index(name))):
             shape = planned.input_shapes[name]
             message = f"{step.kind} takes the first axis of {show(shape)} for the channels; the last axis has {order}"
             hint = "save the images with the channels first, `x.transpose(0, 3, 1, 2)`"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dlrun.checks.reading import Reading
+from dlrun.components.augment import Mixing
 from dlrun.components.layers import EVERY, Container, WeightedLayer
 from dlrun.components.metrics import Metric
 from dlrun.errors import Problem, SpecPath
@@ -53,7 +54,27 @@ def check_objective(reading: Reading, planned: Plan) -> Iterator[Problem]:
                 f"{name} is listed twice", ("loss", index), "each value in the journal needs its own name"
             )
         seen.add(name)
+    yield from _check_mixing(reading, planned, terms)
     yield from _check_metrics(reading, planned, data_info, terms, set(names))
+
+
+def _check_mixing(reading: Reading, planned: Plan, terms: list[Term]) -> Iterator[Problem]:
+    """Hold the outputs that are compared with one target to as many classes, where an augmentation mixes targets: it
+    makes one list of probabilities of each."""
+    data = reading.sections.get("data")
+    mixing = [index for index, step in enumerate(data.augment if data else ()) if isinstance(step, Mixing)]
+    sizes: dict[str, int] = {}
+    for found in terms:
+        if not mixing or found.answer.is_input or found.loss.wants != "classes":
+            continue
+        size = planned.output_shape(found.output)[0]
+        if sizes.setdefault(found.answer.name, size) != size:
+            kind = data.augment[mixing[0]].kind if data else ""
+            message = (
+                f"{kind} makes probabilities of the classes of '{found.answer.name}', and outputs that are compared "
+                f"with it have {sizes[found.answer.name]} and {size}"
+            )
+            yield reading.problem(message, ("data", "augment", mixing[0]), "end each of them in `- linear: $classes`")
 
 
 def _check_loss(reading: Reading, planned: Plan, ranges: list[Range], found: Term, path: SpecPath) -> Iterator[Problem]:

@@ -195,7 +195,7 @@ def _seed(root: Node) -> int:
         return default
     expander = Expander(root, _not_yet)
     found = expander.section("seed").plain()
-    return found if isinstance(found, int) and not expander.problems else default
+    return found if isinstance(found, int) and 0 <= found < 2**63 and not expander.problems else default
 
 
 def _encoders(root: Node) -> list[tuple[int, Encoder]]:

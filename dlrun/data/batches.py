@@ -20,7 +20,8 @@ class Batch:
     targets: dict[str, torch.Tensor]
     """What the losses compare with."""
     exact: dict[str, torch.Tensor] = field(default_factory=dict)
-    """Targets of numbers as the data has them, float64, where `targets` are rounded or scaled: for the metrics."""
+    """What the metrics compare with, where `targets` are another thing: numbers as the data has them, float64, where
+    those are rounded or scaled; the class of the largest share, where classes are mixed."""
 
     def __len__(self) -> int:
         return len(self.inputs[0])

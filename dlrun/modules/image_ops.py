@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -76,14 +77,47 @@ def _part(start_N: Tensor, length_N: Tensor, size: int, dtype: torch.dtype) -> T
     return (place * length / size - 0.5).clamp_(min=0).minimum(length - 1) + start
 
 
-def rotated(draw: RandomStream, x_NCHW: Tensor, degrees: Range, mode: str) -> Tensor:
-    """Each image rotated counterclockwise about its centre, with zeros outside."""
-    turn = draw.pick(_turns(*degrees, draw.streams.device)).to(x_NCHW.dtype)
-    cos, sin = turn[:, 0].view(-1, 1, 1), turn[:, 1].view(-1, 1, 1)
+Matrix = tuple[Tensor, Tensor, Tensor, Tensor]
+"""(a, b, c, d), each (N,): for each image the matrix [[a, b], [c, d]] of (x, y)."""
+
+
+def turns(draw: RandomStream, degrees: Range) -> Matrix:
+    """The matrix that leads from a pixel of the rotated image to that of the original; float64."""
+    turn = draw.pick(_turns(*degrees, draw.streams.device))
+    cos, sin = turn[:, 0], turn[:, 1]
+    return cos, -sin, sin, cos
+
+
+def sheared(draw: RandomStream, matrix: Matrix, along_x: Range, along_y: Range) -> Matrix:
+    """The matrix with those that undo a shear along y, by x, and one along x, by y, after it."""
+    device = draw.streams.device
+    a, b, c, d = matrix
+    if any(along_y):
+        tan = draw.pick(_tangents(*along_y, device))
+        c, d = c + a * tan, d + b * tan
+    if any(along_x):
+        tan = draw.pick(_tangents(*along_x, device))
+        a, b = a + c * tan, b + d * tan
+    return a, b, c, d
+
+
+def moved(x_NCHW: Tensor, matrix: Matrix, mode: str, shift: tuple[Tensor, Tensor] | None = None) -> Tensor:
+    """Each image by an affine map about its centre, with zeros outside.
+
+    Args:
+        x_NCHW: the images.
+        matrix: leads from a pixel of the result to that of the image, both counted from the centre.
+        mode: `nearest` or `bilinear`.
+        shift: (x, y), each (N,): how many pixels the result is moved to the right and down.
+    """
+    a, b, c, d = (entry.to(x_NCHW.dtype).view(-1, 1, 1) for entry in matrix)
     height, width = x_NCHW.shape[2:]
-    y = (torch.arange(height, device=turn.device, dtype=turn.dtype) - (height - 1) / 2).view(-1, 1)
-    x = torch.arange(width, device=turn.device, dtype=turn.dtype) - (width - 1) / 2
-    from_y, from_x = x * sin + y * cos, x * cos - y * sin
+    y = (torch.arange(height, device=x_NCHW.device, dtype=x_NCHW.dtype) - (height - 1) / 2).view(-1, 1)
+    x = torch.arange(width, device=x_NCHW.device, dtype=x_NCHW.dtype) - (width - 1) / 2
+    if shift is not None:
+        right, down = (entry.to(x_NCHW.dtype).view(-1, 1, 1) for entry in shift)
+        x, y = x - right, y - down
+    from_y, from_x = x * c + y * d, x * a + y * b
     return _sampled(x_NCHW, from_y + (height - 1) / 2, from_x + (width - 1) / 2, mode, "zeros")
 
 
@@ -92,6 +126,21 @@ def _sampled(x_NCHW: Tensor, y_NHW: Tensor, x_NHW: Tensor, mode: str, padding_mo
     height, width = x_NCHW.shape[2:]
     grid = torch.stack(((2 * x_NHW + 1) / width - 1, (2 * y_NHW + 1) / height - 1), 3)
     return functional.grid_sample(x_NCHW, grid, mode, padding_mode, align_corners=False)
+
+
+def blurred(draw: RandomStream, x_NCHW: Tensor, sigma: Range, kernel: Sequence[int]) -> Tensor:
+    """Each image convolved with a Gaussian of its own width, first down, then across; its edge is mirrored."""
+    places = draw.below(PLACES)
+    for dim, size in zip((2, 3), kernel, strict=True):
+        half, length = size // 2, x_NCHW.shape[dim]
+        weights = _gaussians(*sigma, half, x_NCHW.device)[places].to(x_NCHW.dtype)
+        padded = functional.pad(x_NCHW, (0, 0, half, half) if dim == 2 else (half, half, 0, 0), "reflect")
+        x_NCHW = x_NCHW * per_image(weights[:, 0])
+        pair = torch.empty_like(x_NCHW)
+        for away in range(1, half + 1):
+            torch.add(padded.narrow(dim, half - away, length), padded.narrow(dim, half + away, length), out=pair)
+            x_NCHW.add_(pair.mul_(per_image(weights[:, away])))
+    return x_NCHW
 
 
 def means(x_NCHW: Tensor) -> Tensor:
@@ -121,3 +170,19 @@ def _turns(low: float, high: float, device: torch.device) -> Tensor:
     angles = [math.radians(low + (high - low) * (place + 0.5) / PLACES) for place in range(PLACES)]
     sides = [torch.tensor([side(angle) for angle in angles], dtype=torch.float64) for side in (math.cos, math.sin)]
     return torch.stack(sides, 1).to(device)
+
+
+@functools.lru_cache(maxsize=32)
+def _tangents(low: float, high: float, device: torch.device) -> Tensor:
+    """(PLACES,): tangents of evenly spaced angles."""
+    angles = (math.radians(low + (high - low) * (place + 0.5) / PLACES) for place in range(PLACES))
+    return torch.tensor([math.tan(angle) for angle in angles], dtype=torch.float64, device=device)
+
+
+@functools.lru_cache(maxsize=32)
+def _gaussians(low: float, high: float, half: int, device: torch.device) -> Tensor:
+    """(PLACES, half + 1): the weights of the middle and of those beside it, for evenly spaced widths."""
+    width = low + (high - low) * (torch.arange(PLACES, dtype=torch.float64) + 0.5) / PLACES
+    away = torch.arange(half + 1, dtype=torch.float64)
+    weights = (-0.5 * (away / width.unsqueeze(1)).square()).exp()
+    return (weights / (weights[:, :1] + 2 * weights[:, 1:].sum(1, keepdim=True))).to(device)

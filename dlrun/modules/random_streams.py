@@ -56,6 +56,13 @@ class RandomStream:
         """(N, *shape) float32, uniform in [0, 1): multiples of 2**-24."""
         return _shifted(self.bits(*shape), 40).to(torch.float32).mul_(2.0**-24)
 
+    def chance(self, p: float, *shape: int) -> Tensor:
+        """(N, *shape) bool, true with probability p, which is rounded to a multiple of 2**-32."""
+        count = math.prod(shape)
+        halves = self.bits(-(-count // 2)).view(torch.int32)[:, :count].reshape(-1, *shape)
+        limit = round(p * 2**32) - 2**31
+        return halves < limit if limit < 2**31 else torch.ones_like(halves, dtype=torch.bool)
+
     def below(self, limit: int | Tensor, *shape: int) -> Tensor:
         """(N, *shape) whole numbers, uniform from 0 to limit - 1; `limit` is less than 2**31."""
         return _shifted(self.bits(*shape), 32).mul_(limit) >> 32
@@ -74,6 +81,10 @@ class RandomStream:
         places = self.bits(-(-count // 2)).view(torch.int16).to(torch.int32).add_(PLACES // 2)
         halves = _half_normal(self.streams.device).index_select(0, places.flatten()).view(len(self.streams), -1, 2)
         return (halves[..., 0] + halves[..., 1])[:, :count].reshape(-1, *shape)
+
+    def beta(self, alpha: float, *shape: int) -> Tensor:
+        """(N, *shape) float32 of the distribution Beta(alpha, alpha), entries of a table of its quantiles."""
+        return self.pick(_beta(alpha, self.streams.device), *shape)
 
 
 def streams(seed: int, epoch: int, rows: Tensor) -> Tensor:
@@ -111,3 +122,12 @@ def _half_normal(device: torch.device) -> Tensor:
     values = [NormalDist().inv_cdf((place + 0.5) / PLACES) for place in range(PLACES)]
     variance = math.fsum(value * value for value in values) / PLACES
     return torch.tensor([value / math.sqrt(2 * variance) for value in values], dtype=torch.float32, device=device)
+
+
+@functools.lru_cache(maxsize=32)
+def _beta(alpha: float, device: torch.device) -> Tensor:
+    """(PLACES,): evenly spaced quantiles of Beta(alpha, alpha)."""
+    from scipy.special import betaincinv  # scikit-learn brings it; few runs need it
+
+    places = (torch.arange(PLACES, dtype=torch.float64) + 0.5) / PLACES
+    return torch.from_numpy(betaincinv(alpha, alpha, places.numpy())).to(device, torch.float32)

@@ -153,7 +153,7 @@ class Training:
 
     def _step(self, rows: torch.Tensor) -> None:
         task, state = self.task, self.state
-        batch = task.augment(task.data.train.batch(rows), state.epoch, rows)
+        batch = task.augment(task.data.train, state.epoch, rows)
         rate = task.optimizer.lr if task.schedule is None else self._learning_rate(state.step)
         losses, measured = self.step(batch, rate)
         self.losses.add(losses, len(rows))

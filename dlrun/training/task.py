@@ -11,7 +11,7 @@ from torch import nn
 
 from dlrun.components.optimizers import Optimizer
 from dlrun.components.schedules import Schedule
-from dlrun.data.augment import Augmenters
+from dlrun.data.augment import Augmenter
 from dlrun.data.prepare import Prepared
 from dlrun.language.experiment import TrainSection
 from dlrun.plan.objective import Watched
@@ -26,7 +26,7 @@ class Task:
     forward: Forward
     """The network's forward pass, in the precision of the spec."""
     data: Prepared
-    augment: Augmenters
+    augment: Augmenter
     objective: Objective
     watched: Sequence[Watched]
     """The metrics."""

@@ -19,6 +19,7 @@ FLOORS = {
     "digits_mlp": ("accuracy", 0.94),
     "digits_pca_mlp": ("accuracy", 0.92),
     "digits_lda": ("accuracy", 0.91),
+    "digits_mixup": ("accuracy", 0.98),
     "digits_residual": ("accuracy", 0.97),
     "digits_two_heads": ("digit/accuracy", 0.93),
     "wine_mlp": ("accuracy", 0.94),

@@ -12,8 +12,10 @@ from torch import nn
 from torch.nn import functional
 
 from dlrun.data.augment import Augmenter
+from dlrun.data.batches import Batch
 from dlrun.data.fit import modules_by_input
 from dlrun.data.load import load
+from dlrun.data.rows import InMemory
 from dlrun.errors import SpecError
 from dlrun.language.component import choose
 from dlrun.language.resolved import as_yaml, resolved
@@ -357,7 +359,7 @@ def test_an_augmentation_changes_its_own_input_alone(tmp_path: Path, rows) -> No
     done = train(tmp_path, TWO, augment)
     task = done.ready.task
     numbers = torch.arange(len(task.data.train))
-    batch = task.augment(task.data.train.batch(slice(None)), 1, numbers)
+    batch = task.augment(task.data.train, 1, numbers)
     words, table = task.data.train.batch(slice(None)).inputs
     assert torch.equal(batch.inputs[0], words)
     noise = batch.inputs[1] - table
@@ -385,11 +387,12 @@ tracking: off
 """
     task = train(tmp_path, text).ready.task
     numbers = torch.arange(len(task.data.train))
-    a, b = task.augment(task.data.train.batch(slice(None)), 0, numbers).inputs
+    a, b = task.augment(task.data.train, 0, numbers).inputs
     assert not torch.equal(a, b)
     assert abs(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1].item()) < 0.3
-    alone = Augmenter([choose("augment", {"gaussian_noise": 1})], 6)  # type: ignore[list-item]
-    assert torch.equal(alone(torch.zeros(len(numbers), 5), 0, numbers), a)  # the first is as an only one is
+    alone = Augmenter([choose("augment", {"gaussian_noise": 1})], ["a"], 6)  # type: ignore[list-item]
+    only = InMemory(Batch((torch.zeros(len(numbers), 5),), {}), "")
+    assert torch.equal(alone(only, 0, numbers).inputs[0], a)  # the first is as an only one is
 
 
 def test_a_network_behind_its_preprocessing_takes_raw_rows_of_every_input(tmp_path: Path, rows) -> None:

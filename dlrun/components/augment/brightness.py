@@ -21,7 +21,7 @@ class Brightness(ImageAugmentation):
     Example: brightness: 0.4
     """
 
-    synonyms = ("color_jitter", "random_brightness")
+    synonyms = ("random_brightness",)
 
     factor: Factors
     """[low, high] of the factor; one number is its largest distance from 1: 0.4 is [0.6, 1.4]."""

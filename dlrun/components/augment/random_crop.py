@@ -22,7 +22,7 @@ class RandomCrop(ImageAugmentation):
     Example: random_crop: {padding: 4, padding_mode: reflect}
     """
 
-    synonyms = ("crop", "pad_and_crop", "random_crop_with_padding", "random_translation", "translation", "shift")
+    synonyms = ("crop", "pad_and_crop", "random_crop_with_padding", "shift")
 
     padding: Counts2d
     """Number of pixels on each side, which is how far the image moves at most; or [height, width]."""

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import PlainValidator, WithJsonSchema
 
 from dlrun.components.augment import ImageAugmentation
-from dlrun.components.augment._range import LARGEST, Ratios, Shares
+from dlrun.components.augment._range import Ratios, Shares, is_number
 from dlrun.language.component import checked
 from dlrun.language.fields import Share
 from dlrun.language.suggestions import shorten
+from dlrun.shapes import Shape, ShapeError, show
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,18 +17,20 @@ if TYPE_CHECKING:
     from dlrun.modules.random_streams import RandomStream
 
 
-def _read_value(value: Any) -> float | str:
+def _read_value(value: Any) -> float | tuple[float, ...] | str:
     if value == "random":
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
-        raise ValueError(f"a number or `random` is expected; received {shorten(value)}")
-    return float(value)
+    entries = value if isinstance(value, tuple | list) else (value,)
+    if not entries or not all(map(is_number, entries)):
+        raise ValueError(f"a number, one for each channel, or `random` is expected; received {shorten(value)}")
+    return tuple(map(float, entries)) if isinstance(value, tuple | list) else float(value)
 
 
+_number = {"type": "number"}
 Value = Annotated[
-    float | Literal["random"],
+    float | tuple[float, ...] | Literal["random"],
     PlainValidator(checked(_read_value)),
-    WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["random"]}]}),
+    WithJsonSchema({"anyOf": [_number, {"type": "array", "items": _number, "minItems": 1}, {"enum": ["random"]}]}),
 ]
 
 
@@ -50,7 +53,14 @@ class RandomErasing(ImageAugmentation):
     ratio: Ratios = (0.3, 3.3)
     """[low, high] of the rectangle's height divided by its width; its logarithm is drawn uniformly."""
     value: Value = 0.0
-    """The value to fill in; `random` draws each number from the standard normal distribution."""
+    """The value to fill in, or a list of one for each channel; `random` draws each number from the standard normal
+    distribution."""
+
+    def check(self, shape: Shape, indices: bool = False) -> None:
+        super().check(shape, indices)
+        if isinstance(self.value, tuple) and len(self.value) != shape[0]:
+            message = f"the list has {len(self.value)} values, and the channels of {show(shape)} are {shape[0]}"
+            raise ShapeError(message, "write one value for each channel, or one number for all")
 
     def apply(self, x: Tensor, draw: RandomStream) -> Tensor:
         import torch
@@ -71,4 +81,6 @@ class RandomErasing(ImageAugmentation):
         erased = per_image(chosen) & rows[:, None, :, None] & columns[:, None, None, :]
         if isinstance(self.value, str):
             return torch.where(erased, draw.normal(*x.shape[1:]).to(x.dtype), x)
+        if isinstance(self.value, tuple):
+            return torch.where(erased, x.new_tensor(self.value).view(-1, 1, 1), x)
         return x.masked_fill(erased, self.value)

@@ -22,7 +22,7 @@ class RandomResizedCrop(ImageAugmentation):
     Example: random_resized_crop: {scale: [0.5, 1]}
     """
 
-    synonyms = ("resized_crop", "random_zoom", "zoom", "inception_crop")
+    synonyms = ("resized_crop", "inception_crop")
 
     scale: Shares = (0.08, 1.0)
     """[low, high] of the part's area, as a share of the image's area."""

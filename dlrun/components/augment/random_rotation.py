@@ -30,8 +30,9 @@ class RandomRotation(ImageAugmentation):
     """The value outside the image, in preprocessed numbers, where 0 may not be black."""
 
     def apply(self, x: Tensor, draw: RandomStream) -> Tensor:
-        from dlrun.modules.image_ops import rotated
+        from dlrun.modules.image_ops import moved, turns
 
+        matrix = turns(draw, self.degrees)
         if not self.fill:
-            return rotated(draw, x, self.degrees, self.interpolation)
-        return rotated(draw, x - self.fill, self.degrees, self.interpolation) + self.fill
+            return moved(x, matrix, self.interpolation)
+        return moved(x - self.fill, matrix, self.interpolation) + self.fill

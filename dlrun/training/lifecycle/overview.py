@@ -15,14 +15,15 @@ from dlrun.checks.check import Checked
 from dlrun.components.preprocess import TrainingRows
 from dlrun.components.preprocess._affine import Projecting
 from dlrun.components.sources._cells import is_missing
-from dlrun.data.augment import Augmenters
+from dlrun.data.augment import Augmenter
 from dlrun.data.fit import Fitted
 from dlrun.data.load import Loaded, only_classes
 from dlrun.data.rows import Rows
 from dlrun.language.suggestions import shorten
 from dlrun.plan.data_info import DataInfo
 from dlrun.plan.inputs import Input, PreprocessStep
-from dlrun.training.lifecycle.setup import augmenting, load_and_fit, prepare_rows
+from dlrun.plan.objective import objective
+from dlrun.training.lifecycle.setup import load_and_fit, make_augmenter, prepare_rows
 from dlrun.views.data.overview import FieldSummary, Overview, Picture, Sample, SplitRows, Stage
 
 Array = np.ndarray[Any, Any]
@@ -71,7 +72,9 @@ def overview(checked: Checked, pictures: bool) -> Overview:
     if pictures:
         prepared = prepare_rows(checked, loaded, fitted, planned, scaling, torch.device("cpu"))
         names = [entry.name for entry in planned.inputs]
-        augment = augmenting(checked, planned)
+        experiment = checked.experiment
+        terms, _ = objective(experiment.losses, experiment.metrics, planned, data_info)  # type: ignore[arg-type]
+        augment = make_augmenter(checked, planned, terms)
         samples = tuple(_samples(prepared.train, names, augment, _labels(loaded)))
     return Overview(name, where, loaded.digest, loaded.rows, splits, summaries, stages, samples)
 
@@ -216,15 +219,12 @@ def _labels(loaded: Loaded) -> list[str]:
     return [classed.labels[number] for number in classed.classes[loaded.splits.train[:PICTURES]]]
 
 
-def _samples(train: Rows, names: Sequence[str], augment: Augmenters, labels: Sequence[str]) -> Iterator[Sample]:
+def _samples(train: Rows, names: Sequence[str], augment: Augmenter, labels: Sequence[str]) -> Iterator[Sample]:
     """The first training rows of each input of images as the network takes them, then augmented."""
     numbers = torch.arange(min(PICTURES, len(train)), device=train.device)
-    plain = train.batch(numbers)
-    versions = (
-        [plain, *(augment(train.batch(numbers), epoch, numbers) for epoch in range(EPOCHS))]
-        if augment.chains
-        else [plain]
-    )
+    versions = [train.batch(numbers)]
+    if augment.steps:
+        versions += [augment(train, epoch, numbers) for epoch in range(EPOCHS)]
     for place, name in enumerate(names):
         images = [batch.inputs[place] for batch in versions]
         if images[0].dim() != 4 or images[0].shape[1] not in (1, 3):

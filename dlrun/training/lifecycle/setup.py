@@ -13,7 +13,7 @@ import torch
 
 from dlrun.checks.check import Checked, check_settled
 from dlrun.components.sources import SourceError
-from dlrun.data.augment import Augmenters
+from dlrun.data.augment import Augmenter
 from dlrun.data.fit import Fitted, FittedStep, TargetSteps, fit, fit_targets, modules_by_input, scales
 from dlrun.data.load import Loaded, load
 from dlrun.data.prepare import Prepared, prepare
@@ -188,7 +188,7 @@ def make_task(
         network=network,
         forward=forward_in(experiment.train.precision, network, prepared.train.device),
         data=prepared,
-        augment=augmenting(checked, planned),
+        augment=make_augmenter(checked, planned, terms),
         objective=Objective(terms, pairing),
         watched=metrics,
         penalties=[(regularizer, parameters) for regularizer, parameters in acting if parameters],
@@ -199,10 +199,14 @@ def make_task(
     )
 
 
-def augmenting(checked: Checked, planned: Plan) -> Augmenters:
-    """The augmentation of the spec."""
+def make_augmenter(checked: Checked, planned: Plan, terms: Sequence[Term]) -> Augmenter:
+    """The steps of `data.augment`, with what mixing targets takes."""
     experiment = checked.experiment
-    return Augmenters(experiment.need("data").augment, list(planned.input_shapes), experiment.seed)
+    of_data = [term for term in terms if not term.answer.is_input]
+    classes = {t.answer.name: planned.output_shape(t.output)[0] for t in of_data if t.loss.wants == "classes"}
+    binary = dict.fromkeys(term.answer.name for term in of_data if term.loss.wants == "binary")
+    steps: Sequence[Any] = experiment.need("data").augment
+    return Augmenter(steps, list(planned.input_shapes), experiment.seed, classes, binary)
 
 
 def _start_from(checked: Checked, planned: Plan, network: torch.nn.Module) -> str:

@@ -55,6 +55,13 @@ def test_a_captured_training_ends_in_the_bits_of_one_that_was_not(
     assert all(code is not None for code in codes)
 
 
+@needs_capture
+def test_a_captured_training_on_mixed_targets_does_so_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = DIGITS % (MLP % 10, "cross_entropy", "accuracy, f1", "adam")
+    mixing = spec.replace("preprocess: [minmax]", "preprocess: [minmax], augment: [mixup: 0.4, cutmix: 1.0]")
+    assert all(code is not None for code in networks.two_ways(tmp_path, mixing, monkeypatch))
+
+
 class Halving(nn.Module):
     """Does something that code without Python cannot do again."""
 
