@@ -92,6 +92,11 @@ class Split(Settings):
         return {setting: name for setting, name in named.items() if name is not None}
 
     @property
+    def every_fold(self) -> bool:
+        """Whether a training is one of each of the folds."""
+        return self.folds is not None and self.fold is None
+
+    @property
     def by_rows(self) -> bool:
         """Whether the sizes of the splits follow from the rows, not from their number alone."""
         return bool(self.columns) or self.folds is not None
