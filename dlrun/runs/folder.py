@@ -73,6 +73,18 @@ def write_text(path: Path, text: str) -> None:
     _write(path, [data])
 
 
+def read_text(path: Path) -> str:
+    """Read a file of a run.
+
+    Raises:
+        RunError: it cannot be read.
+    """
+    try:
+        return durable.read(path).decode("utf-8", errors="replace")
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror}") from None
+
+
 def write_json(path: Path, data: Any) -> None:
     """Write data as JSON, whole or not at all."""
     write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")

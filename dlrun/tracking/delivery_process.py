@@ -206,9 +206,8 @@ def deliver_others(own: Path, trainer: Trainer) -> None:
     """
     runs = run_folder.runs_of(own)
     own = own.resolve()
-    for file in sorted(
-        [*runs.glob(f"*/{run_folder.STARTED}"), *runs.glob(f"*/{run_folder.FOLD}*/{run_folder.STARTED}")]
-    ):
+    folds = runs.glob(f"*/{run_folder.FOLD}*/{run_folder.STARTED}")
+    for file in [*sorted(runs.glob(f"*/{run_folder.STARTED}")), *sorted(folds)]:
         if trainer.is_over():
             return
         with contextlib.suppress(RunError):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlrun.commands import screen
-from dlrun.commands.train.train import RunScreen, show_best, show_places, show_start, until_stopped
+from dlrun.commands.train.train import RunScreen, next_step, show_best, show_places, show_start, until_stopped
 
 if TYPE_CHECKING:
     from dlrun.checks.check import Checked
@@ -22,7 +22,6 @@ def show_folds(
     mlflow_experiment: str,
     every: int | None,
     folder: Path | None = None,
-    longer: bool = False,
 ) -> None:
     """Train all folds, and show them from the first line to the table; see `run_folds`."""
     from dlrun.tracking.open import open_store
@@ -41,7 +40,6 @@ def show_folds(
             store,
             mlflow_experiment,
             folder,
-            longer,
         )
     show_tests(outcome)
 
@@ -77,7 +75,7 @@ class FoldsScreen:
         folder = self.folder
         if folder is None and self.shown is not None and self.shown.folder is not None:
             folder = self.shown.folder.parent
-        return f"; `dlrun resume {folder}` resumes it" if folder is not None else ""
+        return next_step(folder)
 
     def stop(self) -> None:
         """End the table and the live line of the fold."""

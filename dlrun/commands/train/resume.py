@@ -63,7 +63,7 @@ def resume(
 
 
 def _resume_folds(folder: Path, info: RunInfo, overrides: list[str], every: int | None) -> None:
-    """Go on at the fold that was interrupted; with overrides, train each fold longer."""
+    """Go on at the fold that was interrupted, or train each fold longer."""
     from dlrun.checks.check import check as check_spec
     from dlrun.commands.train.folds import show_folds
     from dlrun.runs.checkpoints import Checkpoints
@@ -74,20 +74,25 @@ def _resume_folds(folder: Path, info: RunInfo, overrides: list[str], every: int 
     def one_of(number: int, known: Path | None) -> Checked:
         if known is None:
             return check_spec(folder / RESOLVED, [*overrides, f"data.split.fold={number}"], training=True)
+        settings = checked.experiment.train
+        lengths = {"train.epochs": settings.epochs, "train.steps": settings.steps}
+        given = [f"{name}={count}" for name, count in lengths.items() if count is not None]
         from_checkpoint = Checkpoints(known).exist()
-        return check_spec(known / RESOLVED, overrides, training=True, from_checkpoint=from_checkpoint)
+        return check_spec(known / RESOLVED, [*overrides, *given], training=True, from_checkpoint=from_checkpoint)
 
     runs = runs_of(folder)
-    show_folds(checked, one_of, runs, info.store, info.experiment, every, folder, longer=bool(overrides))
+    show_folds(checked, one_of, runs, info.store, info.experiment, every, folder)
 
 
 def show_complete(folder: Path) -> None:
     """Say that a run is complete, and deliver what its store lacks; the run is no failure if that fails."""
     from dlrun.runs.folder import folds_of
+    from dlrun.runs.run_json import read_run
 
     screen.say_folded(f"{folder.name} is complete{_when(folder)}", hanging=2)
     try:
-        for one in (folder, *folds_of(folder)):
+        deliver(folder)
+        for one in folds_of(folder) if read_run(folder).info.store is not None else ():
             deliver(one)
     except RunError as error:
         screen.failure(f"the tracker: {error}; `dlrun sync {folder}` delivers the rest", word="warning")

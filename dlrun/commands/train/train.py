@@ -159,6 +159,17 @@ def show_plan(checked: Checked) -> None:
     screen.say_folded(f"  train   {', '.join(kinds)}; seed {experiment.seed}")
 
 
+def next_step(folder: Path | None) -> str:
+    """What can be done with a run once it was interrupted; '' where there is none."""
+    from dlrun.runs.run_json import read_run
+
+    if folder is None:
+        return ""
+    if read_run(folder).status == "FINISHED":
+        return f"; the run {folder} is complete"
+    return f"; `dlrun resume {folder}` resumes it"
+
+
 class RunScreen:
     """Shows the progress of a run: a table of epochs, and below it a live line on a terminal."""
 
@@ -214,13 +225,7 @@ class RunScreen:
 
     def next_step(self) -> str:
         """What can be done with the run once it was interrupted; '' where there is none."""
-        from dlrun.runs.run_json import read_run
-
-        if self.folder is None:
-            return ""
-        if read_run(self.folder).status == "FINISHED":
-            return f"; the run {self.folder} is complete"
-        return f"; `dlrun resume {self.folder}` resumes it"
+        return next_step(self.folder)
 
     def stop(self) -> None:
         """End the table and the live line."""

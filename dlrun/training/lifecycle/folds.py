@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Protocol
 
 from dlrun.checks.check import Checked
-from dlrun.errors import CompleteError, RunError
-from dlrun.language.resolved import flattened
+from dlrun.errors import CompleteError, RunError, SpecError
+from dlrun.language.component import written
+from dlrun.language.experiment import INPUT
+from dlrun.language.paths import with_absolute_paths
+from dlrun.language.resolved import as_yaml, flattened
+from dlrun.plan.length import EPOCHS as EPOCHS_UNLESS_GIVEN
 from dlrun.runs import durable
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import Record, RunInfo, Status, Tracking
@@ -19,7 +23,7 @@ from dlrun.runs.journal import TEST, Journal, Tail, read_journal
 from dlrun.runs.lock import lock
 from dlrun.runs.run_json import RUNNING, about, read_run
 from dlrun.training.lifecycle.describe import describe, now
-from dlrun.training.lifecycle.resume import resume
+from dlrun.training.lifecycle.resume import check_settings, resume
 from dlrun.training.lifecycle.run import DELIVERY, DELIVERY_WHEN_STOPPED, Outcome, RunWatcher, run
 from dlrun.training.lifecycle.setup import TrainingSetup
 from dlrun.training.signals import Terminated
@@ -27,8 +31,14 @@ from dlrun.training.state import TrainingState
 
 STD = "_std"
 """What the name of a metric ends in that is the standard deviation of another over the folds."""
-OF_ONE = ("split.hash",)
+EPOCHS, STEPS = "train.epochs", "train.steps"
+"""The settings that say how long a training is."""
+OF_ONE = ("split.hash", "spec.hash")
 """Tags that say something of one fold alone."""
+
+
+CHANGED = (run_folder.RESOLVED, run_folder.STARTED)
+"""The files of a run of folds that a resume changes."""
 
 
 class FoldsWatcher(Protocol):
@@ -52,7 +62,6 @@ def run_folds(
     store: str | None,
     mlflow_experiment: str,
     folder: Path | None = None,
-    longer: bool = False,
 ) -> Outcome:
     """Train every fold, each as a run of its own; then write the mean and the standard deviation of their tests.
 
@@ -64,8 +73,8 @@ def run_folds(
         open_tracking: the tracking for one run.
         store: the tracker's store, which run.json keeps.
         mlflow_experiment: the experiment there.
-        folder: the run's folder, where it is resumed: it goes on at the fold that was interrupted.
-        longer: whether folds that are complete are to be trained longer.
+        folder: the run's folder, where it is resumed: it goes on at the fold that was interrupted, and trains those
+            longer that are complete after fewer epochs or steps than the spec has now.
 
     Raises:
         SpecError: the data is not what the spec says.
@@ -77,7 +86,8 @@ def run_folds(
         checked.data_info.forget()  # each fold reads the rows itself
     outcome = Outcome(folder or Path(), "FAILED", {}, "", TrainingState(), "", "")
     with contextlib.ExitStack() as stack:
-        parent = None if folder is None else _again(folder, stack)
+        before = {} if folder is None else {name: run_folder.read_text(folder / name) for name in CHANGED}
+        parent = None if folder is None else _again(checked, folder, stack)
 
         def within(setup: TrainingSetup) -> Path:
             nonlocal parent
@@ -91,7 +101,7 @@ def run_folds(
         try:
             for number in range(1, folds + 1):
                 known = _begun(parent, number)
-                if known is not None and read_run(known).status == "FINISHED" and not longer:
+                if parent is not None and known is not None and _is_complete(parent, known):
                     watcher.trained(number, None)
                     continue
                 one = one_of(number, known)
@@ -112,6 +122,12 @@ def run_folds(
             outcome.status, outcome.test_of = "FINISHED", f"the mean of {folds} folds"
         except (KeyboardInterrupt, Terminated):
             outcome.status = "KILLED"
+            raise
+        except SpecError:
+            if parent is not None and before:  # nothing happens to a run that cannot go on so
+                for name, text in before.items():
+                    run_folder.write_text(parent.folder / name, text)
+                parent = None
             raise
         finally:
             if parent is not None:
@@ -150,6 +166,31 @@ def _sum(values: Sequence[float]) -> float:
     return math.fsum(values) if all(map(math.isfinite, values)) else math.nan
 
 
+def _settings(checked: Checked) -> dict[str, str]:
+    """Every setting of the spec of all folds; each fold may find sizes of its own for the network's inputs."""
+    model = checked.experiment.need("model")
+    given = model.inputs or ({INPUT: model.input} if model.input is not None else {})
+    return flattened(checked.experiment, checked.reading.folder, given)
+
+
+def _resolved(checked: Checked) -> str:
+    """The spec of all folds with every default written, and without sizes that a fold finds."""
+    return as_yaml(written(with_absolute_paths(checked.experiment, checked.reading.folder)))
+
+
+def _is_complete(parent: RunInfo, fold: Path) -> bool:
+    """Whether a fold is complete after as many epochs or steps as all folds are to have."""
+    known = read_run(fold)
+    (unit, length), (other, wanted) = _length(known.info.params), _length(parent.params)
+    return known.status == "FINISHED" and unit == other and length >= wanted
+
+
+def _length(settings: dict[str, str]) -> tuple[str, int]:
+    """How long a training by these settings is: the setting that says it, and the number."""
+    name = STEPS if STEPS in settings else EPOCHS
+    return name, int(settings.get(name, EPOCHS_UNLESS_GIVEN))
+
+
 def _begun(parent: RunInfo | None, number: int) -> Path | None:
     """The folder of a fold that has begun."""
     place = None if parent is None else run_folder.fold_of(parent.folder, number)
@@ -167,20 +208,34 @@ def _begin(
     """Make the folder of all folds, locked until the stack ends, once the first fold is ready to be trained."""
     place = run_folder.make_folder(runs, checked.experiment.name)
     stack.enter_context(lock(place))
-    settings = flattened(checked.experiment, checked.reading.folder, setup.plan.input_shapes)
+    settings, text = _settings(checked), _resolved(checked)
     info = describe(replace(setup, checked=checked, settings=settings), place, store, mlflow_experiment)
-    info = replace(info, tags={key: text for key, text in info.tags.items() if key not in OF_ONE}, classes={})
+    tags = {key: value for key, value in info.tags.items() if key not in OF_ONE}
+    info = replace(info, tags=tags, texts={**info.texts, run_folder.RESOLVED: text}, classes={})
     for name, text in info.texts.items():
         run_folder.write_text(place / name, text)
-    run_folder.write_json(place / run_folder.STARTED, {**about(info), "status": RUNNING})
-    return info
+    return _mark(info, info.texts[run_folder.RESOLVED])
 
 
-def _again(folder: Path, stack: contextlib.ExitStack) -> RunInfo:
-    """The run in a folder, which is locked until the stack ends, and runs again."""
+def _again(checked: Checked, folder: Path, stack: contextlib.ExitStack) -> RunInfo:
+    """The run in a folder, which is locked until the stack ends, and runs again, perhaps longer.
+
+    Raises:
+        SpecError: the spec is another one.
+    """
     stack.enter_context(lock(folder))
-    info = read_run(folder).info
-    run_folder.write_json(folder / run_folder.STARTED, {**about(info), "status": RUNNING})
+    info, settings = read_run(folder).info, _settings(checked)
+    check_settings(folder, info.params, settings)
+    (unit, length), (now, wanted) = _length(info.params), _length(settings)
+    if unit == now and wanted < length:
+        raise SpecError(f"{folder.name} has {unit}={length}, and {wanted} is less; the number can only grow")
+    return _mark(replace(info, params=settings), _resolved(checked))
+
+
+def _mark(info: RunInfo, text: str) -> RunInfo:
+    """Write that the folds run, and by which spec."""
+    run_folder.write_text(info.folder / run_folder.RESOLVED, text)
+    run_folder.write_json(info.folder / run_folder.STARTED, {**about(info), "status": RUNNING})
     return info
 
 
