@@ -42,7 +42,8 @@ def train(spec: Path | str, *overrides: str, runs: Path | str = "runs") -> Outco
         runs: the folder for the run's folder.
 
     Returns:
-        The run's `folder`, its `status`, its `test` metrics, and what could not be sent to the tracker.
+        The run's `folder`, its `status`, its `test` metrics, and what could not be sent to the tracker. Of several
+        folds these are the mean of each metric and, by its name and `_std`, its standard deviation.
 
     Raises:
         SpecError: the spec or its data is wrong.
@@ -54,12 +55,20 @@ def train(spec: Path | str, *overrides: str, runs: Path | str = "runs") -> Outco
     from dlrun.tracking.open import experiment_of, open_tracking, store_of
 
     runs = usable(Path(runs))
-    checked = check_spec(usable(Path(spec)), overrides, training=True)
+    spec = usable(Path(spec))
+    checked = check_spec(spec, overrides, training=True)
     tracker = checked.experiment.tracking
+    store, experiment = store_of(tracker), experiment_of(tracker, checked.experiment.name)
+    if checked.experiment.need("data").split.every_fold:
+        from dlrun.training.lifecycle.folds import run_folds
+
+        def one_of(number: int, _known: Path | None) -> Checked:
+            return check_spec(spec, [*overrides, f"data.split.fold={number}"], training=True)
+
+        return run_folds(checked, one_of, _Silent(), runs, lambda: open_tracking(tracker, runs), store, experiment)
     with open_tracking(tracker, runs) as tracking:
         from dlrun.training.lifecycle.run import run
 
-        store, experiment = store_of(tracker), experiment_of(tracker, checked.experiment.name)
         return run(checked, _Silent(), runs, tracking, store, experiment)
 
 
@@ -71,6 +80,10 @@ class _Silent:
     def notice(self, text: str) -> None: ...
     def progress(self, progress: Any) -> None: ...
     def epoch(self, epoch: int, metrics: dict[str, float], epochs: int) -> None: ...
+    def trained(self, number: int, outcome: Any) -> None: ...
+
+    def fold(self, number: int, checked: Any) -> _Silent:
+        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,10 @@ PROGRAMS = {("language.md", "python"), ("architecture.md", "python"), ("python.m
 WINE = "alcohol,ash,hue,intensity,grower\n" + "".join(
     f"{12 + row / 10},{row % 7},{row % 5},{row % 4},{'abc'[row % 3]}\n" for row in range(30)
 )
+VISITS = "patient,date,age,pressure,ill\n" + "".join(
+    f"p{row % 40},2026-{1 + row % 12:02}-{1 + row % 28:02},{30 + row % 40},{110 + row * 7 % 50},{row % 40 % 2}\n"
+    for row in range(200)
+)
 
 
 def blocks(page: Path, language: str = "yaml") -> list[str]:
@@ -53,6 +57,7 @@ def as_spec(example: str) -> str:
 def test_the_spec_checks_without_a_note(page, number, tmp_path):
     (tmp_path / "base.yaml").write_text(blocks(DOCS / "language.md")[0], "utf-8")
     (tmp_path / "wine.csv").write_text(WINE, "utf-8")
+    (tmp_path / "visits.csv").write_text(VISITS, "utf-8")
     shutil.copy(SPECS / "data" / "people.csv", tmp_path)
     spec = tmp_path / "example.yaml"
     spec.write_text(as_spec(blocks(page)[number]), "utf-8")

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlrun.checks.classes import ClassCounts, split_targets
-from dlrun.checks.data import check_augment, check_indices, check_notes, check_split, check_target_preprocess
+from dlrun.checks.data import (
+    check_augment,
+    check_indices,
+    check_notes,
+    check_split,
+    check_target_preprocess,
+    split_as_asked,
+)
 from dlrun.checks.gradients import stuck
 from dlrun.checks.memory import check_memory
 from dlrun.checks.model import check_freeze, check_initializers, check_regularizers, check_weights_file
@@ -68,9 +75,10 @@ def check(
     reading = read_spec(file, overrides, whole=training)
     reading.report(reading.data.problem)
     sizes = _sizes(reading)
-    unsplit = list(check_split(reading, sizes))
+    sizes, unsplit = _split(reading, sizes)
     reading.problems += unsplit
-    classes, sameness, rare = ({}, {}, []) if unsplit else split_targets(reading)
+    impossible = any(not problem.note for problem in unsplit)
+    classes, sameness, rare = ({}, {}, []) if impossible else split_targets(reading)
     reading.problems += rare
     reading.problems += check_target_preprocess(reading)
     if reading.data.info is not None:
@@ -145,9 +153,8 @@ def check_model(file: Path, overrides: Sequence[str] = ()) -> Plan:
             reading.report(reading.data.problem)
             raise SpecError(reading.problems)
         return plan(model, reading.tree)  # the data cannot be read, and the model has its own input shapes
-    sizes = _sizes(reading)
-    problems = list(check_split(reading, sizes))
-    if problems:
+    sizes, problems = _split(reading, _sizes(reading))
+    if problems := [problem for problem in problems if not problem.note]:
         raise SpecError(problems)
     return _plan(reading, sizes)
 
@@ -168,7 +175,16 @@ def _may_plan(reading: Reading) -> bool:
 
 def _sizes(reading: Reading) -> SplitSizes | None:
     data, data_info = reading.sections.get("data"), reading.data.info
-    return split_sizes(data_info.rows, data.split) if data and data_info else None
+    if data is None or data_info is None:
+        return None
+    own = {name: len(rows) for name, rows in data_info.table.own_splits.items()}
+    return split_sizes(data_info.rows, data.split, own)
+
+
+def _split(reading: Reading, sizes: SplitSizes | None) -> tuple[SplitSizes | None, list[Problem]]:
+    """How many rows each split has, and the problems with it."""
+    problems = list(check_split(reading, sizes))
+    return (sizes, problems) if problems or sizes is None else split_as_asked(reading, sizes)
 
 
 def _plan(reading: Reading, sizes: SplitSizes | None) -> Plan:

@@ -13,7 +13,7 @@ from dlrun.errors import Problem
 from dlrun.language.experiment import TARGET
 from dlrun.language.suggestions import shorten
 from dlrun.plan.objective import Answer
-from dlrun.plan.split_sizes import Sameness
+from dlrun.plan.split_sizes import SPLITS, Sameness
 from dlrun.shapes import numel
 
 ClassCounts = dict[str, dict[str, list[int]]]
@@ -64,14 +64,26 @@ def _as_they_are(reading: Reading) -> dict[str, Any]:
 
 
 def _rare(reading: Reading, name: str, counts: dict[str, list[int]]) -> Iterator[Problem]:
-    """A note about classes without a training row, and one about classes with fewer rows than splits."""
+    """Notes about classes without a training row, without a row in a split that columns decide, and with fewer rows
+    than splits."""
     splits = sum(any(rows[split] for rows in counts.values()) for split in range(3))
     path = ("data", TARGET) if name == TARGET else ("data", TARGET, name)
     unseen = [label for label, (training, *_) in counts.items() if not training]
     few = [label for label, rows in counts.items() if sum(rows) < splits and label not in unseen]
-    for labels, what in ((unseen, "no training row"), (few, f"fewer rows than the {splits} splits")):
+    found = [(unseen, "no training row"), (few, f"fewer rows than the {splits} splits")]
+    info = reading.data.info
+    decided = reading.sections["data"].split.columns or (info is not None and info.table.own_splits)
+    for number, split in enumerate(SPLITS) if decided else ():
+        absent = [label for label, rows in counts.items() if not rows[number] and label not in (*unseen, *few)]
+        if any(rows[number] for rows in counts.values()):
+            found.append((absent, f"no {split} row"))
+    for labels, what in found:
         if labels:
             have = f"the class {shorten(labels[0])} has" if len(labels) == 1 else f"the classes {shorten(labels)} have"
             enough = all(sum(counts[label]) >= splits for label in labels)
-            hint = "`split: {stratify: true}` puts every class into every split" if enough else "add rows of the class"
+            hint = "add rows of the class"
+            if enough and decided:
+                hint = "another `split.seed`, or another column, can put it there"
+            elif enough:
+                hint = "`split: {stratify: true}` puts every class into every split"
             yield reading.note("rare_class", f"{have} {what}", path, hint)

@@ -6,18 +6,19 @@ from collections.abc import Iterator
 
 from dlrun.checks.reading import Reading
 from dlrun.components.augment import InputAugmentation, Mixing
+from dlrun.components.sources import SourceError
 from dlrun.errors import Problem, SpecPath
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.data_info import DataInfo, numbers
 from dlrun.plan.indices import index_limits
 from dlrun.plan.inputs import Input
 from dlrun.plan.network import Plan
-from dlrun.plan.split_sizes import SplitSizes, unstratifiable
+from dlrun.plan.split_sizes import SplitSizes, split_sizes, unstratifiable
 from dlrun.shapes import ShapeError, show
 
 
 def check_split(reading: Reading, sizes: SplitSizes | None) -> Iterator[Problem]:
-    """Hold the shares to leaving rows in each split, and `stratify` to one target of classes."""
+    """Hold the sizes to leaving rows in each split, and `stratify` to a target that it can be about."""
     data, data_info = reading.sections.get("data"), reading.data.info
     if data is None or data_info is None or sizes is None:
         return
@@ -32,15 +33,54 @@ def check_split(reading: Reading, sizes: SplitSizes | None) -> Iterator[Problem]
             )
     if sizes.train < 1:
         yield reading.problem(f"of {data_info.rows} rows, none is left for training", ("data", "split"))
-    if data.split.stratify and len(data_info.classed) != 1:
-        several = f"one target of classes, and there are {len(data_info.classed)}: {', '.join(data_info.classed)}"
-        what = several if data_info.classed else "classes, and the target is numbers"
-        yield reading.problem(f"`stratify` needs {what}", ("data", "split", "stratify"))
-    elif data.split.stratify:
-        target = data_info.targets[data_info.classed[0]]
-        if target.counts is not None and target.labels is not None:
-            for message, hint in unstratifiable(target.counts, target.labels, sizes):
-                yield reading.problem(message, ("data", "split", "stratify"), hint)
+    if data.split.folds is not None and data.split.folds > data_info.rows:
+        message = f"{data_info.rows} rows are too few for {data.split.folds} folds"
+        yield reading.problem(message, ("data", "split", "folds"))
+    if not data.split.stratify:
+        return
+    try:
+        target = data_info.targets[data_info.stratified]
+    except SourceError as error:
+        yield reading.problem(error.message, ("data", *error.at), error.hint)
+        return
+    if target.counts is not None and target.labels is not None and not data.split.by_rows:
+        for message, hint in unstratifiable(target.counts, target.labels, sizes):
+            yield reading.problem(message, ("data", "split", "stratify"), hint)
+
+
+def split_as_asked(reading: Reading, sizes: SplitSizes) -> tuple[SplitSizes, list[Problem]]:
+    """How many rows each split has where its columns, or each fold, decide it, as far as that is found quickly.
+
+    A split that is not possible is a problem; a note tells of a split that is far from the size that was asked for.
+    """
+    split, data_info = reading.sections["data"].split, reading.data.info
+    assert data_info is not None
+    if not (split.by_rows or data_info.table.own_splits):
+        return sizes, []
+    try:
+        apart = data_info.marks(split).apart
+        if not data_info.can_split(split):
+            return sizes, []
+        for fold in range(2, (split.folds or 1) + 1) if split.fold is None else ():
+            data_info.splits(split.model_copy(update={"fold": fold}), reading.seed)
+        found = data_info.splits(split, reading.seed)
+    except SourceError as error:
+        return sizes, [reading.problem(error.message, ("data", *error.at), error.hint)]
+    wanted = split_sizes(data_info.rows, split, {name: len(rows) for name, rows in apart.items()})
+    actual = SplitSizes(len(found.train), len(found.validation), len(found.test))
+    return actual, list(_uneven(reading, wanted, actual))
+
+
+def _uneven(reading: Reading, wanted: SplitSizes, actual: SplitSizes) -> Iterator[Problem]:
+    """A note about each split that is more than half larger or smaller than asked for."""
+    columns = reading.sections["data"].split.columns
+    for name in ("validation", "test"):
+        asked, size = getattr(wanted, name), getattr(actual, name)
+        if 2 * abs(size - asked) > asked:
+            setting, column = next(iter(columns.items()))
+            rows = f"rows of {'a group' if setting == 'group' else 'one time'} in '{column}'"
+            message = f"{name} has {size} rows, and {asked} were asked for: {rows} stay together"
+            yield reading.note("uneven_split", message, ("data", "split", setting), f"write another size for {name}")
 
 
 def check_notes(reading: Reading, data_info: DataInfo) -> Iterator[Problem]:

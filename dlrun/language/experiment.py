@@ -10,7 +10,6 @@ from dlrun.language.component import Component, Nested, OneOf, Settings, SomeOf
 from dlrun.language.durations import Interval, IntervalField
 from dlrun.language.fields import (
     BatchSize,
-    Count,
     Identifier,
     Names,
     NamesByName,
@@ -21,24 +20,12 @@ from dlrun.language.fields import (
 )
 from dlrun.language.notes import NoteName
 from dlrun.language.paths import FilePath
+from dlrun.language.split import Split
 
 INPUT, TARGET = "input", "target"
 """The name of an input, or of a target, that is the only one and has no name of its own."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
-
-
-class Split(Settings):
-    """How the rows are divided: the test and the validation rows are drawn first; the others are for training."""
-
-    validation: Annotated[float, Field(ge=0, lt=1)] = 0.15
-    """Share of the rows for early stopping and for choosing the best weights. 0: no validation."""
-    test: Annotated[float, Field(ge=0, lt=1)] = 0.15
-    """Share of the rows for the one evaluation after training. 0: no test."""
-    stratify: bool = False
-    """Give every split the same share of each class."""
-    seed: Count | None = None
-    """Decides which rows go into which split; the experiment's seed unless given."""
 
 
 class DataSection(Settings):
@@ -48,7 +35,8 @@ class DataSection(Settings):
     """Where the rows come from."""
     features: NamesByName | None = None
     """The columns (csv, sklearn) or arrays (npz) to learn from, by name or by pattern (`*`, `?`); all but the target
-    unless given. For a network with several inputs, those of each by name: `{image: pixels, table: [age, height]}`."""
+    and the columns of the split unless given. For a network with several inputs, those of each by name:
+    `{image: pixels, table: [age, height]}`."""
     target: NamesByName | None = None
     """The column (csv, sklearn) or array (npz) to predict; several for several numbers. For a network with several
     outputs, that of each by name: `{digit: label, parity: odd}`; one without a name is for all outputs."""

@@ -22,10 +22,11 @@ NOTES = {
     "norm_of_two": "a norm is over two numbers, so that only which one is larger is left of them",
     "one_step": "a recurrent layer or an attention gets sequences of a single step",
     "random_output": "a dropout or noise is the last layer, so the outputs are random in training",
-    "rare_class": "a class has no training row, or fewer rows than there are splits",
+    "rare_class": "a class has no training row, or no row in a split by a column, or fewer rows than there are splits",
     "rounded_numbers": "a whole number is too large to be kept exactly",
     "similar_classes": "two classes of a target differ only in case, spaces or marks that are not seen",
     "undefined_metric": "a metric says nothing on a split that lacks a class, or where a number is always the same",
+    "uneven_split": "a split is more than half larger or smaller than asked for, because rows of a group stay together",
     "unequal_classes": "accuracy is the only metric, and one class has at least 80% of the rows",
     "unscaled_target": "a target of numbers is far from 0 or 1 in scale, and there is no `target_preprocess`",
 }

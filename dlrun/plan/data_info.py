@@ -11,7 +11,8 @@ from dlrun.components.losses import Loss
 from dlrun.components.preprocess import Encoder
 from dlrun.components.sources import Source, SourceError, SourceNote, Table, vocabulary
 from dlrun.components.sources._labels import judge
-from dlrun.language.experiment import DataSection, Split
+from dlrun.language.experiment import DataSection
+from dlrun.language.split import Split
 from dlrun.language.target_kind import TargetKind
 from dlrun.plan.encode import (
     FROM_DATA,
@@ -26,12 +27,12 @@ from dlrun.plan.encode import (
 )
 from dlrun.plan.fields import Chosen, choose, judging, losses_by_output
 from dlrun.plan.targets import class_counts, class_numbers, read_labels
-from dlrun.shapes import Shape
+from dlrun.shapes import Shape, numel, show
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from dlrun.plan.split import Splits
+    from dlrun.plan.split import Marks, Splits
     from dlrun.stored import StoredArray
 
     Array = np.ndarray[Any, Any]
@@ -99,6 +100,12 @@ class DataInfo:
     """The fields of inputs that are read as texts."""
     made: dict[str, Array] = field(default_factory=dict, repr=False, compare=False)
     """(N, columns) by the name of an input: what its encoders made of all rows."""
+    dividing: dict[str, bool] = field(default_factory=dict, repr=False, compare=False)
+    """The fields that divide the rows, and whether each was read as texts."""
+    whole: bool = False
+    """Whether all rows are wanted, however long it takes to read them."""
+    drawn: dict[tuple[Split, int], Splits] = field(default_factory=dict, repr=False, compare=False)
+    """The splits that were drawn, by what decides them."""
 
     def inputs(self, name: str) -> Array | StoredArray:
         """(N, ...) all rows of an input, after its encoders; those of a stored input are read when they are asked for.
@@ -111,6 +118,7 @@ class DataInfo:
     def forget(self) -> None:
         """Free the rows that were read: they are on the device."""
         self.made.clear()
+        self.drawn.clear()
         self.table.forget()
 
     def no_index(self, name: str) -> str:
@@ -142,14 +150,66 @@ class DataInfo:
         """The rows of each split.
 
         Raises:
-            SourceError: a class has too few rows to be in every split.
+            SourceError: the rows cannot be split so.
         """
         from dlrun.plan.split import split_rows
 
-        only = self.classed[0] if len(self.classed) == 1 else None
-        if only is None:
-            return split_rows(None, self.rows, split, seed)
-        return split_rows(self.classes(only), self.rows, split, seed, self.targets[only].labels)
+        if (split, seed) not in self.drawn:
+            classes, labels = self._strata(split) if split.stratify else (None, None)
+            self.drawn[split, seed] = split_rows(classes, self.rows, split, seed, labels, self.marks(split))
+        return self.drawn[split, seed]
+
+    def marks(self, split: Split) -> Marks:
+        """What the data says of its rows, for the split.
+
+        Raises:
+            SourceError: a row has no value in a column of the split, or one that means nothing there; the source keeps
+                rows apart, and the split does not take them so.
+        """
+        from dlrun.plan.split_columns import read_marks
+
+        return read_marks(self.table, split, [name for name, as_text in self.dividing.items() if as_text])
+
+    def can_split(self, split: Split) -> bool:
+        """Whether the rows of each split are known, or are found without a library that takes long to import."""
+        fields = [*self.dividing, *(name for one in self.targets.values() for name in one.fields if split.stratify)]
+        return self.table.complete and (self.whole or self.table.is_cheap(fields) or not fields)
+
+    def _strata(self, split: Split) -> tuple[Array, tuple[str, ...]]:
+        """(N,) what each split is to have its share of: a class number, or a quantile of the numbers; and their names.
+
+        Raises:
+            SourceError: there is not one target, of one value in each row.
+        """
+        from dlrun.plan.strata import quantiles
+
+        name = self.stratified
+        classes, labels = self.classes(name), self.targets[name].labels
+        if classes is not None and labels is not None:
+            return classes, labels
+        values = self.numbers(name)
+        assert values is not None
+        return quantiles(values.reshape(-1), split)
+
+    @property
+    def stratified(self) -> str:
+        """The target by which the rows are stratified: the only one of classes, or the only one.
+
+        Raises:
+            SourceError: there is none, or several, or it has several values in each row.
+        """
+        at = ("split", "stratify")
+        if len(self.classed) > 1 or (not self.classed and len(self.targets) > 1):
+            names = self.classed or list(self.targets)
+            what = "one target of classes" if self.classed else "one target"
+            raise SourceError(f"`stratify` needs {what}, and there are {len(names)}: {', '.join(names)}", at)
+        if not self.targets:
+            raise SourceError("`stratify` needs a target, and no loss uses one", at, "remove `stratify`")
+        (name,) = self.classed or self.targets
+        if numel(self.targets[name].shape) != 1:
+            message = f"`stratify` needs one value in each row, and the target has {show(self.targets[name].shape)}"
+            raise SourceError(message, at, "remove `stratify`")
+        return name
 
     def training_rows(self, split: Split, seed: int) -> Array:
         """The rows that preprocessing learns from; all that are read where not all are."""
@@ -208,7 +268,10 @@ def describe(
     refuse_strangers(encoders, choice.inputs, table)
     steps = {name: steps_of(encoders, name, chosen) for name, chosen in choice.inputs.items()}
     read_as = how_to_read(choice.inputs, steps, table)
-    table.read(*choice.read(read_as.texts), read_as.lacking)
+    as_numbers, texts = choice.read(read_as.texts, table)
+    plain = {name for chosen in choice.inputs.values() for name in chosen.fields} - read_as.lacking
+    # The split says itself what a row without a value means there.
+    table.read(as_numbers, texts, read_as.lacking | {name for name in choice.split if name in as_numbers} - plain)
     targets: dict[str, Target] = {}
     notes = dict.fromkeys(table.notes())
     by_output = losses_by_output(losses)
@@ -219,7 +282,8 @@ def describe(
         if target.labels is not None and chosen.labelled and table.counts(chosen.fields[0]) is None:
             notes |= dict.fromkeys(judge(target.labels, table.rows, chosen.what(table), chosen.at))
     as_texts = frozenset().union(*read_as.texts.values())
-    found = DataInfo(table.rows, {}, targets, tuple(notes), table, as_texts)
+    dividing = {name: name in texts for name in choice.split}
+    found = DataInfo(table.rows, {}, targets, tuple(notes), table, as_texts, dividing=dividing, whole=whole)
     for name, chosen in choice.inputs.items():
         if steps[name]:
             train = found.training_rows(data.split, seed)

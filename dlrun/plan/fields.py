@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from operator import itemgetter
 from typing import Any
@@ -45,11 +45,16 @@ class Choice:
 
     inputs: dict[str, Chosen]
     targets: dict[str, Chosen]
+    split: dict[str, SpecPath] = field(default_factory=dict)
+    """The fields that divide the rows, each with its setting."""
 
-    def read(self, as_texts: Mapping[str, Collection[str]]) -> tuple[dict[str, SpecPath], dict[str, SpecPath]]:
+    def read(
+        self, as_texts: Mapping[str, Collection[str]], table: Table
+    ) -> tuple[dict[str, SpecPath], dict[str, SpecPath]]:
         """The fields that are needed as numbers, in order, and those that are needed as texts, each with its setting.
 
-        `as_texts` has for each input its fields that are read as texts.
+        `as_texts` has for each input its fields that are read as texts. A field that divides the rows is read as its
+        type says, unless it is read as texts already.
         """
         numbers: dict[str, SpecPath] = {}
         texts: dict[str, SpecPath] = {}
@@ -59,6 +64,9 @@ class Choice:
         for chosen in self.targets.values():
             for entry in chosen.fields:
                 (texts if chosen.labelled else numbers).setdefault(entry, chosen.at)
+        for entry, at in self.split.items():
+            if entry not in texts:
+                (numbers if table.fields[entry].type == "number" else texts).setdefault(entry, at)
         return numbers, texts
 
 
@@ -85,15 +93,35 @@ def choose(data: DataSection, losses: Sequence[Loss], table: Table) -> Choice:
         predicted.update(fields)
         if wants != "nothing":
             chosen[name] = Chosen(fields, at, wants, _target_shape(table, fields, wants, at))
+    dividing = _dividing(data, table)
     found = {}
     for name, names in inputs.items():
         at = ("features", name) if isinstance(data.features, dict) else ("features",)
-        fields = _rest(data, table, predicted) if names is None else _find(table, names, at)
+        fields = _rest(data, table, predicted | set(dividing)) if names is None else _find(table, names, at)
         if both := [field for field in fields if any(field in target.fields for target in chosen.values())]:
             message = f"the {table.noun} '{both[0]}' is the target and cannot be a feature too"
             raise SourceError(message, at, "the network would see the answer among its inputs")
         found[name] = Chosen(fields, at, shape=_shape(table, fields, at) or (1,))
-    return Choice(found, chosen)
+    return Choice(found, chosen, dividing)
+
+
+def _dividing(data: DataSection, table: Table) -> dict[str, SpecPath]:
+    """The fields that divide the rows, each with its setting."""
+    found: dict[str, SpecPath] = {}
+    for setting, name in data.split.columns.items():
+        at = ("split", setting)
+        if name not in table.fields:
+            raise _unknown(table, name, at)
+        one = table.fields[name]
+        if numel(one.shape) != 1:
+            message = f"the {table.noun} '{name}' has {show(one.shape)} values in each row; the split needs one"
+            raise SourceError(message, at, table.listed())
+        if one.type == "other" or (setting == "column" and one.type == "number"):
+            message = f"the {table.noun} '{name}' holds {one.what or 'numbers'}"
+            words = "; train, validation or test is expected in each row" if setting == "column" else ""
+            raise SourceError(message + words, at, one.way_out or table.listed())
+        found.setdefault(name, at)
+    return found
 
 
 def matches(name: str, pattern: str) -> bool:
@@ -128,12 +156,14 @@ def _find(table: Table, names: Sequence[str], at: SpecPath) -> tuple[str, ...]:
             continue
         matching = [field for field in table.fields if matches(field, name)]
         if not matching:
-            meant = did_you_mean(name, table.fields, {})
-            raise SourceError(
-                f"{table.name} has no {table.noun} '{name}'{meant}", at, table.reading_hint() or table.listed()
-            )
+            raise _unknown(table, name, at)
         found |= dict.fromkeys(matching)
     return tuple(found)
+
+
+def _unknown(table: Table, name: str, at: SpecPath) -> SourceError:
+    meant = did_you_mean(name, table.fields, {})
+    return SourceError(f"{table.name} has no {table.noun} '{name}'{meant}", at, table.reading_hint() or table.listed())
 
 
 def _shape(table: Table, names: Sequence[str], at: SpecPath) -> Shape:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from dlrun.components.sources import SourceError
-from dlrun.language.experiment import Split
-from dlrun.plan.split_sizes import SPLITS, Sameness, split_sizes, unstratifiable
+from dlrun.language.split import Split
+from dlrun.plan.split_draws import (
+    Codes,
+    Indices,
+    Parts,
+    at_random,
+    by_class,
+    by_group,
+    by_time,
+    folds_at_random,
+    folds_by_class,
+    folds_by_group,
+)
+from dlrun.plan.split_sizes import SPLITS, Sameness, SplitSizes, few_for_folds, split_sizes, unstratifiable
 
-Indices = np.ndarray[Any, np.dtype[np.int64]]
 AT = ("split", "stratify")
 
 
@@ -29,50 +41,125 @@ class Splits:
         return dict(zip(SPLITS, (self.train, self.validation, self.test), strict=True))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Marks:
+    """What the data says of its rows, for the split."""
+
+    groups: Codes | None = None
+    times: Codes | None = None
+    apart: Mapping[str, Indices] = field(default_factory=dict)
+    """The rows of each split that the data keeps apart."""
+
+
 def split_rows(
     target_classes: np.ndarray[Any, Any] | None,
     rows: int,
     split: Split,
     seed: int,
     labels: tuple[str, ...] | None = None,
+    marks: Marks | None = None,
 ) -> Splits:
     """Draw the test and the validation rows; the rest is for training. The same seed draws the same rows.
 
     With `stratify`, every class has its share of each split, rounded so that the splits keep their sizes
-    (largest remainder), and at least one row.
+    (largest remainder), and at least one row. Of several folds, this draws the one that the split names, or the first;
+    each is drawn as if it were alone.
 
     Args:
-        target_classes: each row's class number; None where the target is numbers.
+        target_classes: each row's class number, which `stratify` needs.
         rows: how many rows there are.
-        split: the shares.
+        split: the sizes, and how to draw.
         seed: used where the split has no seed of its own.
         labels: the names of the classes, for errors.
+        marks: the groups and the times of the rows, and the rows that are not drawn.
 
     Raises:
-        SourceError: a class has too few rows to be in every split.
+        SourceError: a class, or a column of the split, has too little for every split.
     """
-    sizes = split_sizes(rows, split)
-    random = np.random.Generator(np.random.PCG64(seed if split.seed is None else split.seed))
-    if not split.stratify:
-        order = random.permutation(rows)
-        test, validation, train = np.split(order, (sizes.test, sizes.test + sizes.validation))
-        return Splits(np.sort(train), np.sort(validation), np.sort(test))
-    if target_classes is None:
-        raise SourceError("`stratify` needs classes, and the target is numbers", AT)
-    counts = np.bincount(target_classes, minlength=len(labels or ()))
+    marks = marks or Marks()
+    classes = target_classes if split.stratify else None
+    chosen = split.seed if split.seed is not None else seed
+    random = np.random.Generator(np.random.PCG64(chosen))
+    left = np.arange(rows)
+    if marks.apart:
+        left = np.delete(left, np.concatenate(list(marks.apart.values())))
+        _refuse_straddling(marks, left)
+    sizes = split_sizes(rows, split, {name: len(part) for name, part in marks.apart.items()})
+    test = marks.apart.get("test")
+    if split.folds is not None:
+        folds = _folds(classes, labels, left, split.folds, marks, random)
+        fold = (split.fold or 1) - 1
+        test, left = left[folds == fold], left[folds != fold]
+        sizes = split_sizes(len(left), Split(validation=split.validation, test=0))
+        random = np.random.Generator(np.random.PCG64([chosen, fold]))
+    validation = marks.apart.get("validation")
+    of_test, of_validation = (
+        (0 if test is not None else sizes.test),
+        (0 if validation is not None else sizes.validation),
+    )
+    if of_test + of_validation > len(left):
+        raise SourceError(f"of {rows} rows, none is left for training", ("split",))
+    drawn = SplitSizes(len(left) - of_test - of_validation, of_validation, of_test)
+    test_places, validation_places, train_places = _draw(classes, labels, left, drawn, marks, random)
+    return Splits(
+        np.sort(left[train_places]),
+        np.sort(left[validation_places] if validation is None else validation),
+        np.sort(left[test_places] if test is None else test),
+    )
+
+
+def _draw(
+    classes: Indices | None,
+    labels: tuple[str, ...] | None,
+    rows: Indices,
+    sizes: SplitSizes,
+    marks: Marks,
+    random: np.random.Generator,
+) -> Parts:
+    """The places of each split among some rows."""
+    if marks.times is not None:
+        return by_time(marks.times.of(rows), sizes)
+    classes = None if classes is None else classes[rows]
+    if marks.groups is not None:
+        return by_group(marks.groups.of(rows), classes, sizes, random)
+    if classes is None:
+        return at_random(len(rows), sizes, random)
+    counts = np.bincount(classes, minlength=len(labels or ()))
     for message, hint in unstratifiable(counts.tolist(), labels or [str(n) for n in range(len(counts))], sizes):
         raise SourceError(message, AT, hint)
-    others = 1 + (sizes.validation > 0)
-    test = _apportion(counts, sizes.test, counts - others)
-    validation = _apportion(counts, sizes.validation, counts - test - 1)
-    drawn: tuple[list[Indices], ...] = ([], [], [])
-    for number in range(len(counts)):
-        members = random.permutation(np.flatnonzero(target_classes == number))
-        parts = np.split(members, (test[number], test[number] + validation[number]))
-        for collected, part in zip(drawn, parts, strict=True):
-            collected.append(part)
-    test_rows, validation_rows, train_rows = (np.sort(np.concatenate(parts)) for parts in drawn)
-    return Splits(train_rows, validation_rows, test_rows)
+    return by_class(classes, counts, sizes, random)
+
+
+def _folds(
+    classes: Indices | None,
+    labels: tuple[str, ...] | None,
+    rows: Indices,
+    folds: int,
+    marks: Marks,
+    random: np.random.Generator,
+) -> Indices:
+    """(N,) the fold of each of some rows, from 0 on."""
+    classes = None if classes is None else classes[rows]
+    if marks.groups is not None:
+        return folds_by_group(marks.groups.of(rows), classes, folds, random)
+    if classes is None:
+        return folds_at_random(len(rows), folds, random)
+    counts = np.bincount(classes, minlength=len(labels or ()))
+    for message, hint in few_for_folds(counts.tolist(), labels or [str(n) for n in range(len(counts))], folds):
+        raise SourceError(message, AT, hint)
+    return folds_by_class(classes, counts, folds, random)
+
+
+def _refuse_straddling(marks: Marks, left: Indices) -> None:
+    """Refuse a group with rows that the data keeps apart and others."""
+    parts = {"the other rows": left, **marks.apart}
+    for (one, rows), (other, others) in combinations(parts.items(), 2) if marks.groups is not None else ():
+        assert marks.groups is not None
+        if len(shared := np.intersect1d(marks.groups.rows[rows], marks.groups.rows[others])):
+            row = int(np.flatnonzero(marks.groups.rows == shared[0])[0])
+            message = f"the group of row {row} in {marks.groups.what} is in the {other} rows that the data keeps apart "
+            message += f"and in {one if one == 'the other rows' else f'the {one} rows'}"
+            raise SourceError(message, ("split", "group"), "remove `group`, or put all rows of a group into one split")
 
 
 def count_classes(splits: Splits, classes: np.ndarray[Any, Any], labels: Sequence[str]) -> dict[str, list[int]]:
@@ -88,19 +175,3 @@ def sameness(splits: Splits, values: np.ndarray[Any, Any]) -> Sameness:
     parts = [flat[rows] for rows in (splits.train, splits.validation, splits.test)]
     constant = tuple(bool(len(part) and (part.min(0) == part.max(0)).any()) for part in parts)
     return Sameness(tuple(len(part) for part in parts), constant, flat.shape[1] > 1)
-
-
-def _apportion(counts: Indices, total: int, most: Indices) -> Indices:
-    """Give each class its share of `total` by the largest remainder, from 1 up to `most`."""
-    if not total:
-        return np.zeros_like(counts)
-    shares = counts * total  # in units of 1/rows of a row, so that nothing is rounded
-    rows = counts.sum()
-    given = np.clip(shares // rows, 1, most)
-    while (missing := total - given.sum()) != 0:
-        owed = shares - given * rows
-        if missing > 0:
-            given[np.argmax(np.where(given < most, owed, np.iinfo(np.int64).min))] += 1
-        else:
-            given[np.argmin(np.where(given > 1, owed, np.iinfo(np.int64).max))] -= 1
-    return given

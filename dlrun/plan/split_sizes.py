@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from dlrun.language.experiment import Split
+from dlrun.language.split import SHARE, Split
 
+NONE_APART: Mapping[str, int] = MappingProxyType({})
 SPLITS = ("train", "validation", "test")
 
 
@@ -31,10 +33,29 @@ class Sameness:
     """Whether a row has several numbers."""
 
 
-def split_sizes(rows: int, split: Split) -> SplitSizes:
-    """How many rows each split gets: shares are rounded to the nearest row, and the rest is for training."""
-    validation, test = round(rows * split.validation), round(rows * split.test)
+def split_sizes(rows: int, split: Split, apart: Mapping[str, int] = NONE_APART) -> SplitSizes:
+    """How many rows each split is to get: shares are rounded to the nearest row, and the rest is for training.
+
+    Args:
+        rows: how many there are in all.
+        split: the shares and the numbers.
+        apart: how many rows of a split the data keeps apart; the shares are of the others.
+    """
+    others = rows - sum(apart.values())
+    if split.folds is None:
+        test = apart.get("test", _size(others, split.test))
+        validation = apart.get("validation", _size(others, split.validation))
+    else:
+        test = others // split.folds + ((split.fold or 1) <= others % split.folds)
+        validation = _size(others - test, split.validation)
     return SplitSizes(rows - validation - test, validation, test)
+
+
+def _size(rows: int, asked: float | None) -> int:
+    """How many of the rows a share or a number is."""
+    if asked is None:
+        return round(rows * SHARE)
+    return asked if isinstance(asked, int) else round(rows * asked)
 
 
 def unstratifiable(counts: Sequence[int], labels: Sequence[str], sizes: SplitSizes) -> Iterator[tuple[str, str]]:
@@ -57,3 +78,11 @@ def unstratifiable(counts: Sequence[int], labels: Sequence[str], sizes: SplitSiz
         if size < len(counts):
             message = f"{name} has {size} row{'s' * (size != 1)}, too few for one of each of {len(counts)} classes"
             yield message, "raise its share, or leave `stratify` out"
+
+
+def few_for_folds(counts: Sequence[int], labels: Sequence[str], folds: int) -> Iterator[tuple[str, str]]:
+    """The classes that have too few rows to be in each fold, each with a way out; see `unstratifiable`."""
+    for label, count in zip(labels, counts, strict=True):
+        if count < folds:
+            message = f"class '{label}' has {count} row{'s' * (count != 1)}, too few to be in each of {folds} folds"
+            yield message, "add rows of the class, lower `folds`, or leave `stratify` out"

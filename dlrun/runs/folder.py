@@ -17,6 +17,25 @@ if TYPE_CHECKING:
 STARTED, SPEC, RESOLVED = "run.json", "spec.yaml", "resolved.yaml"
 PARAMS, JOURNAL, LABELS, COLUMNS = "params.txt", "metrics.jsonl", "labels.json", "columns.json"
 BEST, LAST, FITTED = "best.safetensors", "last.safetensors", "preprocess.safetensors"
+FOLD = "fold-"
+"""How the name of a fold's folder begins; its number follows."""
+
+
+def fold_of(folder: Path, number: int) -> Path:
+    """The folder of one of the folds of a run, counted from 1."""
+    return folder / f"{FOLD}{number}"
+
+
+def folds_of(folder: Path) -> list[Path]:
+    """The folders of the folds of a run that have begun, in order; none where it has no folds."""
+    found = [path.parent for path in folder.glob(f"{FOLD}*/{STARTED}")]
+    return sorted(found, key=lambda path: (len(path.name), path.name))
+
+
+def runs_of(folder: Path) -> Path:
+    """The folder of runs that a run is in, also where it is a part of one of these."""
+    around = folder.resolve().parent
+    return around.parent if (around / STARTED).is_file() else around
 
 
 def make_folder(runs: Path, name: str) -> Path:
@@ -52,6 +71,18 @@ def write_text(path: Path, text: str) -> None:
         wrong = text[max(0, error.start - 40) : error.end]
         raise RunError(f"cannot write {path.name}: a path in it is not UTF-8 text: {wrong!r}; rename it") from None
     _write(path, [data])
+
+
+def read_text(path: Path) -> str:
+    """Read a file of a run.
+
+    Raises:
+        RunError: it cannot be read.
+    """
+    try:
+        return durable.read(path).decode("utf-8", errors="replace")
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror}") from None
 
 
 def write_json(path: Path, data: Any) -> None:

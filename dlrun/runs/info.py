@@ -50,6 +50,8 @@ class RunInfo:
     """For each target of classes and each class: the rows in training, validation and test."""
     store: str | None = DEFAULT_STORE
     """The address of the MLflow store for the run; None for no store."""
+    parent: Path | None = None
+    """The folder of the run that this one is a part of, as each fold of several is; it is the folder around its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ def about(info: RunInfo) -> dict[str, Any]:
         "tags": info.tags,
         "data": info.data and asdict(info.data),
         "classes": info.classes,
+        **({"parent": ".."} if info.parent is not None else {}),
     }
 
 
@@ -78,6 +79,7 @@ def _known(folder: Path, content: Any) -> KnownRun:
         data=data,
         classes=_expect(content["classes"], dict),
         store=None if content["store"] is None else _expect(content["store"], str),
+        parent=folder.resolve().parent if content.get("parent") == ".." else None,
     )
     status, ended = content["status"], content.get("ended")
     if status not in STATUSES:

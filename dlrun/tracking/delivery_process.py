@@ -204,7 +204,10 @@ def deliver_others(own: Path, trainer: Trainer) -> None:
 
     It stops if a store cannot be reached: the next run will try again.
     """
-    for file in sorted(own.parent.glob(f"*/{run_folder.STARTED}")):
+    runs = run_folder.runs_of(own)
+    own = own.resolve()
+    folds = runs.glob(f"*/{run_folder.FOLD}*/{run_folder.STARTED}")
+    for file in [*sorted(runs.glob(f"*/{run_folder.STARTED}")), *sorted(folds)]:
         if trainer.is_over():
             return
         with contextlib.suppress(RunError):
@@ -216,7 +219,7 @@ def _deliver_other(folder: Path, trainer: Trainer) -> bool:
     """False if the store cannot be reached."""
     known = read_run(folder)
     store = known.info.store
-    uri = None if store is None else address(store, folder.parent)
+    uri = None if store is None else address(store, run_folder.runs_of(folder))
     before = None if uri is None else recall(folder, uri)
     if known.status != RUNNING and (before is None or before.complete):
         return True

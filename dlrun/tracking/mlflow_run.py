@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from dlrun.errors import RunError, visible
 from dlrun.runs.info import DataSet, Record, RunInfo, Status
+from dlrun.runs.run_json import RUNNING, read_run, with_texts
 from dlrun.tracking.mlflow_limits import (
     ENTRIES_AT_A_TIME,
     MAX_DATASET_NAME,
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 FOLDER = "run.folder"
 """The tag that identifies a run on a machine."""
+
+PARENT = "mlflow.parentRunId"
+"""MLflow's tag for the run that another one is a part of."""
 
 COMMAND = "run.command"
 """The tag that holds the command line; MLflow shows it as the run's description."""
@@ -70,7 +74,7 @@ class MlflowRun:
         resumed, or it is delivered again. `known` is its earlier id. A run that is not `running` keeps its status.
         """
         self._client = client = client_of(self.uri)
-        tags = clean_entries(_tags(self.info), MAX_TAG)
+        tags = clean_entries({**_tags(self.info), **self._parent()}, MAX_TAG)
         run = self._known(known, tags) or self._found(client, tags)
         settings = set(run.data.params) if run else set()
         if run is None:
@@ -108,6 +112,16 @@ class MlflowRun:
         client.set_terminated(run_id, status, time)
         with contextlib.suppress(Exception):  # the run is complete without the view
             self._renew_view(client, time)
+
+    def _parent(self) -> dict[str, str]:
+        """The tag that names the run that this one is a part of; it is begun in the store where it is not there."""
+        if self.info.parent is None:
+            return {}
+        known = read_run(self.info.parent)
+        parent = MlflowRun(self.uri, known.info.experiment, with_texts(known.info))
+        parent.open(known.status == RUNNING)
+        assert parent.run_id is not None
+        return {PARENT: parent.run_id}
 
     def _known(self, run_id: str | None, tags: dict[str, str]) -> Run | None:
         """Find the run by its id, in any experiment."""

@@ -51,7 +51,7 @@ CASES = [
     ("epochs: 2", "gradient_clip_val: 1", "did you mean 'clip_grad_norm'?"),
     ("target: y", "target: y, split: 0.2", "the settings here are validation, test"),
     ("target: y", "target: y, split: {test_size: 0.2}", "did you mean 'test'?"),
-    ("target: y", "target: y, split: {validation: 20}", "write 0.2 for 20%"),
+    ("target: y", "target: y, split: {validation: 1.5}", "or a whole number of rows"),
     ("target: y", "target: y, split: {validation: 20%}", "write 0.2"),
     ("tracking: off", "schedule: {gamma: 0.5}\ntracking: off", "such as `exponential: {gamma: 0.5}`"),
 ]

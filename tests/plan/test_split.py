@@ -110,11 +110,6 @@ def test_a_split_smaller_than_the_classes_is_refused():
     assert caught.value.message == "validation has 5 rows, too few for one of each of 10 classes"
 
 
-def test_numbers_cannot_be_stratified():
-    with pytest.raises(SourceError, match="the target is numbers"):
-        split_rows(None, 50, Split(stratify=True), 1)
-
-
 @pytest.mark.parametrize("stratify", [False, True])
 def test_the_seed_decides_and_the_splits_own_seed_comes_first(stratify: bool):
     classes = np.arange(100) % 2

@@ -35,14 +35,17 @@ def sync(
     when it was trained on a machine without a network.
     """
     from dlrun.runs.find import all_runs, find_run
+    from dlrun.runs.folder import folds_of
 
     if (run is None) != everything:
         raise SpecError("name a run: RUN, `last`, or --all")
     folders = [find_run(run, runs)] if run is not None else all_runs(runs)
     if not folders:
         raise SpecError(f"there are no runs in {runs}; --runs says where they are")
+    folders = [one for folder in folders for one in (folder, *folds_of(folder))]
     if run is not None:
-        deliver(folders[0], to, even_without_tracker=True)
+        for folder in folders:
+            deliver(folder, to, even_without_tracker=True)
         return
     failed = 0
     for folder in folders:
@@ -62,6 +65,7 @@ def deliver(folder: Path, to: str | None = None, even_without_tracker: bool = Fa
     Raises:
         RunError: something is not delivered.
     """
+    from dlrun.runs.folder import runs_of
     from dlrun.runs.info import DEFAULT_STORE
     from dlrun.runs.lock import lock_beside
     from dlrun.runs.run_json import closed_run
@@ -77,7 +81,7 @@ def deliver(folder: Path, to: str | None = None, even_without_tracker: bool = Fa
         return
     interrupts.say(f"; `dlrun sync {folder}` delivers the rest")
     store = run.info.store or store_of_environment() or DEFAULT_STORE
-    uri = to or address(store, folder.resolve().parent)
+    uri = to or address(store, runs_of(folder))
     bar = screen.Bar() if screen.has_live_line() else None
 
     def show(delivery: Delivery) -> None:

@@ -14,7 +14,8 @@ from dlrun.commands.train.train import Every, RunScreen, show_run
 from dlrun.errors import CompleteError, RunError
 
 if TYPE_CHECKING:
-    from dlrun.runs.info import Tracking
+    from dlrun.checks.check import Checked
+    from dlrun.runs.info import RunInfo, Tracking
     from dlrun.training.lifecycle.run import Outcome
 
 
@@ -36,13 +37,16 @@ def resume(
     from dlrun.checks.check import check as check_spec
     from dlrun.runs.checkpoints import Checkpoints
     from dlrun.runs.find import find_run
-    from dlrun.runs.folder import RESOLVED
+    from dlrun.runs.folder import RESOLVED, runs_of
     from dlrun.runs.run_json import read_run
 
     folder = find_run(run, runs)
     known = read_run(folder)
     if not overrides and known.status == "FINISHED":
         show_complete(folder)
+        return
+    if "data.split.folds" in known.info.params and "data.split.fold" not in known.info.params:
+        _resume_folds(folder, known.info, list(overrides or ()), every)
         return
     from_checkpoint = Checkpoints(folder).exist()
     checked = check_spec(folder / RESOLVED, overrides or (), training=True, from_checkpoint=from_checkpoint)
@@ -53,16 +57,43 @@ def resume(
         return resume_run(folder, checked, watcher, tracking)
 
     try:
-        show_run(checked, folder.parent, known.info.store, known.info.experiment, start, every)
+        show_run(checked, runs_of(folder), known.info.store, known.info.experiment, start, every)
     except CompleteError:
         show_complete(folder)
 
 
+def _resume_folds(folder: Path, info: RunInfo, overrides: list[str], every: int | None) -> None:
+    """Go on at the fold that was interrupted, or train each fold longer."""
+    from dlrun.checks.check import check as check_spec
+    from dlrun.commands.train.folds import show_folds
+    from dlrun.runs.checkpoints import Checkpoints
+    from dlrun.runs.folder import RESOLVED, runs_of
+
+    checked = check_spec(folder / RESOLVED, overrides, training=True)
+
+    def one_of(number: int, known: Path | None) -> Checked:
+        if known is None:
+            return check_spec(folder / RESOLVED, [*overrides, f"data.split.fold={number}"], training=True)
+        settings = checked.experiment.train
+        lengths = {"train.epochs": settings.epochs, "train.steps": settings.steps}
+        given = [f"{name}={count}" for name, count in lengths.items() if count is not None]
+        from_checkpoint = Checkpoints(known).exist()
+        return check_spec(known / RESOLVED, [*overrides, *given], training=True, from_checkpoint=from_checkpoint)
+
+    runs = runs_of(folder)
+    show_folds(checked, one_of, runs, info.store, info.experiment, every, folder)
+
+
 def show_complete(folder: Path) -> None:
     """Say that a run is complete, and deliver what its store lacks; the run is no failure if that fails."""
+    from dlrun.runs.folder import folds_of
+    from dlrun.runs.run_json import read_run
+
     screen.say_folded(f"{folder.name} is complete{_when(folder)}", hanging=2)
     try:
         deliver(folder)
+        for one in folds_of(folder) if read_run(folder).info.store is not None else ():
+            deliver(one)
     except RunError as error:
         screen.failure(f"the tracker: {error}; `dlrun sync {folder}` delivers the rest", word="warning")
 
@@ -78,7 +109,7 @@ def _when(folder: Path) -> str:
         records, settings = read_journal(folder / JOURNAL), read_run(folder).info.params
     except RunError:  # it is delivered as far as it can be read
         return ""
-    if not records:
+    if not records or not records[-1].epoch:  # the folds of a run have epochs, and it has none
         return ""
     last = records[-1]
     after = f", after epoch {last.epoch}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
@@ -49,6 +50,14 @@ def train(
     screen.notes(checked.notes)
     tracker = checked.experiment.tracking
     store, mlflow_experiment = store_of(tracker), experiment_of(tracker, checked.experiment.name)
+    if checked.experiment.need("data").split.every_fold:
+        from dlrun.commands.train.folds import show_folds
+
+        def one_of(number: int, _known: Path | None) -> Checked:
+            return check_spec(spec, [*(overrides or ()), f"data.split.fold={number}"], training=True, strict=strict)
+
+        show_folds(checked, one_of, runs, store, mlflow_experiment, every)
+        return
 
     def start(watcher: RunScreen, tracking: Tracking) -> Outcome:
         from dlrun.training.lifecycle.run import run
@@ -68,34 +77,62 @@ def show_run(
 ) -> None:
     """Start a run, and show it from its first line to its last."""
     from dlrun.tracking.open import open_store
+
+    show_start(checked, runs, store, mlflow_experiment)
+    watcher = RunScreen(checked, every)
+    # The tracker's process starts before torch is imported here, so that both import at the same time.
+    with open_store(store, runs) as tracking:
+        with until_stopped(watcher):
+            outcome = start(watcher, tracking)
+        show_outcome(outcome, watcher.table.monitor.name)
+
+
+class Stoppable(Protocol):
+    """Shows a training that a signal may stop."""
+
+    def stop(self) -> None:
+        """End what is shown."""
+        ...
+
+    def next_step(self) -> str:
+        """What can be done once it was interrupted; '' where there is nothing."""
+        ...
+
+
+@contextlib.contextmanager
+def until_stopped(watcher: Stoppable) -> Iterator[None]:
+    """Say what can be done after a signal, and end with its code; too little memory is one clear error.
+
+    Raises:
+        RunError: there is not enough memory.
+    """
+    from dlrun.training.signals import Terminated
+
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated) as end:
+        watcher.stop()
+        by_user = isinstance(end, KeyboardInterrupt)
+        screen.failure(("interrupted" if by_user else "terminated") + watcher.next_step())
+        raise typer.Exit(INTERRUPTED if by_user else TERMINATED) from None
+    except (MemoryError, RuntimeError) as error:  # before training began; training has its own message
+        from dlrun.training.lifecycle.run import out_of_memory
+
+        if what := out_of_memory(error):
+            raise RunError(what) from error
+        raise
+    finally:
+        watcher.stop()
+
+
+def show_start(checked: Checked, runs: Path, store: str | None, mlflow_experiment: str) -> None:
+    """Print the data, the model and the training, and where it is tracked, in a few lines."""
     from dlrun.tracking.store import address
 
     screen.make_optional()
     show_plan(checked)
     if store is not None:
         screen.say_folded(f"  track   {without_password(address(store, runs))}, experiment {mlflow_experiment}")
-    watcher = RunScreen(checked, every)
-    # The tracker's process starts before torch is imported here, so that both import at the same time.
-    with open_store(store, runs) as tracking:
-        from dlrun.training.signals import Terminated
-
-        try:
-            outcome = start(watcher, tracking)
-        except (KeyboardInterrupt, Terminated) as end:
-            watcher.stop()
-            by_user = isinstance(end, KeyboardInterrupt)
-            hint = watcher.next_step()
-            screen.failure(("interrupted" if by_user else "terminated") + hint)
-            raise typer.Exit(INTERRUPTED if by_user else TERMINATED) from None
-        except (MemoryError, RuntimeError) as error:  # before training began; training has its own message
-            from dlrun.training.lifecycle.run import out_of_memory
-
-            if what := out_of_memory(error):
-                raise RunError(what) from error
-            raise
-        finally:
-            watcher.stop()
-        show_outcome(outcome, watcher.table.monitor.name)
 
 
 def show_plan(checked: Checked) -> None:
@@ -120,6 +157,17 @@ def show_plan(checked: Checked) -> None:
     kinds = [" + ".join(loss.kind for loss in experiment.losses), experiment.need("optimizer").kind]
     kinds += [experiment.schedule.kind] if experiment.schedule else []
     screen.say_folded(f"  train   {', '.join(kinds)}; seed {experiment.seed}")
+
+
+def next_step(folder: Path | None) -> str:
+    """What can be done with a run once it was interrupted; '' where there is none."""
+    from dlrun.runs.run_json import read_run
+
+    if folder is None:
+        return ""
+    if read_run(folder).status == "FINISHED":
+        return f"; the run {folder} is complete"
+    return f"; `dlrun resume {folder}` resumes it"
 
 
 class RunScreen:
@@ -177,13 +225,7 @@ class RunScreen:
 
     def next_step(self) -> str:
         """What can be done with the run once it was interrupted; '' where there is none."""
-        from dlrun.runs.run_json import read_run
-
-        if self.folder is None:
-            return ""
-        if read_run(self.folder).status == "FINISHED":
-            return f"; the run {self.folder} is complete"
-        return f"; `dlrun resume {self.folder}` resumes it"
+        return next_step(self.folder)
 
     def stop(self) -> None:
         """End the table and the live line."""
@@ -211,17 +253,27 @@ def _table(checked: Checked, every: int | None) -> EpochTable:
 
 def show_outcome(outcome: Outcome, monitor: str) -> None:
     """Print the best epoch by the metric `monitor`, the test metrics, the run's folder, and where to compare it."""
-    state = outcome.state
-    if state.stopped_early:
-        screen.say(f"  stopped early after epoch {state.epoch}")
-    if state.best_epoch:
-        screen.say(f"  best epoch {state.best_epoch} (*), {monitor} {screen.show_value(state.best_value)}")
+    show_best(outcome, monitor)
     if outcome.test:
         title = f"test, {outcome.test_of}"
         rows = [(name, screen.show_value(value)) for name, value in outcome.test.items()]
         screen.table((title, "value"), rows, right=("value",))
     else:
         screen.say("  no test rows: `data.split.test` is 0")
+    show_places(outcome)
+
+
+def show_best(outcome: Outcome, monitor: str) -> None:
+    """Print the best epoch by the metric `monitor`."""
+    state = outcome.state
+    if state.stopped_early:
+        screen.say(f"  stopped early after epoch {state.epoch}")
+    if state.best_epoch:
+        screen.say(f"  best epoch {state.best_epoch} (*), {monitor} {screen.show_value(state.best_value)}")
+
+
+def show_places(outcome: Outcome) -> None:
+    """Print the run's folder, where to compare it, and what could not be delivered."""
     screen.say(f"run      {outcome.folder}")
     if outcome.where:
         screen.say_folded(f"compare  {outcome.where}", hanging=9)

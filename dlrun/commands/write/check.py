@@ -15,6 +15,7 @@ from dlrun.shapes import readable, readable_bytes, show_named
 
 if TYPE_CHECKING:
     from dlrun.checks.check import Checked
+    from dlrun.plan.data_info import DataInfo
 
 MOST_COLUMNS = 6
 """How many columns a line names."""
@@ -102,8 +103,14 @@ def lines(checked: Checked) -> list[str]:
 
 
 def data_lines(checked: Checked) -> list[str]:
-    """The data: rows and splits, encoded columns, classes."""
-    found = [data_line(checked), *encoder_lines(checked), *class_lines(checked), positive_line(checked)]
+    """The data: rows and splits, how they were split, encoded columns, classes."""
+    found = [
+        data_line(checked),
+        split_line(checked),
+        *encoder_lines(checked),
+        *class_lines(checked),
+        positive_line(checked),
+    ]
     return [line for line in found if line]
 
 
@@ -139,6 +146,65 @@ def data_line(checked: Checked) -> str:
     shapes = show_named({name: feature.shape for name, feature in data_info.features.items()})
     about = "" if data_info.table.complete else "about "
     return f"data    {about}{data_info.rows} rows of {shapes}: {', '.join(parts)}"
+
+
+def split_line(checked: Checked) -> str:
+    """How the rows are split, where it is neither at random nor by classes alone; '' otherwise."""
+    split, data_info = checked.experiment.need("data").split, checked.data_info
+    assert data_info is not None
+    parts = []
+    if split.folds is not None:
+        parts.append(
+            f"fold {split.fold} of {split.folds}" if split.fold else f"{split.folds} folds, the first is shown"
+        )
+    if own := " and ".join(data_info.table.own_splits):
+        parts.append(f"{own} as {data_info.table.name} has {'them' if ' ' in own else 'it'}")
+    if split.column is not None:
+        parts.append(f"by {split.column}")
+    if split.group is not None:
+        parts.append(f"by {split.group}{_groups(checked)}")
+    if split.time is not None:
+        parts.append(f"by {split.time}{_boundaries(checked)}")
+    if split.stratify and not data_info.classed:
+        parts.append("stratified by quantiles of the target")
+    return f"split   {'; '.join(parts)}" if parts else ""
+
+
+def _groups(checked: Checked) -> str:
+    """How many groups each split has, where that is known."""
+    split, data_info = checked.experiment.need("data").split, checked.data_info
+    assert data_info is not None
+    if not data_info.can_split(split):
+        return ""
+    import numpy as np
+
+    splits, groups = data_info.splits(split, checked.experiment.seed), data_info.marks(split).groups
+    assert groups is not None
+    counts = [len(np.unique(groups.rows[rows])) for rows in (splits.train, splits.validation, splits.test)]
+    return f": {'/'.join(str(count) for count in counts if count)} groups"
+
+
+def _boundaries(checked: Checked) -> str:
+    """The first time of the validation and of the test rows, where they are known."""
+    split, data_info = checked.experiment.need("data").split, checked.data_info
+    assert data_info is not None and split.time is not None
+    if not data_info.can_split(split):
+        return ""
+    splits, times = data_info.splits(split, checked.experiment.seed), data_info.marks(split).times
+    assert times is not None
+    parts = []
+    for name, rows in (("validation", splits.validation), ("test", splits.test)):
+        if len(rows):
+            first = int(rows[times.rows[rows].argmin()])
+            parts.append(f"{name} from {_value(data_info, split.time, first)}")
+    return f": {', '.join(parts)}"
+
+
+def _value(data_info: DataInfo, name: str, row: int) -> str:
+    if data_info.dividing[name]:
+        texts = data_info.table.texts(name)
+        return texts.distinct[texts.rows[row]]
+    return f"{data_info.table.numbers([name]).reshape(-1)[row]:g}"
 
 
 def encoder_lines(checked: Checked) -> list[str]:

@@ -33,7 +33,9 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def describe(setup: TrainingSetup, place: Path, store: str | None, mlflow_experiment: str) -> RunInfo:
+def describe(
+    setup: TrainingSetup, place: Path, store: str | None, mlflow_experiment: str, parent: Path | None = None
+) -> RunInfo:
     """A run as its folder and the trackers show it.
 
     Args:
@@ -41,6 +43,7 @@ def describe(setup: TrainingSetup, place: Path, store: str | None, mlflow_experi
         place: the run's folder.
         store: the address of the MLflow store; None for no tracker.
         mlflow_experiment: the MLflow experiment that the run belongs to.
+        parent: the folder of the run that it is a part of.
     """
     planned, loaded = setup.plan, setup.loaded
     experiment, reading = setup.checked.experiment, setup.checked.reading
@@ -84,6 +87,7 @@ def describe(setup: TrainingSetup, place: Path, store: str | None, mlflow_experi
         data=DataSet(name, loaded.digest, where, source.kind, loaded.rows, shape),
         classes=loaded.class_counts,
         store=store,
+        parent=parent,
     )
 
 

@@ -45,7 +45,7 @@ def resume(folder: Path, checked: Checked, watcher: RunWatcher, tracking: Tracki
         checkpoint = _newest(folder, watcher)
         settings = checkpoint.state["settings"] if checkpoint else known.info.params
         now = flattened(checked.experiment, checked.reading.folder, checked.plan.input_shapes)
-        _check_settings(folder, settings, now)
+        check_settings(folder, settings, now)
         setup = prepare_training(checked, checkpoint.tensors.get(FITTED, {}) if checkpoint else None)
         _check_data(folder, known.info, checkpoint, setup.identity())
         if checkpoint is None:
@@ -64,7 +64,7 @@ def _newest(folder: Path, watcher: RunWatcher) -> Checkpoint | None:
     return checkpoint
 
 
-def _check_settings(folder: Path, then: dict[str, str], now: dict[str, str]) -> None:
+def check_settings(folder: Path, then: dict[str, str], now: dict[str, str]) -> None:
     """Refuse a spec that differs from the run's, except in a longer training.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -109,11 +109,18 @@ class _Reporter:
 
 
 def run(
-    checked: Checked, watcher: RunWatcher, runs: Path, tracking: Tracking, store: str | None, mlflow_experiment: str
+    checked: Checked,
+    watcher: RunWatcher,
+    runs: Path,
+    tracking: Tracking,
+    store: str | None,
+    mlflow_experiment: str,
+    within: Callable[[TrainingSetup], Path] | None = None,
 ) -> Outcome:
     """Train by a checked spec; the run gets a folder under `runs`.
 
-    `store` and `mlflow_experiment` are the tracker's store and its experiment, which run.json keeps.
+    `store` and `mlflow_experiment` are the tracker's store and its experiment, which run.json keeps. `within` makes the
+    folder of a run that is a part of another, in the folder of that one.
 
     Raises:
         SpecError: the data is not what the spec says.
@@ -124,9 +131,9 @@ def run(
         setup = prepare_training(checked)
         for note in setup.notes:
             watcher.note(note)
-        place = run_folder.make_folder(runs, checked.experiment.name)
+        place = run_folder.make_folder(runs, checked.experiment.name) if within is None else within(setup)
         with lock(place):
-            info = describe(setup, place, store, mlflow_experiment)
+            info = describe(setup, place, store, mlflow_experiment, None if within is None else place.parent)
             _write_start(setup, info)
             return train(setup, info, watcher, tracking, None)
 

@@ -1,0 +1,97 @@
+"""The screen of a training of several folds: each fold as a run, then all of them in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlrun.commands import screen
+from dlrun.commands.train.train import RunScreen, next_step, show_best, show_places, show_start, until_stopped
+
+if TYPE_CHECKING:
+    from dlrun.checks.check import Checked
+    from dlrun.training.lifecycle.run import Outcome
+
+
+def show_folds(
+    checked: Checked,
+    one_of: Callable[[int, Path | None], Checked],
+    runs: Path,
+    store: str | None,
+    mlflow_experiment: str,
+    every: int | None,
+    folder: Path | None = None,
+) -> None:
+    """Train all folds, and show them from the first line to the table; see `run_folds`."""
+    from dlrun.tracking.open import open_store
+
+    show_start(checked, runs, store, mlflow_experiment)
+    watcher = FoldsScreen(checked, every, folder)
+    with until_stopped(watcher):
+        from dlrun.training.lifecycle.folds import run_folds
+
+        outcome = run_folds(
+            checked,
+            one_of,
+            watcher,
+            runs,
+            lambda: open_store(store, runs),
+            store,
+            mlflow_experiment,
+            folder,
+        )
+    show_tests(outcome)
+
+
+class FoldsScreen:
+    """Shows one fold after the other."""
+
+    def __init__(self, checked: Checked, every: int | None, folder: Path | None):
+        self.checked, self.every, self.folder = checked, every, folder
+        self.folds = checked.experiment.need("data").split.folds
+        self.shown: RunScreen | None = None
+        self.told = {note.message for note in checked.notes}
+
+    def fold(self, number: int, checked: Checked) -> RunScreen:
+        """Print the number of the fold, and notes that no fold had before."""
+        screen.say(f"fold {number} of {self.folds}")
+        screen.notes([note for note in checked.notes if note.message not in self.told])
+        self.told |= {note.message for note in checked.notes}
+        self.shown = RunScreen(checked, self.every)
+        return self.shown
+
+    def trained(self, number: int, outcome: Outcome | None) -> None:
+        """End a fold."""
+        if self.shown is None or outcome is None:
+            screen.say(f"fold {number} of {self.folds} is complete")
+            return
+        self.stop()
+        show_best(outcome, self.shown.table.monitor.name)
+        self.folder = outcome.folder.parent
+
+    def next_step(self) -> str:
+        """What can be done with the run once it was interrupted; '' where there is none."""
+        folder = self.folder
+        if folder is None and self.shown is not None and self.shown.folder is not None:
+            folder = self.shown.folder.parent
+        return next_step(folder)
+
+    def stop(self) -> None:
+        """End the table and the live line of the fold."""
+        if self.shown is not None:
+            self.shown.stop()
+
+
+def show_tests(outcome: Outcome) -> None:
+    """Print the test metrics of each fold, their mean and their standard deviation, and the run's folder."""
+    from dlrun.training.lifecycle.folds import STD, tests_of
+
+    tests = tests_of(outcome.folder)
+    names = list(tests[0])
+    rows = [(f"fold {number}", *(screen.show_value(test[name]) for name in names))
+            for number, test in enumerate(tests, 1)]  # fmt: skip
+    rows.append(("mean", *(screen.show_value(outcome.test[name]) for name in names)))
+    rows.append(("std", *(screen.show_value(outcome.test[name + STD]) for name in names)))
+    screen.table(("test", *names), rows, right=names)
+    show_places(outcome)
