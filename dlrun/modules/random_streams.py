@@ -127,7 +127,7 @@ def _half_normal(device: torch.device) -> Tensor:
 @functools.lru_cache(maxsize=32)
 def _beta(alpha: float, device: torch.device) -> Tensor:
     """(PLACES,): evenly spaced quantiles of Beta(alpha, alpha)."""
-    from scipy.special import betaincinv  # scikit-learn brings it; few runs need it
+    from scipy.special import betaincinv  # few runs need it
 
     places = (torch.arange(PLACES, dtype=torch.float64) + 0.5) / PLACES
     return torch.from_numpy(betaincinv(alpha, alpha, places.numpy())).to(device, torch.float32)

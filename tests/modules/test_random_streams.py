@@ -198,3 +198,13 @@ def test_normal_numbers_come_in_any_shape_and_are_all_different_draws(shape: tup
     values = torch.stack([draw.normal(*shape) for _ in range(3)])
     assert values.shape == (3, 5, *shape)
     assert values.unique().numel() == values.numel()
+
+
+@pytest.mark.parametrize("p", [0.0, 2.0**-20, 0.3, 0.5, 1.0])
+def test_a_chance_is_true_as_often_as_it_says(p: float) -> None:
+    found = RandomStream(streams(1, 0, torch.arange(1000))).chance(p, 41, 25)
+    assert found.shape == (1000, 41, 25)
+    assert abs(found.double().mean() - p) <= 5 * math.sqrt(p * (1 - p) / found.numel())
+    if 0.1 < p < 0.9:  # each by itself
+        flat = found.double().flatten()
+        assert abs(np.corrcoef(flat[:-1], flat[1:])[0, 1]) < 5 / math.sqrt(len(flat))

@@ -1,10 +1,5 @@
 """Augmentations: the components of `data.augment`, applied to the training rows, with new random numbers each epoch.
 
-The result for a row must depend on the row, on its partner if it has one, and on `draw` only. So an augmentation takes
-its random numbers from `draw`, the same number in every call, and uses no operation whose rounding depends on the
-batch: no sums over the numbers of a row except `means` of modules/image_ops.py, and no exponential or trigonometric
-functions.
-
 A partner is another row, chosen at random from all training rows, as it is in this epoch after the earlier steps.
 """
 
@@ -23,7 +18,13 @@ if TYPE_CHECKING:
 
 
 class RowAugmentation(Component):
-    """A random change of each row."""
+    """A random change of each row.
+
+    The result for a row must depend on the row, on its partner if it has one, and on `draw` only. So an augmentation
+    takes its random numbers from `draw`, the same number in every call, and uses no operation whose rounding depends on
+    the batch: no sums over the numbers of a row except `means` of modules/image_ops.py, and no exponential or
+    trigonometric functions.
+    """
 
     family: ClassVar[str] = "augment"
     of_images: ClassVar[bool] = False
