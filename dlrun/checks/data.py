@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dlrun.checks.reading import Reading
+from dlrun.components.preprocess import Map
 from dlrun.errors import Problem
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.data_info import DataInfo, numbers
@@ -50,15 +51,25 @@ def check_notes(reading: Reading, data_info: DataInfo) -> Iterator[Problem]:
 def check_target_preprocess(reading: Reading) -> Iterator[Problem]:
     """Hold each step for targets to one that can be undone, and to a target of numbers."""
     data, data_info = reading.sections.get("data"), reading.data.info
+    targets = numbers(data_info) if data_info is not None else []
     for index, step in enumerate(data.target_preprocess if data else ()):
         path = ("data", "target_preprocess", index)
-        if not step.elementwise:
-            message = f"{step.kind} mixes the numbers of a target, so predictions could not be computed back"
-            yield reading.problem(message, path, "use `standardize` or `minmax`")
-        elif step.input is not None:
-            message = "'input' names an input of the network, and this step is for the targets"
-            yield reading.problem(message, (*path, step.kind, "input"), "remove it")
-    if data and data.target_preprocess and data_info is not None and not numbers(data_info):
+        if not isinstance(step, Map) or step.one_way:
+            why = step.one_way if isinstance(step, Map) else "works on columns of the features"
+            message = f"{step.kind} {why}, so predictions could not be computed back"
+            yield reading.problem(message, path, "use `standardize`, `minmax`, `robust`, `quantile` or `log1p`")
+            continue
+        for setting, names in (("input", "an input of the network"), ("columns", "columns of the features")):
+            if getattr(step, setting) is not None:
+                message = f"'{setting}' names {names}, and this step is for the targets"
+                yield reading.problem(message, (*path, step.kind, setting), "remove it")
+        for target in targets:
+            try:
+                step.output_shape(data_info.targets[target].shape or (1,), data_info.rows, None)
+            except ShapeError as error:
+                yield reading.problem(f"{step.kind}: {error.message}", path, error.hint)
+                break
+    if data and data.target_preprocess and data_info is not None and not targets:
         message = "`target_preprocess` needs a target of numbers, and there is none"
         yield reading.problem(message, ("data", "target_preprocess"), "remove it")
 

@@ -12,8 +12,9 @@ from torch import nn
 
 from dlrun.components.sources import SourceError
 from dlrun.data.batches import Batch
+from dlrun.data.fit import refused, refused_target
 from dlrun.data.load import Loaded
-from dlrun.modules.affine import Affine
+from dlrun.modules.frozen_map import FrozenMap, OutOfDomainError
 from dlrun.plan.indices import index_limits
 from dlrun.plan.network import Plan
 from dlrun.plan.split import Indices
@@ -37,9 +38,9 @@ class Prepared:
 def prepare(
     loaded: Loaded,
     plan: Plan,
-    steps: Mapping[str, Sequence[tuple[str, nn.Module]]],
+    steps: Mapping[str, Steps],
     device: torch.device | str,
-    scales: Mapping[str, Sequence[Affine]] | None = None,
+    scales: Mapping[str, Sequence[FrozenMap]] | None = None,
     measured: bool = True,
 ) -> Prepared:
     """Put every split's rows on the device.
@@ -60,11 +61,10 @@ def prepare(
     for rows in (loaded.splits.train, loaded.splits.validation, loaded.splits.test):
         inputs = []
         for entry in plan.inputs:
-            modules = [module for _, module in steps[entry.name]]
             kind = _Kind(entry.shape, plan.indices[entry.name], limits.get(entry.name), torch.device(device))
-            inputs.append(_inputs(loaded.features[entry.name], rows, modules, kind))
+            inputs.append(_inputs(loaded.features[entry.name], rows, steps[entry.name], kind, plan))
         targets = {
-            name: _scaled(torch.from_numpy(t.values[rows]), (scales or {}).get(name, ())).to(device)
+            name: _scaled(name, t.values, rows, (scales or {}).get(name, ())).to(device)
             for name, t in loaded.targets.items()
         }
         exact = {
@@ -76,10 +76,15 @@ def prepare(
     return Prepared(*found)
 
 
-def _scaled(values: torch.Tensor, steps: Sequence[Affine]) -> torch.Tensor:
+def _scaled(target: str, all_values: Array, rows: Indices, steps: Sequence[FrozenMap]) -> torch.Tensor:
     """Targets in the units of the loss: float32 where there are steps."""
+    values = torch.from_numpy(all_values[rows])
     for step in steps:
-        values = step.exact(values)
+        try:
+            values = step(values)
+        except OutOfDomainError as error:
+            message, hint = refused_target(target, error, int(rows[error.row]))
+            raise SourceError(message, ("target_preprocess",), hint) from None
     return values.float() if steps else values
 
 
@@ -94,7 +99,11 @@ class _Kind:
     device: torch.device
 
 
-def _inputs(features: Array, rows: Indices, modules: Sequence[nn.Module], kind: _Kind) -> torch.Tensor:
+Steps = Sequence[tuple[str, nn.Module]]
+"""The fitted steps of an input in order, each a module with its name."""
+
+
+def _inputs(features: Array, rows: Indices, steps: Steps, kind: _Kind, plan: Plan) -> torch.Tensor:
     dtype = torch.int64 if kind.indices else torch.float32
     # Images are stored channels last, which makes convolutions fast; no other code sees a difference.
     layout = torch.channels_last if len(kind.shape) == 3 else torch.contiguous_format
@@ -102,17 +111,22 @@ def _inputs(features: Array, rows: Indices, modules: Sequence[nn.Module], kind: 
     portion = max(1, PORTION_BYTES // (8 * max(numel(features.shape[1:]), numel(kind.shape))))
     for start in range(0, len(rows), portion):
         chosen = rows[start : start + portion]
-        values = _apply(modules, features[chosen]) if modules else features[chosen]
+        values = _apply(steps, features[chosen], chosen, plan) if steps else features[chosen]
         values = _whole(values, chosen, kind.limit) if kind.indices else _single(values, chosen)
         inputs[start : start + portion] = torch.from_numpy(values).reshape(-1, *kind.shape)
     return inputs
 
 
 @torch.no_grad()
-def _apply(modules: Sequence[nn.Module], features: Array) -> Array:
+def _apply(steps: Steps, features: Array, rows: Indices, plan: Plan) -> Array:
     values = torch.from_numpy(features.astype(np.float64, copy=False))
-    for module in modules:
-        values = module(values)
+    for name, module in steps:
+        try:
+            values = module(values)
+        except OutOfDomainError as error:
+            planned = next(step for step in plan.preprocess if step.name == name)
+            message, hint = refused(planned, error, int(rows[error.row]))
+            raise SourceError(message, ("preprocess", planned.index), hint) from None
     return values.numpy()
 
 

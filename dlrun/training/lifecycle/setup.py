@@ -18,7 +18,7 @@ from dlrun.data.load import Loaded, load
 from dlrun.data.prepare import Prepared, prepare
 from dlrun.errors import Problem, SpecError
 from dlrun.language.resolved import flattened
-from dlrun.modules.affine import Affine
+from dlrun.modules.frozen_map import FrozenMap
 from dlrun.network.build import build
 from dlrun.network.preprocessing import from_tensors, states_by_step
 from dlrun.plan.data_info import numbers
@@ -100,7 +100,7 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
 
 def load_and_fit(
     checked: Checked, device: torch.device, learned: Mapping[str, torch.Tensor] | None = None
-) -> tuple[Loaded, Fitted, Plan, Prepared, dict[str, list[Affine]]]:
+) -> tuple[Loaded, Fitted, Plan, Prepared, dict[str, list[FrozenMap]]]:
     """Load the rows and fit the preprocessing on those for training; the returned plan has all sizes.
 
     Last come the fitted steps of each target that has them.
@@ -126,7 +126,8 @@ def load_and_fit(
             fitted |= fit_targets(chains, loaded, lambda index: reading.place(("data", "target_preprocess", index)))
         else:
             states = states_by_step(learned)
-            fitted |= {name: FittedStep.of(s, states[name]) for chain in chains.values() for name, _, s in chain}
+            chained = [entry for chain in chains.values() for entry in chain]
+            fitted |= {name: FittedStep.of(step, states.get(name, {})) for name, _, step in chained}
         scaling = scales(chains, fitted) if data.target_preprocess else {}
         modules, metrics = modules_by_input(planned, fitted), bool(experiment.metrics)
         prepared = prepare(loaded, planned, modules, device, scaling, metrics)
@@ -151,7 +152,7 @@ def make_task(
     prepared: Prepared,
     terms: Sequence[Term],
     metrics: Sequence[Watched],
-    scaling: Mapping[str, Sequence[Affine]],
+    scaling: Mapping[str, Sequence[FrozenMap]],
 ) -> Task:
     """The task of the loop."""
     experiment = checked.experiment
