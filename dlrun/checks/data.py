@@ -51,7 +51,6 @@ def check_notes(reading: Reading, data_info: DataInfo) -> Iterator[Problem]:
 def check_target_preprocess(reading: Reading) -> Iterator[Problem]:
     """Hold each step for targets to one that can be undone, and to a target of numbers."""
     data, data_info = reading.sections.get("data"), reading.data.info
-    targets = numbers(data_info) if data_info is not None else []
     for index, step in enumerate(data.target_preprocess if data else ()):
         path = ("data", "target_preprocess", index)
         if not isinstance(step, Map) or step.one_way:
@@ -63,13 +62,13 @@ def check_target_preprocess(reading: Reading) -> Iterator[Problem]:
             if getattr(step, setting) is not None:
                 message = f"'{setting}' names {names}, and this step is for the targets"
                 yield reading.problem(message, (*path, step.kind, setting), "remove it")
-        for target in targets:
+        for target in data_info.targets.values() if data_info is not None else ():
             try:
-                step.output_shape(data_info.targets[target].shape or (1,), data_info.rows, None)
+                step.output_shape(target.shape or (1,), data_info.rows, None)
             except ShapeError as error:
                 yield reading.problem(f"{step.kind}: {error.message}", path, error.hint)
                 break
-    if data and data.target_preprocess and data_info is not None and not targets:
+    if data and data.target_preprocess and data_info is not None and not numbers(data_info):
         message = "`target_preprocess` needs a target of numbers, and there is none"
         yield reading.problem(message, ("data", "target_preprocess"), "remove it")
 

@@ -79,12 +79,12 @@ def prepare(
 def _scaled(target: str, all_values: Array, rows: Indices, steps: Sequence[FrozenMap]) -> torch.Tensor:
     """Targets in the units of the loss: float32 where there are steps."""
     values = torch.from_numpy(all_values[rows])
-    for step in steps:
+    for index, step in enumerate(steps):
         try:
             values = step(values)
         except OutOfDomainError as error:
             message, hint = refused_target(target, error, int(rows[error.row]))
-            raise SourceError(message, ("target_preprocess",), hint) from None
+            raise SourceError(message, ("target_preprocess", index), hint) from None
     return values.float() if steps else values
 
 
