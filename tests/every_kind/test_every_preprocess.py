@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import components, draws, sample_shapes
 
+import dlrun
+from dlrun.api import _Silent
+from dlrun.checks.check import check
 from dlrun.components.preprocess import FitError, Map, TrainingRows
 from dlrun.components.preprocess._rows import block_bytes
 from dlrun.language.component import choose
 from dlrun.language.kinds import find, kinds
 from dlrun.modules.frozen_map import OutOfDomainError, back
+from dlrun.runs import folder as run_folder
 from dlrun.shapes import Shape, ShapeError, numel
+from dlrun.tracking.open import open_tracking
+from dlrun.training.lifecycle.resume import resume
+from dlrun.training.lifecycle.setup import load_and_fit
+from dlrun.views import table
 
 KINDS = tuple(kind for kind in kinds("preprocess") if issubclass(find("preprocess", kind), Map))
 ROWS, CLASSES = 60, 4
@@ -242,3 +252,44 @@ def test_every_step_explains_itself(kind: str):
     shape = rows_for(kind).shape[1:]
     output, _ = step.output_shape(shape, ROWS, CLASSES)
     assert step.formulas(shape, output)
+
+
+RUN = """
+data:
+  source: {{npz: data.npz}}
+  target: y
+  split: {{validation: 0.2, test: 0.2, stratify: true}}
+  preprocess: [{step}]
+model: {{layers: [flatten, linear: $classes]}}
+loss: cross_entropy
+optimizer: adam
+train: {{epochs: 2}}
+tracking: off
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_with_the_step_resumes_to_the_same_bits_and_its_network_takes_raw_rows(kind: str, tmp_path: Path):
+    rows = rows_for(kind)
+    np.savez(tmp_path / "data.npz", x=rows, y=TARGET)
+    file = tmp_path / "spec.yaml"
+    file.write_text(RUN.format(step=json.dumps(a_step(kind).written())))
+    whole = dlrun.train(file, runs=tmp_path / "whole")
+    part = dlrun.train(file, "train.epochs=1", runs=tmp_path / "part")
+    longer = check(part.folder / run_folder.RESOLVED, ["train.epochs=2"], training=True)
+    with open_tracking(longer.experiment.tracking, tmp_path / "part") as tracking:
+        resumed = resume(part.folder, longer, _Silent(), tracking)
+    assert resumed.test == whole.test
+    assert (part.folder / run_folder.BEST).read_bytes() == (whole.folder / run_folder.BEST).read_bytes()
+
+    network = dlrun.load_network(whole.folder)
+    checked = check(file, (), training=True)
+    loaded, fitted_steps, _, prepared, _ = load_and_fit(checked, torch.device("cpu"))
+    front = torch.nn.Sequential(*(step.module for step in fitted_steps.values()))
+    assert torch.equal(front(torch.tensor(rows)[loaded.splits.test]).float(), prepared.test.inputs[0])
+    weights = network.state_dict()
+    with torch.no_grad():
+        expected = prepared.test.inputs[0].flatten(1) @ weights["linear_1.weight"].T + weights["linear_1.bias"]
+        assert torch.allclose(network(torch.tensor(rows)[loaded.splits.test]), expected, atol=1e-5)
+    assert f"preprocess.{kind}_1" in {row.label for row in table.rows(checked.plan)}
+    assert table.formulas(checked.plan)[0][0].startswith(f"preprocess.{kind}_1")
