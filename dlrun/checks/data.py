@@ -62,9 +62,10 @@ def check_target_preprocess(reading: Reading) -> Iterator[Problem]:
             if getattr(step, setting) is not None:
                 message = f"'{setting}' names {names}, and this step is for the targets"
                 yield reading.problem(message, (*path, step.kind, setting), "remove it")
-        for target in data_info.targets.values() if data_info is not None else ():
+        rows, targets = (data_info.rows, data_info.targets) if data_info is not None else (0, {})
+        for target in targets.values():
             try:
-                step.output_shape(target.shape or (1,), data_info.rows, None)
+                step.output_shape(target.shape or (1,), rows, None)
             except ShapeError as error:
                 yield reading.problem(f"{step.kind}: {error.message}", path, error.hint)
                 break

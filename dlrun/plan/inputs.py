@@ -278,7 +278,8 @@ class _Fronts:
             if not step.elementwise:
                 rest = [] if chosen is None else [one for at, one in enumerate(columns) if at not in set(chosen)]
                 shape = output if chosen is None else (len(rest) + numel(output),)
-                made = [f"{step.kind}_{number}" for number in range(1, numel(output) + 1)]
+                # The numbers of an image have no names.
+                made = [f"{step.kind}_{number}" for number in range(1, numel(output) + 1)] if len(shape) == 1 else []
                 columns = [*rest, *(NumberColumn(one, step.kind, index, index) for one in made)]
         return tuple(planned), shape
 
