@@ -14,6 +14,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 from places import DOCS, ROOT, SPECS
 
@@ -59,6 +60,8 @@ def test_the_spec_checks_without_a_note(page, number, tmp_path):
     (tmp_path / "wine.csv").write_text(WINE, "utf-8")
     (tmp_path / "visits.csv").write_text(VISITS, "utf-8")
     shutil.copy(SPECS / "data" / "people.csv", tmp_path)
+    photos = np.random.default_rng(0).random((20, 3, 48, 64)).astype(np.float32)
+    np.savez(tmp_path / "photos.npz", image=photos, label=np.arange(20) % 2)
     spec = tmp_path / "example.yaml"
     spec.write_text(as_spec(blocks(page)[number]), "utf-8")
     checked = check(spec)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dlrun.checks.reading import Reading
 from dlrun.components.augment import InputAugmentation, Mixing
+from dlrun.components.preprocess import Map
 from dlrun.components.sources import SourceError
 from dlrun.errors import Problem, SpecPath
 from dlrun.language.suggestions import did_you_mean
@@ -94,12 +95,22 @@ def check_target_preprocess(reading: Reading) -> Iterator[Problem]:
     data, data_info = reading.sections.get("data"), reading.data.info
     for index, step in enumerate(data.target_preprocess if data else ()):
         path = ("data", "target_preprocess", index)
-        if not step.elementwise:
-            message = f"{step.kind} mixes the numbers of a target, so predictions could not be computed back"
-            yield reading.problem(message, path, "use `standardize` or `minmax`")
-        elif step.input is not None:
-            message = "'input' names an input of the network, and this step is for the targets"
-            yield reading.problem(message, (*path, step.kind, "input"), "remove it")
+        if not isinstance(step, Map) or step.one_way:
+            why = step.one_way if isinstance(step, Map) else "works on columns of the features"
+            message = f"{step.kind} {why}, so predictions could not be computed back"
+            yield reading.problem(message, path, "use `standardize`, `minmax`, `robust`, `quantile` or `log1p`")
+            continue
+        for setting, names in (("input", "an input of the network"), ("columns", "columns of the features")):
+            if getattr(step, setting) is not None:
+                message = f"'{setting}' names {names}, and this step is for the targets"
+                yield reading.problem(message, (*path, step.kind, setting), "remove it")
+        rows, targets = (data_info.rows, data_info.targets) if data_info is not None else (0, {})
+        for target in targets.values():
+            try:
+                step.output_shape(target.shape or (1,), rows, None)
+            except ShapeError as error:
+                yield reading.problem(f"{step.kind}: {error.message}", path, error.hint)
+                break
     if data and data.target_preprocess and data_info is not None and not numbers(data_info):
         message = "`target_preprocess` needs a target of numbers, and there is none"
         yield reading.problem(message, ("data", "target_preprocess"), "remove it")

@@ -43,6 +43,8 @@ class PreprocessStep:
     """The numbers of a row that it takes, by their place; the others stay, before the output. None: all."""
     width: int = 0
     """With `columns`, how many numbers a row has before the step."""
+    names: tuple[str, ...] = ()
+    """The names of the columns before the step, where a row has columns."""
 
     @property
     def formula(self) -> list[str]:
@@ -270,12 +272,14 @@ class _Fronts:
                 output, exact = step.output_shape(taken, self.train_rows, self.classes)
             except ShapeError as error:
                 raise SpecError([Problem(f"{step.kind}: {error.message}", place, error.hint)]) from None
-            fitted = step.fitted(taken, output)
-            planned.append(PreprocessStep(key, index, step, taken, output, fitted, exact, place, chosen, numel(shape)))
+            fitted = step.fitted(taken, output, self.train_rows)
+            names, width = tuple(column.name for column in columns), numel(shape)
+            planned.append(PreprocessStep(key, index, step, taken, output, fitted, exact, place, chosen, width, names))
             if not step.elementwise:
                 rest = [] if chosen is None else [one for at, one in enumerate(columns) if at not in set(chosen)]
                 shape = output if chosen is None else (len(rest) + numel(output),)
-                made = [f"{step.kind}_{number}" for number in range(1, numel(output) + 1)]
+                # The numbers of an image have no names.
+                made = [f"{step.kind}_{number}" for number in range(1, numel(output) + 1)] if len(shape) == 1 else []
                 columns = [*rest, *(NumberColumn(one, step.kind, index, index) for one in made)]
         return tuple(planned), shape
 

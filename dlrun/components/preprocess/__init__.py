@@ -15,7 +15,7 @@ from dlrun.shapes import Shape
 if TYPE_CHECKING:
     import numpy as np
 
-    from dlrun.modules.affine import Affine
+    from dlrun.modules.frozen_map import FrozenMap
 
     Array = np.ndarray[Any, Any]
 
@@ -100,13 +100,15 @@ class Encoder(Preprocess):
 
 
 class Map(Preprocess):
-    """An affine map of each row whose numbers are learned from the training rows.
+    """A map of each row whose numbers, if it has any, are learned from the training rows.
 
     It is planned like a layer and becomes a frozen module before the network.
     """
 
     elementwise: ClassVar[bool] = False
-    """Whether each number is changed by itself and can be computed back."""
+    """Whether each number is changed by itself."""
+    one_way: ClassVar[str] = "mixes the numbers of a row"
+    """Why what it does to a row cannot be computed back; '' where it can."""
 
     def output_shape(self, shape: Shape, rows: int, classes: int | None) -> tuple[Shape, bool]:
         """The output shape, and whether it is known before fitting; if not, it is the largest possible one.
@@ -121,9 +123,9 @@ class Map(Preprocess):
         """
         return shape, True
 
-    def fitted(self, shape: Shape, output: Shape) -> dict[str, Shape]:
+    def fitted(self, shape: Shape, output: Shape, rows: int) -> dict[str, Shape]:
         """The shapes of the learned numbers, under the keys of the result of `fit`."""
-        raise NotImplementedError
+        return {}
 
     def formulas(self, shape: Shape, output: Shape) -> list[str]:
         """The formulas of the step with the numbers of this input."""
@@ -139,17 +141,18 @@ class Map(Preprocess):
 
         Raises:
             FitError: the step cannot be fitted on these rows.
+            OutOfDomainError: the step is not defined for a number of a row.
         """
-        raise NotImplementedError
+        return {}
 
     def fit_bytes(self, rows: int, numbers: int) -> int:
         """About the bytes that fitting takes besides the loaded rows; `numbers` is how many a training row has."""
-        return 4 * 8 * rows * numbers
+        return 0
 
     def settled(self, state: FittedState) -> Self:
         """The step with every size that fitting has decided as a setting, to plan again."""
         return self
 
-    def build(self, state: FittedState) -> Affine:
+    def build(self, state: FittedState) -> FrozenMap:
         """The frozen module: maps raw rows (N, ...) to preprocessed rows."""
         raise NotImplementedError

@@ -1,20 +1,25 @@
-"""Shared by the steps: the two affine maps, and fitting without warnings of other libraries."""
+"""Shared by the steps: affine maps, and fitting without warnings of other libraries."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from dlrun.components.preprocess import FitError, FittedState, Map, TrainingRows
 from dlrun.components.preprocess._rows import block_bytes
-from dlrun.shapes import Shape, numel
+from dlrun.shapes import Shape, ShapeError, numel, show
 
 if TYPE_CHECKING:
     import numpy as np
 
     from dlrun.modules.affine import Projection, Scale
+
+    Array = np.ndarray[Any, Any]
+
+Per = Literal["number", "channel"]
+"""Whether a step learns of each number of a row by itself, or of all numbers of a channel together."""
 
 TOO_LARGE = "the numbers are too large or too small to compute with"
 
@@ -22,9 +27,9 @@ TOO_LARGE = "the numbers are too large or too small to compute with"
 class Scaling(Map):
     """A step that shifts and scales each number of a row separately."""
 
-    elementwise = True
+    elementwise, one_way = True, ""
 
-    def fitted(self, shape: Shape, output: Shape) -> dict[str, Shape]:
+    def fitted(self, shape: Shape, output: Shape, rows: int) -> dict[str, Shape]:
         return {"offset": shape, "factor": shape}
 
     def build(self, state: FittedState) -> Scale:
@@ -38,10 +43,65 @@ class Scaling(Map):
         return block_bytes(rows, numbers)
 
 
+class PerScaling(Scaling):
+    """A step that shifts and scales, and learns either from each number of a row or from all of a channel."""
+
+    if TYPE_CHECKING:  # each kind has this setting after its own
+        per: Per
+
+    def output_shape(self, shape: Shape, rows: int, classes: int | None) -> tuple[Shape, bool]:
+        if self.per == "channel" and len(shape) < 2:
+            message = f"`per: channel` needs rows of (channels, ...), as images are; received {show(shape)}"
+            raise ShapeError(message, "remove `per`: each number is then scaled by itself")
+        return shape, True
+
+    def fitted(self, shape: Shape, output: Shape, rows: int) -> dict[str, Shape]:
+        learned = (shape[0], *(1 for _ in shape[1:])) if self.per == "channel" else shape
+        return {"offset": learned, "factor": learned}
+
+    def formulas(self, shape: Shape, output: Shape) -> list[str]:
+        what = f"{shape[0]} channels" if self.per == "channel" else f"{numel(shape)} numbers"
+        return [f"{self.formula()} for each of {what}"]
+
+    def formula(self) -> str:
+        """What becomes of a number."""
+        raise NotImplementedError
+
+    def samples(self, rows: TrainingRows) -> Samples:
+        """The numbers that it learns from."""
+        return Samples(rows, self.per == "channel")
+
+    def learned(self, rows: TrainingRows, offset: Array, factor: Array) -> FittedState:
+        """What it learned, in the shape of a row.
+
+        Raises:
+            FitError: a number overflowed.
+        """
+        shape = self.fitted(rows.shape, rows.shape, len(rows))["offset"]
+        return need_finite({"offset": offset.reshape(shape), "factor": factor.reshape(shape)})
+
+
+class Samples:
+    """The training rows as samples (numbers,): each row is one, or, by channels, each place of a row is one."""
+
+    def __init__(self, rows: TrainingRows, by_channel: bool = False):
+        self.rows, self.by_channel = rows, by_channel
+        self.numbers = rows.shape[0] if by_channel else rows.numbers
+
+    def __len__(self) -> int:
+        return len(self.rows) * (self.rows.numbers // self.numbers)
+
+    def blocks(self) -> Iterator[Array]:
+        """All samples in order, in blocks (n, numbers)."""
+        for block in self.rows.blocks():
+            channels = block.reshape(len(block), self.numbers, -1)
+            yield channels.transpose(0, 2, 1).reshape(-1, self.numbers) if self.by_channel else block
+
+
 class Projecting(Map):
     """A step that multiplies a flattened row by a matrix."""
 
-    def fitted(self, shape: Shape, output: Shape) -> dict[str, Shape]:
+    def fitted(self, shape: Shape, output: Shape, rows: int) -> dict[str, Shape]:
         return {"mean": (numel(shape),), "matrix": (output[0], numel(shape))}
 
     def build(self, state: FittedState) -> Projection:
