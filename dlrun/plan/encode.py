@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dlrun.components.preprocess import Column, EncodeError, Encoder, Learned, Preprocess
 from dlrun.components.sources import SourceError, Table
 from dlrun.components.sources._cells import is_missing
+from dlrun.language.field_type import FieldType
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.fields import Chosen, matches
 
@@ -94,7 +95,7 @@ def how_to_read(inputs: Mapping[str, Chosen], steps: Mapping[str, Steps], table:
                 index, step = acting[0]
                 message = f"{step.kind} changes columns, and the {table.noun} '{field_name}' has several axes"
                 raise SourceError(message, ("preprocess", index), "name other columns in `columns`")
-            if acting and (entry.type == "text" or any(step.reads == "text" for _, step in acting)):
+            if acting and (entry.type in ("text", "time") or any(step.reads == "text" for _, step in acting)):
                 found.texts[name].add(field_name)
             elif any(step.fills for _, step in acting):
                 found.lacking.add(field_name)
@@ -118,9 +119,10 @@ def encode(table: Table, chosen: Chosen, encoders: Steps, texts: Collection[str]
         learned: dict[str, Learned] = {}
         made: list[tuple[Column, NumberColumn]] = []
         for column, origin in columns:
-            kind = "number" if column.codes is None else "text"
+            kind = _type_of(column, origin, table)
             # A column that an earlier step made, such as an indicator, has a name of its own, and perhaps no texts.
-            if not _suits(step, kind, column.name, origin.field) or step.reads not in (None, kind):
+            readable = step.reads is None or (step.reads == "text" and column.codes is not None)
+            if not _suits(step, kind, column.name, origin.field) or not readable:
                 made.append((column, origin))
                 continue
             try:
@@ -134,18 +136,31 @@ def encode(table: Table, chosen: Chosen, encoders: Steps, texts: Collection[str]
                 made_by = origin.made_by if same else index
                 made.append((one, NumberColumn(one.name, origin.field, made_by, index)))
         if not learned:
-            message = f"{step.kind} has nothing to do: no feature is a column of {' or '.join(step.takes)}s"
-            raise SourceError(message, ("preprocess", index), "remove it, or name the columns in `columns`")
+            raise _idle(step, index, [origin for _, origin in columns], encoders)
         if twice := [name for name, count in Counter(one.name for one, _ in made).items() if count > 1]:
             message = f"{step.kind} makes a column '{twice[0]}', and there is one of that name"
             raise SourceError(message, ("preprocess", index), "give the column of the data another name")
         steps.append(EncodedStep(index, step, learned, len(made)))
         columns = made
-    if left := [column.name for column, _ in columns if column.codes is not None]:
-        message = f"the column '{left[0]}' is still of texts after the last encoder"
-        raise SourceError(message, ("preprocess",), f"add `one_hot: {{columns: {left[0]}}}` after it")
+    if left := [(column, origin) for column, origin in columns if column.codes is not None]:
+        kind, name = _type_of(*left[0], table), left[0][0].name
+        message = f"the column '{name}' is still of {kind}s after the last encoder"
+        hint = f"add `{'date' if kind == 'time' else 'one_hot'}: {{columns: {name}}}` after it"
+        raise SourceError(message, ("preprocess",), hint)
     values = np.stack([column.numbers for column, _ in columns], axis=1)  # type: ignore[misc]
     return Encoded(tuple(origin for _, origin in columns), tuple(steps), values)
+
+
+def _idle(step: Encoder, index: int, columns: Sequence[NumberColumn], encoders: Steps) -> SourceError:
+    """What to say about a step that has no column to change at its place in the list."""
+    kinds = {place: before.kind for place, before in encoders}
+    for column in columns:
+        if step.columns is not None and _suits(step, "", column.name, column.field) and column.changed_by in kinds:
+            before = kinds[column.changed_by]
+            message = f"{step.kind} takes texts, and {before}, which comes before it, makes numbers of '{column.field}'"
+            return SourceError(message, ("preprocess", index), f"keep one of them, or write `{step.kind}` first")
+    message = f"{step.kind} has nothing to do: no feature is a column of {' or '.join(step.takes)}s"
+    return SourceError(message, ("preprocess", index), "remove it, or name the columns in `columns`")
 
 
 def for_no_input(step: Preprocess, inputs: Sequence[str]) -> tuple[str, str] | None:
@@ -205,6 +220,14 @@ def _of_rows(column: Column, rows: Array) -> Column:
     places = np.full(len(column.texts) + 1, -1)
     places[there] = np.arange(len(there))
     return Column(column.name, None, tuple(column.texts[code] for code in there), places[codes])
+
+
+def _type_of(column: Column, origin: NumberColumn, table: Table) -> FieldType:
+    """What a column holds at its place among the steps."""
+    if column.codes is None:
+        return "number"
+    is_time = origin.made_by == FROM_DATA and table.fields[origin.field].type == "time"
+    return "time" if is_time else "text"
 
 
 def _suits(step: Encoder, kind: str, *names: str) -> bool:
