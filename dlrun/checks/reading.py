@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -151,7 +151,7 @@ def read(document: Document, whole: bool = False) -> Reading:
     if not isinstance(root.value, dict):
         raise SpecError([Problem("a spec is a mapping: `data:`, `model:`, `loss:` …", root.place)])
     _report_unknown_sections(reading, root)
-    expander = Expander(root, lambda name: _from_data(reading, name), reading.problems)
+    expander = Expander(root, lambda name, of="": _from_data(reading, name, of), reading.problems)
     names = [name for name in root.value if name in Experiment.model_fields]
     for name in sorted(names, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST)):
         if name == "data":
@@ -214,7 +214,7 @@ def _encoders(root: Node) -> list[tuple[int, Encoder]]:
     return found
 
 
-def _not_yet(name: str) -> int:
+def _not_yet(name: str, of: str = "") -> int:
     raise ExpressionError(f"`${name}` comes from the data and cannot be used to describe it")
 
 
@@ -279,34 +279,48 @@ def _homes() -> dict[str, str]:
     return homes
 
 
-def _from_data(reading: Reading, name: str) -> int:
+def _from_data(reading: Reading, name: str, of: str = "") -> int:
+    """A number of the data: of the input, target or column that is named, or of the only one that has such."""
     if "data" not in reading.written:
         raise ExpressionError(f"`${name}` comes from the data, and this spec has no `data`", hint="write the number")
     data_info = reading.data.info
     if data_info is None:
         reading.report(reading.data.problem)
         raise ExpressionError("", length=0)
+    features = data_info.features
     if name == "classes":
-        labels = [target.labels for target in data_info.targets.values() if target.labels is not None]
-        if not labels:
+        classes = {key: len(target.labels) for key, target in data_info.targets.items() if target.labels is not None}
+        if not classes:
             raise ExpressionError("the target is numbers, not classes", hint="`$classes` goes with a loss for classes")
-        return len(_only(labels, name, "targets of classes"))
+        return _only(classes, name, of, "targets of classes")
     if name == "features":
-        shape = _only([feature.shape for feature in data_info.features.values()], name, "inputs")
+        shape = _only({key: feature.shape for key, feature in features.items()}, name, of, "inputs")
         if len(shape) != 1:
             raise ExpressionError(
                 f"`$features` is the number of features in a row, and a sample here has the shape {shape}"
             )
         return shape[0]
-    sizes = [feature.vocabulary for feature in data_info.features.values() if feature.vocabulary is not None]
+    if name == "categories":
+        columns = [column for feature in features.values() for column in feature.columns]
+        counts = {column.name: column.indices for column in columns if column.indices is not None}
+        if not counts:
+            hint = "`preprocess: [ordinal: {columns: …}]` numbers the categories of a column"
+            raise ExpressionError("`$categories` needs a column of categories that `ordinal` has numbered", hint=hint)
+        return _only(counts, name, of, "columns of categories")
+    sizes = {key: feature.vocabulary for key, feature in features.items() if feature.vocabulary is not None}
     if not sizes:
-        wrong = next(filter(None, map(data_info.no_index, data_info.features)), "")
+        wrong = next(filter(None, map(data_info.no_index, features)), "")
         message = "`$vocabulary` needs features that are indices, whole numbers from 0 on"
         raise ExpressionError(message + (f"; {wrong}" if wrong else ""))
-    return _only(sizes, name, "inputs of indices")
+    return _only(sizes, name, of, "inputs of indices")
 
 
-def _only(found: list[Any], name: str, what: str) -> Any:
-    if len(found) > 1:
-        raise ExpressionError(f"`${name}` is ambiguous: the data has {len(found)} {what}", hint="write the number")
-    return found[0]
+def _only(found: Mapping[str, Any], name: str, of: str, what: str) -> Any:
+    """The number that is meant, of those that inputs, targets or columns have."""
+    listed = f"{what}: {', '.join(list(found)[:MAX_SHOWN])}"
+    if of and of not in found:
+        raise ExpressionError(f"`${name}({of})` is not known{did_you_mean(of, found, {})}", hint=listed)
+    if not of and len(found) > 1:
+        hint = f"write which one, such as `${name}({next(iter(found))})`; {listed}"
+        raise ExpressionError(f"`${name}` is ambiguous: the data has {len(found)} {what}", hint=hint)
+    return found[of] if of else next(iter(found.values()))

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dlrun.components.preprocess import Column, EncodeError, Encoder, Learned, Preprocess
-from dlrun.components.sources import SourceError, Table
+from dlrun.components.preprocess._categories import CategoryEncoder
+from dlrun.components.sources import SourceError, SourceNote, SplitName, Table
 from dlrun.components.sources._cells import is_missing
 from dlrun.language.field_type import FieldType
-from dlrun.language.suggestions import did_you_mean
+from dlrun.language.suggestions import did_you_mean, shorten
 from dlrun.plan.fields import Chosen, matches
 
 if TYPE_CHECKING:
@@ -36,6 +38,20 @@ class NumberColumn:
     """The index of the step that made it, or FROM_DATA."""
     changed_by: int
     """The index of the last encoder that changed it, or FROM_DATA."""
+    indices: int | None = None
+    """How many indices, from 0 on, it can have, where an encoder made indices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Rows with a category that no training row has."""
+
+    rows: dict[SplitName, int]
+    """How many there are in each split."""
+    example: str
+    """The first such category."""
+    trained: bool
+    """Whether a training row has the place that they get, because its category is rare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +64,8 @@ class EncodedStep:
     """By the name of the column, as it was before the step."""
     width: int
     """How many columns there are after it."""
+    unseen: dict[str, Unseen] = field(default_factory=dict)
+    """By the name of the column, where rows that are not for training have categories that no training row has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +123,17 @@ def how_to_read(inputs: Mapping[str, Chosen], steps: Mapping[str, Steps], table:
     return found
 
 
-def encode(table: Table, chosen: Chosen, encoders: Steps, texts: Collection[str], train: Array) -> Encoded:
+def encode(
+    table: Table,
+    chosen: Chosen,
+    encoders: Steps,
+    texts: Collection[str],
+    train: Array,
+    others: Mapping[SplitName, Array] = MappingProxyType({}),
+) -> Encoded:
     """Learn every encoder from the training rows, and encode all rows.
+
+    `others` are the rows of the other splits, in which categories that no training row has are counted.
 
     Raises:
         SourceError: a step has nothing to do or to learn from, or a column is still of texts after the last one.
@@ -117,6 +144,7 @@ def encode(table: Table, chosen: Chosen, encoders: Steps, texts: Collection[str]
     steps = []
     for index, step in encoders:
         learned: dict[str, Learned] = {}
+        unseen: dict[str, Unseen] = {}
         made: list[tuple[Column, NumberColumn]] = []
         for column, origin in columns:
             kind = _type_of(column, origin, table)
@@ -126,21 +154,25 @@ def encode(table: Table, chosen: Chosen, encoders: Steps, texts: Collection[str]
                 made.append((column, origin))
                 continue
             try:
-                learned[column.name] = found = step.learn(_of_rows(column, train))
+                rows = _of_rows(column, train)
+                learned[column.name] = found = step.learn(rows)
                 encoded = step.encode(column, found)
             except EncodeError as error:
                 cell = f"{table.cell(origin.field, error.row)}; " if error.row is not None else ""
                 raise SourceError(f"{step.kind}: {cell}{error.message}", ("preprocess", index), error.hint) from None
+            if isinstance(step, CategoryEncoder) and (new := _unseen(column, rows, found, others)):
+                unseen[column.name] = new
+            indices = step.index_count(found)
             for one in encoded:
                 same = one.name == column.name and (one.codes is None) == (column.codes is None)
-                made_by = origin.made_by if same else index
-                made.append((one, NumberColumn(one.name, origin.field, made_by, index)))
+                made_by, count = (origin.made_by, origin.indices) if same else (index, indices)
+                made.append((one, NumberColumn(one.name, origin.field, made_by, index, count)))
         if not learned:
             raise _idle(step, index, [origin for _, origin in columns], encoders)
         if twice := [name for name, count in Counter(one.name for one, _ in made).items() if count > 1]:
             message = f"{step.kind} makes a column '{twice[0]}', and there is one of that name"
             raise SourceError(message, ("preprocess", index), "give the column of the data another name")
-        steps.append(EncodedStep(index, step, learned, len(made)))
+        steps.append(EncodedStep(index, step, learned, len(made), unseen))
         columns = made
     if left := [(column, origin) for column, origin in columns if column.codes is not None]:
         kind, name = _type_of(*left[0], table), left[0][0].name
@@ -220,6 +252,37 @@ def _of_rows(column: Column, rows: Array) -> Column:
     places = np.full(len(column.texts) + 1, -1)
     places[there] = np.arange(len(there))
     return Column(column.name, None, tuple(column.texts[code] for code in there), places[codes])
+
+
+def _unseen(column: Column, training: Column, learned: Learned, others: Mapping[SplitName, Array]) -> Unseen | None:
+    """The rows of the other splits with a category that no training row has; None where there is none."""
+    import numpy as np
+
+    assert column.codes is not None
+    known = set(training.texts)
+    new = np.array([text not in known for text in column.texts], bool)[column.codes]
+    counts: dict[SplitName, int] = {split: int(new[rows].sum()) for split, rows in others.items()}
+    if not any(counts.values()):
+        return None
+    first = next(int(rows[new[rows].argmax()]) for split, rows in others.items() if counts[split])
+    return Unseen(counts, column.texts[column.codes[first]], not known <= set(learned["categories"]))
+
+
+def unseen_notes(encoded: Encoded) -> Iterator[SourceNote]:
+    """A note about each column whose unseen categories get a place that no training row has."""
+    for one in encoded.steps:
+        for column, unseen in one.unseen.items():
+            if unseen.trained:
+                continue
+            counts = [f"{count} {split} row{'s' * (count > 1)}" for split, count in unseen.rows.items() if count]
+            many = sum(unseen.rows.values()) > 1
+            message = (
+                f"{' and '.join(counts)} ha{'ve' if many else 's'} a category of '{column}' that no training row has, "
+                f"such as {shorten(unseen.example)}"
+            )
+            hint = "with `minimum: 2` or more, rare categories share its place, so that its weights are trained"
+            hint = "add training rows of it" if getattr(one.step, "order", None) else hint
+            yield SourceNote("unseen_category", message, ("preprocess", one.index), hint)
 
 
 def _type_of(column: Column, origin: NumberColumn, table: Table) -> FieldType:

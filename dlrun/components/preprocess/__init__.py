@@ -90,6 +90,10 @@ class Encoder(Preprocess):
         """
         raise NotImplementedError
 
+    def index_count(self, learned: Learned) -> int | None:
+        """How many indices, from 0 on, a column that it makes can have; None where it does not make indices."""
+        return None
+
     def encode(self, column: Column, learned: Learned) -> list[Column]:
         """The columns that come in place of a column, for any rows.
 

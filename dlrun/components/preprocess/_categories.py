@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.preprocess import Column, EncodeError
+from dlrun.components.preprocess import Column, EncodeError, Encoder
 from dlrun.language.labels import class_labels
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+class CategoryEncoder(Encoder):
+    """An encoder for which each text is a category; `learned` has those with a place of their own as `categories`.
+
+    All others share a place: the rare ones, and those that no training row has.
+    """
+
+    takes = ("text",)
+    reads = "text"
 
 
 def categories(column: Column, minimum: int = 1) -> list[str]:
