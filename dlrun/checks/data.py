@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
 from dlrun.checks.reading import Reading
-from dlrun.errors import MAX_SHOWN, Problem
+from dlrun.errors import Problem
 from dlrun.language.experiment import INPUT
-from dlrun.language.fields import LONGEST
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.data_info import DataInfo, Feature, numbers
 from dlrun.plan.indices import index_limits
 from dlrun.plan.network import Plan
+from dlrun.plan.own_inputs import own_inputs
 from dlrun.plan.split_sizes import SplitSizes, unstratifiable
 from dlrun.shapes import ShapeError, show
 
@@ -130,23 +129,11 @@ def _is_mixed(features: Mapping[str, Feature], name: str) -> bool:
 
 
 def _mixed(reading: Reading, name: str, feature: Feature) -> Problem:
-    """An embedding takes indices alone; the way out is an input for each column of them."""
-    indices = dict.fromkeys(column.field for column in feature.columns if column.indices is not None)
+    """The way out of an input of both is an input for each column of indices."""
+    indices = list(dict.fromkeys(column.field for column in feature.columns if column.indices is not None))
     others = [field for field in feature.fields if field not in indices]
     number = next(column.name for column in feature.columns if column.indices is None)
     what = "a row" if name == INPUT else f"the input '{name}'"
-    message = f"{what} has indices, '{next(iter(indices))}', beside numbers, '{number}'"
-    inputs = "".join(f"{_input_name(field)}: {_quoted(field)}, " for field in indices)
-    rest = ", ".join(map(_quoted, others[:MAX_SHOWN])) + (", …" if len(others) > MAX_SHOWN else "")
-    hint = f"an embedding takes indices alone; give them inputs of their own: `features: {{{inputs}rest: [{rest}]}}`"
-    place = reading.place(("data", "features"), at_key=True)
-    return Problem(message, place, hint)
-
-
-def _input_name(field: str) -> str:
-    """A column's name as an input may be called."""
-    return re.sub(r"\W|^(?=\d)", "_", field)[:LONGEST]
-
-
-def _quoted(field: str) -> str:
-    return field if re.fullmatch(r"[A-Za-z][\w.-]*", field) else f'"{field}"'
+    message = f"{what} has indices, '{indices[0]}', beside numbers, '{number}'"
+    hint = f"an embedding takes indices alone; give them inputs of their own: {own_inputs(indices, others)}"
+    return Problem(message, reading.place(("data", "features"), at_key=True), hint)

@@ -23,10 +23,10 @@ from dlrun.plan.encode import (
     how_to_read,
     refuse_strangers,
     steps_of,
-    unseen_notes,
 )
 from dlrun.plan.fields import Chosen, choose, judging, losses_by_output
 from dlrun.plan.targets import class_counts, class_numbers, read_labels
+from dlrun.plan.unseen import unseen_notes
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -225,7 +225,8 @@ def describe(
             train = found.training_rows(data.split, seed)
             others = found.other_rows(data.split, seed)
             encoded = encode(table, chosen, steps[name], read_as.texts[name], train, others)
-            notes |= dict.fromkeys(unseen_notes(encoded))
+            for one in encoded.steps:
+                notes |= dict.fromkeys(unseen_notes(one.step, one.index, one.unseen))
             found.features[name], found.made[name] = _encoded(chosen, encoded), encoded.values
         else:
             found.features[name] = _feature(table, chosen)

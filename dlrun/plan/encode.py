@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun.components.preprocess import Column, EncodeError, Encoder, Learned, Preprocess
 from dlrun.components.preprocess._categories import CategoryEncoder
-from dlrun.components.sources import SourceError, SourceNote, SplitName, Table
+from dlrun.components.sources import SourceError, SplitName, Table
 from dlrun.components.sources._cells import is_missing
 from dlrun.language.field_type import FieldType
-from dlrun.language.suggestions import did_you_mean, shorten
+from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.fields import Chosen, matches
+from dlrun.plan.own_inputs import own_inputs
+from dlrun.plan.unseen import Unseen, count_unseen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,18 +42,6 @@ class NumberColumn:
     """The index of the last encoder that changed it, or FROM_DATA."""
     indices: int | None = None
     """How many indices, from 0 on, it can have, where an encoder made indices."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unseen:
-    """Rows with a category that no training row has."""
-
-    rows: dict[SplitName, int]
-    """How many there are in each split."""
-    example: str
-    """The first such category."""
-    trained: bool
-    """Whether a training row has the place that they get, because its category is rare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +150,7 @@ def encode(
             except EncodeError as error:
                 cell = f"{table.cell(origin.field, error.row)}; " if error.row is not None else ""
                 raise SourceError(f"{step.kind}: {cell}{error.message}", ("preprocess", index), error.hint) from None
-            if isinstance(step, CategoryEncoder) and (new := _unseen(column, rows, found, others)):
+            if isinstance(step, CategoryEncoder) and (new := count_unseen(column, rows, found, others)):
                 unseen[column.name] = new
             indices = step.index_count(found)
             for one in encoded:
@@ -179,8 +169,29 @@ def encode(
         message = f"the column '{name}' is still of {kind}s after the last encoder"
         hint = f"add `{'date' if kind == 'time' else 'one_hot'}: {{columns: {name}}}` after it"
         raise SourceError(message, ("preprocess",), hint)
+    _refuse_shared_inputs(columns, steps)
     values = np.stack([column.numbers for column, _ in columns], axis=1)  # type: ignore[misc]
     return Encoded(tuple(origin for _, origin in columns), tuple(steps), values)
+
+
+def _refuse_shared_inputs(columns: Sequence[tuple[Column, NumberColumn]], steps: Sequence[EncodedStep]) -> None:
+    """Refuse other columns beside those of a step that make an input of their own.
+
+    Raises:
+        SourceError: there are such columns.
+    """
+    for one in steps:
+        if not one.step.own_input:
+            continue
+        name, *others = one.learned
+        others += [column.name for column, origin in columns if origin.changed_by != one.index]
+        if others:
+            message = f"{one.step.kind} makes an input of '{name}', and '{others[0]}' is in the same input"
+            rest = dict.fromkeys(origin.field for _, origin in columns if origin.field not in one.learned)
+            hint = f"give it an input of its own: {own_inputs(list(one.learned), list(rest))}"
+            if not rest and len(one.learned) == 1:
+                hint = f"leave '{others[0]}' out"
+            raise SourceError(message, ("preprocess", one.index), hint)
 
 
 def _idle(step: Encoder, index: int, columns: Sequence[NumberColumn], encoders: Steps) -> SourceError:
@@ -252,37 +263,6 @@ def _of_rows(column: Column, rows: Array) -> Column:
     places = np.full(len(column.texts) + 1, -1)
     places[there] = np.arange(len(there))
     return Column(column.name, None, tuple(column.texts[code] for code in there), places[codes])
-
-
-def _unseen(column: Column, training: Column, learned: Learned, others: Mapping[SplitName, Array]) -> Unseen | None:
-    """The rows of the other splits with a category that no training row has; None where there is none."""
-    import numpy as np
-
-    assert column.codes is not None
-    known = set(training.texts)
-    new = np.array([text not in known for text in column.texts], bool)[column.codes]
-    counts: dict[SplitName, int] = {split: int(new[rows].sum()) for split, rows in others.items()}
-    if not any(counts.values()):
-        return None
-    first = next(int(rows[new[rows].argmax()]) for split, rows in others.items() if counts[split])
-    return Unseen(counts, column.texts[column.codes[first]], not known <= set(learned["categories"]))
-
-
-def unseen_notes(encoded: Encoded) -> Iterator[SourceNote]:
-    """A note about each column whose unseen categories get a place that no training row has."""
-    for one in encoded.steps:
-        for column, unseen in one.unseen.items():
-            if unseen.trained:
-                continue
-            counts = [f"{count} {split} row{'s' * (count > 1)}" for split, count in unseen.rows.items() if count]
-            many = sum(unseen.rows.values()) > 1
-            message = (
-                f"{' and '.join(counts)} ha{'ve' if many else 's'} a category of '{column}' that no training row has, "
-                f"such as {shorten(unseen.example)}"
-            )
-            hint = "with `minimum: 2` or more, rare categories share its place, so that its weights are trained"
-            hint = "add training rows of it" if getattr(one.step, "order", None) else hint
-            yield SourceNote("unseen_category", message, ("preprocess", one.index), hint)
 
 
 def _type_of(column: Column, origin: NumberColumn, table: Table) -> FieldType:

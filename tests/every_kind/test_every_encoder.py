@@ -135,7 +135,7 @@ def test_the_names_of_the_columns_are_all_different_and_their_numbers_finite(kin
     for one in made:
         assert not one.missing.any()
         if one.codes is None:
-            assert one.numbers is not None and one.numbers.dtype == np.float64
+            assert one.numbers is not None and one.numbers.dtype in (np.float64, np.int32)
             assert np.isfinite(one.numbers).all()
 
 
@@ -150,12 +150,20 @@ def described(folder: Path, kind: str, sizes: list[str], numbers: list[str]) -> 
     lines = ["size,number,y"]
     lines += [f"{size},{number},{'ab'[row % 2]}" for row, (size, number) in enumerate(zip(sizes, numbers, strict=True))]
     (folder / "rows.csv").write_text("\n".join(lines))
-    data = DataSection.read(DATA | {"source": {"csv": "rows.csv"}, "preprocess": tuple(steps(kind))})
+    features = {"features": "size" if is_alone(kind) else ("size", "number")}
+    data = DataSection.read(DATA | features | {"source": {"csv": "rows.csv"}, "preprocess": tuple(steps(kind))})
     return describe(data, LOSS, folder)
+
+
+def is_alone(kind: str) -> bool:
+    """Whether the column of texts is an input of its own."""
+    return find("preprocess", kind).own_input  # type: ignore[attr-defined]
 
 
 def steps(kind: str) -> list[Any]:
     """The kind for both columns, and what else the table needs."""
+    if is_alone(kind):
+        return [{kind: {"columns": "size"}}]
     if find("preprocess", kind).reads == "text":  # type: ignore[attr-defined]
         return [{"impute": {"columns": "number"}}, {kind: {"columns": "size"}}]
     most = {"columns": "size", "with": "most_frequent"} if kind == "impute" else {"columns": "size"}
@@ -212,16 +220,20 @@ SPEC = """
 seed: 0
 data:
   source: {csv: rows.csv}
+  features: FEATURES
   target: y
   split: {validation: 0.2, test: 0.2}
   preprocess: PREPROCESS
-model: {layers: [{linear: 4}, tanh, {linear: $classes}]}
+model: {layers: [FIRST, tanh, {linear: $classes}]}
 loss: cross_entropy
 metrics: [accuracy]
 optimizer: {adam: {lr: 1e-2}}
 train: {epochs: 2, batch_size: 12, device: cpu}
 tracking: off
 """
+
+
+EMBEDDED = "{embedding: {num_embeddings: $vocabulary, embedding_dim: 4}}, flatten"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -233,8 +245,9 @@ def test_a_whole_run_and_its_resume_keep_the_columns_and_what_was_learned(
     numbers[::7] = [""] * len(numbers[::7])
     info = described(tmp_path, kind, sizes, numbers)
     feature = info.features["input"]
-    chain = [*steps(kind), "standardize"]
-    Path("spec.yaml").write_text(SPEC.replace("PREPROCESS", json.dumps(chain)))
+    text = SPEC.replace("PREPROCESS", json.dumps([*steps(kind), *([] if is_alone(kind) else ["standardize"])]))
+    text = text.replace("FEATURES", "size" if is_alone(kind) else "[size, number]")
+    Path("spec.yaml").write_text(text.replace("FIRST", EMBEDDED if is_alone(kind) else "{linear: 4}"))
     done = CliRunner().invoke(app, ["train", "spec.yaml"])
     assert done.exit_code == 0, done.output
     (folder,) = (path for path in Path("runs").iterdir() if path.is_dir())
@@ -242,7 +255,8 @@ def test_a_whole_run_and_its_resume_keep_the_columns_and_what_was_learned(
     assert done.exit_code == 0, done.output
     for run in [path for path in Path("runs").iterdir() if path.is_dir()]:
         kept = json.loads((run / "columns.json").read_text())["inputs"]["input"]
-        assert kept["fields"] == {"size": "time" if kind == "date" else "text", "number": "number"}
+        types = {"size": "time" if kind == "date" else "text", "number": "number"}
+        assert kept["fields"] == {name: types[name] for name in feature.fields}
         assert kept["columns"] == [column.name for column in feature.columns]
         assert [(one["index"], one["kind"], one["learned"]) for one in kept["encoders"]] == [
             (one.index, one.step.kind, one.learned) for one in feature.encoded

@@ -14,13 +14,16 @@ from dlrun.language.times import read_time
 
 EXAMPLES = 2
 """How many cells of a column an error shows."""
+SENTENCE = 4
+"""With as many words in each example, a column is free text, not categories."""
 NAMED_COLUMNS = 10
 """How many columns an error names."""
-STEPS = IMPUTE, IMPUTE_TEXTS, ONE_HOT, DATE = (
+STEPS = IMPUTE, IMPUTE_TEXTS, ONE_HOT, DATE, TOKENIZE = (
     "`impute: {{columns: {}}}`",
     "`impute: {{columns: {}, with: most_frequent}}`",
     "`one_hot: {{columns: {}}}`",
     "`date: {{columns: {}}}`",
+    "`tokenize: {{columns: {}}}`",
 )
 """Encoders for columns that are not numbers, as a spec has them, in the order in which they work."""
 PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
@@ -112,7 +115,8 @@ class OddCells:
         sorts = {_sort_of(cell) for cell in self.wrong[index]} - {"missing"}
         if not mostly or not (sorts <= {"text", "boolean"} or "time" in sorts):
             return []
-        step = DATE if "time" in sorts else ONE_HOT
+        free = all(len(cell.split()) >= SENTENCE for cell in self.wrong[index] if sort_of(cell) != "missing")
+        step = DATE if "time" in sorts else TOKENIZE if free else ONE_HOT
         return [IMPUTE_TEXTS, step] if index in self.missing else [step]
 
     def _place(self, index: int, cell: str, line: int) -> str:
