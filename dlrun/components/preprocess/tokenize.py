@@ -72,19 +72,19 @@ class Tokenize(Encoder):
         if self.unit == "subword":
             texts = chain.from_iterable(map(repeat, column.texts, rows))
             learned: Learned = {"tokenizer": learn_pieces(texts, self.vocabulary, self.minimum, self.lower)}
-            longest = max(map(len, pieces(list(column.texts), learned["tokenizer"])), default=0)
         else:
             counts: Counter[str] = Counter()
-            longest = 0
             for words, often in zip(self._split(column.texts), rows, strict=True):
-                longest = max(longest, len(words))
                 counts.update(words if often == 1 else words * often)
             frequent = sorted((-count, word) for word, count in counts.items() if count >= self.minimum)
             learned = {"vocabulary": [word for _, word in frequent[: self.vocabulary - 1 - END]]}
-        if not longest:
-            message = f"the column '{column.name}' has no {self.unit} in any training row"
-            raise EncodeError(message, "leave the column out")
-        return {**learned, "length": self.length or longest + self.start + self.end}
+        if self.index_count(learned) == 1 + END:
+            message = f"no {self.unit} is {self.minimum} times in the training rows of the column '{column.name}'"
+            raise EncodeError(message, "lower `minimum`" if self.minimum > 1 else "leave the column out")
+        length = self.length
+        if length is None:
+            length = max(map(len, self._indices(column.texts, learned))) + self.start + self.end
+        return {**learned, "length": length}
 
     def encode(self, column: Column, learned: Learned) -> list[Column]:
         import numpy as np
