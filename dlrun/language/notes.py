@@ -29,6 +29,7 @@ NOTES = {
     "uneven_split": "a split is more than half larger or smaller than asked for, because rows of a group stay together",
     "unequal_classes": "accuracy is the only metric, and one class has at least 80% of the rows",
     "unscaled_target": "a target of numbers is far from 0 or 1 in scale, and there is no `target_preprocess`",
+    "unseen_category": "a category is in other rows alone, and no training row has the place that it gets",
 }
 """Each note's name, and when it comes."""
 

@@ -533,7 +533,7 @@ class TestNpz:
             (IMAGES, 1, "classes", "target", "the array 'y' is a single value without rows"),
             (IMAGES[:0], [], "classes", "features", "the array 'x' is empty: its shape is (0, 1, 2, 3)"),
             (IMAGES, [0, 1, np.nan, 1], "numbers", "target", "the array 'y' holds nan at [2]; numbers must be"),
-            (np.zeros(4, "M8[s]"), [0, 1, 0, 1], "classes", "features", "the array 'x' holds dates"),
+            (np.zeros(4, "M8[s]"), [0, 1, 0, 1], "classes", "features", "the array 'x' holds times"),
             (np.zeros(4, "i4,f4"), [0, 1, 0, 1], "classes", "features", "the array 'x' holds records"),
             (IMAGES, [3, 3, 3, 3], "classes", "target", "the array 'y' has 1 class, ['3']; at least 2"),
         ],
@@ -681,7 +681,7 @@ class TestNpz:
     @pytest.mark.parametrize(
         ("values", "hint"),
         [
-            (np.array(["2024-01-01"] * 6, "datetime64[D]"), "days since"),
+            (np.array(["2024-01-01"] * 6, "datetime64[D]"), "date: {columns: x}"),
             (np.ones(6, "timedelta64[s]"), "timedelta64"),
             (np.ones(6, [("a", "<f8")]), "each field"),
             (np.array([1, "a"] * 3, object), "astype(float)"),

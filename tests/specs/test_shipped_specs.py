@@ -20,6 +20,10 @@ COUNTS = {
     "wine_mlp": (13 * 32 + 32) + (32 * 3 + 3),
     # age, four works and one for the rest, education, no, yes, unknown and the rest, two hours, one where it is missing
     "people_mixed": (14 * 32 + 32) + (32 * 2 + 2),
+    # five works and five educations, each with one for the rest; the other columns; the two layers
+    "people_embeddings": (5 * 3) + (5 * 3) + ((3 + 3 + 8) * 32 + 32) + (32 * 2 + 2),
+    # the words; the three gates of the recurrent layer from both sides, each with two biases; the last layer
+    "spam_messages": (100 * 16) + 3 * (16 * 16 + 16 * 16 + 2 * 16) + (16 + 1),
     "diabetes_regression": (10 * 32 + 32) + (32 + 1),
     "iris_logistic": 4 * 3 + 3,
     # stem; two units of 16; one to 32 with a 1x1 shortcut; one of 32; the head

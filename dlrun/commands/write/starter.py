@@ -11,6 +11,7 @@ from dlrun.components.sources._cells import SEPARATORS, is_missing, is_number, s
 from dlrun.components.sources.csv import Csv
 from dlrun.errors import Problem, SpecError
 from dlrun.language.suggestions import did_you_mean, shorten
+from dlrun.language.times import read_time
 
 TARGETS = ("target", "label", "class", "y", "outcome", "income", "price", "species", "quality", "survived", "churn")
 """Names that the column to predict often has."""
@@ -31,6 +32,7 @@ class _Found:
 
     name: str
     number: bool
+    time: bool
     missing: bool
     distinct: int
     least: int
@@ -77,6 +79,7 @@ def _found(table: Table, name: str) -> _Found:
     values = [text for text in texts.distinct if not is_missing(text, table.missing)]
     lacking = len(values) < len(texts.distinct)
     number = bool(values) and all(map(is_number, values))
+    time = bool(values) and all(read_time(value) is not None for value in values)
     rows, distinct = len(texts.rows), len(values)
     counts = np.bincount(texts.rows, minlength=len(texts.distinct)).tolist()
     filled = [count for text, count in zip(texts.distinct, counts, strict=True) if not is_missing(text, table.missing)]
@@ -87,13 +90,15 @@ def _found(table: Table, name: str) -> _Found:
         why = f"always {_in_line(values[0])}"
     elif lacking and sum(filled) < FEW:
         why = f"a value in only {sum(filled)} rows" if sum(filled) > 1 else "a value in only one row"
-    elif not number and {sort_of(value) for value in values[:20]} == {"date"}:
-        why = "dates"
-    elif distinct == rows and rows > RARE and (not number or re.search(r"(?i)(^|_)(id|index|nr|no)$", name)):
+    elif not number and not time and {sort_of(value) for value in values[:20]} == {"date"}:
+        why = "dates that are not written as 2026-03-31"
+    elif (
+        distinct == rows and rows > RARE and not time and (not number or re.search(r"(?i)(^|_)(id|index|nr|no)$", name))
+    ):
         why = "another value in every row: it names the row"
     elif not number and distinct > MOST_CATEGORIES:
         why = f"free text: {distinct} different values"
-    return _Found(name, number, lacking, distinct, min(filled, default=0), max(filled, default=0), why)
+    return _Found(name, number, time, lacking, distinct, min(filled, default=0), max(filled, default=0), why)
 
 
 def _target(table: Table, columns: dict[str, _Found], asked: str | None) -> str:
@@ -105,7 +110,9 @@ def _target(table: Table, columns: dict[str, _Found], asked: str | None) -> str:
         _refuse_target(table, columns[asked])
         return asked
     usable = [
-        name for name, found in columns.items() if found.distinct > 1 and not found.missing and not found.why_left_out
+        name
+        for name, found in columns.items()
+        if found.distinct > 1 and not (found.missing or found.time or found.why_left_out)
     ]
     if not usable:
         raise SpecError([Problem(f"no column of {table.name} can be predicted", hint="`--target NAME` names one")])
@@ -117,6 +124,9 @@ def _refuse_target(table: Table, found: _Found) -> None:
     if found.missing:
         message = f"the column '{found.name}' has no value in some rows, so it cannot be predicted"
         raise SpecError([Problem(message, hint=f"remove these rows of {table.name}, or write the values")])
+    if found.time:
+        message = f"the column '{found.name}' cannot be predicted: it holds times, and a time is no number"
+        raise SpecError([Problem(message, hint=table.listed())])
     if found.distinct < 2 or (found.why_left_out and not found.number):
         message = f"the column '{found.name}' cannot be predicted: {found.why_left_out}"
         raise SpecError([Problem(message, hint=table.listed())])
@@ -183,12 +193,17 @@ def _text(file: Path, spec: Path, delimiter: str, target: str, columns: dict[str
 
 def _steps(used: list[_Found]) -> list[str]:
     numbers = [one for one in used if one.number]
-    texts = [one for one in used if not one.number]
+    texts = [one for one in used if not (one.number or one.time)]
+    times = [one for one in used if one.time]
     steps = []
     if lacking := [one.name for one in numbers if one.missing]:
         steps.append(f"impute: {{columns: {_list(lacking)}, with: median, indicator: true}}")
     if lacking := [one.name for one in texts if one.missing]:
         steps.append(f"impute: {{columns: {_list(lacking)}, with: constant, value: missing}}")
+    if lacking := [one.name for one in times if one.missing]:
+        steps.append(f"impute: {{columns: {_list(lacking)}, with: most_frequent, indicator: true}}")
+    if times:
+        steps.append(f"date: {{columns: {_list([one.name for one in times])}}}")
     few = [one.name for one in texts if one.distinct <= MOST_CLASSES or one.most < 2 * RARE]
     many = [one.name for one in texts if one.distinct > MOST_CLASSES and one.most >= 2 * RARE]
     if few:

@@ -43,7 +43,7 @@ class Column:
 
     name: str
     numbers: Array | None = None
-    """(N,) float64, NaN where the value is missing; None where the column is of texts."""
+    """(N,) float64, NaN where the value is missing, or int32 of indices; None where the column is of texts."""
     texts: tuple[str, ...] = ()
     """The distinct texts, where the column is of texts."""
     codes: Array | None = None
@@ -81,6 +81,8 @@ class Encoder(Preprocess):
     """The type as which it reads a column that `columns` names; None: the type that the column has."""
     fills: ClassVar[bool] = False
     """Whether it gives values to rows that have none."""
+    own_input: ClassVar[bool] = False
+    """Whether the columns that it makes of one are an input of their own."""
 
     def learn(self, column: Column) -> Learned:
         """Learn from the training rows of a column, whose texts are all of which some training row has.
@@ -89,6 +91,10 @@ class Encoder(Preprocess):
             EncodeError: there is nothing to learn from.
         """
         raise NotImplementedError
+
+    def index_count(self, learned: Learned) -> int | None:
+        """How many indices, from 0 on, a column that it makes can have; None where it does not make indices."""
+        return None
 
     def encode(self, column: Column, learned: Learned) -> list[Column]:
         """The columns that come in place of a column, for any rows.

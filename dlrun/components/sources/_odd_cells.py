@@ -10,15 +10,20 @@ from dlrun.components.sources import SourceError, SourceNote
 from dlrun.components.sources._cells import EXACT, is_missing, is_padded, is_rounded, sort_of, way_out
 from dlrun.errors import SpecPath
 from dlrun.language.suggestions import shorten
+from dlrun.language.times import read_time
 
 EXAMPLES = 2
 """How many cells of a column an error shows."""
+SENTENCE = 4
+"""With as many words in each example, a column is free text, not categories."""
 NAMED_COLUMNS = 10
 """How many columns an error names."""
-STEPS = IMPUTE, IMPUTE_TEXTS, ONE_HOT = (
+STEPS = IMPUTE, IMPUTE_TEXTS, ONE_HOT, DATE, TOKENIZE = (
     "`impute: {{columns: {}}}`",
     "`impute: {{columns: {}, with: most_frequent}}`",
     "`one_hot: {{columns: {}}}`",
+    "`date: {{columns: {}}}`",
+    "`tokenize: {{columns: {}}}`",
 )
 """Encoders for columns that are not numbers, as a spec has them, in the order in which they work."""
 PLAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
@@ -77,7 +82,7 @@ class OddCells:
                 steps.setdefault(step, []).append(self.columns[index])
             for cell in found:
                 sort = "the name again" if cell.strip() == self.columns[index] else sort_of(cell)
-                if not chosen or sort != "text":
+                if not chosen or (sort != "text" and _sort_of(cell) != "time"):
                     sorts.setdefault(sort, {})[_short(cell)] = None
         if len(wrong) > NAMED_COLUMNS:
             texts.append(f"and {len(wrong) - NAMED_COLUMNS} more columns")
@@ -107,9 +112,12 @@ class OddCells:
         if index not in self.texts:
             return [IMPUTE]
         mostly = 2 * self.texts[index] > rows - self.missing.get(index, 0)
-        if not mostly or not {sort_of(cell) for cell in self.wrong[index]} <= {"text", "boolean", "missing"}:
+        sorts = {_sort_of(cell) for cell in self.wrong[index]} - {"missing"}
+        if not mostly or not (sorts <= {"text", "boolean"} or "time" in sorts):
             return []
-        return [IMPUTE_TEXTS, ONE_HOT] if index in self.missing else [ONE_HOT]
+        free = all(len(cell.split()) >= SENTENCE for cell in self.wrong[index] if sort_of(cell) != "missing")
+        step = DATE if "time" in sorts else TOKENIZE if free else ONE_HOT
+        return [IMPUTE_TEXTS, step] if index in self.missing else [step]
 
     def _place(self, index: int, cell: str, line: int) -> str:
         return f"{self.name}:{line}: column '{self.columns[index]}' is '{_short(cell)}'"
@@ -135,7 +143,15 @@ def _hint(sort: str, cells: list[str], at: SpecPath) -> str:
         return "remove the line that repeats the first one"
     if sort == "text" and at[0] == "target":
         return "use `loss: cross_entropy` for texts that are classes"
+    if sort == "date" and at[0] == "features":
+        what = " and ".join(f"'{cell}'" for cell in cells)
+        return f"{what} is a date or a time: write it as 2026-03-31 or 2026-03-31 14:30, for the step `date`"
     return way_out(cells)
+
+
+def _sort_of(cell: str) -> str:
+    """What a cell is, in a word; `time` where the step `date` reads it."""
+    return sort_of(cell) if read_time(cell.strip()) is None else "time"
 
 
 def _with_columns(step: str, names: list[str]) -> str:

@@ -19,7 +19,9 @@ from dlrun.components.sources._encoding import not_utf8
 from dlrun.components.sources._header import FILE, delimiter_hint, listed, read_names
 from dlrun.components.sources._odd_cells import OddCells
 from dlrun.errors import SpecPath
+from dlrun.language.field_type import FieldType
 from dlrun.language.suggestions import shorten
+from dlrun.language.times import read_time
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,8 +59,7 @@ class TextTable(Table):
             self.size = file.stat().st_size
             self.complete = whole or self.size <= WHOLE
             self.columns = lines.columns
-            texts = lines.texts(TYPED_ROWS, missing)
-        self.fields = {name: Field(name, "text" if name in texts else "number") for name in self.columns}
+            self.fields = {name: Field(name, kind) for name, kind in lines.types(TYPED_ROWS, missing).items()}
         self.places = {name: index for index, name in enumerate(self.columns)}
 
     def read(
@@ -260,17 +261,23 @@ class _Lines:
             hint = hint or "put a cell that contains the delimiter in double quotes"
         raise SourceError(message, FILE, hint)
 
-    def texts(self, rows: int, missing: Collection[str]) -> set[str]:
-        """The columns in which a cell of the next rows is neither a number nor missing."""
-        found: set[str] = set()
+    def types(self, rows: int, missing: Collection[str]) -> dict[str, FieldType]:
+        """What the columns hold in the next rows: numbers, times, or else texts; a missing cell may be any of them."""
+        found: dict[str, set[FieldType]] = {name: set() for name in self.columns}
         try:
             for cells in islice(self.reader, rows):
                 for name, cell in zip(self.columns, cells, strict=False):
-                    if name not in found and not is_number(cell) and not is_missing(cell.strip(), missing):
-                        found.add(name)
+                    if "text" not in found[name] and not is_missing(cell.strip(), missing):
+                        found[name].add(_type_of(cell))
         except (csv.Error, UnicodeDecodeError):  # told when the rows are read
             pass
-        return found
+        return {name: "text" if len(types) > 1 else next(iter(types), "number") for name, types in found.items()}
+
+
+def _type_of(cell: str) -> FieldType:
+    if is_number(cell):
+        return "number"
+    return "text" if read_time(cell.strip()) is None else "time"
 
 
 def _as_numbers(

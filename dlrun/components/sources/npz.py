@@ -28,7 +28,6 @@ KINDS = {
     "O": "Python objects",
     "c": "complex numbers",
     "V": "records",
-    "M": "dates",
     "m": "time differences",
 }
 """numpy's kinds of type that are neither numbers nor texts."""
@@ -36,10 +35,11 @@ WAYS_OUT = {
     "O": "save it as numbers, `x.astype(float)`, or texts, `x.astype(str)`",
     "c": "save the real and the imaginary part as two numbers",
     "V": "save each field as an array of its own",
-    "M": "save numbers, such as days since the first date: `(x - x.min()) / np.timedelta64(1, 'D')`",
     "m": "save numbers: `x / np.timedelta64(1, 's')`",
 }
 """What to save in place of them."""
+ENCODERS = {"text": "one_hot", "time": "date"}
+"""The step that makes numbers of texts, and of times."""
 
 
 class Npz(Source):
@@ -107,12 +107,14 @@ class _Arrays(Table):
             if field.type == "other":
                 more = ", but features must be numbers" if at[0] == "features" else ""
                 raise SourceError(f"the array '{name}' holds {field.what}{more}", at, field.way_out)
-            if field.type == "text" and name in numbers:
+            if field.type in ("text", "time") and name in numbers:
                 if at[0] == "features":
-                    message = f"the array '{name}' holds texts, but features must be numbers"
-                    raise SourceError(message, at, f"add to `preprocess`: `one_hot: {{columns: {name}}}`")
+                    message = f"the array '{name}' holds {field.what}, but features must be numbers"
+                    raise SourceError(
+                        message, at, f"add to `preprocess`: `{ENCODERS[field.type]}: {{columns: {name}}}`"
+                    )
                 hint = "save numbers, `y.astype(float)`; use `loss: cross_entropy` for texts that are classes"
-                raise SourceError(f"the array '{name}' holds texts, but the loss needs numbers", at, hint)
+                raise SourceError(f"the array '{name}' holds {field.what}, but the loss needs numbers", at, hint)
             if rows is None:
                 raise SourceError(f"the array '{name}' is a single value without rows", at)
             if not numel((rows, *field.shape)):
@@ -147,6 +149,9 @@ class _Arrays(Table):
 
         values = _read(self.file, name).reshape(-1)
         at = self.named_by[name]
+        if values.dtype.kind == "M":
+            days = np.datetime_data(values.dtype)[0] in ("Y", "M", "W")  # such a time begins with a day
+            values = values.astype("datetime64[D]" if days else values.dtype).astype(str)
         if values.dtype.kind == "S":
             try:
                 values = np.char.decode(values, "utf-8")
@@ -213,6 +218,8 @@ def _field(name: str, shape: Shape, dtype: np.dtype[Any]) -> Field:
     row = shape[1:]
     if dtype.kind in "US":
         return Field(name, "text", row, what="texts")
+    if dtype.kind == "M":
+        return Field(name, "time", row, what="times")
     if dtype.kind not in "fiub":
         what = KINDS.get(dtype.kind, f"values of type {dtype}")
         return Field(name, "other", row, what=what, way_out=WAYS_OUT.get(dtype.kind, ""))

@@ -23,7 +23,15 @@ def columns(setup: TrainingSetup) -> dict[str, Any]:
 def _input(entry: Input, feature: Feature, types: dict[str, str]) -> dict[str, Any]:
     return {
         "fields": {name: types[name] for name in feature.fields},
-        "encoders": [{"index": one.index, "kind": one.step.kind, "learned": one.learned} for one in feature.encoded],
+        "encoders": [
+            {
+                "index": one.index,
+                "kind": one.step.kind,
+                "learned": one.learned,
+                "unseen": {name: unseen.rows for name, unseen in one.unseen.items()},
+            }
+            for one in feature.encoded
+        ],
         "columns": [column.name for column in feature.columns],
         "maps": [
             {"name": step.name, "index": step.index, "columns": step.columns, "width": step.width}

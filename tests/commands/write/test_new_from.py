@@ -71,6 +71,14 @@ FILES = {
         ),
     ),
     "dates": (".csv", table(day=lambda row, draw: f"2024-03-{row % 28 + 1:02}", a=amount, kind=kind)),
+    "dates of another form": (
+        ".csv",
+        table(day=lambda row, draw: f"{row % 28 + 1:02}/03/2024", a=amount, kind=kind),
+    ),
+    "times with blanks": (
+        ".csv",
+        table(at=lambda row, draw: "" if row % 7 == 2 else f"2024-03-{row % 28 + 1:02} 08:30", a=amount, kind=kind),
+    ),
     "a constant": (
         ".csv",
         table(
@@ -171,7 +179,8 @@ def test_the_column_to_predict_is_guessed_from_the_names_or_is_the_last_without_
     [
         ("numbers", set()),
         ("ids", {"id", "code"}),
-        ("dates", {"day"}),
+        ("dates", set()),
+        ("dates of another form", {"day"}),
         ("a constant", {"same", "none"}),
         ("free text", {"note"}),
         ("few values", {"once"}),
@@ -196,6 +205,23 @@ def test_each_step_names_the_columns_that_it_is_for():
     ]
 
 
+@pytest.mark.parametrize(
+    ("sort", "steps"),
+    [
+        ("dates", [{"date": {"columns": "day"}}]),
+        (
+            "times with blanks",
+            [
+                {"impute": {"columns": "at", "with": "most_frequent", "indicator": True}},
+                {"date": {"columns": "at"}},
+            ],
+        ),
+    ],
+)
+def test_times_get_their_parts(sort, steps):
+    assert written(FILES[sort][1])["data"]["preprocess"] == [*steps, "standardize"]
+
+
 def test_a_target_of_numbers_gets_a_regression_and_one_of_texts_a_classification():
     spec = written(FILES["a target of many numbers"][1])
     assert (spec["loss"], spec["data"]["target_preprocess"]) == ("mse", ["standardize"])
@@ -216,7 +242,7 @@ def test_a_target_with_blanks_that_is_named_is_told_before_anything_is_written(t
 
 @pytest.mark.parametrize(
     ("sort", "target", "why"),
-    [("ids", "code", "it names the row"), ("a constant", "same", "always 1"), ("dates", "day", "dates")],
+    [("ids", "code", "it names the row"), ("a constant", "same", "always 1"), ("dates", "day", "it holds times")],
 )
 def test_a_target_that_nothing_can_predict_is_told(sort, target, why, tmp_path):
     (tmp_path / "table.csv").write_text(FILES[sort][1])
