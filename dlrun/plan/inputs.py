@@ -111,7 +111,7 @@ def front_chains(
     chains: dict[str, list[tuple[str, int, Map]]] = {name: [] for name in inputs}
     for name, chain in chains.items():
         for index, step in enumerate(preprocess):
-            if isinstance(step, Map) and step.input in (None, name) and _has(step, (features or {}).get(name)):
+            if isinstance(step, Map) and step.input in (None, name) and _has(step, (features or {}).get(name), chain):
                 counts[step.kind] = counts.get(step.kind, 0) + 1
                 chain.append((f"{section}.{step.kind}_{counts[step.kind]}", index, step))
     return chains
@@ -307,11 +307,12 @@ class _Fronts:
         return None if len(chosen) == len(columns) else tuple(chosen)
 
 
-def _has(step: Map, feature: Feature | None) -> bool:
-    """Whether a map that names columns names one of an input."""
+def _has(step: Map, feature: Feature | None, chain: Sequence[tuple[str, int, Map]]) -> bool:
+    """Whether a map that names columns names one of an input, or one that a map before it makes."""
     if step.columns is None or feature is None:
         return True
-    return bool(named(feature.columns, step.columns))
+    made = tuple(f"{before.kind}_" for _, _, before in chain if not before.elementwise)
+    return bool(named(feature.columns, step.columns)) or any(pattern.startswith(made) for pattern in step.columns)
 
 
 def named(columns: Sequence[NumberColumn], patterns: Sequence[str]) -> list[int]:

@@ -14,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, Robu
 
 from dlrun.components.preprocess import FitError, Map, TrainingRows
 from dlrun.language.component import choose, setting_problems
-from dlrun.modules.frozen_map import OutOfDomainError, back
+from dlrun.modules.frozen_map import OnColumns, OutOfDomainError, back
 from dlrun.shapes import ShapeError
 
 NO_TARGET = np.zeros(0)
@@ -93,6 +93,12 @@ class TestPerChannel:
         points = rows.transpose(0, 2, 3, 1).reshape(-1, 3)
         expected = exact(kind, points).reshape(30, 6, 5, 3).transpose(0, 3, 1, 2)
         assert np.allclose(exact({kind: {"per": "channel"}}, rows), expected, rtol=1e-11, atol=1e-11)
+
+    @pytest.mark.parametrize("kind", ["standardize", "minmax", "robust"])
+    def test_a_feature_of_a_sequence_is_one_column_of_all_its_steps(self, kind: str):
+        rows = images()[:, 0]
+        expected = exact(kind, rows.reshape(-1, 5)).reshape(30, 6, 5)
+        assert np.allclose(exact({kind: {"per": "feature"}}, rows), expected, rtol=1e-11, atol=1e-11)
 
     def test_it_is_the_usual_mean_and_deviation_of_each_channel(self):
         rows = images()
@@ -284,6 +290,15 @@ def test_rows_that_are_not_for_training_change_no_fitted_number(step: Any):
     assert isinstance(found, Map)
     first, second = (found.fit(TrainingRows(values, train), NO_TARGET, None) for values in (rows, other))
     assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_errors_of_some_columns_stay_with_them():
+    inner, rows = fitted({"robust": {}}, skewed()[:, :2]), torch.tensor(skewed())
+    sizes = torch.full_like(rows, 1e-9)
+    scaled = inner.errors(rows[:, [3, 1]], sizes[:, [3, 1]])
+    there = OnColumns(inner, [3, 1], 5, in_place=True).errors(rows, sizes)
+    assert torch.equal(there[:, [3, 1]], scaled)
+    assert torch.equal(there[:, [0, 2, 4]], sizes[:, [0, 2, 4]])
 
 
 @pytest.mark.parametrize("before", ["log1p", "robust", {"quantile": "normal"}, {"clip": {"quantiles": [0.1, 0.9]}}])

@@ -89,3 +89,17 @@ def test_a_number_without_a_logarithm_is_named_by_row_and_column_in_every_split(
     assert problem.message == f"row {row} holds -4 in the column 'visits'; log1p takes numbers above -1"
     assert problem.place is not None and problem.place.line == 7
     assert not list((tmp_path / "runs").glob("*"))
+
+
+def test_a_map_takes_columns_that_a_map_before_it_makes(tmp_path: Path) -> None:
+    file = write(tmp_path, a_table())
+    steps = "[zca: {columns: [income, visits]}, pca: {columns: 'zca_*', n_components: 1}, robust: {columns: pca_1}]"
+    planned = check(file, [f"data.preprocess={steps}"]).plan
+    assert [(step.step.kind, step.columns, step.width) for step in planned.preprocess] == [
+        ("zca", (1, 2), 4),
+        ("pca", (2, 3), 4),
+        ("robust", (2,), 3),
+    ]
+    assert dlrun.train(file, f"data.preprocess={steps}", runs=tmp_path / "runs").test["loss"] > 0
+    with pytest.raises(SpecError, match="no feature is called 'pca_1'"):
+        check(file, ["data.preprocess=[robust: {columns: pca_1}, pca: 1]"])

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-Per = Literal["number", "channel"]
-"""Whether a step learns of each number of a row by itself, or of all numbers of a channel together."""
+Per = Literal["number", "channel", "feature"]
+"""Whether a step learns of each number of a row by itself, of all numbers of a channel together (the first axis), or of
+all numbers of a feature (the last axis)."""
 
 TOO_LARGE = "the numbers are too large or too small to compute with"
 
@@ -50,18 +51,20 @@ class PerScaling(Scaling):
         per: Per
 
     def output_shape(self, shape: Shape, rows: int, classes: int | None) -> tuple[Shape, bool]:
-        if self.per == "channel" and len(shape) < 2:
-            message = f"`per: channel` needs rows of (channels, ...), as images are; received {show(shape)}"
+        if self.per != "number" and len(shape) < 2:
+            needed = "(channels, ...), as images" if self.per == "channel" else "(..., features), as sequences"
+            message = f"`per: {self.per}` needs rows of {needed} are; received {show(shape)}"
             raise ShapeError(message, "remove `per`: each number is then scaled by itself")
         return shape, True
 
     def fitted(self, shape: Shape, output: Shape, rows: int) -> dict[str, Shape]:
-        learned = (shape[0], *(1 for _ in shape[1:])) if self.per == "channel" else shape
+        ones = (1,) * (len(shape) - 1)
+        learned = {"number": shape, "channel": (*shape[:1], *ones), "feature": (*ones, *shape[-1:])}[self.per]
         return {"offset": learned, "factor": learned}
 
     def formulas(self, shape: Shape, output: Shape) -> list[str]:
-        what = f"{shape[0]} channels" if self.per == "channel" else f"{numel(shape)} numbers"
-        return [f"{self.formula()} for each of {what}"]
+        count = {"number": numel(shape), "channel": shape[0], "feature": shape[-1]}[self.per]
+        return [f"{self.formula()} for each of {count} {self.per}s"]
 
     def formula(self) -> str:
         """What becomes of a number."""
@@ -69,7 +72,7 @@ class PerScaling(Scaling):
 
     def samples(self, rows: TrainingRows) -> Samples:
         """The numbers that it learns from."""
-        return Samples(rows, self.per == "channel")
+        return Samples(rows, self.per)
 
     def learned(self, rows: TrainingRows, offset: Array, factor: Array) -> FittedState:
         """What it learned, in the shape of a row.
@@ -82,11 +85,11 @@ class PerScaling(Scaling):
 
 
 class Samples:
-    """The training rows as samples (numbers,): each row is one, or, by channels, each place of a row is one."""
+    """The training rows as samples (numbers,): each row is one, or, by channels or features, each place of a row."""
 
-    def __init__(self, rows: TrainingRows, by_channel: bool = False):
-        self.rows, self.by_channel = rows, by_channel
-        self.numbers = rows.shape[0] if by_channel else rows.numbers
+    def __init__(self, rows: TrainingRows, per: Per = "number"):
+        self.rows, self.per = rows, per
+        self.numbers = {"number": rows.numbers, "channel": rows.shape[0], "feature": rows.shape[-1]}[per]
 
     def __len__(self) -> int:
         return len(self.rows) * (self.rows.numbers // self.numbers)
@@ -94,8 +97,9 @@ class Samples:
     def blocks(self) -> Iterator[Array]:
         """All samples in order, in blocks (n, numbers)."""
         for block in self.rows.blocks():
-            channels = block.reshape(len(block), self.numbers, -1)
-            yield channels.transpose(0, 2, 1).reshape(-1, self.numbers) if self.by_channel else block
+            if self.per == "channel":
+                block = block.reshape(len(block), self.numbers, -1).transpose(0, 2, 1)
+            yield block.reshape(-1, self.numbers)
 
 
 class Projecting(Map):

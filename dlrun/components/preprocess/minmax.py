@@ -26,7 +26,7 @@ def _read_range(value: Any) -> tuple[float, float]:
 
 
 class Minmax(PerScaling):
-    """Scale each number of a row, or each channel of an image, so that its training values cover a given range.
+    """Scale each number of a row, or each channel or feature, so that its training values cover a given range.
 
     Other rows may be outside the range. A number that is the same in all training rows becomes the lower end of the
     range.
@@ -45,8 +45,8 @@ class Minmax(PerScaling):
     ] = (0.0, 1.0)
     """[low, high]: the scaled smallest and largest training value."""
     per: Per = "number"
-    """Learn of each number by itself, or of all numbers of a channel together: the channels are the first axis of a
-    row, as in an image (C, H, W)."""
+    """Learn of each number by itself; or of all numbers of a channel together, the first axis of a row, as in an image
+    (C, H, W); or of all numbers of a feature, the last axis, as in a sequence (T, F)."""
 
     def formula(self) -> str:
         low, high = self.feature_range

@@ -24,7 +24,7 @@ def _read_percents(value: Any) -> tuple[float, float]:
 
 
 class Robust(PerScaling):
-    """Subtract the median of each number of a row, or of each channel of an image, and divide by the range between two
+    """Subtract the median of each number of a row, or of each channel or feature, and divide by the range between two
     quantiles, all of the training rows: outliers hardly change these.
 
     A number whose two quantiles are equal is not scaled.
@@ -49,8 +49,8 @@ class Robust(PerScaling):
     with_scaling: bool = True
     """Divide by the range between the quantiles."""
     per: Per = "number"
-    """Learn of each number by itself, or of all numbers of a channel together: the channels are the first axis of a
-    row, as in an image (C, H, W)."""
+    """Learn of each number by itself; or of all numbers of a channel together, the first axis of a row, as in an image
+    (C, H, W); or of all numbers of a feature, the last axis, as in a sequence (T, F)."""
 
     @model_validator(mode="after")
     def _does_something(self) -> Self:
@@ -78,6 +78,6 @@ class Robust(PerScaling):
         return self.learned(rows, offset, factor)
 
     def fit_bytes(self, rows: int, numbers: int) -> int:
-        if self.per == "channel":  # one may have most of the numbers
+        if self.per != "number":  # one may have most of the numbers
             return quantiles_bytes(rows * numbers, 1, 3)
         return quantiles_bytes(rows, numbers, 3)

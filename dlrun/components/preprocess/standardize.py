@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Standardize(PerScaling):
-    """Give each number of a row, or each channel of an image, mean 0 and variance 1 over the training rows.
+    """Give each number of a row, or each channel or feature, mean 0 and variance 1 over the training rows.
 
     A number that is the same in all training rows becomes 0: its value is subtracted and it is not scaled.
 
@@ -22,8 +22,8 @@ class Standardize(PerScaling):
     synonyms = ("standard_scaler", "standard", "zscore", "z_score", "normalize", "normalization")
 
     per: Per = "number"
-    """Learn of each number by itself, or of all numbers of a channel together: the channels are the first axis of a
-    row, as in an image (C, H, W)."""
+    """Learn of each number by itself; or of all numbers of a channel together, the first axis of a row, as in an image
+    (C, H, W); or of all numbers of a feature, the last axis, as in a sequence (T, F)."""
 
     def formula(self) -> str:
         return "(x - mean) / deviation"
