@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from asking import Request, data_info, describe, load
+from safetensors.numpy import save_file
 
 from dlrun.components.sources import Source
 from dlrun.language.component import choose
@@ -28,6 +29,14 @@ def written(kind: str, wants: str, folder: Path) -> tuple[dict, tuple[str, ...] 
     if kind == "npz":
         np.savez(folder / "rows.npz", x=x, y=np.array(ROWS[wants]))
         return {"npz": "rows.npz"}, ("x",), ("y",)
+    if kind == "npy":
+        np.save(folder / "x.npy", x)
+        np.save(folder / "y.npy", np.array(ROWS[wants]))
+        return {"npy": ["x.npy", "y.npy"]}, ("x",), ("y",)
+    if kind == "safetensors":
+        y = np.unique(ROWS[wants], return_inverse=True)[1] if wants != "numbers" else np.array(ROWS[wants])
+        save_file({"x": x, "y": y}, folder / "rows.safetensors")
+        return {"safetensors": "rows.safetensors"}, ("x",), ("y",)
     assert kind == "sklearn", f"write here how a source of the kind {kind} is made"
     name = {"classes": "wine", "numbers": "diabetes", "binary": "breast_cancer"}[wants]
     return {"sklearn": name}, None, None
