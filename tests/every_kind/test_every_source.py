@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from array_files import write_cifar, write_idx
 from asking import Request, data_info, describe, load
 from safetensors.numpy import save_file
 
@@ -13,15 +14,15 @@ from dlrun.language.kinds import kinds
 from dlrun.language.paths import with_absolute_paths
 
 ROWS = {
-    "classes": ["b", "a", "b", "c", "a"],
-    "numbers": [0.5, 1.5, -2.0, 4.0, 0.0],
-    "binary": ["no", "yes", "no", "no", "yes"],
+    "classes": ["b", "a", "b", "c", "a", "c", "b"],
+    "numbers": [0.5, 1.5, -2.0, 4.0, 0.0, 3.0, 1.0],
+    "binary": ["no", "yes", "no", "no", "yes", "no", "no"],
 }
 
 
 def written(kind: str, wants: str, folder: Path) -> tuple[dict, tuple[str, ...] | None, tuple[str, ...] | None]:
     """A source of this kind over real data in `folder`, with the features and the target to ask for."""
-    x = np.arange(15.0).reshape(5, 3)
+    x = np.arange(21.0).reshape(7, 3)
     if kind == "csv":
         lines = [",".join([*map(str, row), str(y)]) for row, y in zip(x, ROWS[wants], strict=True)]
         (folder / "rows.csv").write_text("a,b,c,y\n" + "\n".join(lines) + "\n")
@@ -37,6 +38,10 @@ def written(kind: str, wants: str, folder: Path) -> tuple[dict, tuple[str, ...] 
         y = np.unique(ROWS[wants], return_inverse=True)[1] if wants != "numbers" else np.array(ROWS[wants])
         save_file({"x": x, "y": y}, folder / "rows.safetensors")
         return {"safetensors": "rows.safetensors"}, ("x",), ("y",)
+    if kind in ("idx", "cifar"):
+        labels = np.unique(ROWS[wants], return_inverse=True)[1].astype(np.uint8)
+        (write_idx if kind == "idx" else write_cifar)(folder / "files", labels)
+        return {kind: "files"}, None, None
     assert kind == "sklearn", f"write here how a source of the kind {kind} is made"
     name = {"classes": "wine", "numbers": "diabetes", "binary": "breast_cancer"}[wants]
     return {"sklearn": name}, None, None
