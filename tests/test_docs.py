@@ -14,7 +14,9 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
+from array_files import write_idx
 from places import DOCS, ROOT, SPECS
 
 import dlrun
@@ -54,6 +56,7 @@ def test_the_spec_checks_without_a_note(page, number, tmp_path):
     (tmp_path / "base.yaml").write_text(blocks(DOCS / "language.md")[0], "utf-8")
     (tmp_path / "wine.csv").write_text(WINE, "utf-8")
     shutil.copy(SPECS / "data" / "people.csv", tmp_path)
+    write_idx(tmp_path / "mnist", np.arange(200) % 10, packed=True)
     spec = tmp_path / "example.yaml"
     spec.write_text(as_spec(blocks(page)[number]), "utf-8")
     checked = check(spec)
