@@ -96,9 +96,10 @@ class TestIdx:
             (b"", "it does not begin as an idx file: two bytes of 0, the type, the number of axes"),
             (b"\0\0\x0a\1" + bytes(9), "it does not begin as an idx file"),
             (b"\0\0\x08\3\0\0\0\1", "it ends before the sizes of its 3 axes"),
-            (b"\0\0\x08\1\0\0\0\x12" + bytes(17), "(18,) values take 18 bytes, and there are 17"),
-            (b"\0\0\x08\1\0\0\0\x12" + bytes(19), "(18,) values take 18 bytes, and there are "),
-            (b"\0\0\x08\3" + b"\xff" * 12, "(4294967295, 4294967295, 4294967295) values take "),
+            (b"\0\0\x08\1\0\0\0\x12" + bytes(17), "its 17 bytes of values are not (18,) of type uint8"),
+            (b"\0\0\x08\1\0\0\0\x12" + bytes(19), "its "),
+            (b"\0\0\x08\xff" + bytes(4 * 255), "it has 255 axes, and at most 32 are read"),
+            (b"\0\0\x08\3" + b"\xff" * 12, "its "),
         ],
     )
     @pytest.mark.parametrize("packed", [False, True])

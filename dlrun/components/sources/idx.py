@@ -14,6 +14,7 @@ from dlrun.components.sources._folder import names_in, need_all, resolve_folder
 from dlrun.components.sources._split_arrays import PARTS, Part, join
 from dlrun.errors import SpecPath
 from dlrun.language.paths import FilePath
+from dlrun.language.suggestions import shorten
 from dlrun.shapes import Shape, numel, show
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ USUAL = tuple(f"{part}-{what}" for part in ("train", "t10k") for what in ("image
 """The names of the files of MNIST."""
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """numpy's names of the format's types of values."""
+MOST_AXES = 32
 DEFLATE = 1032
 """A compressed byte holds at most so many bytes; zlib, Technical Details."""
 
@@ -115,8 +117,7 @@ class _File(Stored):
             held = file.stat().st_size - self.start
             room = DEFLATE * file.stat().st_size if self.packed else held
             if self.size > room or (self.size < room and not self.packed):
-                what = "can hold" if self.packed else "are"
-                raise ValueError(f"{show(self.held)} values take {self.size} bytes, and there {what} {room}")
+                raise ValueError(self._wrong(f"at most {room}" if self.packed else str(room)))
         self.shape = (self.held[0], 1, *self.held[1:]) if image and len(self.held) == 3 else self.held
 
     def read(self) -> Array:
@@ -128,8 +129,7 @@ class _File(Stored):
             with self._at_values() as stream:
                 content = stream.read(self.size + 1)
             if len(content) != self.size:
-                what = "more" if len(content) > self.size else len(content)
-                raise ValueError(f"{show(self.held)} values take {self.size} bytes, and there are {what}")
+                raise ValueError(self._wrong(f"{'at least ' * (len(content) > self.size)}{len(content)}"))
             return np.frombuffer(content, self.dtype).reshape(self.shape)
 
     def blocks(self) -> Iterator[Array]:
@@ -140,6 +140,9 @@ class _File(Stored):
             while content := stream.read(min(left, BLOCK * self.dtype.itemsize)):
                 yield np.frombuffer(content, self.dtype)
                 left -= len(content)
+
+    def _wrong(self, size: str) -> str:
+        return f"its {size} bytes of values are not {shorten(show(self.held))[1:-1]} of type {self.dtype}"
 
     def _open(self) -> IO[bytes]:
         return gzip.open(self.file) if self.packed else self.file.open("rb")
@@ -161,6 +164,8 @@ def _header(stream: IO[bytes]) -> tuple[int, Shape]:
     head = stream.read(4)
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in TYPES:
         raise ValueError("it does not begin as an idx file: two bytes of 0, the type, the number of axes")
+    if head[3] > MOST_AXES:
+        raise ValueError(f"it has {head[3]} axes, and at most {MOST_AXES} are read")
     sizes = stream.read(4 * head[3])
     if len(sizes) < 4 * head[3]:
         raise ValueError(f"it ends before the sizes of its {head[3]} axes")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from dlrun.components.sources import Source, SourceError, Table, resolve
 from dlrun.components.sources._arrays import Arrays, Stored, reading
 from dlrun.components.sources._cells import MISSING
-from dlrun.components.sources._npy_header import read_header
+from dlrun.components.sources._npy_header import Header, read_header
 from dlrun.components.sources._split_arrays import joined
 from dlrun.errors import SpecPath
 from dlrun.language.paths import FilePaths
@@ -67,23 +67,20 @@ class _File(Stored):
 
     def __init__(self, file: Path, at: SpecPath):
         self.file, self.at = file, at
-        self.shape, self.dtype, _, _ = self._header()
+        header = self._header()
+        self.shape, self.dtype = header.shape, header.dtype
 
     def read(self) -> Array:
         import numpy as np
 
-        shape, dtype, fortran, start = self._header()
+        header = self._header()
         with reading(self.file.stem, self.file.name, self.at):
-            return np.memmap(self.file, dtype, "r", start, shape, "F" if fortran else "C")
+            order = "F" if header.fortran else "C"
+            return np.memmap(self.file, header.dtype, "r", header.start, header.shape, order)
 
-    def _header(self) -> tuple[Any, Any, bool, int]:
-        """Shape, type, whether the order is Fortran's, and where the values begin.
-
-        Raises:
-            SourceError: the file is damaged.
-        """
+    def _header(self) -> Header:
         with reading(self.file.stem, self.file.name, self.at), self.file.open("rb") as stream:
-            return *read_header(stream, self.file.stat().st_size), stream.tell()
+            return read_header(stream, self.file.stat().st_size)
 
 
 def _listed(paths: tuple[str, ...]) -> str:

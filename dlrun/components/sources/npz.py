@@ -80,7 +80,7 @@ class _Member(Stored):
             zipfile.ZipFile(self.file) as archive,
             archive.open(f"{self.name}.npy") as member,
         ):
-            read_header(member, archive.getinfo(f"{self.name}.npy").file_size)
+            member.read(self.start)
             while content := member.read(size):
                 yield np.frombuffer(content, self.dtype)
 
@@ -96,7 +96,8 @@ class _Member(Stored):
             if plain and info.file_size > DEFLATE * (info.compress_size + 1):
                 raise ValueError(f"{info.compress_size} bytes of an archive cannot hold {info.file_size} bytes")
             with archive.open(info) as member:
-                self.shape, self.dtype, _ = read_header(member, info.file_size)
+                header = read_header(member, info.file_size)
+        self.shape, self.dtype, self.start = header.shape, header.dtype, header.start
 
 
 def _stored(file: Path) -> dict[str, Stored | SourceError]:
