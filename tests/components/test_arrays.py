@@ -105,12 +105,11 @@ class TestNpy:
         source = npy(tmp_path)
         with (tmp_path / "y.npy").open("ab") as stream:
             stream.write(b"more")
-        error = refused(tmp_path, source)
         what = "(12,) values of type int64 do not take 100 bytes"
-        assert (error.message, error.at) == (
-            f"the array 'y' of y.npy cannot be read: {what}",
-            ("source", "npy", "path", 1),
-        )
+        for target in ("y", "z"):
+            error = refused(tmp_path, source, "x", target)
+            assert error.message == f"the array 'y' of y.npy cannot be read: {what}"
+            assert error.at == ("source", "npy", "path", 1)
 
     def test_files_of_one_name_are_refused(self, tmp_path: Path):
         (tmp_path / "more").mkdir()

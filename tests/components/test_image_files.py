@@ -45,12 +45,12 @@ class TestIdx:
         assert describe(*asked(tmp_path, {"idx": "emnist"})).rows == 20
         write_idx(tmp_path / "emnist", LABELS[:12], "emnist-digits-", "test")
         error = refused(tmp_path, {"idx": "emnist"})
-        assert error.message == "emnist has several sets, emnist-digits, emnist-letters"
+        assert error.message == "the folder emnist has several sets, emnist-digits, emnist-letters"
         assert error.hint == "choose one: `idx: {path: …, set: emnist-letters}`"
         assert describe(*asked(tmp_path, {"idx": {"path": "emnist", "set": "emnist-digits"}})).rows == 12
         error = refused(tmp_path, {"idx": {"path": "emnist", "set": "digits"}})
         assert (error.message, error.at) == (
-            "emnist has no files whose names begin with 'digits'",
+            "the folder emnist has no files whose names begin with 'digits'",
             ("source", "idx", "set"),
         )
 
@@ -70,13 +70,13 @@ class TestIdx:
         assert error.hint.endswith(f"these files belong there, for nothing is downloaded: {FILES}")
         (tmp_path / "mnist").mkdir()
         error = refused(tmp_path, {"idx": "mnist"})
-        assert error.message == "mnist has none of the files that are expected"
+        assert error.message == "the folder mnist has none of the files that are expected"
         assert error.hint.startswith(f"missing: {FILES}; put them into {tmp_path}")
         write_idx(tmp_path / "mnist", LABELS, packed=True)
         (tmp_path / "mnist/t10k-labels-idx1-ubyte.gz").unlink()
         error = refused(tmp_path, {"idx": "mnist"})
         assert (error.message, error.at) == (
-            "mnist lacks 1 of the 4 files that are expected",
+            "the folder mnist lacks 1 of the 4 files that are expected",
             ("source", "idx", "path"),
         )
         assert error.hint == (
@@ -142,16 +142,18 @@ class TestCifar:
     def test_a_folder_without_the_files_says_which_belong_there(self, tmp_path: Path):
         (tmp_path / "data").mkdir()
         error = refused(tmp_path, {"cifar": "data"})
-        assert error.message == "data has none of the files that are expected"
+        assert error.message == "the folder data has none of the files that are expected"
         assert "missing: data_batch_1.bin, " in error.hint
         assert error.hint.endswith("; for CIFAR-100: train.bin, test.bin")
         (tmp_path / "data/data_batch_1").write_bytes(b"")
         error = refused(tmp_path, {"cifar": "data"})
-        assert error.message == "data has the files for Python, which can hold code"
+        assert error.message == "the folder data has the files for Python, which can hold code"
         assert error.hint == "take the binary version, cifar-10-binary.tar.gz"
         write_cifar(tmp_path / "data", LABELS)
         (tmp_path / "data/data_batch_3.bin").unlink()
-        assert refused(tmp_path, {"cifar": "data"}).message == "data lacks 1 of the 6 files that are expected"
+        assert (
+            refused(tmp_path, {"cifar": "data"}).message == "the folder data lacks 1 of the 6 files that are expected"
+        )
 
     def test_damaged_files_are_named(self, tmp_path: Path):
         write_cifar(tmp_path / "ten", LABELS)

@@ -48,8 +48,7 @@ def need_all(folder: Path, expected: Sequence[str], found: Sequence[str], at: Sp
     if not missing:
         return
     there = [name for name in expected if name in found]
-    counted = f"the {len(expected)} files" if there else "all files"
-    message = f"{folder.name} lacks {len(missing)} of {counted}" if there else f"{folder.name} has none of the files"
+    lacks = f"lacks {len(missing)} of the {len(expected)} files" if there else "has none of the files"
     hint = f"missing: {', '.join(missing)}"
     hint += f"; found: {', '.join(there)}" if there else f"; put them into {folder}, for nothing is downloaded"
-    raise SourceError(f"{message} that are expected", at, hint + more)
+    raise SourceError(f"the folder {folder.name} {lacks} that are expected", at, hint + more)

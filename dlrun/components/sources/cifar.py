@@ -98,11 +98,13 @@ def _found(folder: Path) -> _Set:
     names = names_in(folder, FOLDER)
     there = [kind for kind in SETS if any(file in names for file in kind.files)]
     if len(there) > 1:
-        raise SourceError(f"{folder.name} has the files of CIFAR-10 and of CIFAR-100", FOLDER, "give each a folder")
+        raise SourceError(
+            f"the folder {folder.name} has the files of CIFAR-10 and of CIFAR-100", FOLDER, "give each a folder"
+        )
     python = [kind for kind in SETS if kind.python in names]
     if python and not there:
         hint = f"take the binary version, {python[0].archive}"
-        raise SourceError(f"{folder.name} has the files for Python, which can hold code", FOLDER, hint)
+        raise SourceError(f"the folder {folder.name} has the files for Python, which can hold code", FOLDER, hint)
     hint = "" if there else f"; for CIFAR-100: {', '.join(SETS[1].files)}"
     found = there[0] if there else SETS[0]
     need_all(folder, found.files, names, FOLDER, hint)

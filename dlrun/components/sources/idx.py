@@ -84,10 +84,10 @@ def _files(folder: Path, chosen: str | None) -> dict[tuple[str, Part], Path]:
             sets.setdefault(match["set"] or "", {}).setdefault((match["what"], part), folder / name)
     if chosen is None and len(sets) > 1:
         hint = f"choose one: `idx: {{path: …, set: {max(sets)}}}`"
-        raise SourceError(f"{folder.name} has several sets, {_listed(sets)}", FOLDER, hint)
+        raise SourceError(f"the folder {folder.name} has several sets, {_listed(sets)}", FOLDER, hint)
     name = chosen if chosen is not None else next(iter(sets), "")
     if chosen is not None and chosen not in sets:
-        message = f"{folder.name} has no files whose names begin with '{chosen}'"
+        message = f"the folder {folder.name} has no files whose names begin with '{chosen}'"
         raise SourceError(message, ("source", "idx", "set"), f"sets in the folder: {_listed(sets)}" if sets else "")
     files = sets.get(name, {})
     before, test = (f"{name}-", "test") if name else ("", "t10k")

@@ -48,10 +48,7 @@ class Npy(Source):
             if file.stem in stored:
                 hint = "an array has the name of its file: rename one"
                 raise SourceError(f"two of the files are called {file.stem}", at, hint)
-            try:
-                stored[file.stem] = _File(file, at)
-            except SourceError as error:
-                stored[file.stem] = error
+            stored[file.stem] = _File(file, at)
         stored, features, target = joined(stored, FILES)
         no_missing = f"npy: {{path: {_listed(self.path)}, missing: []}}"
         return Arrays(self.origin()[0], FILES, stored, target, features, self.missing, no_missing)
