@@ -4,8 +4,9 @@ import gzip
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import Source, SourceError, Table
 from dlrun.components.sources._array_values import BLOCK
@@ -144,18 +145,18 @@ class _File(Stored):
     def _wrong(self, size: str) -> str:
         return f"its {size} bytes of values are not {shorten(show(self.held))[1:-1]} of type {self.dtype}"
 
-    def _open(self) -> IO[bytes]:
+    def _open(self) -> gzip.GzipFile | BufferedReader:
         return gzip.open(self.file) if self.packed else self.file.open("rb")
 
     @contextmanager
-    def _at_values(self) -> Iterator[IO[bytes]]:
+    def _at_values(self) -> Iterator[gzip.GzipFile | BufferedReader]:
         with self._open() as stream:
             if _header(stream)[1] != self.held:
                 raise ValueError("the file changed while it was read")
             yield stream
 
 
-def _header(stream: IO[bytes]) -> tuple[int, Shape]:
+def _header(stream: gzip.GzipFile | BufferedReader) -> tuple[int, Shape]:
     """The type of the values, and the shape.
 
     Raises:

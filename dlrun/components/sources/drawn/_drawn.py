@@ -39,6 +39,13 @@ class Drawn(Source):
         """The columns (rows, width) and the target (rows,)."""
         raise NotImplementedError
 
+    def by_scikit_learn(self, **settings: Any) -> tuple[Array, Array]:
+        """What scikit-learn's function for this kind draws."""
+        from sklearn import datasets
+
+        found = getattr(datasets, f"make_{self.kind}")(self.rows, random_state=self.seed, **settings)
+        return found[0], found[1]
+
 
 def halves(rows: int) -> dict[str, int]:
     """Two classes, the second one row larger where the rows are odd."""

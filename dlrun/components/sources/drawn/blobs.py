@@ -47,9 +47,4 @@ class Blobs(Drawn):
         return {str(number): each + (number < more) for number in range(self.classes)}
 
     def draw(self) -> tuple[Array, Array]:
-        from sklearn.datasets import make_blobs
-
-        found = make_blobs(
-            self.rows, self.features, centers=self.classes, cluster_std=self.noise, random_state=self.seed
-        )
-        return found[0], found[1]
+        return self.by_scikit_learn(n_features=self.features, centers=self.classes, cluster_std=self.noise)

@@ -36,6 +36,4 @@ class Circles(Drawn):
         return halves(self.rows)
 
     def draw(self) -> tuple[Array, Array]:
-        from sklearn.datasets import make_circles
-
-        return make_circles(self.rows, noise=self.noise or None, random_state=self.seed, factor=self.factor)
+        return self.by_scikit_learn(noise=self.noise or None, factor=self.factor)

@@ -32,6 +32,4 @@ class Moons(Drawn):
         return halves(self.rows)
 
     def draw(self) -> tuple[Array, Array]:
-        from sklearn.datasets import make_moons
-
-        return make_moons(self.rows, noise=self.noise or None, random_state=self.seed)
+        return self.by_scikit_learn(noise=self.noise or None)

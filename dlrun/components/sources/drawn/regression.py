@@ -36,9 +36,4 @@ class Regression(Drawn):
         return {}
 
     def draw(self) -> tuple[Array, Array]:
-        from sklearn.datasets import make_regression
-
-        found = make_regression(
-            self.rows, self.features, n_informative=self.features, noise=self.noise, random_state=self.seed
-        )
-        return found[0], found[1]
+        return self.by_scikit_learn(n_features=self.features, n_informative=self.features, noise=self.noise)

@@ -33,6 +33,4 @@ class SwissRoll(Drawn):
         return {}
 
     def draw(self) -> tuple[Array, Array]:
-        from sklearn.datasets import make_swiss_roll
-
-        return make_swiss_roll(self.rows, noise=self.noise, random_state=self.seed)
+        return self.by_scikit_learn(noise=self.noise)
