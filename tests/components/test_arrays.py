@@ -39,6 +39,11 @@ def npy(folder: Path, x: Any = X, y: Any = Y) -> dict[str, Any]:
     return {"npy": ["x.npy", "y.npy"]}
 
 
+def packed(folder: Path, x: Any) -> dict[str, Any]:
+    np.savez_compressed(folder / "a.npz", x=x, y=Y)
+    return {"npz": "a.npz"}
+
+
 def tensors(folder: Path, **values: Any) -> dict[str, Any]:
     save_file({name: torch.as_tensor(value) for name, value in values.items()}, folder / "a.safetensors")
     return {"safetensors": "a.safetensors"}
@@ -62,6 +67,22 @@ def test_the_same_arrays_in_every_format_are_the_same_bits(tmp_path: Path) -> No
         found.append((rows.features.dtype, rows.features.tobytes(), rows.target.tolist()))
         assert describe(*asked(tmp_path, source)) == describe(*asked(tmp_path, {"npz": "a.npz"}))
     assert found[0] == found[1] == found[2] == (X.dtype, X.tobytes(), list(map(str, Y)))
+
+
+@pytest.mark.parametrize("source", ["npz", "npy", "safetensors"])
+def test_whole_numbers_are_looked_through_in_pieces(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("npz", "_arrays"):
+        monkeypatch.setattr(f"dlrun.components.sources.{module}.BLOCK", 7)
+    random = np.random.default_rng(0)
+    for dtype, least, most in (("u1", 0, 256), ("u1", 0, 100), ("i8", 0, 9), ("i8", -3, 9), ("i2", -(2**15), 2**15)):
+        values = random.integers(least, most, (12, 5), dtype)
+        written = {"npz": packed, "npy": npy, "safetensors": lambda folder, x: tensors(folder, x=x, y=Y)}[source]
+        found = describe(*asked(tmp_path, written(tmp_path, values)))
+        assert found.vocabulary == (None if values.min() < 0 else values.max() + 1)
+    values[11, 4] = 0
+    assert describe(*asked(tmp_path, written(tmp_path, values.astype(np.int64) + 2**53))).notes
 
 
 class TestNpy:
@@ -186,6 +207,13 @@ class TestSplitArrays:
 
 
 class TestZip:
+    @pytest.mark.filterwarnings("ignore:Duplicate name")
+    def test_two_arrays_of_one_name_are_refused(self, tmp_path: Path):
+        np.savez(tmp_path / "a.npz", x=X, y=Y)
+        with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive:
+            archive.writestr("x.npy", archive.read("x.npy"))
+        assert refused(tmp_path, {"npz": "a.npz"}).message == "a.npz holds two arrays called 'x'"
+
     def test_more_than_deflate_can_hold_is_refused_unread(self, tmp_path: Path):
         header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (4000000000,), }\n"
         start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header

@@ -19,6 +19,8 @@ BLOCK = 1 << 22
 """How many numbers are judged at a time."""
 MOST_VALUES = 1 << 22
 """An array of more numbers is not read before it is needed."""
+DEFLATE = 1032
+"""A compressed byte holds at most so many bytes; zlib, Technical Details."""
 
 
 def texts_of(values: Array, name: str, at: SpecPath, classes: tuple[str, ...] = ()) -> Texts:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import Source, SourceError, Table
-from dlrun.components.sources._array_values import BLOCK
+from dlrun.components.sources._array_values import BLOCK, DEFLATE
 from dlrun.components.sources._arrays import Arrays, Stored
 from dlrun.components.sources._folder import names_in, need_all, resolve_folder
 from dlrun.components.sources._split_arrays import PARTS, Part, join
@@ -30,8 +30,6 @@ USUAL = tuple(f"{part}-{what}" for part in ("train", "t10k") for what in ("image
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """numpy's names of the format's types of values."""
 MOST_AXES = 32
-DEFLATE = 1032
-"""A compressed byte holds at most so many bytes; zlib, Technical Details."""
 
 
 class Idx(Source):

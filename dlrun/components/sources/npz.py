@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import Source, SourceError, Table, resolve
-from dlrun.components.sources._array_values import BLOCK
+from dlrun.components.sources._array_values import BLOCK, DEFLATE
 from dlrun.components.sources._arrays import Arrays, Stored, reading
 from dlrun.components.sources._cells import MISSING
 from dlrun.components.sources._npy_header import read_header
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 FILE = ("source", "npz", "path")
-DEFLATE = 1032
-"""A byte of an archive holds at most so many bytes of an array; zlib, Technical Details."""
 
 
 class Npz(Source):
@@ -110,6 +108,8 @@ def _stored(file: Path) -> dict[str, Stored | SourceError]:
     names = [member.removesuffix(".npy") for member in members if member.endswith(".npy")]
     if not names:
         raise SourceError(f"{file.name} holds no arrays", FILE)
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise SourceError(f"{file.name} holds two arrays called '{twice[0]}'", FILE, "write it again")
     found: dict[str, Stored | SourceError] = {}
     for name in names:
         try:
