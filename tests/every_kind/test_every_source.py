@@ -93,6 +93,9 @@ def test_the_fields_of_a_source_are_what_it_reads(kind: str, wants: str, tmp_pat
     (aim,) = found.targets["target"].fields
     assert table.complete and table.read_rows == table.rows == found.rows
     assert aim not in taken and {aim, *taken} <= set(table.fields)
+    assert set(table.own_features or ()) <= set(table.fields)
+    apart = sorted(row for rows in table.own_splits.values() for row in rows)
+    assert len(set(apart)) == len(apart) < table.rows and set(apart) <= set(range(table.rows))
     whole = table.numbers(taken)
     assert len(whole) == table.rows
     backwards = table.numbers(taken[::-1])
