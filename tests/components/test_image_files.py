@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ import numpy as np
 import pytest
 from array_files import TYPES, idx, write_cifar, write_idx
 from asking import Request, data_info, describe, load
+from places import SPECS
+from sklearn.datasets import load_digits
 
 from dlrun.components.sources import Source, SourceError
 from dlrun.language.component import choose
@@ -116,6 +120,19 @@ class TestIdx:
         file = tmp_path / "mnist/train-images-idx3-ubyte.gz"
         file.write_bytes(file.read_bytes()[:-100])
         assert refused(tmp_path, {"idx": "mnist"}, loading=True).message.startswith(f"{file.name} cannot be read: ")
+
+    def test_the_shipped_digits_are_those_of_scikit_learn(self, tmp_path: Path):
+        subprocess.run(
+            [sys.executable, SPECS / "data" / "make_digits_idx.py", tmp_path / "made"], check=True, timeout=60
+        )
+        for file in sorted((SPECS / "data" / "digits-idx").iterdir()):
+            assert gzip.decompress(file.read_bytes()) == gzip.decompress((tmp_path / "made" / file.name).read_bytes())
+        source, request = asked(SPECS, {"idx": "data/digits-idx"})
+        images, labels = load_digits(return_X_y=True)
+        rows = load(source, request)
+        assert np.abs(rows.features.reshape(-1, 64) * (16 / 255) - images).max() <= 0.5 * 16 / 255
+        assert rows.target.tolist() == labels.astype(str).tolist()
+        assert data_info(source, request).table.own_splits == {"test": range(1500, 1797)}
 
 
 class TestCifar:
