@@ -1,10 +1,10 @@
 """The shipped specs, trained: what each reaches on rows it has never seen.
 
-The floors are what simple references reach on these data sets, less a margin for machines whose last bits differ:
-a support vector machine is right on 0.98 and more of the digits (scikit-learn's own example; 0.95 of the last 297, which
-are the test of digits_idx), logistic regression on
-0.95 and more of the iris flowers and the wines, and ridge regression explains about half of the diabetes target. Of the
-invented people, the larger class has 0.57 of the rows, and the rule that made the table has noise of its own.
+The floors are what simple references reach on these data sets, less a margin for machines whose last bits differ: a
+support vector machine is right on 0.98 and more of the digits (scikit-learn's own example; 0.95 of the last 297, which
+are the test of digits_idx), logistic regression on 0.95 and more of the iris flowers and the wines, and ridge
+regression explains about half of the diabetes target. Of the invented people, the larger class has 0.57 of the rows,
+and the rule that made the table has noise of its own.
 """
 
 from pathlib import Path
