@@ -4,7 +4,8 @@
 # Then those of tracking take 8 minutes and more, because some of them lock a store for a minute each.
 faults: export OMP_NUM_THREADS = 1
 faults:
-	DLRUN_FAULTS=2000 pytest -s tests/training tests/runs tests/specs/test_resumed_specs.py
+	DLRUN_FAULTS=2000 pytest -s tests/training tests/runs tests/specs/test_resumed_specs.py \
+	  tests/components/test_mutated_arrays.py
 	DLRUN_FAULTS=200 pytest -s tests/tracking
 
 # Everything that needs a GPU: its tests, then the four works of benchmarks/peers, compared with the plain and the tuned

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from array_files import write_idx
 from places import DOCS, ROOT, SPECS
 
 import dlrun
@@ -62,6 +63,7 @@ def test_the_spec_checks_without_a_note(page, number, tmp_path):
     shutil.copy(SPECS / "data" / "people.csv", tmp_path)
     photos = np.random.default_rng(0).random((20, 3, 48, 64)).astype(np.float32)
     np.savez(tmp_path / "photos.npz", image=photos, label=np.arange(20) % 2)
+    write_idx(tmp_path / "mnist", np.arange(200) % 10, packed=True)
     spec = tmp_path / "example.yaml"
     spec.write_text(as_spec(blocks(page)[number]), "utf-8")
     checked = check(spec)

@@ -63,6 +63,7 @@ KEYS = {
     "whitened": "whiten: true",
     "two outputs": "outputs: [",
     "a csv file": "csv:",
+    "files of MNIST": "idx:",
     "blank cells": "impute:",
     "columns of texts": "one_hot:",
     "categories in an order": "ordinal:",

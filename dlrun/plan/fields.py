@@ -134,8 +134,9 @@ def _kind(data: DataSection) -> str:
 
 
 def _rest(data: DataSection, table: Table, predicted: set[str]) -> tuple[str, ...]:
-    """All fields but those that are predicted."""
-    fields = tuple(name for name in table.fields if name not in predicted)
+    """All fields but those that are predicted, of those that the source names if it does."""
+    own = table.fields if table.own_features is None else table.own_features
+    fields = tuple(name for name in own if name not in predicted)
     at = ("features",)
     if not fields:
         raise SourceError(f"{table.name} has no {table.noun} besides the target", table.at, table.reading_hint())

@@ -580,7 +580,7 @@ class TestNpz:
         save(tmp_path, images=IMAGES, more=IMAGES, labels=[0, 1, 0, 1])
         error = refused(Npz(path="a.npz"), ask(tmp_path, "labels"))
         assert (error.message, error.at) == ("npz needs `features`, the name of an array", ("features",))
-        assert error.hint == "arrays in the file: images, more, labels"
+        assert error.hint == "arrays of a.npz: images, more, labels"
         error = refused(Npz(path="a.npz"), ask(tmp_path, "labels", ("images", "more")))
         assert error.message == "the array 'images' has the shape (1, 2, 3) and stands alone"
 
@@ -590,7 +590,7 @@ class TestNpz:
         assert rows.features.tolist() == [[float(number), 1, 1] for number in range(4)]
 
     def test_describing_reads_no_large_features(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr("dlrun.components.sources.npz.MOST_VALUES", 39_999)
+        monkeypatch.setattr("dlrun.components.sources._arrays.MOST_VALUES", 39_999)
         x = np.random.default_rng(0).normal(size=(4, 1, 100, 100))
         save(tmp_path, x=x, y=[0, 1, 0, 1])
         whole = (tmp_path / "a.npz").read_bytes()

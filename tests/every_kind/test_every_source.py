@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from array_files import write_cifar, write_idx
 from asking import Request, data_info, describe, load
+from safetensors.numpy import save_file
 
 from dlrun.components.sources import Source
 from dlrun.language.component import choose
@@ -12,15 +14,19 @@ from dlrun.language.kinds import kinds
 from dlrun.language.paths import with_absolute_paths
 
 ROWS = {
-    "classes": ["b", "a", "b", "c", "a"],
-    "numbers": [0.5, 1.5, -2.0, 4.0, 0.0],
-    "binary": ["no", "yes", "no", "no", "yes"],
+    "classes": ["b", "a", "b", "c", "a", "c", "b"],
+    "numbers": [0.5, 1.5, -2.0, 4.0, 0.0, 3.0, 1.0],
+    "binary": ["no", "yes", "no", "no", "yes", "no", "no"],
 }
+
+NUMBERS_ONLY = ("swiss_roll", "regression")
+"""Sources without classes."""
+READ = [(kind, wants) for kind in kinds("sources") for wants in ROWS if wants == "numbers" or kind not in NUMBERS_ONLY]
 
 
 def written(kind: str, wants: str, folder: Path) -> tuple[dict, tuple[str, ...] | None, tuple[str, ...] | None]:
     """A source of this kind over real data in `folder`, with the features and the target to ask for."""
-    x = np.arange(15.0).reshape(5, 3)
+    x = np.arange(21.0).reshape(7, 3)
     if kind == "csv":
         lines = [",".join([*map(str, row), str(y)]) for row, y in zip(x, ROWS[wants], strict=True)]
         (folder / "rows.csv").write_text("a,b,c,y\n" + "\n".join(lines) + "\n")
@@ -28,13 +34,28 @@ def written(kind: str, wants: str, folder: Path) -> tuple[dict, tuple[str, ...] 
     if kind == "npz":
         np.savez(folder / "rows.npz", x=x, y=np.array(ROWS[wants]))
         return {"npz": "rows.npz"}, ("x",), ("y",)
+    if kind == "npy":
+        np.save(folder / "x.npy", x)
+        np.save(folder / "y.npy", np.array(ROWS[wants]))
+        return {"npy": ["x.npy", "y.npy"]}, ("x",), ("y",)
+    if kind == "safetensors":
+        y = np.unique(ROWS[wants], return_inverse=True)[1] if wants != "numbers" else np.array(ROWS[wants])
+        save_file({"x": x, "y": y}, folder / "rows.safetensors")
+        return {"safetensors": "rows.safetensors"}, ("x",), ("y",)
+    if kind in ("idx", "cifar"):
+        labels = np.unique(ROWS[wants], return_inverse=True)[1].astype(np.uint8)
+        (write_idx if kind == "idx" else write_cifar)(folder / "files", labels)
+        return {kind: "files"}, None, None
+    if kind in ("moons", "circles", "spirals", "blobs"):
+        return {kind: {"rows": 40} | ({"classes": 2} if kind == "blobs" else {})}, None, None
+    if kind in NUMBERS_ONLY:
+        return {kind: 40}, None, None
     assert kind == "sklearn", f"write here how a source of the kind {kind} is made"
     name = {"classes": "wine", "numbers": "diabetes", "binary": "breast_cancer"}[wants]
     return {"sklearn": name}, None, None
 
 
-@pytest.mark.parametrize("wants", ROWS)
-@pytest.mark.parametrize("kind", kinds("sources"))
+@pytest.mark.parametrize(("kind", "wants"), READ)
 def test_a_source_holds_what_it_says_it_holds(kind: str, wants: str, tmp_path: Path) -> None:
     text, features, target = written(kind, wants, tmp_path)
     source = choose("sources", text)
@@ -52,17 +73,17 @@ def test_a_source_holds_what_it_says_it_holds(kind: str, wants: str, tmp_path: P
 
 @pytest.mark.parametrize("kind", kinds("sources"))
 def test_a_located_source_loads_the_same_from_another_folder(kind: str, tmp_path: Path) -> None:
-    text, features, target = written(kind, "classes", tmp_path)
+    wants = "numbers" if kind in NUMBERS_ONLY else "classes"
+    text, features, target = written(kind, wants, tmp_path)
     source = choose("sources", text)
     assert isinstance(source, Source)
-    here = load(source, Request(tmp_path, features, target, "classes"))
-    there = load(with_absolute_paths(source, tmp_path), Request(tmp_path / "elsewhere", features, target, "classes"))
+    here = load(source, Request(tmp_path, features, target, wants))
+    there = load(with_absolute_paths(source, tmp_path), Request(tmp_path / "elsewhere", features, target, wants))
     assert np.array_equal(here.features, there.features)
     assert np.array_equal(here.target, there.target)
 
 
-@pytest.mark.parametrize("wants", ROWS)
-@pytest.mark.parametrize("kind", kinds("sources"))
+@pytest.mark.parametrize(("kind", "wants"), READ)
 def test_the_fields_of_a_source_are_what_it_reads(kind: str, wants: str, tmp_path: Path) -> None:
     text, features, target = written(kind, wants, tmp_path)
     source = choose("sources", text)
@@ -72,6 +93,9 @@ def test_the_fields_of_a_source_are_what_it_reads(kind: str, wants: str, tmp_pat
     (aim,) = found.targets["target"].fields
     assert table.complete and table.read_rows == table.rows == found.rows
     assert aim not in taken and {aim, *taken} <= set(table.fields)
+    assert set(table.own_features or ()) <= set(table.fields)
+    apart = sorted(row for rows in table.own_splits.values() for row in rows)
+    assert len(set(apart)) == len(apart) < table.rows and set(apart) <= set(range(table.rows))
     whole = table.numbers(taken)
     assert len(whole) == table.rows
     backwards = table.numbers(taken[::-1])

@@ -13,6 +13,7 @@ MODELINE = "# yaml-language-server: $schema=../docs/schema.json"
 COUNTS = {
     # conv 1->32 and 32->64 of 3x3 with biases, two norms, 1024 -> 64 -> 10
     "digits_cnn": (32 * 9 + 32) + 64 + (64 * 32 * 9 + 64) + 128 + (1024 * 64 + 64) + (64 * 10 + 10),
+    "digits_idx": (16 * 9 + 16) + (32 * 16 * 9 + 32) + (32 * 4 * 4 * 10 + 10),
     "digits_mlp": (64 * 128 + 128) + (128 * 64 + 64) + (64 * 10 + 10),
     "digits_lda": 9 * 10 + 10,
     # the trunk, the digit's head, the image's head

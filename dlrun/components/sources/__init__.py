@@ -94,6 +94,8 @@ class Table:
     """Whether all rows are read; if not, `rows` is estimated from the first ones."""
     own_target: str | None = None
     """The field to predict, where the source says it."""
+    own_features: tuple[str, ...] | None = None
+    """The fields to learn from where the spec names none, if the source says it; otherwise all but the target."""
     own_splits: Mapping[SplitName, range] = MappingProxyType({})
     """The rows of each split that the source itself keeps apart, such as those of a file of their own; the
     others are for what the spec says of the splits."""
@@ -202,7 +204,7 @@ def vocabulary(values: Array) -> int | None:
     return int(values.max()) + 1
 
 
-def resolve(path: str, folder: Path, at: tuple[str, ...]) -> Path:
+def resolve(path: str, folder: Path, at: SpecPath) -> Path:
     """Return the path of an existing file that the spec names.
 
     Raises:

@@ -271,7 +271,14 @@ class _Lines:
                         found[name].add(_type_of(cell))
         except (csv.Error, UnicodeDecodeError):  # told when the rows are read
             pass
-        return {name: "text" if len(types) > 1 else next(iter(types), "number") for name, types in found.items()}
+        return {name: _only(types) for name, types in found.items()}
+
+
+def _only(types: set[FieldType]) -> FieldType:
+    """The type of a column with cells of some types."""
+    if len(types) > 1:
+        return "text"
+    return types.pop() if types else "number"
 
 
 def _type_of(cell: str) -> FieldType:
