@@ -21,10 +21,11 @@ ROWS = {
 def written(kind: str, wants: str, folder: Path) -> tuple[dict, tuple[str, ...] | None, tuple[str, ...] | None]:
     """A source of this kind over real data in `folder`, with the features and the target to ask for."""
     x = np.arange(15.0).reshape(5, 3)
-    if kind == "csv":
-        lines = [",".join([*map(str, row), str(y)]) for row, y in zip(x, ROWS[wants], strict=True)]
-        (folder / "rows.csv").write_text("a,b,c,y\n" + "\n".join(lines) + "\n")
-        return {"csv": "rows.csv"}, None, ("y",)
+    if kind in ("csv", "tsv"):
+        between = "," if kind == "csv" else "\t"
+        lines = [between.join([*map(str, row), str(y)]) for row, y in zip(x, ROWS[wants], strict=True)]
+        (folder / f"rows.{kind}").write_text(between.join("abcy") + "\n" + "\n".join(lines) + "\n")
+        return {kind: f"rows.{kind}"}, None, ("y",)
     if kind == "npz":
         np.savez(folder / "rows.npz", x=x, y=np.array(ROWS[wants]))
         return {"npz": "rows.npz"}, ("x",), ("y",)
