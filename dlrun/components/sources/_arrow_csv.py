@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import Texts
+from dlrun.components.sources._arrow import as_array, as_floats
 from dlrun.components.sources._cells import EXACT
 from dlrun.components.sources._files import TableFile
 from dlrun.components.sources._layout import Layout
@@ -104,10 +105,10 @@ class ArrowReader:
         for part in csv.open_csv(source, options, self._parsing(), convert):
             end = self.rows + part.num_rows
             if end > len(self.table) and count:
-                self._grow(max(end + end // 4, self.size * part.num_rows // BLOCK if not self.rows else 0))
+                self._grow(max(end + end // 4, self.size * part.num_rows // BLOCK * 9 // 8 if not self.rows else 0))
             block = self.table[self.rows : end]
             for index in range(count):
-                block[:, index] = part.column(index).to_numpy(zero_copy_only=False)
+                block[:, index] = as_floats(part.column(index))
             with np.errstate(invalid="ignore"):
                 if np.isnan(block[:, self.full]).any() or (np.abs(block) >= EXACT).any():
                     return False
@@ -145,7 +146,7 @@ class Collected:
         if part.null_count or any(word.startswith('"') or word == name or "\0" in word for word in words):
             return False
         numbers = np.array([self.seen.setdefault(word, len(self.seen)) for word in words], np.int32)
-        self.codes.frombytes(numbers[part.indices.to_numpy(zero_copy_only=False)].tobytes())
+        self.codes.frombytes(numbers[as_array(part.indices, np.int32)].tobytes())
         return True
 
     def result(self) -> Texts:

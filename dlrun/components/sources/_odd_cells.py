@@ -87,7 +87,7 @@ class OddCells:
                     sorts.setdefault(sort, {})[_short(cell)] = None
         if len(wrong) > NAMED_COLUMNS:
             texts.append(f"and {len(wrong) - NAMED_COLUMNS} more columns")
-        added = ", ".join(_with_columns(step, steps[step]) for step in STEPS if step in steps)
+        added = ", ".join(with_columns(step, steps[step]) for step in STEPS if step in steps)
         hints = [f"add to `preprocess`: {added}"] if steps else []
         hints += [self._hint(sort, list(cells)[:EXAMPLES], at) for sort, cells in sorts.items()]
         raise SourceError("\n  ".join(texts), at, "; or ".join(hints) if steps else "; ".join(dict.fromkeys(hints)))
@@ -150,7 +150,7 @@ def _another(cell: str, place: str, first: str) -> str:
     return f"; {f'line {line}' if file == before else place} has '{_short(cell)}'"
 
 
-def _with_columns(step: str, names: list[str]) -> str:
+def with_columns(step: str, names: list[str]) -> str:
     """A step for columns, as a spec has it."""
     written = [name if PLAIN_NAME.fullmatch(name) else f'"{name}"' for name in names]
     return step.format(written[0] if len(written) == 1 else f"[{', '.join(written)}]")

@@ -5,24 +5,19 @@ from __future__ import annotations
 from array import array
 from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
 
-from dlrun.components.sources import Field, SourceError, SourceNote, Table, Texts, vocabulary
+from dlrun.components.sources import Field, SourceError
 from dlrun.components.sources._arrow_csv import ArrowReader, Collected
 from dlrun.components.sources._cells import is_number
-from dlrun.components.sources._files import WHOLE, TableFile, need_same, own_splits
+from dlrun.components.sources._files import WHOLE, TableFile, need_same
 from dlrun.components.sources._header import delimiter_hint, listed
 from dlrun.components.sources._layout import Layout
 from dlrun.components.sources._lines import open_lines
 from dlrun.components.sources._odd_cells import OddCells
+from dlrun.components.sources._rows import FileTable, Numbers
 from dlrun.components.sources._streams import is_packed
 from dlrun.errors import SpecPath
 from dlrun.language.suggestions import shorten
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, Any]
 
 SMALL = 1 << 20
 """Bytes of files that Python's own reader takes as little time for as the import of a faster one."""
@@ -32,7 +27,7 @@ PACKED = 8
 """How many times its size a packed file is taken to be before it is read."""
 
 
-class TextTable(Table):
+class TextTable(FileTable):
     """Files of text with the same columns, one after the other.
 
     Cells may be in double quotes, and spaces around cells do not count. Large files are read by pyarrow; whatever it
@@ -51,12 +46,8 @@ class TextTable(Table):
         whole: bool,
     ):
         """Read the first lines; `whole` says whether all of them are wanted."""
-        self.files, self.name, self.layout = files, name, layout
-        self.missing, self.no_missing = missing, no_missing
-        self.at = files[0].at
-        self.rows = self.read_rows = 0
-        self._numbers, self._texts = _Numbers((), array("d")), dict[str, Texts]()
-        self._notes: tuple[SourceNote, ...] = ()
+        super().__init__(name, files, missing, no_missing)
+        self.layout = layout
         self.size = sum(file.size * (PACKED if is_packed(file.path) else 1) for file in files)
         self.complete = whole or self.size <= WHOLE
         columns, texts = [], set[str]()
@@ -79,46 +70,13 @@ class TextTable(Table):
             fast = self._read_fast(list(numbers), list(texts), lacking)
         if not fast:
             self._read_strictly(numbers, texts, lacking)
-        for file in self.files:
-            file.need_unchanged()
-        if not self.rows:
-            after = " after its first line" if self.layout.header else ""
-            raise SourceError(f"{self.name} has no rows{after}", self.at)
-        self.own_splits = own_splits(self.files)
-
-    def numbers(self, names: Sequence[str]) -> Array:
-        return self._numbers.columns(names)
-
-    def texts(self, name: str) -> Texts:
-        return self._texts[name]
-
-    def vocabulary(self, names: Sequence[str]) -> int | None:
-        return vocabulary(self._numbers.columns(names))
-
-    def no_index(self, names: Sequence[str]) -> str:
-        import numpy as np
-
-        values = self._numbers.columns(names)
-        wrong = (values < 0) | (values != np.floor(values))
-        if not wrong.any():
-            return ""
-        row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
-        return self.cell(names[int(column)], int(row))
-
-    def forget(self) -> None:
-        self._numbers, self._texts = _Numbers((), array("d")), {}
-
-    def notes(self) -> tuple[SourceNote, ...]:
-        return self._notes
+        self.finish(" after its first line" if self.layout.header else "")
 
     def cell(self, name: str, row: int) -> str:
-        for file in self.files:
-            if row < file.rows:
-                with open_lines(file, self.layout) as lines:
-                    cells = next(islice(lines.rows(), row, None))
-                    return f"{lines.place}: column '{name}' is '{shorten(cells[self.places[name]])[1:-1]}'"
-            row -= file.rows
-        raise IndexError(row)
+        file, row = self.file_of(row)
+        with open_lines(file, self.layout) as lines:
+            cells = next(islice(lines.rows(), row, None))
+            return f"{lines.place}: column '{name}' is '{shorten(cells[self.places[name]])[1:-1]}'"
 
     def listed(self) -> str:
         return listed(self.columns, self.layout.header)
@@ -159,7 +117,7 @@ class TextTable(Table):
         self.rows = sum(file.rows for file in self.files)
         if most is None:  # otherwise more columns may be wrong further down, and all are told at once
             odd.report(self.read_rows)
-        self._numbers, self._notes = _Numbers(tuple(numbers), values), odd.notes()
+        self._numbers, self._notes = Numbers(tuple(numbers), values), odd.notes()
         self._texts = {name: one.result() for name, (_, one) in zip(texts, labels, strict=True)}
         self._refuse_own_names(texts)
 
@@ -175,7 +133,7 @@ class TextTable(Table):
 
     def _read_fast(self, numbers: list[str], texts: list[str], lacking: Collection[str]) -> bool:
         """By pyarrow, in parts; False where it finds a cell that needs the strict reader, or sees other columns."""
-        self._numbers = _Numbers((), array("d"))
+        self._numbers = Numbers((), array("d"))
         reader = ArrowReader(self.columns, numbers, texts, lacking, self._marks(), self.layout, self.size)
         for file in self.files:
             before = reader.rows
@@ -184,7 +142,7 @@ class TextTable(Table):
             file.rows = reader.rows - before
         reader.finish()
         self.rows = self.read_rows = reader.rows
-        self._numbers = _Numbers(tuple(numbers), reader.table)
+        self._numbers = Numbers(tuple(numbers), reader.table)
         self._texts = {name: one.result() for name, one in zip(texts, reader.texts, strict=True)}
         return True
 
@@ -192,22 +150,3 @@ class TextTable(Table):
         """The marks of a missing value in the cases that files have; the strict reader takes any case."""
         cases = (str, str.lower, str.upper, str.title)
         return ["", *dict.fromkeys(case(mark) for mark in self.missing for case in cases)]
-
-
-class _Numbers:
-    """Columns of numbers side by side."""
-
-    def __init__(self, names: tuple[str, ...], values: Array | array[float]):
-        """`values`: (rows, columns), or the same row after row."""
-        self.places, self.values = {name: index for index, name in enumerate(names)}, values
-
-    def columns(self, names: Sequence[str]) -> Array:
-        """Some of the columns, (rows, columns) float64; no copy where they lie side by side."""
-        import numpy as np
-
-        table = np.frombuffer(self.values) if isinstance(self.values, array) else self.values
-        table = table.reshape(-1, max(len(self.places), 1))
-        places = [self.places[name] for name in names]
-        if places == list(range(places[0], places[0] + len(places))):
-            return table[:, places[0] : places[0] + len(places)]
-        return table[:, places]
