@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-from array import array
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.sources import Texts
-from dlrun.components.sources._arrow import as_array, as_floats
+from dlrun.components.sources._arrow import as_floats
 from dlrun.components.sources._cells import EXACT
+from dlrun.components.sources._collected import Collected
 from dlrun.components.sources._files import TableFile
 from dlrun.components.sources._layout import Layout
 from dlrun.components.sources._streams import UnpackError, is_packed, unpacked
@@ -113,7 +112,7 @@ class ArrowReader:
                 if np.isnan(block[:, self.full]).any() or (np.abs(block) >= EXACT).any():
                     return False
             for index, one in enumerate(self.texts, count):
-                if not one.add_coded(part.column(index), self.names_of_texts[index - count]):
+                if not one.add_cells(part.column(index), self.names_of_texts[index - count]):
                     return False
             self.rows = end
         return True
@@ -125,32 +124,3 @@ class ArrowReader:
         table = np.empty((rows, len(self.numbers)))
         table[: self.rows] = self.table[: self.rows]
         self.table = table
-
-
-class Collected:
-    """The texts of a column, collected while the rows are read."""
-
-    def __init__(self) -> None:
-        self.seen: dict[str, int] = {}
-        self.codes = array("i")
-
-    def add(self, cell: str) -> None:
-        """Add the next row's cell."""
-        self.codes.append(self.seen.setdefault(cell.strip(), len(self.seen)))
-
-    def add_coded(self, part: Any, name: str) -> bool:
-        """Add rows of a dictionary of pyarrow; False where a cell needs the strict reader."""
-        import numpy as np
-
-        words = ["" if word is None else word.strip() for word in part.dictionary.to_pylist()]
-        if part.null_count or any(word.startswith('"') or word == name or "\0" in word for word in words):
-            return False
-        numbers = np.array([self.seen.setdefault(word, len(self.seen)) for word in words], np.int32)
-        self.codes.frombytes(numbers[as_array(part.indices, np.int32)].tobytes())
-        return True
-
-    def result(self) -> Texts:
-        """All rows."""
-        import numpy as np
-
-        return Texts(tuple(self.seen), np.frombuffer(self.codes, np.int32))

@@ -97,9 +97,14 @@ def _first(file: TableFile, layout: Layout) -> tuple[int, int, str, str]:
                 for index, cell in enumerate(cells):
                     if _UNKNOWN.search(cell):
                         return reader.line_num, index + 1, names[index].strip() if index < len(names) else "", cell
+    number, text, start, end = first_wrong_line(file, layout.codec)
+    return number, 0, "", text[max(0, start - 10) : end + 10]
+
+
+def first_wrong_line(file: TableFile, codec: str) -> tuple[int, str, int, int]:
+    """The first line with bytes that an encoding lacks: its number, its text with marks, and where these are."""
     with unpacked(file.path) as stream, io.BufferedReader(stream) as part:
-        text = io.TextIOWrapper(part, encoding=layout.codec, errors="dlrun.mark")
-        found = ((number, _UNKNOWN.search(line), line) for number, line in enumerate(text, 1))
-        number, place, line = next(((number, place, line) for number, place, line in found if place), (1, None, ""))
-    start, end = place.span() if place else (0, 0)
-    return number, 0, "", line[max(0, start - 10) : end + 10]
+        for number, line in enumerate(io.TextIOWrapper(part, encoding=codec, errors="dlrun.mark"), 1):
+            if place := _UNKNOWN.search(line):
+                return number, line, *place.span()
+    return 1, "", 0, 0

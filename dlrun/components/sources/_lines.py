@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
-import io
 import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
-from typing import TextIO
 
 from dlrun.components.sources import SourceError
 from dlrun.components.sources._cells import EXACT, NUL_HINT, is_missing
 from dlrun.components.sources._encoding import wrong_bytes
-from dlrun.components.sources._files import TableFile, cannot_be_read
+from dlrun.components.sources._files import TableFile
 from dlrun.components.sources._header import delimiter_hint, numbered, read_names
 from dlrun.components.sources._layout import Layout
 from dlrun.components.sources._odd_cells import OddCells
-from dlrun.components.sources._streams import UnpackError, unpacked
+from dlrun.components.sources._streams import UnpackError
+from dlrun.components.sources._text import Part, bounded, open_text
 
-LONGEST = 1 << 25
-"""Characters of a line."""
 PADDED = re.compile(r"\n[ +-]*0\d")
 """A cell that begins with a zero before another digit, where each cell stands on a line of its own."""
 
@@ -36,18 +32,12 @@ def open_lines(file: TableFile, layout: Layout, limit: int | None = None) -> Ite
     """
     lines: Lines | None = None
     try:
-        with unpacked(file.path) as stream, io.BufferedReader(stream) as part:
-            if limit is None:
-                lines = Lines(file, io.TextIOWrapper(part, encoding=layout.codec, newline=""), layout)
-            else:
-                start = part.read(limit)
-                lines = Lines(file, _whole_lines(start, len(start) == limit, layout.codec), layout)
-                lines.cut, lines.bytes = len(start) == limit, len(start)
-                lines.share = stream.share * len(start) / max(stream.count, 1)
+        with open_text(file, layout.codec, limit) as part:
+            lines = Lines(file, part, layout)
             lines.read_header()
             yield lines
     except csv.Error as error:
-        if lines is None or not lines.cut or not lines.count:  # otherwise a row is cut at the limit
+        if lines is None or not lines.part.cut or not lines.count:  # otherwise a row is cut at the limit
             line = lines.reader.line_num if lines else 1
             raise SourceError(f"{file.name}:{line}: {error}", file.at) from None
     except UnicodeDecodeError:
@@ -55,22 +45,16 @@ def open_lines(file: TableFile, layout: Layout, limit: int | None = None) -> Ite
     except UnicodeError as error:
         hint = "for text without a mark at the beginning, name the form: utf-16-le or utf-16-be"
         raise SourceError(f"{file.name} is not {layout.encoding.upper()} text: {error}", file.at, hint) from None
-    except UnpackError as error:
-        raise SourceError(f"{file.name} {error}", file.at, error.hint) from None
-    except OSError as error:
-        raise cannot_be_read(file, error) from None
 
 
 class Lines:
     """The cells of an open file, line by line."""
 
-    def __init__(self, file: TableFile, stream: TextIO, layout: Layout):
-        self.file, self.layout, self.count = file, layout, 0
-        self.cut, self.bytes, self.share = False, 0, 1.0
-        """Where only a part is wanted: whether there is more, the bytes of the part, and its share of the file."""
+    def __init__(self, file: TableFile, part: Part, layout: Layout):
+        self.file, self.part, self.layout, self.count = file, part, layout, 0
         delimiter = layout.delimiter
         self.reader = csv.reader(
-            self._bounded(stream), delimiter=delimiter, skipinitialspace=delimiter != " ", strict=True
+            bounded(file, part.text), delimiter=delimiter, skipinitialspace=delimiter != " ", strict=True
         )
         self.columns: list[str] = []
         self._first: list[list[str]] = []
@@ -110,7 +94,7 @@ class Lines:
                 for name, cell in zip(self.columns, cells, strict=False):
                     if name not in found and not self.layout.plain(cell) and not is_missing(cell.strip(), missing):
                         found.add(name)
-        except (csv.Error, UnicodeError, UnpackError):  # told when the rows are read
+        except (csv.Error, UnicodeError, UnpackError, SourceError):  # told when the rows are read
             pass
         return found
 
@@ -149,15 +133,6 @@ class Lines:
     def _all(self) -> Iterable[list[str]]:
         return chain(self._first, self.reader) if self._first else self.reader
 
-    def _bounded(self, stream: TextIO) -> Iterator[str]:
-        """The lines, none of which takes more memory than a line of a table does."""
-        while line := stream.readline(LONGEST):
-            if len(line) == LONGEST:
-                line = self.reader.line_num + 1
-                message = f"{self.file.name}:{line}: a line of more than {LONGEST:,} characters"
-                raise SourceError(message, self.file.at, "end each row with a line break")
-            yield line
-
     def _refuse_width(self, cells: list[str], width: int) -> None:
         have = f"{len(cells)} cell{'s' * (len(cells) > 1)}"
         names = "names" if self.layout.header else "has"
@@ -173,9 +148,3 @@ class Lines:
             hint = "remove the delimiter at the end of the line" if empty else ""
             hint = hint or "put a cell that contains the delimiter in double quotes"
         raise SourceError(message, self.file.at, hint)
-
-
-def _whole_lines(start: bytes, cut: bool, codec: str) -> TextIO:
-    """The lines of the beginning of a file, without the last one where it is `cut`."""
-    text = codecs.getincrementaldecoder(codec)().decode(start, final=not cut)
-    return io.StringIO(text[: text.rfind("\n") + 1] or text if cut else text, newline="")

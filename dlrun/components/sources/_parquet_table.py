@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.sources import SourceError, SourceNote, Texts
+from dlrun.components.sources import SourceError, SourceNote
 from dlrun.components.sources._cells import EXACT
+from dlrun.components.sources._collected import Collected
 from dlrun.components.sources._encoding import other_file
 from dlrun.components.sources._files import WHOLE, TableFile, cannot_be_read, need_same
 from dlrun.components.sources._header import listed
@@ -68,7 +69,7 @@ class ParquetTable(FileTable):
         width = max(1, len(numbers) + len(texts))
         self.read_rows = self.rows if self.complete else min(self.rows, max(1000, LOOKED_AT // width))
         values = np.empty((self.read_rows, len(numbers)))
-        words = {name: _Words() for name in texts}
+        words = {name: Collected() for name in texts}
         rounded, finite = _Rounded(), True
         row = 0
         for file, batch in self._parts([*numbers, *texts], list(texts), self.read_rows):
@@ -81,7 +82,7 @@ class ParquetTable(FileTable):
                     values[row:end, index] = to_floats(column)
                     rounded.look(name, column, values[row:end, index], row)
                 for name, found in words.items():
-                    found.add(*to_texts(batch.column(name)))
+                    found.add_coded(*to_texts(batch.column(name)))
             finite = finite and bool(np.isfinite(values[row:end]).all())
             row = end
         if row < self.read_rows:
@@ -140,9 +141,9 @@ class ParquetTable(FileTable):
 
     def _some_texts(self, name: str) -> tuple[str, bool]:
         """What a column of texts holds in its first rows, and whether one of them lacks a value."""
-        words = _Words()
+        words = Collected()
         for _, batch in self._parts([name], [name], 1000):
-            words.add(*to_texts(batch.column(name)))
+            words.add_coded(*to_texts(batch.column(name)))
         shown = [f"'{shorten(word)[1:-1]}'" for word in words.seen if word][:2]
         such = f", such as {' and '.join(shown)}" if shown else ""
         return f"the column '{name}' of {self.name} holds {self.fields[name].what}{such}", "" in words.seen
@@ -170,10 +171,10 @@ class ParquetTable(FileTable):
         """Where only a look is wanted, read the classes of a target in all rows if they are few bytes."""
         for name, at in texts.items():
             if not self.complete and at[0] == "target" and self.bytes[name] <= WHOLE:
-                words = _Words()
+                words = Collected()
                 for file, batch in self._parts([name], [name], self.rows):
                     with _reading(file):
-                        words.add(*to_texts(batch.column(name)))
+                        words.add_coded(*to_texts(batch.column(name)))
                 self._texts[name] = words.result()
 
     def _parts(self, names: Sequence[str], texts: Sequence[str], most: int) -> Iterator[tuple[TableFile, Any]]:
@@ -187,30 +188,6 @@ class ParquetTable(FileTable):
                     most -= batch.num_rows
                     if most <= 0:
                         break
-
-
-class _Words:
-    """The texts of a column, collected part after part."""
-
-    def __init__(self) -> None:
-        self.seen: dict[str, int] = {}
-        self.codes: list[Array] = []
-
-    def add(self, words: Sequence[str], codes: Array) -> None:
-        """Add the rows of a part: its texts, and for each row the index of one."""
-        import numpy as np
-
-        order = np.unique(codes, return_index=True)  # a dictionary may list texts in any order, or without a row
-        for code in order[0][order[1].argsort()].tolist():
-            self.seen.setdefault(str(words[code]), len(self.seen))
-        numbers = np.array([self.seen.get(word, -1) for word in words], np.int32)
-        self.codes.append(numbers[codes])
-
-    def result(self) -> Texts:
-        """All rows."""
-        import numpy as np
-
-        return Texts(tuple(self.seen), np.concatenate([np.empty(0, np.int32), *self.codes]))
 
 
 class _Rounded:

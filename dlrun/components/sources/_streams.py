@@ -14,6 +14,8 @@ PACKED = {".gz": "gzip", ".zst": "zstd"}
 """The ends of the names of packed files, and what packed them."""
 MOST = 1 << 30
 """Bytes that any packed file may become."""
+USUAL_RATIO = 8
+"""How many times its size a packed table is taken to be before it is read."""
 RATIO = 300
 """A file that becomes more bytes than `MOST` may become this many times its size: a table is packed 3 to 30 times."""
 
@@ -29,6 +31,11 @@ class UnpackError(Exception):
 def is_packed(file: Path) -> bool:
     """Whether a file is unpacked while it is read."""
     return file.suffix.lower() in PACKED
+
+
+def unpacked_size(file: Path, size: int) -> int:
+    """About how many bytes come out of a file of `size` bytes."""
+    return size * USUAL_RATIO if is_packed(file) else size
 
 
 class Unpacked(io.RawIOBase):

@@ -7,15 +7,17 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 
 from dlrun.components.sources import Field, SourceError
-from dlrun.components.sources._arrow_csv import ArrowReader, Collected
+from dlrun.components.sources._arrow_csv import ArrowReader
 from dlrun.components.sources._cells import is_number
+from dlrun.components.sources._collected import Collected
 from dlrun.components.sources._files import WHOLE, TableFile, need_same
 from dlrun.components.sources._header import delimiter_hint, listed
 from dlrun.components.sources._layout import Layout
 from dlrun.components.sources._lines import open_lines
 from dlrun.components.sources._odd_cells import OddCells
 from dlrun.components.sources._rows import FileTable, Numbers
-from dlrun.components.sources._streams import is_packed
+from dlrun.components.sources._streams import unpacked_size
+from dlrun.components.sources._text import Look
 from dlrun.errors import SpecPath
 from dlrun.language.suggestions import shorten
 
@@ -23,8 +25,6 @@ SMALL = 1 << 20
 """Bytes of files that Python's own reader takes as little time for as the import of a faster one."""
 TYPED_ROWS = 1000
 """How many rows decide what sort of values a column has; of large files, they alone are looked at for notes."""
-PACKED = 8
-"""How many times its size a packed file is taken to be before it is read."""
 
 
 class TextTable(FileTable):
@@ -48,7 +48,7 @@ class TextTable(FileTable):
         """Read the first lines; `whole` says whether all of them are wanted."""
         super().__init__(name, files, missing, no_missing)
         self.layout = layout
-        self.size = sum(file.size * (PACKED if is_packed(file.path) else 1) for file in files)
+        self.size = sum(unpacked_size(file.path, file.size) for file in files)
         self.complete = whole or self.size <= WHOLE
         columns, texts = [], set[str]()
         for file in files:
@@ -96,24 +96,17 @@ class TextTable(FileTable):
         labels = [(self.places[name], Collected()) for name in texts]
         odd = OddCells(self.columns, {self.places[name]: at for name, at in numbers.items()}, self.missing, self.layout)
         values, may_lack = array("d"), {self.places[name] for name in lacking}
-        self.read_rows, left = 0, None if self.complete else SMALL
-        a_byte = 0.0
-        """The rows in one of a file."""
+        self.read_rows, look = 0, Look(None if self.complete else SMALL)
         for file in self.files:
-            file.rows = round(a_byte * file.size)
-            if (left is not None and left <= 0) or (most is not None and self.read_rows >= most):
+            if not look.reaches(file) or (most is not None and self.read_rows >= most):
                 continue
-            with open_lines(file, self.layout, left) as lines:
+            with open_lines(file, self.layout, look.left) as lines:
                 for cells in islice(lines.rows(), None if most is None else most - self.read_rows):
                     values.extend(lines.numbers(cells, wanted, odd, may_lack, self.missing))
                     for index, collected in labels:
-                        collected.add(cells[index])
-                file.rows = lines.count
+                        collected.add(cells[index].strip())
+                look.saw(file, lines.part, lines.count)
                 self.read_rows += lines.count
-                if left is not None:
-                    left -= lines.bytes
-                    file.rows = round(lines.count / lines.share) if lines.cut else lines.count
-                    a_byte = file.rows / max(file.size, 1)
         self.rows = sum(file.rows for file in self.files)
         if most is None:  # otherwise more columns may be wrong further down, and all are told at once
             odd.report(self.read_rows)
