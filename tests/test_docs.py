@@ -14,8 +14,10 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pyarrow.csv
 import pytest
 from places import DOCS, ROOT, SPECS
+from pyarrow import parquet
 
 import dlrun
 from dlrun.checks.check import check
@@ -32,6 +34,16 @@ WINE = "alcohol,ash,hue,intensity,grower\n" + "".join(
 
 def blocks(page: Path, language: str = "yaml") -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def write_tables(folder: Path) -> None:
+    table = pyarrow.csv.read_csv(folder / "wine.csv")
+    for name in ("wine.parquet", "wine-test.parquet"):
+        parquet.write_table(table, folder / name)
+    (folder / "sales").mkdir()
+    for year in (2024, 2025):
+        rows = "".join(f"{row},{row % 4};1.{row + 100},5{row % 9}\n" for row in range(20))
+        (folder / "sales" / f"{year}.csv").write_text("größe;price\n" + rows, "cp1252")
 
 
 def numbered(language: str) -> list:
@@ -54,6 +66,7 @@ def test_the_spec_checks_without_a_note(page, number, tmp_path):
     (tmp_path / "base.yaml").write_text(blocks(DOCS / "language.md")[0], "utf-8")
     (tmp_path / "wine.csv").write_text(WINE, "utf-8")
     shutil.copy(SPECS / "data" / "people.csv", tmp_path)
+    write_tables(tmp_path)
     spec = tmp_path / "example.yaml"
     spec.write_text(as_spec(blocks(page)[number]), "utf-8")
     checked = check(spec)
