@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -113,6 +114,19 @@ def test_all_columns_of_a_parquet_that_cannot_be_used_are_told_at_once(tmp_path:
     assert error.hint.startswith(f"add to `preprocess`: {steps}; or write a column for each of the values")
 
 
+def test_columns_that_cannot_be_used_are_told_without_features_too(tmp_path: Path) -> None:
+    pandas.DataFrame({"a": [1, 2], "l": [[1], [2]], "y": ["p", "q"]}, index=["i", "j"]).to_parquet(
+        tmp_path / "t.parquet"
+    )
+    with pytest.raises(SourceError) as caught:
+        load(Parquet(path="t.parquet"), Request(tmp_path, None, ("y",), "classes"))
+    assert caught.value.message.split("\n  ") == [
+        "the column 'l' of t.parquet holds lists",
+        "the column '__index_level_0__' of t.parquet holds pandas' index of the rows",
+    ]
+    assert "index=False" in caught.value.hint and "list the columns to learn from" in caught.value.hint
+
+
 def test_whole_numbers_of_a_parquet_that_float64_rounds_are_noted(tmp_path: Path) -> None:
     table_of(tmp_path, x=[1, 2, 2**53, 2**53 + 1], y=["p", "q", "p", "q"])
     (note,) = describe(Parquet(path="t.parquet"), Request(tmp_path, ("x",), ("y",), "classes")).notes
@@ -187,6 +201,7 @@ def test_numbers_booleans_texts_and_absent_keys_of_json_lines_are_read(tmp_path:
         ('{"y": "p"}', "t.jsonl:3: column 'a' has no value", "`impute: {columns: a}`"),
         ('{"a": 1}', "t.jsonl:3: column 'y' is null; a class is expected", "fill in the value"),
         ('{"a": 1, "y": "p", "z": 1}', "t.jsonl:3: the key 'z' is in none of the first 2 rows", "to the first row"),
+        (r'{"a": 1, "y": "\ud800"}', r"t.jsonl:3: \ud800 is half of a character", "the character itself"),
         ("[1, 2]", "t.jsonl:3: a list, and each line is an object", "the line is"),
         ("[" * 99_999, "t.jsonl:3: nested too deep", ""),
         ('{"a": ' + "1" * 5_000 + "}", "t.jsonl:3: a number of too many digits", ""),

@@ -7,7 +7,6 @@ import contextlib
 import csv
 import io
 import re
-from pathlib import Path
 
 from dlrun.components.sources import SourceError
 from dlrun.components.sources._files import TableFile
@@ -36,9 +35,15 @@ KINDS = (
 """How files begin: the bytes, what such a file is, and the encoding, the end of a name or the source that reads it."""
 
 
-def other_file(file: Path) -> str:
+def other_file(start: bytes) -> str:
     """What a file is by its first bytes, if they are known; otherwise ''."""
-    return next((what for start, what, _ in KINDS if _starts(file, start)), "")
+    return next((what for first, what, _ in KINDS if start.startswith(first)), "")
+
+
+def beginning(file: TableFile) -> bytes:
+    """The first bytes of a file of text, unpacked."""
+    with unpacked(file.path) as stream:
+        return stream.read(64) or b""
 
 
 def with_encoding(file: TableFile, encoding: str) -> str:
@@ -49,8 +54,9 @@ def with_encoding(file: TableFile, encoding: str) -> str:
 def wrong_bytes(file: TableFile, layout: Layout) -> SourceError:
     """The error for a file that is not text in its encoding."""
     name = layout.encoding.upper() if layout.encoding.startswith("utf") else layout.encoding
+    found = beginning(file)
     for start, what, reader in KINDS:
-        if _starts(file.path, start) and reader != layout.encoding:
+        if found.startswith(start) and reader != layout.encoding:
             way = "unpack it, or save the table as csv"
             if reader.startswith("utf"):
                 way = with_encoding(file, reader)
@@ -78,11 +84,6 @@ def _keep(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error("dlrun.mark", _keep)
-
-
-def _starts(file: Path, start: bytes) -> bool:
-    with file.open("rb") as stream:
-        return stream.read(len(start)) == start
 
 
 def _first(file: TableFile, layout: Layout) -> tuple[int, int, str, str]:

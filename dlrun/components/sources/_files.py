@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -156,6 +157,22 @@ def need_same(files: Sequence[TableFile], columns: Sequence[Sequence[str]], what
             message = f"{file.name} has other columns than {files[0].name}: it {' and '.join(differ)}"
         hint = f"{files[0].name} has {_some(first)}; {file.name} has {_some(names)}"
         raise SourceError(message, file.at, f"{what}: {hint}")
+
+
+def need_names(file: TableFile, names: Sequence[str]) -> None:
+    """Hold the columns of a file to names of their own.
+
+    Raises:
+        SourceError: there are none, one has no name, or two have the same.
+    """
+    hint = "give each column a name of its own"
+    if not names:
+        raise SourceError(f"{file.name} has no columns", file.at)
+    if not all(name.strip() for name in names):
+        number = next(number for number, name in enumerate(names, 1) if not name.strip())
+        raise SourceError(f"{file.name}: column {number} has no name", file.at, hint)
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise SourceError(f"{file.name} has two columns that are called '{twice[0]}'", file.at, hint)
 
 
 def _some(names: Sequence[str]) -> str:

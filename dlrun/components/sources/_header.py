@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
-from pathlib import Path
 
 from dlrun.components.sources import SourceError
 from dlrun.components.sources._cells import NUL_HINT, SEPARATORS, is_number
-from dlrun.components.sources._encoding import other_file, with_encoding
+from dlrun.components.sources._encoding import beginning, other_file, with_encoding
 from dlrun.components.sources._files import TableFile
 from dlrun.language.suggestions import shorten
 
@@ -39,8 +38,9 @@ def read_names(file: TableFile, cells: list[str]) -> list[str]:
         hint = "write the names of the columns, separated by the delimiter, in the first line"
         raise SourceError(f"{file.name} has no column names in its first line", file.at, hint)
     if any("\0" in name for name in columns):
-        what = other_file(file.path) or "UTF-16 text"
-        if encoding := _utf16(file.path):
+        start = beginning(file)
+        what = other_file(start) or "UTF-16 text"
+        if encoding := _utf16(start):
             raise SourceError(f"{file.name} is {what}, not UTF-8", file.at, with_encoding(file, encoding))
         raise SourceError(f"{file.name}:1: a column's name has a NUL byte", file.at, NUL_HINT)
     if columns[0].startswith("sep="):
@@ -63,10 +63,8 @@ def read_names(file: TableFile, cells: list[str]) -> list[str]:
     return columns
 
 
-def _utf16(file: Path) -> str:
-    """The form of UTF-16 in which every second byte of ASCII text is NUL, as in the file's first bytes; '' if none."""
-    with file.open("rb") as stream:
-        start = stream.read(64)
+def _utf16(start: bytes) -> str:
+    """The form of UTF-16 in which every second byte of ASCII text is NUL, as in a file's first bytes; '' if none."""
     low, high = start[1::2].count(0), start[::2].count(0)
     if max(low, high) <= 0.3 * len(start):
         return ""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from dlrun.components.sources import SourceError
-from dlrun.components.sources._encoding import first_wrong_line, other_file
+from dlrun.components.sources._encoding import beginning, first_wrong_line, other_file
 from dlrun.components.sources._files import TableFile
 from dlrun.components.sources._text import Part, bounded, open_text
 from dlrun.language.suggestions import shorten
@@ -27,7 +27,7 @@ def open_rows(file: TableFile, limit: int | None = None) -> Iterator[JsonRows]:
         with open_text(file, "utf-8-sig", limit) as part:
             yield JsonRows(file, part)
     except UnicodeError:
-        what = other_file(file.path)
+        what = other_file(beginning(file))
         if what:
             raise SourceError(f"{file.name} is {what}, not UTF-8 text", file.at) from None
         line, text, start, _ = first_wrong_line(file, "utf-8-sig")
@@ -64,11 +64,22 @@ class JsonRows:
                 raise SourceError(f"{self.place}: nested too deep", self.file.at) from None
             except ValueError:  # Python limits the digits of a whole number
                 raise SourceError(f"{self.place}: a number of too many digits", self.file.at) from None
+            if "\\u" in text:
+                self._refuse_half(row)
             if not isinstance(row, dict):
                 message = f"{self.place}: {named(row)}, and each line is an object"
                 raise SourceError(message, self.file.at, self._way_out(text))
             self.count += 1
             yield row
+
+    def _refuse_half(self, row: Any) -> None:
+        """Refuse an escape that is half of a character, which no text can have."""
+        try:
+            json.dumps(row, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            half = f"\\u{ord(error.object[error.start]):04x}"
+            message = f"{self.place}: {half} is half of a character"
+            raise SourceError(message, self.file.at, "write the character itself, or both of its escapes") from None
 
     def _broken(self, text: str, error: json.JSONDecodeError) -> SourceError:
         what = f"{error.msg[0].lower()}{error.msg[1:]}"

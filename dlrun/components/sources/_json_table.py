@@ -11,7 +11,7 @@ from typing import Any
 from dlrun.components.sources import Field, SourceError, SourceNote
 from dlrun.components.sources._cells import EXACT, is_missing, is_number
 from dlrun.components.sources._collected import Collected
-from dlrun.components.sources._files import WHOLE, TableFile
+from dlrun.components.sources._files import WHOLE, TableFile, need_names
 from dlrun.components.sources._header import listed
 from dlrun.components.sources._json_rows import JsonRows, Row, named, open_rows
 from dlrun.components.sources._rows import FileTable, Numbers, Unusable
@@ -45,6 +45,7 @@ class JsonTable(FileTable):
         self.fields = {name: _field(name, sort) for name, sort in self.sorts.items()}
         if not self.fields:
             raise SourceError(f"{self.name} has no rows", self.at)
+        need_names(files[0], list(self.fields))
 
     def read(
         self, numbers: Mapping[str, SpecPath], texts: Mapping[str, SpecPath], lacking: Collection[str] = ()
@@ -94,7 +95,7 @@ class JsonTable(FileTable):
                 place, value = self.first[name]
                 message = f"{place}: column '{name}' is {named(value)}"
                 if field.type == "other":
-                    unusable.other(name, message, NESTED)
+                    unusable.column(name, message, NESTED)
                 else:
                     unusable.texts(name, f"{message}, not a number", lacking=False)
 
@@ -161,7 +162,7 @@ class _Reader:
             number = math.inf
         if not math.isfinite(number):
             message = f"{rows.place}: column '{name}' is too large for a number"
-            self.unusable.other(name, message, "the largest number is 1.8e308: write it in a larger unit")
+            self.unusable.cell(name, message, "the largest number is 1.8e308: write it in a larger unit")
             return math.nan
         if isinstance(value, int) and abs(value) >= EXACT and int(number) != value:
             self.rounded.setdefault(name, (rows.place, value))
@@ -190,7 +191,7 @@ class _Reader:
             way = "write null where there is no value" if is_missing(value.strip(), self.table.missing) else way
         elif self.table.sorts[name] == "text" and isinstance(value, int | float):
             way = "write it in quotes, as the others"
-        self.unusable.other(name, f"{rows.place}: column '{name}' is {named(value)}{before}", way)
+        self.unusable.cell(name, f"{rows.place}: column '{name}' is {named(value)}{before}", way)
         return math.nan
 
     def _refuse_key(self, row: Row, rows: JsonRows) -> None:

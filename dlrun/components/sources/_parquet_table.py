@@ -11,7 +11,7 @@ from dlrun.components.sources import SourceError, SourceNote
 from dlrun.components.sources._cells import EXACT
 from dlrun.components.sources._collected import Collected
 from dlrun.components.sources._encoding import other_file
-from dlrun.components.sources._files import WHOLE, TableFile, cannot_be_read, need_same
+from dlrun.components.sources._files import WHOLE, TableFile, need_names, need_same
 from dlrun.components.sources._header import listed
 from dlrun.components.sources._parquet_types import field_of, to_floats, to_texts
 from dlrun.components.sources._rows import FileTable, Numbers, Unusable
@@ -44,7 +44,7 @@ class ParquetTable(FileTable):
                 schema = parquet.schema_arrow
                 columns.append(schema.names)
                 file.rows = parquet.metadata.num_rows
-                self._refuse_twice(file, schema.names)
+                need_names(file, schema.names)
                 found = {entry.name: field_of(entry.name, entry.type) for entry in schema}
                 self._count_bytes(parquet.metadata)
             fields = fields or found
@@ -112,13 +112,6 @@ class ParquetTable(FileTable):
     def listed(self) -> str:
         return listed(list(self.fields), header=False)
 
-    def _refuse_twice(self, file: TableFile, names: Sequence[str]) -> None:
-        if twice := [name for name, count in Counter(names).items() if count > 1]:
-            message = f"{file.name} has two columns that are called '{twice[0]}'"
-            raise SourceError(message, file.at, "give each column a name of its own")
-        if not names:
-            raise SourceError(f"{file.name} has no columns", file.at)
-
     def _count_bytes(self, metadata: Any) -> None:
         """Add the bytes of each column, unpacked."""
         for group in range(metadata.num_row_groups):
@@ -130,12 +123,12 @@ class ParquetTable(FileTable):
         for name in (*numbers, *texts):
             field = self.fields[name]
             if field.type == "other":
-                unusable.other(name, f"the column '{name}' of {self.name} holds {field.what}", field.way_out)
+                unusable.column(name, f"the column '{name}' of {self.name} holds {field.what}", field.way_out)
             elif field.type == "text" and name in numbers:
                 message, lacking = self._some_texts(name)
                 if field.what != "texts":
                     way = "leave the column out, or write it as numbers, such as days since the first one"
-                    unusable.other(name, message, way)
+                    unusable.column(name, message, way)
                 else:
                     unusable.texts(name, message, lacking)
 
@@ -161,7 +154,7 @@ class ParquetTable(FileTable):
             missing, infinite = np.isnan(column), np.isinf(column)
             if infinite.any():
                 place = self.cell(name, int(infinite.argmax()))
-                unusable.other(name, f"{place}; numbers must be finite", "write its value or remove the row")
+                unusable.cell(name, f"{place}; numbers must be finite", "write its value or remove the row")
             elif name not in lacking:
                 count, place = int(missing.sum()), self.cell(name, int(missing.argmax()))
                 more = f", one of {count} rows without a value" if count > 1 else ", which is no value"
@@ -227,6 +220,7 @@ def _opened(file: TableFile, as_dictionary: Sequence[str] = ()) -> Iterator[Any]
         SourceError: it is no parquet file, or it cannot be read, now or in the block.
     """
     with _reading(file):
+        import pyarrow as pa
         from pyarrow.parquet import ParquetFile
 
         try:
@@ -237,16 +231,15 @@ def _opened(file: TableFile, as_dictionary: Sequence[str] = ()) -> Iterator[Any]
                 pre_buffer=False,
                 page_checksum_verification=True,
             )
-        except OSError as error:
-            raise cannot_be_read(file, error) from None
-        except Exception:  # a damaged footer ends in errors of many types
+        except pa.ArrowInvalid:
             raise _no_parquet(file) from None
         with opened:
             yield opened
 
 
 def _no_parquet(file: TableFile) -> SourceError:
-    what = other_file(file.path)
+    with file.path.open("rb") as stream:
+        what = other_file(stream.read(64))
     if what == "a parquet file":
         message, hint = f"{file.name} is damaged or cut: it has no footer", "copy or write the file again"
         return SourceError(message, file.at, hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import Field
@@ -20,6 +21,9 @@ def field_of(name: str, kind: pa.DataType) -> Field:
     """The field of a column with values of a type of pyarrow."""
     from pyarrow import types
 
+    if re.fullmatch(r"__index_level_\d+__", name):
+        way = "write the file again by `df.to_parquet(path, index=False)`"
+        return Field(name, "other", what="pandas' index of the rows", way_out=way)
     if types.is_dictionary(kind):
         return field_of(name, kind.value_type)
     if types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):

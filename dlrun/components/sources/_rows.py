@@ -101,6 +101,9 @@ class Unusable:
         """`named_by` has, for each column, the path of the setting that names it."""
         self.named_by = named_by
         self.found: dict[str, tuple[str, tuple[str, ...], str]] = {}
+        """For each column the message, the steps that make it usable, and another way out."""
+        self.nested: set[str] = set()
+        """Those that hold what no step changes."""
 
     def texts(self, name: str, message: str, lacking: bool) -> None:
         """A column of texts; `lacking` says whether it lacks values too."""
@@ -111,8 +114,13 @@ class Unusable:
         """A column of numbers that lacks some."""
         self.found.setdefault(name, (message, (IMPUTE,), "fill in the value or remove the row"))
 
-    def other(self, name: str, message: str, way_out: str) -> None:
-        """A column that no step changes."""
+    def column(self, name: str, message: str, way_out: str) -> None:
+        """A column of values that no step changes."""
+        self.nested.add(name)
+        self.found[name] = message, (), way_out
+
+    def cell(self, name: str, message: str, way_out: str) -> None:
+        """A value that no step changes, among others."""
         self.found.setdefault(name, (message, (), way_out))
 
     def others(self, names: Mapping[str, SpecPath]) -> dict[str, SpecPath]:
@@ -137,4 +145,6 @@ class Unusable:
         added = ", ".join(with_columns(step, names) for step, names in steps.items() if names)
         hints = [f"add to `preprocess`: {added}"] if feature and added else []
         hints += dict.fromkeys(way for _, needed, way in here.values() if not (feature and needed))
-        raise SourceError("\n  ".join(messages), at, "; or ".join(hints) if added and feature else "; ".join(hints))
+        if feature and any(name in self.nested for name in here):
+            hints.append("list the columns to learn from in `features`")
+        raise SourceError("\n  ".join(messages), at, "; or ".join(hints))
