@@ -249,5 +249,7 @@ def test_a_row_of_more_bytes_than_a_look_takes_is_whole(tmp_path: Path, monkeypa
 def test_a_pattern_that_matches_nothing_says_where_it_looked(tmp_path: Path) -> None:
     error = refusal(tmp_path, {"csv": "parts/*.csv"})
     assert error.message == "no file matches parts/*.csv" and str(tmp_path / "parts") in error.hint
+    (tmp_path / "parts").mkdir()
+    assert refusal(tmp_path, {"csv": "parts"}).hint == "`parts/*` reads the files in it as one table"
     (tmp_path / "odd[1].csv").write_text(text(), "utf-8")
     assert loaded(tmp_path, {"csv": "odd[1].csv"}).rows == 60

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +164,27 @@ def test_a_look_at_a_large_parquet_reads_its_footer_the_first_rows_and_the_class
     assert (info.rows, info.table.read_rows, info.table.complete) == (rows, 1_000, False)
     assert info.targets["target"].labels == ("p", "q", "rare")
     assert info.table.numbers(["x"])[:, 0].tolist() == x[:1_000].tolist()
+
+
+def test_a_look_at_a_table_does_not_import_pandas(tmp_path: Path) -> None:
+    """In a process of its own: pyarrow imports pandas where it is asked for an array of numpy, or to fill nulls."""
+    (tmp_path / "t.csv").write_text("x,w,y\n" + "1.5,,p\nNA,u,q\n" * 100_000)
+    pq.write_table(
+        pa.table({"x": [1.5, None], "b": [True, None], "t": [DAY, None], "w": pa.array(["u", None]), "y": ["p", "q"]}),
+        tmp_path / "t.parquet",
+    )
+    code = (
+        "import sys, pathlib\n"
+        "from dlrun.language.component import choose\n"
+        "for file in ('t.csv', 't.parquet'):\n"
+        "    table = choose('sources', {file[2:]: file}).open(pathlib.Path())\n"
+        "    numbers = dict.fromkeys([name for name in table.fields if name in 'xb'], ('features',))\n"
+        "    texts = dict.fromkeys([name for name in table.fields if name not in numbers], ('features',))\n"
+        "    table.read(numbers, texts, list(numbers))\n"
+        "    assert table.rows in (2, 200_000) and table.numbers(['x'])[0] == 1.5\n"
+        "assert 'pyarrow' in sys.modules and not {'pandas', 'torch'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 
 
 def test_numbers_booleans_texts_and_absent_keys_of_json_lines_are_read(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Columns of pyarrow as arrays of numpy; pyarrow's own way there imports pandas, which takes long."""
+"""Columns of pyarrow as arrays of numpy; pyarrow's own ways there import pandas, which takes long."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
-def as_array(column: Any, dtype: Any) -> Array:
-    """A column of numbers without a null, which are stored as `dtype`; no copy."""
+def as_array(column: Any, dtype: Any, null: float | None = None) -> Array:
+    """A column of numbers that are stored as `dtype`, with `null` for each null; without nulls it is no copy."""
     import numpy as np
 
-    return np.frombuffer(column.buffers()[1], dtype, len(column), column.offset * np.dtype(dtype).itemsize)
+    validity, numbers = column.buffers()
+    found = np.frombuffer(numbers, dtype, len(column), column.offset * np.dtype(dtype).itemsize)
+    if not column.null_count:
+        return found
+    bits = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")
+    return np.where(bits[column.offset : column.offset + len(column)], found, np.array(null, dtype))
 
 
 def as_floats(column: Any) -> Array:
     """A column of float64; a null becomes NaN."""
     import numpy as np
 
-    return as_array(column.fill_null(math.nan) if column.null_count else column, np.float64)
+    return as_array(column, np.float64, math.nan)

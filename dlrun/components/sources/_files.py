@@ -110,6 +110,9 @@ def find_files(path: str, folder: Path, at: SpecPath) -> list[Path]:
     try:
         full = (folder / Path(path).expanduser()).absolute()
         if not any(character in path for character in "*?[") or full.exists():
+            if full.is_dir():
+                hint = f"`{path.rstrip('/')}/*` reads the files in it as one table"
+                raise SourceError(f"the file {path} is a folder", at, hint)
             return [resolve(path, folder, at)]
         start = next(parent for parent in full.parents if parent.exists())
         found = sorted(file.resolve() for file in start.glob(str(full.relative_to(start))) if file.is_file())

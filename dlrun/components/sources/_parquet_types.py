@@ -76,9 +76,7 @@ def to_texts(column: Any) -> tuple[list[str], Array]:
     if not types.is_dictionary(kind):
         column = column.dictionary_encode()
     words = ["" if word is None else word for word in _words(column.dictionary)]
-    if not column.null_count:
-        return words, as_array(column.indices, np.int32)
-    return [*words, ""], as_array(column.indices.fill_null(len(words)), np.int32)
+    return [*words, ""], as_array(column.indices, np.int32, len(words))
 
 
 def _words(values: Any) -> list[str | None]:

@@ -83,7 +83,7 @@ class Look:
 
     def reaches(self, file: TableFile) -> bool:
         """Whether a file is looked at; otherwise its rows are estimated."""
-        file.rows = round(self.rows_a_byte * file.size)
+        file.rows = max(1, round(self.rows_a_byte * file.size))
         return self.left is None or self.left > 0
 
     def saw(self, file: TableFile, part: Part, count: int) -> None:
