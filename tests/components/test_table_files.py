@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -110,13 +111,25 @@ def test_the_same_table_in_every_form_is_the_same_bits(
 @pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet"])
 def test_files_of_their_own_hold_the_last_rows(kind: str, tmp_path: Path) -> None:
     write_all(tmp_path)
-    file = f"t.{kind}"
-    source = choose("sources", {kind: {"path": file, "test": file, "validation": file}})
+    for split in ("validation", "test"):
+        shutil.copy(tmp_path / f"t.{kind}", tmp_path / f"{split}.{kind}")
+    settings = {"path": f"t.{kind}", "test": f"test.{kind}", "validation": f"validation.{kind}"}
+    source = choose("sources", {kind: settings})
     info = data_info(source, Request(tmp_path, None, ("y",), "classes"))  # type: ignore[arg-type]
     assert dict(info.table.own_splits) == {"validation": range(60, 120), "test": range(120, 180)}
     numbers = info.table.numbers(["a", "b", "c"])
     assert numbers[:60].tolist() == numbers[60:120].tolist() == numbers[120:].tolist()
-    assert info.table.cell("c", 179).startswith(f"t.{kind}") and str(LARGE) in info.table.cell("c", 179)
+    assert info.table.cell("c", 179).startswith(f"test.{kind}") and str(LARGE) in info.table.cell("c", 179)
+
+
+def test_a_file_of_two_splits_is_refused_and_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    write_all(tmp_path)
+    error = refusal(tmp_path, {"csv": {"path": "parts/*.csv", "test": "parts/2.csv"}})
+    assert (error.message, error.at) == ("2.csv is a file of `path`, and of `test` too", ("source", "csv", "test"))
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "2.csv").write_text(text().replace("-2.0,", "wrong,"), "utf-8")
+    error = refusal(tmp_path, {"csv": {"path": "parts/*.csv", "test": "more/2.csv"}})
+    assert error.message.startswith("more/2.csv:2: column 'a' is 'wrong', not a number")
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])

@@ -33,13 +33,19 @@ class TableSource(Source):
         """The files in the order of their rows.
 
         Raises:
-            SourceError: a path or a pattern names none.
+            SourceError: a path or a pattern names none, or two of them the same one.
         """
         found = [TableFile(file, self._at("path")) for file in find_files(self.path, folder, self._at("path"))]
         for split in SPLITS:
             if (path := getattr(self, split)) is not None:
                 at = self._at(split)
-                found += [TableFile(file, at, split) for file in find_files(path, folder, at)]
+                own = [TableFile(file, at, split) for file in find_files(path, folder, at)]
+                _refuse_twice(found, own)
+                found += own
+        names = Counter(file.path.name for file in found)
+        for file in found:
+            if names[file.path.name] > 1:
+                file.name = f"{file.path.parent.name}/{file.path.name}"
         return found
 
     def no_missing(self) -> str:
@@ -67,16 +73,14 @@ class TableFile:
     """The split that its rows are for; None where the spec's `split` says it."""
     rows: int = 0
     """How many rows it has, once read."""
+    name: str = ""
+    """How errors call it: by the name of its folder too where several have its name."""
     before: tuple[int, int] = field(init=False)
     """Its size and the time of its last change, when it was found."""
 
     def __post_init__(self) -> None:
+        self.name = self.name or self.path.name
         self.before = self._state()
-
-    @property
-    def name(self) -> str:
-        """How errors call it."""
-        return self.path.name
 
     @property
     def size(self) -> int:
@@ -99,6 +103,16 @@ class TableFile:
         except OSError as error:
             raise cannot_be_read(self, error) from None
         return found.st_size, found.st_mtime_ns
+
+
+def _refuse_twice(files: Sequence[TableFile], more: Sequence[TableFile]) -> None:
+    """Refuse a file that is for two splits: its rows would be trained on and measured."""
+    paths = {file.path: file for file in files}
+    if both := [file for file in more if file.path in paths]:
+        setting, other = both[0].at[-1], paths[both[0].path].at[-1]
+        message = f"{both[0].name} is a file of `{other}`, and of `{setting}` too"
+        hint = f"give `{other}` a path or a pattern without the file, or remove `{setting}`"
+        raise SourceError(message, both[0].at, hint)
 
 
 def find_files(path: str, folder: Path, at: SpecPath) -> list[Path]:
