@@ -150,6 +150,13 @@ def test_another_file_is_no_parquet_file(content: bytes, message: str, tmp_path:
     assert (error.message, error.at) == (message, ("source", "parquet", "path"))
 
 
+def test_more_rows_than_memory_holds_are_one_error(tmp_path: Path) -> None:
+    table = table_of(tmp_path, x=[1.0, 2.0])
+    table.rows = 2**60
+    with pytest.raises(SourceError, match=r"t\.parquet has 1,152,921,504,606,846,976 rows, too many for the memory"):
+        table.read({"x": ("features",)}, {})
+
+
 def test_a_look_at_a_large_parquet_reads_its_footer_the_first_rows_and_the_classes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,7 +68,11 @@ class ParquetTable(FileTable):
         self.complete = self.whole or needed <= WHOLE
         width = max(1, len(numbers) + len(texts))
         self.read_rows = self.rows if self.complete else min(self.rows, max(1000, LOOKED_AT // width))
-        values = np.empty((self.read_rows, len(numbers)))
+        try:
+            values = np.empty((self.read_rows, len(numbers)))
+        except (MemoryError, ValueError):
+            hint = "if the file is damaged, copy or write it again; or name fewer columns in `features`"
+            raise SourceError(f"{self.name} has {self.rows:,} rows, too many for the memory", self.at, hint) from None
         words = {name: Collected() for name in texts}
         rounded, finite = _Rounded(), True
         row = 0
