@@ -24,11 +24,13 @@ def images(labels: Any, *axes: int) -> Any:
     return np.random.default_rng(0).integers(0, 256, (len(labels), *axes), np.uint8)
 
 
-def write_idx(folder: Path, labels: Any, before: str = "", test: str = "t10k", packed: bool = False) -> Any:
-    """A data set of the labels in four files, the last two rows in the test; the images come back."""
+def write_idx(
+    folder: Path, labels: Any, before: str = "", test: str = "t10k", packed: bool = False, last: int = 2
+) -> Any:
+    """A data set of the labels in four files, the last rows in the test; the images come back."""
     folder.mkdir(exist_ok=True)
     pictures = images(labels, 28, 28)
-    for part, rows in (("train", slice(None, -2)), (test, slice(-2, None))):
+    for part, rows in (("train", slice(None, -last)), (test, slice(-last, None))):
         for name, values in (("images-idx3-ubyte", pictures), ("labels-idx1-ubyte", np.asarray(labels, np.uint8))):
             content = idx(values[rows])
             file = folder / (f"{before}{part}-{name}" + (".gz" if packed else ""))

@@ -15,9 +15,12 @@ import textwrap
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv
 import pytest
 from array_files import write_idx
 from places import DOCS, ROOT, SPECS
+from pyarrow import parquet
 
 import dlrun
 from dlrun.checks.check import check
@@ -38,6 +41,16 @@ VISITS = "patient,date,age,pressure,ill\n" + "".join(
 
 def blocks(page: Path, language: str = "yaml") -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def write_tables(folder: Path) -> None:
+    table = pa.concat_tables([pyarrow.csv.read_csv(folder / "wine.csv")] * 5)
+    for name in ("wine.parquet", "wine-test.parquet"):
+        parquet.write_table(table, folder / name)
+    (folder / "sales").mkdir()
+    for year in (2024, 2025):
+        rows = "".join(f"{row},{row % 4};1.{row + 100},5{row % 9}\n" for row in range(20))
+        (folder / "sales" / f"{year}.csv").write_text("größe;price\n" + rows, "cp1252")
 
 
 def numbered(language: str) -> list:
@@ -63,7 +76,8 @@ def test_the_spec_checks_without_a_note(page, number, tmp_path):
     shutil.copy(SPECS / "data" / "people.csv", tmp_path)
     photos = np.random.default_rng(0).random((20, 3, 48, 64)).astype(np.float32)
     np.savez(tmp_path / "photos.npz", image=photos, label=np.arange(20) % 2)
-    write_idx(tmp_path / "mnist", np.arange(200) % 10, packed=True)
+    write_idx(tmp_path / "mnist", np.arange(600) % 10, packed=True, last=100)
+    write_tables(tmp_path)
     spec = tmp_path / "example.yaml"
     spec.write_text(as_spec(blocks(page)[number]), "utf-8")
     checked = check(spec)

@@ -140,7 +140,8 @@ def _rest(data: DataSection, table: Table, predicted: set[str]) -> tuple[str, ..
     at = ("features",)
     if not fields:
         raise SourceError(f"{table.name} has no {table.noun} besides the target", table.at, table.reading_hint())
-    if len(fields) > 1 and any(table.fields[name].shape or table.fields[name].type == "other" for name in fields):
+    unclear = any(table.fields[name].shape or table.fields[name].type == "other" for name in fields)
+    if len(fields) > 1 and unclear and table.noun != "column":  # a table tells all columns that cannot be used at once
         message = f"{_kind(data)} needs `features`, the name of an {table.noun}"
         raise SourceError(message, at, table.listed())
     return fields

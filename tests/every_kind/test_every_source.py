@@ -1,11 +1,14 @@
 """What every source says before loading must be what it loads."""
 
+import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from array_files import write_cifar, write_idx
 from asking import Request, data_info, describe, load
+from pyarrow import parquet
 from safetensors.numpy import save_file
 
 from dlrun.components.sources import Source
@@ -27,10 +30,19 @@ READ = [(kind, wants) for kind in kinds("sources") for wants in ROWS if wants ==
 def written(kind: str, wants: str, folder: Path) -> tuple[dict, tuple[str, ...] | None, tuple[str, ...] | None]:
     """A source of this kind over real data in `folder`, with the features and the target to ask for."""
     x = np.arange(21.0).reshape(7, 3)
-    if kind == "csv":
-        lines = [",".join([*map(str, row), str(y)]) for row, y in zip(x, ROWS[wants], strict=True)]
-        (folder / "rows.csv").write_text("a,b,c,y\n" + "\n".join(lines) + "\n")
-        return {"csv": "rows.csv"}, None, ("y",)
+    if kind in ("csv", "tsv"):
+        between = "," if kind == "csv" else "\t"
+        lines = [between.join([*map(str, row), str(y)]) for row, y in zip(x, ROWS[wants], strict=True)]
+        (folder / f"rows.{kind}").write_text(between.join("abcy") + "\n" + "\n".join(lines) + "\n")
+        return {kind: f"rows.{kind}"}, None, ("y",)
+    if kind == "parquet":
+        columns = dict(zip("abc", x.T, strict=True)) | {"y": ROWS[wants]}
+        parquet.write_table(pa.table(columns), folder / "rows.parquet")
+        return {"parquet": "rows.parquet"}, None, ("y",)
+    if kind == "jsonl":
+        lines = [dict(zip("abcy", [*row, y], strict=True)) for row, y in zip(x.tolist(), ROWS[wants], strict=True)]
+        (folder / "rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return {"jsonl": "rows.jsonl"}, None, ("y",)
     if kind == "npz":
         np.savez(folder / "rows.npz", x=x, y=np.array(ROWS[wants]))
         return {"npz": "rows.npz"}, ("x",), ("y",)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import random
 from pathlib import Path
 
+import pandas
 import pytest
 import yaml
 from new_command import refused, run
@@ -30,6 +32,10 @@ def table(delimiter: str = ",", rows: int = ROWS, **columns) -> str:
 
 def amount(row, draw):
     return round(draw.gauss(10, 3), 2)
+
+
+def comma(row, draw):
+    return str(amount(row, draw)).replace(".", ",")
 
 
 def count(row, draw):
@@ -135,6 +141,7 @@ FILES = {
         table(label=lambda row, draw: f"row {row}", a=amount, kind=kind, last=lambda row, draw: f"no {row}"),
     ),
     "semicolons": (".csv", table(";", a=amount, colour=colour, kind=kind)),
+    "decimal commas": (".csv", table(";", a=comma, b=comma, colour=colour, kind=kind)),
     "a target in two lines": (".csv", table(a=amount, **{'"which\nkind"': kind})),
     "rare classes": (".csv", table(a=amount, b=amount, kind=lambda row, draw: "odd" if row == 5 else "ab"[row % 2])),
 }
@@ -250,6 +257,35 @@ def test_a_target_that_nothing_can_predict_is_told(sort, target, why, tmp_path):
     assert f"the column '{target}' cannot be predicted" in message and why in message
 
 
+@pytest.mark.parametrize("name", ["t.parquet", "t.jsonl", "t.csv.gz"])
+def test_a_table_in_another_form_gets_the_same_spec(name, tmp_path):
+    frame = pandas.read_csv(io.StringIO(table(a=amount, colour=colour, kind=kind))).assign(
+        flag=[True, False, True] * 20
+    )
+    frame.to_csv("t.csv", index=False)
+    expected = written(
+        Path("t.csv").read_text().replace("True", "1").replace("False", "0"), "t.csv", "--target", "kind"
+    )
+    Path("spec.yaml").unlink()
+    if name == "t.jsonl":
+        frame.to_json(name, orient="records", lines=True)
+    else:
+        frame.to_parquet(name) if name == "t.parquet" else frame.to_csv(name, index=False)
+    run("--from", name, "spec.yaml", "--target", "kind")
+    spec = yaml.safe_load(Path("spec.yaml").read_text("utf-8"))
+    assert check(tmp_path / "spec.yaml", training=True).plan.steps
+    source = spec["data"].pop("source")
+    assert source == {name.split(".")[1]: name} and expected["data"].pop("source") == {"csv": "t.csv"}
+    if name != "t.csv.gz":  # a csv's booleans are texts
+        assert spec == expected
+
+
+def test_numbers_with_a_decimal_comma_are_found():
+    spec = written(FILES["decimal commas"][1], "t.csv")
+    assert spec["data"]["source"] == {"csv": {"path": "t.csv", "delimiter": ";", "decimal": ","}}
+    assert spec["data"]["preprocess"] == [{"one_hot": {"columns": "colour"}}, "standardize"]
+
+
 def test_the_path_starts_from_the_folder_of_the_spec(tmp_path):
     (tmp_path / "in" / "data").mkdir(parents=True)
     (tmp_path / "in" / "data" / "t.csv").write_text(FILES["numbers"][1])
@@ -278,7 +314,7 @@ def test_a_column_that_is_not_there_is_an_error_with_the_nearest_name(tmp_path):
 
 def test_a_file_of_another_kind_is_an_error(tmp_path):
     (tmp_path / "t.xlsx").write_bytes(b"PK")
-    assert "`--from` reads csv files; received t.xlsx" in refused("--from", "t.xlsx", "a.yaml")
+    assert "`--from` reads csv, tsv, jsonl and parquet files; received t.xlsx" in refused("--from", "t.xlsx", "a.yaml")
     (tmp_path / "t.csv").write_bytes(b"PK\x03\x04\x00\x00\xff\xfe")
     assert "t.csv" in refused("--from", "t.csv", "a.yaml")
     (tmp_path / "empty.csv").write_text("")
