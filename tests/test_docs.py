@@ -53,7 +53,8 @@ def as_spec(example: str) -> str:
 def test_the_spec_checks_without_a_note(page, number, tmp_path):
     (tmp_path / "base.yaml").write_text(blocks(DOCS / "language.md")[0], "utf-8")
     (tmp_path / "wine.csv").write_text(WINE, "utf-8")
-    shutil.copy(SPECS / "data" / "people.csv", tmp_path)
+    for table in ("people.csv", "messages.csv"):
+        shutil.copy(SPECS / "data" / table, tmp_path)
     spec = tmp_path / "example.yaml"
     spec.write_text(as_spec(blocks(page)[number]), "utf-8")
     checked = check(spec)

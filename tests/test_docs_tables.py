@@ -64,6 +64,8 @@ KEYS = {
     "two outputs": "outputs: [",
     "a csv file": "csv:",
     "blank cells": "impute:",
+    "several inputs": "features: {",
+    "sequences of words": "tokenize:",
     "columns of texts": "one_hot:",
     "categories in an order": "ordinal:",
     "patterns": '"hours_*"',

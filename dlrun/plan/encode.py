@@ -150,7 +150,7 @@ def encode(
             except EncodeError as error:
                 cell = f"{table.cell(origin.field, error.row)}; " if error.row is not None else ""
                 raise SourceError(f"{step.kind}: {cell}{error.message}", ("preprocess", index), error.hint) from None
-            if isinstance(step, CategoryEncoder) and (new := count_unseen(column, rows, found, others)):
+            if isinstance(step, CategoryEncoder) and (new := count_unseen(step, column, rows, found, others)):
                 unseen[column.name] = new
             indices = step.index_count(found)
             for one in encoded:
