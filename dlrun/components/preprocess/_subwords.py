@@ -49,7 +49,7 @@ def pieces(texts: list[str], learned: dict[str, Any]) -> list[list[int]]:
 
 def _library() -> Any:
     try:
-        import tokenizers
+        import tokenizers  # pyright: ignore[reportMissingImports]
     except ModuleNotFoundError:
         message = "`unit: subword` needs the package tokenizers, which is not installed"
         hint = "pip install 'dlrun[subword]'; `unit: word` and `unit: character` need no package"

@@ -263,15 +263,16 @@ class _Lines:
 
     def types(self, rows: int, missing: Collection[str]) -> dict[str, FieldType]:
         """What the columns hold in the next rows: numbers, times, or else texts; a missing cell may be any of them."""
-        found: dict[str, set[FieldType]] = {name: set() for name in self.columns}
+        found: dict[str, FieldType] = {}
         try:
             for cells in islice(self.reader, rows):
                 for name, cell in zip(self.columns, cells, strict=False):
-                    if "text" not in found[name] and not is_missing(cell.strip(), missing):
-                        found[name].add(_type_of(cell))
+                    if found.get(name) != "text" and not is_missing(cell.strip(), missing):
+                        kind = _type_of(cell)
+                        found[name] = kind if found.get(name, kind) == kind else "text"
         except (csv.Error, UnicodeDecodeError):  # told when the rows are read
             pass
-        return {name: "text" if len(types) > 1 else next(iter(types), "number") for name, types in found.items()}
+        return {name: found.get(name, "number") for name in self.columns}
 
 
 def _type_of(cell: str) -> FieldType:
