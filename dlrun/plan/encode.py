@@ -201,7 +201,7 @@ def _idle(step: Encoder, index: int, columns: Sequence[NumberColumn], encoders: 
         if step.columns is not None and _suits(step, "", column.name, column.field) and column.changed_by in kinds:
             before = kinds[column.changed_by]
             message = f"{step.kind} takes texts, and {before}, which comes before it, makes numbers of '{column.field}'"
-            return SourceError(message, ("preprocess", index), f"keep one of them, or write `{step.kind}` first")
+            return SourceError(message, ("preprocess", index), "keep one of them for this column")
     message = f"{step.kind} has nothing to do: no feature is a column of {' or '.join(step.takes)}s"
     return SourceError(message, ("preprocess", index), "remove it, or name the columns in `columns`")
 
