@@ -73,7 +73,8 @@ def test_the_spec_checks_without_a_note(page, number, tmp_path):
     (tmp_path / "base.yaml").write_text(blocks(DOCS / "language.md")[0], "utf-8")
     (tmp_path / "wine.csv").write_text(WINE, "utf-8")
     (tmp_path / "visits.csv").write_text(VISITS, "utf-8")
-    shutil.copy(SPECS / "data" / "people.csv", tmp_path)
+    for table in ("people.csv", "messages.csv"):
+        shutil.copy(SPECS / "data" / table, tmp_path)
     photos = np.random.default_rng(0).random((20, 3, 48, 64)).astype(np.float32)
     np.savez(tmp_path / "photos.npz", image=photos, label=np.arange(20) % 2)
     write_idx(tmp_path / "mnist", np.arange(600) % 10, packed=True, last=100)

@@ -65,6 +65,8 @@ KEYS = {
     "a csv file": "csv:",
     "files of MNIST": "idx:",
     "blank cells": "impute:",
+    "several inputs": "features: {",
+    "sequences of words": "tokenize:",
     "columns of texts": "one_hot:",
     "categories in an order": "ordinal:",
     "patterns": '"hours_*"',

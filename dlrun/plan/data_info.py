@@ -298,7 +298,7 @@ def describe(
             others = found.other_rows(data.split, seed)
             encoded = encode(table, chosen, steps[name], read_as.texts[name], train, others)
             for one in encoded.steps:
-                notes |= dict.fromkeys(unseen_notes(one.step, one.index, one.unseen))
+                notes |= dict.fromkeys(unseen_notes(one.index, one.unseen))
             found.features[name], found.made[name] = _encoded(chosen, encoded), encoded.values
         else:
             found.features[name] = _feature(table, chosen)

@@ -42,7 +42,8 @@ def size_from_data(data_info: DataInfo, name: str, of: str = "") -> int:
         wrong = next(filter(None, map(data_info.no_index, features)), "")
         message = "`$vocabulary` needs features that are indices, whole numbers from 0 on"
         raise ExpressionError(message + (f"; {wrong}" if wrong else ""))
-    return _only(sizes, name, of, "inputs of indices")
+    made = {key: size for key, size in sizes.items() if any(column.indices for column in features[key].columns)}
+    return _only(sizes if of else made or sizes, name, of, "inputs of indices")
 
 
 def _only(found: Mapping[str, Any], name: str, of: str, what: str) -> Any:

@@ -150,7 +150,7 @@ def encode(
             except EncodeError as error:
                 cell = f"{table.cell(origin.field, error.row)}; " if error.row is not None else ""
                 raise SourceError(f"{step.kind}: {cell}{error.message}", ("preprocess", index), error.hint) from None
-            if isinstance(step, CategoryEncoder) and (new := count_unseen(column, rows, found, others)):
+            if isinstance(step, CategoryEncoder) and (new := count_unseen(step, column, rows, found, others)):
                 unseen[column.name] = new
             indices = step.index_count(found)
             for one in encoded:
@@ -201,7 +201,7 @@ def _idle(step: Encoder, index: int, columns: Sequence[NumberColumn], encoders: 
         if step.columns is not None and _suits(step, "", column.name, column.field) and column.changed_by in kinds:
             before = kinds[column.changed_by]
             message = f"{step.kind} takes texts, and {before}, which comes before it, makes numbers of '{column.field}'"
-            return SourceError(message, ("preprocess", index), f"keep one of them, or write `{step.kind}` first")
+            return SourceError(message, ("preprocess", index), "keep one of them for this column")
     message = f"{step.kind} has nothing to do: no feature is a column of {' or '.join(step.takes)}s"
     return SourceError(message, ("preprocess", index), "remove it, or name the columns in `columns`")
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.preprocess import Column, Encoder, Learned
+from dlrun.components.preprocess import Column, Learned
+from dlrun.components.preprocess._categories import CategoryEncoder
 from dlrun.components.sources import SourceNote, SplitName
 from dlrun.language.suggestions import shorten
 
@@ -26,10 +27,12 @@ class Unseen:
     """The first such category."""
     trained: bool
     """Whether a training row has the place that they get, because its category is rare."""
+    way_out: str
+    """What to do where none has."""
 
 
 def count_unseen(
-    column: Column, training: Column, learned: Learned, others: Mapping[SplitName, Array]
+    step: CategoryEncoder, column: Column, training: Column, learned: Learned, others: Mapping[SplitName, Array]
 ) -> Unseen | None:
     """The rows of the other splits with a category that no training row has; None where there is none."""
     import numpy as np
@@ -41,17 +44,15 @@ def count_unseen(
     if not any(counts.values()):
         return None
     first = next(int(rows[new[rows].argmax()]) for split, rows in others.items() if counts[split])
-    return Unseen(counts, column.texts[column.codes[first]], not known <= set(learned["categories"]))
+    return Unseen(counts, column.texts[column.codes[first]], not known <= set(learned["categories"]), step.way_out())
 
 
-def unseen_notes(step: Encoder, index: int, counts: Mapping[str, Unseen]) -> Iterator[SourceNote]:
-    """A note about each column whose unseen categories get a place that no training row has."""
+def unseen_notes(index: int, counts: Mapping[str, Unseen]) -> Iterator[SourceNote]:
+    """A note about each column of a step whose unseen categories get a place that no training row has."""
     for column, unseen in counts.items():
         if unseen.trained:
             continue
         rows = [f"{count} {split} row{'s' * (count > 1)}" for split, count in unseen.rows.items() if count]
         have = "have" if sum(unseen.rows.values()) > 1 else "has"
         what = f"{have} a category of '{column}' that no training row has, such as {shorten(unseen.example)}"
-        hint = "with `minimum: 2` or more, rare categories share its place, so that its weights are trained"
-        hint = "add training rows of it" if getattr(step, "order", None) else hint
-        yield SourceNote("unseen_category", f"{' and '.join(rows)} {what}", ("preprocess", index), hint)
+        yield SourceNote("unseen_category", f"{' and '.join(rows)} {what}", ("preprocess", index), unseen.way_out)

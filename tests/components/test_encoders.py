@@ -254,3 +254,30 @@ def test_a_gap_is_told_with_its_line(tmp_path: Path):
         described(tmp_path, GAPPY, ONE_HOT)
     assert "rows.csv:4" in caught.value.message
     assert "each row needs a category" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        (
+            [ONE_HOT, {"ordinal": {"columns": "size"}}],
+            "ordinal takes texts, and one_hot, which comes before it, makes numbers of 'size'",
+        ),
+        (
+            [{"ordinal": {"columns": "size"}}, {"date": {"columns": "size"}}],
+            "date takes texts, and ordinal, which comes before it, makes numbers of 'size'",
+        ),
+    ],
+)
+def test_a_step_for_texts_after_one_that_makes_numbers_of_them_is_told(tmp_path: Path, steps: list[Any], message: str):
+    with pytest.raises(SourceError) as caught:
+        described(tmp_path, ["a", "b", "a", "b"], *steps)
+    assert (caught.value.message, caught.value.at) == (message, ("preprocess", 1))
+    assert caught.value.hint == "keep one of them for this column"
+
+
+def test_a_number_of_rows_and_an_order_are_not_given_together():
+    with pytest.raises(ValidationError) as caught:
+        choose("preprocess", {"ordinal": {"order": ["a", "b"], "minimum": 2}})
+    message = "`order` lists the categories, so that `minimum` has nothing to do; remove one of them"
+    assert setting_problems(caught.value)[0].message == message

@@ -144,7 +144,7 @@ def test_unseen_categories_are_counted_for_each_column_and_split_and_noted(folde
     (note,) = done.notes
     message = "1 test row has a category of 'work' that no training row has, such as 'sea'"
     assert (note.note, note.message) == ("unseen_category", message)
-    assert note.hint == "with `minimum: 2` or more, rare categories share its place, so that its weights are trained"
+    assert note.hint == "with a `minimum` above 1, rare categories can share its place, so that its weights are trained"
     assert done.data_info is not None
     (_, step) = done.data_info.features["input"].encoded
     assert {name: unseen.rows for name, unseen in step.unseen.items()} == {"work": {"validation": 0, "test": 1}}

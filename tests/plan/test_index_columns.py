@@ -135,6 +135,13 @@ def test_indices_beside_numbers_get_the_inputs_to_write(tmp_path: Path) -> None:
     assert message == "`$vocabulary` needs features that are indices, whole numbers from 0 on"
 
 
+def test_indices_that_an_encoder_made_come_before_whole_numbers_of_the_data(tmp_path: Path) -> None:
+    layers = [embedding("$vocabulary"), "flatten", {"concat": [[], "rest"]}, {"linear": "$classes"}]
+    steps = [{"ordinal": {"columns": "work"}}]
+    plan = done(tmp_path, features={"work": "work", "rest": ["age", "hours"]}, steps=steps, layers=layers).plan
+    assert plan.layers[0].weights["weight"] == (6, 3)
+
+
 @pytest.mark.parametrize(
     ("count", "message", "hint"),
     [

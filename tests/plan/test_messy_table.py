@@ -132,8 +132,9 @@ def expected(columns: dict[str, list[Any]], train: Any) -> dict[str, Any]:
     common = {"handle_unknown": "infrequent_if_exist", "sparse_output": False, "dtype": float}
     median = SimpleImputer(strategy="median", add_indicator=True)
     scaled_age = ColumnTransformer([("scaled", StandardScaler(), [0])], remainder="passthrough")
-    constant = SimpleImputer(strategy="constant", fill_value="unknown", missing_values=None)
-    frequent = SimpleImputer(strategy="most_frequent", missing_values=None)
+    none: dict[str, Any] = {"missing_values": None}
+    constant = SimpleImputer(strategy="constant", fill_value="unknown", **none)
+    frequent = SimpleImputer(strategy="most_frequent", **none)
     before = ColumnTransformer(
         [
             ("age", make_pipeline(median, scaled_age), ["age"]),
@@ -146,10 +147,10 @@ def expected(columns: dict[str, list[Any]], train: Any) -> dict[str, Any]:
     parts = [before.fit(table.iloc[train]).transform(table), np.zeros((ROWS, 1))]  # no other value of `member`
     parts += [make_union(*waves).fit_transform(months)]
     parts += [StandardScaler().fit(table[["elapsed"]].iloc[train]).transform(table[["elapsed"]])]
-    ordinal = OrdinalEncoder(min_frequency=12, handle_unknown="use_encoded_value", unknown_value=-1)
+    ordinal: Any = OrdinalEncoder(min_frequency=12, handle_unknown="use_encoded_value", unknown_value=-1)
     codes = ordinal.fit(table[["education"]].iloc[train]).transform(table[["education"]])
     rare = len(ordinal.categories_[0]) - len(ordinal.infrequent_categories_[0])
-    words = CountVectorizer(token_pattern=r"\w+|[^\w\s]")
+    words: Any = CountVectorizer(token_pattern=r"\w+|[^\w\s]")
     counts = np.asarray(words.fit_transform(table["note"].iloc[train]).sum(axis=0))[0]
     order = sorted(words.vocabulary_, key=lambda word: (-counts[words.vocabulary_[word]], word))[:16]
     split_up = words.build_analyzer()

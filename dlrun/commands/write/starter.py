@@ -119,11 +119,11 @@ def _found(table: Table, name: str) -> _Found:
         why = f"always {_in_line(values[0])}"
     elif lacking and sum(filled) < FEW:
         why = f"a value in only {sum(filled)} rows" if sum(filled) > 1 else "a value in only one row"
-    elif not number and not time and {sort_of(value) for value in values[:20]} == {"date"}:
+    elif time:
+        pass  # times are of use however many there are
+    elif not number and {sort_of(value) for value in values[:20]} == {"date"}:
         why = "dates that are not written as 2026-03-31"
-    elif (
-        distinct == rows and rows > RARE and not time and (not number or re.search(r"(?i)(^|_)(id|index|nr|no)$", name))
-    ):
+    elif distinct == rows and rows > RARE and (not number or re.search(r"(?i)(^|_)(id|index|nr|no)$", name)):
         why = "another value in every row: it names the row"
     elif not number and distinct > MOST_CATEGORIES:
         why = f"free text: {distinct} different values"

@@ -20,6 +20,15 @@ class CategoryEncoder(Encoder):
     takes = ("text",)
     reads = "text"
 
+    def way_out(self) -> str:
+        """What to do where other rows have such a category, and no training row has the place of the others."""
+        raise NotImplementedError
+
+
+def share_place(minimum: int) -> str:
+    """The way out by a larger `minimum`."""
+    return f"with a `minimum` above {minimum}, rare categories can share its place, so that its weights are trained"
+
 
 def categories(column: Column, minimum: int = 1) -> list[str]:
     """The categories of at least so many rows, by size where all are numbers, otherwise by alphabet.

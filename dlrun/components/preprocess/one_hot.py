@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dlrun.components.preprocess import Column, Learned
-from dlrun.components.preprocess._categories import CategoryEncoder, categories, numbered
+from dlrun.components.preprocess._categories import CategoryEncoder, categories, numbered, share_place
 from dlrun.language.fields import Positive
 
 
@@ -30,3 +30,6 @@ class OneHot(CategoryEncoder):
         names = [*(f"{column.name}={category}" for category in learned["categories"]), f"{column.name}=(other)"]
         numbers = numbered(column, learned["categories"])
         return [Column(name, (numbers == number).astype(np.float64)) for number, name in enumerate(names)]
+
+    def way_out(self) -> str:
+        return share_place(self.minimum)

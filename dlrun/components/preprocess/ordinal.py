@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import model_validator
 
 from dlrun.components.preprocess import Column, EncodeError, Learned
-from dlrun.components.preprocess._categories import CategoryEncoder, categories, numbered
+from dlrun.components.preprocess._categories import CategoryEncoder, categories, numbered, share_place
 from dlrun.language.fields import Names, Positive
 
 
@@ -44,6 +44,9 @@ class Ordinal(CategoryEncoder):
 
     def learn(self, column: Column) -> Learned:
         return {"categories": list(self.order) if self.order else categories(column, self.minimum)}
+
+    def way_out(self) -> str:
+        return "add training rows of it" if self.order else share_place(self.minimum)
 
     def index_count(self, learned: Learned) -> int:
         return len(learned["categories"]) + (not self.order)

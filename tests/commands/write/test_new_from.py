@@ -77,6 +77,10 @@ FILES = {
         ),
     ),
     "dates": (".csv", table(day=lambda row, draw: f"2024-03-{row % 28 + 1:02}", a=amount, kind=kind)),
+    "a time in each row": (
+        ".csv",
+        table(at=lambda row, draw: f"{1900 + row}-03-01T08:30", a=amount, kind=kind),
+    ),
     "dates of another form": (
         ".csv",
         table(day=lambda row, draw: f"{row % 28 + 1:02}/03/2024", a=amount, kind=kind),
@@ -187,6 +191,7 @@ def test_the_column_to_predict_is_guessed_from_the_names_or_is_the_last_without_
         ("numbers", set()),
         ("ids", {"id", "code"}),
         ("dates", set()),
+        ("a time in each row", set()),
         ("dates of another form", {"day"}),
         ("a constant", {"same", "none"}),
         ("free text", {"note"}),
