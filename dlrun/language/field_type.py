@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from typing import Literal
 
-FieldType = Literal["number", "text", "other"]
+FieldType = Literal["number", "text", "image", "other"]
 """What a field's values are; `other` is what nothing can be made of."""
