@@ -80,8 +80,8 @@ def key(kind: str, recipe: Mapping[str, Any], files: Iterable[tuple[str, str]]) 
         files: the path of each file in their common folder, and its `stamp`.
     """
     digest = hashlib.sha256(repr(sorted(recipe.items())).encode())
-    for path, state in files:
-        digest.update(f"\0{path}\0{state}".encode("utf-8", "surrogateescape"))
+    listed = "".join(f"\0{path}\0{state}" for path, state in files)
+    digest.update(listed.encode("utf-8", "surrogateescape"))
     return f"{kind}-{digest.hexdigest()[:40]}"
 
 

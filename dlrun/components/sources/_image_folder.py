@@ -47,8 +47,8 @@ class FolderImages(Table):
     at = AT
     own_target = LABEL
 
-    def __init__(self, root: Path, settings: Settings):
-        """List the files of `root`, and look at some of them."""
+    def __init__(self, root: Path, settings: Settings, whole: bool):
+        """List the files of `root`, and look at some of them; `whole` says whether all will be decoded."""
         self.root, self.name = root, root.name
         listing = _Listing(root, settings.outside)
         try:
@@ -61,7 +61,7 @@ class FolderImages(Table):
             endings = ", ".join(ending[1:] for ending in ENDINGS)
             raise SourceError(f"the folder {root.name} holds no images", AT, f"an image is a file {endings}")
         self.rows = self.read_rows = len(paths)
-        self.images = Images(root, paths, settings)
+        self.images = Images(root.name, root, paths, settings, whole)
         self.fields = {IMAGE: self.images.field(IMAGE), LABEL: Field(LABEL, "text", what="the names of folders")}
         self.labels = class_labels(one.label for one in self.classes if one.images)
         self._notes = (*listing.notes(), *judge(self.labels, self.rows, f"the folder {self.name}", AT))

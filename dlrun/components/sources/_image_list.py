@@ -26,7 +26,7 @@ class ListedImages(Table):
     value = "cell"
     at = AT
 
-    def __init__(self, table: Table, root: Path, column: str, settings: Settings):
+    def __init__(self, table: Table, root: Path, column: str, settings: Settings, whole: bool):
         """Read the paths, and look at some of the images.
 
         Args:
@@ -34,6 +34,7 @@ class ListedImages(Table):
             root: its folder, from which the paths start.
             column: the column that has them.
             settings: the source's.
+            whole: whether all images will be decoded.
         """
         self.table, self.column, self.name = table, column, table.name
         if column not in table.fields:
@@ -48,7 +49,7 @@ class ListedImages(Table):
         lines = [f"{table.cell(column, row)}, {why}" for row, why in zip(first, wrong.values(), strict=False)]
         hint = "`outside: true` allows paths out of the folder" if OUT in wrong.values() else "mend or remove the rows"
         refuse(lines + [""] * (len(wrong) - len(lines)), f"{len(wrong):,} paths cannot be read", hint)
-        self.images = Images(root, [paths[number] for number in found.rows.tolist()], settings)
+        self.images = Images(table.name, root, [paths[number] for number in found.rows.tolist()], settings, whole)
         self.fields = {**table.fields, column: self.images.field(column)}
 
     def read(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 AT = ("source", "images", "path")
 VERSION = 1
 """Of the rules in `_pixels.py`: another one makes the images of the cache anew."""
-LOOKED_AT = 64
+LOOKED_AT = 512
 """How many files are opened to find the size of all images."""
 NAMED = 20
 """How many files an error names."""
@@ -41,19 +41,21 @@ class Settings:
 class Images:
     """The files of the rows, in order."""
 
-    def __init__(self, root: Path, paths: Sequence[str], settings: Settings):
+    def __init__(self, name: str, root: Path, paths: Sequence[str], settings: Settings, whole: bool):
         """Look at some of the files.
 
         Args:
+            name: what the data is called.
             root: the folder that the paths start from.
             paths: of each row's image.
             settings: the source's.
+            whole: whether all images will be decoded.
 
         Raises:
             SourceError: a file is no image, or the images differ in size or channels and no setting makes them equal.
         """
-        self.root, self.paths, self.settings = root, paths, settings
-        self.rule = self._rule()
+        self.name, self.root, self.paths, self.settings = name, root, paths, settings
+        self.rule = self._rule(whole)
         self._stored: cache.Stored | None = None
 
     def field(self, name: str) -> Field:
@@ -81,7 +83,7 @@ class Images:
             recipe = {"version": VERSION, "pillow": version("pillow"), **rule._replace(like="")._asdict()}
             name = cache.key("images", recipe, zip(self.paths, before, strict=True))
             shape = (len(self.paths), rule.channels, rule.height, rule.width)
-            what = f"{len(self.paths):,} images of {self.root.name}"
+            what = f"{len(self.paths):,} images of {self.name}"
             try:
                 self._stored = cache.stored(
                     name, what, "|u1" if rule.bits == 8 else "<u2", shape, lambda: self._decoded(what, before)
@@ -94,35 +96,48 @@ class Images:
         """Free the numbers."""
         self._stored = None
 
-    def _rule(self) -> Rule:
-        last = len(self.paths) - 1
-        step = max(1, -(-last // (LOOKED_AT - 1)))
-        looked_at = sorted({*range(0, last, step), last})
-        headers: dict[int, Header] = {}
+    def _rule(self, whole: bool) -> Rule:
+        count = len(self.paths)
+        step = max(1, -(-count // LOOKED_AT))
+        headers, wrong = self._headers(range(0, count, step))
+        if wrong and (not whole or not headers):  # where all are decoded, all that are wrong are found then
+            headers, wrong = self._headers(range(count))
+            refuse(wrong, f"{len(wrong):,} of {count:,} images cannot be used")
+        given = self.settings
+        size = given.size or self._same(headers, lambda one: one[:2], lambda v: f"is {v[0]} x {v[1]} pixels", SIZE_HINT)
+        channels = given.channels or self._same(
+            headers, lambda one: one.channels, lambda v: "is grey" if v == 1 else "has colours", CHANNELS_HINT
+        )
+        bits = 8
+        if channels == 1:
+            bits = self._same(headers, lambda one: one.bits, lambda v: f"has {v} bits a pixel", BITS_HINT)
+        resize = given.resize if given.size else None
+        return Rule(size[0], size[1], channels, bits, resize, given.channels == 1, self.paths[next(iter(headers))])
+
+    def _headers(self, rows: Iterable[int]) -> tuple[dict[int, Header], list[str]]:
+        """What the files of some rows say, and which cannot be used, and why."""
+        found: dict[int, Header] = {}
         wrong: list[str] = []
-        for row in looked_at:
+        for row in rows:
             try:
-                headers[row] = header(str(self.root / self.paths[row]))
+                found[row] = header(f"{self.root}{os.sep}{self.paths[row]}")
             except ImageError as error:
                 wrong.append(f"{self.paths[row]} {error}")
-        refuse(wrong, f"of {len(looked_at):,} images that were looked at, {len(wrong):,} cannot be used")
-        given = self.settings
-        size = given.size or self._same(headers, lambda one: one[:2], "has {0[0]} x {0[1]} pixels", SIZE_HINT)
-        channels = given.channels or self._same(headers, lambda one: one.channels, "has {0} channels", CHANNELS_HINT)
-        bits = self._same(headers, lambda one: one.bits, "has {0} bits a pixel", BITS_HINT) if channels == 1 else 8
-        resize = given.resize if given.size else None
-        return Rule(size[0], size[1], channels, bits, resize, given.channels == 1, self.paths[0])
+        return found, wrong
 
-    def _same(self, headers: Mapping[int, Header], part: Any, what: str, hint: str) -> Any:
+    def _same(
+        self, headers: Mapping[int, Header], part: Callable[[Header], Any], words: Callable[[Any], str], hint: str
+    ) -> Any:
         """What all headers have in common.
 
         Raises:
             SourceError: two of them differ.
         """
-        value = part(headers[0])
-        for row, one in headers.items():
-            if part(one) != value:
-                message = f"{self.paths[0]} {what.format(value)}, and {self.paths[row]} {what.format(part(one))}"
+        (first, one), *others = headers.items()
+        value = part(one)
+        for row, other in others:
+            if part(other) != value:
+                message = f"{self.paths[first]} {words(value)}, and {self.paths[row]} {words(part(other))}"
                 raise SourceError(message, AT, hint)
         return value
 
@@ -133,9 +148,10 @@ class Images:
             SourceError: a file is not there any more.
         """
         wrong, found = [], []
+        root = f"{self.root}{os.sep}"
         for path in self.paths:
             try:
-                found.append(cache.stamp(os.stat(self.root / path)))  # noqa: PTH116  # many files
+                found.append(cache.stamp(os.stat(root + path)))  # noqa: PTH116  # a Path takes longer than the call
             except OSError as error:
                 wrong.append(f"{path}: {error.strerror}")
         refuse(wrong, f"{len(wrong):,} of {len(self.paths):,} images cannot be read")
@@ -143,7 +159,7 @@ class Images:
 
     def _decoded(self, what: str, before: list[str]) -> Iterator[bytes]:
         wrong: list[str] = []
-        done, paths = 0, [str(self.root / path) for path in self.paths]
+        done, paths = 0, [f"{self.root}{os.sep}{path}" for path in self.paths]
         try:
             for errors, found in decoded(paths, self.rule):
                 cache.report(f"decoding {what}", done / len(paths))

@@ -150,15 +150,15 @@ def _upright(image: Image) -> Image:
 
 def _converted(image: Image, rule: Rule) -> Image:
     """The image in the mode of the rule: L, RGB, or I for 16 bits."""
+    from PIL.Image import alpha_composite, new
+
     if rule.bits == 16:
         return image.convert("I")
     if image.mode in DEEP:
         image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
     elif image.mode in ALPHA or "transparency" in image.info:
-        from PIL import Image as pillow
-
         image = image.convert("RGBA")
-        image = pillow.alpha_composite(pillow.new("RGBA", image.size, "white"), image)
+        image = alpha_composite(new("RGBA", image.size, "white"), image)
     return image.convert("L" if rule.channels == 1 else "RGB")
 
 

@@ -67,9 +67,9 @@ class Images(Source):
                 raise SourceError(
                     f"{self.path} is a folder, which has no columns", ("source", "images", "column"), hint
                 )
-            return FolderImages(path, settings)
+            return FolderImages(path, settings, whole)
         rows = Csv(path=str(path)).open(path.parent, whole)
-        return ListedImages(rows, path.parent, self.column, settings)
+        return ListedImages(rows, path.parent, self.column, settings, whole)
 
     def origin(self) -> tuple[str, str]:
         return Path(self.path).name or self.path, self.path
