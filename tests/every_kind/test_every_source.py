@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from asking import Request, data_info, describe, load
+from PIL import Image
 
 from dlrun.components.sources import Source
 from dlrun.language.component import choose
@@ -18,6 +19,20 @@ ROWS = {
 }
 
 
+def write_images(folder: Path, wants: str) -> tuple[dict, tuple[str, ...] | None, tuple[str, ...] | None]:
+    """A folder with a folder for each class; for numbers a csv."""
+    lines = ["image,y"]
+    for number, label in enumerate(ROWS[wants]):
+        path = Path("rows", str(label), f"{number}.png")
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 5), (number, 0, 9)).save(folder / path)
+        lines.append(f"{path.as_posix()},{label}")
+    if wants != "numbers":
+        return {"images": "rows"}, None, None
+    (folder / "rows.csv").write_text("\n".join(lines))
+    return {"images": "rows.csv"}, ("image",), ("y",)
+
+
 def written(kind: str, wants: str, folder: Path) -> tuple[dict, tuple[str, ...] | None, tuple[str, ...] | None]:
     """A source of this kind over real data in `folder`, with the features and the target to ask for."""
     x = np.arange(15.0).reshape(5, 3)
@@ -28,6 +43,8 @@ def written(kind: str, wants: str, folder: Path) -> tuple[dict, tuple[str, ...] 
     if kind == "npz":
         np.savez(folder / "rows.npz", x=x, y=np.array(ROWS[wants]))
         return {"npz": "rows.npz"}, ("x",), ("y",)
+    if kind == "images":
+        return write_images(folder, wants)
     assert kind == "sklearn", f"write here how a source of the kind {kind} is made"
     name = {"classes": "wine", "numbers": "diabetes", "binary": "breast_cancer"}[wants]
     return {"sklearn": name}, None, None
