@@ -161,11 +161,11 @@ class _Listing:
         """What was left out."""
         if self.others:
             more = f" and {len(self.others) - 1:,} more" if len(self.others) > 1 else ""
-            message = f"{self.root.name} has other files than images, which are left out: {self.others[0]}{more}"
+            message = f"{self.root.name} has other files than images, which are left out: {min(self.others)}{more}"
             yield SourceNote("other_files", message, AT, f"an image ends in {', '.join(ENDINGS)}")
         if self.empty:
             more = f" and {len(self.empty) - 1:,} more" if len(self.empty) > 1 else ""
-            message = f"{self.root.name} has folders without an image, which are no classes: {self.empty[0]}{more}"
+            message = f"{self.root.name} has folders without an image, which are no classes: {min(self.empty)}{more}"
             yield SourceNote("empty_folders", message, AT)
 
     def _class(self, above: str, name: str) -> _Class:
