@@ -28,6 +28,9 @@ PROGRAMS = {("language.md", "python"), ("architecture.md", "python"), ("python.m
 WINE = "alcohol,ash,hue,intensity,grower\n" + "".join(
     f"{12 + row / 10},{row % 7},{row % 5},{row % 4},{'abc'[row % 3]}\n" for row in range(30)
 )
+SHAPES = "file,age,weight,kind\n" + "".join(
+    f"shapes/{kind}/{row:02}.png,{row % 7},{row % 5},{kind}\n" for kind in ("circle", "square") for row in range(20)
+)
 
 
 def blocks(page: Path, language: str = "yaml") -> list[str]:
@@ -54,6 +57,8 @@ def test_the_spec_checks_without_a_note(page, number, tmp_path):
     (tmp_path / "base.yaml").write_text(blocks(DOCS / "language.md")[0], "utf-8")
     (tmp_path / "wine.csv").write_text(WINE, "utf-8")
     shutil.copy(SPECS / "data" / "people.csv", tmp_path)
+    shutil.copytree(SPECS / "data" / "shapes", tmp_path / "shapes")
+    (tmp_path / "shapes.csv").write_text(SHAPES, "utf-8")
     spec = tmp_path / "example.yaml"
     spec.write_text(as_spec(blocks(page)[number]), "utf-8")
     checked = check(spec)

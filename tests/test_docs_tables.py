@@ -67,6 +67,8 @@ KEYS = {
     "columns of texts": "one_hot:",
     "categories in an order": "ordinal:",
     "patterns": '"hours_*"',
+    "images in a folder": "images:",
+    "random changes": "augment:",
     "class names": "target:",
     "a scaled target": "target_preprocess",
     "r2": "validation/r2",

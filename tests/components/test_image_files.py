@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fuzz_images import fuzz
 from PIL import Image
 
 from dlrun.checks.check import check
@@ -305,3 +306,8 @@ def test_check_looks_at_headers_and_decodes_nothing(
     checked = check(tmp_path / "spec.yaml")
     assert checked.plan.input_shapes == {"input": (3, 3, 4)} and checked.notes == ()
     assert not (tmp_path / "cache").exists()
+
+
+def test_damaged_images_are_decoded_or_refused_and_nothing_else_happens(tmp_path: Path) -> None:
+    found, _ = fuzz(200, 11, tmp_path)  # `python tests/fuzz_images.py 2000` tries more
+    assert found.total() == 200 and 10 < found["decoded"] < 100

@@ -20,6 +20,8 @@ COUNTS = {
     "wine_mlp": (13 * 32 + 32) + (32 * 3 + 3),
     # age, four works and one for the rest, education, no, yes, unknown and the rest, two hours, one where it is missing
     "people_mixed": (14 * 32 + 32) + (32 * 2 + 2),
+    # two convolutions of 3x3 with biases and norms; 32 channels of 4x4 are left
+    "shapes_images": (3 * 16 * 9 + 16) + 32 + (16 * 32 * 9 + 32) + 64 + (32 * 16 * 32 + 32) + (32 * 3 + 3),
     "diabetes_regression": (10 * 32 + 32) + (32 + 1),
     "iris_logistic": 4 * 3 + 3,
     # stem; two units of 16; one to 32 with a 1x1 shortcut; one of 32; the head

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import PlainValidator, WithJsonSchema
 
 from dlrun.components.sources import Source, SourceError, Table
-from dlrun.components.sources._image_folder import FolderImages
+from dlrun.components.sources._image_folder import IMAGE, FolderImages
 from dlrun.components.sources._image_list import ListedImages
 from dlrun.components.sources._images import AT, Settings
 from dlrun.components.sources.csv import Csv
@@ -52,8 +52,8 @@ class Images(Source):
         int | None, PlainValidator(checked(_read_channels)), WithJsonSchema({"type": "integer", "enum": [1, 3]})
     ] = None
     """1: grey; 3: red, green, blue. Without it, all images must be grey, or all must have colours."""
-    column: str = "image"
-    """The column of a csv that has the paths of the images."""
+    column: str | None = None
+    """The column of a csv that has the paths of the images; `image` unless given."""
     outside: bool = False
     """Whether images may lie outside of the folder, by `..`, an absolute path or a link."""
 
@@ -62,14 +62,14 @@ class Images(Source):
         size = self.size if isinstance(self.size, tuple) else None
         settings = Settings(size, self.resize, self.channels, self.outside)
         if path.is_dir():
-            if "column" in self.model_fields_set:
+            if self.column is not None:
                 hint = "remove it; a csv has columns"
                 raise SourceError(
                     f"{self.path} is a folder, which has no columns", ("source", "images", "column"), hint
                 )
             return FolderImages(path, settings, whole)
         rows = Csv(path=str(path)).open(path.parent, whole)
-        return ListedImages(rows, path.parent, self.column, settings, whole)
+        return ListedImages(rows, path.parent, self.column or IMAGE, settings, whole)
 
     def origin(self) -> tuple[str, str]:
         return Path(self.path).name or self.path, self.path
