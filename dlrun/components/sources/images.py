@@ -23,7 +23,7 @@ def _read_channels(value: object) -> object:
 
 
 class Images(Source):
-    """Images: a folder that has a folder for each class, or a csv with the path of an image in each row.
+    """Images of a folder that has a folder for each class, or of a csv with the path of an image in each row.
 
     Of a folder, the fields are `image` and `label`, the name of the class's folder; without `target`, that is `label`.
     Folders `train`, `validation` and `test` above the classes are the splits. Of a csv, the fields are its columns, and
