@@ -64,11 +64,11 @@ def folder() -> Path:
 
 
 def stamp(status: os.stat_result) -> str:
-    """What is another one once a file has changed: its size, and the times of its content and of its entry.
+    """What is another one once a file has changed: its size, the times of its content and of its entry, its number.
 
     The second time changes too where a program writes a file and then puts the first one back.
     """
-    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
 
 
 def key(kind: str, recipe: Mapping[str, Any], files: Iterable[tuple[str, str]]) -> str:

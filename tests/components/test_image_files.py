@@ -14,10 +14,12 @@ import pytest
 from fuzz_images import fuzz
 from PIL import Image
 
+from dlrun.api import train
 from dlrun.checks.check import check
 from dlrun.components.sources import SourceError, Table
 from dlrun.components.sources._images import NAMED
 from dlrun.components.sources.images import Images
+from dlrun.errors import SpecError
 
 SPEC = """
 data:
@@ -306,6 +308,28 @@ def test_check_looks_at_headers_and_decodes_nothing(
     checked = check(tmp_path / "spec.yaml")
     assert checked.plan.input_shapes == {"input": (3, 3, 4)} and checked.notes == ()
     assert not (tmp_path / "cache").exists()
+
+
+def test_training_on_images_that_cannot_be_decoded_is_one_error_and_writes_nothing(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DLRUN_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "spec.yaml").write_text(SPEC.format(source="set"))
+    (root / "cat" / "1.png").write_bytes((root / "cat" / "1.png").read_bytes()[:44])  # its header is whole
+    assert check(tmp_path / "spec.yaml").notes == ()
+    with pytest.raises(SpecError) as caught:
+        train(tmp_path / "spec.yaml", "tracking=off", runs=tmp_path / "runs")
+    assert str(caught.value) == (
+        "error: 1 of 8 images cannot be used:\n"
+        "  cat/1.png cannot be read: image file is truncated\n"
+        f" --> {tmp_path}/spec.yaml:3:20  data.source.images\n"
+        "  |\n"
+        "3 |   source: {images: set}\n"
+        "  |                    ^^^\n"
+        "   = help: mend or remove them"
+    )
+    assert not (tmp_path / "runs").exists()
+    assert [entry.suffix for entry in (tmp_path / "cache").iterdir()] == [".lock"]
 
 
 def test_damaged_images_are_decoded_or_refused_and_nothing_else_happens(tmp_path: Path) -> None:
