@@ -147,8 +147,10 @@ def _alone(home: Path, what: str) -> Iterator[None]:
         if first:
             yield
             return
-    report(f"waiting for another process, which prepares {what}", 0)
+    waiting = f"waiting for another process, which prepares {what}"
+    report(waiting, 0)
     with lock_beside(home):
+        report(waiting, 1)
         yield
 
 

@@ -142,7 +142,7 @@ def make():
     time.sleep(0.5)
     yield bytes(range(60))
 
-with cache.watching(lambda what, share: print(what)):
+with cache.watching(lambda what, share: print(what, share)):
     found = cache.stored("images-1", "five images", "|u1", (5, 3, 4), make)
 print(found.values.sum(), found.digest)
 """
@@ -157,7 +157,10 @@ def test_two_processes_at_once_make_it_once_and_the_second_says_that_it_waits(pl
     answers = [process.communicate(timeout=60)[0].splitlines() for process in (first, second)]
     assert log.read_text() == "made "
     assert answers[0] == [f"{VALUES.sum()} {get().digest}"]
-    assert answers[1] == ["waiting for another process, which prepares five images", *answers[0]]
+    assert (
+        answers[1]
+        == [f"waiting for another process, which prepares five images {share}" for share in (0, 1)] + answers[0]
+    )
 
 
 def test_the_key_is_another_one_for_whatever_changes(tmp_path: Path) -> None:

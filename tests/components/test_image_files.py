@@ -14,8 +14,10 @@ import pytest
 from fuzz_images import fuzz
 from PIL import Image
 
+from dlrun import cache
 from dlrun.api import train
 from dlrun.checks.check import check
+from dlrun.commands.train.train import RunScreen
 from dlrun.components.sources import SourceError, Table
 from dlrun.components.sources._images import NAMED
 from dlrun.components.sources.images import Images
@@ -308,6 +310,19 @@ def test_check_looks_at_headers_and_decodes_nothing(
     checked = check(tmp_path / "spec.yaml")
     assert checked.plan.input_shapes == {"input": (3, 3, 4)} and checked.notes == ()
     assert not (tmp_path / "cache").exists()
+
+
+def test_what_is_decoded_is_reported_and_shown_once(root: Path, tmp_path: Path, capsys: Any) -> None:
+    seen: list[tuple[str, float]] = []
+    with cache.watching(lambda what, share: seen.append((what, share))):
+        opened(root, size=2).numbers(["image"])
+        opened(root, size=2).numbers(["image"])  # from the cache
+    assert seen == [("decoding 8 images of set", share) for share in (0, 1)]
+    (tmp_path / "spec.yaml").write_text(SPEC.format(source="set"))
+    screen = RunScreen(check(tmp_path / "spec.yaml"))
+    for one in seen:
+        screen.caching(*one)
+    assert capsys.readouterr().out == "  cache   decoding 8 images of set\n"
 
 
 def test_training_on_images_that_cannot_be_decoded_is_one_error_and_writes_nothing(

@@ -143,7 +143,9 @@ class RunScreen:
         if what != self.cached:
             self.cached = what
             screen.say_folded(f"  cache   {what}")
-        if self.bar is None and screen.has_live_line():
+        if share >= 1:
+            self._stop_bar()
+        elif self.bar is None and screen.has_live_line():
             self.bar = screen.Bar()
         if self.bar is not None:
             self.bar.show(share, "cache", "")

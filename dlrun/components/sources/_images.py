@@ -159,10 +159,11 @@ class Images:
 
     def _decoded(self, what: str, before: list[str]) -> Iterator[bytes]:
         wrong: list[str] = []
+        task = f"decoding {what}"
         done, paths = 0, [f"{self.root}{os.sep}{path}" for path in self.paths]
         try:
             for errors, found in decoded(paths, self.rule):
-                cache.report(f"decoding {what}", done / len(paths))
+                cache.report(task, done / len(paths))
                 names = self.paths[done : done + len(errors)]
                 wrong += [f"{name} {error}" for name, error in zip(names, errors, strict=True) if error]
                 done += len(errors)
@@ -171,6 +172,7 @@ class Images:
         except DecodingError as error:
             raise SourceError(str(error), AT, "there may be too little memory") from None
         refuse(wrong, f"{len(wrong):,} of {len(paths):,} images cannot be used")
+        cache.report(task, 1)
         changed = [name for name, old, new in zip(self.paths, before, self._stamps(), strict=True) if old != new]
         refuse(changed, f"{len(changed):,} images changed while they were read")
 
