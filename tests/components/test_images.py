@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
 
 from dlrun.components.sources import SourceError, Table
 from dlrun.components.sources._decoding import DecodingError, decoded
@@ -170,6 +171,26 @@ def test_fit_shows_all_between_zeros_and_crop_the_middle(size: tuple[int, int], 
         assert (fit[:, :, : (width - whole) // 2] == 0).all() and fit[:, :, (width - whole) // 2].any()
         box = (0, 20 - part / 2, 60, 20 + part / 2)
     assert np.array_equal(crop, planes(np.asarray(image.resize(size[::-1], bilinear, box=box))))
+
+
+@pytest.mark.parametrize("resize", ["stretch", "fit", "crop"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_large_jpeg_is_decoded_at_a_part_of_its_size_to_nearly_the_same(
+    resize: str, orientation: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    down, across = np.mgrid[:300, :500] / 40
+    smooth = np.stack([np.sin(down), np.cos(across), np.sin(down + across)], axis=2) * 120 + 128
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    root = folder(tmp_path, Image.fromarray(smooth.astype(np.uint8)), ending="jpg", quality=95, exif=exif)
+    drafts = []
+    draft = JpegImageFile.draft
+    monkeypatch.setattr(JpegImageFile, "draft", lambda *given: drafts.append(draft(*given)))
+    part = read(root, size=[30, 35], resize=resize).astype(int)
+    assert drafts[0] and drafts[0][1][2:] == (500 / 4, 300 / 4)
+    monkeypatch.setattr(JpegImageFile, "draft", lambda *given: None)
+    monkeypatch.setenv("DLRUN_CACHE", str(tmp_path / "other"))
+    assert np.abs(part - read(root, size=[30, 35], resize=resize)).max() <= 4
 
 
 def test_processes_decode_the_same_bytes_in_the_same_order(tmp_path: Path) -> None:

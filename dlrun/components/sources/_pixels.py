@@ -22,6 +22,8 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 MOST_PIXELS = 89_478_485
 """The largest image that is decoded, as Pillow limits it: a file of a few bytes can say that it has more."""
+SPARE = 2
+"""How many times the wanted size a JPEG has that was decoded at a part of its own."""
 GREY = ("1", "L", "LA")
 DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 """Pillow's modes of grey images with 16 bits."""
@@ -87,6 +89,7 @@ def pixels(path: str, rule: Rule) -> bytes:
         ImageError: it is no image, is damaged, too large, or not as the rule says.
     """
     with _opened(path) as image:
+        _shrink(image, rule)
         image.load()
         found = _header(image)
         if rule.resize is None and (found.height, found.width) != (rule.height, rule.width):
@@ -140,6 +143,19 @@ def _header(image: Image) -> Header:
     turned = (image.format != "PNG" or "exif" in image.info) and image.getexif().get(ORIENTATION) in SWAPPING
     height, width = (image.width, image.height) if turned else (image.height, image.width)
     return Header(height, width, 1 if image.mode in GREY + DEEP else 3, 16 if image.mode in DEEP else 8)
+
+
+def _shrink(image: Image, rule: Rule) -> None:
+    """Let a JPEG be decoded at a half, a quarter or an eighth of its size, if that is still `SPARE` times the rule's.
+
+    This takes a fraction of the time, and each pixel is the mean of those that it covers.
+    """
+    if rule.resize is None or image.format not in ("JPEG", "MPO"):
+        return
+    found = _header(image)
+    upright = (found.height, found.width) == (image.height, image.width)
+    size = (rule.width, rule.height) if upright else (rule.height, rule.width)
+    image.draft(image.mode, (SPARE * size[0], SPARE * size[1]))
 
 
 def _upright(image: Image) -> Image:
