@@ -112,7 +112,8 @@ def _rest(data: DataSection, table: Table, predicted: set[str]) -> tuple[str, ..
     if not fields:
         raise SourceError(f"{table.name} has no {table.noun} besides the target", table.at, table.reading_hint())
     if len(fields) > 1 and any(table.fields[name].shape or table.fields[name].type == "other" for name in fields):
-        message = f"{_kind(data)} needs `features`, the name of an {table.noun}"
+        one = "an" if table.noun[0] in "aeiou" else "a"
+        message = f"{_kind(data)} needs `features`, the name of {one} {table.noun}"
         raise SourceError(message, at, table.listed())
     return fields
 

@@ -33,6 +33,9 @@ optimizer: adam
 """
 
 
+ROWS = [("cat", 0), ("cat", 1), ("cat", 2), ("cat", 3), ("dog", 4), ("dog", 5), ("dog", 6), ("dog", 7)]
+
+
 def draw(path: Path, value: int = 0, size: tuple[int, int] = (4, 3), mode: str = "RGB") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new(mode, size, value).save(path)
@@ -256,6 +259,24 @@ def test_the_columns_of_a_csv_are_fields_beside_the_images(root: Path) -> None:
     assert table.numbers(["photo"])[:, 0, 0, 0].tolist() == [5, 1, 5]
     assert table.numbers(["age"]).tolist() == [[3.5], [2], [1]]
     assert table.texts("kind").distinct == ("x", "y")
+
+
+def test_images_beside_other_columns_need_features(root: Path, tmp_path: Path) -> None:
+    listed(root, "image,age,label", *(f"{label}/{number}.png,{number},{label}" for label, number in ROWS))
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(SPEC.format(source="set/list.csv"))
+    with pytest.raises(SpecError) as caught:
+        check(spec, ["data.target=label"])
+    (problem,) = caught.value.problems
+    assert problem.message == "images needs `features`, the name of a column"
+    assert check(spec, ["data.target=label", "data.features=image"]).plan.input_shapes == {"input": (3, 3, 4)}
+    by_name = "{picture: image, table: age}"
+    with pytest.raises(SpecError) as caught:
+        check(spec, ["data.target=label", "data.features=[image, age]"])
+    (problem,) = caught.value.problems
+    assert problem.message == "the column 'image' has the shape (3, 3, 4) and stands alone"
+    with pytest.raises(SpecError, match="input 'table'"):  # which this network does not use
+        check(spec, ["data.target=label", f"data.features={by_name}"])
 
 
 def test_paths_of_a_csv_that_lead_outside_or_nowhere_are_told_at_once(root: Path) -> None:

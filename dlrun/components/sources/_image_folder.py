@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import Field, SourceError, SourceNote, SplitName, Table, Texts
-from dlrun.components.sources._images import AT, Images, Settings
+from dlrun.components.sources._images import AT, ImageFiles, ImageSettings
 from dlrun.components.sources._labels import judge
 from dlrun.components.sources._pixels import ENDINGS
 from dlrun.errors import SpecPath
@@ -47,7 +47,7 @@ class FolderImages(Table):
     at = AT
     own_target = LABEL
 
-    def __init__(self, root: Path, settings: Settings, whole: bool):
+    def __init__(self, root: Path, settings: ImageSettings, whole: bool):
         """List the files of `root`, and look at some of them; `whole` says whether all will be decoded."""
         self.root, self.name = root, root.name
         listing = _Listing(root, settings.outside)
@@ -61,7 +61,7 @@ class FolderImages(Table):
             endings = ", ".join(ending[1:] for ending in ENDINGS)
             raise SourceError(f"the folder {root.name} holds no images", AT, f"an image is a file {endings}")
         self.rows = self.read_rows = len(paths)
-        self.images = Images(root.name, root, paths, settings, whole)
+        self.images = ImageFiles(root.name, root, paths, settings, whole)
         self.fields = {IMAGE: self.images.field(IMAGE), LABEL: Field(LABEL, "text", what="the names of folders")}
         self.labels = class_labels(one.label for one in self.classes if one.images)
         self._notes = (*listing.notes(), *judge(self.labels, self.rows, f"the folder {self.name}", AT))
@@ -201,10 +201,7 @@ class _Listing:
         return sorted(folders), sorted(images)
 
     def _hold_within(self, link: Path) -> None:
-        try:
-            target = link.resolve()
-        except RuntimeError:
-            target = link
+        target = Path(os.path.realpath(link))  # unlike `resolve`, never an error
         if not target.is_relative_to(self.root):
             name = link.relative_to(self.root)
             message = f"{self.root.name}/{name} is a link that leads out of the folder, to {target}"

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import SourceError, SourceNote, Table, Texts
-from dlrun.components.sources._images import AT, NAMED, Images, Settings, refuse
+from dlrun.components.sources._images import AT, NAMED, ImageFiles, ImageSettings, refuse
 from dlrun.errors import SpecPath
 from dlrun.language.suggestions import did_you_mean
 
@@ -26,7 +26,7 @@ class ListedImages(Table):
     value = "cell"
     at = AT
 
-    def __init__(self, table: Table, root: Path, column: str, settings: Settings, whole: bool):
+    def __init__(self, table: Table, root: Path, column: str, settings: ImageSettings, whole: bool):
         """Read the paths, and look at some of the images.
 
         Args:
@@ -49,7 +49,7 @@ class ListedImages(Table):
         lines = [f"{table.cell(column, row)}, {why}" for row, why in zip(first, wrong.values(), strict=False)]
         hint = "`outside: true` allows paths out of the folder" if OUT in wrong.values() else "mend or remove the rows"
         refuse(lines + [""] * (len(wrong) - len(lines)), f"{len(wrong):,} paths cannot be read", hint)
-        self.images = Images(table.name, root, [paths[number] for number in found.rows.tolist()], settings, whole)
+        self.images = ImageFiles(table.name, root, [paths[number] for number in found.rows.tolist()], settings, whole)
         self.fields = {**table.fields, column: self.images.field(column)}
 
     def read(
@@ -112,7 +112,7 @@ class _Paths:
     def __init__(self, root: Path, outside: bool):
         self.root, self.outside = root.resolve(), outside
         self.folders: dict[str, bool] = {}
-        """Whether a folder is within the root."""
+        """Whether a folder is outside of the root, where that was asked."""
 
     def wrong(self, paths: Sequence[str]) -> dict[int, str]:
         """Why a path cannot be read, by its place in the list."""
@@ -135,7 +135,8 @@ class _Paths:
             return True
         above = os.path.dirname(full)  # noqa: PTH120
         if above not in self.folders:
-            self.folders[above] = Path(above).resolve().is_relative_to(self.root)
-        if not self.folders[above]:
-            return True
-        return os.path.islink(full) and not Path(full).resolve().is_relative_to(self.root)  # noqa: PTH114
+            self.folders[above] = self._leads_out(above)
+        return self.folders[above] or (os.path.islink(full) and self._leads_out(full))  # noqa: PTH114
+
+    def _leads_out(self, path: str) -> bool:
+        return not Path(os.path.realpath(path)).is_relative_to(self.root)  # unlike `resolve`, never an error

@@ -28,7 +28,7 @@ NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ImageSettings:
     """Those of the source that decide what an image becomes, and which files are read."""
 
     size: tuple[int, ...] | None
@@ -38,10 +38,10 @@ class Settings:
     outside: bool
 
 
-class Images:
+class ImageFiles:
     """The files of the rows, in order."""
 
-    def __init__(self, name: str, root: Path, paths: Sequence[str], settings: Settings, whole: bool):
+    def __init__(self, name: str, root: Path, paths: Sequence[str], settings: ImageSettings, whole: bool):
         """Look at some of the files.
 
         Args:

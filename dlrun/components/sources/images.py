@@ -8,7 +8,7 @@ from pydantic import PlainValidator, WithJsonSchema
 from dlrun.components.sources import Source, SourceError, Table
 from dlrun.components.sources._image_folder import IMAGE, FolderImages
 from dlrun.components.sources._image_list import ListedImages
-from dlrun.components.sources._images import AT, Settings
+from dlrun.components.sources._images import AT, ImageSettings
 from dlrun.components.sources.csv import Csv
 from dlrun.language.component import checked
 from dlrun.language.fields import Sizes2d
@@ -60,7 +60,7 @@ class Images(Source):
     def open(self, folder: Path, whole: bool = True) -> Table:
         path = _resolve(self.path, folder)
         size = self.size if isinstance(self.size, tuple) else None
-        settings = Settings(size, self.resize, self.channels, self.outside)
+        settings = ImageSettings(size, self.resize, self.channels, self.outside)
         if path.is_dir():
             if self.column is not None:
                 hint = "remove it; a csv has columns"
