@@ -177,7 +177,9 @@ def _make(home: Path, what: str, dtype: str, shape: Shape, make: Callable[[], It
     npy.write_array_header_1_0(header, {"descr": dtype, "fortran_order": False, "shape": tuple(shape)})
     size = len(header.getvalue()) + numel(shape) * np.dtype(dtype).itemsize
     if (free := shutil.disk_usage(home.parent).free) < size:
-        message = f"the cache {home.parent} has {readable_bytes(free)} free, and {what} needs {readable_bytes(size)}"
+        message = (
+            f"the cache {home.parent} has {readable_bytes(free)} free, and needs {readable_bytes(size)} for {what}"
+        )
         raise CacheError(message, f"set {VARIABLE} to a folder with room, or make room there")
     digest = digest_of(dtype, shape)
 

@@ -203,7 +203,7 @@ def test_too_little_room_is_found_before_anything_is_made(place: Path, monkeypat
     made: list[str] = []
     with pytest.raises(CacheError) as caught:
         get(made)
-    assert caught.value.message == f"the cache {place} has 100 B free, and five images needs 188 B"
+    assert caught.value.message == f"the cache {place} has 100 B free, and needs 188 B for five images"
     assert made == [] and entries(place) == []
 
 
