@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlrun import cache
 from dlrun.commands import interrupts, screen
 from dlrun.commands.arguments import Overrides, Runs, Spec, Strict
 from dlrun.commands.interrupts import INTERRUPTED
@@ -68,6 +67,7 @@ def show_run(
     every: int | None,
 ) -> None:
     """Start a run, and show it from its first line to its last."""
+    from dlrun import cache
     from dlrun.tracking.open import open_store
     from dlrun.tracking.store import address
 

@@ -6,10 +6,6 @@ from typing import Annotated, Literal
 from pydantic import PlainValidator, WithJsonSchema
 
 from dlrun.components.sources import Source, SourceError, Table
-from dlrun.components.sources._image_folder import IMAGE, FolderImages
-from dlrun.components.sources._image_list import ListedImages
-from dlrun.components.sources._images import AT, ImageSettings
-from dlrun.components.sources.csv import Csv
 from dlrun.language.component import checked
 from dlrun.language.fields import Sizes2d
 from dlrun.language.paths import FilePath
@@ -58,7 +54,12 @@ class Images(Source):
     """Whether images may lie outside of the folder, by `..`, an absolute path or a link."""
 
     def open(self, folder: Path, whole: bool = True) -> Table:
-        path = _resolve(self.path, folder)
+        from dlrun.components.sources._image_folder import IMAGE, FolderImages
+        from dlrun.components.sources._image_list import ListedImages
+        from dlrun.components.sources._images import ImageSettings, find
+        from dlrun.components.sources.csv import Csv
+
+        path = find(self.path, folder)
         size = self.size if isinstance(self.size, tuple) else None
         settings = ImageSettings(size, self.resize, self.channels, self.outside)
         if path.is_dir():
@@ -73,19 +74,3 @@ class Images(Source):
 
     def origin(self) -> tuple[str, str]:
         return Path(self.path).name or self.path, self.path
-
-
-def _resolve(path: str, folder: Path) -> Path:
-    """The folder or the file that the spec names.
-
-    Raises:
-        SourceError: there is none.
-    """
-    try:
-        full = (folder / Path(path).expanduser()).resolve()
-        if full.is_dir() or full.is_file():
-            return full
-    except (OSError, ValueError, RuntimeError) as error:
-        raise SourceError(f"the path cannot be read: {error}", AT) from None
-    hint = f"looked for {full}; a path starts from the folder of the file that has it"
-    raise SourceError(f"the folder or file {path} does not exist", AT, hint)
