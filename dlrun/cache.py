@@ -13,7 +13,7 @@ import hashlib
 import io
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +105,7 @@ def digest_of(dtype: str, shape: Shape) -> Any:
     return hashlib.sha256(f"{dtype} {tuple(shape)};".encode())
 
 
-def stored(name: str, what: str, dtype: str, shape: Shape, make: Callable[[], Iterable[bytes]]) -> Stored:
+def stored(name: str, what: str, dtype: str, shape: Shape, make: Callable[[], Generator[bytes]]) -> Stored:
     """An array of the cache; it is made where it is not there.
 
     Of processes that need the same array at the same time, one makes it, and the others wait for that.
@@ -115,7 +115,7 @@ def stored(name: str, what: str, dtype: str, shape: Shape, make: Callable[[], It
         what: what the array holds, in words.
         dtype: its type as numpy writes it, ``|u1``.
         shape: of the whole array.
-        make: gives the array's bytes, in blocks, in the order of C.
+        make: gives the array's bytes, in blocks, in the order of C; it is closed where the rest is not needed.
 
     Raises:
         CacheError: there is no room for it, or the folder cannot be written.
@@ -169,7 +169,7 @@ def _found(home: Path, dtype: str, shape: Shape) -> Stored | None:
         return None
 
 
-def _make(home: Path, what: str, dtype: str, shape: Shape, make: Callable[[], Iterable[bytes]]) -> None:
+def _make(home: Path, what: str, dtype: str, shape: Shape, make: Callable[[], Generator[bytes]]) -> None:
     import numpy as np
     from numpy.lib import format as npy
 
@@ -185,7 +185,7 @@ def _make(home: Path, what: str, dtype: str, shape: Shape, make: Callable[[], It
 
     def values() -> Iterator[bytes]:
         yield header.getvalue()
-        for block in make():
+        for block in blocks:
             digest.update(block)
             yield block
 
@@ -197,7 +197,8 @@ def _make(home: Path, what: str, dtype: str, shape: Shape, make: Callable[[], It
     try:
         durable.remove_folders(path for path in (part, home) if os.path.lexists(path))  # what a kill or damage left
         durable.make_folder(part)
-        durable.write_files(part, [(VALUES, values()), (ABOUT, about())])
+        with contextlib.closing(make()) as blocks:  # whatever it has started ends with it
+            durable.write_files(part, [(VALUES, values()), (ABOUT, about())])
         durable.rename_folder(part, home)
     except BaseException:
         with contextlib.suppress(OSError):

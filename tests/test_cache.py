@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -33,7 +33,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def get(made: list[str] | None = None) -> cache.Stored:
     """The array, from the cache; `made` gets an entry each time that it is made."""
 
-    def make() -> Iterator[bytes]:
+    def make() -> Generator[bytes]:
         if made is not None:
             made.append("made")
         yield VALUES[:2].tobytes()
@@ -86,7 +86,7 @@ def test_a_damaged_entry_is_made_again(how: str, place: Path) -> None:
 
 def test_an_array_of_another_shape_or_type_is_not_taken(place: Path) -> None:
     get()
-    other = cache.stored(NAME, "others", "<u2", (5, 6), lambda: [VALUES.tobytes()])
+    other = cache.stored(NAME, "others", "<u2", (5, 6), lambda: (one for one in [VALUES.tobytes()]))
     assert np.array_equal(other.values, VALUES.view("<u2").reshape(5, 6))
 
 
@@ -217,8 +217,28 @@ def test_a_cache_that_cannot_be_written_is_one_error(tmp_path: Path, monkeypatch
     )
 
 
+def test_what_makes_an_array_is_closed_when_the_disk_is_full(place: Path) -> None:
+    ended = []
+
+    def make() -> Generator[bytes]:
+        try:
+            yield VALUES[:2].tobytes()
+            yield VALUES[2:].tobytes()
+        except GeneratorExit:
+            ended.append("closed")
+            raise
+
+    with faults("count") as counting:
+        get()
+    shutil.rmtree(place)
+    write = counting.names.index("write") + 2  # the first block, after the header
+    with pytest.raises(CacheError) as caught, faults("enospc", write):
+        cache.stored(NAME, "five images", "|u1", VALUES.shape, make)
+    assert caught.value and ended == ["closed"]
+
+
 def test_what_making_raises_comes_through_and_leaves_nothing(place: Path) -> None:
-    def make() -> Iterator[bytes]:
+    def make() -> Generator[bytes]:
         yield b"1"
         raise KeyboardInterrupt
 

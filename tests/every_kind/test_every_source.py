@@ -8,6 +8,7 @@ from asking import Request, data_info, describe, load
 from PIL import Image
 
 from dlrun.components.sources import Source
+from dlrun.data.load import _digest
 from dlrun.language.component import choose
 from dlrun.language.kinds import kinds
 from dlrun.language.paths import with_absolute_paths
@@ -91,6 +92,7 @@ def test_the_fields_of_a_source_are_what_it_reads(kind: str, wants: str, tmp_pat
     assert aim not in taken and {aim, *taken} <= set(table.fields)
     whole = table.numbers(taken)
     assert len(whole) == table.rows
+    assert table.digest(taken) in (None, _digest(whole))
     backwards = table.numbers(taken[::-1])
     assert np.array_equal(backwards, whole[:, ::-1] if len(taken) > 1 else whole)
     for name in (aim, *taken):

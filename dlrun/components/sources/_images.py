@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -173,7 +173,7 @@ class ImageFiles:
         refuse(wrong, f"{len(wrong):,} of {len(self.paths):,} images cannot be read")
         return found
 
-    def _decoded(self, what: str, before: list[str]) -> Iterator[bytes]:
+    def _decoded(self, what: str, before: list[str]) -> Generator[bytes]:
         wrong: list[str] = []
         task = f"decoding {what}"
         done, paths = 0, [f"{self.root}{os.sep}{path}" for path in self.paths]
