@@ -196,8 +196,8 @@ def same_class_twice(root: Path) -> None:
         ),
         (
             no_image,
-            "2 of 8 images cannot be used:\n  dog/6.png is no image of the formats BMP, GIF, JPEG, PNG, WEBP\n"
-            "  dog/7.png is no image of the formats BMP, GIF, JPEG, PNG, WEBP",
+            "2 of 8 images cannot be used:\n  dog/6.png is damaged, or no image of the formats BMP, GIF, JPEG, PNG, WEBP\n"
+            "  dog/7.png is damaged, or no image of the formats BMP, GIF, JPEG, PNG, WEBP",
         ),
         (same_class_twice, "the folder set has the same number in two forms, '1' and '1.0'"),
     ],
@@ -230,7 +230,7 @@ def test_all_images_that_cannot_be_decoded_are_named_at_once(root: Path) -> None
     (root / "dog" / "8.png").write_bytes(whole[:60])
     with pytest.raises(SourceError) as caught:
         opened(root).numbers(["image"])
-    assert caught.value.message.startswith("3 of 9 images cannot be used:\n  dog/6.png is no image")
+    assert caught.value.message.startswith("3 of 9 images cannot be used:\n  dog/6.png is damaged, or no image")
     assert "dog/8.png cannot be read: " in caught.value.message or "dog/8.png is damaged: " in caught.value.message
     for number in range(100):
         (root / "dog" / f"b{number}.png").write_bytes(b"")

@@ -123,7 +123,7 @@ def _opened(path: str) -> Iterator[Image]:
     except MemoryError:
         raise ImageError("is too large for the memory that is left") from None
     except Image.UnidentifiedImageError:
-        raise ImageError(f"is no image of the formats {', '.join(FORMATS)}") from None
+        raise ImageError(f"is damaged, or no image of the formats {', '.join(FORMATS)}") from None
     except OSError as error:
         raise ImageError(f"cannot be read: {error.strerror or error}") from None
     except Exception as error:  # Pillow raises errors of many types
