@@ -196,7 +196,8 @@ def same_class_twice(root: Path) -> None:
         ),
         (
             no_image,
-            "2 of 8 images cannot be used:\n  dog/6.png is damaged, or no image of the formats BMP, GIF, JPEG, PNG, WEBP\n"
+            "2 of 8 images cannot be used:\n"
+            "  dog/6.png is damaged, or no image of the formats BMP, GIF, JPEG, PNG, WEBP\n"
             "  dog/7.png is damaged, or no image of the formats BMP, GIF, JPEG, PNG, WEBP",
         ),
         (same_class_twice, "the folder set has the same number in two forms, '1' and '1.0'"),
