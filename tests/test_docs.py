@@ -37,6 +37,9 @@ VISITS = "patient,date,age,pressure,ill\n" + "".join(
     f"p{row % 40},2026-{1 + row % 12:02}-{1 + row % 28:02},{30 + row % 40},{110 + row * 7 % 50},{row % 40 % 2}\n"
     for row in range(200)
 )
+SHAPES = "file,age,weight,kind\n" + "".join(
+    f"shapes/{kind}/{row:02}.png,{row % 7},{row % 5},{kind}\n" for kind in ("circle", "square") for row in range(20)
+)
 
 
 def blocks(page: Path, language: str = "yaml") -> list[str]:
@@ -79,6 +82,8 @@ def test_the_spec_checks_without_a_note(page, number, tmp_path):
     np.savez(tmp_path / "photos.npz", image=photos, label=np.arange(20) % 2)
     write_idx(tmp_path / "mnist", np.arange(600) % 10, packed=True, last=100)
     write_tables(tmp_path)
+    shutil.copytree(SPECS / "data" / "shapes", tmp_path / "shapes")
+    (tmp_path / "shapes.csv").write_text(SHAPES, "utf-8")
     spec = tmp_path / "example.yaml"
     spec.write_text(as_spec(blocks(page)[number]), "utf-8")
     checked = check(spec)

@@ -70,6 +70,8 @@ KEYS = {
     "columns of texts": "one_hot:",
     "categories in an order": "ordinal:",
     "patterns": '"hours_*"',
+    "images in a folder": "images:",
+    "random changes": "augment:",
     "class names": "target:",
     "affine maps": "random_affine:",
     "mixup": "mixup:",

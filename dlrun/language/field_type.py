@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from typing import Literal
 
-FieldType = Literal["number", "text", "time", "other"]
+FieldType = Literal["number", "text", "time", "image", "other"]
 """What a field's values are. Times are texts that `dlrun.language.times` reads; nothing can be made of `other`."""

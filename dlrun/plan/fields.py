@@ -140,9 +140,11 @@ def _rest(data: DataSection, table: Table, predicted: set[str]) -> tuple[str, ..
     at = ("features",)
     if not fields:
         raise SourceError(f"{table.name} has no {table.noun} besides the target", table.at, table.reading_hint())
-    unclear = any(table.fields[name].shape or table.fields[name].type == "other" for name in fields)
-    if len(fields) > 1 and unclear and table.noun != "column":  # a table tells all columns that cannot be used at once
-        message = f"{_kind(data)} needs `features`, the name of an {table.noun}"
+    chosen = [table.fields[name] for name in fields]
+    unclear = any(one.shape or (one.type == "other" and table.noun != "column") for one in chosen)
+    if len(fields) > 1 and unclear:  # a table tells all columns that cannot be used at once
+        one = "an" if table.noun[0] in "aeiou" else "a"
+        message = f"{_kind(data)} needs `features`, the name of {one} {table.noun}"
         raise SourceError(message, at, table.listed())
     return fields
 

@@ -8,10 +8,12 @@ import pyarrow as pa
 import pytest
 from array_files import write_cifar, write_idx
 from asking import Request, data_info, describe, load
+from PIL import Image
 from pyarrow import parquet
 from safetensors.numpy import save_file
 
 from dlrun.components.sources import Source
+from dlrun.data.survey import digest as _digest
 from dlrun.language.component import choose
 from dlrun.language.kinds import kinds
 from dlrun.language.paths import with_absolute_paths
@@ -25,6 +27,20 @@ ROWS = {
 NUMBERS_ONLY = ("swiss_roll", "regression")
 """Sources without classes."""
 READ = [(kind, wants) for kind in kinds("sources") for wants in ROWS if wants == "numbers" or kind not in NUMBERS_ONLY]
+
+
+def write_images(folder: Path, wants: str) -> tuple[dict, tuple[str, ...] | None, tuple[str, ...] | None]:
+    """A folder with a folder for each class; for numbers a csv."""
+    lines = ["image,y"]
+    for number, label in enumerate(ROWS[wants]):
+        path = Path("rows", str(label), f"{number}.png")
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 5), (number, 0, 9)).save(folder / path)
+        lines.append(f"{path.as_posix()},{label}")
+    if wants != "numbers":
+        return {"images": "rows"}, None, None
+    (folder / "rows.csv").write_text("\n".join(lines))
+    return {"images": "rows.csv"}, ("image",), ("y",)
 
 
 def written(kind: str, wants: str, folder: Path) -> tuple[dict, tuple[str, ...] | None, tuple[str, ...] | None]:
@@ -62,6 +78,8 @@ def written(kind: str, wants: str, folder: Path) -> tuple[dict, tuple[str, ...] 
         return {kind: {"rows": 40} | ({"classes": 2} if kind == "blobs" else {})}, None, None
     if kind in NUMBERS_ONLY:
         return {kind: 40}, None, None
+    if kind == "images":
+        return write_images(folder, wants)
     assert kind == "sklearn", f"write here how a source of the kind {kind} is made"
     name = {"classes": "wine", "numbers": "diabetes", "binary": "breast_cancer"}[wants]
     return {"sklearn": name}, None, None
@@ -110,6 +128,7 @@ def test_the_fields_of_a_source_are_what_it_reads(kind: str, wants: str, tmp_pat
     assert len(set(apart)) == len(apart) < table.rows and set(apart) <= set(range(table.rows))
     whole = table.numbers(taken)
     assert len(whole) == table.rows
+    assert table.digest(taken) in (None, _digest(whole))
     backwards = table.numbers(taken[::-1])
     assert np.array_equal(backwards, whole[:, ::-1] if len(taken) > 1 else whole)
     for name in (aim, *taken):

@@ -25,6 +25,8 @@ COUNTS = {
     "people_embeddings": (5 * 3) + (5 * 3) + ((3 + 3 + 8) * 32 + 32) + (32 * 2 + 2),
     # the words; the three gates of the recurrent layer from both sides, each with two biases; the last layer
     "spam_messages": (100 * 16) + 3 * (16 * 16 + 16 * 16 + 2 * 16) + (16 + 1),
+    # two convolutions of 3x3 with biases and norms; 32 channels of 4x4 are left
+    "shapes_images": (3 * 16 * 9 + 16) + 32 + (16 * 32 * 9 + 32) + 64 + (32 * 16 * 32 + 32) + (32 * 3 + 3),
     "diabetes_regression": (10 * 32 + 32) + (32 + 1),
     "iris_logistic": 4 * 3 + 3,
     # stem; two units of 16; one to 32 with a 1x1 shortcut; one of 32; the head

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -61,6 +61,8 @@ class Field:
     """What to do about values that are not numbers."""
     stored: bool = False
     """Whether its rows are in a file from which some can be read: `Table.numbers` of it alone is a `StoredArray`."""
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    """How a value is made of what a file has, for new rows, where it is not what the file has: the size of images."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,6 +138,10 @@ class Table:
         distinct, rows = np.unique(self.numbers([name]), return_inverse=True)
         words = (str(int(value)) if float(value).is_integer() else str(value) for value in distinct.tolist())
         return Texts(tuple(words), rows.reshape(-1))
+
+    def digest(self, names: Sequence[str]) -> str | None:
+        """SHA-256 over type, shape and bytes of what `numbers` gives, where it is known without reading all of it."""
+        return None
 
     def vocabulary(self, names: Sequence[str]) -> int | None:
         """The largest index plus one, where the fields are known to be whole numbers from 0 on."""
