@@ -281,6 +281,8 @@ def test_a_part_of_a_run_is_below_it_whichever_arrives_first(runs: Path) -> None
     whole = make_run(runs / "folds", [Record(0, 0, STARTED, {"test/accuracy": 0.5, "test/accuracy_std": 0.1})])
     parts = [make_run(whole.folder / f"fold-{number}", name=f"fold={number}", parent=whole.folder) for number in (1, 2)]
     first = deliver(runs, parts[0])
+    (begun,) = [run for run in stored(runs / "mlflow.db") if run.name == "folds"]
+    assert (begun.status, begun.metrics) == ("FINISHED", [])  # as its folder says
     parent = deliver(runs, whole)
     second = deliver(runs, parts[1])
     for part in (first, second):

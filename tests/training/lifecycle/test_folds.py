@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from strategies import draws
 from whole_runs import KILLED, TRAIN, Program, differences, result_of, status_of, the_run
 
+from dlrun.errors import SpecError
+from dlrun.network.files import load_network
 from dlrun.runs.folder import folds_of
 from dlrun.runs.journal import read_journal
 from dlrun.runs.run_json import read_run
@@ -85,7 +87,9 @@ def test_the_parent_has_the_mean_and_the_standard_deviation_of_the_folds(
     told = json.loads((whole / "run.json").read_text())
     assert (told["status"], told["test"]["loss"]) == ("FINISHED", record.metrics["test/loss"])
     assert "split.hash" not in told["tags"] and told["params"]["data.split.folds"] == "3"
-    assert not [path.name for path in whole.glob("*.safetensors")]
+    with pytest.raises(SpecError, match=r"each has a network of its own\n  `load_network\('.*/fold-1'\)` loads that"):
+        load_network(whole)
+    assert load_network(whole / "fold-1").training is False
 
 
 @pytest.mark.parametrize(("fold", "step", "signal"), [(2, 4, "KILL"), (1, 5, "INT"), (3, 1, "KILL")])
