@@ -44,6 +44,7 @@ class TextTable(Table):
     """
 
     value = "cell"
+    as_written = True
     at = FILE
 
     def __init__(self, file: Path, delimiter: str, missing: tuple[str, ...], no_missing: str, whole: bool):
