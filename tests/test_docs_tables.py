@@ -77,6 +77,7 @@ KEYS = {
     "mixup": "mixup:",
     "a scaled target": "target_preprocess",
     "r2": "validation/r2",
+    "folds": "folds:",
     "batch gradient": "batch_size: full",
 }
 """What the README calls it, and what the spec has."""

@@ -120,8 +120,10 @@ class MlflowRun:
         known = read_run(self.info.parent)
         parent = MlflowRun(self.uri, known.info.experiment, with_texts(known.info))
         parent.open(known.status == RUNNING)
-        assert parent.run_id is not None
-        return {PARENT: parent.run_id}
+        client, run_id = parent._connection()
+        if known.status != RUNNING:  # a new run would have this status
+            client.set_terminated(run_id, known.status, known.ended)
+        return {PARENT: run_id}
 
     def _known(self, run_id: str | None, tags: dict[str, str]) -> Run | None:
         """Find the run by its id, in any experiment."""

@@ -10,7 +10,8 @@ import typer
 from dlrun.commands import completion, screen
 from dlrun.commands.arguments import Overrides, Runs
 from dlrun.commands.look.sync import deliver
-from dlrun.commands.train.train import Every, RunScreen, show_run
+from dlrun.commands.train.run_screen import RunScreen, show_run
+from dlrun.commands.train.train import Every
 from dlrun.errors import CompleteError, RunError
 
 if TYPE_CHECKING:
