@@ -14,6 +14,7 @@ import typer
 from dlrun.commands import interrupts, screen
 from dlrun.commands.arguments import Overrides, Runs, Spec, Strict
 from dlrun.commands.interrupts import INTERRUPTED
+from dlrun.commands.train.baselines import show_comparison
 from dlrun.commands.train.progress import EpochTable
 from dlrun.commands.write.check import data_lines
 from dlrun.errors import Problem, RunError, without_password
@@ -95,7 +96,7 @@ def show_run(
             raise
         finally:
             watcher.stop()
-        show_outcome(outcome, watcher.table.monitor.name)
+        show_outcome(outcome, watcher)
 
 
 def show_plan(checked: Checked) -> None:
@@ -160,6 +161,15 @@ class RunScreen:
         """Print a note."""
         screen.failure(text, word="note")
 
+    def baseline(self, name: str, number: int, count: int) -> None:
+        """End the table of epochs, and show which baseline is computed."""
+        if number == 1:
+            self.stop()
+            if screen.has_live_line():
+                self.bar = screen.Bar()
+        if self.bar is not None:
+            self.bar.show((number - 1) / count, f"baseline {number}/{count}", name)
+
     def progress(self, progress: Progress) -> None:
         """Update the live line; called a few times a second."""
         if self.bar is not None:
@@ -209,9 +219,14 @@ def _table(checked: Checked, every: int | None) -> EpochTable:
     return EpochTable(deciding, screen.width(), every)
 
 
-def show_outcome(outcome: Outcome, monitor: str) -> None:
-    """Print the best epoch by the metric `monitor`, the test metrics, the run's folder, and where to compare it."""
-    state = outcome.state
+def rising(checked: Checked) -> set[str]:
+    """The metrics of a spec of which a larger value is better."""
+    return {metric.kind for metric in checked.experiment.metrics if metric.greater_is_better}  # type: ignore[attr-defined]
+
+
+def show_outcome(outcome: Outcome, watcher: RunScreen) -> None:
+    """Print the best epoch, the test metrics beside those of the baselines, the run's folder, and where to compare."""
+    state, monitor = outcome.state, watcher.table.monitor.name
     if state.stopped_early:
         screen.say(f"  stopped early after epoch {state.epoch}")
     if state.best_epoch:
@@ -222,6 +237,8 @@ def show_outcome(outcome: Outcome, monitor: str) -> None:
         screen.table((title, "value"), rows, right=("value",))
     else:
         screen.say("  no test rows: `data.split.test` is 0")
+    if outcome.comparison is not None:
+        show_comparison(outcome.comparison, rising(watcher.checked))
     screen.say(f"run      {outcome.folder}")
     if outcome.where:
         screen.say_folded(f"compare  {outcome.where}", hanging=9)
