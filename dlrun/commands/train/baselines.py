@@ -21,7 +21,6 @@ def show_comparison(comparison: Comparison, rising: Collection[str]) -> None:
     """
     if not comparison.results:
         return
-    figures = list(comparison.network)
     done = [result for result in comparison.results if not result.trouble]
     columns = [
         [comparison.network[figure], *(comparison.value(result, figure) for result in done)] for figure in figures

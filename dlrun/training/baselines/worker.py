@@ -20,7 +20,7 @@ LOOK = 0.1
 """Seconds between two looks whether a signal has come."""
 
 
-class Stopped(Exception):
+class Stopped(BaseException):
     """A signal asked to skip the baselines."""
 
 
