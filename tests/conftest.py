@@ -15,6 +15,14 @@ for variable in [name for name in os.environ if name.startswith("MLFLOW_")]:
     del os.environ[variable]
 
 
+@pytest.fixture(autouse=True)
+def without_automatic_baselines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`baselines: auto` chooses none in the process of the tests, save in those marked `baselines`: each run with
+    baselines starts a process with scikit-learn, and most tests of runs are about something else."""
+    if "baselines" not in request.keywords:
+        monkeypatch.setattr("dlrun.plan.baselines.AUTO", ())
+
+
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow store; to copy one is quicker than to make one."""

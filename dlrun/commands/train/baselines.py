@@ -22,9 +22,8 @@ def show_comparison(comparison: Comparison, rising: Collection[str]) -> None:
     if not comparison.results:
         return
     done = [result for result in comparison.results if not result.trouble]
-    columns = [
-        [comparison.network[figure], *(comparison.value(result, figure) for result in done)] for figure in figures
-    ]
+    network, figures = comparison.network, list(comparison.network)
+    columns = [[network[figure], *(comparison.value(result, figure) for result in done)] for figure in figures]
     strong = {
         (row, place)
         for place, (figure, values) in enumerate(zip(figures, columns, strict=True), 1)

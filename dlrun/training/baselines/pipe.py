@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import IO, Any
 
@@ -13,11 +14,10 @@ Array = np.ndarray[Any, Any]
 
 def send(stream: IO[bytes], content: dict[str, Any], arrays: Sequence[Array] = ()) -> None:
     """Write a message."""
-    arrays = [np.ascontiguousarray(array) for array in arrays]
     head = {**content, "arrays": [[array.dtype.str, list(array.shape)] for array in arrays]}
     stream.write(json.dumps(head).encode() + b"\n")
     for array in arrays:
-        stream.write(memoryview(array.reshape(-1).view(np.uint8)))
+        stream.write(array.tobytes())
     stream.flush()
 
 
@@ -28,14 +28,11 @@ def receive(stream: IO[bytes]) -> tuple[dict[str, Any], list[Array]] | None:
         return None
     content = json.loads(line)
     arrays = []
-    for dtype, shape in content.pop("arrays"):
-        array = np.empty(shape, np.dtype(dtype))
-        bytes_of_it = memoryview(array.reshape(-1).view(np.uint8))
-        done = 0
-        while done < len(bytes_of_it):
-            read = stream.readinto(bytes_of_it[done:])  # type: ignore[attr-defined]
-            if not read:
-                return None
-            done += read
-        arrays.append(array)
+    for name, shape in content.pop("arrays"):
+        dtype = np.dtype(name)
+        size = dtype.itemsize * math.prod(shape)
+        data = stream.read(size)
+        if len(data) < size:
+            return None
+        arrays.append(np.frombuffer(data, dtype).reshape(shape))
     return content, arrays

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from dlrun.errors import RunError
 from dlrun.plan.baselines import baselines
@@ -15,7 +16,7 @@ from dlrun.training.lifecycle.setup import TrainingSetup
 from dlrun.training.loop import Training
 
 
-class RunNotices(BaselineWatcher):
+class RunNotices(BaselineWatcher, Protocol):
     """Is called as baselines are computed, and with what goes wrong."""
 
     def notice(self, text: str) -> None:
