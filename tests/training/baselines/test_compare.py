@@ -274,7 +274,7 @@ def test_learning_takes_a_sample_where_there_are_more_rows_than_a_method_takes()
 def test_a_signal_skips_the_baselines_and_resume_computes_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    listed = "baselines=[mean, affine_mmse, k_nearest_neighbors]"
+    listed = "baselines=[mean, affine_mmse, linear_mmse]"
     (tmp_path / "whole").mkdir()
     whole = compared(train(tmp_path / "whole", NUMBERS, listed))
     own = Worker.fit
