@@ -168,7 +168,7 @@ class RunScreen:
             if screen.has_live_line():
                 self.bar = screen.Bar()
         if self.bar is not None:
-            self.bar.show((number - 1) / count, f"baseline {number}/{count}", name)
+            self.bar.show((number - 1) / count, f"baseline {number}/{count}, Ctrl-C skips", name)
 
     def progress(self, progress: Progress) -> None:
         """Update the live line; called a few times a second."""
