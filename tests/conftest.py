@@ -19,7 +19,7 @@ for variable in [name for name in os.environ if name.startswith("MLFLOW_")]:
 def without_automatic_baselines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """`baselines: auto` chooses none in the process of the tests, save in those marked `baselines`: each run with
     baselines starts a process with scikit-learn, and most tests of runs are about something else."""
-    if "baselines" not in request.keywords:
+    if request.node.get_closest_marker("baselines") is None:
         monkeypatch.setattr("dlrun.plan.baselines.AUTO", ())
 
 
