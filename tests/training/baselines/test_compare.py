@@ -25,9 +25,10 @@ from dlrun.plan.baselines import baselines
 from dlrun.plan.objective import term
 from dlrun.runs.baselines import NAME, Comparison, has_unfinished, read_comparison
 from dlrun.runs.run_json import read_run
+from dlrun.tracking.open import NoTracking
 from dlrun.training.baselines import compare as comparing
 from dlrun.training.baselines.worker import Worker
-from dlrun.training.lifecycle.resume import finish_baselines
+from dlrun.training.lifecycle.resume import finish_baselines, resume
 from dlrun.training.lifecycle.run import Outcome
 
 ROWS = 120
@@ -102,7 +103,7 @@ def splits() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def scaled() -> np.ndarray:
     x = table()["x"]
-    return StandardScaler().fit(x[splits()[0]]).transform(x).astype(np.float32)
+    return np.asarray(StandardScaler().fit(x[splits()[0]]).transform(x), np.float32)
 
 
 def test_classes_are_measured_as_scikit_learn_measures_them(tmp_path: Path) -> None:
@@ -299,6 +300,23 @@ def test_a_signal_skips_the_baselines_and_resume_computes_them(
     assert resumed.results[0] == found.results[0]  # with its times, by which a tracker knows it
     assert [result.metrics for result in resumed.results] == [result.metrics for result in whole.results]
     assert (resumed.network, resumed.verdict) == (whole.network, whole.verdict)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_longer_run_is_compared_again_and_its_baselines_are_the_same_to_a_tracker(tmp_path: Path) -> None:
+    outcome = train(tmp_path, NUMBERS, "baselines=[mean, affine_mmse]")
+    before = compared(outcome)
+
+    def resumed(*overrides: str) -> Comparison | None:
+        checked = check(outcome.folder / "resolved.yaml", overrides, training=True, from_checkpoint=True)
+        return resume(outcome.folder, checked, Silent(), NoTracking()).comparison
+
+    longer = resumed("train.epochs=4")
+    assert longer is not None and longer.results == before.results
+    assert longer.network != before.network
+    # The network does not depend on them, so the section may change, as it does in a run of an older dlrun without it.
+    assert resumed("train.epochs=5", "baselines=off") is None
+    assert not (outcome.folder / NAME).exists()
 
 
 @pytest.mark.usefixtures("here")
