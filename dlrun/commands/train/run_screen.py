@@ -14,6 +14,7 @@ import typer
 
 from dlrun.commands import interrupts, screen
 from dlrun.commands.interrupts import INTERRUPTED
+from dlrun.commands.train.baselines import show_comparison
 from dlrun.commands.train.progress import EpochTable
 from dlrun.commands.write.check import data_lines
 from dlrun.errors import Problem, RunError, without_password
@@ -47,7 +48,7 @@ def show_run(
     with open_store(store, runs) as tracking:
         with until_stopped(watcher), cache.watching(watcher.caching):
             outcome = start(watcher, tracking)
-        show_outcome(outcome, watcher.table.monitor.name)
+        show_outcome(outcome, watcher)
 
 
 class Stoppable(Protocol):
@@ -186,6 +187,15 @@ class RunScreen:
         """Print a note."""
         screen.failure(text, word="note")
 
+    def baseline(self, name: str, number: int, count: int) -> None:
+        """End the table of epochs, and show which baseline is computed."""
+        if number == 1:
+            self.stop()
+            if screen.has_live_line():
+                self.bar = screen.Bar()
+        if self.bar is not None:
+            self.bar.show((number - 1) / count, f"baseline {number}/{count}, Ctrl-C skips", name)
+
     def progress(self, progress: Progress) -> None:
         """Update the live line; called a few times a second."""
         if self.bar is not None:
@@ -232,15 +242,22 @@ def _table(checked: Checked, every: int | None) -> EpochTable:
     return EpochTable(deciding, screen.width(), every)
 
 
-def show_outcome(outcome: Outcome, monitor: str) -> None:
-    """Print the best epoch by the metric `monitor`, the test metrics, the run's folder, and where to compare it."""
-    show_best(outcome, monitor)
+def rising(checked: Checked) -> set[str]:
+    """The metrics of a spec of which a larger value is better."""
+    return {metric.kind for metric in checked.experiment.metrics if metric.greater_is_better}  # type: ignore[attr-defined]
+
+
+def show_outcome(outcome: Outcome, watcher: RunScreen) -> None:
+    """Print the best epoch, the test metrics beside those of the baselines, the run's folder, and where to compare."""
+    show_best(outcome, watcher.table.monitor.name)
     if outcome.test:
         title = f"test, {outcome.test_of}"
         rows = [(name, screen.show_value(value)) for name, value in outcome.test.items()]
         screen.table((title, "value"), rows, right=("value",))
     else:
         screen.say("  no test rows: `data.split.test` is 0")
+    if outcome.comparison is not None:
+        show_comparison(outcome.comparison, rising(watcher.checked))
     show_places(outcome)
 
 
