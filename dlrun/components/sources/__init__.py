@@ -70,7 +70,7 @@ class Texts:
     distinct: tuple[str, ...]
     """In the order of their first row."""
     rows: Array
-    """(N,) whole numbers: for each row the index of its text in `distinct`."""
+    """(N,) whole numbers: for each row the index of its text in `distinct`; (N * values,) where rows have several."""
 
 
 class Table:

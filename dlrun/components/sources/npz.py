@@ -183,7 +183,11 @@ class _Arrays(Table):
             yield from _rounded(_read(self.file, name), name, at)
 
     def cell(self, name: str, row: int) -> str:
-        return f"the array '{name}' holds '{_read(self.file, name).reshape(-1)[row]}' at [{row}]"
+        import numpy as np
+
+        values = _read(self.file, name)
+        where = ", ".join(str(int(index)) for index in np.unravel_index(row, values.shape))
+        return f"the array '{name}' holds '{values.reshape(-1)[row]}' at [{where}]"
 
     def listed(self) -> str:
         names = list(self.fields)

@@ -101,7 +101,8 @@ def _fields(data_info: DataInfo, train: Array) -> Iterator[FieldSummary]:
 
 def _of_texts(found: FieldSummary, data_info: DataInfo, train: Array) -> FieldSummary:
     texts = data_info.table.texts(found.name)
-    counts = np.bincount(texts.rows[train], minlength=len(texts.distinct))
+    codes = texts.rows.reshape(data_info.rows, -1)[train].reshape(-1)
+    counts = np.bincount(codes, minlength=len(texts.distinct))
     absent = np.array([is_missing(text.strip(), data_info.table.missing) for text in texts.distinct], bool)
     missing = int(counts[absent].sum())
     counts[absent] = 0
