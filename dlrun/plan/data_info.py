@@ -270,6 +270,7 @@ def describe(
         encoders = [(index, step) for index, step in enumerate(data.preprocess) if isinstance(step, Encoder)]
     assert isinstance(data.source, Source)
     table = data.source.open(folder, whole)
+    table.divide(data.split)
     choice = choose(data, losses, table)
     refuse_strangers(encoders, choice.inputs, table)
     steps = {name: steps_of(encoders, name, chosen) for name, chosen in choice.inputs.items()}

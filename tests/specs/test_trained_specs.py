@@ -3,7 +3,8 @@
 The floors are what simple references reach on these data sets, less a margin for machines whose last bits differ:
 a support vector machine is right on 0.98 and more of the digits (scikit-learn's own example), logistic regression on
 0.95 and more of the iris flowers and the wines, and ridge regression explains about half of the diabetes target. Of the
-invented people, the larger class has 0.57 of the rows, and the rule that made the table has noise of its own.
+invented people, the larger class has 0.57 of the rows, and the rule that made the table has noise of its own. Who
+counts which character of the text follows which two is right on 0.63 of the last tenth.
 """
 
 from pathlib import Path
@@ -26,6 +27,7 @@ FLOORS = {
     "people_mixed": ("accuracy", 0.85),
     "diabetes_regression": ("r2", 0.4),
     "iris_logistic": ("accuracy", 0.9),
+    "text_characters": ("accuracy", 0.63),
 }
 
 

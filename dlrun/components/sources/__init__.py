@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from dlrun.errors import LocatedError, SpecPath
 from dlrun.language.component import Component
 from dlrun.language.field_type import FieldType
+from dlrun.language.split import Split
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class Field:
     """What to do about values that are not numbers."""
     stored: bool = False
     """Whether its rows are in a file from which some can be read: `Table.numbers` of it alone is a `StoredArray`."""
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    """How a value is made of what a file has, for new rows, where it is not what the file has: the size of images."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,10 +100,20 @@ class Table:
     own_splits: Mapping[SplitName, range] = MappingProxyType({})
     """The rows of each split that the source itself keeps apart, such as those of a file of their own; the
     others are for what the spec says of the splits."""
+    in_order: bool = False
+    """Whether its rows follow each other, as windows of a text do: the sizes of the split then say how many of the last
+    ones are in `own_splits`, and nothing is drawn."""
     missing: tuple[str, ...] = ()
     """Texts that say that a value is missing, in any case; an empty text says it always."""
     no_missing: str = ""
     """How a spec says that no text marks a missing value."""
+
+    def divide(self, split: Split) -> None:
+        """Learn how the rows are to be split, first of all: a table in order makes its splits here.
+
+        Raises:
+            SourceError: the rows cannot be split so.
+        """
 
     def read(
         self, numbers: Mapping[str, SpecPath], texts: Mapping[str, SpecPath], lacking: Collection[str] = ()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from dlrun.components.sources import Field
 from dlrun.plan.data_info import Feature
 from dlrun.plan.inputs import Input
 from dlrun.training.lifecycle.setup import TrainingSetup
@@ -13,16 +15,18 @@ def columns(setup: TrainingSetup) -> dict[str, Any]:
     """The content of a run's columns.json."""
     data_info = setup.checked.data_info
     assert data_info is not None
-    types = {name: field.type for name, field in data_info.table.fields.items()}
+    fields = data_info.table.fields
     return {
-        "inputs": {entry.name: _input(entry, data_info.features[entry.name], types) for entry in setup.plan.inputs},
+        "inputs": {entry.name: _input(entry, data_info.features[entry.name], fields) for entry in setup.plan.inputs},
         "targets": {name: {"fields": list(target.fields)} for name, target in data_info.targets.items()},
     }
 
 
-def _input(entry: Input, feature: Feature, types: dict[str, str]) -> dict[str, Any]:
+def _input(entry: Input, feature: Feature, fields: Mapping[str, Field]) -> dict[str, Any]:
+    recipes = {name: dict(fields[name].recipe) for name in feature.fields if fields[name].recipe}
     return {
-        "fields": {name: types[name] for name in feature.fields},
+        "fields": {name: fields[name].type for name in feature.fields},
+        **({"recipes": recipes} if recipes else {}),
         "encoders": [{"index": one.index, "kind": one.step.kind, "learned": one.learned} for one in feature.encoded],
         "columns": [column.name for column in feature.columns],
         "maps": [
