@@ -59,6 +59,7 @@ def test_the_spec_checks_without_a_note(page, number, tmp_path):
     (tmp_path / "wine.csv").write_text(WINE, "utf-8")
     (tmp_path / "visits.csv").write_text(VISITS, "utf-8")
     shutil.copy(SPECS / "data" / "people.csv", tmp_path)
+    shutil.copy(SPECS / "data" / "island.txt", tmp_path)
     spec = tmp_path / "example.yaml"
     spec.write_text(as_spec(blocks(page)[number]), "utf-8")
     checked = check(spec)

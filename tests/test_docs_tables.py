@@ -68,6 +68,8 @@ KEYS = {
     "categories in an order": "ordinal:",
     "patterns": '"hours_*"',
     "class names": "target:",
+    "windows of a text": "text:",
+    "perplexity": "perplexity",
     "affine maps": "random_affine:",
     "mixup": "mixup:",
     "a scaled target": "target_preprocess",
