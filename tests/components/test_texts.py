@@ -18,6 +18,7 @@ from dlrun.checks.check import check
 from dlrun.components.sources import SourceError
 from dlrun.components.sources._corpus import UNKNOWN
 from dlrun.components.sources.text import Text
+from dlrun.components.sources.words import Words
 from dlrun.language.split import Split
 
 SENTENCES = "The cat sat. A cat, a mat; the Mat!\n" * 9 + "Where is 1 zebra?\nThe cat sat. A cat, a mat!\n"
@@ -57,6 +58,61 @@ def test_every_part_is_cut_into_windows_with_the_token_after_each(unit: str, ste
         assert later[rows[name]].tolist() == [row[1:] for row in expected], name
     assert 0 in later[rows["test"]]  # the z of the zebra, or the zebra
     assert list(found.counts("next").values()) == np.bincount(later.ravel(), minlength=len(vocabulary)).tolist()
+
+
+@pytest.mark.parametrize("window", [1, 3])
+@pytest.mark.parametrize("model", ["cbow", "skip_gram"])
+def test_each_word_has_the_words_around_it(model: str, window: int, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text(SENTENCES, "utf-8")
+    found: Any = Words(path="text.txt", model=model, window=window, minimum=3).open(tmp_path)
+    found.divide(Split.read({"validation": 0.2, "test": 12}))
+    words = re.findall(r"\w+|[^\w\s]", SENTENCES)
+    parts = split_by_hand(words, (round(len(words) * 0.2), 12 + 2 * window))
+    counts = Counter(word for word in parts["train"])
+    common = {word for word, count in counts.items() if count >= 3}
+    assert set(found.labels) == {UNKNOWN, *common}
+    rows = {"train": range(found.own_splits["validation"].start), **found.own_splits}
+    labels = np.array(found.labels)
+    for name, part in parts.items():
+        named = [word if word in common else UNKNOWN for word in part]
+        centres = range(window, len(named) - window)
+        around = [[*named[c - window : c], *named[c + 1 : c + window + 1]] for c in centres]
+        context = labels[found.numbers(["context"])[rows[name]]].tolist()
+        word = labels[found.numbers(["word"])[rows[name]]].tolist()
+        if model == "cbow":
+            assert (context, word) == (around, [[named[c]] for c in centres]), name
+        else:
+            pairs = [(near, named[c]) for c, those in zip(centres, around, strict=True) for near in those]
+            assert [(near, centre) for (near,), (centre,) in zip(context, word, strict=True)] == pairs, name
+    assert len(rows["test"]) == (12 if model == "cbow" else 12 * 2 * window)
+
+
+def test_vectors_of_words_are_learned_from_the_words_around_them(tmp_path: Path) -> None:
+    """Words that stand in the same places are nearer to each other than to those of other places."""
+    random = np.random.default_rng(0)
+    animals, things = ["cat", "dog", "fox", "hen"], ["hat", "cup", "pot", "bag"]
+    lines = [f"see the {random.choice(animals)} run . buy a {random.choice(things)} now ." for _ in range(200)]
+    (tmp_path / "text.txt").write_text("\n".join(lines), "utf-8")
+    spec = tmp_path / "spec.yaml"
+    spec.write_text("""
+data: {source: {words: {path: text.txt, window: 2, model: skip_gram}}, split: {validation: 0, test: 0.1}}
+model:
+  layers: [embedding: {num_embeddings: $vocabulary, embedding_dim: 6}, flatten, linear: $vocabulary]
+loss: cross_entropy
+optimizer: {adam: 0.03}
+train: {epochs: 5, batch_size: 64}
+tracking: off
+""")
+    done = dlrun.train(spec, runs=tmp_path / "runs")
+    kept = json.loads((done.folder / "columns.json").read_text("utf-8"))
+    labels = kept["inputs"]["input"]["recipes"]["word"]["vocabulary"]
+    state = dlrun.load_network(done.folder).state_dict()
+    weights = next(values for name, values in state.items() if "embedding" in name).numpy()
+    vectors = weights / np.linalg.norm(weights, axis=1, keepdims=True)
+    of = {word: vectors[labels.index(word)] for word in (*animals, *things)}
+    same = min(of[a] @ of[b] for group in (animals, things) for a in group for b in group)
+    other = max(of[a] @ of[b] for a in animals for b in things)
+    assert same > other
 
 
 def test_the_test_part_changes_nothing_that_training_sees(tmp_path: Path) -> None:
@@ -116,18 +172,30 @@ def test_the_end_of_a_line_is_one_token_however_it_is_written(tmp_path: Path) ->
             "a window and the token after it are 13 characters, and a.txt has 12",
         ),
         (b"a" * 99, {}, {}, "path", "the training part of a.txt has fewer than 2 different characters to predict: 'a'"),
-        (b"ab" * 50, {}, {"test": 0.05}, "test", "test has 5 of the 100 characters, and a window needs 9"),
-        (b"ab" * 50, {}, {"validation": 70}, "validation", "validation is to have 70 windows, and there are 10 of 8"),
+        (
+            b"ab" * 50,
+            {},
+            {"test": 0.05},
+            "test",
+            "test has 5 of the 100 characters, and a window and the token after it are 9",
+        ),
+        (
+            b"ab" * 50,
+            {},
+            {"validation": 70},
+            "validation",
+            "validation is to have 70 windows, and there are 10 of 9 characters",
+        ),
         (
             b"ab" * 50,
             {},
             {"test": 0.9, "validation": 0.09},
             "split",
-            "a.txt has 1 character left for training, too few",
+            "a.txt has 1 character left for training, too few: a window",
         ),
-        (b"ab" * 50, {}, {"group": "x"}, "group", "`group` cannot be given: the windows of a text are split in their"),
-        (b"ab" * 50, {}, {"folds": 3}, "folds", "`folds` cannot be given: the windows of a text are split in their"),
-        (b"ab" * 50, {}, {"stratify": True}, "stratify", "`stratify` cannot be given: the windows of a text are split"),
+        (b"ab" * 50, {}, {"group": "x"}, "group", "`group` cannot be given: a text is split in its order"),
+        (b"ab" * 50, {}, {"folds": 3}, "folds", "`folds` cannot be given: a text is split in its order"),
+        (b"ab" * 50, {}, {"stratify": True}, "stratify", "`stratify` cannot be given: a text is split in its order"),
     ],
 )
 def test_a_text_that_cannot_be_used_is_told_with_its_place(
@@ -173,5 +241,5 @@ def test_the_next_token_is_a_class(loss: str, tmp_path: Path) -> None:
     spec.write_text(f"data: {{source: {{text: a.txt}}}}\n{model}\nloss: {loss}\noptimizer: adam\n")
     with pytest.raises(dlrun.SpecError) as caught:
         check(spec)
-    assert caught.value.problems[0].message == "'next' has a character at each position, and the loss needs numbers"
+    assert caught.value.problems[0].message == "'next' has a character in each place, and the loss needs numbers"
     assert caught.value.problems[0].hint == "use `loss: cross_entropy`"

@@ -20,7 +20,7 @@ ROWS = {
 }
 
 
-SUITS = {"text": ("classes",)}
+SUITS = {"text": ("classes",), "words": ("classes",)}
 """The targets of a source, where it does not have all."""
 OF_EACH = [(kind, wants) for kind in kinds("sources") for wants in SUITS.get(kind, ROWS)]
 
@@ -38,6 +38,9 @@ def written(kind: str, wants: str, folder: Path) -> tuple[dict, tuple[str, ...] 
     if kind == "text":
         (folder / "rows.txt").write_text("a cab, a bad cab, and a dab of bread\n" * 6)
         return {"text": {"path": "rows.txt", "length": 7, "step": 3}}, None, None
+    if kind == "words":
+        (folder / "rows.txt").write_text("a cab, a bad cab, and a dab of bread\n" * 6)
+        return {"words": {"path": "rows.txt", "model": "skip_gram"}}, None, None
     assert kind == "sklearn", f"write here how a source of the kind {kind} is made"
     name = {"classes": "wine", "numbers": "diabetes", "binary": "breast_cancer"}[wants]
     return {"sklearn": name}, None, None
