@@ -41,6 +41,11 @@ def written(kind: str, wants: str, folder: Path) -> tuple[dict, tuple[str, ...] 
     if kind == "words":
         (folder / "rows.txt").write_text("a cab, a bad cab, and a dab of bread\n" * 6)
         return {"words": {"path": "rows.txt", "model": "skip_gram"}}, None, None
+    if kind == "hub":
+        library = pytest.importorskip("datasets")
+        rows = {"a": x[:, 0], "b": x[:, 1], "c": x[:, 2], "y": ROWS[wants]}
+        library.Dataset.from_dict(rows).save_to_disk(folder / "rows")
+        return {"hub": {"folder": "rows"}}, None, ("y",)
     assert kind == "sklearn", f"write here how a source of the kind {kind} is made"
     name = {"classes": "wine", "numbers": "diabetes", "binary": "breast_cancer"}[wants]
     return {"sklearn": name}, None, None
