@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from networks import two_ways
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 from torch.nn import functional
 
@@ -127,6 +128,15 @@ def test_a_run_reports_the_figures_of_all_positions(tmp_path: Path, rows: dict[s
             assert reported.metric(f"{name}/{kind}") == [pytest.approx(value, rel=1e-5)], (name, kind)
         counts = [spec.classes["target"][label][place] for label in "abc"]
         assert counts == np.bincount(truth, minlength=3).tolist()
+
+
+def test_captured_steps_compute_the_same_as_plain_ones(tmp_path: Path, rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = two_ways(tmp_path, SPEC, monkeypatch, "train.epochs=4", "optimizer.sgd.lr=0.1")
+    assert any(code is not None for code in codes)
+    np.savez(tmp_path / "rows.npz", x=rows["x"][..., None].repeat(2, 3), y=rows["y"][..., None].repeat(2, 2))
+    image = SPEC.replace("    - permute: [1, 0]\n", "").replace("conv1d", "conv2d")
+    codes = two_ways(tmp_path, image, monkeypatch, "train.epochs=4", "optimizer.sgd.lr=0.1")
+    assert any(code is not None for code in codes)
 
 
 def problems(folder: Path, spec: str) -> list[tuple[str, str]]:
