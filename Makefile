@@ -4,8 +4,14 @@
 # Then those of tracking take 8 minutes and more, because some of them lock a store for a minute each.
 faults: export OMP_NUM_THREADS = 1
 faults:
-	DLRUN_FAULTS=2000 pytest -s tests/training tests/runs tests/specs/test_resumed_specs.py
+	DLRUN_FAULTS=2000 pytest -s tests/training tests/runs tests/specs/test_resumed_specs.py \
+	  tests/components/test_mutated_arrays.py
 	DLRUN_FAULTS=200 pytest -s tests/tracking
+
+# 5,000 spoiled csv files, and 1,000 of each other form of table: each is read, or is one error that names it.
+tables: export OMP_NUM_THREADS = 1
+tables:
+	DLRUN_TABLES=5000 pytest -s tests/components/test_spoiled_tables.py
 
 # Everything that needs a GPU: its tests, then the four works of benchmarks/peers, compared with the plain and the tuned
 # loop. It installs nothing.
@@ -13,4 +19,4 @@ gpu:
 	python -m pytest -q tests/training/speed/test_gpu.py
 	python benchmarks/peers --here --device cuda --without-tracking --parts speed --rounds 2 --peers plain,tuned
 
-.PHONY: faults gpu
+.PHONY: faults tables gpu

@@ -49,9 +49,10 @@ class StoredArray:
         return numel(self.shape)
 
     def state(self) -> dict[str, Any]:
-        """What says that the same file is unchanged: where it is, its size, and when it was changed last."""
-        size, changed = self._state
-        return {"file": str(self.file.resolve()), "size": size, "changed": changed, "offset": self.offset}
+        """What is another one once the file has changed: where it is, its size, its times and its number."""
+        found = os.fstat(self._open)
+        times = [found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
+        return {"file": str(self.file.resolve()), "size": found.st_size, "times": times, "offset": self.offset}
 
     def reshaped(self, row: Shape) -> StoredArray:
         """The same numbers with rows of another shape."""

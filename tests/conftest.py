@@ -15,6 +15,12 @@ for variable in [name for name in os.environ if name.startswith("MLFLOW_")]:
     del os.environ[variable]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The tests neither fill nor use the cache of whoever runs them."""
+    os.environ["DLRUN_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow store; to copy one is quicker than to make one."""

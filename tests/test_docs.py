@@ -14,8 +14,13 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
 import pytest
+from array_files import write_idx
 from places import DOCS, ROOT, SPECS
+from pyarrow import parquet
 
 import dlrun
 from dlrun.checks.check import check
@@ -32,10 +37,23 @@ VISITS = "patient,date,age,pressure,ill\n" + "".join(
     f"p{row % 40},2026-{1 + row % 12:02}-{1 + row % 28:02},{30 + row % 40},{110 + row * 7 % 50},{row % 40 % 2}\n"
     for row in range(200)
 )
+SHAPES = "file,age,weight,kind\n" + "".join(
+    f"shapes/{kind}/{row:02}.png,{row % 7},{row % 5},{kind}\n" for kind in ("circle", "square") for row in range(20)
+)
 
 
 def blocks(page: Path, language: str = "yaml") -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def write_tables(folder: Path) -> None:
+    table = pa.concat_tables([pyarrow.csv.read_csv(folder / "wine.csv")] * 5)
+    for name in ("wine.parquet", "wine-test.parquet"):
+        parquet.write_table(table, folder / name)
+    (folder / "sales").mkdir()
+    for year in (2024, 2025):
+        rows = "".join(f"{row},{row % 4};1.{row + 100},5{row % 9}\n" for row in range(20))
+        (folder / "sales" / f"{year}.csv").write_text("größe;price\n" + rows, "cp1252")
 
 
 def numbered(language: str) -> list:
@@ -58,8 +76,14 @@ def test_the_spec_checks_without_a_note(page, number, tmp_path):
     (tmp_path / "base.yaml").write_text(blocks(DOCS / "language.md")[0], "utf-8")
     (tmp_path / "wine.csv").write_text(WINE, "utf-8")
     (tmp_path / "visits.csv").write_text(VISITS, "utf-8")
-    shutil.copy(SPECS / "data" / "people.csv", tmp_path)
-    shutil.copy(SPECS / "data" / "island.txt", tmp_path)
+    for table in ("people.csv", "messages.csv", "island.txt"):
+        shutil.copy(SPECS / "data" / table, tmp_path)
+    photos = np.random.default_rng(0).random((20, 3, 48, 64)).astype(np.float32)
+    np.savez(tmp_path / "photos.npz", image=photos, label=np.arange(20) % 2)
+    write_idx(tmp_path / "mnist", np.arange(600) % 10, packed=True, last=100)
+    write_tables(tmp_path)
+    shutil.copytree(SPECS / "data" / "shapes", tmp_path / "shapes")
+    (tmp_path / "shapes.csv").write_text(SHAPES, "utf-8")
     spec = tmp_path / "example.yaml"
     spec.write_text(as_spec(blocks(page)[number]), "utf-8")
     checked = check(spec)

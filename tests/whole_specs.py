@@ -160,7 +160,8 @@ def specs(draw: st.DrawFn) -> Drawn:
                 for step in data[family]
             ]
     if target == "numbers" and draw(st.booleans()):
-        data["target_preprocess"] = draw(st.sampled_from((["standardize"], ["minmax"], ["minmax", "standardize"])))
+        scalings = (["standardize"], ["quantile"], ["minmax", "log1p", "robust"])
+        data["target_preprocess"] = draw(st.sampled_from(scalings))
     optimizer = draw(st.sampled_from(kinds("optimizers")))
     drawn = draw(written_components("optimizers", optimizer))[optimizer] if draw(st.booleans()) else {}
     spec |= {

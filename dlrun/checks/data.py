@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from dlrun.checks.reading import Reading
 from dlrun.components.augment import InputAugmentation, Mixing
+from dlrun.components.preprocess import Map
 from dlrun.components.sources import SourceError
 from dlrun.errors import Problem, SpecPath
+from dlrun.language.experiment import INPUT
 from dlrun.language.suggestions import did_you_mean
-from dlrun.plan.data_info import DataInfo, numbers
+from dlrun.plan.data_info import DataInfo, Feature, numbers
 from dlrun.plan.indices import index_limits
 from dlrun.plan.inputs import Input
 from dlrun.plan.network import Plan
+from dlrun.plan.own_inputs import own_inputs
 from dlrun.plan.split_sizes import SplitSizes, split_sizes, unstratifiable
 from dlrun.shapes import ShapeError, show
 
@@ -94,12 +97,22 @@ def check_target_preprocess(reading: Reading) -> Iterator[Problem]:
     data, data_info = reading.sections.get("data"), reading.data.info
     for index, step in enumerate(data.target_preprocess if data else ()):
         path = ("data", "target_preprocess", index)
-        if not step.elementwise:
-            message = f"{step.kind} mixes the numbers of a target, so predictions could not be computed back"
-            yield reading.problem(message, path, "use `standardize` or `minmax`")
-        elif step.input is not None:
-            message = "'input' names an input of the network, and this step is for the targets"
-            yield reading.problem(message, (*path, step.kind, "input"), "remove it")
+        if not isinstance(step, Map) or step.one_way:
+            why = step.one_way if isinstance(step, Map) else "works on columns of the features"
+            message = f"{step.kind} {why}, so predictions could not be computed back"
+            yield reading.problem(message, path, "use `standardize`, `minmax`, `robust`, `quantile` or `log1p`")
+            continue
+        for setting, names in (("input", "an input of the network"), ("columns", "columns of the features")):
+            if getattr(step, setting) is not None:
+                message = f"'{setting}' names {names}, and this step is for the targets"
+                yield reading.problem(message, (*path, step.kind, setting), "remove it")
+        rows, targets = (data_info.rows, data_info.targets) if data_info is not None else (0, {})
+        for target in targets.values():
+            try:
+                step.output_shape(target.shape or (1,), rows, None)
+            except ShapeError as error:
+                yield reading.problem(f"{step.kind}: {error.message}", path, error.hint)
+                break
     if data and data.target_preprocess and data_info is not None and not numbers(data_info):
         message = "`target_preprocess` needs a target of numbers, and there is none"
         yield reading.problem(message, ("data", "target_preprocess"), "remove it")
@@ -150,8 +163,12 @@ def _unsuited(reading: Reading, kind: str, error: ShapeError, path: SpecPath, ta
 def check_indices(reading: Reading, planned: Plan) -> Iterator[Problem]:
     """Hold the indices of each input to those that its embeddings know, and keep preprocessing away from them."""
     data_info = reading.data.info
+    features = data_info.features if data_info is not None else {}
+    mixed = [entry.name for entry in planned.inputs if planned.indices[entry.name] and _is_mixed(features, entry.name)]
     for entry in planned.inputs:
-        if planned.indices[entry.name] and entry.preprocess:
+        if entry.name in mixed:
+            yield _mixed(reading, entry.name, features[entry.name])
+        elif planned.indices[entry.name] and entry.preprocess:
             first = entry.preprocess[0]
             message = f"{first.step.kind}: changes numbers, but the network takes indices"
             notes = ((f"the network takes {show(entry.shape)} here", entry.place),)
@@ -161,7 +178,7 @@ def check_indices(reading: Reading, planned: Plan) -> Iterator[Problem]:
         assert data_info is not None
         feature = data_info.features.get(entry.name)
         most = limits.get(entry.name)
-        if most is None or feature is None or entry.preprocess:
+        if most is None or feature is None or entry.preprocess or entry.name in mixed:
             continue
         known = next(step for step in planned.layers if step.layer and step.layer.index_count() == most)
         if feature.vocabulary is None and (wrong := data_info.no_index(entry.name)):
@@ -170,4 +187,26 @@ def check_indices(reading: Reading, planned: Plan) -> Iterator[Problem]:
         elif feature.vocabulary is not None and feature.vocabulary > most:
             message = f"the data has the index {feature.vocabulary - 1}; there are {most}, from 0 to {most - 1}"
             hint = "`num_embeddings: $vocabulary` is the number of indices in the data"
+            if feature.encoded:
+                name = feature.columns[0].name
+                size = f"categories({name})" if len(feature.columns) == 1 else f"vocabulary({entry.name})"
+                message = f"'{feature.columns[0].field}' has {feature.vocabulary} indices, and there are {most}"
+                hint = f"`num_embeddings: ${size}` is how many it has, with the one for all that no training row has"
             yield Problem(message, known.place, hint)
+
+
+def _is_mixed(features: Mapping[str, Feature], name: str) -> bool:
+    """Whether an input has columns of indices and of other numbers."""
+    columns = features[name].columns if name in features else ()
+    return 0 < sum(column.indices is not None for column in columns) < len(columns)
+
+
+def _mixed(reading: Reading, name: str, feature: Feature) -> Problem:
+    """The way out of an input of both is an input for each column of indices."""
+    indices = list(dict.fromkeys(column.field for column in feature.columns if column.indices is not None))
+    others = [field for field in feature.fields if field not in indices]
+    number = next(column.name for column in feature.columns if column.indices is None)
+    what = "a row" if name == INPUT else f"the input '{name}'"
+    message = f"{what} has indices, '{indices[0]}', beside numbers, '{number}'"
+    hint = f"an embedding takes indices alone; give them inputs of their own: {own_inputs(indices, others)}"
+    return Problem(message, reading.place(("data", "features"), at_key=True), hint)

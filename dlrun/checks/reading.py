@@ -30,6 +30,7 @@ from dlrun.language.text.expressions import ExpressionError
 from dlrun.language.text.node import Node
 from dlrun.language.text.overrides import with_bases, with_overrides
 from dlrun.plan.data_info import DataInfo, describe
+from dlrun.plan.data_sizes import size_from_data
 
 FIRST = ("loss", "data")
 """Read before the others, in this order, because `$classes` and similar names get their values from them."""
@@ -151,7 +152,7 @@ def read(document: Document, whole: bool = False) -> Reading:
     if not isinstance(root.value, dict):
         raise SpecError([Problem("a spec is a mapping: `data:`, `model:`, `loss:` …", root.place)])
     _report_unknown_sections(reading, root)
-    expander = Expander(root, lambda name: _from_data(reading, name), reading.problems)
+    expander = Expander(root, lambda name, of="": _from_data(reading, name, of), reading.problems)
     names = [name for name in root.value if name in Experiment.model_fields]
     for name in sorted(names, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST)):
         if name == "data":
@@ -214,7 +215,7 @@ def _encoders(root: Node) -> list[tuple[int, Encoder]]:
     return found
 
 
-def _not_yet(name: str) -> int:
+def _not_yet(name: str, of: str = "") -> int:
     raise ExpressionError(f"`${name}` comes from the data and cannot be used to describe it")
 
 
@@ -279,34 +280,10 @@ def _homes() -> dict[str, str]:
     return homes
 
 
-def _from_data(reading: Reading, name: str) -> int:
+def _from_data(reading: Reading, name: str, of: str = "") -> int:
     if "data" not in reading.written:
         raise ExpressionError(f"`${name}` comes from the data, and this spec has no `data`", hint="write the number")
-    data_info = reading.data.info
-    if data_info is None:
+    if reading.data.info is None:
         reading.report(reading.data.problem)
         raise ExpressionError("", length=0)
-    if name == "classes":
-        labels = [target.labels for target in data_info.targets.values() if target.labels is not None]
-        if not labels:
-            raise ExpressionError("the target is numbers, not classes", hint="`$classes` goes with a loss for classes")
-        return len(_only(labels, name, "targets of classes"))
-    if name == "features":
-        shape = _only([feature.shape for feature in data_info.features.values()], name, "inputs")
-        if len(shape) != 1:
-            raise ExpressionError(
-                f"`$features` is the number of features in a row, and a sample here has the shape {shape}"
-            )
-        return shape[0]
-    sizes = [feature.vocabulary for feature in data_info.features.values() if feature.vocabulary is not None]
-    if not sizes:
-        wrong = next(filter(None, map(data_info.no_index, data_info.features)), "")
-        message = "`$vocabulary` needs features that are indices, whole numbers from 0 on"
-        raise ExpressionError(message + (f"; {wrong}" if wrong else ""))
-    return _only(sizes, name, "inputs of indices")
-
-
-def _only(found: list[Any], name: str, what: str) -> Any:
-    if len(found) > 1:
-        raise ExpressionError(f"`${name}` is ambiguous: the data has {len(found)} {what}", hint="write the number")
-    return found[0]
+    return size_from_data(reading.data.info, name, of)

@@ -12,7 +12,8 @@ from torch import nn
 from dlrun.components.preprocess import FitError, FittedState, Map, TrainingRows
 from dlrun.data.load import Loaded, only_classes
 from dlrun.errors import Place, Problem, SpecError
-from dlrun.modules.affine import Affine, OnColumns
+from dlrun.language.experiment import TARGET
+from dlrun.modules.frozen_map import FrozenMap, OnColumns, OutOfDomainError
 from dlrun.plan.inputs import Input, PreprocessStep
 from dlrun.plan.network import Plan
 
@@ -27,7 +28,7 @@ class FittedStep:
     """With the sizes that fitting decided."""
     state: FittedState
     """The numbers that it learned."""
-    module: Affine
+    module: FrozenMap
     """The frozen module that applies it."""
 
     @classmethod
@@ -79,11 +80,14 @@ def fit_targets(chains: TargetChains, loaded: Loaded, place: Callable[[int], Pla
                 fitted[name] = found = FittedStep.of(step, step.fit(rows, values[train], None))
             except FitError as error:
                 raise SpecError([Problem(error.message, place(index), error.hint)]) from None
+            except OutOfDomainError as error:
+                message, hint = refused_target(target, error, _source_row(rows, error))
+                raise SpecError([Problem(message, place(index), hint)]) from None
             rows = rows.after(found.module)
     return fitted
 
 
-TargetSteps = dict[str, list[Affine]]
+TargetSteps = dict[str, list[FrozenMap]]
 """For each target that has steps the fitted ones, in order."""
 
 
@@ -92,9 +96,33 @@ def scales(chains: TargetChains, fitted: Fitted) -> TargetSteps:
     return {target: [fitted[name].module for name, _, _ in chain] for target, chain in chains.items()}
 
 
-def on_columns(step: Map, module: Affine, columns: Sequence[int] | None, width: int) -> Affine:
+def on_columns(step: Map, module: FrozenMap, columns: Sequence[int] | None, width: int) -> FrozenMap:
     """The module of a step that takes some of the numbers of a row, by their places, or all of them."""
     return module if columns is None else OnColumns(module, columns, width, step.elementwise)
+
+
+def refused(planned: PreprocessStep, error: OutOfDomainError, row: int) -> tuple[str, str]:
+    """The message about a number of a row that a step is not defined for, and a way out.
+
+    Args:
+        planned: the step.
+        error: what its module raised.
+        row: the row in the source.
+    """
+    where = f"in the column '{planned.names[error.number]}'" if planned.names else f"as its number {error.number + 1}"
+    message = f"row {row} holds {error.value:g} {where}; {error.message}"
+    return message, "write a `clip` with a `min` before the step, or leave the column out of its `columns`"
+
+
+def refused_target(target: str, error: OutOfDomainError, row: int) -> tuple[str, str]:
+    """The same about a number of a target."""
+    what = "target" if target == TARGET else f"target {target}"
+    message = f"the {what} of row {row} holds {error.value:g}; {error.message}"
+    return message, "remove the step; `robust` and `quantile` take any numbers"
+
+
+def _source_row(rows: TrainingRows, error: OutOfDomainError) -> int:
+    return error.row if rows.chosen is None else int(rows.chosen[error.row])
 
 
 def _fit_chain(steps: Sequence[PreprocessStep], rows: TrainingRows, loaded: Loaded) -> Fitted:
@@ -106,6 +134,11 @@ def _fit_chain(steps: Sequence[PreprocessStep], rows: TrainingRows, loaded: Load
             state = planned.step.fit(taken, target, classes)
         except FitError as error:
             raise SpecError([Problem(error.message, planned.place, error.hint)]) from None
+        except OutOfDomainError as error:
+            if planned.columns is not None:
+                error.number = planned.columns[error.number]
+            message, hint = refused(planned, error, _source_row(rows, error))
+            raise SpecError([Problem(message, planned.place, hint)]) from None
         fitted[planned.name] = found = FittedStep.planned(planned, state)
         rows = rows.after(found.module)
     return fitted

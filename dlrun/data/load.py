@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dlrun.components.sources import SourceError, SourceNote
-from dlrun.data.survey import Survey, digest, survey
+from dlrun.data.survey import Survey, digest, remembered_survey
 from dlrun.language.experiment import DataSection
 from dlrun.plan.data_info import DataInfo, Target
 from dlrun.plan.split import Indices, Splits, count_classes
@@ -89,7 +89,9 @@ def load(data: DataSection, data_info: DataInfo, seed: int) -> Loaded:
     features = {name: data_info.inputs(name) for name in data_info.features}
     targets = {name: _answers(data_info, name, scaled) for name in data_info.targets}
     splits = data_info.splits(data.split, seed)
-    surveys = {name: survey(found, name) for name, found in features.items() if isinstance(found, StoredArray)}
+    surveys = {
+        name: _surveyed(data_info, name, found) for name, found in features.items() if isinstance(found, StoredArray)
+    }
     answered = [answers.values if answers.exact is None else answers.exact for answers in targets.values()]
     data_digest = _of_all(
         *(surveys[name].digest if name in surveys else digest(found) for name, found in features.items()),
@@ -130,6 +132,15 @@ def _single(values: Array, target: Target) -> Array:
         value = values.reshape(numbers.shape)[place]
         raise SourceError(f"row {place[0]} has the target {value}, too large for float32", ("target",))
     return numbers
+
+
+def _surveyed(data_info: DataInfo, name: str, values: StoredArray) -> Survey:
+    """What is known of a stored array; one that the source knows, or that was looked at before, is not read."""
+    known = data_info.table.digest(data_info.features[name].fields)
+    if known is not None and values.dtype.kind in "iu":
+        ends = np.iinfo(values.dtype)
+        return Survey(known, float(ends.min), float(ends.max), True)
+    return remembered_survey(values, name)
 
 
 def _of_all(*digests: str) -> str:

@@ -13,10 +13,11 @@ from torch import nn
 
 from dlrun.components.sources import SourceError
 from dlrun.data.batches import Batch
+from dlrun.data.fit import refused, refused_target
 from dlrun.data.load import Loaded
 from dlrun.data.rows import InMemory, OnDisk, Reader, Rows
 from dlrun.data.survey import Survey
-from dlrun.modules.affine import Affine
+from dlrun.modules.frozen_map import FrozenMap, OutOfDomainError
 from dlrun.plan.indices import index_limits
 from dlrun.plan.memory import stays_on_disk
 from dlrun.plan.network import Plan
@@ -45,9 +46,9 @@ class Prepared:
 def prepare(
     loaded: Loaded,
     plan: Plan,
-    steps: Mapping[str, Sequence[tuple[str, nn.Module]]],
+    steps: Mapping[str, Steps],
     device: torch.device | str,
-    scales: Mapping[str, Sequence[Affine]] | None = None,
+    scales: Mapping[str, Sequence[FrozenMap]] | None = None,
     measured: bool = True,
 ) -> Prepared:
     """Put every split's rows on the device, but for the inputs that stay in their files.
@@ -71,17 +72,16 @@ def prepare(
     for split, rows in loaded.splits.named().items():
         inputs, readers = [], list[Reader | None]()
         for entry in plan.inputs:
-            modules = [module for _, module in steps[entry.name]]
             to = torch.device("cpu") if entry.name in on_disk else device
             kind = _Kind(entry.shape, plan.indices[entry.name], limits.get(entry.name), to)
-            features = loaded.features[entry.name]
+            features, chain = loaded.features[entry.name], steps[entry.name]
             if entry.name in on_disk:
-                readers.append(partial(_inputs, features, modules=modules, kind=kind))
+                readers.append(partial(_inputs, features, steps=chain, kind=kind, plan=plan))
             else:
                 readers.append(None)
-                inputs.append(_inputs(features, rows, modules, kind))
+                inputs.append(_inputs(features, rows, chain, kind, plan))
         targets = {
-            name: _scaled(torch.from_numpy(t.values[rows]), (scales or {}).get(name, ())).to(device)
+            name: _scaled(name, t.values, rows, (scales or {}).get(name, ())).to(device)
             for name, t in loaded.targets.items()
         }
         exact = {
@@ -95,10 +95,15 @@ def prepare(
     return Prepared(*found)
 
 
-def _scaled(values: torch.Tensor, steps: Sequence[Affine]) -> torch.Tensor:
+def _scaled(target: str, all_values: Array, rows: Indices, steps: Sequence[FrozenMap]) -> torch.Tensor:
     """Targets in the units of the loss: float32 where there are steps."""
-    for step in steps:
-        values = step.exact(values)
+    values = torch.from_numpy(all_values[rows])
+    for index, step in enumerate(steps):
+        try:
+            values = step(values)
+        except OutOfDomainError as error:
+            message, hint = refused_target(target, error, int(rows[error.row]))
+            raise SourceError(message, ("target_preprocess", index), hint) from None
     return values.float() if steps else values
 
 
@@ -124,7 +129,11 @@ def _check_survey(found: Survey, name: str, indices: bool, limit: int | None, ch
         raise SourceError(f"'{name}' has the number {worst}, too large for float32", ("source",), SCALE)
 
 
-def _inputs(features: Array | StoredArray, rows: Indices, modules: Sequence[nn.Module], kind: _Kind) -> torch.Tensor:
+Steps = Sequence[tuple[str, nn.Module]]
+"""The fitted steps of an input in order, each a module with its name."""
+
+
+def _inputs(features: Array | StoredArray, rows: Indices, steps: Steps, kind: _Kind, plan: Plan) -> torch.Tensor:
     dtype = torch.int64 if kind.indices else torch.float32
     # Images are stored channels last, which makes convolutions fast; no other code sees a difference.
     layout = torch.channels_last if len(kind.shape) == 3 else torch.contiguous_format
@@ -132,17 +141,22 @@ def _inputs(features: Array | StoredArray, rows: Indices, modules: Sequence[nn.M
     portion = max(1, PORTION_BYTES // (8 * max(numel(features.shape[1:]), numel(kind.shape))))
     for start in range(0, len(rows), portion):
         chosen = rows[start : start + portion]
-        values = _apply(modules, features[chosen]) if modules else features[chosen]
+        values = _apply(steps, features[chosen], chosen, plan) if steps else features[chosen]
         values = _whole(values, chosen, kind.limit) if kind.indices else _single(values, chosen)
         inputs[start : start + portion] = torch.from_numpy(values).reshape(-1, *kind.shape)
     return inputs
 
 
 @torch.no_grad()
-def _apply(modules: Sequence[nn.Module], features: Array) -> Array:
+def _apply(steps: Steps, features: Array, rows: Indices, plan: Plan) -> Array:
     values = torch.from_numpy(features.astype(np.float64, copy=False))
-    for module in modules:
-        values = module(values)
+    for name, module in steps:
+        try:
+            values = module(values)
+        except OutOfDomainError as error:
+            planned = next(step for step in plan.preprocess if step.name == name)
+            message, hint = refused(planned, error, int(rows[error.row]))
+            raise SourceError(message, ("preprocess", planned.index), hint) from None
     return values.numpy()
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from dlrun import cache
 from dlrun.components.sources import SourceError
 from dlrun.shapes import numel
 from dlrun.stored import StoredArray
@@ -16,6 +17,10 @@ Array = np.ndarray[Any, Any]
 
 PIECE_BYTES = 1 << 24
 """Bytes of an array that are looked at, or copied, at a time."""
+REMEMBERED = 1 << 26
+"""Bytes of an array from which on it is remembered what is known of it."""
+VERSION = 1
+"""Of what is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,23 @@ def survey(values: StoredArray, name: str) -> Survey:
         low, high = min(low, least), max(high, most)
         whole = whole and (block.dtype.kind in "iub" or bool((block == np.floor(block)).all()))
     return Survey(found.hexdigest(), low, high, whole)
+
+
+def remembered_survey(values: StoredArray, name: str) -> Survey:
+    """The same; of a large array of a file that is unchanged since, what is known from before.
+
+    Raises:
+        SourceError: a number is not finite.
+    """
+    if values.nbytes < REMEMBERED:
+        return survey(values, name)
+    state = {**values.state(), "dtype": values.dtype.str, "shape": list(values.shape), "version": VERSION}
+    known = cache.recall("survey", state)
+    if known is not None:
+        return Survey(**known)
+    found = survey(values, name)
+    cache.remember("survey", state, asdict(found))
+    return found
 
 
 def _begin(values: Array | StoredArray) -> Any:

@@ -34,11 +34,11 @@ class DataSection(Settings):
     source: Annotated[Component, OneOf("sources")]
     """Where the rows come from."""
     features: NamesByName | None = None
-    """The columns (csv, sklearn) or arrays (npz) to learn from, by name or by pattern (`*`, `?`); all but the target
-    and the columns of the split unless given. For a network with several inputs, those of each by name:
+    """The columns or arrays of the source to learn from, by name or by pattern (`*`, `?`); all but the target and the
+    columns of the split unless given. For a network with several inputs, those of each by name:
     `{image: pixels, table: [age, height]}`."""
     target: NamesByName | None = None
-    """The column (csv, sklearn) or array (npz) to predict; several for several numbers. For a network with several
+    """The column or array of the source to predict; several for several numbers. For a network with several
     outputs, that of each by name: `{digit: label, parity: odd}`; one without a name is for all outputs."""
     split: Annotated[Split, Nested()] = Split.model_construct()
     """How the rows are divided."""

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from typing import Literal
 
-FieldType = Literal["number", "text", "other"]
-"""What a field's values are; `other` is what nothing can be made of."""
+FieldType = Literal["number", "text", "time", "image", "other"]
+"""What a field's values are. Times are texts that `dlrun.language.times` reads; nothing can be made of `other`."""

@@ -12,6 +12,7 @@ from dlrun.language.suggestions import did_you_mean, shorten
 NOTES = {
     "axis_order": "a layer or an augmentation takes one axis for the channels or features, and another axis looks like "
     "them, or `reshape` mixes axes",
+    "empty_folders": "a folder of images has folders of classes without an image in them",
     "large_batch": "a batch is larger than the training rows",
     "leading_zeros": "a column of numbers has zeros in front of them, as ids and codes have",
     "limited_logits": "the last layer limits its outputs on one side, and the loss takes any numbers",
@@ -21,6 +22,7 @@ NOTES = {
     "numbers_as_classes": "each number or date of a target is a class, and they are fractions or have few rows each",
     "norm_of_two": "a norm is over two numbers, so that only which one is larger is left of them",
     "one_step": "a recurrent layer or an attention gets sequences of a single step",
+    "other_files": "a folder of images has files that are no images",
     "random_output": "a dropout or noise is the last layer, so the outputs are random in training",
     "rare_class": "a class has no training row, or no row in a split by a column, or fewer rows than there are splits",
     "rounded_numbers": "a whole number is too large to be kept exactly",
@@ -29,6 +31,7 @@ NOTES = {
     "uneven_split": "a split is more than half larger or smaller than asked for, because rows of a group stay together",
     "unequal_classes": "accuracy is the only metric, and one class has at least 80% of the rows",
     "unscaled_target": "a target of numbers is far from 0 or 1 in scale, and there is no `target_preprocess`",
+    "unseen_category": "a category is in other rows alone, and no training row has the place that it gets",
 }
 """Each note's name, and when it comes."""
 

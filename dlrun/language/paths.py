@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_args
 
 from dlrun.errors import Source, SpecPath
 from dlrun.language.component import Component, Settings, marks
+from dlrun.language.fields import Names
 
 Move = Callable[[str, Path, Source], str]
 """Gives a path another start: from the path, the spec's folder, and the text that the path is written in."""
@@ -32,6 +33,9 @@ def _from_the_spec(path: str, _folder: Path, source: Source) -> str:
 
 FilePath = Annotated[str, PathSetting(_from_the_spec)]
 """A file; a relative path starts from the folder of the file that it is written in, once read from the spec's."""
+
+FilePaths = Annotated[Names, get_args(FilePath)[1]]
+"""One file or several."""
 
 
 def with_paths_of(value: Any, folder: Path, written_in: WrittenIn, at: SpecPath = ()) -> Any:
@@ -84,6 +88,8 @@ def _changed(value: Any, change: Callable[[str, SpecPath, PathSetting], str], at
         here = (*at, field.alias or name)
         if isinstance(given, str):
             new = change(given, here, paths[name]) if name in paths else given
+        elif isinstance(given, tuple) and name in paths:
+            new = tuple(change(path, (*here, index), paths[name]) for index, path in enumerate(given))
         else:
             new = _changed(given, change, here)
         if new is not given and new != given:

@@ -18,7 +18,7 @@ from dlrun.components.preprocess import Map, Preprocess
 from dlrun.data.fit import Fitted, on_columns
 from dlrun.errors import SpecError
 from dlrun.language.experiment import TARGET, as_tuple
-from dlrun.modules.affine import back
+from dlrun.modules.frozen_map import back
 from dlrun.network.build import build
 from dlrun.network.names import front_path
 from dlrun.network.preprocessing import states_by_step, with_preprocessing
@@ -107,7 +107,7 @@ def _targets_back(folder: Path, reading: Reading, outputs: list[str]) -> dict[st
         target = output if output in chains else TARGET
         judged = any(loss.of_input is None and loss.output in (None, output) for loss in losses)
         if target in chains and judged:
-            found[output] = back([step.build(states[key]) for key, _, step in chains[target]])
+            found[output] = back([step.build(states.get(key, {})) for key, _, step in chains[target]])
     return found
 
 
@@ -125,6 +125,6 @@ def _preprocessing(
         for written in entry["maps"]:
             step = steps[written["index"]]
             assert isinstance(step, Map)
-            module = on_columns(step, step.build(states[written["name"]]), written["columns"], written["width"])
+            module = on_columns(step, step.build(states.get(written["name"], {})), written["columns"], written["width"])
             found[name].append((written["name"], module))
     return found

@@ -76,4 +76,4 @@ def states_by_step(tensors: Mapping[str, torch.Tensor]) -> dict[str, FittedState
 def from_tensors(plan: Plan, tensors: Mapping[str, torch.Tensor]) -> Fitted:
     """The preprocessing of a plan, from what `as_tensors` returned."""
     states = states_by_step(tensors)
-    return {planned.name: FittedStep.planned(planned, states[planned.name]) for planned in plan.preprocess}
+    return {planned.name: FittedStep.planned(planned, states.get(planned.name, {})) for planned in plan.preprocess}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun.components.losses import Loss
 from dlrun.components.preprocess import Encoder
-from dlrun.components.sources import Source, SourceError, SourceNote, Table, vocabulary
+from dlrun.components.sources import Source, SourceError, SourceNote, SplitName, Table, vocabulary
 from dlrun.components.sources._labels import judge
 from dlrun.language.experiment import DataSection
 from dlrun.language.split import Split
@@ -27,6 +27,7 @@ from dlrun.plan.encode import (
 )
 from dlrun.plan.fields import Chosen, choose, judging, losses_by_output
 from dlrun.plan.targets import class_counts, class_numbers, read_labels
+from dlrun.plan.unseen import unseen_notes
 from dlrun.shapes import Shape, numel, show
 
 if TYPE_CHECKING:
@@ -217,6 +218,13 @@ class DataInfo:
 
         return self.splits(split, seed).train if self.table.complete else np.arange(self.table.read_rows)
 
+    def other_rows(self, split: Split, seed: int) -> dict[SplitName, Array]:
+        """The rows of the other splits; none where not all rows are read."""
+        if not self.table.complete:
+            return {}
+        splits = self.splits(split, seed)
+        return {"validation": splits.validation, "test": splits.test}
+
     @property
     def classed(self) -> list[str]:
         """The targets that are classes."""
@@ -292,15 +300,18 @@ def describe(
             )
     as_texts = frozenset().union(*read_as.texts.values())
     dividing = {name: name in texts for name in choice.split}
-    found = DataInfo(table.rows, {}, targets, tuple(notes), table, as_texts, dividing=dividing, whole=whole)
+    found = DataInfo(table.rows, {}, targets, table=table, as_texts=as_texts, dividing=dividing, whole=whole)
     for name, chosen in choice.inputs.items():
         if steps[name]:
             train = found.training_rows(data.split, seed)
-            encoded = encode(table, chosen, steps[name], read_as.texts[name], train)
+            others = found.other_rows(data.split, seed)
+            encoded = encode(table, chosen, steps[name], read_as.texts[name], train, others)
+            for one in encoded.steps:
+                notes |= dict.fromkeys(unseen_notes(one.index, one.unseen))
             found.features[name], found.made[name] = _encoded(chosen, encoded), encoded.values
         else:
             found.features[name] = _feature(table, chosen)
-    return found
+    return replace(found, notes=tuple(notes))
 
 
 def _feature(table: Table, chosen: Chosen) -> Feature:
@@ -313,7 +324,11 @@ def _feature(table: Table, chosen: Chosen) -> Feature:
 
 def _encoded(chosen: Chosen, encoded: Encoded) -> Feature:
     shape = (len(encoded.columns),)
-    return Feature(shape, vocabulary(encoded.values), 8, chosen.fields, encoded.columns, encoded.steps)
+    counts = [column.indices for column in encoded.columns if column.indices is not None]
+    size = None if counts else vocabulary(encoded.values)
+    if counts and len(counts) == len(encoded.columns):
+        size = max(counts)  # an index that only rows to come will have counts too
+    return Feature(shape, size, 8, chosen.fields, encoded.columns, encoded.steps)
 
 
 def _labelled(table: Table, chosen: Chosen) -> Target:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dlrun.components.preprocess import Column, EncodeError, Encoder, Learned, Preprocess
-from dlrun.components.sources import SourceError, Table
+from dlrun.components.preprocess._categories import CategoryEncoder
+from dlrun.components.sources import SourceError, SplitName, Table
 from dlrun.components.sources._cells import is_missing
+from dlrun.language.field_type import FieldType
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.fields import Chosen, matches
+from dlrun.plan.own_inputs import own_inputs
+from dlrun.plan.unseen import Unseen, count_unseen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +40,8 @@ class NumberColumn:
     """The index of the step that made it, or FROM_DATA."""
     changed_by: int
     """The index of the last encoder that changed it, or FROM_DATA."""
+    indices: int | None = None
+    """How many indices, from 0 on, it can have, where an encoder made indices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,8 @@ class EncodedStep:
     """By the name of the column, as it was before the step."""
     width: int
     """How many columns there are after it."""
+    unseen: dict[str, Unseen] = field(default_factory=dict)
+    """By the name of the column, where rows that are not for training have categories that no training row has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +103,7 @@ def how_to_read(inputs: Mapping[str, Chosen], steps: Mapping[str, Steps], table:
                 index, step = acting[0]
                 message = f"{step.kind} changes columns, and the {table.noun} '{field_name}' has several axes"
                 raise SourceError(message, ("preprocess", index), "name other columns in `columns`")
-            if acting and (entry.type == "text" or any(step.reads == "text" for _, step in acting)):
+            if acting and (entry.type in ("text", "time") or any(step.reads == "text" for _, step in acting)):
                 found.texts[name].add(field_name)
             elif any(step.fills for _, step in acting):
                 found.lacking.add(field_name)
@@ -104,8 +113,17 @@ def how_to_read(inputs: Mapping[str, Chosen], steps: Mapping[str, Steps], table:
     return found
 
 
-def encode(table: Table, chosen: Chosen, encoders: Steps, texts: Collection[str], train: Array) -> Encoded:
+def encode(
+    table: Table,
+    chosen: Chosen,
+    encoders: Steps,
+    texts: Collection[str],
+    train: Array,
+    others: Mapping[SplitName, Array] = MappingProxyType({}),
+) -> Encoded:
     """Learn every encoder from the training rows, and encode all rows.
+
+    `others` are the rows of the other splits, in which categories that no training row has are counted.
 
     Raises:
         SourceError: a step has nothing to do or to learn from, or a column is still of texts after the last one.
@@ -116,36 +134,76 @@ def encode(table: Table, chosen: Chosen, encoders: Steps, texts: Collection[str]
     steps = []
     for index, step in encoders:
         learned: dict[str, Learned] = {}
+        unseen: dict[str, Unseen] = {}
         made: list[tuple[Column, NumberColumn]] = []
         for column, origin in columns:
-            kind = "number" if column.codes is None else "text"
+            kind = _type_of(column, origin, table)
             # A column that an earlier step made, such as an indicator, has a name of its own, and perhaps no texts.
-            if not _suits(step, kind, column.name, origin.field) or step.reads not in (None, kind):
+            readable = step.reads is None or (step.reads == "text" and column.codes is not None)
+            if not _suits(step, kind, column.name, origin.field) or not readable:
                 made.append((column, origin))
                 continue
             try:
-                learned[column.name] = found = step.learn(_of_rows(column, train))
+                rows = _of_rows(column, train)
+                learned[column.name] = found = step.learn(rows)
                 encoded = step.encode(column, found)
             except EncodeError as error:
                 cell = f"{table.cell(origin.field, error.row)}; " if error.row is not None else ""
                 raise SourceError(f"{step.kind}: {cell}{error.message}", ("preprocess", index), error.hint) from None
+            if isinstance(step, CategoryEncoder) and (new := count_unseen(step, column, rows, found, others)):
+                unseen[column.name] = new
+            indices = step.index_count(found)
             for one in encoded:
                 same = one.name == column.name and (one.codes is None) == (column.codes is None)
-                made_by = origin.made_by if same else index
-                made.append((one, NumberColumn(one.name, origin.field, made_by, index)))
+                made_by, count = (origin.made_by, origin.indices) if same else (index, indices)
+                made.append((one, NumberColumn(one.name, origin.field, made_by, index, count)))
         if not learned:
-            message = f"{step.kind} has nothing to do: no feature is a column of {' or '.join(step.takes)}s"
-            raise SourceError(message, ("preprocess", index), "remove it, or name the columns in `columns`")
+            raise _idle(step, index, [origin for _, origin in columns], encoders)
         if twice := [name for name, count in Counter(one.name for one, _ in made).items() if count > 1]:
             message = f"{step.kind} makes a column '{twice[0]}', and there is one of that name"
             raise SourceError(message, ("preprocess", index), "give the column of the data another name")
-        steps.append(EncodedStep(index, step, learned, len(made)))
+        steps.append(EncodedStep(index, step, learned, len(made), unseen))
         columns = made
-    if left := [column.name for column, _ in columns if column.codes is not None]:
-        message = f"the column '{left[0]}' is still of texts after the last encoder"
-        raise SourceError(message, ("preprocess",), f"add `one_hot: {{columns: {left[0]}}}` after it")
+    if left := [(column, origin) for column, origin in columns if column.codes is not None]:
+        kind, name = _type_of(*left[0], table), left[0][0].name
+        message = f"the column '{name}' is still of {kind}s after the last encoder"
+        hint = f"add `{'date' if kind == 'time' else 'one_hot'}: {{columns: {name}}}` after it"
+        raise SourceError(message, ("preprocess",), hint)
+    _refuse_shared_inputs(columns, steps)
     values = np.stack([column.numbers for column, _ in columns], axis=1)  # type: ignore[misc]
     return Encoded(tuple(origin for _, origin in columns), tuple(steps), values)
+
+
+def _refuse_shared_inputs(columns: Sequence[tuple[Column, NumberColumn]], steps: Sequence[EncodedStep]) -> None:
+    """Refuse other columns beside those of a step that make an input of their own.
+
+    Raises:
+        SourceError: there are such columns.
+    """
+    for one in steps:
+        if not one.step.own_input:
+            continue
+        name, *others = one.learned
+        others += [column.name for column, origin in columns if origin.changed_by != one.index]
+        if others:
+            message = f"{one.step.kind} makes an input of '{name}', and '{others[0]}' is in the same input"
+            rest = dict.fromkeys(origin.field for _, origin in columns if origin.field not in one.learned)
+            hint = f"give it an input of its own: {own_inputs(list(one.learned), list(rest))}"
+            if not rest and len(one.learned) == 1:
+                hint = f"leave '{others[0]}' out"
+            raise SourceError(message, ("preprocess", one.index), hint)
+
+
+def _idle(step: Encoder, index: int, columns: Sequence[NumberColumn], encoders: Steps) -> SourceError:
+    """What to say about a step that has no column to change at its place in the list."""
+    kinds = {place: before.kind for place, before in encoders}
+    for column in columns:
+        if step.columns is not None and _suits(step, "", column.name, column.field) and column.changed_by in kinds:
+            before = kinds[column.changed_by]
+            message = f"{step.kind} takes texts, and {before}, which comes before it, makes numbers of '{column.field}'"
+            return SourceError(message, ("preprocess", index), "keep one of them for this column")
+    message = f"{step.kind} has nothing to do: no feature is a column of {' or '.join(step.takes)}s"
+    return SourceError(message, ("preprocess", index), "remove it, or name the columns in `columns`")
 
 
 def for_no_input(step: Preprocess, inputs: Sequence[str]) -> tuple[str, str] | None:
@@ -205,6 +263,14 @@ def _of_rows(column: Column, rows: Array) -> Column:
     places = np.full(len(column.texts) + 1, -1)
     places[there] = np.arange(len(there))
     return Column(column.name, None, tuple(column.texts[code] for code in there), places[codes])
+
+
+def _type_of(column: Column, origin: NumberColumn, table: Table) -> FieldType:
+    """What a column holds at its place among the steps."""
+    if column.codes is None:
+        return "number"
+    is_time = origin.made_by == FROM_DATA and table.fields[origin.field].type == "time"
+    return "time" if is_time else "text"
 
 
 def _suits(step: Encoder, kind: str, *names: str) -> bool:

@@ -134,13 +134,17 @@ def _kind(data: DataSection) -> str:
 
 
 def _rest(data: DataSection, table: Table, predicted: set[str]) -> tuple[str, ...]:
-    """All fields but those that are predicted."""
-    fields = tuple(name for name in table.fields if name not in predicted)
+    """All fields but those that are predicted, of those that the source names if it does."""
+    own = table.fields if table.own_features is None else table.own_features
+    fields = tuple(name for name in own if name not in predicted)
     at = ("features",)
     if not fields:
         raise SourceError(f"{table.name} has no {table.noun} besides the target", table.at, table.reading_hint())
-    if len(fields) > 1 and any(table.fields[name].shape or table.fields[name].type == "other" for name in fields):
-        message = f"{_kind(data)} needs `features`, the name of an {table.noun}"
+    chosen = [table.fields[name] for name in fields]
+    unclear = any(one.shape or (one.type == "other" and table.noun != "column") for one in chosen)
+    if len(fields) > 1 and unclear:  # a table tells all columns that cannot be used at once
+        one = "an" if table.noun[0] in "aeiou" else "a"
+        message = f"{_kind(data)} needs `features`, the name of {one} {table.noun}"
         raise SourceError(message, at, table.listed())
     return fields
 

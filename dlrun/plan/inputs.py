@@ -43,6 +43,8 @@ class PreprocessStep:
     """The numbers of a row that it takes, by their place; the others stay, before the output. None: all."""
     width: int = 0
     """With `columns`, how many numbers a row has before the step."""
+    names: tuple[str, ...] = ()
+    """The names of the columns before the step, where a row has columns."""
 
     @property
     def formula(self) -> list[str]:
@@ -109,7 +111,7 @@ def front_chains(
     chains: dict[str, list[tuple[str, int, Map]]] = {name: [] for name in inputs}
     for name, chain in chains.items():
         for index, step in enumerate(preprocess):
-            if isinstance(step, Map) and step.input in (None, name) and _has(step, (features or {}).get(name)):
+            if isinstance(step, Map) and step.input in (None, name) and _has(step, (features or {}).get(name), chain):
                 counts[step.kind] = counts.get(step.kind, 0) + 1
                 chain.append((f"{section}.{step.kind}_{counts[step.kind]}", index, step))
     return chains
@@ -269,12 +271,14 @@ class _Fronts:
                 output, exact = step.output_shape(taken, self.train_rows, self.classes)
             except ShapeError as error:
                 raise SpecError([Problem(f"{step.kind}: {error.message}", place, error.hint)]) from None
-            fitted = step.fitted(taken, output)
-            planned.append(PreprocessStep(key, index, step, taken, output, fitted, exact, place, chosen, numel(shape)))
+            fitted = step.fitted(taken, output, self.train_rows)
+            names, width = tuple(column.name for column in columns), numel(shape)
+            planned.append(PreprocessStep(key, index, step, taken, output, fitted, exact, place, chosen, width, names))
             if not step.elementwise:
                 rest = [] if chosen is None else [one for at, one in enumerate(columns) if at not in set(chosen)]
                 shape = output if chosen is None else (len(rest) + numel(output),)
-                made = [f"{step.kind}_{number}" for number in range(1, numel(output) + 1)]
+                # The numbers of an image have no names.
+                made = [f"{step.kind}_{number}" for number in range(1, numel(output) + 1)] if len(shape) == 1 else []
                 columns = [*rest, *(NumberColumn(one, step.kind, index, index) for one in made)]
         return tuple(planned), shape
 
@@ -302,11 +306,12 @@ class _Fronts:
         return None if len(chosen) == len(columns) else tuple(chosen)
 
 
-def _has(step: Map, feature: Feature | None) -> bool:
-    """Whether a map that names columns names one of an input."""
+def _has(step: Map, feature: Feature | None, chain: Sequence[tuple[str, int, Map]]) -> bool:
+    """Whether a map that names columns names one of an input, or one that a map before it makes."""
     if step.columns is None or feature is None:
         return True
-    return bool(named(feature.columns, step.columns))
+    made = tuple(f"{before.kind}_" for _, _, before in chain if not before.elementwise)
+    return bool(named(feature.columns, step.columns)) or any(pattern.startswith(made) for pattern in step.columns)
 
 
 def named(columns: Sequence[NumberColumn], patterns: Sequence[str]) -> list[int]:

@@ -123,7 +123,7 @@ def _need_numbers(table: Table, name: str, setting: str) -> Array:
     """(N,) the numbers of a column; a row without one is refused."""
     import numpy as np
 
-    values = table.numbers([name]).reshape(-1)
+    values = table.numbers([name])[:].reshape(-1)
     lacking = ~np.isfinite(values) if values.dtype.kind == "f" else np.zeros(len(values), bool)
     if lacking.any():
         _refuse_missing(table, name, int(lacking.argmax()), setting)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import torch
 
 from dlrun.data.batches import Batch
-from dlrun.modules.affine import Affine, back
+from dlrun.modules.frozen_map import FrozenMap, back
 from dlrun.plan.objective import Answer, Term, Watched, logits_of
 
 Outputs = torch.Tensor | dict[str, torch.Tensor]
@@ -26,7 +26,7 @@ def each(outputs: Outputs, change: Callable[[torch.Tensor], torch.Tensor]) -> Ou
 class Pairing:
     """Finds the answer that an output is compared with."""
 
-    def __init__(self, inputs: Iterable[str], scales: Mapping[str, Sequence[Affine]] | None = None):
+    def __init__(self, inputs: Iterable[str], scales: Mapping[str, Sequence[FrozenMap]] | None = None):
         """`inputs` are the names of the network's inputs, in order; `scales` each scaled target's steps."""
         self.places = {name: place for place, name in enumerate(inputs)}
         self.back = {name: back(steps) for name, steps in (scales or {}).items()}

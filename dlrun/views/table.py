@@ -79,7 +79,7 @@ def _preprocess_rows(plan: Plan) -> list[Row]:
             rows.append(Row(name, one.step.kind, show((one.width,)), "", "fitted"))
         for p in entry.preprocess:
             weights = " + ".join(product(shape) for shape in p.fitted.values())
-            rows.append(Row(p.name, p.step.kind, _output(p), weights, "fitted"))
+            rows.append(Row(p.name, p.step.kind, _output(p), weights, "fitted" if p.fitted else ""))
     return rows
 
 

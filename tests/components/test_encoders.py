@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from columns import column_of, encoded, matrix, step_of
 from pydantic import ValidationError
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
-from dlrun.components.preprocess import Column, EncodeError, Encoder
+from dlrun.components.preprocess import Column, EncodeError
 from dlrun.components.sources import SourceError
 from dlrun.language.component import choose, choose_some, setting_problems
 from dlrun.language.experiment import DataSection, as_tuple
@@ -23,32 +24,6 @@ WORDS = np.array(["delta", "alpha", "Épée", "beta", "gamma", "a b"], object)
 TEXTS = WORDS[np.minimum(RANDOM.geometric(0.4, 80) - 1, 5)]
 GAPS = np.where(RANDOM.random(80) < 0.25, None, TEXTS)
 TRAIN, OTHER = slice(0, 50), slice(50, 80)
-
-
-def step_of(written: Any) -> Encoder:
-    step = choose("preprocess", written)
-    assert isinstance(step, Encoder)
-    return step
-
-
-def column_of(values: Any, name: str = "size") -> Column:
-    """A column of numbers, or of texts with None where one is missing."""
-    if np.asarray(values).dtype.kind == "f":
-        return Column(name, np.asarray(values))
-    texts = tuple(dict.fromkeys(value for value in values if value is not None))
-    codes = [-1 if value is None else texts.index(value) for value in values]
-    return Column(name, None, texts, np.array(codes, np.int64))
-
-
-def encoded(written: Any, train: Any, new: Any) -> list[Column]:
-    """What comes in place of new rows, learned from others."""
-    step = step_of(written)
-    return step.encode(column_of(new), step.learn(column_of(train)))
-
-
-def matrix(columns: list[Column]) -> Any:
-    """(N, columns)"""
-    return np.stack([column.numbers for column in columns], axis=1)  # type: ignore[misc]
 
 
 def texts_of(column: Column) -> list[str]:
@@ -279,3 +254,30 @@ def test_a_gap_is_told_with_its_line(tmp_path: Path):
         described(tmp_path, GAPPY, ONE_HOT)
     assert "rows.csv:4" in caught.value.message
     assert "each row needs a category" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        (
+            [ONE_HOT, {"ordinal": {"columns": "size"}}],
+            "ordinal takes texts, and one_hot, which comes before it, makes numbers of 'size'",
+        ),
+        (
+            [{"ordinal": {"columns": "size"}}, {"date": {"columns": "size"}}],
+            "date takes texts, and ordinal, which comes before it, makes numbers of 'size'",
+        ),
+    ],
+)
+def test_a_step_for_texts_after_one_that_makes_numbers_of_them_is_told(tmp_path: Path, steps: list[Any], message: str):
+    with pytest.raises(SourceError) as caught:
+        described(tmp_path, ["a", "b", "a", "b"], *steps)
+    assert (caught.value.message, caught.value.at) == (message, ("preprocess", 1))
+    assert caught.value.hint == "keep one of them for this column"
+
+
+def test_a_number_of_rows_and_an_order_are_not_given_together():
+    with pytest.raises(ValidationError) as caught:
+        choose("preprocess", {"ordinal": {"order": ["a", "b"], "minimum": 2}})
+    message = "`order` lists the categories, so that `minimum` has nothing to do; remove one of them"
+    assert setting_problems(caught.value)[0].message == message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,31 @@ def written(folder: Path, draw: random.Random, odd: float) -> None:
     (folder / "t.csv").write_bytes((newline.join(lines) + newline).encode())
 
 
-def outcome(folder: Path, wants: TargetKind, target: str) -> Any:
+def rewritten(folder: Path, draw: random.Random) -> Csv:
+    """The file in another form, perhaps, and the source that reads it."""
+    content = (folder / "t.csv").read_bytes().decode()
+    first, rest = content.split("\n", 1)
+    form = draw.choice(["plain", "plain", "comma", "points", "bare", "utf-16", "gz"])
+    if form in ("comma", "points"):
+        content = content.replace(",", ";")
+        (folder / "t.csv").write_text(content.replace(".", ",") if form == "comma" else content, newline="")
+        return Csv(path="t.csv", delimiter=";", decimal=",")
+    if form == "bare":
+        (folder / "t.csv").write_text(rest, newline="")
+        return Csv(path="t.csv", header=False, names=tuple(first.strip().split(",")))
+    if form == "utf-16":
+        (folder / "t.csv").write_text(content, "utf-16", newline="")
+        return Csv(path="t.csv", encoding="utf-16")
+    if form == "gz":
+        (folder / "t.csv.gz").write_bytes(gzip.compress(content.encode(), 1, mtime=0))
+    return Csv(path="t.csv.gz" if form == "gz" else "t.csv")
+
+
+def outcome(folder: Path, wants: TargetKind, target: str, source: Csv | None = None) -> Any:
     request = Request(folder, None, (target,), wants)
+    source = source or Csv(path="t.csv")
     try:
-        info, rows = describe(Csv(path="t.csv"), request), load(Csv(path="t.csv"), request)
+        info, rows = describe(source, request), load(source, request)
     except SourceError as error:
         return str(error), error.at, error.hint
     return info, info.classes, rows.features.tolist(), rows.target.tolist()
@@ -56,15 +78,16 @@ def test_the_fast_reader_reads_what_the_strict_one_reads(
     monkeypatch.setattr(tables.TextTable, "_read_fast", counting)
     monkeypatch.setattr(tables, "TYPED_ROWS", 2)  # of the others only the fast reader sees anything
     draw = random.Random(7)
-    for _ in range(150):
+    for _ in range(250):
         written(tmp_path, draw, odd)
         wants, target = draw.choice([("classes", ""), ("numbers", "c0")])
         columns = (tmp_path / "t.csv").read_text().partition("\n")[0].split(",")
         target = target or columns[-1].strip()
+        source = rewritten(tmp_path, draw)
         monkeypatch.setattr(tables, "SMALL", 1 << 20)
-        strictly = outcome(tmp_path, wants, target)  # type: ignore[arg-type]
+        strictly = outcome(tmp_path, wants, target, source)  # type: ignore[arg-type]
         monkeypatch.setattr(tables, "SMALL", 100)
-        assert outcome(tmp_path, wants, target) == strictly  # type: ignore[arg-type]
+        assert outcome(tmp_path, wants, target, source) == strictly  # type: ignore[arg-type]
     assert sum(fast) > 50, "the fast reader read too few tables: the test would prove little"
 
 

@@ -526,7 +526,7 @@ class TestNpz:
             (IMAGES, 1, "classes", "target", "the array 'y' is a single value without rows"),
             (IMAGES[:0], [], "classes", "features", "the array 'x' is empty: its shape is (0, 1, 2, 3)"),
             (IMAGES, [0, 1, np.nan, 1], "numbers", "target", "the array 'y' holds nan at [2]; numbers must be"),
-            (np.zeros(4, "M8[s]"), [0, 1, 0, 1], "classes", "features", "the array 'x' holds dates"),
+            (np.zeros(4, "M8[s]"), [0, 1, 0, 1], "classes", "features", "the array 'x' holds times"),
             (np.zeros(4, "i4,f4"), [0, 1, 0, 1], "classes", "features", "the array 'x' holds records"),
             (IMAGES, [3, 3, 3, 3], "classes", "target", "the array 'y' has 1 class, ['3']; at least 2"),
         ],
@@ -573,7 +573,7 @@ class TestNpz:
         save(tmp_path, images=IMAGES, more=IMAGES, labels=[0, 1, 0, 1])
         error = refused(Npz(path="a.npz"), ask(tmp_path, "labels"))
         assert (error.message, error.at) == ("npz needs `features`, the name of an array", ("features",))
-        assert error.hint == "arrays in the file: images, more, labels"
+        assert error.hint == "arrays of a.npz: images, more, labels"
         error = refused(Npz(path="a.npz"), ask(tmp_path, "labels", ("images", "more")))
         assert error.message == "the array 'images' has the shape (1, 2, 3) and stands alone"
 
@@ -583,7 +583,7 @@ class TestNpz:
         assert rows.features.tolist() == [[float(number), 1, 1] for number in range(4)]
 
     def test_describing_reads_no_large_features(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr("dlrun.components.sources.npz.MOST_VALUES", 39_999)
+        monkeypatch.setattr("dlrun.components.sources._arrays.MOST_VALUES", 39_999)
         x = np.random.default_rng(0).normal(size=(4, 1, 100, 100))
         save(tmp_path, x=x, y=[0, 1, 0, 1])
         whole = (tmp_path / "a.npz").read_bytes()
@@ -674,7 +674,7 @@ class TestNpz:
     @pytest.mark.parametrize(
         ("values", "hint"),
         [
-            (np.array(["2024-01-01"] * 6, "datetime64[D]"), "days since"),
+            (np.array(["2024-01-01"] * 6, "datetime64[D]"), "date: {columns: x}"),
             (np.ones(6, "timedelta64[s]"), "timedelta64"),
             (np.ones(6, [("a", "<f8")]), "each field"),
             (np.array([1, "a"] * 3, object), "astype(float)"),

@@ -173,7 +173,7 @@ class TestPrepare:
         chain = modules(loaded, "standardize", {"pca": 2})
         monkeypatch.setattr(prepare_module, "PORTION_BYTES", portion)
         found = prepared(loaded, numbers_in(2), *chain)
-        expected = nn.Sequential(*chain)(torch.tensor(features))
+        expected = nn.Sequential(*chain)(torch.tensor(features)).float()
         (train,), (test,) = found.train.inputs, found.test.inputs
         assert torch.allclose(train, expected[SPLITS.train])
         assert torch.allclose(test, expected[SPLITS.test])
@@ -185,7 +185,7 @@ class TestPrepare:
         loaded = holding(features)
         chain = modules(loaded, "standardize", "minmax")
         found = prepared(loaded, numbers_in(4), *chain)
-        deployed = nn.Sequential(*chain)(torch.tensor(features))
+        deployed = nn.Sequential(*chain)(torch.tensor(features)).float()
         assert torch.equal(found.validation.inputs[0], deployed[SPLITS.validation])
 
     def test_numbers_are_copied_and_never_shared_with_the_source(self):

@@ -27,6 +27,7 @@ from dlrun.plan.split import split_rows
 KINDS = tuple(kind for kind in kinds("preprocess") if issubclass(find("preprocess", kind), Encoder))
 ROWS = 60
 TEXTS = ("low", "high", "middle", "Zürich", "10", "9")
+TIMES = ("2024-02-29", "2024-03-01 10:00", "1999-12-31T23:59:59", "2024-03-01T10:00+05:00", "2030-01-01", "0900-05-06")
 
 
 def encoder(kind: str, **settings: Any) -> Encoder:
@@ -40,7 +41,8 @@ def some_column(step: Encoder, as_text: bool, missing: bool, seed: int = 0) -> C
     random = np.random.default_rng(seed)
     lacks = (random.random(ROWS) < 0.2) if missing and step.fills else np.zeros(ROWS, bool)
     if as_text or step.reads == "text":
-        return Column("size", None, TEXTS, np.where(lacks, -1, random.integers(0, len(TEXTS), ROWS)))
+        texts = TIMES if step.takes == ("time",) else TEXTS
+        return Column("size", None, texts, np.where(lacks, -1, random.integers(0, len(TEXTS), ROWS)))
     return Column("size", np.where(lacks, np.nan, random.integers(0, 9, ROWS) / 4))
 
 
@@ -133,10 +135,12 @@ def test_the_names_of_the_columns_are_all_different_and_their_numbers_finite(kin
     for one in made:
         assert not one.missing.any()
         if one.codes is None:
-            assert one.numbers is not None and one.numbers.dtype == np.float64
+            assert one.numbers is not None and one.numbers.dtype in (np.float64, np.int32)
             assert np.isfinite(one.numbers).all()
 
 
+NEW = (("new", "low", "other"), ("2001-01-01", "2024-02-29", "1700-05-05"))
+"""What rows that are not for training have: categories, and times."""
 DATA = {"target": "y", "split": {"validation": 0.2, "test": 0.2}}
 LOSS = as_tuple(choose_some("losses", ["cross_entropy"]))
 
@@ -146,22 +150,31 @@ def described(folder: Path, kind: str, sizes: list[str], numbers: list[str]) -> 
     lines = ["size,number,y"]
     lines += [f"{size},{number},{'ab'[row % 2]}" for row, (size, number) in enumerate(zip(sizes, numbers, strict=True))]
     (folder / "rows.csv").write_text("\n".join(lines))
-    data = DataSection.read(DATA | {"source": {"csv": "rows.csv"}, "preprocess": tuple(steps(kind))})
+    features = {"features": "size" if is_alone(kind) else ("size", "number")}
+    data = DataSection.read(DATA | features | {"source": {"csv": "rows.csv"}, "preprocess": tuple(steps(kind))})
     return describe(data, LOSS, folder)
+
+
+def is_alone(kind: str) -> bool:
+    """Whether the column of texts is an input of its own."""
+    return find("preprocess", kind).own_input  # type: ignore[attr-defined]
 
 
 def steps(kind: str) -> list[Any]:
     """The kind for both columns, and what else the table needs."""
+    if is_alone(kind):
+        return [{kind: {"columns": "size"}}]
     if find("preprocess", kind).reads == "text":  # type: ignore[attr-defined]
         return [{"impute": {"columns": "number"}}, {kind: {"columns": "size"}}]
     most = {"columns": "size", "with": "most_frequent"} if kind == "impute" else {"columns": "size"}
     return [{kind: {"columns": "number"}}, {kind: most}, {"one_hot": {"columns": "size"}}]
 
 
-def table() -> tuple[list[str], list[str], Any]:
+def table(kind: str) -> tuple[list[str], list[str], Any]:
     """The cells of both columns, and which rows are for training."""
     random = np.random.default_rng(5)
-    sizes = [("low", "high", "middle")[code] for code in random.integers(0, 3, ROWS)]
+    words = ("2024-02-29", "2024-03-01", "1999-12-31") if kind == "date" else ("low", "high", "middle")
+    sizes = [words[code] for code in random.integers(0, 3, ROWS)]
     numbers = [str(number) for number in random.integers(0, 20, ROWS) / 8]
     split = DataSection.read(DATA | {"source": {"csv": "rows.csv"}}).split
     train = np.zeros(ROWS, bool)
@@ -177,9 +190,9 @@ def all_learned(info: DataInfo) -> Any:
 def test_it_is_learned_from_the_training_rows_alone_and_the_width_does_not_depend_on_the_rows(
     kind: str, tmp_path: Path
 ) -> None:
-    sizes, numbers, train = table()
+    sizes, numbers, train = table(kind)
     before = described(tmp_path, kind, sizes, numbers)
-    other_sizes = [size if train[row] else ("new", "low", "other")[row % 3] for row, size in enumerate(sizes)]
+    other_sizes = [size if train[row] else NEW[kind == "date"][row % 3] for row, size in enumerate(sizes)]
     other_numbers = [number if train[row] else str(1000 + row) for row, number in enumerate(numbers)]
     after = described(tmp_path, kind, other_sizes, other_numbers)
     assert all_learned(before) == all_learned(after)
@@ -192,10 +205,10 @@ def test_it_is_learned_from_the_training_rows_alone_and_the_width_does_not_depen
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_category_or_a_gap_that_no_training_row_has_gives_finite_numbers(kind: str, tmp_path: Path) -> None:
-    sizes, numbers, train = table()
+    sizes, numbers, train = table(kind)
     without = described(tmp_path, kind, sizes, numbers)
     first, second, *_ = (row for row in range(ROWS) if not train[row])
-    sizes[first], numbers[second] = "never seen", ""
+    sizes[first], numbers[second] = "2001-01-01" if kind == "date" else "never seen", ""
     if not find("preprocess", kind).reads:  # type: ignore[attr-defined]
         sizes[second] = "NA"
     found = described(tmp_path, kind, sizes, numbers)
@@ -207,10 +220,11 @@ SPEC = """
 seed: 0
 data:
   source: {csv: rows.csv}
+  features: FEATURES
   target: y
   split: {validation: 0.2, test: 0.2}
   preprocess: PREPROCESS
-model: {layers: [{linear: 4}, tanh, {linear: $classes}]}
+model: {layers: [FIRST, tanh, {linear: $classes}]}
 loss: cross_entropy
 metrics: [accuracy]
 optimizer: {adam: {lr: 1e-2}}
@@ -219,17 +233,21 @@ tracking: off
 """
 
 
+EMBEDDED = "{embedding: {num_embeddings: $vocabulary, embedding_dim: 4}}, flatten"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_whole_run_and_its_resume_keep_the_columns_and_what_was_learned(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    sizes, numbers, _ = table()
+    sizes, numbers, _ = table(kind)
     numbers[::7] = [""] * len(numbers[::7])
     info = described(tmp_path, kind, sizes, numbers)
     feature = info.features["input"]
-    chain = [*steps(kind), "standardize"]
-    Path("spec.yaml").write_text(SPEC.replace("PREPROCESS", json.dumps(chain)))
+    text = SPEC.replace("PREPROCESS", json.dumps([*steps(kind), *([] if is_alone(kind) else ["standardize"])]))
+    text = text.replace("FEATURES", "size" if is_alone(kind) else "[size, number]")
+    Path("spec.yaml").write_text(text.replace("FIRST", EMBEDDED if is_alone(kind) else "{linear: 4}"))
     done = CliRunner().invoke(app, ["train", "spec.yaml"])
     assert done.exit_code == 0, done.output
     (folder,) = (path for path in Path("runs").iterdir() if path.is_dir())
@@ -237,7 +255,8 @@ def test_a_whole_run_and_its_resume_keep_the_columns_and_what_was_learned(
     assert done.exit_code == 0, done.output
     for run in [path for path in Path("runs").iterdir() if path.is_dir()]:
         kept = json.loads((run / "columns.json").read_text())["inputs"]["input"]
-        assert kept["fields"] == {"size": "text", "number": "number"}
+        types = {"size": "time" if kind == "date" else "text", "number": "number"}
+        assert kept["fields"] == {name: types[name] for name in feature.fields}
         assert kept["columns"] == [column.name for column in feature.columns]
         assert [(one["index"], one["kind"], one["learned"]) for one in kept["encoders"]] == [
             (one.index, one.step.kind, one.learned) for one in feature.encoded

@@ -41,7 +41,7 @@ def dedented(text: str) -> str:
 def read_section(text: str) -> Any:
     """The value of `it` in a document, expressions put in."""
 
-    def no_data(name: str) -> int:
+    def no_data(name: str, of: str = "") -> int:
         raise ExpressionError(f"no data says ${name}")
 
     expander = Expander(parse_text(text, "spec.yaml").root, no_data)

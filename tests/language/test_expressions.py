@@ -16,7 +16,9 @@ from dlrun.language.text.expressions import LIMIT, MAX_LENGTH, MAX_NESTING, Expr
 NAMES: dict[str, Any] = {"width": 8, "depth": 3, "rate": 0.25, "word": "stem", "flag": True, "sizes": (1, 2)}
 
 
-def lookup(name: str) -> Any:
+def lookup(name: str, of: str = "") -> Any:
+    if of:
+        return f"{name} of {of}"
     if name not in NAMES:
         raise ExpressionError(f"unknown name '{name}'", hint="ask")
     return NAMES[name]
@@ -288,3 +290,23 @@ def test_any_text_has_a_value_or_an_error_with_a_place_inside_it(text: str) -> N
     except ExpressionError as error:
         assert error.message
         assert 0 <= error.position <= len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("$categories(work)", "categories of work"),
+        ("$categories( marital status )", "categories of marital status"),
+        ("$vocabulary(size (cm))", "vocabulary of size (cm)"),
+        ("$(categories(sold-at))", "categories of sold-at"),
+        ("has $classes(kind) classes", "has classes of kind classes"),
+        ("$width(3)", "8(3)"),
+    ],
+)
+def test_a_name_from_the_data_takes_in_brackets_whose_it_is(text: str, expected: str) -> None:
+    assert value(text) == expected
+
+
+def test_brackets_after_a_name_from_the_data_need_an_end() -> None:
+    assert error_of("$categories(work").message == "'$categories(' is never closed"
+    assert error_of("$(2 * categories(work) + categories(pay)").message == "'$(' is never closed"

@@ -26,7 +26,8 @@ def source_file(spec: Path, *overrides: str) -> Path:
     reading = read_spec(spec, overrides)
     found = resolved(reading.experiment, reading.folder, {"input": (1,)})
     [settings] = found["data"]["source"].values()
-    return Path(settings["path"])
+    path = settings["path"]
+    return Path(path if isinstance(path, str) else path[-1])
 
 
 BASE = "data: {source: {csv: data.csv}, target: y}\nmodel: {layers: [linear: 1]}\n" + REST
@@ -38,6 +39,13 @@ BASE = "data: {source: {csv: data.csv}, target: y}\nmodel: {layers: [linear: 1]}
         (BASE, "extends: ../base/base.yaml", "base/data.csv"),
         (BASE.replace("data.csv", "{path: data.csv}"), "extends: ../base/base.yaml", "base/data.csv"),
         (BASE.replace("{csv: data.csv}", "{npz: data.npz}"), "extends: ../base/base.yaml", "base/data.npz"),
+        (BASE.replace("{csv: data.csv}", "{npy: data.npy}"), "extends: ../base/base.yaml", "base/data.npy"),
+        (BASE.replace("{csv: data.csv}", "{npy: [a.npy, data.npy]}"), "extends: ../base/base.yaml", "base/data.npy"),
+        (
+            BASE.replace("{csv: data.csv}", "{npy: [$file]}"),
+            "extends: ../base/base.yaml\nvars: {file: data.npy}",
+            "exp/data.npy",
+        ),
         (BASE, "extends: ../base/base.yaml\ndata: {source: {csv: data.csv}}", "exp/data.csv"),
         # a name: the file that gives its value
         (BASE.replace("data.csv", "$file"), "extends: ../base/base.yaml\nvars: {file: data.csv}", "exp/data.csv"),

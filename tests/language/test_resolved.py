@@ -56,7 +56,7 @@ def test_settings_are_the_same_once_a_spec_is_resolved(case: str, tmp_path: Path
 def read_back(value: Any, file: Path = Path("resolved.yaml")) -> Any:
     """A value once it was written as YAML and read, expressions put in."""
 
-    def no_data(name: str) -> int:
+    def no_data(name: str, of: str = "") -> int:
         raise ExpressionError(f"no data says ${name}")
 
     expander = Expander(parse_text(as_yaml({"it": value}), file.name, file).root, no_data)

@@ -87,10 +87,10 @@ def check(folder: Path, steps: list[Any], features: Any = ALL, model: Any = ONE_
 
 
 def refused(folder: Path, steps: list[Any], features: Any = ALL, model: Any = ONE_INPUT) -> tuple[str, str]:
-    """The only problem's message and hint."""
+    """The message and the hint of the only problem that is no note."""
     with pytest.raises(SpecError) as caught:
         check(folder, steps, features, model)
-    (problem,) = caught.value.problems
+    (problem,) = (problem for problem in caught.value.problems if not problem.note)
     assert problem.place is not None
     return problem.message, problem.hint
 
@@ -137,6 +137,25 @@ def test_a_category_of_a_test_row_alone_counts_as_other(folder: Path) -> None:
     rows, columns = loaded(done), names_of(done)
     other = rows.features["input"][:, columns.index("work=(other)")]
     assert other.nonzero()[0].tolist() == [rows.splits.test[0]]
+
+
+def test_unseen_categories_are_counted_for_each_column_and_split_and_noted(folder: Path) -> None:
+    done = check(folder, [FILL[1], ONE_HOT], ["work", "married"])
+    (note,) = done.notes
+    message = "1 test row has a category of 'work' that no training row has, such as 'sea'"
+    assert (note.note, note.message) == ("unseen_category", message)
+    assert note.hint == "with a `minimum` above 1, rare categories can share its place, so that its weights are trained"
+    assert done.data_info is not None
+    (_, step) = done.data_info.features["input"].encoded
+    assert {name: unseen.rows for name, unseen in step.unseen.items()} == {"work": {"validation": 0, "test": 1}}
+
+
+def test_where_rare_categories_share_their_place_they_are_counted_without_a_note(folder: Path) -> None:
+    works, train = people()["work"], loaded(check(folder, [FILL[1], "one_hot"], ["work"])).splits.train
+    counts = [sum(works[row] == work for row in train) for work in ("farm", "office", "shop")]
+    done = check(folder, [FILL[1], {"one_hot": {"columns": "work", "minimum": min(counts) + 1}}], ["work"])
+    assert not done.notes and done.data_info is not None
+    assert done.data_info.features["input"].encoded[-1].unseen["work"].rows == {"validation": 0, "test": 1}
 
 
 def as_arrays() -> Any:

@@ -13,6 +13,7 @@ MODELINE = "# yaml-language-server: $schema=../docs/schema.json"
 COUNTS = {
     # conv 1->32 and 32->64 of 3x3 with biases, two norms, 1024 -> 64 -> 10
     "digits_cnn": (32 * 9 + 32) + 64 + (64 * 32 * 9 + 64) + 128 + (1024 * 64 + 64) + (64 * 10 + 10),
+    "digits_idx": (16 * 9 + 16) + (32 * 16 * 9 + 32) + (32 * 4 * 4 * 10 + 10),
     "digits_mlp": (64 * 128 + 128) + (128 * 64 + 64) + (64 * 10 + 10),
     "digits_lda": 9 * 10 + 10,
     # the trunk, the digit's head, the image's head
@@ -20,6 +21,12 @@ COUNTS = {
     "wine_mlp": (13 * 32 + 32) + (32 * 3 + 3),
     # age, four works and one for the rest, education, no, yes, unknown and the rest, two hours, one where it is missing
     "people_mixed": (14 * 32 + 32) + (32 * 2 + 2),
+    # five works and five educations, each with one for the rest; the other columns; the two layers
+    "people_embeddings": (5 * 3) + (5 * 3) + ((3 + 3 + 8) * 32 + 32) + (32 * 2 + 2),
+    # the words; the three gates of the recurrent layer from both sides, each with two biases; the last layer
+    "spam_messages": (100 * 16) + 3 * (16 * 16 + 16 * 16 + 2 * 16) + (16 + 1),
+    # two convolutions of 3x3 with biases and norms; 32 channels of 4x4 are left
+    "shapes_images": (3 * 16 * 9 + 16) + 32 + (16 * 32 * 9 + 32) + 64 + (32 * 16 * 32 + 32) + (32 * 3 + 3),
     "diabetes_regression": (10 * 32 + 32) + (32 + 1),
     "iris_logistic": 4 * 3 + 3,
     # 36 characters and the unknown one; three gates with two biases each

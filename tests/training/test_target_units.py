@@ -43,7 +43,13 @@ def spec(folder: Path, target: str = "[date, small]", step: str = "standardize",
     return file
 
 
-@pytest.mark.parametrize("step", ["standardize", "minmax", "minmax: {feature_range: [-3, 5]}", "minmax, standardize"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        *("standardize", "minmax", "minmax: {feature_range: [-3, 5]}", "minmax, standardize"),
+        *("robust", "log1p, standardize", "quantile: normal"),
+    ],
+)
 @pytest.mark.parametrize("outputs", [1, 2])
 def test_metrics_and_predictions_are_those_of_the_numbers_in_the_file(tmp_path: Path, step: str, outputs: int) -> None:
     x, y = table(tmp_path)
@@ -79,7 +85,7 @@ def test_without_scaling_metrics_compare_with_the_numbers_of_the_file(tmp_path: 
     assert outcome.test["mae"] == pytest.approx(mean_absolute_error(y[test][:, :1], predicted), rel=1e-9)
 
 
-@pytest.mark.parametrize("step", ["pca: 1", "lda"])
+@pytest.mark.parametrize("step", ["pca: 1", "lda", "zca", "clip: 0", "resize: 2", "one_hot"])
 def test_steps_that_cannot_be_undone_are_refused(tmp_path: Path, step: str) -> None:
     table(tmp_path)
     with pytest.raises(SpecError, match="could not be computed back"):
@@ -102,3 +108,22 @@ def test_a_run_resumed_with_scaled_targets_ends_in_the_same_bits(tmp_path: Path)
         resumed = resume(part.folder, longer, _Silent(), tracking)
     assert resumed.test == whole.test
     assert (part.folder / run_folder.BEST).read_bytes() == (whole.folder / run_folder.BEST).read_bytes()
+
+
+def test_a_target_that_a_step_is_not_defined_for_is_named_with_its_row(tmp_path: Path) -> None:
+    table(tmp_path)
+    lines = (tmp_path / "data.csv").read_text().splitlines()
+    test = int(np.random.Generator(np.random.PCG64(0)).permutation(120)[0])
+    for row in (test, 1 if test != 1 else 2):
+        changed = [*lines]
+        changed[row + 1] = changed[row + 1].rsplit(",", 1)[0] + ",-3"
+        (tmp_path / "data.csv").write_text("\n".join(changed) + "\n")
+        with pytest.raises(SpecError) as caught:
+            dlrun.train(spec(tmp_path, step="log1p"), runs=tmp_path / "runs")
+        assert f"the target of row {row} holds -3; log1p takes numbers above -1" in str(caught.value)
+
+
+def test_columns_are_not_for_the_target(tmp_path: Path) -> None:
+    table(tmp_path)
+    with pytest.raises(SpecError, match="'columns' names columns of the features"):
+        dlrun.check(spec(tmp_path, step="robust: {columns: a}"))

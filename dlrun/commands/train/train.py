@@ -76,13 +76,14 @@ def show_run(
     every: int | None,
 ) -> None:
     """Start a run, and show it from its first line to its last."""
+    from dlrun import cache
     from dlrun.tracking.open import open_store
 
     show_start(checked, runs, store, mlflow_experiment)
     watcher = RunScreen(checked, every)
     # The tracker's process starts before torch is imported here, so that both import at the same time.
     with open_store(store, runs) as tracking:
-        with until_stopped(watcher):
+        with until_stopped(watcher), cache.watching(watcher.caching):
             outcome = start(watcher, tracking)
         show_outcome(outcome, watcher.table.monitor.name)
 
@@ -177,10 +178,24 @@ class RunScreen:
         self.checked = checked
         self.folder: Path | None = None
         self.bar: Any = None
+        self.cached = ""
+        """What was last said of the cache."""
         self.table = _table(checked, every)
         self.done: tuple[int, int] | None = None
         """The last epoch that is complete, and how many there are."""
         self.started = time.monotonic()
+
+    def caching(self, what: str, share: float) -> None:
+        """Say what is made for the cache, or waited for, and show how much is done."""
+        if what != self.cached:
+            self.cached = what
+            screen.say_folded(f"  cache   {what}")
+        if share >= 1:
+            self._stop_bar()
+        elif self.bar is None and screen.has_live_line():
+            self.bar = screen.Bar()
+        if self.bar is not None:
+            self.bar.show(share, "cache", "")
 
     def ready(self, plan: Any, loaded: Any, folder: Path, device: str) -> None:
         """Print the run's folder and device; training begins."""
@@ -188,6 +203,7 @@ class RunScreen:
         from dlrun.runs.journal import read_journal
 
         interrupts.training_begins()
+        self._stop_bar()
         self.folder = folder
         if not self.checked.plan.exact:
             screen.say_folded(
@@ -231,13 +247,16 @@ class RunScreen:
         """End the table and the live line."""
         for line in self.table.rest():
             screen.say(line)
-        if self.bar is not None:
-            self.bar.stop()
-            self.bar = None
+        self._stop_bar()
         if self.done is not None:
             elapsed = timedelta(seconds=round(time.monotonic() - self.started))
             screen.say(f"  epoch {self.done[0]}/{self.done[1]}, {elapsed} elapsed")
         self.done = None
+
+    def _stop_bar(self) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
 
 
 def _table(checked: Checked, every: int | None) -> EpochTable:

@@ -206,7 +206,7 @@ def _value(data_info: DataInfo, name: str, row: int) -> str:
     if data_info.dividing[name]:
         texts = data_info.table.texts(name)
         return texts.distinct[texts.rows[row]]
-    return f"{data_info.table.numbers([name]).reshape(-1)[row]:g}"
+    return f"{data_info.table.numbers([name])[:].reshape(-1)[row]:g}"
 
 
 def encoder_lines(checked: Checked) -> list[str]:

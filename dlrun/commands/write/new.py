@@ -48,7 +48,9 @@ def new(
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option("--from", help="A csv file: write a spec that fits it.", callback=usable_or_none),
+        typer.Option(
+            "--from", help="A table (csv, tsv, jsonl or parquet): write a spec that fits it.", callback=usable_or_none
+        ),
     ] = None,
     target: Annotated[
         str | None,

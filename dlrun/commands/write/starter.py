@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlrun.components.sources import SourceError, Table
+from dlrun.components.sources import Source, SourceError, Table
 from dlrun.components.sources._cells import SEPARATORS, is_missing, is_number, sort_of
-from dlrun.components.sources.csv import Csv
 from dlrun.errors import Problem, SpecError
+from dlrun.language.component import choose
 from dlrun.language.suggestions import did_you_mean, shorten
+from dlrun.language.times import read_time
 
 TARGETS = ("target", "label", "class", "y", "outcome", "income", "price", "species", "quality", "survived", "churn")
 """Names that the column to predict often has."""
@@ -22,7 +23,9 @@ RARE = 10
 """Categories of fewer training rows share one column, where there are many."""
 FEW = 5
 """With a value in fewer rows, there is nothing to learn from a column."""
-DELIMITERS = {".tsv": "\t", ".tab": "\t"}
+SOURCES = {".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+"""The source that reads a file of text, by the end of its name."""
+PACKED = (".gz", ".zst")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class _Found:
 
     name: str
     number: bool
+    time: bool
     missing: bool
     distinct: int
     least: int
@@ -41,33 +45,59 @@ class _Found:
 
 
 def starter(file: Path, spec: Path, target: str | None) -> str:
-    """The text of a spec for a csv file, to be written to `spec`.
+    """The text of a spec for a file of a table, to be written to `spec`.
 
     Raises:
         SpecError: the file cannot be read, or has no such column.
     """
-    if file.suffix.lower() not in (".csv", ".txt", *DELIMITERS):
-        raise SpecError([Problem(f"`--from` reads csv files; received {file.name}", hint="give a file.csv")])
-    delimiter = DELIMITERS.get(file.suffix.lower(), ",")
+    kind = _kind(file)
     try:
-        table, delimiter = _open(file, delimiter)
-        table.read({}, dict.fromkeys(table.fields, ("source",)))
+        table, settings = _open(file, kind)
+        unusable = {name: field.what for name, field in table.fields.items() if field.type == "other"}
+        table.read({}, {name: ("source",) for name in table.fields if name not in unusable})
     except SourceError as error:
         raise SpecError([Problem(error.message, hint=error.hint)]) from None
-    columns = {name: _found(table, name) for name in table.fields}
+    columns = {
+        name: _Found(name, False, False, False, 0, 0, 0, unusable[name]) if name in unusable else _found(table, name)
+        for name in table.fields
+    }
     target = _target(table, columns, target)
-    return _text(file, spec, delimiter, target, columns)
+    return _text(file, spec, {kind: settings}, target, columns)
 
 
-def _open(file: Path, delimiter: str) -> tuple[Table, str]:
-    """The table, with another delimiter where the usual one finds a single column, and the delimiter."""
-    table = Csv(path=str(file.resolve()), delimiter=delimiter).open(Path(), whole=False)
-    if len(table.fields) == 1:
+def _kind(file: Path) -> str:
+    """The source that reads a file."""
+    suffix = file.suffix.lower()
+    if suffix in (".parquet", ".pq"):
+        return "parquet"
+    kind = SOURCES.get(Path(file.stem).suffix.lower() if suffix in PACKED else suffix)
+    if kind is None:
+        known = "csv, tsv, jsonl and parquet files"
+        raise SpecError([Problem(f"`--from` reads {known}; received {file.name}", hint="give such a file")])
+    return kind
+
+
+def _open(file: Path, kind: str) -> tuple[Table, dict[str, str]]:
+    """The table, and its settings besides the path: another delimiter where the usual one finds a single column, and a
+    decimal comma where numbers have one."""
+
+    def opened(**settings: str) -> Table:
+        source = choose("sources", {kind: {"path": str(file.resolve()), **settings}})
+        assert isinstance(source, Source)
+        return source.open(Path(), whole=False)
+
+    table, settings = opened(), dict[str, str]()
+    if kind == "csv" and len(table.fields) == 1:
         (line,) = table.fields
         other = max(SEPARATORS, key=line.count)
-        if line.count(other):
-            return Csv(path=str(file.resolve()), delimiter=other).open(Path(), whole=False), other
-    return table, delimiter
+        settings = {"delimiter": other} if line.count(other) else {}
+        table = opened(**settings)
+    if kind in ("csv", "tsv") and settings.get("delimiter") != ",":
+        with_comma = opened(**settings, decimal=",")
+        numbers = {name for name, field in with_comma.fields.items() if field.type == "number"}
+        if numbers > {name for name, field in table.fields.items() if field.type == "number"}:
+            return with_comma, settings | {"decimal": ","}
+    return table, settings
 
 
 def _found(table: Table, name: str) -> _Found:
@@ -76,7 +106,9 @@ def _found(table: Table, name: str) -> _Found:
     texts = table.texts(name)
     values = [text for text in texts.distinct if not is_missing(text, table.missing)]
     lacking = len(values) < len(texts.distinct)
-    number = bool(values) and all(map(is_number, values))
+    boolean = table.fields[name].type == "number" and set(values) <= {"true", "false"}  # 1 and 0
+    number = bool(values) and (boolean or table.fields[name].type == "number" or all(map(is_number, values)))
+    time = bool(values) and all(read_time(value) is not None for value in values)
     rows, distinct = len(texts.rows), len(values)
     counts = np.bincount(texts.rows, minlength=len(texts.distinct)).tolist()
     filled = [count for text, count in zip(texts.distinct, counts, strict=True) if not is_missing(text, table.missing)]
@@ -87,13 +119,15 @@ def _found(table: Table, name: str) -> _Found:
         why = f"always {_in_line(values[0])}"
     elif lacking and sum(filled) < FEW:
         why = f"a value in only {sum(filled)} rows" if sum(filled) > 1 else "a value in only one row"
+    elif time:
+        pass  # times are of use however many there are
     elif not number and {sort_of(value) for value in values[:20]} == {"date"}:
-        why = "dates"
+        why = "dates that are not written as 2026-03-31"
     elif distinct == rows and rows > RARE and (not number or re.search(r"(?i)(^|_)(id|index|nr|no)$", name)):
         why = "another value in every row: it names the row"
     elif not number and distinct > MOST_CATEGORIES:
         why = f"free text: {distinct} different values"
-    return _Found(name, number, lacking, distinct, min(filled, default=0), max(filled, default=0), why)
+    return _Found(name, number, time, lacking, distinct, min(filled, default=0), max(filled, default=0), why)
 
 
 def _target(table: Table, columns: dict[str, _Found], asked: str | None) -> str:
@@ -105,7 +139,9 @@ def _target(table: Table, columns: dict[str, _Found], asked: str | None) -> str:
         _refuse_target(table, columns[asked])
         return asked
     usable = [
-        name for name, found in columns.items() if found.distinct > 1 and not found.missing and not found.why_left_out
+        name
+        for name, found in columns.items()
+        if found.distinct > 1 and not (found.missing or found.time or found.why_left_out)
     ]
     if not usable:
         raise SpecError([Problem(f"no column of {table.name} can be predicted", hint="`--target NAME` names one")])
@@ -117,12 +153,15 @@ def _refuse_target(table: Table, found: _Found) -> None:
     if found.missing:
         message = f"the column '{found.name}' has no value in some rows, so it cannot be predicted"
         raise SpecError([Problem(message, hint=f"remove these rows of {table.name}, or write the values")])
+    if found.time:
+        message = f"the column '{found.name}' cannot be predicted: it holds times, and a time is no number"
+        raise SpecError([Problem(message, hint=table.listed())])
     if found.distinct < 2 or (found.why_left_out and not found.number):
         message = f"the column '{found.name}' cannot be predicted: {found.why_left_out}"
         raise SpecError([Problem(message, hint=table.listed())])
 
 
-def _text(file: Path, spec: Path, delimiter: str, target: str, columns: dict[str, _Found]) -> str:
+def _text(file: Path, spec: Path, source: dict[str, dict[str, str]], target: str, columns: dict[str, _Found]) -> str:
     aim = columns[target]
     used = [found for name, found in columns.items() if name != target and not found.why_left_out]
     left = [found for name, found in columns.items() if name != target and found.why_left_out]
@@ -130,8 +169,8 @@ def _text(file: Path, spec: Path, delimiter: str, target: str, columns: dict[str
         raise SpecError([Problem(f"{file.name} has no column to learn from besides '{target}'")])
     classes = not aim.number or aim.distinct <= MOST_CLASSES
     path = _written(_from_folder(file, spec))
-    separated = f"{{path: {path}, delimiter: {SEPARATORS[delimiter]}}}"
-    source = f"{{csv: {path if delimiter == ',' else separated}}}"
+    ((kind, settings),) = source.items()
+    more = "".join(f", {name}: {SEPARATORS[value]}" for name, value in settings.items())
     lines = [
         "# yaml-language-server: $schema=dlrun.schema.json",
         "#",
@@ -144,7 +183,7 @@ def _text(file: Path, spec: Path, delimiter: str, target: str, columns: dict[str
         "seed: 7",
         "",
         "data:",
-        f"  source: {source}",
+        f"  source: {{{kind}: {f'{{path: {path}{more}}}' if more else path}}}",
         f"  target: {_written(target)}  # {_about(aim)}",
     ]
     if left:
@@ -183,12 +222,17 @@ def _text(file: Path, spec: Path, delimiter: str, target: str, columns: dict[str
 
 def _steps(used: list[_Found]) -> list[str]:
     numbers = [one for one in used if one.number]
-    texts = [one for one in used if not one.number]
+    texts = [one for one in used if not (one.number or one.time)]
+    times = [one for one in used if one.time]
     steps = []
     if lacking := [one.name for one in numbers if one.missing]:
         steps.append(f"impute: {{columns: {_list(lacking)}, with: median, indicator: true}}")
     if lacking := [one.name for one in texts if one.missing]:
         steps.append(f"impute: {{columns: {_list(lacking)}, with: constant, value: missing}}")
+    if lacking := [one.name for one in times if one.missing]:
+        steps.append(f"impute: {{columns: {_list(lacking)}, with: most_frequent, indicator: true}}")
+    if times:
+        steps.append(f"date: {{columns: {_list([one.name for one in times])}}}")
     few = [one.name for one in texts if one.distinct <= MOST_CLASSES or one.most < 2 * RARE]
     many = [one.name for one in texts if one.distinct > MOST_CLASSES and one.most >= 2 * RARE]
     if few:

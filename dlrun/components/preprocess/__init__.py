@@ -15,7 +15,7 @@ from dlrun.shapes import Shape
 if TYPE_CHECKING:
     import numpy as np
 
-    from dlrun.modules.affine import Affine
+    from dlrun.modules.frozen_map import FrozenMap
 
     Array = np.ndarray[Any, Any]
 
@@ -43,7 +43,7 @@ class Column:
 
     name: str
     numbers: Array | None = None
-    """(N,) float64, NaN where the value is missing; None where the column is of texts."""
+    """(N,) float64, NaN where the value is missing, or int32 of indices; None where the column is of texts."""
     texts: tuple[str, ...] = ()
     """The distinct texts, where the column is of texts."""
     codes: Array | None = None
@@ -81,6 +81,8 @@ class Encoder(Preprocess):
     """The type as which it reads a column that `columns` names; None: the type that the column has."""
     fills: ClassVar[bool] = False
     """Whether it gives values to rows that have none."""
+    own_input: ClassVar[bool] = False
+    """Whether the columns that it makes of one are an input of their own."""
 
     def learn(self, column: Column) -> Learned:
         """Learn from the training rows of a column, whose texts are all of which some training row has.
@@ -89,6 +91,10 @@ class Encoder(Preprocess):
             EncodeError: there is nothing to learn from.
         """
         raise NotImplementedError
+
+    def index_count(self, learned: Learned) -> int | None:
+        """How many indices, from 0 on, a column that it makes can have; None where it does not make indices."""
+        return None
 
     def encode(self, column: Column, learned: Learned) -> list[Column]:
         """The columns that come in place of a column, for any rows.
@@ -100,13 +106,15 @@ class Encoder(Preprocess):
 
 
 class Map(Preprocess):
-    """An affine map of each row whose numbers are learned from the training rows.
+    """A map of each row whose numbers, if it has any, are learned from the training rows.
 
     It is planned like a layer and becomes a frozen module before the network.
     """
 
     elementwise: ClassVar[bool] = False
-    """Whether each number is changed by itself and can be computed back."""
+    """Whether each number is changed by itself."""
+    one_way: ClassVar[str] = "mixes the numbers of a row"
+    """Why what it does to a row cannot be computed back; '' where it can."""
 
     def output_shape(self, shape: Shape, rows: int, classes: int | None) -> tuple[Shape, bool]:
         """The output shape, and whether it is known before fitting; if not, it is the largest possible one.
@@ -121,9 +129,9 @@ class Map(Preprocess):
         """
         return shape, True
 
-    def fitted(self, shape: Shape, output: Shape) -> dict[str, Shape]:
+    def fitted(self, shape: Shape, output: Shape, rows: int) -> dict[str, Shape]:
         """The shapes of the learned numbers, under the keys of the result of `fit`."""
-        raise NotImplementedError
+        return {}
 
     def formulas(self, shape: Shape, output: Shape) -> list[str]:
         """The formulas of the step with the numbers of this input."""
@@ -139,17 +147,18 @@ class Map(Preprocess):
 
         Raises:
             FitError: the step cannot be fitted on these rows.
+            OutOfDomainError: the step is not defined for a number of a row.
         """
-        raise NotImplementedError
+        return {}
 
     def fit_bytes(self, rows: int, numbers: int) -> int:
         """About the bytes that fitting takes besides the loaded rows; `numbers` is how many a training row has."""
-        return 4 * 8 * rows * numbers
+        return 0
 
     def settled(self, state: FittedState) -> Self:
         """The step with every size that fitting has decided as a setting, to plan again."""
         return self
 
-    def build(self, state: FittedState) -> Affine:
+    def build(self, state: FittedState) -> FrozenMap:
         """The frozen module: maps raw rows (N, ...) to preprocessed rows."""
         raise NotImplementedError

@@ -1,20 +1,26 @@
-"""Shared by the steps: the two affine maps, and fitting without warnings of other libraries."""
+"""Shared by the steps: affine maps, and fitting without warnings of other libraries."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from dlrun.components.preprocess import FitError, FittedState, Map, TrainingRows
 from dlrun.components.preprocess._rows import block_bytes
-from dlrun.shapes import Shape, numel
+from dlrun.shapes import Shape, ShapeError, numel, show
 
 if TYPE_CHECKING:
     import numpy as np
 
     from dlrun.modules.affine import Projection, Scale
+
+    Array = np.ndarray[Any, Any]
+
+Per = Literal["number", "channel", "feature"]
+"""Whether a step learns of each number of a row by itself, of all numbers of a channel together (the first axis), or of
+all numbers of a feature (the last axis)."""
 
 TOO_LARGE = "the numbers are too large or too small to compute with"
 
@@ -22,9 +28,9 @@ TOO_LARGE = "the numbers are too large or too small to compute with"
 class Scaling(Map):
     """A step that shifts and scales each number of a row separately."""
 
-    elementwise = True
+    elementwise, one_way = True, ""
 
-    def fitted(self, shape: Shape, output: Shape) -> dict[str, Shape]:
+    def fitted(self, shape: Shape, output: Shape, rows: int) -> dict[str, Shape]:
         return {"offset": shape, "factor": shape}
 
     def build(self, state: FittedState) -> Scale:
@@ -38,10 +44,68 @@ class Scaling(Map):
         return block_bytes(rows, numbers)
 
 
+class PerScaling(Scaling):
+    """A step that shifts and scales, and learns either from each number of a row or from all of a channel."""
+
+    if TYPE_CHECKING:  # each kind has this setting after its own
+        per: Per
+
+    def output_shape(self, shape: Shape, rows: int, classes: int | None) -> tuple[Shape, bool]:
+        if self.per != "number" and len(shape) < 2:
+            needed = "(channels, ...), as images" if self.per == "channel" else "(..., features), as sequences"
+            message = f"`per: {self.per}` needs rows of {needed} are; received {show(shape)}"
+            raise ShapeError(message, "remove `per`: each number is then scaled by itself")
+        return shape, True
+
+    def fitted(self, shape: Shape, output: Shape, rows: int) -> dict[str, Shape]:
+        ones = (1,) * (len(shape) - 1)
+        learned = {"number": shape, "channel": (*shape[:1], *ones), "feature": (*ones, *shape[-1:])}[self.per]
+        return {"offset": learned, "factor": learned}
+
+    def formulas(self, shape: Shape, output: Shape) -> list[str]:
+        count = {"number": numel(shape), "channel": shape[0], "feature": shape[-1]}[self.per]
+        return [f"{self.formula()} for each of {count} {self.per}s"]
+
+    def formula(self) -> str:
+        """What becomes of a number."""
+        raise NotImplementedError
+
+    def samples(self, rows: TrainingRows) -> Samples:
+        """The numbers that it learns from."""
+        return Samples(rows, self.per)
+
+    def learned(self, rows: TrainingRows, offset: Array, factor: Array) -> FittedState:
+        """What it learned, in the shape of a row.
+
+        Raises:
+            FitError: a number overflowed.
+        """
+        shape = self.fitted(rows.shape, rows.shape, len(rows))["offset"]
+        return need_finite({"offset": offset.reshape(shape), "factor": factor.reshape(shape)})
+
+
+class Samples:
+    """The training rows as samples (numbers,): each row is one, or, by channels or features, each place of a row."""
+
+    def __init__(self, rows: TrainingRows, per: Per = "number"):
+        self.rows, self.per = rows, per
+        self.numbers = {"number": rows.numbers, "channel": rows.shape[0], "feature": rows.shape[-1]}[per]
+
+    def __len__(self) -> int:
+        return len(self.rows) * (self.rows.numbers // self.numbers)
+
+    def blocks(self) -> Iterator[Array]:
+        """All samples in order, in blocks (n, numbers)."""
+        for block in self.rows.blocks():
+            if self.per == "channel":
+                block = block.reshape(len(block), self.numbers, -1).transpose(0, 2, 1)
+            yield block.reshape(-1, self.numbers)
+
+
 class Projecting(Map):
     """A step that multiplies a flattened row by a matrix."""
 
-    def fitted(self, shape: Shape, output: Shape) -> dict[str, Shape]:
+    def fitted(self, shape: Shape, output: Shape, rows: int) -> dict[str, Shape]:
         return {"mean": (numel(shape),), "matrix": (output[0], numel(shape))}
 
     def build(self, state: FittedState) -> Projection:

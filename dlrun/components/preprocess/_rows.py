@@ -10,7 +10,7 @@ from dlrun.shapes import Shape, numel
 if TYPE_CHECKING:
     import numpy as np
 
-    from dlrun.modules.affine import Affine
+    from dlrun.modules.frozen_map import FrozenMap
     from dlrun.stored import StoredArray
 
     Array = np.ndarray[Any, Any]
@@ -26,7 +26,7 @@ class TrainingRows:
         self,
         values: Array | StoredArray,
         chosen: Array | None = None,
-        steps: Sequence[Affine] = (),
+        steps: Sequence[FrozenMap] = (),
         columns: Sequence[int] | None = None,
     ):
         """Rows of the source.
@@ -52,7 +52,7 @@ class TrainingRows:
         """How many numbers a row has."""
         return numel(self.shape)
 
-    def after(self, module: Affine) -> TrainingRows:
+    def after(self, module: FrozenMap) -> TrainingRows:
         """The rows after one more step."""
         return TrainingRows(self.values, self.chosen, (*self.steps, module))
 
@@ -84,15 +84,16 @@ class TrainingRows:
         import torch
 
         if self.values.dtype.kind != "f":
-            errors = np.zeros(numel(self.values.shape[1:]))
-        else:
-            raw = TrainingRows(self.values, self.chosen)
-            squares = sum(np.square(block).sum(axis=0) for block in raw.blocks())
-            errors = np.sqrt(squares / len(self)) * np.finfo(self.values.dtype).eps
-        found = torch.from_numpy(errors)
-        for module in self.steps:
-            found = module.errors(found)
-        return found.numpy() if self.columns is None else found.numpy()[self.columns]
+            return np.zeros(self.numbers)
+        raw, squares = TrainingRows(self.values, self.chosen), 0.0
+        for block in raw.blocks():
+            rows = torch.from_numpy(block).reshape(-1, *raw.shape)
+            sizes = rows.abs() * float(np.finfo(self.values.dtype).eps)
+            for module in self.steps:
+                rows, sizes = module.exact(rows), module.errors(rows, sizes)
+            squares = squares + sizes.square().sum(0)
+        found = np.sqrt(np.asarray(squares) / len(self)).flatten()
+        return found if self.columns is None else found[self.columns]
 
     def _made(self, start: int, stop: int) -> Array:
         """Some rows (n, ...), float64."""

@@ -86,8 +86,8 @@ class Lda(Projecting):
             apart = np.where(still, 0.0, means - mean) @ scaled
             weights = np.sqrt(counts / (len(counts) - 1))[:, np.newaxis]
             _, distance, axes = np.linalg.svd(weights * apart, full_matrices=False)
-            axes = with_signs(axes[distance > NO_SPREAD * distance.max(initial=0.0)])
-            matrix = axes[:wanted] @ scaled.T
+            axes = axes[distance > NO_SPREAD * distance.max(initial=0.0)]
+            matrix = with_signs(axes[:wanted] @ scaled.T)
             if np.abs(apart @ axes[:wanted].T).max(initial=0.0) < NO_DISTANCE:
                 matrix = matrix[:0]
         if len(matrix) < wanted:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import PlainValidator, WithJsonSchema
 
 from dlrun.components.preprocess import FittedState, TrainingRows
-from dlrun.components.preprocess._affine import Scaling, fitting, need_finite
+from dlrun.components.preprocess._affine import Per, PerScaling, fitting
 from dlrun.language.component import checked
 from dlrun.language.suggestions import shorten
-from dlrun.shapes import Shape, numel
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,8 +25,8 @@ def _read_range(value: Any) -> tuple[float, float]:
     return low, high
 
 
-class Minmax(Scaling):
-    """Scale each number of a row so that its training values cover a given range.
+class Minmax(PerScaling):
+    """Scale each number of a row, or each channel or feature, so that its training values cover a given range.
 
     Other rows may be outside the range. A number that is the same in all training rows becomes the lower end of the
     range.
@@ -45,20 +44,24 @@ class Minmax(Scaling):
         WithJsonSchema({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}),
     ] = (0.0, 1.0)
     """[low, high]: the scaled smallest and largest training value."""
+    per: Per = "number"
+    """Learn of each number by itself; or of all numbers of a channel together, the first axis of a row, as in an image
+    (C, H, W); or of all numbers of a feature, the last axis, as in a sequence (T, F)."""
 
-    def formulas(self, shape: Shape, output: Shape) -> list[str]:
+    def formula(self) -> str:
         low, high = self.feature_range
-        return [f"{low:g} to {high:g} for each of {numel(shape)} numbers"]
+        return f"{low:g} to {high:g}"
 
     def fit(self, rows: TrainingRows, target: np.ndarray[Any, Any], classes: int | None) -> FittedState:
         import numpy as np
 
         low, high = self.feature_range
-        least, most = np.full(rows.numbers, np.inf), np.full(rows.numbers, -np.inf)
-        for block in rows.blocks():
+        samples = self.samples(rows)
+        least, most = np.full(samples.numbers, np.inf), np.full(samples.numbers, -np.inf)
+        for block in samples.blocks():
             least, most = np.minimum(least, block.min(axis=0)), np.maximum(most, block.max(axis=0))
         with fitting():
             span = most - least
             factor = (high - low) / np.where(span > 0, span, 1.0)
             offset = least - low / factor
-        return need_finite({"offset": offset.reshape(rows.shape), "factor": factor.reshape(rows.shape)})
+        return self.learned(rows, offset, factor)

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from dlrun.components.preprocess import Column, Encoder, Learned
-from dlrun.components.preprocess._categories import categories, numbered
+from dlrun.components.preprocess import Column, Learned
+from dlrun.components.preprocess._categories import CategoryEncoder, categories, numbered, share_place
 from dlrun.language.fields import Positive
 
 
-class OneHot(Encoder):
+class OneHot(CategoryEncoder):
     """Turn a column of categories into a column of 0 and 1 for each category of the training rows, and one for others.
 
     The last column is 1 for every category that no training row has, or that fewer than `minimum` have. The columns are
@@ -17,8 +17,6 @@ class OneHot(Encoder):
     """
 
     synonyms = ("onehot", "one_hot_encoder", "onehotencoder", "dummies", "get_dummies", "dummy")
-    takes = ("text",)
-    reads = "text"
 
     minimum: Positive = 1
     """How many training rows a category needs for a column of its own; rarer ones count as other."""
@@ -32,3 +30,6 @@ class OneHot(Encoder):
         names = [*(f"{column.name}={category}" for category in learned["categories"]), f"{column.name}=(other)"]
         numbers = numbered(column, learned["categories"])
         return [Column(name, (numbers == number).astype(np.float64)) for number, name in enumerate(names)]
+
+    def way_out(self) -> str:
+        return share_place(self.minimum)

@@ -3,15 +3,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dlrun.components.preprocess import FittedState, TrainingRows
-from dlrun.components.preprocess._affine import Scaling, fitting, need_finite
-from dlrun.shapes import Shape, numel
+from dlrun.components.preprocess._affine import Per, PerScaling, fitting
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-class Standardize(Scaling):
-    """Give each number of a row mean 0 and variance 1 over the training rows.
+class Standardize(PerScaling):
+    """Give each number of a row, or each channel or feature, mean 0 and variance 1 over the training rows.
 
     A number that is the same in all training rows becomes 0: its value is subtracted and it is not scaled.
 
@@ -22,25 +21,30 @@ class Standardize(Scaling):
 
     synonyms = ("standard_scaler", "standard", "zscore", "z_score", "normalize", "normalization")
 
-    def formulas(self, shape: Shape, output: Shape) -> list[str]:
-        return [f"(x - mean) / deviation for each of {numel(shape)} numbers"]
+    per: Per = "number"
+    """Learn of each number by itself; or of all numbers of a channel together, the first axis of a row, as in an image
+    (C, H, W); or of all numbers of a feature, the last axis, as in a sequence (T, F)."""
+
+    def formula(self) -> str:
+        return "(x - mean) / deviation"
 
     def fit(self, rows: TrainingRows, target: np.ndarray[Any, Any], classes: int | None) -> FittedState:
         import numpy as np
 
-        first, count = next(rows.blocks())[0], len(rows)
-        constant = np.ones(rows.numbers, dtype=bool)
+        samples = self.samples(rows)
+        first, count = next(samples.blocks())[0], len(samples)
+        constant = np.ones(samples.numbers, dtype=bool)
         with fitting():
-            total = np.zeros(rows.numbers)
-            for block in rows.blocks():
+            total = np.zeros(samples.numbers)
+            for block in samples.blocks():
                 total = total + block.sum(axis=0)
                 constant &= (block == first).all(axis=0)
             mean = total / count
-            deviation = np.sqrt(sum(np.square(block - mean).sum(axis=0) for block in rows.blocks()) / count)
+            deviation = np.sqrt(sum(np.square(block - mean).sum(axis=0) for block in samples.blocks()) / count)
             # A deviation as small as the rounding error of the mean is not meaningful; the bound is scikit-learn's.
             noise = count * np.finfo(np.float64).eps
             known = deviation**2 > noise * deviation**2 + (noise * mean) ** 2
             # The mean of equal numbers can differ from them by a rounding error, and the result would not be 0.
             offset = np.where(constant, first, mean)
             factor = np.divide(1.0, deviation, out=np.ones_like(deviation), where=known & ~constant)
-        return need_finite({"offset": offset.reshape(rows.shape), "factor": factor.reshape(rows.shape)})
+        return self.learned(rows, offset, factor)

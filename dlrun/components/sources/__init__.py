@@ -97,6 +97,8 @@ class Table:
     """Whether all rows are read; if not, `rows` is estimated from the first ones."""
     own_target: str | None = None
     """The field to predict, where the source says it."""
+    own_features: tuple[str, ...] | None = None
+    """The fields to learn from where the spec names none, if the source says it; otherwise all but the target."""
     own_splits: Mapping[SplitName, range] = MappingProxyType({})
     """The rows of each split that the source itself keeps apart, such as those of a file of their own; the
     others are for what the spec says of the splits."""
@@ -147,6 +149,10 @@ class Table:
         distinct, rows = np.unique(self.numbers([name]), return_inverse=True)
         words = (str(int(value)) if float(value).is_integer() else str(value) for value in distinct.tolist())
         return Texts(tuple(words), rows.reshape(-1))
+
+    def digest(self, names: Sequence[str]) -> str | None:
+        """SHA-256 over type, shape and bytes of what `numbers` gives, where it is known without reading all of it."""
+        return None
 
     def vocabulary(self, names: Sequence[str]) -> int | None:
         """The largest index plus one, where the fields are known to be whole numbers from 0 on."""
@@ -215,7 +221,7 @@ def vocabulary(values: Array) -> int | None:
     return int(values.max()) + 1
 
 
-def resolve(path: str, folder: Path, at: tuple[str, ...]) -> Path:
+def resolve(path: str, folder: Path, at: SpecPath) -> Path:
     """Return the path of an existing file that the spec names.
 
     Raises:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.sources import SourceError, resolve
-from dlrun.components.sources._encoding import KINDS
+from dlrun.components.sources import SourceError
+from dlrun.components.sources._encoding import other_file
+from dlrun.components.sources._files import WHOLE, find_files
 from dlrun.errors import SpecPath
 from dlrun.language.words import Unit, splitter
 
@@ -22,8 +23,6 @@ UNKNOWN = "(unknown)"
 """Index 0: every token that is not in the vocabulary. No token is written so."""
 LOOK = 1 << 20
 """Bytes of a large text that are read where only a look is wanted."""
-WHOLE = 1 << 23
-"""Bytes of files that are read to their end even where only a look is wanted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,26 +129,6 @@ def _codes(tokens: Sequence[str], places: dict[str, int]) -> Array:
     return np.fromiter((places.setdefault(token, len(places)) for token in tokens), np.int32, len(tokens))
 
 
-def find_files(path: str, folder: Path, at: tuple[str, ...]) -> list[Path]:
-    """The file of a path, or the files of a pattern, sorted by name.
-
-    Raises:
-        SourceError: there is none.
-    """
-    if not any(character in path for character in "*?["):
-        return [resolve(path, folder, at)]
-    try:
-        full = (folder / Path(path).expanduser()).absolute()
-        start = next(parent for parent in full.parents if parent.exists())
-        found = sorted(file.resolve() for file in start.glob(str(full.relative_to(start))) if file.is_file())
-    except (OSError, ValueError, RuntimeError, NotImplementedError) as error:
-        raise SourceError(f"the path cannot be read: {error}", at) from None
-    if not found:
-        hint = f"looked for {full}; a path starts from the folder of the file that has it"
-        raise SourceError(f"no file matches {path}", at, hint)
-    return found
-
-
 def read_text(file: Path, at: tuple[str, ...], most: int | None = None) -> tuple[str, int]:
     """A text of UTF-8, and how many bytes were read; a line ends in one newline, however the file ends it.
 
@@ -166,7 +145,7 @@ def read_text(file: Path, at: tuple[str, ...], most: int | None = None) -> tuple
             data = stream.read(-1 if most is None else most)
     except OSError as error:
         raise SourceError(f"{file.name} cannot be read: {error.strerror or error}", at) from None
-    if what := next((what for first, what, _ in KINDS if data.startswith(first)), ""):
+    if what := other_file(data):
         raise SourceError(f"{file.name} is {what}, not UTF-8 text", at, "unpack it, or save it as UTF-8 text")
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(data, most is None)

@@ -2,22 +2,18 @@ from __future__ import annotations
 
 import gzip
 from array import array
-from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from dlrun.components.sources import Field, Source, SourceError, Table, Texts
-from dlrun.errors import SpecPath
+from dlrun.components.sources import Source, Table
+from dlrun.components.sources._known import Known
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
-
-TARGET = "target"
-"""The field to predict, in each set."""
 
 
 class Sklearn(Source):
@@ -39,65 +35,18 @@ class Sklearn(Source):
     classes. diabetes: measurements with a number to predict."""
 
     def open(self, folder: Path, whole: bool = True) -> Table:
-        return _Set(self.name)
+        published = PUBLISHED[self.name]
+
+        def load() -> tuple[Array, Array]:
+            from sklearn import datasets
+
+            return getattr(datasets, f"load_{self.name}")(return_X_y=True)
+
+        counts = dict(zip(published.labels, published.counts, strict=True))
+        return Known(self.name, published.rows, published.columns, counts, load, _targets(published))
 
     def origin(self) -> tuple[str, str]:
         return self.name, f"{self.kind}:{self.name}"
-
-
-class _Set(Table):
-    """A set of scikit-learn, loaded once a value of it is asked for."""
-
-    at = ("source",)
-    own_target = TARGET
-
-    def __init__(self, name: str):
-        self.name, self.published = name, PUBLISHED[name]
-        self.rows = self.read_rows = self.published.rows
-        self.fields = {column: Field(column, "number") for column in (*self.published.columns, TARGET)}
-        self._loaded: tuple[Array, Array] | None = None
-        self._targets = _targets(self.published)
-
-    def read(
-        self, numbers: Mapping[str, SpecPath], texts: Mapping[str, SpecPath], lacking: Collection[str] = ()
-    ) -> None:
-        for name, at in texts.items():
-            if name != TARGET or not self.published.labels:
-                what = "target" if name == TARGET else f"column '{name}'"
-                message = f"the {what} of {self.name} is a number"
-                hint = "use `loss: mse` or `l1`, or a data set with classes"
-                raise SourceError(f"{message}, but the loss needs classes", at, hint)
-
-    def numbers(self, names: Sequence[str]) -> Array:
-        import numpy as np
-
-        if list(names) == [TARGET] and self._targets is not None and self._loaded is None:
-            return np.array(self._targets)[:, np.newaxis]
-        features, target = self._load()
-        if list(names) == [*self.published.columns]:
-            return features
-        columns = [target if name == TARGET else features[:, self.published.columns.index(name)] for name in names]
-        return np.stack(columns, axis=1)
-
-    def texts(self, name: str) -> Texts:
-        import numpy as np
-
-        numbers = self._load()[1] if self._targets is None else np.array(self._targets)
-        return Texts(self.published.labels, numbers.astype(np.int64))
-
-    def is_cheap(self, names: Sequence[str]) -> bool:
-        return list(names) == [TARGET] and self._targets is not None
-
-    def counts(self, name: str) -> Mapping[str, int] | None:
-        return dict(zip(self.published.labels, self.published.counts, strict=True))
-
-    def _load(self) -> tuple[Array, Array]:
-        if self._loaded is None:
-            from sklearn import datasets
-
-            self._loaded = getattr(datasets, f"load_{self.name}")(return_X_y=True)
-            assert self._loaded is not None
-        return self._loaded
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from dlrun.errors import Place, Problem
 from dlrun.language.kinds import kinds
 from dlrun.language.suggestions import did_you_mean
+from dlrun.language.text.expressions import FROM_DATA
 from dlrun.language.text.node import Node
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-FROM_DATA = ("classes", "features", "vocabulary")
-"""Names whose values come from the data."""
 FUNCTIONS = ("min", "max")
 BLOCK_KEYS = ("parameters", "layers", "description")
 

@@ -19,8 +19,8 @@ from dlrun.errors import Place, Problem, SpecError
 from dlrun.language.kinds import find, kinds
 from dlrun.language.messages import setting_problems
 from dlrun.language.suggestions import did_you_mean
-from dlrun.language.text.definitions import FROM_DATA, IDENTIFIER, Block, read_blocks, read_vars
-from dlrun.language.text.expressions import ExpressionError, interpolate
+from dlrun.language.text.definitions import IDENTIFIER, Block, read_blocks, read_vars
+from dlrun.language.text.expressions import FROM_DATA, ExpressionError, Lookup, interpolate
 from dlrun.language.text.node import Node
 from dlrun.language.text.yaml_events import MAX_NODES
 
@@ -61,7 +61,7 @@ class Expander:
     """Expands the sections of one file; adds what is wrong to `problems`."""
 
     root: Node
-    from_data: Callable[[str], int]
+    from_data: Lookup
     """Returns `$classes` and the other values from the data; raises ExpressionError."""
     problems: list[Problem] = field(default_factory=list)
     _vars: dict[str, Node | None] = field(default_factory=dict)
@@ -93,11 +93,11 @@ class Expander:
 
     # -- names
 
-    def _lookup(self, scope: Scope) -> Callable[[str], Any]:
-        def value_of(name: str) -> Any:
+    def _lookup(self, scope: Scope) -> Lookup:
+        def value_of(name: str, of: str = "") -> Any:
             node = self._named(name, scope)
             if node is None:
-                return self.from_data(name)
+                return self.from_data(name, of)
             return node if isinstance(node.value, dict | list) else node.value  # one node may hold very many
 
         return value_of

@@ -6,15 +6,17 @@ Grammar, loosest first; ``**`` binds tighter than a sign on its left, as in Pyth
     product  signed (("*" | "/" | "//" | "%") signed)*
     signed   ("+" | "-") signed | power
     power    atom ("**" signed)?
-    atom     number | name | ("min" | "max") "(" sum ("," sum)* ")" | "(" sum ")"
+    atom     number | name | ("min" | "max") "(" sum ("," sum)* ")" | "(" sum ")" | data "(" text ")"
+
+`data` is a name whose value comes from the data; the text is that of an input, a target or a column:
+``$categories(work)``.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from dlrun.errors import LocatedError
 
@@ -22,6 +24,8 @@ MAX_LENGTH = 500
 MAX_TEXT = 100_000
 MAX_NESTING = 40
 LIMIT = 2**63
+FROM_DATA = ("classes", "features", "vocabulary", "categories")
+"""Names whose values come from the data."""
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)"
@@ -41,8 +45,14 @@ class ExpressionError(LocatedError):
         self.position, self.length = position, length
 
 
-Lookup = Callable[[str], Any]
-"""Returns a name's value; raises ExpressionError for a name that it does not know."""
+class Lookup(Protocol):
+    """Returns a name's value; `of` is what stands in brackets after a name from the data.
+
+    Raises:
+        ExpressionError: it does not know the name.
+    """
+
+    def __call__(self, name: str, of: str = "", /) -> Any: ...
 
 
 def interpolate(text: str, lookup: Lookup) -> Any:
@@ -68,9 +78,13 @@ def interpolate(text: str, lookup: Lookup) -> Any:
             position = match.end()
             continue
         if match[1]:
-            value, end = _look_up(lookup, match[1], dollar, match.end()), match.end()
+            name, of, end = match[1], "", match.end()
+            if name in FROM_DATA and text.startswith("(", end):
+                end = _closing(text, end + 1, f"'${name}('", dollar)
+                of = text[match.end() + 1 : end - 1].strip()
+            value = _look_up(lookup, name, of, dollar, end)
         else:
-            end = _closing(text, match.end())
+            end = _closing(text, match.end(), "'$('", dollar)
             value = evaluate(text[match.end() : end - 1], lookup, match.end())
         if dollar == 0 and end == len(text):
             return value
@@ -90,23 +104,24 @@ def evaluate(text: str, lookup: Lookup, offset: int = 0) -> Any:
     return _Parser(text, lookup, offset).parse()
 
 
-def _look_up(lookup: Lookup, name: str, position: int, end: int) -> Any:
+def _look_up(lookup: Lookup, name: str, of: str, position: int, end: int) -> Any:
     try:
-        return lookup(name)
+        return lookup(name, of) if of else lookup(name)
     except ExpressionError as error:
         if error.length == 0:
             raise
         raise ExpressionError(error.message, position, end - position, error.hint) from None
 
 
-def _closing(text: str, start: int) -> int:
+def _closing(text: str, start: int, opened: str, position: int) -> int:
+    """The end of the brackets that are open at `start`; `opened` is what opens them, for the error."""
     depth = 1
-    for position in range(start, len(text)):
-        depth += (text[position] == "(") - (text[position] == ")")
+    for end in range(start, len(text)):
+        depth += (text[end] == "(") - (text[end] == ")")
         if depth == 0:
-            return position + 1
+            return end + 1
     hint = "add the missing ')'; inside `[...]` or `{...}`, put an expression with a comma in quotes"
-    raise ExpressionError("'$(' is never closed", start - 2, 2, hint)
+    raise ExpressionError(f"{opened} is never closed", position, start - position, hint)
 
 
 def _as_text(value: Any, position: int, length: int) -> str:
@@ -214,8 +229,12 @@ class _Parser:
             self.expect(")")
             numbers = [self.number(value) for value in values]
             return min(numbers) if name == "min" else max(numbers)
-        begin = self.offset + start
-        return _look_up(self.lookup, name, begin, begin + len(name))
+        begin, of = self.offset + start, ""
+        if name in FROM_DATA and self.token == "(":
+            end = _closing(self.text, self.position, f"'{name}('", begin)
+            of, self.position = self.text[self.position : end - 1].strip(), end
+            self.advance()
+        return _look_up(self.lookup, name, of, begin, begin + len(name))
 
     def expect(self, operator: str) -> None:
         if not self.take(operator):

@@ -27,7 +27,15 @@ def _input(entry: Input, feature: Feature, fields: Mapping[str, Field]) -> dict[
     return {
         "fields": {name: fields[name].type for name in feature.fields},
         **({"recipes": recipes} if recipes else {}),
-        "encoders": [{"index": one.index, "kind": one.step.kind, "learned": one.learned} for one in feature.encoded],
+        "encoders": [
+            {
+                "index": one.index,
+                "kind": one.step.kind,
+                "learned": one.learned,
+                "unseen": {name: unseen.rows for name, unseen in one.unseen.items()},
+            }
+            for one in feature.encoded
+        ],
         "columns": [column.name for column in feature.columns],
         "maps": [
             {"name": step.name, "index": step.index, "columns": step.columns, "width": step.width}

@@ -128,7 +128,8 @@ def load_and_fit(
             fitted |= fit_targets(chains, loaded, lambda index: reading.place(("data", "target_preprocess", index)))
         else:
             states = states_by_step(learned)
-            fitted |= {name: FittedStep.of(s, states[name]) for chain in chains.values() for name, _, s in chain}
+            chained = [entry for chain in chains.values() for entry in chain]
+            fitted |= {name: FittedStep.of(step, states.get(name, {})) for name, _, step in chained}
         return loaded, fitted, planned, scales(chains, fitted) if data.target_preprocess else {}
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import random
 from pathlib import Path
 
+import pandas
 import pytest
 import yaml
 from new_command import refused, run
@@ -30,6 +32,10 @@ def table(delimiter: str = ",", rows: int = ROWS, **columns) -> str:
 
 def amount(row, draw):
     return round(draw.gauss(10, 3), 2)
+
+
+def comma(row, draw):
+    return str(amount(row, draw)).replace(".", ",")
 
 
 def count(row, draw):
@@ -71,6 +77,18 @@ FILES = {
         ),
     ),
     "dates": (".csv", table(day=lambda row, draw: f"2024-03-{row % 28 + 1:02}", a=amount, kind=kind)),
+    "a time in each row": (
+        ".csv",
+        table(at=lambda row, draw: f"{1900 + row}-03-01T08:30", a=amount, kind=kind),
+    ),
+    "dates of another form": (
+        ".csv",
+        table(day=lambda row, draw: f"{row % 28 + 1:02}/03/2024", a=amount, kind=kind),
+    ),
+    "times with blanks": (
+        ".csv",
+        table(at=lambda row, draw: "" if row % 7 == 2 else f"2024-03-{row % 28 + 1:02} 08:30", a=amount, kind=kind),
+    ),
     "a constant": (
         ".csv",
         table(
@@ -127,6 +145,7 @@ FILES = {
         table(label=lambda row, draw: f"row {row}", a=amount, kind=kind, last=lambda row, draw: f"no {row}"),
     ),
     "semicolons": (".csv", table(";", a=amount, colour=colour, kind=kind)),
+    "decimal commas": (".csv", table(";", a=comma, b=comma, colour=colour, kind=kind)),
     "a target in two lines": (".csv", table(a=amount, **{'"which\nkind"': kind})),
     "rare classes": (".csv", table(a=amount, b=amount, kind=lambda row, draw: "odd" if row == 5 else "ab"[row % 2])),
 }
@@ -171,7 +190,9 @@ def test_the_column_to_predict_is_guessed_from_the_names_or_is_the_last_without_
     [
         ("numbers", set()),
         ("ids", {"id", "code"}),
-        ("dates", {"day"}),
+        ("dates", set()),
+        ("a time in each row", set()),
+        ("dates of another form", {"day"}),
         ("a constant", {"same", "none"}),
         ("free text", {"note"}),
         ("few values", {"once"}),
@@ -196,6 +217,23 @@ def test_each_step_names_the_columns_that_it_is_for():
     ]
 
 
+@pytest.mark.parametrize(
+    ("sort", "steps"),
+    [
+        ("dates", [{"date": {"columns": "day"}}]),
+        (
+            "times with blanks",
+            [
+                {"impute": {"columns": "at", "with": "most_frequent", "indicator": True}},
+                {"date": {"columns": "at"}},
+            ],
+        ),
+    ],
+)
+def test_times_get_their_parts(sort, steps):
+    assert written(FILES[sort][1])["data"]["preprocess"] == [*steps, "standardize"]
+
+
 def test_a_target_of_numbers_gets_a_regression_and_one_of_texts_a_classification():
     spec = written(FILES["a target of many numbers"][1])
     assert (spec["loss"], spec["data"]["target_preprocess"]) == ("mse", ["standardize"])
@@ -216,12 +254,41 @@ def test_a_target_with_blanks_that_is_named_is_told_before_anything_is_written(t
 
 @pytest.mark.parametrize(
     ("sort", "target", "why"),
-    [("ids", "code", "it names the row"), ("a constant", "same", "always 1"), ("dates", "day", "dates")],
+    [("ids", "code", "it names the row"), ("a constant", "same", "always 1"), ("dates", "day", "it holds times")],
 )
 def test_a_target_that_nothing_can_predict_is_told(sort, target, why, tmp_path):
     (tmp_path / "table.csv").write_text(FILES[sort][1])
     message = refused("--from", "table.csv", "spec.yaml", "--target", target)
     assert f"the column '{target}' cannot be predicted" in message and why in message
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.jsonl", "t.csv.gz"])
+def test_a_table_in_another_form_gets_the_same_spec(name, tmp_path):
+    frame = pandas.read_csv(io.StringIO(table(a=amount, colour=colour, kind=kind))).assign(
+        flag=[True, False, True] * 20
+    )
+    frame.to_csv("t.csv", index=False)
+    expected = written(
+        Path("t.csv").read_text().replace("True", "1").replace("False", "0"), "t.csv", "--target", "kind"
+    )
+    Path("spec.yaml").unlink()
+    if name == "t.jsonl":
+        frame.to_json(name, orient="records", lines=True)
+    else:
+        frame.to_parquet(name) if name == "t.parquet" else frame.to_csv(name, index=False)
+    run("--from", name, "spec.yaml", "--target", "kind")
+    spec = yaml.safe_load(Path("spec.yaml").read_text("utf-8"))
+    assert check(tmp_path / "spec.yaml", training=True).plan.steps
+    source = spec["data"].pop("source")
+    assert source == {name.split(".")[1]: name} and expected["data"].pop("source") == {"csv": "t.csv"}
+    if name != "t.csv.gz":  # a csv's booleans are texts
+        assert spec == expected
+
+
+def test_numbers_with_a_decimal_comma_are_found():
+    spec = written(FILES["decimal commas"][1], "t.csv")
+    assert spec["data"]["source"] == {"csv": {"path": "t.csv", "delimiter": ";", "decimal": ","}}
+    assert spec["data"]["preprocess"] == [{"one_hot": {"columns": "colour"}}, "standardize"]
 
 
 def test_the_path_starts_from_the_folder_of_the_spec(tmp_path):
@@ -252,7 +319,7 @@ def test_a_column_that_is_not_there_is_an_error_with_the_nearest_name(tmp_path):
 
 def test_a_file_of_another_kind_is_an_error(tmp_path):
     (tmp_path / "t.xlsx").write_bytes(b"PK")
-    assert "`--from` reads csv files; received t.xlsx" in refused("--from", "t.xlsx", "a.yaml")
+    assert "`--from` reads csv, tsv, jsonl and parquet files; received t.xlsx" in refused("--from", "t.xlsx", "a.yaml")
     (tmp_path / "t.csv").write_bytes(b"PK\x03\x04\x00\x00\xff\xfe")
     assert "t.csv" in refused("--from", "t.csv", "a.yaml")
     (tmp_path / "empty.csv").write_text("")

@@ -24,7 +24,7 @@ class Embedding(WeightedLayer):
     accepts = "indices"
 
     num_embeddings: Positive
-    """Number of vectors; `$vocabulary` is the largest index in the data plus one."""
+    """Number of vectors: `$vocabulary` for an input of indices, `$categories(name)` for a column of categories."""
     embedding_dim: Positive
     """Length of each vector."""
     padding_idx: Count | None = None

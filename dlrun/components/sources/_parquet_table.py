@@ -1,0 +1,260 @@
+"""Parquet files as a table: the fields from their footers, the rows in parts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from dlrun.components.sources import SourceError, SourceNote
+from dlrun.components.sources._cells import EXACT
+from dlrun.components.sources._collected import Collected
+from dlrun.components.sources._encoding import other_file
+from dlrun.components.sources._files import WHOLE, TableFile, need_names, need_same
+from dlrun.components.sources._header import listed
+from dlrun.components.sources._parquet_types import field_of, to_floats, to_texts
+from dlrun.components.sources._rows import FileTable, Numbers, Unusable
+from dlrun.errors import SpecPath
+from dlrun.language.suggestions import shorten
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+PART = 1 << 14
+"""Rows that are read at a time: their numbers stay in the processor's cache."""
+LOOKED_AT = 1 << 17
+"""Values that are read of large files where only a look is wanted."""
+BUFFER = 1 << 20
+"""Bytes of a column that are read at a time."""
+
+
+class ParquetTable(FileTable):
+    """Files with the same columns, one after the other; nothing but footers is read before it is needed."""
+
+    def __init__(self, name: str, files: Sequence[TableFile], missing: tuple[str, ...], no_missing: str, whole: bool):
+        super().__init__(name, files, missing, no_missing)
+        self.whole = whole
+        columns, self.bytes = [], Counter[str]()
+        fields: dict[str, Any] = {}
+        for file in files:
+            with _opened(file) as parquet:
+                schema = parquet.schema_arrow
+                columns.append(schema.names)
+                file.rows = parquet.metadata.num_rows
+                need_names(file, schema.names)
+                found = {entry.name: field_of(entry.name, entry.type) for entry in schema}
+                self._count_bytes(parquet.metadata)
+            fields = fields or found
+            need_same([files[0], file], [columns[0], columns[-1]], "all files need the same columns")
+            if other := [name for name in fields if fields[name].type != found[name].type]:
+                one, two = fields[other[0]], found[other[0]]
+                message = f"{file.name} holds {two.what or 'numbers'} in the column '{other[0]}'"
+                raise SourceError(message, file.at, f"{files[0].name} holds {one.what or 'numbers'} there")
+        self.fields = fields
+        self.rows = sum(file.rows for file in files)
+
+    def read(
+        self, numbers: Mapping[str, SpecPath], texts: Mapping[str, SpecPath], lacking: Collection[str] = ()
+    ) -> None:
+        import numpy as np
+
+        unusable = Unusable({**texts, **numbers})
+        self._refuse_types(numbers, texts, unusable)
+        numbers, texts = unusable.others(numbers), unusable.others(texts)
+        needed = sum(self.bytes[name] for name in {*numbers, *texts})
+        self.complete = self.whole or needed <= WHOLE
+        width = max(1, len(numbers) + len(texts))
+        self.read_rows = self.rows if self.complete else min(self.rows, max(1000, LOOKED_AT // width))
+        try:
+            values = np.empty((self.read_rows, len(numbers)))
+        except (MemoryError, ValueError):
+            hint = "if the file is damaged, copy or write it again; or name fewer columns in `features`"
+            raise SourceError(f"{self.name} has {self.rows:,} rows, too many for the memory", self.at, hint) from None
+        words = {name: Collected() for name in texts}
+        rounded, finite = _Rounded(), True
+        row = 0
+        for file, batch in self._parts([*numbers, *texts], list(texts), self.read_rows):
+            end = row + batch.num_rows
+            with _reading(file):
+                if end > len(values):
+                    raise ValueError("there are more rows than its footer says")
+                for index, name in enumerate(numbers):
+                    column = batch.column(name)
+                    values[row:end, index] = to_floats(column)
+                    rounded.look(name, column, values[row:end, index], row)
+                for name, found in words.items():
+                    found.add_coded(*to_texts(batch.column(name)))
+            finite = finite and bool(np.isfinite(values[row:end]).all())
+            row = end
+        if row < self.read_rows:
+            raise SourceError(f"{self.name} cannot be read: there are fewer rows than its footer says", self.at)
+        self.finish()
+        if not finite:
+            self._refuse_values(numbers, values, lacking, unusable)
+        unusable.report()
+        self._numbers = Numbers(tuple(numbers), values)
+        self._texts = {name: found.result() for name, found in words.items()}
+        self._read_classes(texts)
+        self._notes = tuple(rounded.notes(self, numbers))
+
+    def cell(self, name: str, row: int) -> str:
+        file, place = self.file_of(row)
+        with _opened(file) as parquet:
+            start = 0
+            for group in range(parquet.num_row_groups):
+                rows = parquet.metadata.row_group(group).num_rows
+                if place < start + rows:
+                    value = parquet.read_row_group(group, columns=[name]).column(name)[place - start].as_py()
+                    shown = "null" if value is None else str(value)
+                    return f"{file.name}, row {place}: column '{name}' is '{shorten(shown)[1:-1]}'"
+                start += rows
+        raise IndexError(row)
+
+    def listed(self) -> str:
+        return listed(list(self.fields), header=False)
+
+    def _count_bytes(self, metadata: Any) -> None:
+        """Add the bytes of each column, unpacked."""
+        for group in range(metadata.num_row_groups):
+            for index in range(metadata.num_columns):
+                chunk = metadata.row_group(group).column(index)
+                self.bytes[chunk.path_in_schema.partition(".")[0]] += chunk.total_uncompressed_size
+
+    def _refuse_types(self, numbers: Mapping[str, SpecPath], texts: Mapping[str, SpecPath], unusable: Unusable) -> None:
+        for name in (*numbers, *texts):
+            field = self.fields[name]
+            if field.type == "other":
+                unusable.column(name, f"the column '{name}' of {self.name} holds {field.what}", field.way_out)
+            elif field.type in ("text", "time") and name in numbers:
+                message, lacking = self._some_texts(name)
+                unusable.texts(name, message, lacking, field.type == "time")
+
+    def _some_texts(self, name: str) -> tuple[str, bool]:
+        """What a column of texts holds in its first rows, and whether one of them lacks a value."""
+        words = Collected()
+        for _, batch in self._parts([name], [name], 1000):
+            words.add_coded(*to_texts(batch.column(name)))
+        shown = [f"'{shorten(word)[1:-1]}'" for word in words.seen if word][:2]
+        such = f", such as {' and '.join(shown)}" if shown else ""
+        return f"the column '{name}' of {self.name} holds {self.fields[name].what}{such}", "" in words.seen
+
+    def _refuse_values(
+        self, numbers: Mapping[str, SpecPath], values: Array, lacking: Collection[str], unusable: Unusable
+    ) -> None:
+        """Refuse missing values where each row needs one, and infinite ones."""
+        import numpy as np
+
+        for index, name in enumerate(numbers):
+            column = values[:, index]
+            if np.isfinite(column).all():
+                continue
+            missing, infinite = np.isnan(column), np.isinf(column)
+            if infinite.any():
+                place = self.cell(name, int(infinite.argmax()))
+                unusable.cell(name, f"{place}; numbers must be finite", "write its value or remove the row")
+            elif name not in lacking:
+                count, place = int(missing.sum()), self.cell(name, int(missing.argmax()))
+                more = f", one of {count} rows without a value" if count > 1 else ", which is no value"
+                unusable.lacks(name, place + more)
+
+    def _read_classes(self, texts: Mapping[str, SpecPath]) -> None:
+        """Where only a look is wanted, read the classes of a target in all rows if they are few bytes."""
+        for name, at in texts.items():
+            if not self.complete and at[0] == "target" and self.bytes[name] <= WHOLE:
+                words = Collected()
+                for file, batch in self._parts([name], [name], self.rows):
+                    with _reading(file):
+                        words.add_coded(*to_texts(batch.column(name)))
+                self._texts[name] = words.result()
+
+    def _parts(self, names: Sequence[str], texts: Sequence[str], most: int) -> Iterator[tuple[TableFile, Any]]:
+        """The first rows of some columns, in parts, with the file that each is of."""
+        for file in self.files:
+            if most <= 0:
+                return
+            with _opened(file, [name for name in texts if self.fields[name].what == "texts"]) as parquet:
+                for batch in parquet.iter_batches(min(PART, max(most, 1)), columns=list(names)):
+                    yield file, batch.slice(0, most)
+                    most -= batch.num_rows
+                    if most <= 0:
+                        break
+
+
+class _Rounded:
+    """Whole numbers that float64 does not keep: the first one of each column."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, tuple[int, int]] = {}
+
+    def look(self, name: str, column: Any, values: Array, start: int) -> None:
+        """Look at a part of a column that begins at the row `start`."""
+        import numpy as np
+        from pyarrow import types
+
+        exact = types.is_int64(column.type) or types.is_uint64(column.type) or types.is_decimal(column.type)
+        if name in self.found or not exact:
+            return
+        for row in np.flatnonzero(np.abs(values) >= EXACT).tolist():
+            value = column[row].as_py()
+            if value == int(value) and int(values[row]) != int(value):
+                self.found[name] = (start + row, int(value))
+                return
+
+    def notes(self, table: ParquetTable, named_by: Mapping[str, SpecPath]) -> Iterator[SourceNote]:
+        """One note about all columns."""
+        for name, (row, value) in list(self.found.items())[:1]:
+            more = f"; {len(self.found) - 1} more columns have such numbers" if len(self.found) > 1 else ""
+            message = f"{table.cell(name, row)}, which is kept as {float(value):.0f}{more}"
+            hint = "whole numbers are exact up to 2**53: subtract the smallest, or leave a column of ids out"
+            yield SourceNote("rounded_numbers", message, named_by[name], hint)
+
+
+@contextmanager
+def _opened(file: TableFile, as_dictionary: Sequence[str] = ()) -> Iterator[Any]:
+    """An open file; `as_dictionary` are the columns of texts whose different values are wanted once.
+
+    Raises:
+        SourceError: it is no parquet file, or it cannot be read, now or in the block.
+    """
+    with _reading(file):
+        import pyarrow as pa
+        from pyarrow.parquet import ParquetFile
+
+        try:
+            opened = ParquetFile(
+                file.path,
+                read_dictionary=list(as_dictionary),
+                buffer_size=BUFFER,
+                pre_buffer=False,
+                page_checksum_verification=True,
+            )
+        except pa.ArrowInvalid:
+            raise _no_parquet(file) from None
+        with opened:
+            yield opened
+
+
+def _no_parquet(file: TableFile) -> SourceError:
+    with file.path.open("rb") as stream:
+        what = other_file(stream.read(64))
+    if what == "a parquet file":
+        message, hint = f"{file.name} is damaged or cut: it has no footer", "copy or write the file again"
+        return SourceError(message, file.at, hint)
+    message = f"{file.name} is not a parquet file" + (f", but {what}" if what else "")
+    return SourceError(message, file.at, "write one with `df.to_parquet(path)`, or name the source that reads it")
+
+
+@contextmanager
+def _reading(file: TableFile) -> Iterator[None]:
+    """Turn whatever a damaged file ends in into one error; pyarrow raises errors of many types."""
+    try:
+        yield
+    except SourceError:
+        raise
+    except (Exception, MemoryError) as error:
+        what = str(error).partition("\n")[0] or type(error).__name__
+        message = f"{file.name} cannot be read: {shorten(what)[1:-1]}"
+        raise SourceError(message, file.at, "if the file is damaged, copy or write it again") from None

@@ -1,0 +1,1 @@
+"""Points drawn at random, for experiments: the seed alone decides which."""
