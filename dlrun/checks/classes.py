@@ -71,7 +71,7 @@ def _rare(reading: Reading, name: str, counts: dict[str, list[int]]) -> Iterator
     info = reading.data.info
     if info is None or info.table.in_order:  # the vocabulary is that of the training part
         return
-    unseen = [label for label, (training, *_) in counts.items() if not training]
+    unseen = [label for label, (training, *_) in counts.items() if not training and label not in info.table.stand_ins]
     few = [label for label, rows in counts.items() if sum(rows) < splits and label not in unseen]
     found = [(unseen, "no training row"), (few, f"fewer rows than the {splits} splits")]
     decided = reading.sections["data"].split.columns or info.table.own_splits

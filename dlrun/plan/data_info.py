@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -278,7 +279,7 @@ def describe(
         encoders = [(index, step) for index, step in enumerate(data.preprocess) if isinstance(step, Encoder)]
     assert isinstance(data.source, Source)
     table = data.source.open(folder, whole)
-    table.divide(data.split)
+    table.divide(data.split, partial(_training, table, data.split, seed))
     choice = choose(data, losses, table)
     refuse_strangers(encoders, choice.inputs, table)
     steps = {name: steps_of(encoders, name, chosen) for name, chosen in choice.inputs.items()}
@@ -312,6 +313,14 @@ def describe(
         else:
             found.features[name] = _feature(table, chosen)
     return replace(found, notes=tuple(notes))
+
+
+def _training(table: Table, split: Split, seed: int, rows: int) -> Array:
+    """The numbers of the training rows, of so many rows, where no column decides them."""
+    from dlrun.plan.split import split_rows
+    from dlrun.plan.split_columns import read_marks
+
+    return split_rows(None, rows, split, seed, marks=read_marks(table, split, ())).train
 
 
 def _feature(table: Table, chosen: Chosen) -> Feature:

@@ -28,7 +28,7 @@ def table(folder: Path, text: str, split: dict[str, Any] | None = None, **settin
     """The windows of a text, split."""
     (folder / "text.txt").write_text(text, "utf-8")
     found = Text(path="text.txt", **settings).open(folder)
-    found.divide(Split.read({"validation": 0.2, "test": 0.2, **(split or {})}))
+    found.divide(Split.read({"validation": 0.2, "test": 0.2, **(split or {})}), np.arange)
     return found
 
 
@@ -65,7 +65,7 @@ def test_every_part_is_cut_into_windows_with_the_token_after_each(unit: str, ste
 def test_each_word_has_the_words_around_it(model: str, window: int, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text(SENTENCES, "utf-8")
     found: Any = Words(path="text.txt", model=model, window=window, minimum=3).open(tmp_path)
-    found.divide(Split.read({"validation": 0.2, "test": 12}))
+    found.divide(Split.read({"validation": 0.2, "test": 12}), np.arange)
     words = re.findall(r"\w+|[^\w\s]", SENTENCES)
     parts = split_by_hand(words, (round(len(words) * 0.2), 12 + 2 * window))
     counts = Counter(word for word in parts["train"])
@@ -129,7 +129,7 @@ def test_a_number_of_rows_is_a_number_of_windows_also_over_several_files(step: i
     for name in "abcd":
         (tmp_path / f"{name}.txt").write_text(name.upper() * 30 + name * 13, "utf-8")
     found: Any = Text(path="?.txt", length=10, step=step).open(tmp_path)
-    found.divide(Split.read({"validation": 3, "test": 7}))
+    found.divide(Split.read({"validation": 3, "test": 7}), np.arange)
     assert {name: len(rows) for name, rows in found.own_splits.items()} == {"validation": 3, "test": 7}
     labels = np.array(found.labels)
     for row in np.concatenate([found.numbers(["tokens"]), found.numbers(["next"])], axis=1):
@@ -149,7 +149,7 @@ def test_rare_tokens_have_no_index_of_their_own(tmp_path: Path) -> None:
 def test_the_end_of_a_line_is_one_token_however_it_is_written(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfone\r\ntwo\r\n" * 1 + b"one\r\ntwo\r\n" * 5)
     found: Any = Text(path="a.txt", length=4).open(tmp_path)
-    found.divide(Split.read({"validation": 0, "test": 0}))
+    found.divide(Split.read({"validation": 0, "test": 0}), np.arange)
     assert set(found.labels) == {UNKNOWN, *"onetw\n"}
 
 
@@ -203,7 +203,7 @@ def test_a_text_that_cannot_be_used_is_told_with_its_place(
 ) -> None:
     (tmp_path / "a.txt").write_bytes(content)
     with pytest.raises(SourceError) as caught:
-        Text(path="a.txt", **{"length": 8, **settings}).open(tmp_path).divide(Split.read(split))
+        Text(path="a.txt", **{"length": 8, **settings}).open(tmp_path).divide(Split.read(split), np.arange)
     assert caught.value.message.startswith(message)
     assert caught.value.at[-1] == at
 
@@ -211,7 +211,7 @@ def test_a_text_that_cannot_be_used_is_told_with_its_place(
 def test_check_reads_the_beginning_of_a_large_text(tmp_path: Path) -> None:
     (tmp_path / "large.txt").write_bytes("zwölf Boxkämpfer\n".encode() * 500_000)
     look: Any = Text(path="large.txt", length=100).open(tmp_path, whole=False)
-    look.divide(Split.read({}))
+    look.divide(Split.read({}), np.arange)
     assert not look.complete and look.read_rows < look.rows
     whole = 500_000 * 17 // 100
     assert look.rows == pytest.approx(whole, rel=0.2)

@@ -13,7 +13,7 @@ from pyarrow import parquet
 from safetensors.numpy import save_file
 
 from dlrun.components.sources import Source
-from dlrun.components.sources._corpus import UNKNOWN
+from dlrun.components.sources.pairs import RESERVED
 from dlrun.data.survey import digest as _digest
 from dlrun.language.component import choose
 from dlrun.language.kinds import kinds
@@ -28,7 +28,12 @@ ROWS = {
 
 NUMBERS_ONLY = ("swiss_roll", "regression")
 """Sources without classes."""
-SUITS = {"text": ("classes",), "words": ("classes",), **dict.fromkeys(NUMBERS_ONLY, ("numbers",))}
+SUITS = {
+    "text": ("classes",),
+    "words": ("classes",),
+    "pairs": ("classes",),
+    **dict.fromkeys(NUMBERS_ONLY, ("numbers",)),
+}
 """The targets of a source, where it does not have all."""
 READ = [(kind, wants) for kind in kinds("sources") for wants in SUITS.get(kind, ROWS)]
 
@@ -72,6 +77,10 @@ def written(kind: str, wants: str, folder: Path) -> tuple[dict, tuple[str, ...] 
     if kind == "words":
         (folder / "rows.txt").write_text("a cab, a bad cab, and a dab of bread\n" * 6)
         return {"words": {"path": "rows.txt", "model": "skip_gram"}}, None, None
+    if kind == "pairs":
+        lines = [f"a {word} of b,{word} c d" for word in "uvwxyzuvwxyz"]
+        (folder / "rows.csv").write_text("one,other\n" + "\n".join(lines))
+        return {"pairs": {"path": "rows.csv", "source": "one", "target": "other"}}, ("source",), None
     if kind == "hub":
         library = pytest.importorskip("datasets")
         rows = {"a": x[:, 0], "b": x[:, 1], "c": x[:, 2], "y": ROWS[wants]}
@@ -113,7 +122,7 @@ def test_a_source_holds_what_it_says_it_holds(kind: str, wants: str, tmp_path: P
         assert info.labels is None
     else:
         assert info.labels is not None
-        assert set(np.unique(rows.target).tolist()) == set(info.labels) - {UNKNOWN}
+        assert set(np.unique(rows.target).tolist()) - {*RESERVED} == set(info.labels) - {*RESERVED}
 
 
 @pytest.mark.parametrize("kind", kinds("sources"))

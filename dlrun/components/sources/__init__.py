@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -105,13 +105,20 @@ class Table:
     in_order: bool = False
     """Whether its rows follow each other, as windows of a text do: the sizes of the split then say how many of the last
     ones are in `own_splits`, and nothing is drawn."""
+    stand_ins: tuple[str, ...] = ()
+    """Classes that stand for no value of their own, such as that of unknown words: none of them needs a row."""
     missing: tuple[str, ...] = ()
     """Texts that say that a value is missing, in any case; an empty text says it always."""
     no_missing: str = ""
     """How a spec says that no text marks a missing value."""
 
-    def divide(self, split: Split) -> None:
-        """Learn how the rows are to be split, first of all: a table in order makes its splits here.
+    def divide(self, split: Split, training: Callable[[int], Array]) -> None:
+        """Learn how the rows are to be split, first of all: a table in order makes its splits here, and one that learns
+        from the training rows does so.
+
+        Args:
+            split: the spec's.
+            training: gives the numbers of the training rows, of so many rows, where they are drawn at random.
 
         Raises:
             SourceError: the rows cannot be split so.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -78,7 +78,7 @@ class InOrder(Table):
     def indices(self, name: str) -> Array:
         """(rows, ...) the indices of a field."""
 
-    def divide(self, split: Split) -> None:
+    def divide(self, split: Split, training: Callable[[int], Array]) -> None:
         for setting in ("stratify", "group", "time", "column", "folds"):
             if getattr(split, setting):
                 message = f"`{setting}` cannot be given: a text is split in its order"
