@@ -104,6 +104,7 @@ def test_a_file_of_test_sentences_is_the_test(tmp_path: Path) -> None:
     file = write(tmp_path, phrases(60), "test: later.csv")
     file.write_text(file.read_text().replace(", test: 0.2", ""))
     checked = check(file)
+    assert checked.sizes is not None
     assert (checked.sizes.train, checked.sizes.validation, checked.sizes.test) == (48, 12, 20)
 
 

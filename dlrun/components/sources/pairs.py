@@ -97,13 +97,14 @@ class _Sentences(Table):
         train = training(self.rows) if self.complete else None
         self.labels: dict[str, tuple[str, ...]] = {}
         self.codes: dict[str, Array] = {}
-        self.fields: dict[str, Field] = {}
+        fields: dict[str, Field] = {}
         for side, name in columns.items():
-            self._learn(side, self._texts(name, paths[name]), train)
+            fields |= self._learn(side, self._texts(name, paths[name]), train)
             if len(self.labels["source" if side == "source" else "target_in"]) == len(RESERVED):
                 least = self.settings.minimum
                 message = f"no {self.settings.unit} is {least} times in the training rows of the column '{name}'"
                 raise SourceError(message, paths[name], "lower `minimum`")
+        self.fields = fields
         self.table.forget()
 
     def _texts(self, name: str, at: SpecPath) -> Texts:
@@ -120,8 +121,8 @@ class _Sentences(Table):
                 raise SourceError(f"{self.table.cell(name, row)}; a sentence is expected", at, hint)
         return texts
 
-    def _learn(self, side: str, texts: Texts, train: Array | None) -> None:
-        """The vocabulary of a side, and its sentences as indices."""
+    def _learn(self, side: str, texts: Texts, train: Array | None) -> dict[str, Field]:
+        """The vocabulary of a side, and its sentences as indices; gives the fields."""
         import numpy as np
 
         settings, split = self.settings, splitter(self.settings.unit)
@@ -148,7 +149,8 @@ class _Sentences(Table):
         recipe = {"unit": settings.unit, "lower": settings.lower, "vocabulary": list(labels)}
         for name, codes in made.items():
             self.labels[name], self.codes[name] = labels, self._in(name, codes)[texts.rows]
-            self.fields[name] = Field(name, "number", (length,), table.dtype.itemsize, whole=True, recipe=recipe)
+        width = table.dtype.itemsize
+        return {name: Field(name, "number", (length,), width, whole=True, recipe=recipe) for name in made}
 
     @staticmethod
     def _in(name: str, codes: Array) -> Array:
