@@ -21,6 +21,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["DLRUN_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
+@pytest.fixture(autouse=True)
+def without_automatic_baselines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`baselines: auto` chooses none in the process of the tests, save in those marked `baselines`: each run with
+    baselines starts a process with scikit-learn, and most tests of runs are about something else."""
+    if request.node.get_closest_marker("baselines") is None:
+        monkeypatch.setattr("dlrun.plan.baselines.AUTO", ())
+
+
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow store; to copy one is quicker than to make one."""

@@ -79,6 +79,7 @@ KEYS = {
     "mixup": "mixup:",
     "a scaled target": "target_preprocess",
     "r2": "validation/r2",
+    "folds": "folds:",
     "batch gradient": "batch_size: full",
 }
 """What the README calls it, and what the spec has."""
@@ -98,7 +99,8 @@ def test_a_run_has_the_files_that_the_page_lists(tmp_path):
     names = [re.split(r" {2,}", line.strip())[0].split(", ") for line in listing.splitlines()]
     listed = {name.partition("/")[0] for line in names for name in line}
     spec = SPECS / "digits_cnn.yaml"
-    folder = dlrun.train(spec, "train.epochs=3", f"tracking.mlflow.uri=sqlite:///{tmp_path}/a.db", runs=tmp_path).folder
+    overrides = ("train.epochs=3", "baselines=[majority]", f"tracking.mlflow.uri=sqlite:///{tmp_path}/a.db")
+    folder = dlrun.train(spec, *overrides, runs=tmp_path).folder
     assert listed == {file.name for file in folder.iterdir()}
 
 

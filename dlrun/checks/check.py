@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dlrun.checks.baselines import check_baselines
 from dlrun.checks.classes import ClassCounts, split_targets
 from dlrun.checks.data import (
     check_augment,
@@ -207,6 +208,7 @@ def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None, me
     """Problems of sections that only show once the network is planned."""
     train = reading.sections.get("train", TrainSection())
     yield from check_objective(reading, planned)
+    yield from check_baselines(reading, planned)
     yield from check_augment(reading, planned)
     yield from check_indices(reading, planned)
     yield from check_freeze(reading, planned)

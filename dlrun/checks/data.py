@@ -77,7 +77,7 @@ def split_as_asked(reading: Reading, sizes: SplitSizes) -> tuple[SplitSizes, lis
 def _uneven(reading: Reading, wanted: SplitSizes, actual: SplitSizes) -> Iterator[Problem]:
     """A note about each split that is more than half larger or smaller than asked for."""
     columns = reading.sections["data"].split.columns
-    for name in ("validation", "test"):
+    for name in ("validation", "test") if columns else ():
         asked, size = getattr(wanted, name), getattr(actual, name)
         if 2 * abs(size - asked) > asked:
             setting, column = next(iter(columns.items()))

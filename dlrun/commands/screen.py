@@ -102,8 +102,17 @@ def show_json(data: Any) -> None:
     say(text if safe else json.dumps(data, indent=2, allow_nan=False))
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = (), title: str = "") -> None:
-    """Print a table; the columns named in `right` are numbers. A row of '' alone is a line between sections."""
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Sequence[str] = (),
+    title: str = "",
+    strong: Collection[tuple[int, int]] = (),
+) -> None:
+    """Print a table; the columns named in `right` are numbers. A row of '' alone is a line between sections.
+
+    On a terminal the cells in `strong`, by row and column, are bold.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -117,11 +126,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
     )
     for column in columns:
         grid.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    for row in rows:
+    for number, row in enumerate(rows):
         if not any(row):
             grid.add_section()
         else:
-            grid.add_row(*(Text(visible(cell)) for cell in row))
+            styles = ["bold" if (number, place) in strong else "" for place in range(len(row))]
+            grid.add_row(*(Text(visible(cell), style=style) for cell, style in zip(row, styles, strict=True)))
     with _losing(sys.stdout):
         console().print(grid)
         sys.stdout.flush()

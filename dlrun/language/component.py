@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, ClassVar, Self, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
@@ -138,6 +138,25 @@ class SomeOf(OneOf):
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         one = {"$ref": f"#/$defs/{self.family}"}
         return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+
+
+class AutoOrSome(OneOf):
+    """Marks a field that takes `auto`, `off`, one component of a family, or a list of them; `off` is the empty list."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._choose)
+
+    def _choose(self, value: Any) -> Literal["auto"] | tuple[Component, ...]:
+        if value == "auto":
+            return "auto"
+        if value == "off" or value in ((), []):
+            return ()
+        chosen = choose_some(self.family, value)
+        return chosen if isinstance(chosen, tuple) else (chosen,)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        one = {"$ref": f"#/$defs/{self.family}"}
+        return {"anyOf": [{"enum": ["auto", "off"]}, one, {"type": "array", "items": one}]}
 
 
 def marks(field: FieldInfo) -> list[Any]:

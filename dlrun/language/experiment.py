@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from dlrun.language.component import Component, Nested, OneOf, Settings, SomeOf
+from dlrun.language.component import AutoOrSome, Component, Nested, OneOf, Settings, SomeOf
 from dlrun.language.durations import Interval, IntervalField
 from dlrun.language.fields import (
     BatchSize,
@@ -145,6 +145,9 @@ class Experiment(Settings):
     """How the learning rate changes; constant unless given."""
     train: Annotated[TrainSection, Nested()] = TrainSection.model_construct()
     """How long to train, in batches of what size, and on which device."""
+    baselines: Annotated[Literal["auto"] | tuple[Component, ...], AutoOrSome("baselines")] = "auto"
+    """Simpler methods that are fitted after the training and compared with the network; `auto` chooses those that suit
+    a table of numbers, and none for images and indices."""
     allow: tuple[NoteName, ...] = ()
     """The notes that are not shown, by name: what they report is meant."""
     tracking: Annotated[Component, OneOf("trackers")] | None = None

@@ -28,7 +28,7 @@ NOTES = {
     "rounded_numbers": "a whole number is too large to be kept exactly",
     "similar_classes": "two classes of a target differ only in case, spaces or marks that are not seen",
     "undefined_metric": "a metric says nothing on a split that lacks a class, or where a number is always the same",
-    "uneven_split": "a split is more than half larger or smaller than asked for, because rows of a group stay together",
+    "uneven_split": "a split is over half larger or smaller than asked for: rows of a group or a time stay together",
     "unequal_classes": "accuracy is the only metric, and one class has at least 80% of the rows",
     "unscaled_target": "a target of numbers is far from 0 or 1 in scale, and there is no `target_preprocess`",
     "unseen_category": "a category is in other rows alone, and no training row has the place that it gets",

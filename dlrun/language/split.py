@@ -34,7 +34,9 @@ def _read_size(value: Any) -> int | float:
 SplitSize = Annotated[
     int | float,
     PlainValidator(_read_size),
-    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "exclusiveMaximum": 1}, {"type": "integer"}]}),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "minimum": 0, "exclusiveMaximum": 1}, {"type": "integer", "minimum": 0}]}
+    ),
 ]
 """A share of the rows, or a number of rows."""
 

@@ -69,6 +69,9 @@ def load_network(folder: Path | str, which: Literal["best", "last"] = "best") ->
         SpecError: the folder is not a run's, or a file in it is damaged.
     """
     folder = Path(folder)
+    if folds := run_folder.folds_of(folder):
+        message = f"{folder} is a run of several folds, and each has a network of its own"
+        raise SpecError(f"{message}\n  `load_network('{folds[0]}')` loads that of the first")
     reading = read_spec(folder / run_folder.RESOLVED)
     if reading.problems:
         raise SpecError(reading.problems)

@@ -107,7 +107,7 @@ class DataInfo:
     whole: bool = False
     """Whether all rows are wanted, however long it takes to read them."""
     drawn: dict[tuple[Split, int], Splits] = field(default_factory=dict, repr=False, compare=False)
-    """The splits that were drawn, by what decides them."""
+    """The splits that were drawn last, by what decides them."""
 
     def inputs(self, name: str) -> Array | StoredArray:
         """(N, ...) all rows of an input, after its encoders; those of a stored input are read when they are asked for.
@@ -158,6 +158,7 @@ class DataInfo:
 
         if (split, seed) not in self.drawn:
             classes, labels = self._strata(split) if split.stratify else (None, None)
+            self.drawn.clear()  # of many folds only one is kept
             self.drawn[split, seed] = split_rows(classes, self.rows, split, seed, labels, self.marks(split))
         return self.drawn[split, seed]
 

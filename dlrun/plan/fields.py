@@ -54,7 +54,7 @@ class Choice:
         """The fields that are needed as numbers, in order, and those that are needed as texts, each with its setting.
 
         `as_texts` has for each input its fields that are read as texts. A field that divides the rows is read as its
-        type says, unless it is read as texts already.
+        type says, unless it is read as texts already; ids of groups are texts where they are written.
         """
         numbers: dict[str, SpecPath] = {}
         texts: dict[str, SpecPath] = {}
@@ -65,8 +65,9 @@ class Choice:
             for entry in chosen.fields:
                 (texts if chosen.labelled else numbers).setdefault(entry, chosen.at)
         for entry, at in self.split.items():
+            is_id = table.as_written and at[-1] == "group" and entry not in numbers
             if entry not in texts:
-                (numbers if table.fields[entry].type == "number" else texts).setdefault(entry, at)
+                (texts if is_id or table.fields[entry].type != "number" else numbers).setdefault(entry, at)
         return numbers, texts
 
 

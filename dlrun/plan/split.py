@@ -93,10 +93,8 @@ def split_rows(
         sizes = split_sizes(len(left), Split(validation=split.validation, test=0))
         random = np.random.Generator(np.random.PCG64([chosen, fold]))
     validation = marks.apart.get("validation")
-    of_test, of_validation = (
-        (0 if test is not None else sizes.test),
-        (0 if validation is not None else sizes.validation),
-    )
+    of_test = sizes.test if test is None else 0
+    of_validation = sizes.validation if validation is None else 0
     if of_test + of_validation > len(left):
         raise SourceError(f"of {rows} rows, none is left for training", ("split",))
     drawn = SplitSizes(len(left) - of_test - of_validation, of_validation, of_test)

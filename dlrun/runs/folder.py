@@ -28,7 +28,10 @@ def fold_of(folder: Path, number: int) -> Path:
 
 def folds_of(folder: Path) -> list[Path]:
     """The folders of the folds of a run that have begun, in order; none where it has no folds."""
-    found = [path.parent for path in folder.glob(f"{FOLD}*/{STARTED}")]
+    try:
+        found = [path.parent for path in folder.glob(f"{FOLD}*/{STARTED}")]
+    except (OSError, ValueError):  # it can be no folder's path
+        return []
     return sorted(found, key=lambda path: (len(path.name), path.name))
 
 

@@ -28,6 +28,8 @@ class KnownRun:
     status: Status | Literal["RUNNING"]
     ended: int | None
     """Milliseconds since 1970."""
+    test: dict[str, float]
+    """The test metrics, without their prefix; empty before the test, and without test rows."""
 
 
 def about(info: RunInfo) -> dict[str, Any]:
@@ -84,7 +86,8 @@ def _known(folder: Path, content: Any) -> KnownRun:
     status, ended = content["status"], content.get("ended")
     if status not in STATUSES:
         raise ValueError(f"unknown status {status!r}")
-    return KnownRun(info, status, None if ended is None else _expect(ended, int))
+    test = {name: float(value) for name, value in _expect(content.get("test", {}), dict).items()}
+    return KnownRun(info, status, None if ended is None else _expect(ended, int), test)
 
 
 def _expect(value: Any, kind: type) -> Any:

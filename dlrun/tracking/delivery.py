@@ -13,9 +13,11 @@ from pathlib import Path
 from dlrun.errors import RunError, without_password
 from dlrun.runs import durable
 from dlrun.runs import folder as run_folder
+from dlrun.runs.baselines import read_comparison
 from dlrun.runs.info import Record, Status
 from dlrun.runs.journal import Tail
 from dlrun.runs.run_json import RUNNING, read_run, with_texts
+from dlrun.tracking.baselines import uploads
 from dlrun.tracking.delivery_state import DeliveryState, recall, remember
 from dlrun.tracking.mlflow_limits import METRICS_AT_A_TIME, cut
 from dlrun.tracking.mlflow_run import MlflowRun, Upload
@@ -78,6 +80,8 @@ class Delivery:
         """Whether a part of the journal cannot be read."""
         self._others: list[Upload] = []
         """Everything to send besides the metrics."""
+        self._baselines: list[Upload] | None = None
+        """Those of them that are the results of baselines; None before the run has ended."""
         self._refused: list[str] = []
         self._successes = 0
         self._status_sent = False
@@ -120,7 +124,7 @@ class Delivery:
             if failures:
                 time.sleep(PAUSE)
             before = self._successes
-            complete = self.attempt() and self._terminate(status, time_ended)
+            complete = self.attempt() and self._send_baselines() and self._terminate(status, time_ended)
             failures = 0 if self._successes > before else failures + 1
         if not complete and self.reached and not self._stop():
             trouble = self._error
@@ -151,6 +155,16 @@ class Delivery:
         self._delivered = self._earlier.journal if self._run.run_id == self._earlier.run else 0
         self._tail = Tail(self._journal, self._delivered)
         self._remember()
+
+    def _send_baselines(self) -> bool:
+        """Send the results of the baselines, each as a run below this one."""
+        if self._baselines is None:
+            try:
+                self._baselines = uploads(self._run, read_comparison(self.folder))
+            except RunError as error:  # there is nothing else to send in its place
+                self._baselines, self._refused = [], [*self._refused, f"the baselines ({reason(error)})"]
+            self._others += self._baselines
+        return self._send_others()
 
     def _terminate(self, status: Status, time_ended: int) -> bool:
         result = self._send("the run's status", partial(self._run.terminate, status, time_ended))

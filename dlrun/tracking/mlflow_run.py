@@ -45,6 +45,8 @@ COMMAND = "run.command"
 
 RUNS_IN_VIEW = 100
 """The number of latest runs whose differences the view shows."""
+RUNS_FOUND = 500
+"""The number of latest runs among which those are, besides their baselines."""
 
 LOGGERS = ("mlflow", "alembic", "sqlalchemy", "urllib3", "huey")
 """Loggers of MLflow and its libraries; they write to the screen if a server is down or a store is new."""
@@ -105,11 +107,18 @@ class MlflowRun:
         for chunk in chunks(metrics, METRICS_AT_A_TIME):
             client.log_batch(run_id, metrics=chunk, synchronous=True)
 
+    def set_tag(self, name: str, value: str) -> None:
+        """Set one tag."""
+        client, run_id = self._connection()
+        client.set_tag(run_id, name, cut(visible(value), MAX_TAG))
+
     def terminate(self, status: Status, time: int) -> None:
         """End the run at `time`."""
         client, run_id = self._connection()
         self._remove_twins(client, run_id)
         client.set_terminated(run_id, status, time)
+        if PARENT in self.info.tags:  # the run above renews the view
+            return
         with contextlib.suppress(Exception):  # the run is complete without the view
             self._renew_view(client, time)
 
@@ -120,8 +129,10 @@ class MlflowRun:
         known = read_run(self.info.parent)
         parent = MlflowRun(self.uri, known.info.experiment, with_texts(known.info))
         parent.open(known.status == RUNNING)
-        assert parent.run_id is not None
-        return {PARENT: parent.run_id}
+        client, run_id = parent._connection()
+        if known.status != RUNNING:  # a new run would have this status
+            client.set_terminated(run_id, known.status, known.ended)
+        return {PARENT: run_id}
 
     def _known(self, run_id: str | None, tags: dict[str, str]) -> Run | None:
         """Find the run by its id, in any experiment."""
@@ -138,7 +149,9 @@ class MlflowRun:
         if not self._is_this(run, tags):
             return None
         self._experiment_id = run.info.experiment_id
-        if self._client.get_experiment(self._experiment_id).lifecycle_stage == "deleted":
+        experiment = self._client.get_experiment(self._experiment_id)
+        self.experiment = experiment.name  # it may have another name by now, and baselines go to the same
+        if experiment.lifecycle_stage == "deleted":
             self._client.restore_experiment(self._experiment_id)
             run = self._client.get_run(run_id)
         return run
@@ -166,8 +179,9 @@ class MlflowRun:
                 client.delete_run(run.info.run_id)
 
     def _renew_view(self, client: MlflowClient, time: int) -> None:
-        runs = client.search_runs([self._experiment_id], max_results=RUNS_IN_VIEW)
-        tag = view_of(((run.data.metrics, run.data.params) for run in runs), time)
+        runs = client.search_runs([self._experiment_id], max_results=RUNS_FOUND)
+        own = [run for run in runs if PARENT not in run.data.tags][:RUNS_IN_VIEW]
+        tag = view_of(((run.data.metrics, run.data.params) for run in own), time)
         client.set_experiment_tag(self._experiment_id, TAG, tag)
 
     def _connection(self) -> tuple[MlflowClient, str]:

@@ -176,6 +176,16 @@ def test_a_split_that_is_not_possible_is_one_clear_error(tmp_path, split, change
     assert found == (message, path)
 
 
+def test_ids_of_groups_are_texts_also_where_they_look_like_numbers(tmp_path):
+    ids = [f"{row % 10:03}" for row in range(30)] + [str(row % 10) for row in range(30)]
+    found = check(write(tmp_path, "group: visit", visit=ids), ["data.features=a"])
+    assert found.data_info is not None and not found.notes
+    groups = found.data_info.marks(found.experiment.need("data").split).groups
+    assert groups is not None and groups.count == 20  # 007 and 7 are two
+    mixed = check(write(tmp_path, "group: visit", visit=[*range(50), *["A7"] * 10]), ["data.features=a"])
+    assert sum(sizes(mixed)) == ROWS
+
+
 def test_a_group_that_is_larger_than_a_split_is_taken_and_told(tmp_path):
     found = check(write(tmp_path, "group: patient", patient=["p0"] * 25 + ["p1"] * 30), ["data.features=a"])
     (note,) = [note for note in found.notes if note.note == "uneven_split"]

@@ -29,6 +29,7 @@ data: {source: {sklearn: iris}}
 model: {layers: [linear: $classes]}
 loss: cross_entropy
 optimizer: sgd
+baselines: off
 tracking: off
 """
 

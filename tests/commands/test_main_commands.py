@@ -21,6 +21,7 @@ loss: cross_entropy
 metrics: [accuracy]
 optimizer: {adam: {lr: 0.02}}
 train: {epochs: 3, device: cpu}
+baselines: [majority]
 tracking: off
 """
 
@@ -49,6 +50,10 @@ def test_train_shows_the_data_the_progress_and_the_folder_of_the_run(spec: Path)
     assert f"runs/{run.name}" in done.stdout
     metrics = json.loads((run / "run.json").read_text())["test"]
     assert f"{metrics['accuracy']:.4f}" in done.stdout
+    shown = [line.split() for line in done.stdout.splitlines()]
+    assert ["majority", "1.1007", "0.3182"] in shown  # -(8*log(34/106) + 14*log(36/106))/22, and 7/22
+    assert any(line[:1] == ["network"] for line in shown)
+    assert "the best baseline, majority" in done.stdout
 
 
 def test_train_on_a_terminal_shows_one_live_line(spec: Path) -> None:

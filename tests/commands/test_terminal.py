@@ -172,6 +172,7 @@ COMMANDS = {
     "schema": ["schema"],
     "check": ["check", "net.yaml"],
     "params": ["params", "net.yaml", "--explain"],
+    "data": ["data", "net.yaml"],
     "draw": ["draw", "net.yaml", "-o", "net.svg"],
     "train": ["train", "net.yaml"],
     "resume": ["resume", "last"],

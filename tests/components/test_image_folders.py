@@ -17,7 +17,7 @@ from PIL import Image
 from dlrun import cache
 from dlrun.api import train
 from dlrun.checks.check import check
-from dlrun.commands.train.train import RunScreen
+from dlrun.commands.train.run_screen import RunScreen
 from dlrun.components.sources import SourceError, Table
 from dlrun.components.sources._images import NAMED
 from dlrun.components.sources.images import Images

@@ -19,6 +19,7 @@ COUNTS = {
     # the trunk, the digit's head, the image's head
     "digits_two_heads": (64 * 128 + 128 + 128 * 24 + 24) + (24 * 10 + 10) + (24 * 128 + 128 + 128 * 64 + 64),
     "wine_mlp": (13 * 32 + 32) + (32 * 3 + 3),
+    "wine_folds": (13 * 16 + 16) + (16 * 3 + 3),
     # age, four works and one for the rest, education, no, yes, unknown and the rest, two hours, one where it is missing
     "people_mixed": (14 * 32 + 32) + (32 * 2 + 2),
     # five works and five educations, each with one for the rest; the other columns; the two layers

@@ -275,3 +275,19 @@ def test_a_server_that_is_away_is_reported_and_a_password_is_not(tmp_path: Path)
     away = "MLflow at http://me:***@127.0.0.1:1 has nothing of this run: Connection refused"
     assert delivery.report() == away
     assert "secret" not in (info.folder / NAME).read_text()
+
+
+def test_a_part_of_a_run_is_below_it_whichever_arrives_first(runs: Path) -> None:
+    whole = make_run(runs / "folds", [Record(0, 0, STARTED, {"test/accuracy": 0.5, "test/accuracy_std": 0.1})])
+    parts = [make_run(whole.folder / f"fold-{number}", name=f"fold={number}", parent=whole.folder) for number in (1, 2)]
+    first = deliver(runs, parts[0])
+    (begun,) = [run for run in stored(runs / "mlflow.db") if run.name == "folds"]
+    assert (begun.status, begun.metrics) == ("FINISHED", [])  # as its folder says
+    parent = deliver(runs, whole)
+    second = deliver(runs, parts[1])
+    for part in (first, second):
+        assert part.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert "mlflow.parentRunId" not in parent.data.tags
+    assert parent.data.metrics == {"test/accuracy": 0.5, "test/accuracy_std": 0.1}
+    assert len(stored(runs / "mlflow.db")) == 3
+    assert client(runs).get_run(parent.info.run_id).info.status == "FINISHED"

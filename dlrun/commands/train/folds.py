@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlrun.commands import screen
-from dlrun.commands.train.train import RunScreen, next_step, show_best, show_places, show_start, until_stopped
+from dlrun.commands.train.run_screen import RunScreen, next_step, show_best, show_places, show_start, until_stopped
 
 if TYPE_CHECKING:
     from dlrun.checks.check import Checked
@@ -85,9 +85,9 @@ class FoldsScreen:
 
 def show_tests(outcome: Outcome) -> None:
     """Print the test metrics of each fold, their mean and their standard deviation, and the run's folder."""
-    from dlrun.training.lifecycle.folds import STD, tests_of
+    from dlrun.training.lifecycle.folds import STD, figures_of
 
-    tests = tests_of(outcome.folder)
+    tests = figures_of(outcome.folder)
     names = list(tests[0])
     rows = [(f"fold {number}", *(screen.show_value(test[name]) for name in names))
             for number, test in enumerate(tests, 1)]  # fmt: skip

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlrun.commands import completion, screen
+from dlrun.commands import completion, interrupts, screen
 from dlrun.commands.arguments import Overrides, Runs
 from dlrun.commands.look.sync import deliver
-from dlrun.commands.train.train import Every, RunScreen, show_run
+from dlrun.commands.train.baselines import show_comparison
+from dlrun.commands.train.run_screen import RunScreen, rising, show_run
+from dlrun.commands.train.train import Every
 from dlrun.errors import CompleteError, RunError
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ def resume(
     A run that is complete is delivered to MLflow, as far as it is not there yet.
     """
     from dlrun.checks.check import check as check_spec
+    from dlrun.runs.baselines import has_unfinished
     from dlrun.runs.checkpoints import Checkpoints
     from dlrun.runs.find import find_run
     from dlrun.runs.folder import RESOLVED, runs_of
@@ -43,6 +46,8 @@ def resume(
     folder = find_run(run, runs)
     known = read_run(folder)
     if not overrides and known.status == "FINISHED":
+        if has_unfinished(folder):
+            finish_baselines(folder)
         show_complete(folder)
         return
     if "data.split.folds" in known.info.params and "data.split.fold" not in known.info.params:
@@ -82,6 +87,24 @@ def _resume_folds(folder: Path, info: RunInfo, overrides: list[str], every: int 
 
     runs = runs_of(folder)
     show_folds(checked, one_of, runs, info.store, info.experiment, every, folder)
+
+
+def finish_baselines(folder: Path) -> None:
+    """Compute the baselines of a complete run that were skipped, and show them."""
+    from dlrun.checks.check import check as check_spec
+    from dlrun.runs.folder import RESOLVED
+
+    checked = check_spec(folder / RESOLVED, (), training=True, from_checkpoint=True)
+    watcher = RunScreen(checked)
+    from dlrun.training.lifecycle.resume import finish_baselines as compute
+
+    interrupts.training_begins()
+    try:
+        comparison = compute(folder, checked, watcher)
+    finally:
+        watcher.stop()
+    if comparison is not None:
+        show_comparison(comparison, rising(checked))
 
 
 def show_complete(folder: Path) -> None:

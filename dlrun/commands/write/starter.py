@@ -209,6 +209,7 @@ def _text(file: Path, spec: Path, source: dict[str, dict[str, str]], target: str
         "",
         f"loss: {'cross_entropy' if classes else 'mse'}",
         f"metrics: {'[accuracy, f1]' if classes else '[mae, r2]'}",
+        "baselines: auto                 # simpler methods beside the network: is it worth it?",
         "optimizer: {adamw: {lr: 1e-3}}",
         "",
         "train:",

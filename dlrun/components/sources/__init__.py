@@ -84,6 +84,9 @@ class Table:
     value: ClassVar[str] = "value"
     """What one of its values is called."""
 
+    as_written: ClassVar[bool] = False
+    """Whether a field of numbers can be read as the texts that are written: `007` is not `7`."""
+
     name: str
     """What the data is called in errors: `wine.csv`."""
     at: SpecPath

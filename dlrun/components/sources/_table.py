@@ -36,6 +36,7 @@ class TextTable(FileTable):
     """
 
     value = "cell"
+    as_written = True
 
     def __init__(
         self,

@@ -22,7 +22,7 @@ from dlrun.training.lifecycle.commit import git_commit
 from dlrun.training.lifecycle.setup import TrainingSetup
 from dlrun.views.table import as_text
 
-NOT_IN_NAME = ("name", "description", "tracking")
+NOT_IN_NAME = ("name", "description", "baselines", "tracking")
 """Sections that change nothing in what a run computes, so they are no part of its name."""
 LONGEST_NAME, LONGEST_VALUE = 100, 30
 """Characters of a run's name, and of a value in it."""

@@ -117,7 +117,7 @@ def run_folds(
                     shown.notice(f"the tracker: {found.undelivered}")
                 watcher.trained(number, found)
             assert parent is not None
-            outcome.test = summary(tests_of(parent.folder))
+            outcome.test = summary(figures_of(parent.folder))
             _record(parent, outcome.test)
             outcome.status, outcome.test_of = "FINISHED", f"the mean of {folds} folds"
         except (KeyboardInterrupt, Terminated):
@@ -136,7 +136,7 @@ def run_folds(
     return outcome
 
 
-def tests_of(folder: Path) -> list[dict[str, float]]:
+def figures_of(folder: Path) -> list[dict[str, float]]:
     """The test metrics of each fold of a run that is complete, in order, without their prefix.
 
     Raises:

@@ -12,23 +12,63 @@ from dlrun.language.experiment import TrainSection
 from dlrun.language.resolved import as_yaml, flattened, resolved
 from dlrun.plan.length import Length
 from dlrun.runs import folder as run_folder
+from dlrun.runs.baselines import Comparison
 from dlrun.runs.checkpoints import Checkpoint, Checkpoints
 from dlrun.runs.info import RunInfo, Tracking
 from dlrun.runs.lock import lock
 from dlrun.runs.run_json import RUNNING, about, read_run
+from dlrun.training.lifecycle import baselines
 from dlrun.training.lifecycle.checkpointing import FITTED, fingerprint
 from dlrun.training.lifecycle.process import process_of_a_run
 from dlrun.training.lifecycle.run import Outcome, RunWatcher, train
 from dlrun.training.lifecycle.setup import TrainingSetup, prepare_training
+from dlrun.training.lifecycle.snapshot import restore
+from dlrun.training.loop import Training
+from dlrun.training.signals import stop_on_signals
+from dlrun.training.state import TrainingState
 
 LENGTH = ("train.epochs", "train.steps")
 """The settings that may grow."""
 PLACES = ("data.source.path",)
 """The settings that may change: the data may have moved, if its hash is the same."""
+BASELINES = "baselines"
+"""The section that may change: the network does not depend on it."""
 FOLDER = "run.folder"
 """The tag that identifies a run, with its start."""
 MOST = 6
 """How many differences are listed."""
+
+
+class _Nothing:
+    """Takes the place of what writes checkpoints, where nothing is trained."""
+
+    def after_step(self, training: Training) -> None: ...
+    def after_epoch(self, training: Training) -> None: ...
+
+
+def finish_baselines(folder: Path, checked: Checked, watcher: RunWatcher) -> Comparison | None:
+    """Compute the baselines of a run that is complete but for them.
+
+    Raises:
+        SpecError: the spec or the data is no longer that of the run.
+        RunError: another process works on the run, or no checkpoint can be read.
+        KeyboardInterrupt, Terminated: a second signal came.
+    """
+    with process_of_a_run(), lock(folder):
+        known = read_run(folder)
+        checkpoint = _newest(folder, watcher)
+        if checkpoint is None:
+            raise RunError(f"{folder.name} has no checkpoint, so its baselines cannot be computed")
+        now = flattened(checked.experiment, checked.reading.folder, checked.plan.input_shapes)
+        check_settings(folder, checkpoint.state["settings"], now)
+        setup = prepare_training(checked, checkpoint.tensors.get(FITTED, {}))
+        _check_data(folder, known.info, checkpoint, setup.identity())
+        state = TrainingState()
+        with stop_on_signals(state.stop_request):
+            training = Training(setup.task, watcher, _Nothing(), state)
+            restore(training, checkpoint)
+            training.finish()
+            return baselines.compare(baselines.begin(setup, training, folder, known.test, watcher), watcher)
 
 
 def resume(folder: Path, checked: Checked, watcher: RunWatcher, tracking: Tracking) -> Outcome:
@@ -70,7 +110,8 @@ def check_settings(folder: Path, then: dict[str, str], now: dict[str, str]) -> N
     Raises:
         SpecError: with what differs.
     """
-    differing = [name for name in {**then, **now} if then.get(name) != now.get(name) and name not in (*LENGTH, *PLACES)]
+    free = (*LENGTH, *PLACES, *(name for name in {**then, **now} if name.partition(".")[0] == BASELINES))
+    differing = [name for name in {**then, **now} if then.get(name) != now.get(name) and name not in free]
     if not differing:
         return
     shown = [f"{name} was {then.get(name, 'not given')}, now {now.get(name, 'not given')}" for name in differing[:MOST]]

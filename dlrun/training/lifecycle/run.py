@@ -19,11 +19,13 @@ from dlrun.network.preprocessing import as_tensors
 from dlrun.plan.length import evaluation_batch
 from dlrun.plan.network import Plan
 from dlrun.runs import folder as run_folder
+from dlrun.runs.baselines import Comparison
 from dlrun.runs.checkpoints import Checkpoint
 from dlrun.runs.info import Record, RunInfo, Status, Tracking
 from dlrun.runs.journal import Journal
 from dlrun.runs.lock import lock
 from dlrun.runs.run_json import RUNNING, about
+from dlrun.training.lifecycle import baselines
 from dlrun.training.lifecycle.checkpointing import CheckpointPolicy
 from dlrun.training.lifecycle.columns import columns
 from dlrun.training.lifecycle.describe import describe, now
@@ -59,6 +61,10 @@ class RunWatcher(Watcher, Protocol):
         """A message for the user; the run continues."""
         ...
 
+    def baseline(self, name: str, number: int, count: int) -> None:
+        """The run is complete; baseline `number` of `count` begins."""
+        ...
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -75,6 +81,8 @@ class Outcome:
     """How to compare the run; '' without a tracker."""
     undelivered: str
     """What could not be sent to the tracker, and why; '' if all was sent."""
+    comparison: Comparison | None = None
+    """The network beside its baselines; None without baselines."""
 
 
 @dataclass(slots=True)
@@ -175,8 +183,10 @@ def train(
                 f"epoch, {state.epoch}, are {place / run_folder.LAST}"
             )
         journal.sync()  # before run.json says that the run is complete
+        comparing = baselines.begin(setup, training, place, outcome.test, watcher)
         _write_end(setup, info, outcome, "FINISHED")
         outcome.status = "FINISHED"
+        outcome.comparison = baselines.compare(comparing, watcher)
     outcome.where = tracking.where()
     return outcome
 

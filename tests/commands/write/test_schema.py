@@ -216,7 +216,7 @@ def test_a_file_that_extends_another_may_be_incomplete_and_no_other():
             "schedule: {cosine_annealing: {warmup: 2 epochs}}",
         ),
         ("  split: {valid: 0.15}", "  split: {validation: 0.15, test: 0.15, stratify: true}"),
-        ("  split: {validation: 1}", "  split: {validation: 0.15, test: 0.15, stratify: true}"),
+        ("  split: {validation: 1.5}", "  split: {validation: 0.15, test: 0.15, stratify: true}"),
         ("  preprocess: minmax", "  preprocess: [minmax]"),
         ("  source: {sklearn: mnist}", "  source: {sklearn: digits}"),
         ("    - conv2d", "    - batch_norm"),

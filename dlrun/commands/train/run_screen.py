@@ -1,0 +1,279 @@
+"""What the screen shows of a run, from its first line to its last."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import typer
+
+from dlrun.commands import interrupts, screen
+from dlrun.commands.interrupts import INTERRUPTED
+from dlrun.commands.train.baselines import show_comparison
+from dlrun.commands.train.progress import EpochTable
+from dlrun.commands.write.check import data_lines
+from dlrun.errors import Problem, RunError, without_password
+from dlrun.shapes import readable, show_named
+
+if TYPE_CHECKING:
+    from dlrun.checks.check import Checked
+    from dlrun.runs.info import Tracking
+    from dlrun.training.lifecycle.run import Outcome
+    from dlrun.training.loop import Progress
+
+TERMINATED = 143
+"""The exit code after SIGTERM."""
+
+
+def show_run(
+    checked: Checked,
+    runs: Path,
+    store: str | None,
+    mlflow_experiment: str,
+    start: Callable[[RunScreen, Tracking], Outcome],
+    every: int | None,
+) -> None:
+    """Start a run, and show it from its first line to its last."""
+    from dlrun import cache
+    from dlrun.tracking.open import open_store
+
+    show_start(checked, runs, store, mlflow_experiment)
+    watcher = RunScreen(checked, every)
+    # The tracker's process starts before torch is imported here, so that both import at the same time.
+    with open_store(store, runs) as tracking:
+        with until_stopped(watcher), cache.watching(watcher.caching):
+            outcome = start(watcher, tracking)
+        show_outcome(outcome, watcher)
+
+
+class Stoppable(Protocol):
+    """Shows a training that a signal may stop."""
+
+    def stop(self) -> None:
+        """End what is shown."""
+        ...
+
+    def next_step(self) -> str:
+        """What can be done once it was interrupted; '' where there is nothing."""
+        ...
+
+
+@contextlib.contextmanager
+def until_stopped(watcher: Stoppable) -> Iterator[None]:
+    """Say what can be done after a signal, and end with its code; too little memory is one clear error.
+
+    Raises:
+        RunError: there is not enough memory.
+    """
+    from dlrun.training.signals import Terminated
+
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated) as end:
+        watcher.stop()
+        by_user = isinstance(end, KeyboardInterrupt)
+        screen.failure(("interrupted" if by_user else "terminated") + watcher.next_step())
+        raise typer.Exit(INTERRUPTED if by_user else TERMINATED) from None
+    except (MemoryError, RuntimeError) as error:  # before training began; training has its own message
+        from dlrun.training.lifecycle.run import out_of_memory
+
+        if what := out_of_memory(error):
+            raise RunError(what) from error
+        raise
+    finally:
+        watcher.stop()
+
+
+def show_start(checked: Checked, runs: Path, store: str | None, mlflow_experiment: str) -> None:
+    """Print the data, the model and the training, and where it is tracked, in a few lines."""
+    from dlrun.tracking.store import address
+
+    screen.make_optional()
+    show_plan(checked)
+    if store is not None:
+        screen.say_folded(f"  track   {without_password(address(store, runs))}, experiment {mlflow_experiment}")
+
+
+def show_plan(checked: Checked) -> None:
+    """Print the data, the model and the training in a few lines."""
+    experiment, plan = checked.experiment, checked.plan
+    few = "" if plan.exact else "up to "
+    screen.say_folded(f"{experiment.name}" + (f": {experiment.description}" if experiment.description else ""))
+    for line in data_lines(checked):
+        screen.say_folded("  " + line)
+    if scaling := experiment.need("data").target_preprocess:
+        kinds = ", ".join(step.kind for step in scaling)
+        screen.say_folded(
+            f"  target  {kinds}: the loss is in scaled units, metrics and predictions in those of the data"
+        )
+    layers = "1 layer" if len(plan.layers) == 1 else f"{len(plan.layers)} layers"
+    steps = " -> ".join([*(p.step.kind for p in plan.preprocess), layers])
+    raw = {entry.name: entry.raw for entry in plan.inputs}
+    screen.say_folded(
+        f"  model   {show_named(raw)} -> {steps} -> {show_named(plan.output_shapes)}, {few}{plan.total:,} weights, "
+        f"{readable(plan.macs)} multiply-adds a sample"
+    )
+    kinds = [" + ".join(loss.kind for loss in experiment.losses), experiment.need("optimizer").kind]
+    kinds += [experiment.schedule.kind] if experiment.schedule else []
+    screen.say_folded(f"  train   {', '.join(kinds)}; seed {experiment.seed}")
+
+
+def next_step(folder: Path | None) -> str:
+    """What can be done with a run once it was interrupted; '' where there is none."""
+    from dlrun.runs.run_json import read_run
+
+    if folder is None:
+        return ""
+    if read_run(folder).status == "FINISHED":
+        return f"; the run {folder} is complete"
+    return f"; `dlrun resume {folder}` resumes it"
+
+
+class RunScreen:
+    """Shows the progress of a run: a table of epochs, and below it a live line on a terminal."""
+
+    def __init__(self, checked: Checked, every: int | None = None):
+        self.checked = checked
+        self.folder: Path | None = None
+        self.bar: Any = None
+        self.table = _table(checked, every)
+        self.done: tuple[int, int] | None = None
+        """The last epoch that is complete, and how many there are."""
+        self.started = time.monotonic()
+        self.cached = ""
+        """What was made for the cache last."""
+
+    def caching(self, what: str, share: float) -> None:
+        """Say what is made for the cache, or waited for, and show how much is done."""
+        if what != self.cached:
+            self.cached = what
+            screen.say_folded(f"  cache   {what}")
+        if share >= 1:
+            self._stop_bar()
+        elif self.bar is None and screen.has_live_line():
+            self.bar = screen.Bar()
+        if self.bar is not None:
+            self.bar.show(share, "cache", "")
+
+    def ready(self, plan: Any, loaded: Any, folder: Path, device: str) -> None:
+        """Print the run's folder and device; training begins."""
+        from dlrun.runs.folder import JOURNAL
+        from dlrun.runs.journal import read_journal
+
+        interrupts.training_begins()
+        self._stop_bar()
+        self.folder = folder
+        if not self.checked.plan.exact:
+            screen.say_folded(
+                f"  fitted  {show_named(plan.input_shapes)} numbers go into the network, {plan.total:,} weights"
+            )
+        screen.say_folded(f"  run     {folder} on {device}")
+        for record in read_journal(folder / JOURNAL):  # the epochs before an interruption
+            self.table.seen(record.metrics)
+        self.started = time.monotonic()
+        if screen.has_live_line():
+            self.bar = screen.Bar()
+
+    def note(self, problem: Problem) -> None:
+        """Print a note about the data."""
+        screen.notes([problem])
+
+    def notice(self, text: str) -> None:
+        """Print a note."""
+        screen.failure(text, word="note")
+
+    def baseline(self, name: str, number: int, count: int) -> None:
+        """End the table of epochs, and show which baseline is computed."""
+        if number == 1:
+            self.stop()
+            if screen.has_live_line():
+                self.bar = screen.Bar()
+        if self.bar is not None:
+            self.bar.show((number - 1) / count, f"baseline {number}/{count}, Ctrl-C skips", name)
+
+    def progress(self, progress: Progress) -> None:
+        """Update the live line; called a few times a second."""
+        if self.bar is not None:
+            done = (progress.epoch - 1 + progress.step / progress.steps) / progress.epochs
+            loss = "" if math.isnan(progress.loss) else f"train/loss {progress.loss:.4g}"
+            self.bar.show(done, f"epoch {progress.epoch}/{progress.epochs}", loss)
+
+    def epoch(self, epoch: int, metrics: dict[str, float], epochs: int) -> None:
+        """Print a row of the table where one is due."""
+        self.done = epoch, epochs
+        for line in self.table.add(epoch, metrics, epochs):
+            screen.say(line)
+        if self.bar is not None:
+            self.bar.show(epoch / epochs, f"epoch {epoch}/{epochs}", f"train/loss {metrics['train/loss']:.4g}")
+
+    def next_step(self) -> str:
+        """What can be done with the run once it was interrupted; '' where there is none."""
+        return next_step(self.folder)
+
+    def _stop_bar(self) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+
+    def stop(self) -> None:
+        """End the table and the live line."""
+        for line in self.table.rest():
+            screen.say(line)
+        self._stop_bar()
+        if self.done is not None:
+            elapsed = timedelta(seconds=round(time.monotonic() - self.started))
+            screen.say(f"  epoch {self.done[0]}/{self.done[1]}, {elapsed} elapsed")
+        self.done = None
+
+
+def _table(checked: Checked, every: int | None) -> EpochTable:
+    """The table of a run's epochs; which metric decides is as in training."""
+    from dlrun.plan.objective import monitor, objective
+
+    experiment, sizes = checked.experiment, checked.sizes
+    assert checked.data_info is not None and sizes is not None
+    _, watched = objective(experiment.losses, experiment.metrics, checked.plan, checked.data_info)  # type: ignore[arg-type]
+    deciding = monitor(experiment.train.early_stopping, watched, sizes.validation > 0)
+    return EpochTable(deciding, screen.width(), every)
+
+
+def rising(checked: Checked) -> set[str]:
+    """The metrics of a spec of which a larger value is better."""
+    return {metric.kind for metric in checked.experiment.metrics if metric.greater_is_better}  # type: ignore[attr-defined]
+
+
+def show_outcome(outcome: Outcome, watcher: RunScreen) -> None:
+    """Print the best epoch, the test metrics beside those of the baselines, the run's folder, and where to compare."""
+    show_best(outcome, watcher.table.monitor.name)
+    if outcome.test:
+        title = f"test, {outcome.test_of}"
+        rows = [(name, screen.show_value(value)) for name, value in outcome.test.items()]
+        screen.table((title, "value"), rows, right=("value",))
+    else:
+        screen.say("  no test rows: `data.split.test` is 0")
+    if outcome.comparison is not None:
+        show_comparison(outcome.comparison, rising(watcher.checked))
+    show_places(outcome)
+
+
+def show_best(outcome: Outcome, monitor: str) -> None:
+    """Print the best epoch by the metric `monitor`."""
+    state = outcome.state
+    if state.stopped_early:
+        screen.say(f"  stopped early after epoch {state.epoch}")
+    if state.best_epoch:
+        screen.say(f"  best epoch {state.best_epoch} (*), {monitor} {screen.show_value(state.best_value)}")
+
+
+def show_places(outcome: Outcome) -> None:
+    """Print the run's folder, where to compare it, and what could not be delivered."""
+    screen.say(f"run      {outcome.folder}")
+    if outcome.where:
+        screen.say_folded(f"compare  {outcome.where}", hanging=9)
+    if outcome.undelivered:
+        screen.failure(f"the tracker: {outcome.undelivered}", word="warning")
