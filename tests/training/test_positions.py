@@ -166,7 +166,7 @@ def test_columns_of_0_and_1_are_no_classes_at_positions(tmp_path: Path) -> None:
     assert hint == "if the target is columns of 0 and 1, `argmax(axis=1)` makes one class of them"
 
 
-def test_rows_of_several_classes_are_neither_mixed_nor_stratified(tmp_path: Path, rows) -> None:
+def test_rows_of_several_classes_are_neither_mixed_nor_stratified_nor_given_baselines(tmp_path: Path, rows) -> None:
     mixed = SPEC.replace("  target: y\n", "  target: y\n  augment: [mixup]\n")
     assert problems(tmp_path, mixed) == [
         ("mixup mixes one class a row, and 'target' has (5,) in each", "remove the augmentation")
@@ -174,6 +174,10 @@ def test_rows_of_several_classes_are_neither_mixed_nor_stratified(tmp_path: Path
     divided = SPEC.replace("test: 6}", "test: 6, stratify: true}")
     assert problems(tmp_path, divided) == [
         ("`stratify` needs one value in each row, and the target has (5,)", "remove `stratify`")
+    ]
+    compared = SPEC + "baselines: majority\n"
+    assert problems(tmp_path, compared) == [
+        ("there is no baseline to compare with: a row has several classes to predict", "remove `baselines`")
     ]
     np.savez(tmp_path / "rows.npz", x=rows["x"].reshape(ROWS, -1), y=rows["y"])
     projected = SPEC.replace("  target: y\n", "  target: y\n  preprocess: [lda]\n").replace(
