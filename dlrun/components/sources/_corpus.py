@@ -124,8 +124,11 @@ def _codes(tokens: Sequence[str], places: dict[str, int]) -> Array:
     import numpy as np
 
     if isinstance(tokens, str):
-        points, rows = np.unique(np.frombuffer(tokens.encode("utf-32-le"), np.uint32), return_inverse=True)
-        return np.array([places.setdefault(chr(point), len(places)) for point in points.tolist()], np.int32)[rows]
+        points = np.frombuffer(tokens.encode("utf-32-le"), np.uint32)
+        used = np.flatnonzero(np.bincount(points))
+        found = np.zeros(used[-1] + 1, np.int32)
+        found[used] = [places.setdefault(chr(point), len(places)) for point in used.tolist()]
+        return found[points]
     return np.fromiter((places.setdefault(token, len(places)) for token in tokens), np.int32, len(tokens))
 
 
