@@ -79,4 +79,4 @@ def load(source: Source, request: Request) -> Rows:
     if target.labels is None:
         return Rows(features, found.table.numbers(target.fields))
     texts = found.table.texts(target.fields[0])
-    return Rows(features, np.array(texts.distinct, object)[texts.rows])
+    return Rows(features, np.array(texts.distinct, object)[texts.rows].reshape(-1, *target.shape))

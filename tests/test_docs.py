@@ -41,6 +41,12 @@ SHAPES = "file,age,weight,kind\n" + "".join(
     f"shapes/{kind}/{row:02}.png,{row % 7},{row % 5},{kind}\n" for kind in ("circle", "square") for row in range(20)
 )
 
+PHRASES = "english,german\n" + "".join(
+    f"the {dog} sees a {cat},der {hund} sieht einen {kater}\n"
+    for dog, hund in (("dog", "Hund"), ("man", "Mann"), ("cat", "Kater"))
+    for cat, kater in (("cat", "Kater"), ("boat", "Kahn"), ("dog", "Hund"), ("man", "Mann"))
+)
+
 
 def blocks(page: Path, language: str = "yaml") -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
@@ -76,12 +82,13 @@ def test_the_spec_checks_without_a_note(page, number, tmp_path):
     (tmp_path / "base.yaml").write_text(blocks(DOCS / "language.md")[0], "utf-8")
     (tmp_path / "wine.csv").write_text(WINE, "utf-8")
     (tmp_path / "visits.csv").write_text(VISITS, "utf-8")
-    for table in ("people.csv", "messages.csv"):
+    for table in ("people.csv", "messages.csv", "island.txt"):
         shutil.copy(SPECS / "data" / table, tmp_path)
     photos = np.random.default_rng(0).random((20, 3, 48, 64)).astype(np.float32)
     np.savez(tmp_path / "photos.npz", image=photos, label=np.arange(20) % 2)
     write_idx(tmp_path / "mnist", np.arange(600) % 10, packed=True, last=100)
     write_tables(tmp_path)
+    (tmp_path / "phrases.csv").write_text(PHRASES, "utf-8")
     shutil.copytree(SPECS / "data" / "shapes", tmp_path / "shapes")
     (tmp_path / "shapes.csv").write_text(SHAPES, "utf-8")
     spec = tmp_path / "example.yaml"

@@ -73,6 +73,8 @@ KEYS = {
     "images in a folder": "images:",
     "random changes": "augment:",
     "class names": "target:",
+    "windows of a text": "text:",
+    "perplexity": "perplexity",
     "affine maps": "random_affine:",
     "mixup": "mixup:",
     "a scaled target": "target_preprocess",

@@ -68,11 +68,15 @@ def _rare(reading: Reading, name: str, counts: dict[str, list[int]]) -> Iterator
     than splits."""
     splits = sum(any(rows[split] for rows in counts.values()) for split in range(3))
     path = ("data", TARGET) if name == TARGET else ("data", TARGET, name)
-    unseen = [label for label, (training, *_) in counts.items() if not training]
+    info = reading.data.info
+    if info is None or info.table.in_order:  # the vocabulary is that of the training part
+        return
+    unseen = [label for label, (training, *_) in counts.items() if not training and label not in info.table.stand_ins]
     few = [label for label, rows in counts.items() if sum(rows) < splits and label not in unseen]
     found = [(unseen, "no training row"), (few, f"fewer rows than the {splits} splits")]
-    info = reading.data.info
-    decided = reading.sections["data"].split.columns or (info is not None and info.table.own_splits)
+    decided = reading.sections["data"].split.columns or info.table.own_splits
+    if info.targets[name].shape:  # of several classes a row, not each is expected in every split
+        found, decided = found[:1], False
     for number, split in enumerate(SPLITS) if decided else ():
         absent = [label for label, rows in counts.items() if not rows[number] and label not in (*unseen, *few)]
         if any(rows[number] for rows in counts.values()):

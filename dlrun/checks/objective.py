@@ -10,7 +10,7 @@ from dlrun.components.layers import EVERY, Container, WeightedLayer
 from dlrun.components.metrics import Metric
 from dlrun.errors import Problem, SpecPath
 from dlrun.language.experiment import as_tuple
-from dlrun.language.target_kind import IN_WORDS
+from dlrun.language.target_kind import IN_WORDS, at_one_position
 from dlrun.plan.data_info import DataInfo
 from dlrun.plan.network import Plan
 from dlrun.plan.objective import ObjectiveError, Term, called, term, watched
@@ -67,9 +67,13 @@ def _check_mixing(reading: Reading, planned: Plan, terms: list[Term]) -> Iterato
     for found in terms:
         if not mixing or found.answer.is_input or found.loss.wants != "classes":
             continue
+        kind = data.augment[mixing[0]].kind if data else ""
+        if found.positions:
+            message = f"{kind} mixes one class a row, and '{found.answer.name}' has {show(found.positions)} in each"
+            yield reading.problem(message, ("data", "augment", mixing[0]), "remove the augmentation")
+            continue
         size = planned.output_shape(found.output)[0]
         if sizes.setdefault(found.answer.name, size) != size:
-            kind = data.augment[mixing[0]].kind if data else ""
             message = (
                 f"{kind} makes probabilities of the classes of '{found.answer.name}', and outputs that are compared "
                 f"with it have {sizes[found.answer.name]} and {size}"
@@ -107,7 +111,10 @@ def _check_range(
     notes = ((f"this {last.kind}", last.place),) if last.place else ()
     if last.layer is None or not last.layer.differentiable:  # gradients.py has an error for it
         return
-    reached = found.loss.probabilities(planned.output_shape(found.output), taken, found.output_form)
+    output = planned.output_shape(found.output)
+    if found.positions:
+        output = at_one_position(output, found.positions) or output
+    reached = found.loss.probabilities(output, taken, found.output_form)
     if reached is not None and (reached[0] > UNREACHED or reached[1] < 1 - UNREACHED):
         message = (
             f"the network ends in {last.kind}, whose outputs {in_words(taken)}: {found.loss.kind} gets "

@@ -24,9 +24,10 @@ class Answers:
     """The target values of all rows."""
 
     values: Array
-    """Class numbers (N,) int64; for two classes as 0 and 1, and for numbers, (N, targets) float32."""
+    """Class numbers (N,) int64, or (N, ...) at each position; for two classes as 0 and 1, and for numbers,
+    (N, targets) float32."""
     classes: Indices | None
-    """Each row's class number, also where `values` are 0 and 1; None where the target is numbers."""
+    """The class numbers, also where `values` are 0 and 1; None where the target is numbers."""
     labels: tuple[str, ...] | None
     """The name of each class number."""
     exact: Array | None = None
@@ -68,8 +69,8 @@ class Loaded:
 
 
 def only_classes(targets: Mapping[str, Answers]) -> Answers | None:
-    """The one target of classes; None where there is none, or several."""
-    found = [answers for answers in targets.values() if answers.classes is not None]
+    """The one target that is one class a row; None where there is none, or several."""
+    found = [answers for answers in targets.values() if answers.classes is not None and answers.classes.ndim == 1]
     return found[0] if len(found) == 1 else None
 
 

@@ -1,4 +1,4 @@
-"""The order of classes and categories."""
+"""The order of classes and categories, and how a label is shown."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ def class_labels(values: Iterable[Any]) -> tuple[str, ...]:
         return tuple(sorted(distinct, key=_size))
     except ValueError:
         return tuple(distinct)
+
+
+def shown(label: str) -> str:
+    """A label as people see it: in quotes where it is blank, such as a space."""
+    return label if label.strip() and label.isprintable() else repr(label)
 
 
 def _size(label: str) -> float:

@@ -24,6 +24,8 @@ def no_baseline(terms: Sequence[Term], plan: Plan) -> str:
         return f"the network has {len(plan.outputs)} outputs"
     if any(term.answer.is_input for term in terms):
         return "the network's output is compared with its own input"
+    if any(term.positions for term in terms):
+        return "a row has several classes to predict"
     return ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,13 +65,13 @@ class Target:
     """Values to predict."""
 
     shape: Shape
-    """One row's: () for one value."""
+    """One row's: () for one value; the positions of classes of which a row has several."""
     labels: tuple[str, ...] | None
     """The classes in order, where they are classes."""
     wants: TargetKind
     """How it is read."""
     counts: tuple[int, ...] | None = None
-    """How many rows each class has, in the order of the labels."""
+    """How many rows, or positions, each class has, in the order of the labels."""
     fields: tuple[str, ...] = ()
     """The data's fields that it is read from."""
     positive: int | None = None
@@ -134,11 +135,11 @@ class DataInfo:
         return self.table.complete and all(self.table.is_cheap(target.fields) for target in self.targets.values())
 
     def classes(self, name: str) -> Array | None:
-        """(N,) the class number of each row of a target; None where it is numbers."""
+        """(N, ...) the class number of each row of a target, or of each of its positions; None where it is numbers."""
         target = self.targets[name]
         if target.labels is None:
             return None
-        return class_numbers(self.table.texts(target.fields[0]), target.labels)
+        return class_numbers(self.table.texts(target.fields[0]), target.labels).reshape(-1, *target.shape)
 
     def numbers(self, name: str) -> Array | None:
         """(N, ...) a target's numbers; None where it is classes."""
@@ -231,6 +232,12 @@ class DataInfo:
         """The targets that are classes."""
         return [name for name, target in self.targets.items() if target.labels is not None]
 
+    @property
+    def row_labels(self) -> tuple[str, ...] | None:
+        """The classes of the only target that is one class a row; None where there is none, or several."""
+        found = [target.labels for target in self.targets.values() if target.labels is not None and not target.shape]
+        return found[0] if len(found) == 1 else None
+
 
 def numbers(data_info: DataInfo) -> list[str]:
     """The names of the targets of numbers."""
@@ -273,6 +280,7 @@ def describe(
         encoders = [(index, step) for index, step in enumerate(data.preprocess) if isinstance(step, Encoder)]
     assert isinstance(data.source, Source)
     table = data.source.open(folder, whole)
+    table.divide(data.split, partial(_training, table, data.split, seed))
     choice = choose(data, losses, table)
     refuse_strangers(encoders, choice.inputs, table)
     steps = {name: steps_of(encoders, name, chosen) for name, chosen in choice.inputs.items()}
@@ -289,7 +297,9 @@ def describe(
         named = (loss.named_class for _, loss in judging(name, data.target, by_output))
         targets[name] = replace(target, positive=_positive(target, next(filter(None, named), None)))
         if target.labels is not None and chosen.labelled and table.counts(chosen.fields[0]) is None:
-            notes |= dict.fromkeys(judge(target.labels, table.rows, chosen.what(table), chosen.at))
+            notes |= dict.fromkeys(
+                judge(target.labels, table.rows * numel(chosen.shape), chosen.what(table), chosen.at)
+            )
     as_texts = frozenset().union(*read_as.texts.values())
     dividing = {name: name in texts for name in choice.split}
     found = DataInfo(table.rows, {}, targets, table=table, as_texts=as_texts, dividing=dividing, whole=whole)
@@ -304,6 +314,14 @@ def describe(
         else:
             found.features[name] = _feature(table, chosen)
     return replace(found, notes=tuple(notes))
+
+
+def _training(table: Table, split: Split, seed: int, rows: int) -> Array:
+    """The numbers of the training rows, of so many rows, where no column decides them."""
+    from dlrun.plan.split import split_rows
+    from dlrun.plan.split_columns import read_marks
+
+    return split_rows(None, rows, split, seed, marks=read_marks(table, split, ())).train
 
 
 def _feature(table: Table, chosen: Chosen) -> Feature:
@@ -328,7 +346,7 @@ def _labelled(table: Table, chosen: Chosen) -> Target:
     counts = tuple((table.counts(chosen.fields[0]) or {}).values()) or None
     if counts is None and table.complete:
         counts = class_counts(class_numbers(table.texts(chosen.fields[0]), labels), labels)
-    return Target((), labels, chosen.wants, counts, chosen.fields)
+    return Target(chosen.shape, labels, chosen.wants, counts, chosen.fields)
 
 
 def _numbers(table: Table, chosen: Chosen) -> Target:

@@ -231,8 +231,7 @@ class _Fronts:
         self.preprocess = list(enumerate(preprocess)) if data_info else []
         self.train_rows, self.tree = train_rows, tree
         self.features = data_info.features if data_info else {}
-        classed = data_info.classed if data_info else []
-        labels = data_info.targets[classed[0]].labels if data_info and len(classed) == 1 else None
+        labels = data_info.row_labels if data_info else None
         self.classes = len(labels) if labels is not None else None
 
     def refuse_strangers(self, names: list[str]) -> None:

@@ -104,7 +104,7 @@ def _kept(plan: Plan, data_info: DataInfo) -> list[str]:
 def _targets(data_info: DataInfo) -> int:
     """The bytes of all targets."""
     return data_info.rows * sum(
-        INDEX if target.wants == "classes" else FLOAT * numel(target.shape) for target in data_info.targets.values()
+        (INDEX if target.wants == "classes" else FLOAT) * numel(target.shape) for target in data_info.targets.values()
     )
 
 
@@ -114,7 +114,7 @@ def _metrics(data_info: DataInfo, sizes: SplitSizes, watched: Sequence[Watched])
     found = 0
     for one in watched:
         target = None if one.answer.is_input else data_info.targets[one.answer.name]
-        found += one.metric.held_bytes(rows, one.shape, target.wants if target else "numbers")
+        found += one.metric.held_bytes(rows * numel(one.positions), one.shape, target.wants if target else "numbers")
     return found
 
 

@@ -13,6 +13,7 @@ from dlrun.errors import LocatedError
 from dlrun.language.experiment import INPUT, TARGET, EarlyStopping
 from dlrun.language.fields import OutputForm
 from dlrun.language.suggestions import did_you_mean
+from dlrun.language.target_kind import at_one_position
 from dlrun.plan.data_info import DataInfo, Target
 from dlrun.plan.network import Plan
 from dlrun.plan.steps import Step
@@ -46,6 +47,8 @@ class Term:
     """Whether it is computed from the logits under the output's sigmoid."""
     label: str
     """The class for which the target is 1; '' where there is none."""
+    positions: Shape = ()
+    """Those of a row at which the target has a class; () for one class a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +60,15 @@ class Watched:
     answer: Answer
     output_form: OutputForm
     shape: Shape
-    """The output's."""
+    """The output's, or that of one of its positions."""
     name: str
     """The name of its value."""
     of: int | None = None
     """The number of the class that it is about: see `Metric.value`."""
     label: str = ""
     """The class that it is about; '' where all count alike."""
+    positions: Shape = ()
+    """See `Term.positions`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,8 @@ def term(loss: Loss, plan: Plan, data_info: DataInfo) -> Term:
     if loss.named_class is not None:
         _need_class(loss.named_class, target)
     label = target.labels[target.positive] if target and target.labels and target.positive is not None else ""
-    return Term(loss, output, answer, form, called(loss, output, plan), from_logits, label)
+    positions = target.shape if target and loss.wants == "classes" else ()
+    return Term(loss, output, answer, form, called(loss, output, plan), from_logits, label, positions)
 
 
 def _need_class(label: str, target: Target | None) -> None:
@@ -134,7 +140,10 @@ def watched(metric: Metric, plan: Plan, terms: Sequence[Term], data_info: DataIn
         raise ObjectiveError(f"the output '{output}' has no loss, so the metric has no target", at=("output",))
     of, label = _class_of(metric, judge, data_info) if judge.loss.wants in metric.suits else (None, "")
     name = called(metric, output, plan)
-    return Watched(metric, output, judge.answer, judge.output_form, plan.output_shape(output), name, of, label)
+    shape = plan.output_shape(output)
+    if judge.positions:
+        shape = at_one_position(shape, judge.positions) or shape
+    return Watched(metric, output, judge.answer, judge.output_form, shape, name, of, label, judge.positions)
 
 
 def _class_of(metric: Metric, judge: Term, data_info: DataInfo) -> tuple[int | None, str]:

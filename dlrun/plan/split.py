@@ -161,9 +161,9 @@ def _refuse_straddling(marks: Marks, left: Indices) -> None:
 
 
 def count_classes(splits: Splits, classes: np.ndarray[Any, Any], labels: Sequence[str]) -> dict[str, list[int]]:
-    """For each class how many rows it has in training, validation and test."""
+    """For each class how many rows, or positions, it has in training, validation and test."""
     parts = (splits.train, splits.validation, splits.test)
-    counts = [np.bincount(classes[rows], minlength=len(labels)) for rows in parts]
+    counts = [np.bincount(classes[rows].reshape(-1), minlength=len(labels)) for rows in parts]
     return {label: [int(count[number]) for count in counts] for number, label in enumerate(labels)}
 
 

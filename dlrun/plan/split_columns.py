@@ -95,10 +95,12 @@ def _own(table: Table) -> dict[str, Array]:
 
 
 def _refuse_both(table: Table, split: Split, apart: list[str]) -> None:
-    """Refuse a size for a split whose rows are kept apart, and two ways to keep rows apart."""
+    """Refuse a size for a split whose rows are kept apart without one, and two ways to keep rows apart."""
     if split.column is not None and table.own_splits:
         message = f"{table.name} keeps {' and '.join(table.own_splits)} rows apart itself"
         raise SourceError(message, ("split", "column"), "remove `column`")
+    if table.in_order:
+        return
     who = table.name if split.column is None else _what(table, split.column)
     for name in apart:
         if getattr(split, name) is not None:

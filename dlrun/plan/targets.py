@@ -10,6 +10,7 @@ from dlrun.components.sources._cells import NUL_HINT, is_missing
 from dlrun.components.sources._labels import judge, need_labels
 from dlrun.language.labels import class_labels
 from dlrun.plan.fields import Chosen
+from dlrun.shapes import numel
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,12 +33,12 @@ def read_labels(table: Table, chosen: Chosen) -> tuple[str, ...]:
         _refuse_missing(table, chosen, text.strip(), lambda number=number: int((texts.rows == number).argmax()))
     labels = class_labels(texts.distinct)
     if len(labels) > 2 or chosen.wants != "binary":  # a number in two forms is told before there are too many
-        judge(labels, table.rows, what, chosen.at)
+        judge(labels, table.rows * numel(chosen.shape), what, chosen.at)
     return need_labels(labels, chosen.wants, what, chosen.at)
 
 
 def class_numbers(texts: Texts, labels: Sequence[str]) -> Array:
-    """(N,) int64: for each row the number of its class."""
+    """(values,) int64: for each value the number of its class."""
     import numpy as np
 
     numbers = {label: number for number, label in enumerate(labels)}
@@ -45,7 +46,7 @@ def class_numbers(texts: Texts, labels: Sequence[str]) -> Array:
 
 
 def class_counts(classes: Array, labels: Sequence[str]) -> tuple[int, ...]:
-    """How many rows each class has."""
+    """How many values are of each class."""
     import numpy as np
 
     return tuple(np.bincount(classes, minlength=len(labels)).tolist())

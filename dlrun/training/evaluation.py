@@ -11,6 +11,7 @@ from dlrun.components.metrics import MERGED
 from dlrun.data.batches import Batch, Tensors
 from dlrun.data.rows import Rows
 from dlrun.plan.objective import Watched
+from dlrun.shapes import numel
 from dlrun.training.objective import Forward, Objective, Outputs, Pairing
 from dlrun.training.speed.capture import Repeated
 
@@ -36,7 +37,7 @@ class Measurement:
         for one, value in zip(self.watched, measured, strict=True):
             parts = self.parts.setdefault(one.name, [])
             if one.metric.combine == "concatenate":
-                self._keep(one.name, value)
+                self._keep(one.name, value, numel(one.positions))
             elif one.metric.combine == "merge":
                 parts.append(value)
                 if len(parts) == MERGED:
@@ -46,11 +47,11 @@ class Measurement:
             else:
                 parts.append(value.clone())  # results of captured code must not be changed by ordinary code
 
-    def _keep(self, name: str, rows: torch.Tensor) -> None:
-        """Put rows behind those that are there, without a copy of these."""
+    def _keep(self, name: str, rows: torch.Tensor, positions: int) -> None:
+        """Put rows, or positions, behind those that are there, without a copy of these."""
         parts, filled = self.parts[name], self.filled.get(name, 0)
         if not parts:
-            parts.append(rows.new_empty((self.rows, *rows.shape[1:])))
+            parts.append(rows.new_empty((self.rows * positions, *rows.shape[1:])))
         self.filled[name] = filled + len(rows)
         parts[0][filled : self.filled[name]] = rows
 
@@ -87,7 +88,7 @@ class Measurement:
             self.parts[one.name] = [*tensor] if one.metric.combine == "merge" else [tensor]
             if one.metric.combine == "concatenate":
                 self.parts[one.name] = []
-                self._keep(one.name, tensor)
+                self._keep(one.name, tensor, numel(one.positions))
 
 
 class Evaluator:

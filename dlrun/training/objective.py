@@ -43,6 +43,8 @@ class Pairing:
     def compared(self, pair: Term | Watched, outputs: Outputs, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """An output, and the answer that it is compared with: number by number, or a class for each row.
 
+        Where rows have a class at each of several positions, each position is a row here.
+
         Raises:
             RuntimeError: their shapes differ; torch would repeat the smaller of the two.
         """
@@ -51,6 +53,8 @@ class Pairing:
             output = self.output(logits_of(name) if pair.from_logits else name, outputs)
         else:
             output, answer = self._in_units(pair, self.output(name, outputs), answer, batch)
+        if pair.positions:
+            output, answer = _by_position(output, answer)
         if output.shape != answer.shape and (answer.is_floating_point() or answer.shape != output.shape[:1]):
             shapes = f"{tuple(output.shape)}, and the values that it is compared with {tuple(answer.shape)}"
             raise RuntimeError(f"the output '{pair.output}' has the shape {shapes}")
@@ -69,6 +73,13 @@ class Pairing:
     def output(name: str, outputs: Outputs) -> torch.Tensor:
         """One output of a network."""
         return outputs[name] if isinstance(outputs, dict) else outputs
+
+
+def _by_position(output: torch.Tensor, answer: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Outputs (M, classes) and class numbers (M,) for the M positions of all rows; see `at_one_position`."""
+    if answer.dim() > 2:
+        output = output.movedim(1, -1)
+    return (output.flatten(0, -2), answer.flatten()) if output.shape[:-1] == answer.shape else (output, answer)
 
 
 class Objective:

@@ -13,10 +13,12 @@ from pyarrow import parquet
 from safetensors.numpy import save_file
 
 from dlrun.components.sources import Source
+from dlrun.components.sources.pairs import RESERVED
 from dlrun.data.survey import digest as _digest
 from dlrun.language.component import choose
 from dlrun.language.kinds import kinds
 from dlrun.language.paths import with_absolute_paths
+from dlrun.shapes import numel
 
 ROWS = {
     "classes": ["b", "a", "b", "c", "a", "c", "b"],
@@ -26,7 +28,14 @@ ROWS = {
 
 NUMBERS_ONLY = ("swiss_roll", "regression")
 """Sources without classes."""
-READ = [(kind, wants) for kind in kinds("sources") for wants in ROWS if wants == "numbers" or kind not in NUMBERS_ONLY]
+SUITS = {
+    "text": ("classes",),
+    "words": ("classes",),
+    "pairs": ("classes",),
+    **dict.fromkeys(NUMBERS_ONLY, ("numbers",)),
+}
+"""The targets of a source, where it does not have all."""
+READ = [(kind, wants) for kind in kinds("sources") for wants in SUITS.get(kind, ROWS)]
 
 
 def write_images(folder: Path, wants: str) -> tuple[dict, tuple[str, ...] | None, tuple[str, ...] | None]:
@@ -62,6 +71,21 @@ def written(kind: str, wants: str, folder: Path) -> tuple[dict, tuple[str, ...] 
     if kind == "npz":
         np.savez(folder / "rows.npz", x=x, y=np.array(ROWS[wants]))
         return {"npz": "rows.npz"}, ("x",), ("y",)
+    if kind == "text":
+        (folder / "rows.txt").write_text("a cab, a bad cab, and a dab of bread\n" * 6)
+        return {"text": {"path": "rows.txt", "length": 7, "step": 3}}, None, None
+    if kind == "words":
+        (folder / "rows.txt").write_text("a cab, a bad cab, and a dab of bread\n" * 6)
+        return {"words": {"path": "rows.txt", "model": "skip_gram"}}, None, None
+    if kind == "pairs":
+        lines = [f"a {word} of b,{word} c d" for word in "uvwxyzuvwxyz"]
+        (folder / "rows.csv").write_text("one,other\n" + "\n".join(lines))
+        return {"pairs": {"path": "rows.csv", "source": "one", "target": "other"}}, ("source",), None
+    if kind == "hub":
+        library = pytest.importorskip("datasets")
+        rows = {"a": x[:, 0], "b": x[:, 1], "c": x[:, 2], "y": ROWS[wants]}
+        library.Dataset.from_dict(rows).save_to_disk(folder / "rows")
+        return {"hub": {"folder": "rows"}}, None, ("y",)
     if kind == "npy":
         np.save(folder / "x.npy", x)
         np.save(folder / "y.npy", np.array(ROWS[wants]))
@@ -98,7 +122,7 @@ def test_a_source_holds_what_it_says_it_holds(kind: str, wants: str, tmp_path: P
         assert info.labels is None
     else:
         assert info.labels is not None
-        assert set(np.unique(rows.target).tolist()) == set(info.labels)
+        assert set(np.unique(rows.target).tolist()) - {*RESERVED} == set(info.labels) - {*RESERVED}
 
 
 @pytest.mark.parametrize("kind", kinds("sources"))
@@ -137,7 +161,8 @@ def test_the_fields_of_a_source_are_what_it_reads(kind: str, wants: str, tmp_pat
         assert name in table.cell(name, table.rows - 1) or table.name in table.cell(name, table.rows - 1)
     if wants != "numbers":
         texts = table.texts(aim)
-        assert len(set(texts.distinct)) == len(texts.distinct) and len(texts.rows) == table.rows
+        assert len(set(texts.distinct)) == len(texts.distinct)
+        assert len(texts.rows) == table.rows * numel(table.fields[aim].shape)
         if (counts := table.counts(aim)) is not None:
             assert [counts[word] for word in texts.distinct] == np.bincount(texts.rows).tolist()
     table.forget()

@@ -30,6 +30,8 @@ COUNTS = {
     "shapes_images": (3 * 16 * 9 + 16) + 32 + (16 * 32 * 9 + 32) + 64 + (32 * 16 * 32 + 32) + (32 * 3 + 3),
     "diabetes_regression": (10 * 32 + 32) + (32 + 1),
     "iris_logistic": 4 * 3 + 3,
+    # 36 characters and the unknown one; three gates with two biases each
+    "text_characters": 37 * 24 + 3 * (24 * 96 + 96 * 96 + 2 * 96) + (96 * 37 + 37),
     # stem; two units of 16; one to 32 with a 1x1 shortcut; one of 32; the head
     "digits_residual": (16 * 9 + 32)
     + 2 * (2 * 16 * 16 * 9 + 2 * 32)

@@ -6,7 +6,8 @@ are the test of digits_idx), logistic regression on 0.95 and more of the iris fl
 regression explains about half of the diabetes target. Of the invented people, the larger class has 0.57 of the rows,
 and the rule that made the table has noise of its own. Of the invented messages 0.03 are sorted wrongly, and
 scikit-learn's logistic regression on their words is right on 0.96. Of the drawn shapes,
-nobody would take one for another.
+nobody would take one for another. Who counts which character of the text follows which two is right on 0.63 of its
+last tenth.
 """
 
 from pathlib import Path
@@ -33,6 +34,7 @@ FLOORS = {
     "shapes_images": ("accuracy", 0.9),
     "diabetes_regression": ("r2", 0.4),
     "iris_logistic": ("accuracy", 0.9),
+    "text_characters": ("accuracy", 0.63),
 }
 
 

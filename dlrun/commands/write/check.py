@@ -157,7 +157,9 @@ def split_line(checked: Checked) -> str:
         parts.append(
             f"fold {split.fold} of {split.folds}" if split.fold else f"{split.folds} folds, the first is shown"
         )
-    if own := " and ".join(data_info.table.own_splits):
+    if data_info.table.in_order:
+        parts.append(f"in the order of {data_info.table.name}")
+    elif own := " and ".join(data_info.table.own_splits):
         parts.append(f"{own} as {data_info.table.name} has {'them' if ' ' in own else 'it'}")
     if split.column is not None:
         parts.append(f"by {split.column}")
@@ -226,6 +228,7 @@ def encoder_lines(checked: Checked) -> list[str]:
 def class_lines(checked: Checked) -> list[str]:
     """A line for each target of classes: each class with its rows, in training, validation and test where known."""
     from dlrun.language.experiment import TARGET
+    from dlrun.language.labels import shown
 
     data_info, found = checked.data_info, []
     assert data_info is not None
@@ -233,7 +236,7 @@ def class_lines(checked: Checked) -> list[str]:
         target = data_info.targets[name]
         rows = dict(zip(target.labels or (), target.counts or (), strict=False))
         split = checked.classes.get(name, {})
-        texts = [f"{shorten(label)[1:-1]} {count}" for label, count in rows.items()]
+        texts = [f"{shorten(shown(label))[1:-1]} {count}" for label, count in rows.items()]
         if split:
             parts = [index for index in range(3) if any(counts[index] for counts in split.values())]
             shares = ["/".join(str(counts[index]) for index in parts) for counts in split.values()]

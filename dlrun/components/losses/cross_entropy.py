@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from dlrun.components.losses import Loss, OutputForm
+from dlrun.language.target_kind import at_one_position
 from dlrun.shapes import Range, Shape, ShapeError, show
 
 if TYPE_CHECKING:
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 class CrossEntropy(Loss):
     """Minus the log of the predicted probability of the correct class; takes logits and applies the softmax itself.
 
-    Shape: output (classes,), target one class. -log(exp(x[y]) / sum(exp(x)))
+    A row may have a class at each of several positions, such as the next token at every step of a text, or the class of
+    every pixel: the loss is the mean over all positions of all rows.
+
+    Shape: output (classes,), target one class; output (steps, classes), target (steps,); output
+        (classes, height, width), target (height, width). -log(exp(x[y]) / sum(exp(x)))
     Reference: Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.2.2.
     Example: cross_entropy: {label_smoothing: 0.1}
     """
@@ -52,9 +57,12 @@ class CrossEntropy(Loss):
                 "cross_entropy takes logits, but the network ends in a sigmoid",
                 "remove the final sigmoid, or use `binary_cross_entropy`",
             )
-        if len(output) != 1:
+        at_one = at_one_position(output, target)
+        if at_one is None and target:
+            raise _not_at_positions(output, target)
+        if at_one is None:
             raise ShapeError(f"cross_entropy needs one output for each class; the network outputs {show(output)}")
-        if classes is not None and output[0] < classes:
+        if classes is not None and at_one[0] < classes:
             raise ShapeError(
                 f"the data has {classes} classes, but the network outputs {show(output)}", "end in `- linear: $classes`"
             )
@@ -69,3 +77,16 @@ class CrossEntropy(Loss):
         from torch.nn import functional
 
         return functional.cross_entropy(output, target, label_smoothing=self.label_smoothing)
+
+
+def _not_at_positions(output: Shape, target: Shape) -> ShapeError:
+    where = ", ".join(map(str, target))
+    needed = f"({where}, classes)" if len(target) == 1 else f"(classes, {where})"
+    message = (
+        f"the target has a class at each of {show(target)} positions, so cross_entropy needs outputs {needed}; the "
+        f"network outputs {show(output)}"
+    )
+    if output == target:
+        return ShapeError(message, "if the target is columns of 0 and 1, `argmax(axis=1)` makes one class of them")
+    sequence = "`output: sequence` keeps the outputs of a recurrent layer at every step"
+    return ShapeError(message, sequence if len(target) == 1 and len(output) == 1 else "")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
@@ -12,9 +11,9 @@ from dlrun.components.preprocess import Column, EncodeError, Encoder, Learned
 from dlrun.components.preprocess._categories import need_values
 from dlrun.components.preprocess._subwords import learn_pieces, pieces
 from dlrun.language.fields import Positive
+from dlrun.language.words import WORD
 
 PADDING, UNKNOWN, START, END = range(4)
-WORD = re.compile(r"\w+|[^\w\s]")
 
 
 class Tokenize(Encoder):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from dlrun.errors import LocatedError, SpecPath
 from dlrun.language.component import Component
 from dlrun.language.field_type import FieldType
+from dlrun.language.split import Split
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Texts:
     distinct: tuple[str, ...]
     """In the order of their first row."""
     rows: Array
-    """(N,) whole numbers: for each row the index of its text in `distinct`."""
+    """(N,) whole numbers: for each row the index of its text in `distinct`; (N * values,) where rows have several."""
 
 
 class Table:
@@ -104,10 +105,27 @@ class Table:
     own_splits: Mapping[SplitName, range] = MappingProxyType({})
     """The rows of each split that the source itself keeps apart, such as those of a file of their own; the
     others are for what the spec says of the splits."""
+    in_order: bool = False
+    """Whether its rows follow each other, as windows of a text do: the sizes of the split then say how many of the last
+    ones are in `own_splits`, and nothing is drawn."""
+    stand_ins: tuple[str, ...] = ()
+    """Classes that stand for no value of their own, such as that of unknown words: none of them needs a row."""
     missing: tuple[str, ...] = ()
     """Texts that say that a value is missing, in any case; an empty text says it always."""
     no_missing: str = ""
     """How a spec says that no text marks a missing value."""
+
+    def divide(self, split: Split, training: Callable[[int], Array]) -> None:
+        """Learn how the rows are to be split, first of all: a table in order makes its splits here, and one that learns
+        from the training rows does so.
+
+        Args:
+            split: the spec's.
+            training: gives the numbers of the training rows, of so many rows, where they are drawn at random.
+
+        Raises:
+            SourceError: the rows cannot be split so.
+        """
 
     def read(
         self, numbers: Mapping[str, SpecPath], texts: Mapping[str, SpecPath], lacking: Collection[str] = ()

@@ -172,7 +172,11 @@ class Arrays(Table):
         )
 
     def cell(self, name: str, row: int) -> str:
-        return f"the array '{name}' holds '{self._intact(name).read().reshape(-1)[row]}' at [{row}]"
+        import numpy as np
+
+        values = self._intact(name).read()
+        where = ", ".join(str(int(index)) for index in np.unravel_index(row, values.shape))
+        return f"the array '{name}' holds '{values.reshape(-1)[row]}' at [{where}]"
 
     def listed(self) -> str:
         names = list(self.fields)

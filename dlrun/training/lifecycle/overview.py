@@ -19,6 +19,7 @@ from dlrun.data.augment import Augmenter
 from dlrun.data.fit import Fitted
 from dlrun.data.load import Loaded, only_classes
 from dlrun.data.rows import Rows
+from dlrun.language.labels import shown
 from dlrun.language.suggestions import shorten
 from dlrun.plan.data_info import DataInfo
 from dlrun.plan.inputs import Input, PreprocessStep
@@ -94,19 +95,22 @@ def _fields(data_info: DataInfo, train: Array) -> Iterator[FieldSummary]:
         if name not in uses:
             yield FieldSummary(name, field.type, use)
         elif name in data_info.as_texts or name in labelled:
-            yield _of_texts(FieldSummary(name, field.type, use), data_info, train)
+            yield _of_texts(FieldSummary(name, field.type, use), data_info, train, name in labelled)
         else:
             yield _of_numbers(FieldSummary(name, field.type, use), data_info, train)
 
 
-def _of_texts(found: FieldSummary, data_info: DataInfo, train: Array) -> FieldSummary:
+def _of_texts(found: FieldSummary, data_info: DataInfo, train: Array, labelled: bool) -> FieldSummary:
+    missing_texts = data_info.table.missing
     texts = data_info.table.texts(found.name)
-    counts = np.bincount(texts.rows[train], minlength=len(texts.distinct))
-    absent = np.array([is_missing(text.strip(), data_info.table.missing) for text in texts.distinct], bool)
+    codes = texts.rows.reshape(data_info.rows, -1)[train].reshape(-1)
+    counts = np.bincount(codes, minlength=len(texts.distinct))
+    # A class is never missing, though a space may be one.
+    absent = np.array([not labelled and is_missing(text.strip(), missing_texts) for text in texts.distinct], bool)
     missing = int(counts[absent].sum())
     counts[absent] = 0
     order = sorted(np.flatnonzero(counts).tolist(), key=lambda place: (-counts[place], place))
-    common = ", ".join(f"{_short(texts.distinct[place])} {counts[place]:,}" for place in order[:3])
+    common = ", ".join(f"{_short(shown(texts.distinct[place]))} {counts[place]:,}" for place in order[:3])
     summary = f"{len(order):,} different: {common}" + (", …" if len(order) > 3 else "")
     return FieldSummary(found.name, found.type, found.use, missing, summary)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dlrun.language.labels import shown as label_shown
 from dlrun.shapes import show
 from dlrun.views.data.overview import DIGEST, Overview, Stage
 
@@ -38,12 +39,13 @@ def splits(overview: Overview, most: int | None = MOST_CLASSES) -> Iterator[Grid
     for target in targets:
         labels = list(dict.fromkeys(label for one in overview.splits for label in one.classes.get(target, ())))
         shown = labels if most is None else labels[:most]
+        totals = [sum(one.classes.get(target, {}).values()) for one in overview.splits]
         rows = tuple(
             (
-                label,
+                label_shown(label),
                 *(
-                    f"{(count := one.classes[target].get(label, 0)):,}  {count / max(1, one.rows):>5.1%}"
-                    for one in overview.splits
+                    f"{(count := one.classes[target].get(label, 0)):,}  {count / max(1, total):>5.1%}"
+                    for one, total in zip(overview.splits, totals, strict=True)
                 ),
             )
             for label in shown
