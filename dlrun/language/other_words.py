@@ -83,7 +83,7 @@ def line_to_write(family: str, word: str, settings: Any) -> str:
     ending = word.rpartition(".")[2].lower() if "." in word else ""
     if family == "sources" and ending in kinds(family):
         return f"write `source: {{{ending}: {word}}}`"
-    for kind in kinds(family):
+    for kind in _likely_first(family, settings):
         cls = find(family, kind)
         fields = {field.alias or name: field for name, field in cls.model_fields.items()}
         if cls.main is not None and word in get_args(fields[cls.main].annotation):
@@ -92,6 +92,12 @@ def line_to_write(family: str, word: str, settings: Any) -> str:
             given = _on_a_line({word: settings}) if not isinstance(settings, dict) else f"{word}: …"
             return f"write the name of {singular(family)} before its settings, such as `{kind}: {{{given}}}`"
     return ""
+
+
+def _likely_first(family: str, settings: Any) -> list[str]:
+    """The kinds of a family, the one that a file's ending names first."""
+    ending = str(settings).rpartition(".")[2].lower()
+    return sorted(kinds(family), key=lambda kind: kind != ending)
 
 
 def several(family: str, word: str, settings: Any) -> str:

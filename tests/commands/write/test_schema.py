@@ -60,6 +60,7 @@ PLACES = {
     "augment": "{{extends: a.yaml, data: {{augment: [{example}]}}}}",
     "sources": "{{extends: a.yaml, data: {{source: {example}}}}}",
     "trackers": "{{extends: a.yaml, tracking: {example}}}",
+    "baselines": "{{extends: a.yaml, baselines: [{example}]}}",
 }
 
 
