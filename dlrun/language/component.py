@@ -24,7 +24,7 @@ from dlrun.language.messages import (
     setting_names,
     setting_problems,
 )
-from dlrun.language.other_words import foreign, line_to_write, several, suggested_kind, with_settings
+from dlrun.language.other_words import foreign, line_to_write, no_one, several, suggested_kind, with_settings
 from dlrun.language.suggestions import shorten
 
 LARGEST = 3.4028234663852886e38
@@ -258,20 +258,21 @@ def _split(family: str, value: Any) -> tuple[str, Any]:
     one = singular(family)
     if not isinstance(value, dict) or not value:
         what = f"a name, or a name with settings, is expected for {one}; received {shorten(value)}"
-        raise as_validation_error([SettingProblem(what, ())])
+        raise as_validation_error([SettingProblem(what, (), no_one(family, value))])
     if hint := foreign(family, value):
         what = f"{one} is one name with its settings; received the keys " + ", ".join(f"'{k}'" for k in list(value)[:4])
         raise as_validation_error([SettingProblem(what, (), hint)])
     if len(value) > 1:
         first, second, *_ = value
         if not any(key in kinds(family) for key in value):
-            raise as_validation_error(_unknown_kind(family, str(first), None, (first,)))
+            raise as_validation_error(_unknown_kind(family, str(first), value[first], (first,)))
         what = f"{one} is one name with its settings; found {len(value)} keys: " + ", ".join(
             f"'{key}'" for key in list(value)[:4]
         )
-        if second in kinds(family):
+        hint = no_one(family, value)
+        if not hint and second in kinds(family):
             hint = "write each in an entry of its own: `- " + first + "`, then `- " + second + "`"
-        else:
+        elif not hint:
             hint = f"indent '{second}' below '{first}', or write `{with_settings(family, value)}`"
         raise as_validation_error([SettingProblem(what, (second,), hint, at_key=True)])
     return next(iter(value.items()))

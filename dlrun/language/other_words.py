@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from dlrun.language.kinds import find, kinds, singular, synonyms
 from dlrun.language.suggestions import shorten, snake_case, suggest
-from dlrun.language.synonyms import NO_LAYERS, SETTINGS, SEVERAL
+from dlrun.language.synonyms import JOINING, NO_LAYERS, ONE_SOURCE, SETTINGS, SEVERAL
 
 
 def with_settings(family: str, value: dict[str, Any]) -> str:
@@ -73,6 +73,8 @@ def suggested_kind(family: str, kind: str) -> str:
 
 def line_to_write(family: str, word: str, settings: Any) -> str:
     """What to write for a word that is no kind but says what is meant, such as a file, or ''."""
+    if family == "sources" and (snake_case(word) in JOINING or _is_source(settings)):
+        return ONE_SOURCE
     if family == "layers" and snake_case(word) in NO_LAYERS:
         return NO_LAYERS[snake_case(word)]
     begin, colon, rest = word.partition(":")
@@ -92,6 +94,18 @@ def line_to_write(family: str, word: str, settings: Any) -> str:
             given = _on_a_line({word: settings}) if not isinstance(settings, dict) else f"{word}: …"
             return f"write the name of {singular(family)} before its settings, such as `{kind}: {{{given}}}`"
     return ""
+
+
+def no_one(family: str, value: Any) -> str:
+    """What to write in place of a value that is not one component, or ''."""
+    several = isinstance(value, list | tuple) and len(value) > 1 and any(map(_is_source, value))
+    several = several or (isinstance(value, dict) and sum(key in kinds(family) for key in value) > 1)
+    return ONE_SOURCE if family == "sources" and several else ""
+
+
+def _is_source(value: Any) -> bool:
+    """Whether a value is a source as a spec writes it."""
+    return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in kinds("sources")
 
 
 def _likely_first(family: str, settings: Any) -> list[str]:

@@ -193,6 +193,13 @@ NO_LAYERS: dict[str, str] = {
 }
 """Other libraries' layers that are no layer here, with what to do instead."""
 
+ONE_SOURCE = (
+    "all rows come from one source: join tables by their key in one file before; files with the same columns are one "
+    'source, `csv: "parts/*.csv"`'
+)
+JOINING = ("join", "merge", "concat", "concatenate", "union", "zip", "sources", "tables")
+"""What several sources in place of one are called elsewhere."""
+
 VALUES: dict[str, str] = {
     "gpu": "cuda",
     "fp16": "bfloat16",
