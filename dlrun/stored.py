@@ -69,14 +69,14 @@ class StoredArray:
         if isinstance(rows, slice):
             start, stop, step = rows.indices(len(self))
             assert step == 1, "rows are read by a slice without a step"
-            runs, count = [(0, start, max(0, stop - start))], max(0, stop - start)
+            count = max(0, stop - start)
+            runs = [(0, start * self.row_bytes, count * self.row_bytes)]
         else:
-            count = len(rows)
-            runs = _runs(rows)
+            count, runs = len(rows), _runs(rows, self.row_bytes)
         found = np.empty((count, *self.shape[1:]), self.dtype)
         if not found.size:
             return found
-        self._read(found, runs)
+        self._read(memoryview(found.reshape(-1).view("u1").data), runs)
         if self._now() != self._state:
             self._refuse()
         return found
@@ -86,18 +86,17 @@ class StoredArray:
         found = self[:]
         return found if dtype is None else found.astype(dtype, copy=False)
 
-    def _read(self, found: Array, runs: list[tuple[int, int, int]]) -> None:
-        """Fill an array by runs (place in it, first row, how many)."""
-        view, size = memoryview(found.reshape(-1).view("u1").data), self.row_bytes
+    def _read(self, view: memoryview, runs: list[tuple[int, int, int]]) -> None:
+        """Fill bytes by runs: where one goes, where it begins in the array, and how many bytes it has."""
+        read, file, offset = os.preadv, self._open, self.offset
         try:
-            for place, first, count in runs:
-                part, at = view[place * size : (place + count) * size], self.offset + first * size
-                while got := os.preadv(self._open, [part], at):
-                    if got == len(part):
-                        break
-                    part, at = part[got:], at + got
-                else:
-                    self._refuse()
+            for place, at, size in runs:
+                got = read(file, [view[place : place + size]], offset + at)
+                while got < size:
+                    more = read(file, [view[place + got : place + size]], offset + at + got)
+                    if not more:
+                        self._refuse()
+                    got += more
         except OSError as error:
             raise RunError(f"{self.file} cannot be read: {error.strerror or error}") from None
 
@@ -109,10 +108,10 @@ class StoredArray:
         raise RunError(f"{self.file} was changed while it was read")
 
 
-def _runs(rows: Array) -> list[tuple[int, int, int]]:
-    """Row numbers as runs of neighbours: the place of each in the list, its first row, and how many there are."""
+def _runs(rows: Array, size: int) -> list[tuple[int, int, int]]:
+    """Row numbers as runs of neighbours, in bytes: the place of each in the list, its first row, and its length."""
     import numpy as np
 
     starts = np.flatnonzero(np.diff(rows, prepend=rows[:1] - 2) != 1)
     lengths = np.diff(starts, append=len(rows))
-    return list(zip(starts.tolist(), rows[starts].tolist(), lengths.tolist(), strict=True))
+    return list(zip((starts * size).tolist(), (rows[starts] * size).tolist(), (lengths * size).tolist(), strict=True))
