@@ -33,7 +33,7 @@ class StoredArray:
         self.row_bytes = dtype.itemsize * numel(shape[1:])
         self._open = os.open(file, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
         self.close = weakref.finalize(self, os.close, self._open)
-        self._state = self._now()
+        self._unchanged = self._now()
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -77,7 +77,7 @@ class StoredArray:
         if not found.size:
             return found
         self._read(memoryview(found.reshape(-1).view("u1").data), runs)
-        if self._now() != self._state:
+        if self._now() != self._unchanged:
             self._refuse()
         return found
 

@@ -76,7 +76,9 @@ def prepare(
             kind = _Kind(entry.shape, plan.indices[entry.name], limits.get(entry.name), to)
             features, chain = loaded.features[entry.name], steps[entry.name]
             if entry.name in on_disk:
-                readers.append(partial(_inputs, features, steps=chain, kind=kind, plan=plan))
+                plain = not chain and features.dtype == np.float32 and len(entry.shape) != 3
+                read = partial(_as_they_are, features, entry.shape)
+                readers.append(read if plain else partial(_inputs, features, steps=chain, kind=kind, plan=plan))
             else:
                 readers.append(None)
                 inputs.append(_inputs(features, rows, chain, kind, plan))
@@ -145,6 +147,11 @@ def _inputs(features: Array | StoredArray, rows: Indices, steps: Steps, kind: _K
         values = _whole(values, chosen, kind.limit) if kind.indices else _single(values, chosen)
         inputs[start : start + portion] = torch.from_numpy(values).reshape(-1, *kind.shape)
     return inputs
+
+
+def _as_they_are(features: Array | StoredArray, shape: Shape, rows: Indices) -> torch.Tensor:
+    """Rows of float32 that nothing changes; that they are finite is known."""
+    return torch.from_numpy(features[rows]).reshape(-1, *shape)
 
 
 @torch.no_grad()

@@ -82,7 +82,7 @@ class Tokenize(Encoder):
             raise EncodeError(message, "lower `minimum`" if self.minimum > 1 else "leave the column out")
         length = self.length
         if length is None:
-            length = max(map(len, self._indices(column.texts, learned))) + self.start + self.end
+            length = max(map(len, self._numbered(column.texts, learned))) + self.start + self.end
         return {**learned, "length": length}
 
     def encode(self, column: Column, learned: Learned) -> list[Column]:
@@ -92,7 +92,7 @@ class Tokenize(Encoder):
         need_values(column, "a text")
         length = learned["length"]
         table = np.full((len(column.texts), length), PADDING, np.int32)
-        for row, indices in zip(table, self._indices(column.texts, learned), strict=True):
+        for row, indices in zip(table, self._numbered(column.texts, learned), strict=True):
             kept = indices[: length - self.start - self.end]
             whole = [START] * self.start + kept + [END] * self.end
             if self.padding == "right":
@@ -112,7 +112,7 @@ class Tokenize(Encoder):
         split = WORD.findall if self.unit == "word" else list
         return (split(text.lower() if self.lower else text) for text in texts)
 
-    def _indices(self, texts: Sequence[str], learned: Learned) -> Iterator[list[int]]:
+    def _numbered(self, texts: Sequence[str], learned: Learned) -> Iterator[list[int]]:
         """The indices of the words of each text."""
         if self.unit == "subword":
             yield from pieces(list(texts), learned["tokenizer"])

@@ -80,7 +80,7 @@ class TableFile:
 
     def __post_init__(self) -> None:
         self.name = self.name or self.path.name
-        self.before = self._state()
+        self.before = self._seen()
 
     @property
     def size(self) -> int:
@@ -93,11 +93,11 @@ class TableFile:
         Raises:
             SourceError: it changed.
         """
-        if self._state() != self.before:
+        if self._seen() != self.before:
             hint = "run it again once nothing writes to the file"
             raise SourceError(f"{self.name} changed while it was read", self.at, hint)
 
-    def _state(self) -> tuple[int, int]:
+    def _seen(self) -> tuple[int, int]:
         try:
             found = self.path.stat()
         except OSError as error:

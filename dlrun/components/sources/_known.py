@@ -62,7 +62,7 @@ class Known(Table):
 
         if list(names) == [TARGET] and self._targets is not None and self._loaded is None:
             return np.array(self._targets)[:, np.newaxis]
-        features, target = self._values()
+        features, target = self._columns_and_target()
         if list(names) == [*self.columns]:
             return features
         columns = [target if name == TARGET else features[:, self.columns.index(name)] for name in names]
@@ -71,7 +71,7 @@ class Known(Table):
     def texts(self, name: str) -> Texts:
         import numpy as np
 
-        numbers = self._values()[1] if self._targets is None else np.array(self._targets)
+        numbers = self._columns_and_target()[1] if self._targets is None else np.array(self._targets)
         return Texts(tuple(self.classes), numbers.astype(np.int64))
 
     def is_cheap(self, names: Sequence[str]) -> bool:
@@ -80,7 +80,7 @@ class Known(Table):
     def counts(self, name: str) -> Mapping[str, int] | None:
         return self.classes
 
-    def _values(self) -> tuple[Array, Array]:
+    def _columns_and_target(self) -> tuple[Array, Array]:
         if self._loaded is None:
             self._loaded = self._load()
         return self._loaded
