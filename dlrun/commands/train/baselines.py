@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from dlrun.commands import screen
@@ -24,21 +25,43 @@ def show_comparison(comparison: Comparison, rising: Collection[str]) -> None:
     done = [result for result in comparison.results if not result.trouble]
     network, figures = comparison.network, list(comparison.network)
     columns = [[network[figure], *(comparison.value(result, figure) for result in done)] for figure in figures]
-    strong = {
-        (row, place)
-        for place, (figure, values) in enumerate(zip(figures, columns, strict=True), 1)
-        for row in _best(values, figure in rising)
-    }
     names = [NETWORK, *(result.name for result in done)]
-    rows = [(name, *map(screen.show_value, values)) for name, *values in zip(names, *columns, strict=True)]
     title = f"{comparison.split}, {comparison.rows:,} row" + ("" if comparison.rows == 1 else "s")
-    screen.table((title, *figures), rows, right=figures, strong=strong)
+    _show(title, figures, names, columns, rising)
     for result in comparison.results:
         own = [f"{name} {screen.show_value(value)}" for name, value in result.metrics.items() if _is_own(name)]
         if told := "; ".join(filter(None, [result.trouble, *own, result.remark])):
             screen.say_folded(f"  {result.name}: {told}", hanging=4)
     if comparison.verdict:
         screen.say_folded(comparison.verdict, hanging=2)
+
+
+def show_means(comparisons: Sequence[Comparison], rising: Collection[str]) -> None:
+    """Print the mean over several folds of the figures of the network and of each baseline that every fold has."""
+    done = [{one.name: one for one in fold.results if not one.trouble} for fold in comparisons]
+    names = [name for name in done[0] if all(name in fold for fold in done)] if done else []
+    if not names:
+        return
+    figures = list(comparisons[0].network)
+    folds = list(zip(comparisons, done, strict=True))
+    columns = []
+    for figure in figures:
+        own = [fmean(fold.value(known[name], figure) for fold, known in folds) for name in names]
+        columns.append([fmean(fold.network[figure] for fold in comparisons), *own])
+    _show(f"{comparisons[0].split}, mean of {len(done)} folds", figures, [NETWORK, *names], columns, rising)
+
+
+def _show(
+    title: str, figures: Sequence[str], names: Sequence[str], columns: Sequence[list[float]], rising: Collection[str]
+) -> None:
+    """Print a row of figures for each name, the best of each column bold."""
+    strong = {
+        (row, place)
+        for place, (figure, values) in enumerate(zip(figures, columns, strict=True), 1)
+        for row in _best(values, figure in rising)
+    }
+    rows = [(name, *map(screen.show_value, values)) for name, *values in zip(names, *columns, strict=True)]
+    screen.table((title, *figures), rows, right=figures, strong=strong)
 
 
 def _is_own(name: str) -> bool:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlrun.commands import screen
-from dlrun.commands.train.run_screen import RunScreen, next_step, show_best, show_places, show_start, until_stopped
+from dlrun.commands.train.baselines import show_means
+from dlrun.commands.train.run_screen import (
+    RunScreen,
+    next_step,
+    rising,
+    show_best,
+    show_places,
+    show_start,
+    until_stopped,
+)
 
 if TYPE_CHECKING:
     from dlrun.checks.check import Checked
@@ -41,7 +50,7 @@ def show_folds(
             mlflow_experiment,
             folder,
         )
-    show_tests(outcome)
+    show_tests(outcome, rising(checked))
 
 
 class FoldsScreen:
@@ -83,8 +92,11 @@ class FoldsScreen:
             self.shown.stop()
 
 
-def show_tests(outcome: Outcome) -> None:
-    """Print the test metrics of each fold, their mean and their standard deviation, and the run's folder."""
+def show_tests(outcome: Outcome, better: Collection[str]) -> None:
+    """Print the test metrics of each fold, their mean and their standard deviation, the means of the baselines, and the
+    run's folder; `better` are the metrics of which a larger value is better."""
+    from dlrun.runs.baselines import read_comparison
+    from dlrun.runs.folder import folds_of
     from dlrun.training.lifecycle.folds import STD, figures_of
 
     tests = figures_of(outcome.folder)
@@ -94,4 +106,6 @@ def show_tests(outcome: Outcome) -> None:
     rows.append(("mean", *(screen.show_value(outcome.test[name]) for name in names)))
     rows.append(("std", *(screen.show_value(outcome.test[name + STD]) for name in names)))
     screen.table(("test", *names), rows, right=names)
+    compared = [read_comparison(place) for place in folds_of(outcome.folder)]
+    show_means([one for one in compared if one is not None], better)
     show_places(outcome)

@@ -1,0 +1,39 @@
+"""The baselines of several folds: each fold has its own, and the screen shows their means."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+from typer.testing import CliRunner
+
+from dlrun.commands.app import app
+from dlrun.runs.baselines import read_comparison
+
+SPEC = """
+data: {source: {sklearn: wine}, split: {folds: 3, stratify: true}, preprocess: [standardize]}
+model: {layers: [linear: $classes]}
+loss: cross_entropy
+metrics: [accuracy]
+optimizer: adam
+train: {epochs: 1}
+baselines: [majority]
+tracking: off
+"""
+
+
+@pytest.mark.baselines
+def test_the_screen_shows_the_mean_of_each_baseline_over_the_folds(tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(SPEC)
+    found = CliRunner().invoke(app, ["train", str(tmp_path / "spec.yaml"), "--runs", str(tmp_path / "runs")])
+    assert found.exit_code == 0, found.output
+    comparisons = [read_comparison(file.parent) for file in sorted(tmp_path.glob("runs/*/fold-*/baselines.json"))]
+    assert len(comparisons) == 3
+    kept = [one for one in comparisons if one is not None]
+    shown = fmean(one.value(one.results[0], "accuracy") for one in kept)
+    assert "test, mean of 3 folds" in found.output
+    (line,) = re.findall(r"majority +([\d.]+) +([\d.]+)", found.output)
+    assert line[1] == f"{shown:.4f}"
+    assert shown == pytest.approx(71 / 178, abs=0.01)  # the largest class of the wines
