@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 from dlrun.commands import screen
@@ -38,6 +37,8 @@ def show_comparison(comparison: Comparison, rising: Collection[str]) -> None:
 
 def show_means(comparisons: Sequence[Comparison], rising: Collection[str]) -> None:
     """Print the mean over several folds of the figures of the network and of each baseline that every fold has."""
+    from statistics import fmean
+
     done = [{one.name: one for one in fold.results if not one.trouble} for fold in comparisons]
     names = [name for name in done[0] if all(name in fold for fold in done)] if done else []
     if not names:
