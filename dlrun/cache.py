@@ -1,6 +1,6 @@
 """Arrays on the disk that are made once of files, and found again by a hash of the files and of how they are made.
 
-`stored` gives an array: from the cache where it is there, otherwise made, written and then read back. An entry is a
+`cached` gives an array: from the cache where it is there, otherwise made, written and then read back. An entry is a
 folder named after its key, with `values.npy` and `about.json`, which has the array's size and SHA-256. It is written
 beside under a hidden name, synced and renamed, so that an entry is whole or not there. One whose file has another size
 than `about.json` says is made again. The folder may be removed at any time when no process makes or reads an array.
@@ -45,7 +45,7 @@ class CacheError(LocatedError):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stored:
+class Cached:
     """An array of the cache."""
 
     values: StoredArray
@@ -63,21 +63,13 @@ def folder() -> Path:
     return (Path(base) / "dlrun").resolve()
 
 
-def stamp(status: os.stat_result) -> str:
-    """What is another one once a file has changed: its size, the times of its content and of its entry, its number.
-
-    The second time changes too where a program writes a file and then puts the first one back.
-    """
-    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
-
-
 def key(kind: str, recipe: Mapping[str, Any], files: Iterable[tuple[str, str]]) -> str:
     """The name of an entry.
 
     Args:
         kind: what sort of array it is, a word.
         recipe: all that decides how the array is made of the files: settings, and the versions of the code.
-        files: the path of each file in their common folder, and its `stamp`.
+        files: the path of each file in their common folder, and its `dlrun.stored.stamp`.
     """
     digest = hashlib.sha256(repr(sorted(recipe.items())).encode())
     listed = "".join(f"\0{path}\0{state}" for path, state in files)
@@ -105,7 +97,7 @@ def digest_of(dtype: str, shape: Shape) -> Any:
     return hashlib.sha256(f"{dtype} {tuple(shape)};".encode())
 
 
-def stored(name: str, what: str, dtype: str, shape: Shape, make: Callable[[], Generator[bytes]]) -> Stored:
+def cached(name: str, what: str, dtype: str, shape: Shape, make: Callable[[], Generator[bytes]]) -> Cached:
     """An array of the cache; it is made where it is not there.
 
     Of processes that need the same array at the same time, one makes it, and the others wait for that.
@@ -180,7 +172,7 @@ def _alone(home: Path, what: str) -> Iterator[None]:
         yield
 
 
-def _found(home: Path, dtype: str, shape: Shape) -> Stored | None:
+def _found(home: Path, dtype: str, shape: Shape) -> Cached | None:
     """The array of an entry; None where there is none, or it is not whole."""
     from numpy.lib import format as npy
 
@@ -192,7 +184,7 @@ def _found(home: Path, dtype: str, shape: Shape) -> Stored | None:
         values = npy.open_memmap(file, mode="r")
         if (values.dtype.str, values.shape) != (dtype, shape):
             return None
-        return Stored(StoredArray(file, values.offset, values.shape, values.dtype), about["sha256"])
+        return Cached(StoredArray(file, values.offset, values.shape, values.dtype), about["sha256"])
     except (OSError, ValueError, KeyError):
         return None
 

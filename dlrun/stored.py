@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
+def stamp(status: os.stat_result) -> str:
+    """What is another one once a file has changed: its size, the times of its content and of its entry, its number.
+
+    The second time changes too where a program writes a file and then puts the first one back.
+    """
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+
+
 class StoredArray:
     """An array in a file, row after row, of which some rows are read as a new array: `stored[2:7]`, `stored[numbers]`.
 
@@ -49,10 +57,8 @@ class StoredArray:
         return numel(self.shape)
 
     def state(self) -> dict[str, Any]:
-        """What is another one once the file has changed: where it is, its size, its times and its number."""
-        found = os.fstat(self._open)
-        times = [found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
-        return {"file": str(self.file.resolve()), "size": found.st_size, "times": times, "offset": self.offset}
+        """What is another one once the file has changed: where the array is, and the file's stamp."""
+        return {"file": str(self.file.resolve()), "stamp": stamp(os.fstat(self._open)), "offset": self.offset}
 
     def reshaped(self, row: Shape) -> StoredArray:
         """The same numbers with rows of another shape."""

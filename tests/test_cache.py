@@ -19,7 +19,7 @@ from places import ROOT
 
 from dlrun import cache
 from dlrun.cache import CacheError
-from dlrun.stored import StoredArray
+from dlrun.stored import StoredArray, stamp
 
 VALUES = np.arange(60, dtype=np.uint8).reshape(5, 3, 4)
 NAME = "images-1"
@@ -31,7 +31,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def get(made: list[str] | None = None) -> cache.Stored:
+def get(made: list[str] | None = None) -> cache.Cached:
     """The array, from the cache; `made` gets an entry each time that it is made."""
 
     def make() -> Generator[bytes]:
@@ -40,7 +40,7 @@ def get(made: list[str] | None = None) -> cache.Stored:
         yield VALUES[:2].tobytes()
         yield VALUES[2:].tobytes()
 
-    return cache.stored(NAME, "five images", "|u1", VALUES.shape, make)
+    return cache.cached(NAME, "five images", "|u1", VALUES.shape, make)
 
 
 def entries(place: Path) -> list[str]:
@@ -87,7 +87,7 @@ def test_a_damaged_entry_is_made_again(how: str, place: Path) -> None:
 
 def test_an_array_of_another_shape_or_type_is_not_taken(place: Path) -> None:
     get()
-    other = cache.stored(NAME, "others", "<u2", (5, 6), lambda: (one for one in [VALUES.tobytes()]))
+    other = cache.cached(NAME, "others", "<u2", (5, 6), lambda: (one for one in [VALUES.tobytes()]))
     assert np.array_equal(other.values, VALUES.view("<u2").reshape(5, 6))
 
 
@@ -144,7 +144,7 @@ def make():
     yield bytes(range(60))
 
 with cache.watching(lambda what, share: print(what, share)):
-    found = cache.stored("images-1", "five images", "|u1", (5, 3, 4), make)
+    found = cache.cached("images-1", "five images", "|u1", (5, 3, 4), make)
 print(found.values[:].sum(), found.digest)
 """
 
@@ -168,12 +168,12 @@ def test_the_key_is_another_one_for_whatever_changes(tmp_path: Path) -> None:
     file = tmp_path / "a.png"
 
     def key(kind: str = "images", size: int = 8, name: str = "a.png") -> str:
-        return cache.key(kind, {"size": size, "version": 1}, [(name, cache.stamp(file.stat()))])
+        return cache.key(kind, {"size": size, "version": 1}, [(name, stamp(file.stat()))])
 
     file.write_bytes(b"one")
     before = file.stat()
     first = key()
-    again = cache.key("images", {"version": 1, "size": 8}, [("a.png", cache.stamp(file.stat()))])
+    again = cache.key("images", {"version": 1, "size": 8}, [("a.png", stamp(file.stat()))])
     assert key() == again == first
     others = {key(kind="tokens"), key(size=9), key(name="b.png")}
     time.sleep(0.02)
@@ -234,7 +234,7 @@ def test_what_makes_an_array_is_closed_when_the_disk_is_full(place: Path) -> Non
     shutil.rmtree(place)
     write = counting.names.index("write") + 2  # the first block, after the header
     with pytest.raises(CacheError) as caught, faults("enospc", write):
-        cache.stored(NAME, "five images", "|u1", VALUES.shape, make)
+        cache.cached(NAME, "five images", "|u1", VALUES.shape, make)
     assert caught.value and ended == ["closed"]
 
 
@@ -244,5 +244,5 @@ def test_what_making_raises_comes_through_and_leaves_nothing(place: Path) -> Non
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        cache.stored(NAME, "five images", "|u1", VALUES.shape, make)
+        cache.cached(NAME, "five images", "|u1", VALUES.shape, make)
     assert entries(place) == []

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from dlrun import cache
+from dlrun.cache import digest_of
 from dlrun.components.sources import SourceError
 from dlrun.shapes import numel
 from dlrun.stored import StoredArray
@@ -37,7 +37,7 @@ class Survey:
 
 def digest(values: Array | StoredArray) -> str:
     """SHA-256 over type, shape and bytes of an array: the same in memory and in a file."""
-    found = _begin(values)
+    found = digest_of(values.dtype.str, values.shape)
     for start, stop in _pieces(values):
         found.update(np.ascontiguousarray(values[start:stop]).data)
     return found.hexdigest()
@@ -49,7 +49,7 @@ def survey(values: StoredArray, name: str) -> Survey:
     Raises:
         SourceError: a number is not finite.
     """
-    found, low, high, whole = _begin(values), np.inf, -np.inf, True
+    found, low, high, whole = digest_of(values.dtype.str, values.shape), np.inf, -np.inf, True
     for start, stop in _pieces(values):
         block = np.ascontiguousarray(values[start:stop])
         found.update(block.data)
@@ -79,10 +79,6 @@ def remembered_survey(values: StoredArray, name: str) -> Survey:
     found = survey(values, name)
     cache.remember("survey", state, asdict(found))
     return found
-
-
-def _begin(values: Array | StoredArray) -> Any:
-    return hashlib.sha256(f"{values.dtype.str} {values.shape};".encode())
 
 
 def _pieces(values: Array | StoredArray) -> list[tuple[int, int]]:

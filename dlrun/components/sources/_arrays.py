@@ -1,6 +1,6 @@
 """A table whose fields are named arrays: shapes and types are known from headers, values are read when asked for.
 
-A format says what arrays there are, each a `Stored`; all else is the same for every format.
+A format says what arrays there are, each an `Unread`; all else is the same for every format.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ ENCODERS = {"text": "one_hot", "time": "date"}
 """The step that makes numbers of texts, and of times."""
 
 
-class Stored:
+class Unread:
     """An array that is stored somewhere, unread."""
 
     shape: Shape
@@ -94,20 +94,20 @@ class Arrays(Table):
         self,
         name: str,
         at: SpecPath,
-        stored: Mapping[str, Stored | SourceError],
+        unread: Mapping[str, Unread | SourceError],
         own_target: str | None = None,
         own_features: tuple[str, ...] | None = None,
         missing: tuple[str, ...] = (),
         no_missing: str = "",
     ):
-        self.name, self.at, self.stored, self.missing, self.no_missing = name, at, stored, missing, no_missing
+        self.name, self.at, self.unread, self.missing, self.no_missing = name, at, unread, missing, no_missing
         self.own_target, self.own_features = own_target, own_features
         self.named_by: dict[str, SpecPath] = {}
         self.rows = self.read_rows = 0
         self._texts: dict[str, Texts] = {}
         self._ranges: dict[str, tuple[int, int]] = {}
         self.lacking: Collection[str] = ()
-        self.fields = {name: _field(name, array) for name, array in stored.items()}
+        self.fields = {name: _field(name, array) for name, array in unread.items()}
 
     def read(
         self, numbers: Mapping[str, SpecPath], texts: Mapping[str, SpecPath], lacking: Collection[str] = ()
@@ -183,8 +183,8 @@ class Arrays(Table):
         more = f" and {len(names) - 20} more" if len(names) > 20 else ""
         return f"arrays of {self.name}: " + ", ".join(names[:20]) + more
 
-    def _intact(self, name: str) -> Stored:
-        array = self.stored[name]
+    def _intact(self, name: str) -> Unread:
+        array = self.unread[name]
         if isinstance(array, SourceError):
             raise array
         return array
@@ -254,7 +254,7 @@ def can_stay(shape: Shape, dtype: np.dtype[Any]) -> bool:
     return len(shape) > 0 and dtype.kind in "fiu" and dtype.isnative and dtype.itemsize <= 8
 
 
-def _rows(array: Stored) -> str:
+def _rows(array: Unread) -> str:
     if not array.splits:
         return f"{array.shape[0]} rows"
     apart = ", ".join(f"{len(rows)} for {split}" for split, rows in array.splits.items())
@@ -262,7 +262,7 @@ def _rows(array: Stored) -> str:
     return f"{train} rows for training, {apart}"
 
 
-def _field(name: str, array: Stored | SourceError) -> Field:
+def _field(name: str, array: Unread | SourceError) -> Field:
     if isinstance(array, SourceError):
         return Field(name, "other")
     row, dtype = array.shape[1:], array.dtype

@@ -79,10 +79,10 @@ class FolderImages(Table):
             raise SourceError("the field 'image' holds images, which are no classes", texts[IMAGE], self.listed())
 
     def numbers(self, names: Sequence[str]) -> StoredArray:
-        return self.images.stored().values
+        return self.images.cached().values
 
     def digest(self, names: Sequence[str]) -> str | None:
-        return self.images.stored().digest if list(names) == [IMAGE] else None
+        return self.images.cached().digest if list(names) == [IMAGE] else None
 
     def texts(self, name: str) -> Texts:
         import numpy as np

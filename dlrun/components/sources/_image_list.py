@@ -68,10 +68,10 @@ class ListedImages(Table):
             raise SourceError(f"{self.name} changed while it was read", AT)
 
     def numbers(self, names: Sequence[str]) -> Array | StoredArray:
-        return self.images.stored().values if self.column in names else self.table.numbers(names)
+        return self.images.cached().values if self.column in names else self.table.numbers(names)
 
     def digest(self, names: Sequence[str]) -> str | None:
-        return self.images.stored().digest if list(names) == [self.column] else self.table.digest(names)
+        return self.images.cached().digest if list(names) == [self.column] else self.table.digest(names)
 
     def texts(self, name: str) -> Texts:
         return self.table.texts(name)

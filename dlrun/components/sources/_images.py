@@ -12,6 +12,7 @@ from dlrun import cache
 from dlrun.components.sources import Field, SourceError
 from dlrun.components.sources._decoding import DecodingError, decoded
 from dlrun.components.sources._pixels import Header, ImageError, Rule, header
+from dlrun.stored import stamp
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,7 +73,7 @@ class ImageFiles:
         """
         self.name, self.root, self.paths, self.settings = name, root, paths, settings
         self.rule = self._rule(whole)
-        self._stored: cache.Stored | None = None
+        self._cached: cache.Cached | None = None
 
     def field(self, name: str) -> Field:
         """The images as a field of the data."""
@@ -86,13 +87,13 @@ class ImageFiles:
         shape = (rule.channels, rule.height, rule.width)
         return Field(name, "image", shape, rule.bits // 8, whole=True, what="images", stored=True, recipe=recipe)
 
-    def stored(self) -> cache.Stored:
+    def cached(self) -> cache.Cached:
         """The numbers of all images (N, channels, height, width), decoded where they are not in the cache.
 
         Raises:
             SourceError: files cannot be used; the first ones are named.
         """
-        if self._stored is None:
+        if self._cached is None:
             from importlib.metadata import version
 
             rule, before = self.rule, self._stamps()
@@ -101,16 +102,16 @@ class ImageFiles:
             shape = (len(self.paths), rule.channels, rule.height, rule.width)
             what = f"{len(self.paths):,} images of {self.name}"
             try:
-                self._stored = cache.stored(
+                self._cached = cache.cached(
                     name, what, "|u1" if rule.bits == 8 else "<u2", shape, lambda: self._decoded(what, before)
                 )
             except cache.CacheError as error:
                 raise SourceError(error.message, AT, error.hint) from None
-        return self._stored
+        return self._cached
 
     def forget(self) -> None:
         """Free the numbers."""
-        self._stored = None
+        self._cached = None
 
     def _rule(self, whole: bool) -> Rule:
         count = len(self.paths)
@@ -167,7 +168,7 @@ class ImageFiles:
         root = f"{self.root}{os.sep}"
         for path in self.paths:
             try:
-                found.append(cache.stamp(os.stat(root + path)))  # noqa: PTH116  # a Path takes longer than the call
+                found.append(stamp(os.stat(root + path)))  # noqa: PTH116  # a Path takes longer than the call
             except OSError as error:
                 wrong.append(f"{path}: {error.strerror}")
         refuse(wrong, f"{len(wrong):,} of {len(self.paths):,} images cannot be read")

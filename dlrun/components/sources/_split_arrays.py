@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from dlrun.components.sources import SourceError, SplitName
-from dlrun.components.sources._arrays import Stored
+from dlrun.components.sources._arrays import Unread
 from dlrun.errors import SpecPath
 from dlrun.shapes import show
 
@@ -29,10 +29,10 @@ TARGETS = ("y", "label", "labels", "target", "targets")
 """Names of arrays that are usually the one to predict."""
 
 
-class Joined(Stored):
+class Joined(Unread):
     """The rows of several arrays, one below the other: those for training, for validation, and for the test."""
 
-    def __init__(self, parts: Mapping[Part, Stored]):
+    def __init__(self, parts: Mapping[Part, Unread]):
         import numpy as np
 
         self.parts = [parts[part] for part in ORDER if part in parts]
@@ -59,8 +59,8 @@ class Joined(Stored):
 
 
 def joined(
-    stored: Mapping[str, Stored | SourceError], at: SpecPath
-) -> tuple[dict[str, Stored | SourceError], tuple[str, ...] | None, str | None]:
+    unread: Mapping[str, Unread | SourceError], at: SpecPath
+) -> tuple[dict[str, Unread | SourceError], tuple[str, ...] | None, str | None]:
     """The arrays, with one more before them for each that is stored in parts; the features and the target among these.
 
     `x_train`, `x_val` and `x_test` are parts of `x`, and `train_images` and `test_images` of `images`. An array whose
@@ -68,20 +68,20 @@ def joined(
     """
     found: dict[str, dict[Part, str]] = {}
     twice: set[str] = set()
-    for name in stored:
+    for name in unread:
         for whole, part in _part(name):
             if part in found.setdefault(whole, {}):
                 twice.add(whole)
             found[whole][part] = name
     whole = {
-        name: join(name, parts, stored, at, f"make them alike, or choose some: `features: {parts['train']}`")
+        name: join(name, parts, unread, at, f"make them alike, or choose some: `features: {parts['train']}`")
         for name, parts in found.items()
-        if "train" in parts and len(parts) > 1 and name not in stored and name not in twice
+        if "train" in parts and len(parts) > 1 and name not in unread and name not in twice
     }
     if not whole:
-        return dict(stored), None, None
+        return dict(unread), None, None
     target = next((name for name in whole if name.lower() in TARGETS), None)
-    return {**whole, **stored}, tuple(name for name in whole if name != target), target
+    return {**whole, **unread}, tuple(name for name in whole if name != target), target
 
 
 def _part(name: str) -> Iterator[tuple[str, Part]]:
@@ -95,12 +95,12 @@ def _part(name: str) -> Iterator[tuple[str, Part]]:
 
 
 def join(
-    name: str, parts: Mapping[Part, str], stored: Mapping[str, Stored | SourceError], at: SpecPath, hint: str
-) -> Stored | SourceError:
+    name: str, parts: Mapping[Part, str], unread: Mapping[str, Unread | SourceError], at: SpecPath, hint: str
+) -> Unread | SourceError:
     """One array of the parts, which are named; an error, if the rows of these do not fit each other."""
-    arrays: dict[Part, Stored] = {}
+    arrays: dict[Part, Unread] = {}
     for part, member in parts.items():
-        array = stored[member]
+        array = unread[member]
         if isinstance(array, SourceError):
             return array
         arrays[part] = array
@@ -116,6 +116,6 @@ def join(
     return Joined(arrays)
 
 
-def _sort(array: Stored) -> str:
+def _sort(array: Unread) -> str:
     """The type of the values, whatever the order of their bytes, or the length of their texts."""
     return array.dtype.kind if array.dtype.kind in "US" else str(array.dtype.newbyteorder("="))

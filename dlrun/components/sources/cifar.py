@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import Source, SourceError, Table
 from dlrun.components.sources._array_values import BLOCK
-from dlrun.components.sources._arrays import Arrays, Stored, reading
+from dlrun.components.sources._arrays import Arrays, Unread, reading
 from dlrun.components.sources._folder import names_in, need_all, resolve_folder
 from dlrun.components.sources._split_arrays import Joined
 from dlrun.language.paths import FilePath
@@ -80,7 +80,7 @@ class Cifar(Source):
     def open(self, folder: Path, whole: bool = True) -> Table:
         place = resolve_folder(self.path, folder, FOLDER, SETS[0].files)
         found = _found(place)
-        arrays: dict[str, Stored | SourceError] = {"image": _joined(place, found, "image", len(found.labels))}
+        arrays: dict[str, Unread | SourceError] = {"image": _joined(place, found, "image", len(found.labels))}
         for index, (name, classes, file) in enumerate(found.labels):
             arrays[name] = _joined(place, found, name, index, _class_names(place, classes, file))
         return Arrays(place.name, FOLDER, arrays, "label", ("image",))
@@ -136,7 +136,7 @@ def _class_names(folder: Path, classes: int, file: str) -> tuple[str, ...]:
     return names
 
 
-class _Records(Stored):
+class _Records(Unread):
     """The images, or one of the labels, of some files: a record is a byte for each label, and the image.
 
     Args:

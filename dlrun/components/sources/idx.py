@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import Source, SourceError, Table
 from dlrun.components.sources._array_values import BLOCK, DEFLATE
-from dlrun.components.sources._arrays import Arrays, Stored
+from dlrun.components.sources._arrays import Arrays, Unread
 from dlrun.components.sources._folder import names_in, need_all, resolve_folder
 from dlrun.components.sources._split_arrays import PARTS, Part, join
 from dlrun.errors import SpecPath
@@ -59,11 +59,11 @@ class Idx(Source):
     def open(self, folder: Path, whole: bool = True) -> Table:
         place = resolve_folder(self.path, folder, FOLDER, USUAL)
         files = _files(place, self.set)
-        stored = {file.name: _File(file, what == "image") for (what, _), file in files.items()}
-        arrays: dict[str, Stored | SourceError] = {}
+        unread = {file.name: _File(file, what == "image") for (what, _), file in files.items()}
+        arrays: dict[str, Unread | SourceError] = {}
         for what in ("image", "label"):
             parts: dict[Part, str] = {part: file.name for (sort, part), file in files.items() if sort == what}
-            arrays[what] = join(what, parts, stored, FOLDER, "put the files of one set into the folder")
+            arrays[what] = join(what, parts, unread, FOLDER, "put the files of one set into the folder")
         return Arrays(place.name, FOLDER, arrays, "label", ("image",))
 
     def origin(self) -> tuple[str, str]:
@@ -101,7 +101,7 @@ def _listed(sets: dict[str, Any]) -> str:
     return ", ".join(name or "one without a name" for name in sets)
 
 
-class _File(Stored):
+class _File(Unread):
     """An array in a file, which may be compressed; an image with two axes has one channel."""
 
     def __init__(self, file: Path, image: bool):

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import Source, SourceError, Table, resolve
-from dlrun.components.sources._arrays import Arrays, Stored, can_stay, reading
+from dlrun.components.sources._arrays import Arrays, Unread, can_stay, reading
 from dlrun.components.sources._cells import MISSING
 from dlrun.components.sources._npy_header import Header, read_header
 from dlrun.components.sources._split_arrays import joined
@@ -44,17 +44,17 @@ class Npy(Source):
     """Texts that say that a value is missing, in any case; they cannot be classes. An empty text says it always."""
 
     def open(self, folder: Path, whole: bool = True) -> Table:
-        stored: dict[str, Stored | SourceError] = {}
+        unread: dict[str, Unread | SourceError] = {}
         for index, path in enumerate(self.path):
             at = FILES if len(self.path) == 1 else (*FILES, index)
             file = resolve(path, folder, at)
-            if file.stem in stored:
+            if file.stem in unread:
                 hint = "an array has the name of its file: rename one"
                 raise SourceError(f"two of the files are called {file.stem}", at, hint)
-            stored[file.stem] = _File(file, at)
-        stored, features, target = joined(stored, FILES)
+            unread[file.stem] = _File(file, at)
+        unread, features, target = joined(unread, FILES)
         no_missing = f"npy: {{path: {_listed(self.path)}, missing: []}}"
-        return Arrays(self.origin()[0], FILES, stored, target, features, self.missing, no_missing)
+        return Arrays(self.origin()[0], FILES, unread, target, features, self.missing, no_missing)
 
     def origin(self) -> tuple[str, str]:
         names = [Path(path).name for path in self.path]
@@ -62,7 +62,7 @@ class Npy(Source):
         return name, ", ".join(self.path)
 
 
-class _File(Stored):
+class _File(Unread):
     """An array in a file of its own."""
 
     def __init__(self, file: Path, at: SpecPath):

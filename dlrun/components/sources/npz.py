@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import Source, SourceError, Table, resolve
 from dlrun.components.sources._array_values import BLOCK, DEFLATE
-from dlrun.components.sources._arrays import Arrays, Stored, reading
+from dlrun.components.sources._arrays import Arrays, Unread, reading
 from dlrun.components.sources._cells import MISSING
 from dlrun.components.sources._npy_header import read_header
 from dlrun.components.sources._split_arrays import joined
@@ -46,15 +46,15 @@ class Npz(Source):
 
     def open(self, folder: Path, whole: bool = True) -> Table:
         file = resolve(self.path, folder, FILE)
-        stored, features, target = joined(_stored(file), FILE)
+        unread, features, target = joined(_unread(file), FILE)
         no_missing = f"npz: {{path: {self.path}, missing: []}}"
-        return Arrays(file.name, FILE, stored, target, features, self.missing, no_missing)
+        return Arrays(file.name, FILE, unread, target, features, self.missing, no_missing)
 
     def origin(self) -> tuple[str, str]:
         return Path(self.path).name, self.path
 
 
-class _Member(Stored):
+class _Member(Unread):
     """An array in an archive."""
 
     def __init__(self, file: Path, name: str):
@@ -98,7 +98,7 @@ class _Member(Stored):
         self.shape, self.dtype, self.start = header.shape, header.dtype, header.start
 
 
-def _stored(file: Path) -> dict[str, Stored | SourceError]:
+def _unread(file: Path) -> dict[str, Unread | SourceError]:
     try:
         with zipfile.ZipFile(file) as archive:
             members = archive.namelist()
@@ -110,7 +110,7 @@ def _stored(file: Path) -> dict[str, Stored | SourceError]:
         raise SourceError(f"{file.name} holds no arrays", FILE)
     if twice := [name for name in names if names.count(name) > 1]:
         raise SourceError(f"{file.name} holds two arrays called '{twice[0]}'", FILE, "write it again")
-    found: dict[str, Stored | SourceError] = {}
+    found: dict[str, Unread | SourceError] = {}
     for name in names:
         try:
             found[name] = _Member(file, name)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import Source, SourceError, Table, resolve
-from dlrun.components.sources._arrays import Arrays, Stored, can_stay, reading
+from dlrun.components.sources._arrays import Arrays, Unread, can_stay, reading
 from dlrun.components.sources._safetensors_header import BITS, TYPES, Entry, read_header
 from dlrun.components.sources._split_arrays import joined
 from dlrun.language.paths import FilePath
@@ -45,21 +45,21 @@ class Safetensors(Source):
             raise SourceError(f"{file.name} is not a safetensors file, or is damaged: {error}", FILE, hint) from None
         if not header:
             raise SourceError(f"{file.name} holds no arrays", FILE)
-        stored, features, target = joined({name: _stored(file, name, header[name]) for name in header}, FILE)
-        return Arrays(file.name, FILE, stored, target, features)
+        unread, features, target = joined({name: _unread(file, name, header[name]) for name in header}, FILE)
+        return Arrays(file.name, FILE, unread, target, features)
 
     def origin(self) -> tuple[str, str]:
         return Path(self.path).name, self.path
 
 
-def _stored(file: Path, name: str, entry: Entry) -> Stored | SourceError:
+def _unread(file: Path, name: str, entry: Entry) -> Unread | SourceError:
     if entry.type in BITS:
         message = f"the array {shorten(name)} holds values of type {entry.type}, which numpy has not"
         return SourceError(message, FILE, "save it as float32: `x.float()`")
     return _Tensor(file, name, entry)
 
 
-class _Tensor(Stored):
+class _Tensor(Unread):
     """A tensor in a file."""
 
     def __init__(self, file: Path, name: str, entry: Entry):
