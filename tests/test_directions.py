@@ -9,8 +9,8 @@ import pytest
 from places import ROOT
 
 ROOMS = (
-    *("errors", "shapes", "runs", "stored", "cache", "language", "modules", "components", "plan", "checks", "views"),
-    *("data", "network", "tracking", "training", "commands"),
+    *("errors", "shapes", "runs", "stored", "cache", "language", "safetensors_header", "modules", "components", "plan"),
+    *("checks", "views", "data", "network", "tracking", "training", "commands"),
 )
 """From the bottom to the top."""
 ALLOWED = {"runs": {"errors"}}

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import Source, SourceError, Table, resolve
 from dlrun.components.sources._arrays import Arrays, Unread, can_stay, reading
-from dlrun.components.sources._safetensors_header import BITS, TYPES, Entry, read_header
 from dlrun.components.sources._split_arrays import joined
 from dlrun.language.paths import FilePath
 from dlrun.language.suggestions import shorten
+from dlrun.safetensors_header import BITS, TYPES, Entry, read_header
 from dlrun.shapes import numel
 from dlrun.stored import StoredArray
 

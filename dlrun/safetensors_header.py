@@ -95,7 +95,8 @@ def _entries(header: dict[str, Any], start: int, size: int) -> dict[str, Entry]:
             raise ValueError(f"the tensor {shorten(name)} {what}")
         end = last
     if start + end != size:
-        raise ValueError(f"the header has {end} bytes of tensors, and {size - start} are there")
+        what = "it is cut off: " if start + end > size else ""
+        raise ValueError(f"{what}the header has {end} bytes of tensors, and {size - start} are there")
     return found
 
 
