@@ -86,6 +86,11 @@ class FoldsScreen:
             folder = self.shown.folder.parent
         return next_step(folder)
 
+    def caching(self, what: str, share: float) -> None:
+        """Show what is made for the cache, as the fold does that needs it."""
+        if self.shown is not None:
+            self.shown.caching(what, share)
+
     def stop(self) -> None:
         """End the table and the live line of the fold."""
         if self.shown is not None:

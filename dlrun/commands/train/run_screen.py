@@ -39,14 +39,13 @@ def show_run(
     every: int | None,
 ) -> None:
     """Start a run, and show it from its first line to its last."""
-    from dlrun import cache
     from dlrun.tracking.open import open_store
 
     show_start(checked, runs, store, mlflow_experiment)
     watcher = RunScreen(checked, every)
     # The tracker's process starts before torch is imported here, so that both import at the same time.
     with open_store(store, runs) as tracking:
-        with until_stopped(watcher), cache.watching(watcher.caching):
+        with until_stopped(watcher):
             outcome = start(watcher, tracking)
         show_outcome(outcome, watcher)
 
@@ -62,18 +61,26 @@ class Stoppable(Protocol):
         """What can be done once it was interrupted; '' where there is nothing."""
         ...
 
+    def caching(self, what: str, share: float) -> None:
+        """Show what is made for the cache, or waited for, and how much of it is done."""
+        ...
+
 
 @contextlib.contextmanager
 def until_stopped(watcher: Stoppable) -> Iterator[None]:
     """Say what can be done after a signal, and end with its code; too little memory is one clear error.
 
+    What is made for the cache is shown too.
+
     Raises:
         RunError: there is not enough memory.
     """
+    from dlrun import cache
     from dlrun.training.signals import Terminated
 
     try:
-        yield
+        with cache.watching(watcher.caching):
+            yield
     except (KeyboardInterrupt, Terminated) as end:
         watcher.stop()
         by_user = isinstance(end, KeyboardInterrupt)

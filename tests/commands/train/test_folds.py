@@ -1,4 +1,4 @@
-"""The baselines of several folds: each fold has its own, and the screen shows their means."""
+"""The screen of several folds: the means of their baselines, and what is prepared before the first one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from dlrun.commands.app import app
@@ -37,3 +38,17 @@ def test_the_screen_shows_the_mean_of_each_baseline_over_the_folds(tmp_path: Pat
     (line,) = re.findall(r"majority +([\d.]+) +([\d.]+)", found.output)
     assert line[1] == f"{shown:.4f}"
     assert shown == pytest.approx(71 / 178, abs=0.01)  # the largest class of the wines
+
+
+def test_the_screen_says_once_that_images_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DLRUN_CACHE", str(tmp_path / "cache"))
+    for number in range(24):
+        file = tmp_path / "set" / ("cat", "dog")[number % 2] / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 4), 10 * number).save(file)
+    spec = SPEC.replace("{sklearn: wine}", "{images: set}").replace("[standardize]", "[minmax]")
+    (tmp_path / "spec.yaml").write_text(spec.replace("layers: [", "layers: [flatten, "))
+    arguments = ["train", str(tmp_path / "spec.yaml"), "--runs", str(tmp_path / "runs"), "baselines=[]"]
+    found = CliRunner().invoke(app, arguments)
+    assert found.exit_code == 0, found.output
+    assert found.output.count("  cache   decoding 24 images of set") == 1
