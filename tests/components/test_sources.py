@@ -6,7 +6,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from asking import Request, Rows, SourceInfo, describe, load
 from pydantic import ValidationError
 from sklearn import datasets
 
-from dlrun.components.sources import Source, SourceError
+from dlrun.components.sources import Source, SourceError, resolve
 from dlrun.components.sources.csv import Csv
 from dlrun.components.sources.npz import Npz
 from dlrun.components.sources.sklearn import PUBLISHED, Sklearn
@@ -699,3 +699,28 @@ class TestNpz:
         request = ask(tmp_path, "y", "x")
         assert describe(Npz(path="c.npz"), request).rows == 4
         assert (load(Npz(path="c.npz"), request).features == IMAGES).all()
+
+
+@pytest.mark.parametrize(
+    ("path", "kinds", "what"),
+    [
+        ("gone", ("file",), "the file gone does not exist"),
+        ("inner", ("file",), "the file inner is a folder"),
+        ("x.csv", ("folder",), "the folder x.csv is a file"),
+        ("gone", ("folder", "file"), "the folder or file gone does not exist"),
+        ("pipe", ("folder", "file"), "the folder or file pipe is neither a file nor a folder"),
+        ("a\0b", ("file",), "the path cannot be read: "),
+    ],
+)
+def test_a_path_that_leads_to_something_else_is_one_error_with_what_is_there(
+    tmp_path: Path, path: str, kinds: tuple[Literal["file", "folder"], ...], what: str
+) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "x.csv").touch()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SourceError) as caught:
+        resolve(path, tmp_path, ("source",), kinds)
+    assert caught.value.message.startswith(what)
+    assert "\0" in path or caught.value.hint == (
+        f"looked for {tmp_path / path}; a path starts from the folder of the file that has it"
+    )

@@ -231,18 +231,31 @@ def vocabulary(values: Array) -> int | None:
     return int(values.max()) + 1
 
 
-def resolve(path: str, folder: Path, at: SpecPath) -> Path:
-    """Return the path of an existing file that the spec names.
+def resolve(
+    path: str,
+    folder: Path,
+    at: SpecPath,
+    kinds: Sequence[Literal["file", "folder"]] = ("file",),
+    way_out: str = "a path starts from the folder of the file that has it",
+) -> Path:
+    """Return the path of an existing file or folder that the spec names.
+
+    Args:
+        path: as it is written.
+        folder: the one that a relative path starts from.
+        at: the setting's place.
+        kinds: what is wanted.
+        way_out: what to say where it is not there.
 
     Raises:
-        SourceError: there is no such file.
+        SourceError: there is none.
     """
     try:
         full = (folder / Path(path).expanduser()).resolve()
-        if full.is_file():
+        found = "file" if full.is_file() else "folder" if full.is_dir() else None
+        if found in kinds:
             return full
-        what = "is a folder" if full.is_dir() else "does not exist"
+        what = f"is a {found}" if found else "is neither a file nor a folder" if full.exists() else "does not exist"
     except (OSError, ValueError, RuntimeError) as error:
         raise SourceError(f"the path cannot be read: {error}", at) from None
-    hint = f"looked for {full}; a path starts from the folder of the file that has it"
-    raise SourceError(f"the file {path} {what}", at, hint)
+    raise SourceError(f"the {' or '.join(kinds)} {path} {what}", at, f"looked for {full}; {way_out}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dlrun.components.sources import Source, SourceError, SplitName, resolve
 from dlrun.components.sources._cells import MISSING
+from dlrun.components.sources._own_splits import Part, own_splits
 from dlrun.errors import SpecPath
 from dlrun.language.paths import FilePath
 
@@ -144,16 +145,13 @@ def table_name(path: str, files: Sequence[TableFile]) -> str:
     return own[0].name if len(own) == 1 else str(Path(*Path(path).parts[-2:]))
 
 
-def own_splits(files: Sequence[TableFile]) -> Mapping[SplitName, range]:
+def rows_apart(files: Sequence[TableFile]) -> Mapping[SplitName, range]:
     """The rows of each split that has files of its own."""
-    found: dict[SplitName, range] = {}
-    start = 0
+    sizes: dict[Part, int] = {}
     for file in files:
-        end = start + file.rows
-        if file.split is not None:
-            found[file.split] = range(found[file.split].start if file.split in found else start, end)
-        start = end
-    return found
+        part = file.split or "train"
+        sizes[part] = sizes.get(part, 0) + file.rows
+    return own_splits(sizes)
 
 
 def need_same(files: Sequence[TableFile], columns: Sequence[Sequence[str]], what: str) -> None:

@@ -9,21 +9,9 @@ from dlrun.components.sources import SourceError
 from dlrun.errors import SpecPath
 
 
-def resolve_folder(path: str, folder: Path, at: SpecPath, files: Sequence[str]) -> Path:
-    """The folder that the spec names; `files` are those that belong there.
-
-    Raises:
-        SourceError: there is no such folder.
-    """
-    try:
-        full = (folder / Path(path).expanduser()).resolve()
-        if full.is_dir():
-            return full
-        what = f"{path} is a file, but a folder is expected" if full.is_file() else f"the folder {path} does not exist"
-    except (OSError, ValueError, RuntimeError) as error:
-        raise SourceError(f"the path cannot be read: {error}", at) from None
-    hint = f"looked for {full}; these files belong there, for nothing is downloaded: {', '.join(files)}"
-    raise SourceError(what, at, hint)
+def needs(files: Sequence[str]) -> str:
+    """What to say of a folder that is not there: which files belong into it."""
+    return f"these files belong there, for nothing is downloaded: {', '.join(files)}"
 
 
 def names_in(folder: Path, at: SpecPath) -> list[str]:

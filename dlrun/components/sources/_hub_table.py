@@ -8,7 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.sources import Field, SourceError, SplitName, Table, Texts
+from dlrun.components.sources import Field, SourceError, Table, Texts
+from dlrun.components.sources._own_splits import Part, own_splits
 from dlrun.errors import SpecPath
 from dlrun.language.suggestions import did_you_mean, shorten
 from dlrun.shapes import Shape
@@ -25,13 +26,13 @@ LEAVE_OUT = "leave the column out of `features`"
 
 
 def load_parts(
-    name: str | None, folder: Path | None, config: str | None, revision: str | None, wanted: Mapping[str, str | None]
-) -> dict[str, Any]:
+    name: str | None, folder: Path | None, config: str | None, revision: str | None, wanted: Mapping[Part, str | None]
+) -> dict[Part, Any]:
     """The parts of a set, each a `datasets.Dataset`, by the split that each is for; the training rows come first.
 
     Args:
         name: the set's on the hub; None for that of a folder.
-        folder: a folder on this machine.
+        folder: a folder on this machine, which is there.
         config: its configuration.
         revision: its version.
         wanted: the set's name for each split; None for the usual name, if it has that.
@@ -40,10 +41,6 @@ def load_parts(
         SourceError: the library is not installed, there is no such set, or it has no such part.
     """
     at = (*AT, "name" if folder is None else "folder")
-    if folder is not None and not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
-        hint = f"looked for {folder}; a path starts from the folder of the file that has it"
-        raise SourceError(f"the folder {folder.name} {what}", at, hint)
     library = _library()
     try:
         if folder is not None and any((folder / file).exists() for file in SAVED):
@@ -57,7 +54,7 @@ def load_parts(
         raise SourceError(f"{called} cannot be loaded: {shorten(what, 200)[1:-1]}", at, hint) from None
     single = isinstance(found, library.Dataset)
     parts = {wanted["train"] or "": found} if single else {str(part): rows for part, rows in found.items()}
-    taken = {}
+    taken: dict[Part, Any] = {}
     for split, part in wanted.items():
         named = split if part is None else part
         if named in parts:
@@ -83,7 +80,7 @@ class HubTable(Table):
 
     at = AT
 
-    def __init__(self, name: str, parts: Mapping[str, Any]):
+    def __init__(self, name: str, parts: Mapping[Part, Any]):
         self.name, self.parts = name, parts
         self.rows = self.read_rows = sum(map(len, parts.values()))
         self.lacking: Collection[str] = ()
@@ -99,7 +96,7 @@ class HubTable(Table):
             column: list(kind.names) for column, kind in features["train"].items() if hasattr(kind, "names")
         }
         self.fields = {column: self._field(column, kind) for column, kind in features["train"].items()}
-        self.own_splits = self._own_splits()
+        self.own_splits = own_splits({part: len(rows) for part, rows in parts.items()})
 
     def read(
         self, numbers: Mapping[str, SpecPath], texts: Mapping[str, SpecPath], lacking: Collection[str] = ()
@@ -161,15 +158,6 @@ class HubTable(Table):
     def forget(self) -> None:
         self._numbers.clear()
         self._texts.clear()
-
-    def _own_splits(self) -> dict[SplitName, range]:
-        found: dict[SplitName, range] = {}
-        start = len(self.parts["train"])
-        for name in ("validation", "test"):
-            if name in self.parts:
-                found[name] = range(start, start + len(self.parts[name]))
-                start = found[name].stop
-        return found
 
     def _column(self, name: str) -> Any:
         """A column of all parts, as pyarrow has it."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dlrun.components.sources import Field, SourceError, SourceNote, SplitName, Table, Texts
 from dlrun.components.sources._images import AT, ImageFiles, ImageSettings
 from dlrun.components.sources._labels import judge
+from dlrun.components.sources._own_splits import ORDER, WORDS, Part, own_splits
 from dlrun.components.sources._pixels import ENDINGS
 from dlrun.errors import SpecPath
 from dlrun.language.labels import class_labels
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 IMAGE, LABEL = "image", "label"
-TRAIN = "train"
-SPLITS: dict[str, SplitName] = {"validation": "validation", "val": "validation", "valid": "validation", "test": "test"}
-"""The names of folders whose rows are for a split, beside `TRAIN`."""
 UNPACKED = "__MACOSX"
 """A folder that a program for archives leaves, with no data in it."""
 
@@ -135,12 +133,12 @@ class _Listing:
         if images:
             message = f"{self.root.name}/{images[0]} lies beside the folders of the classes"
             raise SourceError(message, AT, "move it into the folder of its class, or away")
-        if TRAIN not in folders or not {*folders} <= {TRAIN, *SPLITS}:
+        if "train" not in folders or not {*folders} <= WORDS.keys():
             return [self._class("", name) for name in folders], {}
-        parts: dict[str, list[_Class]] = {TRAIN: [], "validation": [], "test": []}
-        seen: dict[str, str] = {}
+        parts: dict[Part, list[_Class]] = {}
+        seen: dict[Part, str] = {}
         for split in folders:
-            part = SPLITS.get(split, TRAIN)
+            part = WORDS[split]
             if part in seen:
                 raise SourceError(f"{seen[part]} and {split} are folders for one split", AT, "put them together")
             seen[part] = split
@@ -150,14 +148,8 @@ class _Listing:
                 message = f"the folder {self.root.name}/{split} {what} and must have a folder for each class"
                 raise SourceError(message, AT, f"such as {self.root.name}/{split}/circle")
             parts[part] = [self._class(split, name) for name in within]
-        found: list[_Class] = []
-        ranges: dict[SplitName, range] = {}
-        for part, classes in parts.items():
-            start = sum(len(one.images) for one in found)
-            found += classes
-            if part != TRAIN and classes:
-                ranges[SPLITS[part]] = range(start, sum(len(one.images) for one in found))
-        return found, ranges
+        sizes: dict[Part, int] = {part: sum(len(one.images) for one in classes) for part, classes in parts.items()}
+        return [one for part in ORDER for one in parts.get(part, ())], own_splits(sizes)
 
     def notes(self) -> Iterator[SourceNote]:
         """What was left out."""

@@ -28,22 +28,6 @@ NAMED = 20
 """How many files an error names."""
 
 
-def find(path: str, folder: Path) -> Path:
-    """The folder or the file that the spec names.
-
-    Raises:
-        SourceError: there is none.
-    """
-    try:
-        full = (folder / Path(path).expanduser()).resolve()
-        if full.is_dir() or full.is_file():
-            return full
-    except (OSError, ValueError, RuntimeError) as error:
-        raise SourceError(f"the path cannot be read: {error}", AT) from None
-    hint = f"looked for {full}; a path starts from the folder of the file that has it"
-    raise SourceError(f"the folder or file {path} does not exist", AT, hint)
-
-
 @dataclass(frozen=True, slots=True)
 class ImageSettings:
     """Those of the source that decide what an image becomes, and which files are read."""

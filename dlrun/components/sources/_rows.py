@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import SourceError, SourceNote, Table, Texts, vocabulary
-from dlrun.components.sources._files import TableFile, own_splits
+from dlrun.components.sources._files import TableFile, rows_apart
 from dlrun.components.sources._odd_cells import DATE, IMPUTE, IMPUTE_TEXTS, NAMED_COLUMNS, ONE_HOT, STEPS, with_columns
 from dlrun.errors import SpecPath
 
@@ -72,7 +72,7 @@ class FileTable(Table):
             raise SourceError(f"{self.name} has no rows{after}", self.at)
         if empty := [file for file in self.files if not file.rows and file.split]:
             raise SourceError(f"{empty[0].name} has no rows{after}", empty[0].at)
-        self.own_splits = own_splits(self.files)
+        self.own_splits = rows_apart(self.files)
 
 
 class Numbers:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from dlrun.components.sources import SourceError, SplitName
+from dlrun.components.sources import SourceError
 from dlrun.components.sources._arrays import Unread
+from dlrun.components.sources._own_splits import ORDER, WORDS, Part, own_splits
 from dlrun.errors import SpecPath
 from dlrun.shapes import show
 
@@ -15,16 +16,6 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-Part = Literal["train", SplitName]
-PARTS: dict[str, Part] = {
-    "train": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
-"""The words that say it in a name, before or after a `_`."""
-ORDER: tuple[Part, ...] = ("train", "validation", "test")
 TARGETS = ("y", "label", "labels", "target", "targets")
 """Names of arrays that are usually the one to predict."""
 
@@ -39,14 +30,7 @@ class Joined(Unread):
         self.dtype = np.result_type(*(array.dtype for array in self.parts))
         self.shape = (sum(array.shape[0] for array in self.parts), *self.parts[0].shape[1:])
         self.classes = self.parts[0].classes
-        splits: dict[SplitName, range] = {}
-        start = 0
-        for part in ORDER:
-            if part in parts:
-                rows = range(start, start := start + parts[part].shape[0])
-                if part != "train":
-                    splits[part] = rows
-        self.splits = splits
+        self.splits = own_splits({part: array.shape[0] for part, array in parts.items()})
 
     def read(self) -> Array:
         import numpy as np
@@ -88,9 +72,9 @@ def _part(name: str) -> Iterator[tuple[str, Part]]:
     """What the array is a part of, and which; nothing where its name does not say it."""
     first, _, rest = name.partition("_")
     start, _, last = name.rpartition("_")
-    if rest and (part := PARTS.get(first.lower())):
+    if rest and (part := WORDS.get(first.lower())):
         yield rest, part
-    elif start and (part := PARTS.get(last.lower())):
+    elif start and (part := WORDS.get(last.lower())):
         yield start, part
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.sources import Source, SourceError, Table
+from dlrun.components.sources import Source, SourceError, Table, resolve
 from dlrun.components.sources._array_values import BLOCK
 from dlrun.components.sources._arrays import Arrays, Unread, reading
-from dlrun.components.sources._folder import names_in, need_all, resolve_folder
+from dlrun.components.sources._folder import names_in, need_all, needs
 from dlrun.components.sources._split_arrays import Joined
 from dlrun.language.paths import FilePath
 from dlrun.shapes import Shape, numel
@@ -78,7 +78,7 @@ class Cifar(Source):
     relative path starts from the folder of the file that has it."""
 
     def open(self, folder: Path, whole: bool = True) -> Table:
-        place = resolve_folder(self.path, folder, FOLDER, SETS[0].files)
+        place = resolve(self.path, folder, FOLDER, ("folder",), needs(SETS[0].files))
         found = _found(place)
         arrays: dict[str, Unread | SourceError] = {"image": _joined(place, found, "image", len(found.labels))}
         for index, (name, classes, file) in enumerate(found.labels):

@@ -5,8 +5,9 @@ from typing import Self
 
 from pydantic import model_validator
 
-from dlrun.components.sources import Source, Table
-from dlrun.components.sources._hub_table import HubTable, load_parts
+from dlrun.components.sources import Source, Table, resolve
+from dlrun.components.sources._hub_table import AT, HubTable, load_parts
+from dlrun.components.sources._own_splits import Part
 from dlrun.language.paths import FilePath
 
 
@@ -49,8 +50,8 @@ class Hub(Source):
         return self
 
     def open(self, folder: Path, whole: bool = True) -> Table:
-        path = None if self.folder is None else folder / Path(self.folder).expanduser()
-        wanted = {"train": self.train, "validation": self.validation, "test": self.test}
+        path = None if self.folder is None else resolve(self.folder, folder, (*AT, "folder"), ("folder",))
+        wanted: dict[Part, str | None] = {"train": self.train, "validation": self.validation, "test": self.test}
         return HubTable(self.origin()[0], load_parts(self.name, path, self.config, self.revision, wanted))
 
     def origin(self) -> tuple[str, str]:

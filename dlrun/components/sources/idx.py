@@ -8,11 +8,12 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.sources import Source, SourceError, Table
+from dlrun.components.sources import Source, SourceError, Table, resolve
 from dlrun.components.sources._array_values import BLOCK, DEFLATE
 from dlrun.components.sources._arrays import Arrays, Unread
-from dlrun.components.sources._folder import names_in, need_all, resolve_folder
-from dlrun.components.sources._split_arrays import PARTS, Part, join
+from dlrun.components.sources._folder import names_in, need_all, needs
+from dlrun.components.sources._own_splits import WORDS, Part
+from dlrun.components.sources._split_arrays import join
 from dlrun.errors import SpecPath
 from dlrun.language.paths import FilePath
 from dlrun.language.suggestions import shorten
@@ -57,7 +58,7 @@ class Idx(Source):
     """What the names of the files begin with, such as `emnist-letters`, if the folder has several sets."""
 
     def open(self, folder: Path, whole: bool = True) -> Table:
-        place = resolve_folder(self.path, folder, FOLDER, USUAL)
+        place = resolve(self.path, folder, FOLDER, ("folder",), needs(USUAL))
         files = _files(place, self.set)
         unread = {file.name: _File(file, what == "image") for (what, _), file in files.items()}
         arrays: dict[str, Unread | SourceError] = {}
@@ -79,7 +80,7 @@ def _files(folder: Path, chosen: str | None) -> dict[tuple[str, Part], Path]:
     sets: dict[str, dict[tuple[str, Part], Path]] = {}
     for name in names_in(folder, FOLDER):  # without .gz first: that is the shorter name
         if match := NAME.fullmatch(name):
-            part = PARTS.get(match["part"], "test")
+            part = WORDS.get(match["part"], "test")
             sets.setdefault(match["set"] or "", {}).setdefault((match["what"], part), folder / name)
     if chosen is None and len(sets) > 1:
         hint = f"choose one: `idx: {{path: …, set: {max(sets)}}}`"

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from dlrun.components.sources import Source, SourceError, Table
+from dlrun.components.sources import Source, SourceError, Table, resolve
 from dlrun.language.component import checked
 from dlrun.language.fields import Sizes2d
 from dlrun.language.paths import FilePath
@@ -56,10 +56,10 @@ class Images(Source):
     def open(self, folder: Path, whole: bool = True) -> Table:
         from dlrun.components.sources._image_folder import IMAGE, FolderImages
         from dlrun.components.sources._image_list import ListedImages
-        from dlrun.components.sources._images import ImageSettings, find
+        from dlrun.components.sources._images import AT, ImageSettings
         from dlrun.components.sources.csv import Csv
 
-        path = find(self.path, folder)
+        path = resolve(self.path, folder, AT, ("folder", "file"))
         size = self.size if isinstance(self.size, tuple) else None
         settings = ImageSettings(size, self.resize, self.channels, self.outside)
         if path.is_dir():
