@@ -47,6 +47,16 @@ class PreprocessStep:
     """The names of the columns before the step, where a row has columns."""
 
     @property
+    def names_after(self) -> tuple[str, ...]:
+        """The names of the columns after the step; the numbers of an image have none."""
+        if self.step.elementwise:
+            return self.names
+        taken = range(len(self.names)) if self.columns is None else set(self.columns)
+        rest = [name for at, name in enumerate(self.names) if at not in taken]
+        made = [f"{self.step.kind}_{number}" for number in range(1, numel(self.output) + 1)]
+        return (*rest, *made) if len(self.output) == 1 else ()
+
+    @property
     def formula(self) -> list[str]:
         """Where the step's numbers come from."""
         return [*self.step.formulas(self.input, self.output), *count_formula(self.fitted)]
@@ -262,7 +272,8 @@ class _Fronts:
         self, name: str, chain: list[tuple[str, int, Map]], feature: Feature
     ) -> tuple[tuple[PreprocessStep, ...], Shape]:
         """The steps for an input, and the shape that comes out of them."""
-        planned, shape, columns = [], feature.shape, list(feature.columns)
+        planned: list[PreprocessStep] = []
+        shape, columns = feature.shape, list(feature.columns)
         for key, index, step in chain:
             place = self.tree.locate(("data", "preprocess", index))
             chosen = self._columns(step, index, columns, name)
@@ -277,8 +288,7 @@ class _Fronts:
             if not step.elementwise:
                 rest = [] if chosen is None else [one for at, one in enumerate(columns) if at not in set(chosen)]
                 shape = output if chosen is None else (len(rest) + numel(output),)
-                # The numbers of an image have no names.
-                made = [f"{step.kind}_{number}" for number in range(1, numel(output) + 1)] if len(shape) == 1 else []
+                made = planned[-1].names_after[len(rest) :]
                 columns = [*rest, *(NumberColumn(one, step.kind, index, index) for one in made)]
         return tuple(planned), shape
 

@@ -22,7 +22,7 @@ from dlrun.data.rows import Rows
 from dlrun.language.labels import shown
 from dlrun.language.suggestions import shorten
 from dlrun.plan.data_info import DataInfo
-from dlrun.plan.inputs import Input, PreprocessStep
+from dlrun.plan.inputs import Input
 from dlrun.plan.objective import objective
 from dlrun.training.lifecycle.setup import load_and_fit, make_augmenter, prepare_rows
 from dlrun.views.data.overview import FieldSummary, Overview, Picture, Sample, SplitRows, Stage
@@ -141,7 +141,7 @@ def _stages(entry: Input, data_info: DataInfo, loaded: Loaded, fitted: Fitted) -
         cells = [_cells(data_info, name, train[:SHOWN]) for name in feature.fields]
         shown = tuple(zip(*cells, strict=True))
         yield Stage(entry.name, "as in the data", (len(feature.fields),), feature.fields, shown)
-    names: list[str] | None = [column.name for column in feature.columns] if feature.columns else None
+    names = [column.name for column in feature.columns]
     rows = TrainingRows(loaded.features[entry.name], train)
     if feature.encoded or not flat:
         kinds = ", ".join(dict.fromkeys(one.step.kind for one in feature.encoded))
@@ -149,8 +149,7 @@ def _stages(entry: Input, data_info: DataInfo, loaded: Loaded, fitted: Fitted) -
     for planned in entry.preprocess:
         step, taken = fitted[planned.name], rows if planned.columns is None else rows.of(planned.columns)
         rows = rows.after(step.module)
-        names = _names_after(planned, step.step.elementwise, rows.numbers, names)
-        found = _stage(entry, f"after {planned.step.kind}", rows, names)
+        found = _stage(entry, f"after {planned.step.kind}", rows, planned.names_after)
         if isinstance(step.step, Projecting):
             found = _projected(found, step.state["matrix"], taken, rows, loaded)
         yield found
@@ -163,21 +162,11 @@ def _cells(data_info: DataInfo, name: str, rows: Array) -> list[str]:
     return [_number(value) for value in data_info.table.numbers([name])[rows].reshape(-1).tolist()]
 
 
-def _stage(entry: Input, title: str, rows: TrainingRows, names: Sequence[str] | None) -> Stage:
-    if names is None or rows.shape != (len(names),):
+def _stage(entry: Input, title: str, rows: TrainingRows, names: Sequence[str]) -> Stage:
+    if rows.shape != (len(names),):  # the numbers of an image have no names
         return Stage(entry.name, title, rows.shape)
     shown = tuple(tuple(map(_number, row)) for row in rows.first(SHOWN).table().tolist())
     return Stage(entry.name, title, rows.shape, tuple(names), shown)
-
-
-def _names_after(planned: PreprocessStep, kept_in_place: bool, made: int, names: list[str] | None) -> list[str] | None:
-    """What each number of a row is called after a step; `made` is how many numbers a row has then."""
-    if kept_in_place:
-        return names
-    others: list[str] = []
-    if planned.columns is not None and names is not None:
-        others = [name for place, name in enumerate(names) if place not in planned.columns]
-    return [*others, *(f"{planned.step.kind} {number}" for number in range(1, made - len(others) + 1))]
 
 
 def _projected(found: Stage, matrix: Array, before: TrainingRows, rows: TrainingRows, loaded: Loaded) -> Stage:

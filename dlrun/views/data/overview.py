@@ -45,7 +45,7 @@ class Stage:
 
     input: str
     title: str
-    """`data`, or the step that made them, as the spec writes it."""
+    """Where that is, such as `after pca`."""
     shape: tuple[int, ...]
     """One row's."""
     columns: tuple[str, ...] = ()

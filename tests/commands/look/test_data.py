@@ -114,6 +114,16 @@ def test_each_stage_has_the_first_rows_with_the_names_of_their_columns(tmp_path:
     assert [row[1:] for row in scaled["rows"]] == [row[1:] for row in encoded["rows"]]
 
 
+def test_the_columns_of_a_stage_have_the_names_by_which_a_later_step_takes_them(tmp_path: Path) -> None:
+    steps = "[pca: {columns: 'm*', n_components: 0.9}, minmax: {columns: pca_1}, lda: 2]"
+    found = as_data(tmp_path, WINE, f"data.preprocess={steps}")
+    before, projected, scaled, last = (one["columns"] for one in found["stages"])
+    assert projected == [*(name for name in before if name[0] != "m"), "pca_1"] == scaled
+    assert last == ["lda_1", "lda_2"]
+    scale = [float(row[-1]) for row in found["stages"][2]["rows"]]
+    assert all(0 <= value <= 1 for value in scale)
+
+
 def test_the_fields_say_their_use_and_what_is_missing(tmp_path: Path) -> None:
     people(tmp_path)
     found = {one["name"]: one for one in as_data(tmp_path, PEOPLE)["fields"]}
