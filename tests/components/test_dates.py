@@ -45,6 +45,12 @@ def test_elapsed_is_the_days_since_the_first_time_of_a_training_row():
     assert np.allclose(matrix([ours])[:, 0], (moments - moments[:3].min()) / pd.Timedelta(days=1), rtol=1e-12)
 
 
+def test_elapsed_counts_from_the_first_time_also_where_a_space_is_before_it():
+    times = [" 2024-01-01", "2024-01-05"]
+    (ours,) = encoded({"date": "elapsed"}, times, times)
+    assert matrix([ours])[:, 0].tolist() == [0, 4]
+
+
 @pytest.mark.parametrize(("part", "period"), [("month", 12), ("weekday", 7), ("hour", 24), ("minute", 60)])
 def test_a_cyclic_part_is_that_of_scikit_learns_example(part: str, period: int):
     # Time-related feature engineering: sin_transformer(period) and cos_transformer(period).

@@ -73,7 +73,8 @@ class Date(Encoder):
         """The first time of a training row, in seconds since 1970, where `elapsed` counts from it."""
         if "elapsed" not in self.parts:
             return {}
-        seconds = [found for found in map(read_time, column.texts) if found is not None]  # `encode` tells the others
+        read = (read_time(text.strip()) for text in column.texts)
+        seconds = [found for found in read if found is not None]  # `encode` tells the others
         if not seconds:
             message = f"the column '{column.name}' has no time in any training row"
             raise EncodeError(message, "leave the column out")
@@ -84,22 +85,16 @@ class Date(Encoder):
 
         assert column.codes is not None
         need_values(column, "a time")
-        seconds = [read_time(text.strip()) for text in column.texts]
-        if (
-            None in seconds
-            and (unread := np.isin(column.codes, [c for c, one in enumerate(seconds) if one is None])).any()
-        ):
-            raise EncodeError("it is not a time", "write it as 2026-03-31 or 2026-03-31 14:30", int(unread.argmax()))
+        texts = [text.strip() for text in column.texts]
         times = [
-            None if second is None else datetime.fromisoformat(text.strip())
-            for text, second in zip(column.texts, seconds, strict=True)
+            None if (second := read_time(text)) is None else (datetime.fromisoformat(text), second) for text in texts
         ]
+        unread = np.isin(column.codes, [code for code, time in enumerate(times) if time is None])
+        if unread.any():
+            raise EncodeError("it is not a time", "write it as 2026-03-31 or 2026-03-31 14:30", int(unread.argmax()))
         found: list[Column] = []
         for part in self.parts:
-            pairs = [
-                (0.0, 1.0) if time is None or second is None else _part(part, time, second, learned)
-                for time, second in zip(times, seconds, strict=True)
-            ]
+            pairs = [(0.0, 1.0) if time is None else _part(part, *time, learned) for time in times]
             numbers, periods = np.array(pairs, np.float64).reshape(-1, 2)[column.codes].T
             name = f"{column.name} {part}"
             if not self.cyclic or part in ("year", "elapsed"):
