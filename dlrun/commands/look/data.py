@@ -58,7 +58,7 @@ def _show(found: Overview) -> None:
     several = len({one.input for one in found.stages}) > 1
     for grid in (
         *tables.splits(found),
-        tables.fields(found, MOST_FIELDS),
+        tables.fields(found.fields, MOST_FIELDS),
         *(tables.stage(one, several) for one in found.stages),
     ):
         screen.say()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,25 +110,34 @@ def _found(table: Table, name: str) -> _Found:
     boolean = table.fields[name].type == "number" and set(values) <= {"true", "false"}  # 1 and 0
     number = bool(values) and (boolean or table.fields[name].type == "number" or all(map(is_number, values)))
     time = bool(values) and all(read_time(value) is not None for value in values)
-    rows, distinct = len(texts.rows), len(values)
     counts = np.bincount(texts.rows, minlength=len(texts.distinct)).tolist()
     filled = [count for text, count in zip(texts.distinct, counts, strict=True) if not is_missing(text, table.missing)]
-    why = ""
+    why = _of_no_use(values, sum(filled), lacking)
+    if not why and not time:  # times are of use however many there are
+        why = _no_feature(name, values, len(texts.rows), number)
+    return _Found(name, number, time, lacking, len(values), min(filled, default=0), max(filled, default=0), why)
+
+
+def _of_no_use(values: Sequence[str], filled: int, lacking: bool) -> str:
+    """Why nothing can be learned from a column with these different values in `filled` rows; '' where it can."""
     if not values:
-        why = "no value in any row"
-    elif distinct == 1 and not lacking:
-        why = f"always {_in_line(values[0])}"
-    elif lacking and sum(filled) < FEW:
-        why = f"a value in only {sum(filled)} rows" if sum(filled) > 1 else "a value in only one row"
-    elif time:
-        pass  # times are of use however many there are
-    elif not number and {sort_of(value) for value in values[:20]} == {"date"}:
-        why = "dates that are not written as 2026-03-31"
-    elif distinct == rows and rows > RARE and (not number or re.search(r"(?i)(^|_)(id|index|nr|no)$", name)):
-        why = "another value in every row: it names the row"
-    elif not number and distinct > MOST_CATEGORIES:
-        why = f"free text: {distinct} different values"
-    return _Found(name, number, time, lacking, distinct, min(filled, default=0), max(filled, default=0), why)
+        return "no value in any row"
+    if len(values) == 1 and not lacking:
+        return f"always {_in_line(values[0])}"
+    if lacking and filled < FEW:
+        return f"a value in only {filled} rows" if filled > 1 else "a value in only one row"
+    return ""
+
+
+def _no_feature(name: str, values: Sequence[str], rows: int, number: bool) -> str:
+    """Why a column of numbers or texts, with these different values, is no feature; '' where it may be one."""
+    if not number and {sort_of(value) for value in values[:20]} == {"date"}:
+        return "dates that are not written as 2026-03-31"
+    if len(values) == rows and rows > RARE and (not number or re.search(r"(?i)(^|_)(id|index|nr|no)$", name)):
+        return "another value in every row: it names the row"
+    if not number and len(values) > MOST_CATEGORIES:
+        return f"free text: {len(values)} different values"
+    return ""
 
 
 def _target(table: Table, columns: dict[str, _Found], asked: str | None) -> str:

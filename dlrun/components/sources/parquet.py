@@ -10,8 +10,8 @@ from dlrun.components.sources._parquet_table import ParquetTable
 class Parquet(TableSource):
     """A table as columns with types: numbers, texts, dates and times.
 
-    Whole numbers, fractions, decimals and booleans (1 and 0) are numbers; dates and times are texts as ISO 8601 writes
-    them. A null has no value, and neither has a NaN. Columns of lists or records cannot be used.
+    Whole numbers, fractions, decimals and booleans (1 and 0) are numbers; the step `date` makes numbers of dates and
+    times. A null has no value, and neither has a NaN. Columns of lists or records cannot be used.
     The target depends on the loss: one column of classes; for binary_cross_entropy, one column with two labels or
     several columns of 0 and 1; or any columns of numbers.
 

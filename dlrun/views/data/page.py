@@ -86,8 +86,7 @@ def _grid(grid: tables.Grid, pictures: Sequence[str] = ()) -> str:
 
 
 def _fields(found: Sequence[FieldSummary]) -> str:
-    overview = Overview("", "", "", 0, (), tuple(found), ())
-    return _grid(tables.fields(overview), [_bars(one.histogram) for one in found])
+    return _grid(tables.fields(found), [_bars(one.histogram) for one in found])
 
 
 def _bars(counts: Sequence[int]) -> str:

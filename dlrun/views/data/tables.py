@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dlrun.language.labels import shown as label_shown
 from dlrun.shapes import show
-from dlrun.views.data.overview import DIGEST, Overview, Stage
+from dlrun.views.data.overview import DIGEST, FieldSummary, Overview, Stage
 
 MOST_CLASSES = 12
 """Classes that get a column of their own; of more, the page shows them all, the screen the first."""
@@ -56,13 +56,13 @@ def splits(overview: Overview, most: int | None = MOST_CLASSES) -> Iterator[Grid
         yield Grid(what, ("class", *names), rows, names, more)
 
 
-def fields(overview: Overview, most: int | None = None) -> Grid:
+def fields(found: Sequence[FieldSummary], most: int | None = None) -> Grid:
     """Every field with its type and what it is used for, and its values over the training rows."""
-    shown = overview.fields if most is None else overview.fields[:most]
+    shown = found if most is None else found[:most]
     rows = tuple(
         (one.name, one.type, one.use, "" if one.missing is None else f"{one.missing:,}", one.summary) for one in shown
     )
-    more = f"and {_more(len(overview.fields) - len(shown), 'field')}" if len(shown) < len(overview.fields) else ""
+    more = f"and {_more(len(found) - len(shown), 'field')}" if len(shown) < len(found) else ""
     columns = ("field", "type", "use", "missing", "in the training rows")
     return Grid("Fields", columns, rows, ("missing",), more)
 
