@@ -116,7 +116,7 @@ def test_missing_values_are_nan_in_both_ways(tmp_path: Path, monkeypatch: pytest
 
 
 def test_of_a_large_file_only_the_first_part_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "SMALL", 20_000)
+    monkeypatch.setattr(tables, "LOOK", 20_000)
     monkeypatch.setattr(tables, "WHOLE", 40_000)
     lines = [f"{number % 7}.25,{number % 5}.5,{'pq'[number % 2]}\n" for number in range(30_000)]
     (tmp_path / "t.csv").write_text("a,b,y\n" + "".join(lines[:-1]) + "1,wrong,p\n")

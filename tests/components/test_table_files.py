@@ -232,7 +232,7 @@ def test_a_file_that_changes_while_it_is_read_is_one_error(kind: str, tmp_path: 
 def test_of_many_packed_files_the_rows_are_estimated_from_the_first_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "SMALL", 200_000)
+    monkeypatch.setattr(tables, "LOOK", 200_000)
     monkeypatch.setattr(tables, "WHOLE", 400_000)
     draw = np.random.default_rng(0)
     for part in range(4):
@@ -249,7 +249,7 @@ def test_of_many_packed_files_the_rows_are_estimated_from_the_first_part(
 
 
 def test_a_row_of_more_bytes_than_a_look_takes_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "SMALL", 50)
+    monkeypatch.setattr(tables, "LOOK", 50)
     monkeypatch.setattr(tables, "WHOLE", 60)
     names = [f"column{index}" for index in range(100)]
     rows = "".join(",".join([str(row)] * 100 + ["pq"[row % 2]]) + "\n" for row in range(1000))

@@ -259,7 +259,7 @@ def test_json_in_another_form_says_how_to_write_lines(content: str, tmp_path: Pa
 
 
 def test_of_large_json_lines_only_the_first_part_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_json_table, "SMALL", 20_000)
+    monkeypatch.setattr(_json_table, "LOOK", 20_000)
     monkeypatch.setattr(_json_table, "WHOLE", 40_000)
     lines = [f'{{"a": {number % 7}.5, "y": "{"pq"[number % 2]}"}}\n' for number in range(10_000)]
     (tmp_path / "t.jsonl").write_text("".join(lines[:-1]) + '{"a": "wrong", "y": "p"}\n')

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from pydantic import WithJsonSchema
 
 from dlrun.components.preprocess._affine import Samples
 from dlrun.components.preprocess._rows import block_bytes
+from dlrun.language.suggestions import shorten
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +18,25 @@ if TYPE_CHECKING:
 
 TOGETHER_BYTES = 1 << 26
 """About the bytes of the numbers that are sorted together; at least all samples of one number of a row are."""
+
+
+def in_order(what: str, most: float) -> Callable[[Any], tuple[float, float]]:
+    """A reader of two different numbers from 0 to `most`, the lower one first; `what` says that in an error."""
+
+    def read(value: Any) -> tuple[float, float]:
+        entries = value if isinstance(value, tuple | list) else ()
+        numbers = [float(item) for item in entries if isinstance(item, int | float) and not isinstance(item, bool)]
+        if len(entries) != 2 or len(numbers) != 2 or not 0 <= numbers[0] < numbers[1] <= most:
+            raise ValueError(f"{what}; received {shorten(value)}")
+        return numbers[0], numbers[1]
+
+    return read
+
+
+def pair_schema(most: float) -> WithJsonSchema:
+    """The schema of what `in_order` reads."""
+    number = {"type": "number", "minimum": 0, "maximum": most}
+    return WithJsonSchema({"type": "array", "items": number, "minItems": 2, "maxItems": 2})
 
 
 def quantiles(samples: Samples, percents: Array) -> Array:

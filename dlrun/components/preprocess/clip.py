@@ -2,28 +2,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import PlainValidator, WithJsonSchema, model_validator
+from pydantic import PlainValidator, model_validator
 
 from dlrun.components.preprocess import FittedState, Map, TrainingRows
 from dlrun.components.preprocess._affine import Samples, fitting, need_finite
-from dlrun.components.preprocess._quantiles import quantiles, quantiles_bytes
+from dlrun.components.preprocess._quantiles import in_order, pair_schema, quantiles, quantiles_bytes
 from dlrun.language.component import checked
-from dlrun.language.suggestions import shorten
 from dlrun.shapes import Shape, numel
 
 if TYPE_CHECKING:
     import numpy as np
 
     from dlrun.modules.bent_maps import Clip as Module
-
-
-def _read_shares(value: Any) -> tuple[float, float]:
-    entries = value if isinstance(value, tuple | list) else ()
-    numbers = [float(item) for item in entries if isinstance(item, int | float) and not isinstance(item, bool)]
-    if len(entries) != 2 or len(numbers) != 2 or not 0 <= numbers[0] < numbers[1] <= 1:
-        what = "'quantiles' is a list of two shares from 0 to 1 in order, [0.01, 0.99]"
-        raise ValueError(f"{what}; received {shorten(value)}")
-    return numbers[0], numbers[1]
 
 
 class Clip(Map):
@@ -44,10 +34,8 @@ class Clip(Map):
     """The upper bound of all numbers; none unless given."""
     quantiles: Annotated[
         tuple[float, float] | None,
-        PlainValidator(checked(_read_shares)),
-        WithJsonSchema(
-            {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}, "minItems": 2, "maxItems": 2}
-        ),
+        PlainValidator(checked(in_order("'quantiles' is a list of two shares from 0 to 1 in order, [0.01, 0.99]", 1))),
+        pair_schema(1),
     ] = None
     """[low, high]: instead of given bounds, for each number its quantiles of these shares of the training rows."""
 

@@ -2,25 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import PlainValidator, WithJsonSchema, model_validator
+from pydantic import PlainValidator, model_validator
 
 from dlrun.components.preprocess import FittedState, TrainingRows
 from dlrun.components.preprocess._affine import Per, PerScaling, fitting
-from dlrun.components.preprocess._quantiles import quantiles, quantiles_bytes
+from dlrun.components.preprocess._quantiles import in_order, pair_schema, quantiles, quantiles_bytes
 from dlrun.language.component import checked
-from dlrun.language.suggestions import shorten
 
 if TYPE_CHECKING:
     import numpy as np
-
-
-def _read_percents(value: Any) -> tuple[float, float]:
-    entries = value if isinstance(value, tuple | list) else ()
-    numbers = [float(item) for item in entries if isinstance(item, int | float) and not isinstance(item, bool)]
-    if len(entries) != 2 or len(numbers) != 2 or not 0 <= numbers[0] < numbers[1] <= 100:
-        what = "a range of quantiles is a list of two percentages in order, [25, 75]"
-        raise ValueError(f"{what}; received {shorten(value)}")
-    return numbers[0], numbers[1]
 
 
 class Robust(PerScaling):
@@ -38,10 +28,8 @@ class Robust(PerScaling):
 
     quantile_range: Annotated[
         tuple[float, float],
-        PlainValidator(checked(_read_percents)),
-        WithJsonSchema(
-            {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 100}, "minItems": 2, "maxItems": 2}
-        ),
+        PlainValidator(checked(in_order("a range of quantiles is a list of two percentages in order, [25, 75]", 100))),
+        pair_schema(100),
     ] = (25.0, 75.0)
     """[low, high]: the quantiles, in percent, whose difference is the scale."""
     with_centering: bool = True

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import SourceError
 from dlrun.components.sources._encoding import other_file
-from dlrun.components.sources._files import WHOLE, find_files
+from dlrun.components.sources._files import LOOK, WHOLE, find_files
 from dlrun.errors import SpecPath
 from dlrun.language.words import Unit, splitter
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 UNKNOWN = "(unknown)"
 """Index 0: every token that is not in the vocabulary. No token is written so."""
-LOOK = 1 << 20
-"""Bytes of a large text that are read where only a look is wanted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

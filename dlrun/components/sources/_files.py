@@ -15,6 +15,11 @@ from dlrun.language.paths import FilePath
 
 WHOLE = 1 << 23
 """Bytes of files that are read to their end even where only a look is wanted."""
+LOOK = 1 << 20
+"""Bytes that are read of larger files where only a look is wanted."""
+TYPED_ROWS = 1000
+"""How many rows of a file decide what sort of values its columns have; of large files, they alone are looked at for
+notes."""
 
 
 class TableSource(Source):

@@ -11,19 +11,16 @@ from typing import Any
 from dlrun.components.sources import Field, SourceError, SourceNote
 from dlrun.components.sources._cells import EXACT, is_missing, is_number
 from dlrun.components.sources._collected import Collected
-from dlrun.components.sources._files import WHOLE, TableFile, need_names
+from dlrun.components.sources._files import LOOK, TYPED_ROWS, WHOLE, TableFile, need_names
 from dlrun.components.sources._header import listed
 from dlrun.components.sources._json_rows import JsonRows, Row, named, open_rows
+from dlrun.components.sources._odd_cells import rounded_note
 from dlrun.components.sources._rows import FileTable, Numbers, Unusable
 from dlrun.components.sources._streams import unpacked_size
 from dlrun.components.sources._text import Look
 from dlrun.errors import SpecPath
 from dlrun.language.times import read_time
 
-SMALL = 1 << 20
-"""Bytes that are read of large files where only a look is wanted."""
-TYPED_ROWS = 1000
-"""How many rows decide which columns there are, and what sort of values each has."""
 NESTED = "write each of its values under a key of its own, such as a_1 and a_2"
 NUMBERS = {int, float}
 
@@ -41,7 +38,7 @@ class JsonTable(FileTable):
         """For each column what its values are: number, boolean, text or nested; '' where none is known."""
         self.first: dict[str, tuple[str, Any]] = {}
         """For each column its first value, with its place."""
-        with open_rows(files[0], None if self.complete else SMALL) as rows:
+        with open_rows(files[0], None if self.complete else LOOK) as rows:
             for row in islice(rows, TYPED_ROWS):
                 self._look(row, rows.place)
         self.known = self.sorts.keys()
@@ -57,7 +54,7 @@ class JsonTable(FileTable):
         self._refuse_types(numbers, texts, unusable)
         wanted = list(unusable.others(numbers))
         reader = _Reader(self, wanted, list(unusable.others(texts)), unusable)
-        self.read_rows, look = 0, Look(None if self.complete else SMALL)
+        self.read_rows, look = 0, Look(None if self.complete else LOOK)
         for file in self.files:
             if not look.reaches(file):
                 continue
@@ -138,10 +135,8 @@ class _Reader:
     def notes(self, named_by: Mapping[str, SpecPath]) -> Iterable[SourceNote]:
         """What is not kept as it is written."""
         for name, (place, value) in list(self.rounded.items())[:1]:
-            more = f"; {len(self.rounded) - 1} more columns have such numbers" if len(self.rounded) > 1 else ""
-            message = f"{place}: column '{name}' is {value}, which is kept as {float(value):.0f}{more}"
-            hint = "whole numbers are exact up to 2**53: subtract the smallest, or leave a column of ids out"
-            yield SourceNote("rounded_numbers", message, named_by[name], hint)
+            where = f"{place}: column '{name}' is {value}"
+            yield rounded_note(where, float(value), len(self.rounded), named_by[name])
 
     def _as_numbers(self, row: Row, rows: JsonRows) -> list[float]:
         if self.plain:

@@ -103,15 +103,14 @@ class OddCells:
 
     def _rounded(self) -> Iterator[SourceNote]:
         for index, (cell, place) in _first(self.rounded):
-            message = f"{self._place(index, cell, place)}, which is kept as {float(cell):.0f}"
-            hint = "whole numbers are exact up to 2**53: subtract the smallest, or leave a column of ids out"
-            yield SourceNote("rounded_numbers", message + _more(self.rounded), self.named_by[index], hint)
+            where = self._place(index, cell, place)
+            yield rounded_note(where, float(cell), len(self.rounded), self.named_by[index])
 
     def _padded(self) -> Iterator[SourceNote]:
         for index, (cell, place) in _first(self.padded):
             message = f"{self._place(index, cell, place)}, which is read as the number {float(cell):g}"
             hint = "an id or a code is no amount: leave the column out, or write a column of 0 and 1 for each code"
-            yield SourceNote("leading_zeros", message + _more(self.padded), self.named_by[index], hint)
+            yield SourceNote("leading_zeros", message + _more_columns(len(self.padded)), self.named_by[index], hint)
 
     def _steps(self, index: int, rows: int) -> list[str]:
         """The encoders for a column of features; none where its wrong cells need another way out."""
@@ -150,8 +149,14 @@ def _first(found: dict[int, tuple[str, str]]) -> list[tuple[int, tuple[str, str]
     return sorted(found.items())[:1]
 
 
-def _more(found: dict[int, tuple[str, str]]) -> str:
-    others = len(found) - 1
+def rounded_note(where: str, kept: float, columns: int, at: SpecPath) -> SourceNote:
+    """The note about a whole number that is kept as another one, the first of those in `columns` columns."""
+    hint = "whole numbers are exact up to 2**53: subtract the smallest, or leave a column of ids out"
+    return SourceNote("rounded_numbers", f"{where}, which is kept as {kept:.0f}{_more_columns(columns)}", at, hint)
+
+
+def _more_columns(columns: int) -> str:
+    others = columns - 1
     return f"; {others} more column{'s have' if others > 1 else ' has'} such numbers" if others else ""
 
 

@@ -13,6 +13,7 @@ from dlrun.components.sources._collected import Collected
 from dlrun.components.sources._encoding import other_file
 from dlrun.components.sources._files import WHOLE, TableFile, need_names, need_same
 from dlrun.components.sources._header import listed
+from dlrun.components.sources._odd_cells import rounded_note
 from dlrun.components.sources._parquet_types import field_of, to_floats, to_texts
 from dlrun.components.sources._rows import FileTable, Numbers, Unusable
 from dlrun.errors import SpecPath
@@ -206,10 +207,7 @@ class _Rounded:
     def notes(self, table: ParquetTable, named_by: Mapping[str, SpecPath]) -> Iterator[SourceNote]:
         """One note about all columns."""
         for name, (row, value) in list(self.found.items())[:1]:
-            more = f"; {len(self.found) - 1} more columns have such numbers" if len(self.found) > 1 else ""
-            message = f"{table.cell(name, row)}, which is kept as {float(value):.0f}{more}"
-            hint = "whole numbers are exact up to 2**53: subtract the smallest, or leave a column of ids out"
-            yield SourceNote("rounded_numbers", message, named_by[name], hint)
+            yield rounded_note(table.cell(name, row), float(value), len(self.found), named_by[name])
 
 
 @contextmanager

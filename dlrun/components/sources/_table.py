@@ -10,7 +10,7 @@ from dlrun.components.sources import Field, SourceError
 from dlrun.components.sources._arrow_csv import ArrowReader
 from dlrun.components.sources._cells import is_number
 from dlrun.components.sources._collected import Collected
-from dlrun.components.sources._files import WHOLE, TableFile, need_same
+from dlrun.components.sources._files import LOOK, TYPED_ROWS, WHOLE, TableFile, need_same
 from dlrun.components.sources._header import delimiter_hint, listed
 from dlrun.components.sources._layout import Layout
 from dlrun.components.sources._lines import open_lines
@@ -24,8 +24,6 @@ from dlrun.language.suggestions import shorten
 
 SMALL = 1 << 20
 """Bytes of files that Python's own reader takes as little time for as the import of a faster one."""
-TYPED_ROWS = 1000
-"""How many rows decide what sort of values a column has; of large files, they alone are looked at for notes."""
 
 
 class TextTable(FileTable):
@@ -98,7 +96,7 @@ class TextTable(FileTable):
         labels = [(self.places[name], Collected()) for name in texts]
         odd = OddCells(self.columns, {self.places[name]: at for name, at in numbers.items()}, self.missing, self.layout)
         values, may_lack = array("d"), {self.places[name] for name in lacking}
-        self.read_rows, look = 0, Look(None if self.complete else SMALL)
+        self.read_rows, look = 0, Look(None if self.complete else LOOK)
         for file in self.files:
             if not look.reaches(file) or (most is not None and self.read_rows >= most):
                 continue
