@@ -135,7 +135,7 @@ def cached(name: str, what: str, dtype: str, shape: Shape, make: Callable[[], Ge
 def recall(kind: str, of: Mapping[str, Any]) -> dict[str, Any] | None:
     """What `remember` keeps of something; None where it keeps nothing."""
     try:
-        return checksummed_json.verified(durable.read(_fact(kind, of)), _check)["known"]
+        return checksummed_json.verified(durable.read(_fact(kind, of)))["known"]
     except (OSError, RuntimeError, ValueError, KeyError):
         return None
 
@@ -151,7 +151,7 @@ def remember(kind: str, of: Mapping[str, Any], known: Mapping[str, Any]) -> None
     with contextlib.suppress(OSError, RuntimeError):
         file = _fact(kind, of)
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        durable.replace_file(file, [checksummed_json.with_checksum({"of": dict(of), "known": dict(known)}, _check)])
+        durable.replace_file(file, [checksummed_json.with_checksum({"of": dict(of), "known": dict(known)})])
 
 
 def _fact(kind: str, of: Mapping[str, Any]) -> Path:
@@ -177,7 +177,7 @@ def _found(home: Path, dtype: str, shape: Shape) -> Cached | None:
     from numpy.lib import format as npy
 
     try:
-        about = checksummed_json.verified(durable.read(home / ABOUT), _check)
+        about = checksummed_json.verified(durable.read(home / ABOUT))
         file = home / VALUES
         if (about["dtype"], about["shape"]) != (dtype, list(shape)) or file.stat().st_size != about["bytes"]:
             return None
@@ -211,7 +211,7 @@ def _make(home: Path, what: str, dtype: str, shape: Shape, make: Callable[[], Ge
 
     def about() -> Iterator[bytes]:
         content = {"of": what, "dtype": dtype, "shape": shape, "bytes": size, "sha256": digest.hexdigest()}
-        yield checksummed_json.with_checksum(content, _check)
+        yield checksummed_json.with_checksum(content)
 
     part = home.with_name(f".{home.name}.part")
     try:
@@ -224,7 +224,3 @@ def _make(home: Path, what: str, dtype: str, shape: Shape, make: Callable[[], Ge
         with contextlib.suppress(OSError):
             durable.remove_folders([part])
         raise
-
-
-def _check(text: bytes) -> str:
-    return hashlib.sha256(text).hexdigest()

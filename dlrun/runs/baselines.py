@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -11,7 +10,7 @@ from typing import Any
 
 from dlrun.errors import RunError
 from dlrun.runs import durable
-from dlrun.runs.checksummed_json import verified, with_checksum
+from dlrun.runs.checksummed_json import as_json, verified, with_checksum
 
 NAME = "baselines.json"
 
@@ -63,11 +62,11 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
         RunError: it cannot be written.
     """
     content = asdict(comparison)
-    content["network"] = _as_json(comparison.network)
+    content["network"] = as_json(comparison.network)
     for result, entry in zip(comparison.results, content["results"], strict=True):
-        entry["metrics"] = _as_json(result.metrics)
+        entry["metrics"] = as_json(result.metrics)
     try:
-        durable.replace_file(folder / NAME, [with_checksum(content, _sha256)])
+        durable.replace_file(folder / NAME, [with_checksum(content)])
     except OSError as error:
         raise RunError(f"cannot write {folder / NAME}: {error.strerror}") from None
 
@@ -79,7 +78,7 @@ def read_comparison(folder: Path) -> Comparison | None:
         RunError: it is damaged.
     """
     try:
-        content = verified(durable.read(folder / NAME), _sha256)
+        content = verified(durable.read(folder / NAME))
         results = tuple(
             replace(BaselineResult(**entry), metrics=_as_numbers(entry["metrics"])) for entry in content["results"]
         )
@@ -101,14 +100,5 @@ def has_unfinished(folder: Path) -> bool:
     return comparison is not None and not comparison.complete
 
 
-def _as_json(metrics: Mapping[str, float]) -> dict[str, float | str]:
-    """JSON has no NaN: such a number is a text."""
-    return {name: value if math.isfinite(value) else str(value) for name, value in metrics.items()}
-
-
 def _as_numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in metrics.items()}
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun.errors import RunError
 from dlrun.runs import durable
-from dlrun.runs.checksummed_json import verified, with_checksum
+from dlrun.runs.checksummed_json import sha256, verified, with_checksum
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -171,7 +171,7 @@ def _files(
     yield from files.items()
     entries = {name: {"size": hashed.size, "sha256": hashed.hash.hexdigest()} for name, hashed in files.items()}
     manifest = {"format": FORMAT, "step": step, "best": best, "files": entries}
-    yield MANIFEST, [with_checksum(manifest, _sha256)]
+    yield MANIFEST, [with_checksum(manifest)]
 
 
 class _Hashed:
@@ -187,10 +187,6 @@ class _Hashed:
             self.size += len(block)
             self.hash.update(block)
             yield block
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def _read(folder: Path) -> Checkpoint:
@@ -234,14 +230,14 @@ def _verified_files(folder: Path) -> Iterator[tuple[str, bytes]]:
         raise DamageError(f"{unknown[0]} is not in {MANIFEST}")
     for name, entry in entries.items():
         data = _bytes(folder / name, entry.get("size"))
-        if _sha256(data) != entry.get("sha256"):
+        if sha256(data) != entry.get("sha256"):
             raise DamageError(f"{name} is damaged: its SHA-256 differs")
         yield name, data
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        manifest = verified(_bytes(folder / MANIFEST), _sha256)
+        manifest = verified(_bytes(folder / MANIFEST))
     except ValueError as error:
         raise DamageError(f"{MANIFEST} is damaged: {error}") from None
     if manifest.get("format") != FORMAT:

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 KEY = b',"check":"'
 
 
-def with_checksum(content: dict[str, Any], check: Callable[[bytes], str]) -> bytes:
+def sha256(data: bytes) -> str:
+    """The SHA-256 of bytes, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def as_json(metrics: Mapping[str, float]) -> dict[str, float | str]:
+    """Metrics by name; JSON has no NaN and no infinity, so each of these is a text, which `float` reads."""
+    return {name: value if math.isfinite(value) else str(value) for name, value in metrics.items()}
+
+
+def with_checksum(content: dict[str, Any], check: Callable[[bytes], str] = sha256) -> bytes:
     """A line of JSON, its newline included, whose last key is the checksum of all bytes before that key."""
     text = json.dumps(content, separators=(",", ":"), allow_nan=False).encode()[:-1]
     return text + KEY + check(text).encode() + b'"}\n'
 
 
-def verified(line: bytes, check: Callable[[bytes], str]) -> dict[str, Any]:
+def verified(line: bytes, check: Callable[[bytes], str] = sha256) -> dict[str, Any]:
     """The object that `with_checksum` wrote, without the checksum.
 
     Raises:

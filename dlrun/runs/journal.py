@@ -6,7 +6,6 @@ last bit; nan, inf and -inf as strings; last the CRC-32 of all bytes before it. 
 
 from __future__ import annotations
 
-import math
 import os
 import zlib
 from collections import deque
@@ -18,7 +17,7 @@ from typing import Any, Self
 
 from dlrun.errors import RunError
 from dlrun.runs import durable
-from dlrun.runs.checksummed_json import verified, with_checksum
+from dlrun.runs.checksummed_json import as_json, verified, with_checksum
 from dlrun.runs.info import Record
 
 NON_FINITE = ("nan", "inf", "-inf")
@@ -27,8 +26,7 @@ CLOCK, TEST = "time/", "test/"
 
 def as_line(record: Record) -> bytes:
     """A record as a line of a journal."""
-    values = {name: float(value) for name, value in record.metrics.items()}
-    metrics = {name: value if math.isfinite(value) else str(value) for name, value in values.items()}
+    metrics = as_json({name: float(value) for name, value in record.metrics.items()})
     content = {"epoch": record.epoch, "step": record.step, "time": record.time, "metrics": metrics}
     return with_checksum(content, _crc)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from typing import Any, Literal
 from dlrun.errors import RunError
 from dlrun.runs import durable
 from dlrun.runs import folder as run_folder
+from dlrun.runs.checksummed_json import as_json
 from dlrun.runs.info import DataSet, RunInfo, Status
 from dlrun.runs.journal import read_journal
 from dlrun.runs.lock import is_locked, lock
@@ -46,6 +48,11 @@ def about(info: RunInfo) -> dict[str, Any]:
         "classes": info.classes,
         **({"parent": ".."} if info.parent is not None else {}),
     }
+
+
+def about_ended(info: RunInfo, status: Status, time: int, test: Mapping[str, float], test_of: str) -> dict[str, Any]:
+    """The content of run.json once a run has ended; `test_of` says which weights the test metrics are of."""
+    return {**about(info), "status": status, "ended": time, "test": as_json(test), "test_of": test_of}
 
 
 def read_run(folder: Path) -> KnownRun:

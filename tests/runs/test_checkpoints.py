@@ -24,7 +24,7 @@ from power import disk
 from dlrun.errors import RunError
 from dlrun.runs import checkpoints
 from dlrun.runs.checkpoints import Checkpoint, Checkpoints
-from dlrun.runs.checksummed_json import verified, with_checksum
+from dlrun.runs.checksummed_json import sha256, verified, with_checksum
 
 pytestmark = pytest.mark.counts
 
@@ -266,12 +266,12 @@ def test_a_checkpoint_under_the_name_of_another_step_is_not_used(tmp_path: Path)
 
 
 def forge(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    manifest = verified((folder / "manifest.json").read_bytes(), checkpoints._sha256)
+    manifest = verified((folder / "manifest.json").read_bytes())
     for name, entry in manifest["files"].items():
         data = (folder / name).read_bytes()
-        entry |= {"size": len(data), "sha256": checkpoints._sha256(data)}
+        entry |= {"size": len(data), "sha256": sha256(data)}
     change(manifest)
-    (folder / "manifest.json").write_bytes(with_checksum(manifest, checkpoints._sha256))
+    (folder / "manifest.json").write_bytes(with_checksum(manifest))
 
 
 class Bomb:

@@ -24,7 +24,7 @@ from dlrun.runs.checkpoints import Checkpoint
 from dlrun.runs.info import Record, RunInfo, Status, Tracking
 from dlrun.runs.journal import Journal
 from dlrun.runs.lock import lock
-from dlrun.runs.run_json import RUNNING, about
+from dlrun.runs.run_json import RUNNING, about, about_ended
 from dlrun.training.lifecycle import baselines
 from dlrun.training.lifecycle.checkpointing import CheckpointPolicy
 from dlrun.training.lifecycle.columns import columns
@@ -273,8 +273,7 @@ def _write_end(setup: TrainingSetup, info: RunInfo, outcome: Outcome, status: St
     except (RunError, RuntimeError, MemoryError):
         if status == "FINISHED":
             raise
-    test = {name: value if math.isfinite(value) else str(value) for name, value in outcome.test.items()}
-    content = {**about(info), "status": status, "ended": now(), "test": test, "test_of": outcome.test_of}
+    content = about_ended(info, status, now(), outcome.test, outcome.test_of)
     run_folder.write_json(info.folder / run_folder.STARTED, content)
 
 
