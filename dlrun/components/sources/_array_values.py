@@ -1,11 +1,11 @@
-"""The values of an array: which are finite, indices, or classes."""
+"""The values of an array: of which type they are, and which are finite, indices, or classes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.sources import SourceError, SourceNote, Texts
+from dlrun.components.sources import Field, SourceError, SourceNote, Texts
 from dlrun.components.sources._cells import EXACT
 from dlrun.errors import SpecPath
 from dlrun.shapes import numel
@@ -15,12 +15,40 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+ENCODERS = {"text": "one_hot", "time": "date"}
+"""The step that makes numbers of texts, and of times."""
 BLOCK = 1 << 22
 """How many numbers are judged at a time."""
 MOST_VALUES = 1 << 22
 """An array of more numbers is not read before it is needed."""
 DEFLATE = 1032
 """A compressed byte holds at most so many bytes; zlib, Technical Details."""
+
+
+def refuse_type(field: Field, noun: str, at: SpecPath, as_number: bool, way_out: str = "") -> None:
+    """Refuse a field that cannot be what the setting at `at` needs; `way_out` is said of a target before the rest.
+
+    Raises:
+        SourceError: it cannot be used at all, or numbers are needed and it holds none.
+    """
+    feature, holds = at[0] == "features", f"the {noun} '{field.name}' holds {field.what}"
+    if field.type == "other":
+        raise SourceError(holds + ", but features must be numbers" * feature, at, field.way_out)
+    if as_number and field.type in ENCODERS:
+        if feature:
+            step = f"`{ENCODERS[field.type]}: {{columns: {field.name}}}`"
+            raise SourceError(f"{holds}, but features must be numbers", at, f"add to `preprocess`: {step}")
+        hint = f"{way_out}use `loss: cross_entropy` for texts that are classes"
+        raise SourceError(f"{holds}, but the loss needs numbers", at, hint)
+
+
+def side_by_side(arrays: Sequence[Array]) -> Array:
+    """One array with its axes, and a single number in each row as (rows, 1); of several, the numbers of each row."""
+    import numpy as np
+
+    if len(arrays) == 1:
+        return arrays[0].reshape(-1, 1) if arrays[0].ndim == 1 else arrays[0]
+    return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
 
 
 def texts_of(values: Array, name: str, at: SpecPath, classes: tuple[str, ...] = ()) -> Texts:

@@ -15,7 +15,9 @@ from dlrun.components.sources._array_values import (
     MOST_VALUES,
     need_finite,
     no_index,
+    refuse_type,
     rounded,
+    side_by_side,
     texts_of,
 )
 from dlrun.errors import SpecPath
@@ -43,8 +45,6 @@ WAYS_OUT = {
     "m": "save numbers: `x / np.timedelta64(1, 's')`",
 }
 """What to save in place of them."""
-ENCODERS = {"text": "one_hot", "time": "date"}
-"""The step that makes numbers of texts, and of times."""
 
 
 class Unread:
@@ -117,7 +117,7 @@ class Arrays(Table):
         names = list(dict.fromkeys([*numbers, *texts]))
         for name in names:
             array, at = self._intact(name), self.named_by[name]
-            self._refuse_type(name, at, as_number=name in numbers)
+            refuse_type(self.fields[name], self.noun, at, name in numbers, "save numbers, `y.astype(float)`; ")
             if not array.shape:
                 raise SourceError(f"the array '{name}' is a single value without rows", at)
             if not numel(array.shape):
@@ -134,16 +134,11 @@ class Arrays(Table):
                 self._numbers(name)
 
     def numbers(self, names: Sequence[str]) -> Array | StoredArray:
-        import numpy as np
-
         if len(names) == 1 and self.fields[names[0]].stored:
             found = self._intact(names[0]).in_file()
             self._refuse_change(names[0], found.shape)
             return found if len(found.shape) > 1 else found.reshaped((1,))
-        arrays = [self._numbers(name) for name in names]
-        if len(arrays) == 1:
-            return arrays[0].reshape(-1, 1) if arrays[0].ndim == 1 else arrays[0]
-        return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
+        return side_by_side([self._numbers(name) for name in names])
 
     def texts(self, name: str) -> Texts:
         if name not in self._texts:
@@ -188,19 +183,6 @@ class Arrays(Table):
         if isinstance(array, SourceError):
             raise array
         return array
-
-    def _refuse_type(self, name: str, at: SpecPath, as_number: bool) -> None:
-        field, feature = self.fields[name], at[0] == "features"
-        if field.type == "other":
-            more = ", but features must be numbers" if feature else ""
-            raise SourceError(f"the array '{name}' holds {field.what}{more}", at, field.way_out)
-        if field.type in ENCODERS and as_number:
-            if feature:
-                message = f"the array '{name}' holds {field.what}, but features must be numbers"
-                step = f"`{ENCODERS[field.type]}: {{columns: {name}}}`"
-                raise SourceError(message, at, f"add to `preprocess`: {step}")
-            hint = "save numbers, `y.astype(float)`; use `loss: cross_entropy` for texts that are classes"
-            raise SourceError(f"the array '{name}' holds {field.what}, but the loss needs numbers", at, hint)
 
     def _range(self, name: str) -> tuple[int, int]:
         """The least and the greatest of whole numbers; read no further than the ends of their type."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import Field, SourceError, Table, Texts
+from dlrun.components.sources._array_values import refuse_type, side_by_side
 from dlrun.components.sources._own_splits import Part, own_splits
 from dlrun.errors import SpecPath
 from dlrun.language.suggestions import did_you_mean, shorten
@@ -105,25 +106,12 @@ class HubTable(Table):
         if not self.rows:
             raise SourceError(f"{self.name} has no rows", AT)
         for name, at in self.named_by.items():
-            field = self.fields[name]
-            if field.type == "other":
-                raise SourceError(f"the column '{name}' holds {field.what}", at, field.way_out)
-            if name in numbers and field.type == "text":
-                if at[0] == "features":
-                    message = f"the column '{name}' holds texts, but features must be numbers"
-                    raise SourceError(message, at, f"add to `preprocess`: `one_hot: {{columns: {name}}}`")
-                hint = "use `loss: cross_entropy` for texts that are classes"
-                raise SourceError(f"the column '{name}' holds texts, but the loss needs numbers", at, hint)
+            refuse_type(self.fields[name], self.noun, at, name in numbers)
         for name in numbers:
             self._read_numbers(name)
 
     def numbers(self, names: Sequence[str]) -> Array:
-        import numpy as np
-
-        found = [self._read_numbers(name) for name in names]
-        if len(found) == 1:
-            return found[0].reshape(-1, 1) if found[0].ndim == 1 else found[0]
-        return np.concatenate([values.reshape(len(values), -1) for values in found], axis=1)
+        return side_by_side([self._read_numbers(name) for name in names])
 
     def texts(self, name: str) -> Texts:
         if self.fields[name].type == "number":
