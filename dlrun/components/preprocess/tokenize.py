@@ -11,7 +11,7 @@ from dlrun.components.preprocess import Column, EncodeError, Encoder, Learned
 from dlrun.components.preprocess._categories import need_values
 from dlrun.components.preprocess._subwords import learn_pieces, pieces
 from dlrun.language.fields import Positive
-from dlrun.language.words import WORD
+from dlrun.language.words import most_frequent, splitter
 
 PADDING, UNKNOWN, START, END = range(4)
 
@@ -75,8 +75,7 @@ class Tokenize(Encoder):
             counts: Counter[str] = Counter()
             for words, often in zip(self._split(column.texts), rows, strict=True):
                 counts.update(words if often == 1 else words * often)
-            frequent = sorted((-count, word) for word, count in counts.items() if count >= self.minimum)
-            learned = {"vocabulary": [word for _, word in frequent[: self.vocabulary - 1 - END]]}
+            learned = {"vocabulary": most_frequent(counts.items(), self.minimum, self.vocabulary - 1 - END)}
         if self.index_count(learned) == 1 + END:
             message = f"no {self.unit} is {self.minimum} times in the training rows of the column '{column.name}'"
             raise EncodeError(message, "lower `minimum`" if self.minimum > 1 else "leave the column out")
@@ -107,9 +106,9 @@ class Tokenize(Encoder):
             return len(learned["tokenizer"]["model"]["vocab"])
         return len(learned["vocabulary"]) + 1 + END
 
-    def _split(self, texts: Sequence[str]) -> Iterator[list[str]]:
+    def _split(self, texts: Sequence[str]) -> Iterator[Sequence[str]]:
         """The words, or the characters, of each text."""
-        split = WORD.findall if self.unit == "word" else list
+        split = splitter("word" if self.unit == "word" else "character")
         return (split(text.lower() if self.lower else text) for text in texts)
 
     def _numbered(self, texts: Sequence[str], learned: Learned) -> Iterator[list[int]]:

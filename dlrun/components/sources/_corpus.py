@@ -12,7 +12,7 @@ from dlrun.components.sources import SourceError
 from dlrun.components.sources._encoding import other_file
 from dlrun.components.sources._files import LOOK, WHOLE, find_files
 from dlrun.errors import SpecPath
-from dlrun.language.words import Unit, splitter
+from dlrun.language.words import Unit, most_frequent, splitter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,9 +66,8 @@ class Corpus:
         import numpy as np
 
         often = np.bincount(self.codes[:count], minlength=len(self.distinct)).tolist()
-        frequent = sorted((-number, token) for token, number in zip(self.distinct, often, strict=True) if number)
-        kept = [token for number, token in frequent if -number >= minimum]
-        return (UNKNOWN, *kept[: None if most is None else most - 1])
+        counts = zip(self.distinct, often, strict=True)
+        return (UNKNOWN, *most_frequent(counts, minimum, None if most is None else most - 1))
 
     def indices(self, vocabulary: Sequence[str]) -> Array:
         """(tokens,) the index of each token, as the smallest whole numbers that hold all."""

@@ -13,7 +13,7 @@ from dlrun.components.sources.csv import Csv
 from dlrun.errors import SpecPath
 from dlrun.language.split import Split
 from dlrun.language.suggestions import did_you_mean
-from dlrun.language.words import Unit, splitter
+from dlrun.language.words import Unit, most_frequent, splitter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,9 +134,8 @@ class _Sentences(Table):
             for token in sentences[number]:
                 counts[token] += int(often)
             longest = max(longest, len(sentences[number]))
-        common = sorted((-count, token) for token, count in counts.items() if count >= settings.minimum)
         most = None if settings.vocabulary is None else settings.vocabulary - len(RESERVED)
-        labels = (*RESERVED, *(token for _, token in common[:most]))
+        labels = (*RESERVED, *most_frequent(counts.items(), settings.minimum, most))
         places = {token: place for place, token in enumerate(labels)}
         ends = side == "target"
         length = settings.length or max(2, longest + ends)
