@@ -69,7 +69,7 @@ import pyarrow.csv, pyarrow.parquet
 from dlrun.data.load import load
 from dlrun.language.component import choose, choose_some
 from dlrun.language.experiment import DataSection, as_tuple
-from dlrun.plan.data_info import describe
+from dlrun.plan.describe_data import describe
 before = used()
 data = DataSection.read({{"source": choose("sources", {{"{0}": "big.{0}"}}), "target": ("x29",)}})
 info = describe(data, as_tuple(choose_some("losses", ["mse"])), Path())

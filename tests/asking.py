@@ -13,7 +13,7 @@ from dlrun.language.component import choose_some
 from dlrun.language.experiment import DataSection, as_tuple
 from dlrun.language.target_kind import TargetKind
 from dlrun.plan.data_info import DataInfo
-from dlrun.plan.data_info import describe as describe_data
+from dlrun.plan.describe_data import describe as describe_data
 
 LOSSES = {"classes": "cross_entropy", "binary": "binary_cross_entropy", "numbers": "mse", "nothing": {"mse": "input"}}
 

@@ -29,8 +29,9 @@ from dlrun.language.text.expansion import Broken, Expander
 from dlrun.language.text.expressions import ExpressionError
 from dlrun.language.text.node import Node
 from dlrun.language.text.overrides import with_bases, with_overrides
-from dlrun.plan.data_info import DataInfo, describe
+from dlrun.plan.data_info import DataInfo
 from dlrun.plan.data_sizes import size_from_data
+from dlrun.plan.describe_data import describe
 
 FIRST = ("loss", "data")
 """Read before the others, in this order, because `$classes` and similar names get their values from them."""

@@ -15,7 +15,8 @@ from dlrun.components.preprocess import EncodeError
 from dlrun.components.sources import Source, SourceError
 from dlrun.language.component import choose, choose_some
 from dlrun.language.experiment import DataSection, as_tuple
-from dlrun.plan.data_info import DataInfo, describe
+from dlrun.plan.data_info import DataInfo
+from dlrun.plan.describe_data import describe
 
 TIMES = ["2024-02-29", "2023-12-31 23:59", "2021-01-01T00:00:30", "2024-12-31T08:30:05.250", "2000-06-15T12:00+02:00"]
 PARTS = ("year", "month", "day", "weekday", "hour", "minute", "day_of_year")

@@ -16,7 +16,8 @@ from dlrun.components.preprocess import Column, EncodeError
 from dlrun.components.sources import SourceError
 from dlrun.language.component import choose, choose_some, setting_problems
 from dlrun.language.experiment import DataSection, as_tuple
-from dlrun.plan.data_info import DataInfo, describe
+from dlrun.plan.data_info import DataInfo
+from dlrun.plan.describe_data import describe
 
 RANDOM = np.random.default_rng(4)
 NUMBERS = np.where(RANDOM.random(80) < 0.25, np.nan, RANDOM.integers(-4, 5, 80) / 2)

@@ -22,7 +22,7 @@ from dlrun.components.sources._layout import Layout
 from dlrun.data.load import load as load_rows
 from dlrun.language.component import choose, choose_some
 from dlrun.language.experiment import DataSection, as_tuple
-from dlrun.plan.data_info import describe
+from dlrun.plan.describe_data import describe
 
 ROWS = [(index / 8 - 2, index % 5, -1234.5 * index, f"grün {index % 3}") for index in range(60)]
 NAMES = ("a", "b", "c", "y")

@@ -19,7 +19,8 @@ from dlrun.components.preprocess import EncodeError
 from dlrun.components.sources import SourceError
 from dlrun.language.component import choose, choose_some, setting_problems
 from dlrun.language.experiment import DataSection, as_tuple
-from dlrun.plan.data_info import DataInfo, describe
+from dlrun.plan.data_info import DataInfo
+from dlrun.plan.describe_data import describe
 
 TRAIN = [
     "Don't stop -- 3 Äpfel, 3 Birnen!",

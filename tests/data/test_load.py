@@ -10,7 +10,7 @@ from dlrun.components.sources import SourceError
 from dlrun.data.load import Answers, Loaded, load
 from dlrun.language.component import choose_some
 from dlrun.language.experiment import DataSection, as_tuple
-from dlrun.plan.data_info import describe
+from dlrun.plan.describe_data import describe
 
 
 def section(**settings: Any) -> DataSection:

@@ -21,7 +21,8 @@ from dlrun.components.preprocess import Column, EncodeError, Encoder, Learned
 from dlrun.language.component import choose, choose_some
 from dlrun.language.experiment import DataSection, as_tuple
 from dlrun.language.kinds import find, kinds
-from dlrun.plan.data_info import DataInfo, describe
+from dlrun.plan.data_info import DataInfo
+from dlrun.plan.describe_data import describe
 from dlrun.plan.split import split_rows
 
 KINDS = tuple(kind for kind in kinds("preprocess") if issubclass(find("preprocess", kind), Encoder))

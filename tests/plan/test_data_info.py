@@ -9,7 +9,8 @@ import pytest
 from dlrun.components.sources import SourceError
 from dlrun.language.component import choose_some
 from dlrun.language.experiment import DataSection, as_tuple
-from dlrun.plan.data_info import DataInfo, describe
+from dlrun.plan.data_info import DataInfo
+from dlrun.plan.describe_data import describe
 
 
 def described(folder: Path, arrays: dict[str, Any], features: Any, target: Any, *losses: Any) -> DataInfo:
