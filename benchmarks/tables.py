@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from multiprocessing import get_context
 from pathlib import Path
 
 ROWS, COLUMNS, ROUNDS = 1_000_000, 30, 3
@@ -55,14 +56,20 @@ import pandas
 before = used()
 x = pandas.read_{0}("big.{0}").to_numpy()
 """
-SOURCE = """
+IN_MEMORY = """
 import pyarrow.csv, pyarrow.parquet
+from dlrun.components.sources import _rows
 from dlrun.language.component import choose
+_rows.WHOLE = 1 << 40
 before = used()
 table = choose("sources", {{"{0}": "big.{0}"}}).open(Path())
 names = list(table.fields)
 table.read(dict.fromkeys(names, ("features",)), {{}})
 x = table.numbers(names)
+"""
+FIRST = """
+import shutil
+shutil.rmtree("cache", ignore_errors=True)
 """
 TRAIN = """
 import pyarrow.csv, pyarrow.parquet
@@ -75,12 +82,13 @@ data = DataSection.read({{"source": choose("sources", {{"{0}": "big.{0}"}}), "ta
 info = describe(data, as_tuple(choose_some("losses", ["mse"])), Path())
 rows = load(data, info, 7)
 """
+OURS = {"dlrun in memory": IN_MEMORY, "dlrun's first run": FIRST + TRAIN, "dlrun's second run": TRAIN}
 READERS = {
-    "csv": {"pyarrow": ARROW_CSV, "pandas": PANDAS, "dlrun's source": SOURCE, "dlrun for train": TRAIN},
-    "parquet": {"pyarrow": ARROW_PARQUET, "pandas": PANDAS, "dlrun's source": SOURCE, "dlrun for train": TRAIN},
+    "csv": {"pyarrow": ARROW_CSV, "pandas": PANDAS, **OURS},
+    "parquet": {"pyarrow": ARROW_PARQUET, "pandas": PANDAS, **OURS},
 }
-"""For each form what reads it; `dlrun for train` is the source, the targets, the split and the digest."""
-LIMITS = {("csv", "dlrun for train"): 1.25, ("parquet", "dlrun's source"): 1.0}
+"""For each form what reads it; a run takes the source, the targets, the split and the digest, and the cache."""
+LIMITS = {("csv", "dlrun's first run"): 1.25, ("parquet", "dlrun in memory"): 1.0}
 SPEC = """
 data: {{source: {{{kind}: {file}}}, target: x29, preprocess: [standardize]}}
 model: {{layers: [linear: 1]}}
@@ -112,7 +120,12 @@ def make(folder: Path) -> None:
 def read(code: str, folder: Path) -> tuple[float, float]:
     """CPU seconds and peak MiB of one reading."""
     process = subprocess.run(
-        [sys.executable, "-c", BEGIN + code + END], cwd=folder, capture_output=True, text=True, check=True
+        [sys.executable, "-c", BEGIN + code + END],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "DLRUN_CACHE": str(folder / "cache")},
     )
     seconds, peak = json.loads(process.stdout)
     return seconds, peak
@@ -134,9 +147,11 @@ def check(kind: str, file: str, folder: Path) -> float:
 
 
 def main(folder: Path) -> None:
-    make(folder)
+    maker = get_context("spawn").Process(target=make, args=(folder,))  # else its memory counts as that of the readers
+    maker.start()
+    maker.join()
     print(f"{ROUNDS} rounds, Python {sys.version.split()[0]}, {os.cpu_count()} cores")
-    print(f"{'file':<8} {'reader':<16} {'CPU s':>6} {'peak MiB':>9} {'ratio':>6} {'limit':>6}")
+    print(f"{'file':<8} {'reader':<18} {'CPU s':>6} {'peak MiB':>9} {'ratio':>6} {'limit':>6}")
     for form, readers in READERS.items():
         found: dict[str, list[tuple[float, float]]] = {name: [] for name in readers}
         for _ in range(ROUNDS):
@@ -147,7 +162,7 @@ def main(folder: Path) -> None:
             ratio = statistics.median(own[0] / peer[0] for own, peer in zip(runs, found["pyarrow"], strict=True))
             limit = LIMITS.get((form, name))
             print(
-                f"{form:<8} {name:<16} {seconds:>6.2f} {peak:>9.0f} {ratio:>6.2f} {f'{limit:.2f}' if limit else '':>6}"
+                f"{form:<8} {name:<18} {seconds:>6.2f} {peak:>9.0f} {ratio:>6.2f} {f'{limit:.2f}' if limit else '':>6}"
             )
     least = check("csv", "small.csv", folder)
     for kind in READERS:

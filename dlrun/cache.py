@@ -1,9 +1,11 @@
 """Arrays on the disk that are made once of files, and found again by a hash of the files and of how they are made.
 
-`cached` gives an array: from the cache where it is there, otherwise made, written and then read back. An entry is a
-folder named after its key, with `values.npy` and `about.json`, which has the array's size and SHA-256. It is written
-beside under a hidden name, synced and renamed, so that an entry is whole or not there. One whose file has another size
-than `about.json` says is made again. The folder may be removed at any time when no process makes or reads an array.
+`entry` gives arrays that belong together: from the cache where they are there, otherwise made, written and then read
+back. An entry is a folder named after its key, with a file of numpy's format for each array and `about.json`, which has
+the size and the SHA-256 of each. It is written beside under a hidden name, synced and renamed, so that it is whole or
+not there. One with a file of another size than `about.json` says is made again. When something new is made, what was
+not used for 90 days is removed, and where the cache would take more than half of the room that there is for it, what
+was used longest ago. The folder may be removed at any time when no process makes or reads an array.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ import hashlib
 import io
 import os
 import shutil
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +35,9 @@ if TYPE_CHECKING:
 
 VARIABLE = "DLRUN_CACHE"
 """The environment variable that names the cache's folder."""
-VALUES, ABOUT = "values.npy", "about.json"
+ABOUT = "about.json"
+UNUSED_DAYS = 90
+"""Days after which what was not used is removed."""
 
 Watch = Callable[[str, float], None]
 """What is called while an array is made: with what is done, in words, and the share of it that is done, 0 to 1."""
@@ -50,7 +55,17 @@ class Cached:
 
     values: StoredArray
     digest: str
-    """SHA-256 over its type, shape and bytes, as `digest_of` gives it."""
+    """SHA-256 over its bytes, type and shape, as `finished` gives it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """Arrays that were made together."""
+
+    name: str
+    arrays: Mapping[str, Cached]
+    known: Mapping[str, Any]
+    """What else was found while they were made, as JSON has it."""
 
 
 def folder() -> Path:
@@ -92,38 +107,113 @@ def report(what: str, share: float) -> None:
     _watch.get()(what, share)
 
 
-def digest_of(dtype: str, shape: Shape) -> Any:
-    """The beginning of an array's digest, which takes its bytes next; `dtype` is as numpy writes it, ``|u1``."""
-    return hashlib.sha256(f"{dtype} {tuple(shape)};".encode())
+def finished(sha: Any, dtype: str, shape: Shape) -> str:
+    """An array's digest, from the SHA-256 over its bytes; its shape comes last, as it may not be known before. `dtype`
+    is as numpy writes it, ``|u1``."""
+    sha.update(f";{dtype} {tuple(shape)}".encode())
+    return sha.hexdigest()
 
 
-def cached(name: str, what: str, dtype: str, shape: Shape, make: Callable[[], Generator[bytes]]) -> Cached:
-    """An array of the cache; it is made where it is not there.
+class _WriteError(Exception):
+    """The system does not take what is written."""
 
-    Of processes that need the same array at the same time, one makes it, and the others wait for that.
+    def __init__(self, error: OSError):
+        super().__init__(str(error))
+        self.error = error
+
+
+class Writer:
+    """Writes the arrays of an entry, some rows at a time."""
+
+    def __init__(self, new_file: Callable[[str], int]):
+        self._new_file = new_file
+        self._open: dict[str, _Growing] = {}
+
+    def add(self, name: str, rows: Array) -> None:
+        """Add rows to an array; the first ones decide its type and the shape of a row."""
+        if name not in self._open:
+            self._open[name] = _Growing(self._new_file(f"{name}.npy"), rows.dtype.str, rows.shape[1:])
+        self._open[name].add(rows)
+
+    def clear(self) -> None:
+        """Begin again: forget all rows."""
+        for one in self._open.values():
+            one.clear()
+
+    def finish(self) -> dict[str, Any]:
+        """Write what each array is at its beginning, and return it."""
+        return {name: one.finish() for name, one in self._open.items()}
+
+
+class _Growing:
+    """A file of numpy's format to which rows are added; the space for its header does not depend on their number."""
+
+    def __init__(self, file: int, dtype: str, row: Shape):
+        self.file, self.dtype, self.row = file, dtype, row
+        self.clear()
+
+    def clear(self) -> None:
+        self.rows, self.sha = 0, hashlib.sha256()
+        durable.cut(self.file, 0)
+        durable.append(self.file, self._header())
+
+    def add(self, rows: Array) -> None:
+        import numpy as np
+
+        block = np.ascontiguousarray(rows).reshape(-1).view("u1").data
+        self.sha.update(block)
+        try:
+            durable.append(self.file, block)
+        except OSError as error:  # the code that makes the rows has errors of its own, of the files that it reads
+            raise _WriteError(error) from None
+        self.rows += len(rows)
+
+    def finish(self) -> dict[str, Any]:
+        import numpy as np
+
+        shape = (self.rows, *self.row)
+        header = self._header()
+        durable.overwrite(self.file, header)
+        size = len(header) + numel(shape) * np.dtype(self.dtype).itemsize
+        return {"dtype": self.dtype, "shape": shape, "bytes": size, "sha256": finished(self.sha, self.dtype, shape)}
+
+    def _header(self) -> bytes:
+        from numpy.lib import format as npy
+
+        header = io.BytesIO()
+        shape = (self.rows, *self.row)
+        npy.write_array_header_1_0(header, {"descr": self.dtype, "fortran_order": False, "shape": shape})
+        return header.getvalue()
+
+
+def entry(name: str, what: str, size: int, make: Callable[[Writer], Mapping[str, Any]]) -> Entry:
+    """An entry of the cache; it is made where it is not there.
+
+    Of processes that need the same entry at the same time, one makes it, and the others wait for that.
 
     Args:
         name: the entry's: see `key`.
-        what: what the array holds, in words.
-        dtype: its type as numpy writes it, ``|u1``.
-        shape: of the whole array.
-        make: gives the array's bytes, in blocks, in the order of C; it is closed where the rest is not needed.
+        what: what it holds, in words.
+        size: about how many bytes its arrays have.
+        make: writes the arrays, and returns what else is known, as JSON has it.
 
     Raises:
         CacheError: there is no room for it, or the folder cannot be written.
     """
     try:
         home = folder() / name
-        if found := _found(home, dtype, shape):
+        if found := _found(home):
             return found
         home.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _alone(home, what):
-            if found := _found(home, dtype, shape):
+            if found := _found(home):
                 return found
-            _make(home, what, dtype, shape, make)
-        if found := _found(home, dtype, shape):
+            _make_room(home.parent, size)
+            _make(home, what, size, make)
+        if found := _found(home):
             return found
-    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home folder
+    except (OSError, RuntimeError, _WriteError) as failure:  # RuntimeError: there is no home folder
+        error = failure.error if isinstance(failure, _WriteError) else failure
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         message = f"the cache cannot be written, for {what}: {why}"
         with contextlib.suppress(RuntimeError):
@@ -135,7 +225,10 @@ def cached(name: str, what: str, dtype: str, shape: Shape, make: Callable[[], Ge
 def recall(kind: str, of: Mapping[str, Any]) -> dict[str, Any] | None:
     """What `remember` keeps of something; None where it keeps nothing."""
     try:
-        return checksummed_json.verified(durable.read(_fact(kind, of)))["known"]
+        file = _fact(kind, of)
+        known = checksummed_json.verified(durable.read(file))["known"]
+        _mark_used(file)
+        return known
     except (OSError, RuntimeError, ValueError, KeyError):
         return None
 
@@ -172,53 +265,73 @@ def _alone(home: Path, what: str) -> Iterator[None]:
         yield
 
 
-def _found(home: Path, dtype: str, shape: Shape) -> Cached | None:
-    """The array of an entry; None where there is none, or it is not whole."""
+def _found(home: Path) -> Entry | None:
+    """An entry; None where there is none, or it is not whole."""
     from numpy.lib import format as npy
 
     try:
         about = checksummed_json.verified(durable.read(home / ABOUT))
-        file = home / VALUES
-        if (about["dtype"], about["shape"]) != (dtype, list(shape)) or file.stat().st_size != about["bytes"]:
-            return None
-        values = npy.open_memmap(file, mode="r")
-        if (values.dtype.str, values.shape) != (dtype, shape):
-            return None
-        return Cached(StoredArray(file, values.offset, values.shape, values.dtype), about["sha256"])
+        arrays = {}
+        for name, array in about["arrays"].items():
+            file = home / f"{name}.npy"
+            if file.stat().st_size != array["bytes"]:
+                return None
+            values = npy.open_memmap(file, mode="r")
+            if (values.dtype.str, list(values.shape)) != (array["dtype"], array["shape"]):
+                return None
+            stored = StoredArray(file, values.offset, values.shape, values.dtype)
+            arrays[name] = Cached(stored, array["sha256"])
+        _mark_used(home / ABOUT)
+        return Entry(home.name, arrays, about["known"])
     except (OSError, ValueError, KeyError):
         return None
 
 
-def _make(home: Path, what: str, dtype: str, shape: Shape, make: Callable[[], Generator[bytes]]) -> None:
-    import numpy as np
-    from numpy.lib import format as npy
+def _mark_used(path: Path) -> None:
+    """Give a file the time of now, from which `_make_room` counts; a cache that cannot be written keeps its own."""
+    with contextlib.suppress(OSError):
+        os.utime(path)
 
-    header = io.BytesIO()
-    npy.write_array_header_1_0(header, {"descr": dtype, "fortran_order": False, "shape": tuple(shape)})
-    size = len(header.getvalue()) + numel(shape) * np.dtype(dtype).itemsize
+
+def _make_room(home: Path, size: int) -> None:
+    """Remove what was not used for many days; then, so that the cache takes at most half of the room that there is for
+    it with so many bytes more, what was used longest ago, but nothing of the last hour."""
+    found = []
+    for path in home.iterdir():
+        if path.name.startswith("."):  # a lock, or what is being made
+            continue
+        files = list(path.iterdir()) if path.is_dir() else [path]
+        with contextlib.suppress(OSError):
+            used = (path / ABOUT if path.is_dir() else path).stat().st_mtime
+            found.append((used, sum(file.stat().st_size for file in files), path))
+    now, left = time.time(), sum(taken for _, taken, _ in found)
+    most = (shutil.disk_usage(home).free + left) // 2
+    for used, taken, path in sorted(found):
+        days, full = (now - used) / 86400, left + size > most
+        if days > UNUSED_DAYS or (full and days > 1 / 24):
+            left -= taken
+            with contextlib.suppress(OSError):
+                if path.is_dir():
+                    durable.remove_folders([path])
+                else:
+                    path.unlink()
+
+
+def _make(home: Path, what: str, size: int, make: Callable[[Writer], Mapping[str, Any]]) -> None:
     if (free := shutil.disk_usage(home.parent).free) < size:
         message = (
             f"the cache {home.parent} has {readable_bytes(free)} free, and needs {readable_bytes(size)} for {what}"
         )
         raise CacheError(message, f"set {VARIABLE} to a folder with room, or make room there")
-    digest = digest_of(dtype, shape)
-
-    def values() -> Iterator[bytes]:
-        yield header.getvalue()
-        for block in blocks:
-            digest.update(block)
-            yield block
-
-    def about() -> Iterator[bytes]:
-        content = {"of": what, "dtype": dtype, "shape": shape, "bytes": size, "sha256": digest.hexdigest()}
-        yield checksummed_json.with_checksum(content)
-
     part = home.with_name(f".{home.name}.part")
     try:
         durable.remove_folders(path for path in (part, home) if os.path.lexists(path))  # what a kill or damage left
         durable.make_folder(part)
-        with contextlib.closing(make()) as blocks:  # whatever it has started ends with it
-            durable.write_files(part, [(VALUES, values()), (ABOUT, about())])
+        with durable.new_files(part) as new_file:
+            writer = Writer(new_file)
+            known = make(writer)
+            content = {"of": what, "arrays": writer.finish(), "known": dict(known)}
+            durable.append(new_file(ABOUT), checksummed_json.with_checksum(content))
         durable.rename_folder(part, home)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
+OF_A_CALL = 2048
+"""Bytes that are copied from the system's memory in about the time of a call that reads some."""
+
+
 def stamp(status: os.stat_result) -> str:
     """What is another one once a file has changed: its size, the times of its content and of its entry, its number.
 
@@ -31,14 +35,25 @@ class StoredArray:
     becomes shorter would end the process.
     """
 
-    def __init__(self, file: Path, offset: int, shape: Shape, dtype: np.dtype[Any]):
+    def __init__(
+        self, file: Path, offset: int, shape: Shape, dtype: np.dtype[Any], columns: tuple[int, ...] | None = None
+    ):
         """The array whose first number is at byte `offset` of `file`, in C order.
+
+        Args:
+            file: where it is.
+            offset: of its first byte.
+            shape: as the file has it.
+            dtype: as the file has it.
+            columns: of an array of two axes those that are taken, by their places; None means all.
 
         Raises:
             OSError: the file cannot be opened.
         """
-        self.file, self.offset, self.shape, self.dtype = file, offset, shape, dtype
-        self.row_bytes = dtype.itemsize * numel(shape[1:])
+        self.file, self.offset, self.dtype = file, offset, dtype
+        self.row, self.columns = shape[1:], columns
+        self.shape = shape if columns is None else (shape[0], len(columns))
+        self.row_bytes = dtype.itemsize * numel(self.row)
         self._open = os.open(file, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
         self.close = weakref.finalize(self, os.close, self._open)
         self._unchanged = self._now()
@@ -49,7 +64,7 @@ class StoredArray:
     @property
     def nbytes(self) -> int:
         """The bytes of all rows."""
-        return self.row_bytes * len(self)
+        return self.dtype.itemsize * self.size
 
     @property
     def size(self) -> int:
@@ -64,6 +79,10 @@ class StoredArray:
         """The same numbers with rows of another shape."""
         return StoredArray(self.file, self.offset, (len(self), *row), self.dtype)
 
+    def of(self, columns: tuple[int, ...]) -> StoredArray:
+        """Some of the columns of an array of two axes, by their places."""
+        return StoredArray(self.file, self.offset, (len(self), *self.row), self.dtype, columns)
+
     def __getitem__(self, rows: slice | Array) -> Array:
         """Some rows, by a slice without a step or by their numbers (n,), in that order.
 
@@ -77,20 +96,29 @@ class StoredArray:
             assert step == 1, "rows are read by a slice without a step"
             count = max(0, stop - start)
             runs = [(0, start * self.row_bytes, count * self.row_bytes)]
+        elif self._are_dense(rows):
+            return self[int(rows[0]) : int(rows[-1]) + 1][rows - rows[0]]
         else:
             count, runs = len(rows), _runs(rows, self.row_bytes)
-        found = np.empty((count, *self.shape[1:]), self.dtype)
-        if not found.size:
-            return found
-        self._read(memoryview(found.reshape(-1).view("u1").data), runs)
-        if self._now() != self._unchanged:
-            self._refuse()
-        return found
+        found = np.empty((count, *self.row), self.dtype)
+        if found.size:
+            self._read(memoryview(found.reshape(-1).view("u1").data), runs)
+            if self._now() != self._unchanged:
+                self._refuse()
+        return found if self.columns is None else found[:, self.columns]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         """All rows, in memory."""
         found = self[:]
         return found if dtype is None else found.astype(dtype, copy=False)
+
+    def _are_dense(self, rows: Array) -> bool:
+        """Whether rows rise, and leave out so few bytes that reading those too is faster than a call for each row."""
+        import numpy as np
+
+        if len(rows) < 3 or (rows[-1] - rows[0]) * self.row_bytes > len(rows) * (self.row_bytes + OF_A_CALL):
+            return False
+        return bool((np.diff(rows) > 0).all())
 
     def _read(self, view: memoryview, runs: list[tuple[int, int, int]]) -> None:
         """Fill bytes by runs: where one goes, where it begins in the array, and how many bytes it has."""

@@ -8,9 +8,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Generator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,13 +34,16 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def get(made: list[str] | None = None) -> cache.Cached:
     """The array, from the cache; `made` gets an entry each time that it is made."""
 
-    def make() -> Generator[bytes]:
+    def make(writer: cache.Writer) -> dict[str, Any]:
         if made is not None:
             made.append("made")
-        yield VALUES[:2].tobytes()
-        yield VALUES[2:].tobytes()
+        writer.add("images", VALUES[:2])
+        writer.add("images", VALUES[2:])
+        return {"classes": ["a", "b"]}
 
-    return cache.cached(NAME, "five images", "|u1", VALUES.shape, make)
+    found = cache.entry(NAME, "five images", VALUES.nbytes, make)
+    assert found.name == NAME and found.known == {"classes": ["a", "b"]} and list(found.arrays) == ["images"]
+    return found.arrays["images"]
 
 
 def entries(place: Path) -> list[str]:
@@ -54,13 +57,13 @@ def test_an_array_is_made_once_and_then_found(place: Path) -> None:
         found = get(made)
         assert isinstance(found.values, StoredArray)
         assert np.array_equal(found.values, VALUES) and found.values.dtype == np.uint8
-        assert found.digest == hashlib.sha256(b"|u1 (5, 3, 4);" + VALUES.tobytes()).hexdigest()
+        assert found.digest == hashlib.sha256(VALUES.tobytes() + b";|u1 (5, 3, 4)").hexdigest()
     assert made == ["made"] and entries(place) == [NAME]
-    assert np.array_equal(np.load(place / NAME / "values.npy"), VALUES)
+    assert np.array_equal(np.load(place / NAME / "images.npy"), VALUES)
 
 
 def damage(entry: Path, how: str) -> None:
-    values, about = entry / "values.npy", entry / "about.json"
+    values, about = entry / "images.npy", entry / "about.json"
     if how == "cut":
         os.truncate(values, values.stat().st_size - 1)
     elif how == "longer":
@@ -85,10 +88,37 @@ def test_a_damaged_entry_is_made_again(how: str, place: Path) -> None:
     assert get(made).digest and made == ["made"] and entries(place) == [NAME]
 
 
-def test_an_array_of_another_shape_or_type_is_not_taken(place: Path) -> None:
+def test_an_entry_has_arrays_that_grow_together_and_a_reader_may_begin_again(place: Path) -> None:
+    numbers, codes = np.arange(30.0).reshape(10, 3), np.arange(10, dtype=np.int32)
+
+    def make(writer: cache.Writer) -> dict[str, Any]:
+        writer.add("numbers", numbers[:7] + 1)
+        writer.clear()
+        for start in (0, 4, 8):
+            writer.add("numbers", numbers[start : start + 4])
+            writer.add("codes", codes[start : start + 4])
+        return {}
+
+    found = cache.entry("table-1", "a table", 280, make).arrays
+    assert np.array_equal(found["numbers"].values, numbers) and np.array_equal(found["codes"].values, codes)
+    assert found["codes"].values.shape == (10,) and found["codes"].values.dtype == np.int32
+    for name, values in (("numbers", numbers), ("codes", codes)):
+        assert np.array_equal(np.load(place / "table-1" / f"{name}.npy"), values)
+        described = f";{values.dtype.str} {values.shape}".encode()
+        assert found[name].digest == hashlib.sha256(values.tobytes() + described).hexdigest()
+
+
+def test_what_was_not_used_for_ninety_days_is_removed_when_something_new_is_made(place: Path) -> None:
     get()
-    other = cache.cached(NAME, "others", "<u2", (5, 6), lambda: (one for one in [VALUES.tobytes()]))
-    assert np.array_equal(other.values, VALUES.view("<u2").reshape(5, 6))
+    cache.remember("survey", {"file": "old"}, {"lowest": 0})
+    cache.remember("survey", {"file": "used"}, {"lowest": 1})
+    long_ago = time.time() - 91 * 86400
+    for path in place.iterdir():
+        os.utime(path / "about.json" if path.is_dir() else path, (long_ago, long_ago))
+    assert cache.recall("survey", {"file": "used"}) == {"lowest": 1}  # which makes it used today
+    cache.entry("images-2", "others", 1, lambda writer: {})
+    assert cache.recall("survey", {"file": "used"}) == {"lowest": 1}
+    assert cache.recall("survey", {"file": "old"}) is None and NAME not in entries(place)
 
 
 def operations() -> int:
@@ -133,18 +163,20 @@ def run(program: str, *arguments: str) -> subprocess.Popen[str]:
 TWICE = """
 import sys, time
 from pathlib import Path
+import numpy as np
 from dlrun import cache
 
 log = Path(sys.argv[1])
 
-def make():
+def make(writer):
     with log.open("a") as file:
         file.write("made ")
     time.sleep(0.5)
-    yield bytes(range(60))
+    writer.add("images", np.arange(60, dtype=np.uint8).reshape(5, 3, 4))
+    return {"classes": ["a", "b"]}
 
 with cache.watching(lambda what, share: print(what, share)):
-    found = cache.cached("images-1", "five images", "|u1", (5, 3, 4), make)
+    found = cache.entry("images-1", "five images", 60, make).arrays["images"]
 print(found.values[:].sum(), found.digest)
 """
 
@@ -153,6 +185,7 @@ def test_two_processes_at_once_make_it_once_and_the_second_says_that_it_waits(pl
     log = tmp_path / "log"
     first = run(TWICE, str(log))
     while not log.exists():
+        assert first.poll() is None
         time.sleep(0.01)
     second = run(TWICE, str(log))
     answers = [process.communicate(timeout=60)[0].splitlines() for process in (first, second)]
@@ -199,12 +232,29 @@ def test_the_folder_is_the_first_that_is_named(monkeypatch: pytest.MonkeyPatch, 
     assert cache.folder() == tmp_path / ".cache" / "dlrun"
 
 
+def test_what_was_used_longest_ago_makes_room(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def make(writer: cache.Writer) -> dict[str, Any]:
+        writer.add("numbers", np.zeros(10_000))
+        return {}
+
+    for number, hours in ((1, 3), (2, 2), (3, 0)):
+        cache.entry(f"table-{number}", "a table", 80_000, make)
+        used = time.time() - hours * 3600
+        os.utime(place / f"table-{number}" / "about.json", (used, used))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=300_000))
+    cache.entry("table-4", "a table", 80_000, make)  # 541 kB in all, half of which holds three tables
+    assert entries(place) == ["table-2", "table-3", "table-4"]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=90_000))
+    cache.entry("table-5", "a table", 80_000, make)  # all of the last hour stay
+    assert entries(place) == ["table-3", "table-4", "table-5"]
+
+
 def test_too_little_room_is_found_before_anything_is_made(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=100))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=50))
     made: list[str] = []
     with pytest.raises(CacheError) as caught:
         get(made)
-    assert caught.value.message == f"the cache {place} has 100 B free, and needs 188 B for five images"
+    assert caught.value.message == f"the cache {place} has 50 B free, and needs 60 B for five images"
     assert made == [] and entries(place) == []
 
 
@@ -218,31 +268,30 @@ def test_a_cache_that_cannot_be_written_is_one_error(tmp_path: Path, monkeypatch
     )
 
 
-def test_what_makes_an_array_is_closed_when_the_disk_is_full(place: Path) -> None:
-    ended = []
+def test_a_full_disk_is_no_error_of_the_files_that_are_read(place: Path) -> None:
+    read: list[OSError] = []
 
-    def make() -> Generator[bytes]:
+    def make(writer: cache.Writer) -> dict[str, Any]:
         try:
-            yield VALUES[:2].tobytes()
-            yield VALUES[2:].tobytes()
-        except GeneratorExit:
-            ended.append("closed")
-            raise
+            writer.add("images", VALUES)
+        except OSError as error:  # a reader takes this for an error of its own file
+            read.append(error)
+        return {}
 
     with faults("count") as counting:
         get()
     shutil.rmtree(place)
     write = counting.names.index("write") + 2  # the first block, after the header
-    with pytest.raises(CacheError) as caught, faults("enospc", write):
-        cache.cached(NAME, "five images", "|u1", VALUES.shape, make)
-    assert caught.value and ended == ["closed"]
+    with pytest.raises(CacheError), faults("enospc", write):
+        cache.entry(NAME, "five images", 60, make)
+    assert not read and entries(place) == []
 
 
 def test_what_making_raises_comes_through_and_leaves_nothing(place: Path) -> None:
-    def make() -> Generator[bytes]:
-        yield b"1"
+    def make(writer: cache.Writer) -> dict[str, Any]:
+        writer.add("images", VALUES)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        cache.cached(NAME, "five images", "|u1", VALUES.shape, make)
+        cache.entry(NAME, "five images", 60, make)
     assert entries(place) == []

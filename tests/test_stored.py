@@ -25,11 +25,25 @@ def values() -> np.ndarray:
     return np.random.default_rng(0).normal(size=(100, 2, 3)).astype("f4")
 
 
-@pytest.mark.parametrize("rows", [[], [0], [99], [3, 4, 5, 9, 8, 7], [5, 5, 5, 6], [99, 0, 50, 51]])
+@pytest.mark.parametrize("rows", [[], [0], [99], [3, 4, 5, 9, 8, 7], [5, 5, 5, 6], [99, 0, 50, 51], [2, 3, 7, 40, 98]])
 def test_rows_by_their_numbers_are_those_of_the_array(tmp_path: Path, values: np.ndarray, rows: list[int]) -> None:
     chosen = np.array(rows, np.int64)
     assert (stored(tmp_path, values)[chosen] == values[chosen]).all()
     assert stored(tmp_path, values)[chosen].shape == (len(rows), 2, 3)
+
+
+def test_columns_are_those_of_the_array_and_rows_that_rise_are_read_together(tmp_path: Path) -> None:
+    values = np.arange(600.0).reshape(100, 6)
+    whole = stored(tmp_path, values)
+    some = whole.of((4, 1))
+    assert some.shape == (100, 2) and some.nbytes == 1600 and some.size == 200
+    assert (some[3:9] == values[3:9][:, [4, 1]]).all() and (np.asarray(some) == values[:, [4, 1]]).all()
+    calls: list[int] = []
+    read = whole._read
+    whole._read = lambda view, runs: (calls.append(len(runs)), read(view, runs))[1]  # type: ignore[method-assign]
+    for rows in ([1, 5, 9, 80], [80, 9, 5, 1]):
+        assert (whole[np.array(rows)] == values[rows]).all()
+    assert calls == [1, 4]
 
 
 @pytest.mark.parametrize("rows", [slice(None), slice(3, 9), slice(90, 200), slice(5, 5), slice(9, 3), slice(-2, None)])

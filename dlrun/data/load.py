@@ -136,10 +136,12 @@ def _single(values: Array, target: Target) -> Array:
 
 def _surveyed(data_info: DataInfo, name: str, values: StoredArray) -> Survey:
     """What is known of a stored array; one that the source knows, or that was looked at before, is not read."""
-    known = data_info.table.digest(data_info.features[name].fields)
+    known, extent = data_info.known(name)
     if known is not None and values.dtype.kind in "iu":
         ends = np.iinfo(values.dtype)
-        return Survey(known, float(ends.min), float(ends.max), True)
+        extent = float(ends.min), float(ends.max), True
+    if known is not None and extent is not None:
+        return Survey(known, *extent)
     return remembered_survey(values, name)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from dlrun import cache
-from dlrun.cache import digest_of
+from dlrun.cache import finished
 from dlrun.components.sources import SourceError
 from dlrun.shapes import numel
 from dlrun.stored import StoredArray
@@ -19,7 +20,7 @@ PIECE_BYTES = 1 << 24
 """Bytes of an array that are looked at, or copied, at a time."""
 REMEMBERED = 1 << 26
 """Bytes of an array from which on it is remembered what is known of it."""
-VERSION = 1
+VERSION = 2
 """Of what is remembered."""
 
 
@@ -37,10 +38,10 @@ class Survey:
 
 def digest(values: Array | StoredArray) -> str:
     """SHA-256 over type, shape and bytes of an array: the same in memory and in a file."""
-    found = digest_of(values.dtype.str, values.shape)
+    found = hashlib.sha256()
     for start, stop in _pieces(values):
         found.update(np.ascontiguousarray(values[start:stop]).data)
-    return found.hexdigest()
+    return finished(found, values.dtype.str, values.shape)
 
 
 def survey(values: StoredArray, name: str) -> Survey:
@@ -49,7 +50,7 @@ def survey(values: StoredArray, name: str) -> Survey:
     Raises:
         SourceError: a number is not finite.
     """
-    found, low, high, whole = digest_of(values.dtype.str, values.shape), np.inf, -np.inf, True
+    found, low, high, whole = hashlib.sha256(), np.inf, -np.inf, True
     for start, stop in _pieces(values):
         block = np.ascontiguousarray(values[start:stop])
         found.update(block.data)
@@ -61,7 +62,7 @@ def survey(values: StoredArray, name: str) -> Survey:
             raise SourceError(message, ("source",), "fill in the value, or remove the row from every array")
         low, high = min(low, least), max(high, most)
         whole = whole and (block.dtype.kind in "iub" or bool((block == np.floor(block)).all()))
-    return Survey(found.hexdigest(), low, high, whole)
+    return Survey(finished(found, values.dtype.str, values.shape), low, high, whole)
 
 
 def remembered_survey(values: StoredArray, name: str) -> Survey:

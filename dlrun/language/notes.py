@@ -20,6 +20,7 @@ NOTES = {
     "merged_targets": "float32 makes one value of several of a target, and there is no `target_preprocess`",
     "mixed_classes": "some classes of a target are numbers, and others are words",
     "numbers_as_classes": "each number or date of a target is a class, and they are fractions or have few rows each",
+    "no_cache": "the rows of a large table are read into the memory, because the cache cannot be written",
     "norm_of_two": "a norm is over two numbers, so that only which one is larger is left of them",
     "one_step": "a recurrent layer or an attention gets sequences of a single step",
     "other_files": "a folder of images has files that are no images",

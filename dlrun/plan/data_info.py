@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.sources import SourceError, SourceNote, SplitName, Table
+from dlrun.components.sources import Extent, SourceError, SourceNote, SplitName, Table
 from dlrun.language.split import Split
 from dlrun.language.target_kind import TargetKind
-from dlrun.plan.encode import (
-    EncodedStep,
-    NumberColumn,
-)
+from dlrun.plan.encode import EncodedStep, NumberColumn
+from dlrun.plan.encoded import Encoded
 from dlrun.plan.targets import class_numbers
 from dlrun.shapes import Shape, numel, show
 
@@ -84,8 +82,8 @@ class DataInfo:
     """The means to read the rows."""
     as_texts: frozenset[str] = frozenset()
     """The fields of inputs that are read as texts."""
-    made: dict[str, Array] = field(default_factory=dict, repr=False, compare=False)
-    """(N, columns) by the name of an input: what its encoders made of all rows."""
+    made: dict[str, Encoded] = field(default_factory=dict, repr=False, compare=False)
+    """By the name of an input what its encoders made of all rows."""
     dividing: dict[str, bool] = field(default_factory=dict, repr=False, compare=False)
     """The fields that divide the rows, and whether each was read as texts."""
     whole: bool = False
@@ -99,7 +97,14 @@ class DataInfo:
         Raises:
             SourceError: the data cannot be read.
         """
-        return self.made[name] if name in self.made else self.table.numbers(self.features[name].fields)
+        return self.made[name].values if name in self.made else self.table.numbers(self.features[name].fields)
+
+    def known(self, name: str) -> tuple[str | None, Extent | None]:
+        """The digest and the extent of all rows of an input, where they are known without reading them."""
+        if name in self.made:
+            return self.made[name].digest, self.made[name].extent
+        fields = self.features[name].fields
+        return self.table.digest(fields), self.table.extent(fields)
 
     def forget(self) -> None:
         """Free the rows that were read: they are on the device."""

@@ -10,21 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun.components.losses import Loss
 from dlrun.components.preprocess import Encoder
-from dlrun.components.sources import Source, SourceError, Table, vocabulary
+from dlrun.components.sources import Source, SourceError, Table, index_count, vocabulary
 from dlrun.components.sources._labels import judge
 from dlrun.language.experiment import DataSection
 from dlrun.language.split import Split
 from dlrun.plan.data_info import DataInfo, Feature, Target
-from dlrun.plan.encode import (
-    FROM_DATA,
-    Encoded,
-    NumberColumn,
-    Steps,
-    encode,
-    how_to_read,
-    refuse_strangers,
-    steps_of,
-)
+from dlrun.plan.encode import FROM_DATA, NumberColumn
+from dlrun.plan.encoded import Encoded, encoded
+from dlrun.plan.encoders import Steps, how_to_read, refuse_strangers, steps_of
 from dlrun.plan.fields import Chosen, choose, judging, losses_by_output
 from dlrun.plan.targets import class_counts, class_numbers, read_labels
 from dlrun.plan.unseen import unseen_notes
@@ -68,6 +61,7 @@ def describe(
     read_as = how_to_read(choice.inputs, steps, table)
     as_numbers, texts = choice.read(read_as.texts, table)
     plain = {name for chosen in choice.inputs.values() for name in chosen.fields} - read_as.lacking
+    table.lay_out([chosen.fields for name, chosen in choice.inputs.items() if not steps[name]])
     # The split says itself what a row without a value means there.
     table.read(as_numbers, texts, read_as.lacking | {name for name in choice.split if name in as_numbers} - plain)
     targets: dict[str, Target] = {}
@@ -88,10 +82,10 @@ def describe(
         if steps[name]:
             train = found.training_rows(data.split, seed)
             others = found.other_rows(data.split, seed)
-            encoded = encode(table, chosen, steps[name], read_as.texts[name], train, others)
-            for one in encoded.steps:
+            made = encoded(table, chosen, steps[name], read_as.texts[name], train, others)
+            for one in made.steps:
                 notes |= dict.fromkeys(unseen_notes(one.index, one.unseen))
-            found.features[name], found.made[name] = _encoded(chosen, encoded), encoded.values
+            found.features[name], found.made[name] = _encoded(table, chosen, made), made
         else:
             found.features[name] = _feature(table, chosen)
     return replace(found, notes=tuple(notes))
@@ -120,17 +114,19 @@ def _feature(table: Table, chosen: Chosen) -> Feature:
     width = max(table.fields[name].number_bytes for name in chosen.fields)
     scalar = all(table.fields[name].shape == () for name in chosen.fields)
     columns = tuple(NumberColumn(name, name, FROM_DATA, FROM_DATA) for name in chosen.fields) if scalar else ()
-    stored = len(chosen.fields) == 1 and table.fields[chosen.fields[0]].stored
+    stored = table.stores(chosen.fields)
     return Feature(chosen.shape, table.vocabulary(chosen.fields), width, chosen.fields, columns, stored=stored)
 
 
-def _encoded(chosen: Chosen, encoded: Encoded) -> Feature:
-    shape = (len(encoded.columns),)
-    counts = [column.indices for column in encoded.columns if column.indices is not None]
-    size = None if counts else vocabulary(encoded.values)
-    if counts and len(counts) == len(encoded.columns):
+def _encoded(table: Table, chosen: Chosen, made: Encoded) -> Feature:
+    shape = (len(made.columns),)
+    counts = [column.indices for column in made.columns if column.indices is not None]
+    size = None
+    if not counts:
+        size = vocabulary(made.values[:]) if made.extent is None else index_count(made.extent)
+    elif len(counts) == len(made.columns):
         size = max(counts)  # an index that only rows to come will have counts too
-    return Feature(shape, size, 8, chosen.fields, encoded.columns, encoded.steps)
+    return Feature(shape, size, 8, chosen.fields, made.columns, made.steps, table.stores(chosen.fields))
 
 
 def _labelled(table: Table, chosen: Chosen) -> Target:

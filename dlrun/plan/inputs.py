@@ -14,7 +14,8 @@ from dlrun.language.experiment import INPUT, ModelSection
 from dlrun.language.suggestions import did_you_mean
 from dlrun.language.text.node import Node
 from dlrun.plan.data_info import DataInfo, Feature
-from dlrun.plan.encode import EncodedStep, NumberColumn, for_no_input
+from dlrun.plan.encode import EncodedStep, NumberColumn
+from dlrun.plan.encoders import for_no_input
 from dlrun.plan.fields import matches
 from dlrun.shapes import Shape, ShapeError, numel, show
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,20 +31,52 @@ class Unseen:
     """What to do where none has."""
 
 
-def count_unseen(
-    step: CategoryEncoder, column: Column, training: Column, learned: Learned, others: Mapping[SplitName, Array]
-) -> Unseen | None:
-    """The rows of the other splits with a category that no training row has; None where there is none."""
-    import numpy as np
+class UnseenCounts:
+    """Counts the rows with a category that no training row has, some neighbouring rows at a time."""
 
-    assert column.codes is not None
-    known = set(training.texts)
-    new = np.array([text not in known for text in column.texts], bool)[column.codes]
-    counts: dict[SplitName, int] = {split: int(new[rows].sum()) for split, rows in others.items()}
-    if not any(counts.values()):
-        return None
-    first = next(int(rows[new[rows].argmax()]) for split, rows in others.items() if counts[split])
-    return Unseen(counts, column.texts[column.codes[first]], not known <= set(learned["categories"]), step.way_out())
+    def __init__(self, rows: int, others: Mapping[SplitName, Array]):
+        """`rows`: how many there are; `others`: those of the other splits."""
+        import numpy as np
+
+        self.splits = list(others)
+        self.split_of = np.zeros(rows, np.int8)
+        """For each row 0, or the place in `splits` from 1 on."""
+        for place, numbers in enumerate(others.values(), 1):
+            self.split_of[numbers] = place
+        self.counts: dict[tuple[int, str], tuple[Array, str]] = {}
+        """For each step and column the rows of each split, and the first such category."""
+
+    def add(self, index: int, column: Column, known: Collection[str], start: int) -> None:
+        """Look at rows from `start` on of a column of texts, before the step `index`."""
+        import numpy as np
+
+        assert column.codes is not None
+        new = np.array([*(text not in known for text in column.texts), False], bool)[column.codes]
+        places = self.split_of[start : start + len(new)][new]
+        counts = np.bincount(places, minlength=len(self.splits) + 1)[1:]
+        if not counts.any():
+            return
+        before, first = self.counts.get((index, column.name), (0, ""))
+        row = np.flatnonzero(new)[int((places > 0).argmax())]
+        self.counts[index, column.name] = before + counts, first or column.texts[column.codes[row]]
+
+    def of(
+        self, index: int, step: CategoryEncoder, column: str, texts: Collection[str], learned: Learned
+    ) -> Unseen | None:
+        """What was counted for a column before a step; None where there is none.
+
+        Args:
+            index: that of the step.
+            step: it.
+            column: the column's name.
+            texts: those that a training row has.
+            learned: what the step learned of the column.
+        """
+        if (index, column) not in self.counts:
+            return None
+        counts, example = self.counts[index, column]
+        rows = dict(zip(self.splits, counts.tolist(), strict=True))
+        return Unseen(rows, example, not set(texts) <= set(learned["categories"]), step.way_out())
 
 
 def unseen_notes(index: int, counts: Mapping[str, Unseen]) -> Iterator[SourceNote]:

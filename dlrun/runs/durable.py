@@ -16,7 +16,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 Data = bytes | bytearray | memoryview
@@ -137,29 +137,50 @@ def sync(descriptor: int) -> None:
     os.fsync(descriptor)
 
 
+def overwrite(descriptor: int, data: Data) -> None:
+    """Write all of `data` over the beginning of a file."""
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    append(descriptor, data)
+
+
 def cut(descriptor: int, size: int) -> None:
-    """Remove everything after the first `size` bytes."""
+    """Remove everything after the first `size` bytes, and write there next."""
     os.ftruncate(descriptor, size)
+    os.lseek(descriptor, size, os.SEEK_SET)
+
+
+@contextlib.contextmanager
+def new_files(folder: Path) -> Iterator[Callable[[str], int]]:
+    """Give a function that opens new files by their names, in a folder that no process reads yet.
+
+    All are synced at the end, and the folder: that is faster than one by one.
+    """
+    with contextlib.ExitStack() as opened:
+        place = opened.enter_context(_open(folder, inner=True))
+        descriptors = []
+
+        def new_file(name: str) -> int:
+            descriptor = place.open_new(name)
+            opened.callback(os.close, descriptor)
+            descriptors.append(descriptor)
+            return descriptor
+
+        yield new_file
+        for descriptor in descriptors:
+            os.fsync(descriptor)
+        place.sync()
 
 
 def write_files(folder: Path, files: Iterable[tuple[str, Iterable[Data]]]) -> None:
     """Write new files, each given in blocks, into a folder that no process reads yet; then sync them and the folder.
 
-    The next file is generated when the one before is written, so that only one is in memory. All are synced at the end,
-    which is faster than one by one.
+    The next file is generated when the one before is written, so that only one is in memory.
     """
-    with contextlib.ExitStack() as opened:
-        place = opened.enter_context(_open(folder, inner=True))
-        descriptors = []
+    with new_files(folder) as new_file:
         for name, blocks in files:
-            descriptor = place.open_new(name)
-            opened.callback(os.close, descriptor)
-            descriptors.append(descriptor)
+            descriptor = new_file(name)
             for block in blocks:
                 append(descriptor, block)
-        for descriptor in descriptors:
-            os.fsync(descriptor)
-        place.sync()
 
 
 def replace_file(path: Path, blocks: Iterable[Data], shared: bool = False) -> None:

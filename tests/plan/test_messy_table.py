@@ -22,8 +22,10 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from dlrun.components.sources import _rows as tables
 from dlrun.data.fit import fit
 from dlrun.language.experiment import Split
+from dlrun.plan import encoded
 from dlrun.plan.split import Splits, split_rows
 
 ROWS, SEED = 150, 5
@@ -61,6 +63,14 @@ loss: cross_entropy
 optimizer: adam
 tracking: off
 """
+
+
+@pytest.fixture(autouse=True, params=["in memory", "in the cache"])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the rows are: those of a large file are in the cache, and are encoded a few at a time."""
+    if request.param == "in the cache":
+        monkeypatch.setattr(tables, "WHOLE", 0)
+        monkeypatch.setattr(encoded, "AT_A_TIME", 7)
 
 
 def split() -> Splits:
@@ -110,7 +120,7 @@ def seen(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     values, learned = {}, dict[str, Any]()
     assert done.data_info is not None
     for entry in done.plan.inputs:
-        x = torch.tensor(rows.features[entry.name]).double()
+        x = torch.tensor(np.asarray(rows.features[entry.name])).double()
         for step in entry.preprocess:
             x = fitted[step.name].module.exact(x)
             learned[step.name] = {name: state.tolist() for name, state in fitted[step.name].state.items()}

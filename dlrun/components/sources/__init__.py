@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+
+Extent = tuple[float, float, bool]
+"""The least and the greatest of some numbers, and whether all are whole."""
 
 SplitName = Literal["validation", "test"]
 """A split whose rows a source may keep apart."""
@@ -72,8 +76,13 @@ class Texts:
 
     distinct: tuple[str, ...]
     """In the order of their first row."""
-    rows: Array
+    codes: Array | StoredArray
     """(N,) whole numbers: for each row the index of its text in `distinct`; (N * values,) where rows have several."""
+
+    @property
+    def rows(self) -> Array:
+        """The codes, in memory."""
+        return self.codes[:]
 
 
 class Table:
@@ -110,6 +119,8 @@ class Table:
     ones are in `own_splits`, and nothing is drawn."""
     stand_ins: tuple[str, ...] = ()
     """Classes that stand for no value of their own, such as that of unknown words: none of them needs a row."""
+    entry: str | None = None
+    """The name of the cache's entry that has what was read, by which more can be made of it; None where none has."""
     missing: tuple[str, ...] = ()
     """Texts that say that a value is missing, in any case; an empty text says it always."""
     no_missing: str = ""
@@ -127,8 +138,15 @@ class Table:
             SourceError: the rows cannot be split so.
         """
 
+    def lay_out(self, rows: Sequence[Sequence[str]]) -> None:
+        """Learn, before anything is read, which fields of numbers are rows of an input, in order: a source that keeps
+        rows on the disk keeps these side by side."""
+
     def read(
-        self, numbers: Mapping[str, SpecPath], texts: Mapping[str, SpecPath], lacking: Collection[str] = ()
+        self,
+        numbers: Mapping[str, SpecPath],
+        texts: Mapping[str, SpecPath],
+        lacking: Collection[str] = (),
     ) -> None:
         """Read the fields that are needed, in one pass where that is possible.
 
@@ -162,6 +180,14 @@ class Table:
 
     def digest(self, names: Sequence[str]) -> str | None:
         """SHA-256 over type, shape and bytes of what `numbers` gives, where it is known without reading all of it."""
+        return None
+
+    def stores(self, names: Collection[str]) -> bool:
+        """Whether what `numbers` gives of fields that are read together is a `StoredArray`, where all rows are read."""
+        return len(names) == 1 and all(self.fields[name].stored for name in names)
+
+    def extent(self, names: Sequence[str]) -> Extent | None:
+        """The extent of what `numbers` gives, where it is known without reading all of it."""
         return None
 
     def vocabulary(self, names: Sequence[str]) -> int | None:
@@ -222,6 +248,21 @@ class Source(Component):
         return self.kind, self.kind
 
 
+def wider(before: Extent | None, block: Array) -> Extent:
+    """The extent of numbers and of a block of more; its ends are NaN where a number is."""
+    import numpy as np
+
+    ends, whole = (block.min(), block.max()), bool((block == np.floor(block)).all())
+    if before is not None:
+        ends = np.minimum(before[0], ends[0]), np.maximum(before[1], ends[1])
+    return float(ends[0]), float(ends[1]), whole and (before is None or before[2])
+
+
+def known_extent(extent: Extent | None) -> Extent | None:
+    """An extent of numbers that are all finite; None for others, or where there are no numbers."""
+    return extent if extent is not None and math.isfinite(extent[0]) and math.isfinite(extent[1]) else None
+
+
 def vocabulary(values: Array) -> int | None:
     """The largest index plus one, where all values are whole numbers from 0 on."""
     import numpy as np
@@ -229,6 +270,12 @@ def vocabulary(values: Array) -> int | None:
     if not all(column.min() >= 0 and (column == np.floor(column)).all() for column in values.T):
         return None
     return int(values.max()) + 1
+
+
+def index_count(extent: Extent) -> int | None:
+    """The largest index plus one, where all numbers of an extent are whole ones from 0 on."""
+    low, high, whole = extent
+    return int(high) + 1 if whole and low >= 0 else None
 
 
 def resolve(

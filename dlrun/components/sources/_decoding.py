@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from queue import SimpleQueue
@@ -35,7 +35,7 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def decoded(paths: Sequence[str], rule: Rule, processes: int | None = None) -> Iterator[Decoded]:
+def decoded(paths: Sequence[str], rule: Rule, processes: int | None = None) -> Generator[Decoded]:
     """Decode images in order, some at a time.
 
     Args:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,14 +84,13 @@ class ImageFiles:
             rule, before = self.rule, self._stamps()
             recipe = {"version": VERSION, "pillow": version("pillow"), **rule._replace(like="")._asdict()}
             name = cache.key("images", recipe, zip(self.paths, before, strict=True))
-            shape = (len(self.paths), rule.channels, rule.height, rule.width)
+            size = len(self.paths) * rule.channels * rule.height * rule.width * rule.bits // 8
             what = f"{len(self.paths):,} images of {self.name}"
             try:
-                self._cached = cache.cached(
-                    name, what, "|u1" if rule.bits == 8 else "<u2", shape, lambda: self._decoded(what, before)
-                )
+                entry = cache.entry(name, what, size, lambda writer: self._decode(what, before, writer))
             except cache.CacheError as error:
                 raise SourceError(error.message, AT, error.hint) from None
+            self._cached = entry.arrays["images"]
         return self._cached
 
     def forget(self) -> None:
@@ -158,24 +158,29 @@ class ImageFiles:
         refuse(wrong, f"{len(wrong):,} of {len(self.paths):,} images cannot be read")
         return found
 
-    def _decoded(self, what: str, before: list[str]) -> Generator[bytes]:
+    def _decode(self, what: str, before: list[str], writer: cache.Writer) -> Mapping[str, Any]:
+        import numpy as np
+
         wrong: list[str] = []
+        dtype, shape = "|u1" if self.rule.bits == 8 else "<u2", (self.rule.channels, self.rule.height, self.rule.width)
         task = f"decoding {what}"
         done, paths = 0, [f"{self.root}{os.sep}{path}" for path in self.paths]
         try:
-            for errors, found in decoded(paths, self.rule):
-                cache.report(task, done / len(paths))
-                names = self.paths[done : done + len(errors)]
-                wrong += [f"{name} {error}" for name, error in zip(names, errors, strict=True) if error]
-                done += len(errors)
-                if not wrong:
-                    yield found
+            with contextlib.closing(decoded(paths, self.rule)) as blocks:  # its processes end with it
+                for errors, found in blocks:
+                    cache.report(task, done / len(paths))
+                    names = self.paths[done : done + len(errors)]
+                    wrong += [f"{name} {error}" for name, error in zip(names, errors, strict=True) if error]
+                    done += len(errors)
+                    if not wrong:
+                        writer.add("images", np.frombuffer(found, dtype).reshape(-1, *shape))
         except DecodingError as error:
             raise SourceError(str(error), AT, "there may be too little memory") from None
         refuse(wrong, f"{len(wrong):,} of {len(paths):,} images cannot be used")
         cache.report(task, 1)
         changed = [name for name, old, new in zip(self.paths, before, self._stamps(), strict=True) if old != new]
         refuse(changed, f"{len(changed):,} images changed while they were read")
+        return {}
 
 
 SIZE_HINT = "`size: [height, width]` makes them equal, as `resize` says: stretch, fit or crop"

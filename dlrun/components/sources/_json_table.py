@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from dlrun.components.sources import Field, SourceError, SourceNote
 from dlrun.components.sources._cells import EXACT, is_missing, is_number
-from dlrun.components.sources._collected import Collected
 from dlrun.components.sources._files import LOOK, TYPED_ROWS, WHOLE, TableFile, need_names
+from dlrun.components.sources._filling import Block, Filling
 from dlrun.components.sources._header import listed
 from dlrun.components.sources._json_rows import JsonRows, Row, named, open_rows
 from dlrun.components.sources._odd_cells import rounded_note
-from dlrun.components.sources._rows import FileTable, Numbers, Unusable
+from dlrun.components.sources._rows import FileTable, Unusable
 from dlrun.components.sources._streams import unpacked_size
 from dlrun.components.sources._text import Look
 from dlrun.errors import SpecPath
@@ -31,7 +30,8 @@ class JsonTable(FileTable):
     def __init__(self, name: str, files: Sequence[TableFile], missing: tuple[str, ...], no_missing: str, whole: bool):
         """Read the first rows; `whole` says whether all of them are wanted."""
         super().__init__(name, files, missing, no_missing)
-        self.complete = whole or sum(unpacked_size(file.path, file.size) for file in files) <= WHOLE
+        self.size = sum(unpacked_size(file.path, file.size) for file in files)
+        self.complete = whole or self.size <= WHOLE
         self.no_times: set[str] = set()
         """The columns with a text that is no time."""
         self.sorts: dict[str, str] = {}
@@ -47,32 +47,36 @@ class JsonTable(FileTable):
             raise SourceError(f"{self.name} has no rows", self.at)
         need_names(files[0], list(self.fields))
 
-    def read(
-        self, numbers: Mapping[str, SpecPath], texts: Mapping[str, SpecPath], lacking: Collection[str] = ()
-    ) -> None:
+    def bytes_of(self, names: Collection[str]) -> int:
+        return self.size
+
+    def fill(
+        self,
+        rows: Filling,
+        numbers: Mapping[str, SpecPath],
+        texts: Mapping[str, SpecPath],
+        lacking: Collection[str],
+    ) -> tuple[SourceNote, ...]:
         unusable = Unusable({**texts, **numbers})
         self._refuse_types(numbers, texts, unusable)
-        wanted = list(unusable.others(numbers))
-        reader = _Reader(self, wanted, list(unusable.others(texts)), unusable)
+        reader = _Reader(self, rows, unusable)
         self.read_rows, look = 0, Look(None if self.complete else LOOK)
         for file in self.files:
             if not look.reaches(file):
                 continue
-            with open_rows(file, look.left) as rows:
+            with open_rows(file, look.left) as found:
                 try:
-                    reader.read(rows)
+                    reader.read(found)
                 except SourceError:
-                    if not rows.part.cut or not rows.count:  # otherwise a row is cut at the limit
+                    if not found.part.cut or not found.count:  # otherwise a row is cut at the limit
                         raise
-                look.saw(file, rows.part, rows.count)
-                self.read_rows += rows.count
+                look.saw(file, found.part, found.count)
+                self.read_rows += found.count
         self.rows = sum(file.rows for file in self.files)
         self.finish()
         reader.refuse_missing(lacking)
         unusable.report()
-        self._numbers = Numbers(tuple(wanted), reader.values)
-        self._texts = {name: found.result() for name, found in reader.texts.items()}
-        self._notes = tuple(reader.notes({**texts, **numbers}))
+        return tuple(reader.notes({**texts, **numbers}))
 
     def cell(self, name: str, row: int) -> str:
         file, row = self.file_of(row)
@@ -105,11 +109,11 @@ class JsonTable(FileTable):
 class _Reader:
     """Reads some columns of rows."""
 
-    def __init__(self, table: JsonTable, numbers: list[str], texts: list[str], unusable: Unusable):
-        self.table, self.numbers, self.unusable = table, numbers, unusable
-        self.plain = all(table.sorts[name] == "number" for name in numbers)
-        self.values = array("d")
-        self.texts = {name: Collected() for name in texts}
+    def __init__(self, table: JsonTable, into: Filling, unusable: Unusable):
+        """Columns that are unusable are known already; 0 and '' stand for their values."""
+        self.table, self.into, self.unusable = table, into, unusable
+        self.numbers, self.unused = into.names, frozenset(unusable.found)
+        self.plain = all(table.sorts[name] == "number" for name in self.numbers)
         self.missing: dict[str, tuple[str, int]] = {}
         """For each column of numbers that lacks some the place of the first row without one, and their count."""
         self.rounded: dict[str, tuple[str, int]] = {}
@@ -117,13 +121,15 @@ class _Reader:
 
     def read(self, rows: JsonRows) -> None:
         """Add the rows of a file."""
-        known = self.table.known
+        known, block = self.table.known, Block(self.into)
         for row in rows:
             if not row.keys() <= known:
                 self._refuse_key(row, rows)
-            self.values.extend(self._as_numbers(row, rows))
-            for name, found in self.texts.items():
-                found.add(self._as_text(name, row.get(name), rows))
+            values = self._as_numbers(row, rows)
+            for name, found in self.into.texts.items():
+                found.add("" if name in self.unused else self._as_text(name, row.get(name), rows))
+            block.add(values)
+        block.finish()
 
     def refuse_missing(self, lacking: Collection[str]) -> None:
         """Note down the columns that lack values where each row needs one."""
@@ -146,7 +152,7 @@ class _Reader:
                     return chosen
             except KeyError:
                 pass
-        return [self._as_number(name, row.get(name), rows) for name in self.numbers]
+        return [0.0 if name in self.unused else self._as_number(name, row.get(name), rows) for name in self.numbers]
 
     def _as_number(self, name: str, value: Any, rows: JsonRows) -> float:
         """A value as a number; NaN where there is none, or where it is none."""

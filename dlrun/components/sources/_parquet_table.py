@@ -12,10 +12,11 @@ from dlrun.components.sources._cells import EXACT
 from dlrun.components.sources._collected import Collected
 from dlrun.components.sources._encoding import other_file
 from dlrun.components.sources._files import WHOLE, TableFile, need_names, need_same
+from dlrun.components.sources._filling import Filling
 from dlrun.components.sources._header import listed
 from dlrun.components.sources._odd_cells import rounded_note
 from dlrun.components.sources._parquet_types import field_of, to_floats, to_texts
-from dlrun.components.sources._rows import FileTable, Numbers, Unusable
+from dlrun.components.sources._rows import FileTable, Unusable
 from dlrun.errors import SpecPath
 from dlrun.language.suggestions import shorten
 
@@ -60,46 +61,55 @@ class ParquetTable(FileTable):
     def read(
         self, numbers: Mapping[str, SpecPath], texts: Mapping[str, SpecPath], lacking: Collection[str] = ()
     ) -> None:
+        self.complete = self.whole or self.bytes_of({*numbers, *texts}) <= WHOLE
+        super().read(numbers, texts, lacking)
+        self._read_classes(texts)
+
+    def fill(
+        self,
+        rows: Filling,
+        numbers: Mapping[str, SpecPath],
+        texts: Mapping[str, SpecPath],
+        lacking: Collection[str],
+    ) -> tuple[SourceNote, ...]:
         import numpy as np
 
         unusable = Unusable({**texts, **numbers})
         self._refuse_types(numbers, texts, unusable)
-        numbers, texts = unusable.others(numbers), unusable.others(texts)
-        needed = sum(self.bytes[name] for name in {*numbers, *texts})
-        self.complete = self.whole or needed <= WHOLE
-        width = max(1, len(numbers) + len(texts))
-        self.read_rows = self.rows if self.complete else min(self.rows, max(1000, LOOKED_AT // width))
+        usable, words = list(unusable.others(numbers)), list(unusable.others(texts))
+        self.read_rows = self.rows
+        if not self.complete:
+            self.read_rows = min(self.rows, max(1000, LOOKED_AT // max(1, len(usable) + len(words))))
         try:
-            values = np.empty((self.read_rows, len(numbers)))
+            rows.expect(self.read_rows)
         except (MemoryError, ValueError):
             hint = "if the file is damaged, copy or write it again; or name fewer columns in `features`"
             raise SourceError(f"{self.name} has {self.rows:,} rows, too many for the memory", self.at, hint) from None
-        words = {name: Collected() for name in texts}
-        rounded, finite = _Rounded(), True
-        row = 0
-        for file, batch in self._parts([*numbers, *texts], list(texts), self.read_rows):
-            end = row + batch.num_rows
+        rounded, odd = _Rounded(), _NotFinite()
+        places = [(rows.names.index(name), name) for name in usable]
+        for file, batch in self._parts([*usable, *words], words, self.read_rows):
             with _reading(file):
-                if end > len(values):
+                if rows.rows + batch.num_rows > self.read_rows:
                     raise ValueError("there are more rows than its footer says")
-                for index, name in enumerate(numbers):
+                block = np.zeros((batch.num_rows, len(numbers)))
+                for index, name in places:
                     column = batch.column(name)
-                    values[row:end, index] = to_floats(column)
-                    rounded.look(name, column, values[row:end, index], row)
-                for name, found in words.items():
-                    found.add_coded(*to_texts(batch.column(name)))
-            finite = finite and bool(np.isfinite(values[row:end]).all())
-            row = end
-        if row < self.read_rows:
+                    block[:, index] = to_floats(column)
+                    rounded.look(name, column, block[:, index], rows.rows)
+                for name in words:
+                    rows.texts[name].add_coded(*to_texts(batch.column(name)))
+            if not np.isfinite(block).all():
+                odd.look(block, rows.rows)
+            rows.add(block)
+        if rows.rows < self.read_rows:
             raise SourceError(f"{self.name} cannot be read: there are fewer rows than its footer says", self.at)
         self.finish()
-        if not finite:
-            self._refuse_values(numbers, values, lacking, unusable)
+        self._refuse_values(odd, list(numbers), lacking, unusable)
         unusable.report()
-        self._numbers = Numbers(tuple(numbers), values)
-        self._texts = {name: found.result() for name, found in words.items()}
-        self._read_classes(texts)
-        self._notes = tuple(rounded.notes(self, numbers))
+        return tuple(rounded.notes(self, numbers))
+
+    def bytes_of(self, names: Collection[str]) -> int:
+        return sum(self.bytes[name] for name in names)
 
     def cell(self, name: str, row: int) -> str:
         file, place = self.file_of(row)
@@ -143,23 +153,17 @@ class ParquetTable(FileTable):
         return f"the column '{name}' of {self.name} holds {self.fields[name].what}{such}", "" in words.seen
 
     def _refuse_values(
-        self, numbers: Mapping[str, SpecPath], values: Array, lacking: Collection[str], unusable: Unusable
+        self, odd: _NotFinite, numbers: Sequence[str], lacking: Collection[str], unusable: Unusable
     ) -> None:
         """Refuse missing values where each row needs one, and infinite ones."""
-        import numpy as np
-
         for index, name in enumerate(numbers):
-            column = values[:, index]
-            if np.isfinite(column).all():
-                continue
-            missing, infinite = np.isnan(column), np.isinf(column)
-            if infinite.any():
-                place = self.cell(name, int(infinite.argmax()))
+            if index in odd.infinite:
+                place = self.cell(name, odd.infinite[index])
                 unusable.cell(name, f"{place}; numbers must be finite", "write its value or remove the row")
-            elif name not in lacking:
-                count, place = int(missing.sum()), self.cell(name, int(missing.argmax()))
+            elif index in odd.missing and name not in lacking:
+                first, count = odd.missing[index]
                 more = f", one of {count} rows without a value" if count > 1 else ", which is no value"
-                unusable.lacks(name, place + more)
+                unusable.lacks(name, self.cell(name, first) + more)
 
     def _read_classes(self, texts: Mapping[str, SpecPath]) -> None:
         """Where only a look is wanted, read the classes of a target in all rows if they are few bytes."""
@@ -182,6 +186,27 @@ class ParquetTable(FileTable):
                     most -= batch.num_rows
                     if most <= 0:
                         break
+
+
+class _NotFinite:
+    """Values that are not finite, by the place of their column."""
+
+    def __init__(self) -> None:
+        self.infinite: dict[int, int] = {}
+        """The first row with an infinite value."""
+        self.missing: dict[int, tuple[int, int]] = {}
+        """The first row without a value, and how many there are."""
+
+    def look(self, block: Array, start: int) -> None:
+        """Look at a part of the table (rows, columns) that begins at the row `start`."""
+        import numpy as np
+
+        missing, infinite = np.isnan(block), np.isinf(block)
+        for index in np.flatnonzero(infinite.any(0)).tolist():
+            self.infinite.setdefault(index, start + int(infinite[:, index].argmax()))
+        for index in np.flatnonzero(missing.any(0)).tolist():
+            first, count = self.missing.get(index, (start + int(missing[:, index].argmax()), 0))
+            self.missing[index] = first, count + int(missing[:, index].sum())
 
 
 class _Rounded:

@@ -1,45 +1,112 @@
-"""Shared by the sources of tables: rows in memory, numbers side by side and texts by their codes."""
+"""Shared by the sources of tables: the rows of files, and what cannot be used of them."""
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.sources import SourceError, SourceNote, Table, Texts, vocabulary
-from dlrun.components.sources._files import TableFile, rows_apart
+from dlrun import cache
+from dlrun.cache import Writer, report
+from dlrun.components.sources import Extent, SourceError, SourceNote, Table, Texts, index_count, vocabulary
+from dlrun.components.sources._files import WHOLE, TableFile, cannot_be_read, rows_apart
+from dlrun.components.sources._filling import (
+    CachedNumbers,
+    Filling,
+    InCache,
+    InMemory,
+    Numbers,
+    cached_texts,
+    groups_of,
+)
 from dlrun.components.sources._odd_cells import DATE, IMPUTE, IMPUTE_TEXTS, NAMED_COLUMNS, ONE_HOT, STEPS, with_columns
 from dlrun.errors import SpecPath
+from dlrun.stored import StoredArray, stamp
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
 
+VERSION = 1
+"""Of what the cache has of a table; another one reads the files again."""
+
 
 class FileTable(Table):
-    """The rows of files with the same columns, one file after the other."""
+    """The rows of files with the same columns, one file after the other.
+
+    Those of large files are put into the cache while they are read, and found there by the next run.
+    """
 
     def __init__(self, name: str, files: Sequence[TableFile], missing: tuple[str, ...], no_missing: str):
         self.files, self.name, self.at = files, name, files[0].at
         self.missing, self.no_missing = missing, no_missing
         self.rows = self.read_rows = 0
-        self._numbers, self._texts = Numbers((), array("d")), dict[str, Texts]()
+        self._columns: Numbers | CachedNumbers = Numbers((), None)
+        self._texts: dict[str, Texts] = {}
         self._notes: tuple[SourceNote, ...] = ()
+        self._together: Sequence[Sequence[str]] = ()
 
-    def numbers(self, names: Sequence[str]) -> Array:
-        return self._numbers.columns(names)
+    def fill(
+        self,
+        rows: Filling,
+        numbers: Mapping[str, SpecPath],
+        texts: Mapping[str, SpecPath],
+        lacking: Collection[str],
+    ) -> tuple[SourceNote, ...]:
+        """Read the files; see `Table.read`. Returns the notes."""
+        raise NotImplementedError
+
+    def bytes_of(self, names: Collection[str]) -> int:
+        """About how many bytes are read for some columns."""
+        raise NotImplementedError
+
+    def settings(self) -> dict[str, Any]:
+        """All that decides what is read of a file, besides the columns."""
+        return {"missing": self.missing}
+
+    def lay_out(self, rows: Sequence[Sequence[str]]) -> None:
+        self._together = rows
+
+    def read(
+        self, numbers: Mapping[str, SpecPath], texts: Mapping[str, SpecPath], lacking: Collection[str] = ()
+    ) -> None:
+        failure: tuple[SourceNote, ...] = ()
+        if self.complete and self.stores({*numbers, *texts}):
+            try:
+                self._read_cached(numbers, texts, lacking)
+                return
+            except cache.CacheError as error:
+                message = f"the rows of {self.name} are read into the memory: {error.message}"
+                failure = (SourceNote("no_cache", message, self.at, error.hint),)
+        rows = InMemory(list(numbers), list(texts))
+        self._notes = (*failure, *self.fill(rows, numbers, texts, lacking))
+        self._columns, self._texts = rows.result()
+
+    def numbers(self, names: Sequence[str]) -> Array | StoredArray:
+        return self._columns.columns(names)
 
     def texts(self, name: str) -> Texts:
         return self._texts[name]
 
+    def stores(self, names: Collection[str]) -> bool:
+        return self.bytes_of(names) > WHOLE
+
+    def digest(self, names: Sequence[str]) -> str | None:
+        return self._columns.digest(names) if isinstance(self._columns, CachedNumbers) else None
+
+    def extent(self, names: Sequence[str]) -> Extent | None:
+        return self._columns.extent(names) if isinstance(self._columns, CachedNumbers) else None
+
     def vocabulary(self, names: Sequence[str]) -> int | None:
-        return vocabulary(self._numbers.columns(names))
+        if (found := self.extent(names)) is not None:
+            return index_count(found)
+        return vocabulary(self.numbers(names)[:])
 
     def no_index(self, names: Sequence[str]) -> str:
         import numpy as np
 
-        values = self._numbers.columns(names)
+        values = self.numbers(names)[:]
         wrong = (values < 0) | (values != np.floor(values))
         if not wrong.any():
             return ""
@@ -50,7 +117,7 @@ class FileTable(Table):
         return self._notes
 
     def forget(self) -> None:
-        self._numbers, self._texts = Numbers((), array("d")), {}
+        self._columns, self._texts = Numbers((), None), {}
 
     def file_of(self, row: int) -> tuple[TableFile, int]:
         """The file that has a row, and the row's number in it, from 0 on."""
@@ -74,24 +141,47 @@ class FileTable(Table):
             raise SourceError(f"{empty[0].name} has no rows{after}", empty[0].at)
         self.own_splits = rows_apart(self.files)
 
+    def _read_cached(
+        self, numbers: Mapping[str, SpecPath], texts: Mapping[str, SpecPath], lacking: Collection[str]
+    ) -> None:
+        groups = groups_of(list(numbers), self._together)
+        recipe = {
+            "version": VERSION,
+            "reader": type(self).__name__,
+            **self.settings(),
+            "numbers": list(numbers.items()),
+            "texts": list(texts.items()),
+            "lacking": sorted(lacking),
+            "groups": groups,
+        }
+        what, size = f"the rows of {self.name}", self.bytes_of({*numbers, *texts})
 
-class Numbers:
-    """Columns of numbers side by side."""
+        def make(writer: Writer) -> dict[str, Any]:
+            task = f"reading {self.name}"
+            rows = InCache(list(numbers), list(texts), groups, writer, partial(report, task))
+            report(task, 0)
+            notes = self.fill(rows, numbers, texts, lacking)
+            report(task, 1)
+            return {
+                **rows.known(),
+                "rows": [file.rows for file in self.files],
+                "notes": [(note.name, note.message, note.at, note.hint) for note in notes],
+            }
 
-    def __init__(self, names: tuple[str, ...], values: Array | array[float]):
-        """`values`: (rows, columns), or the same row after row."""
-        self.places, self.values = {name: index for index, name in enumerate(names)}, values
-
-    def columns(self, names: Sequence[str]) -> Array:
-        """Some of the columns, (rows, columns) float64; no copy where they lie side by side."""
-        import numpy as np
-
-        table = np.frombuffer(self.values) if isinstance(self.values, array) else self.values
-        table = table.reshape(-1, max(len(self.places), 1))
-        places = [self.places[name] for name in names]
-        if places == list(range(places[0], places[0] + len(places))):
-            return table[:, places[0] : places[0] + len(places)]
-        return table[:, places]
+        try:
+            stamps = [(str(file.path), stamp(file.path.stat())) for file in self.files]
+            entry = cache.entry(cache.key("table", recipe, stamps), what, size, make)
+        except OSError as error:
+            raise cannot_be_read(self.files[0], error) from None
+        for file, count in zip(self.files, entry.known["rows"], strict=True):
+            file.rows = count
+        self.rows = self.read_rows = sum(entry.known["rows"])
+        self._notes = tuple(
+            SourceNote(name, message, tuple(at), hint) for name, message, at, hint in entry.known["notes"]
+        )
+        self.entry = entry.name
+        self._columns, self._texts = CachedNumbers(groups, entry), cached_texts(list(texts), entry)
+        self.finish()
 
 
 class Unusable:

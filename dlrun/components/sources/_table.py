@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
-from dlrun.components.sources import Field, SourceError
+from dlrun.components.sources import Field, SourceError, SourceNote
 from dlrun.components.sources._arrow_csv import ArrowReader
 from dlrun.components.sources._cells import is_number
-from dlrun.components.sources._collected import Collected
 from dlrun.components.sources._files import LOOK, TYPED_ROWS, WHOLE, TableFile, need_same
+from dlrun.components.sources._filling import Block, Filling, InMemory
 from dlrun.components.sources._header import delimiter_hint, listed
 from dlrun.components.sources._layout import Layout
 from dlrun.components.sources._lines import open_lines
 from dlrun.components.sources._odd_cells import OddCells
-from dlrun.components.sources._rows import FileTable, Numbers
+from dlrun.components.sources._rows import FileTable
 from dlrun.components.sources._streams import unpacked_size
 from dlrun.components.sources._text import Look
 from dlrun.errors import SpecPath
@@ -61,16 +61,30 @@ class TextTable(FileTable):
         self.fields = {name: Field(name, types[name]) for name in self.columns}
         self.places = {name: index for index, name in enumerate(self.columns)}
 
-    def read(
-        self, numbers: Mapping[str, SpecPath], texts: Mapping[str, SpecPath], lacking: Collection[str] = ()
-    ) -> None:
-        fast = self.size > SMALL and self.complete and self.layout.thousands is None
+    def fill(
+        self,
+        rows: Filling,
+        numbers: Mapping[str, SpecPath],
+        texts: Mapping[str, SpecPath],
+        lacking: Collection[str],
+    ) -> tuple[SourceNote, ...]:
+        fast, notes = self.size > SMALL and self.complete and self.layout.thousands is None, ()
         if fast:
-            self._read_strictly(numbers, texts, lacking, TYPED_ROWS)  # for the notes
-            fast = self._read_fast(list(numbers), list(texts), lacking)
+            look = InMemory(list(numbers), list(texts))
+            notes = self._read_strictly(look, numbers, texts, lacking, TYPED_ROWS)
+            fast = self._read_fast(rows, lacking)
         if not fast:
-            self._read_strictly(numbers, texts, lacking)
+            rows.clear()
+            notes = self._read_strictly(rows, numbers, texts, lacking)
+        self._refuse_own_names(rows, texts)
         self.finish(" after its first line" if self.layout.header else "")
+        return notes
+
+    def bytes_of(self, names: Collection[str]) -> int:
+        return self.size
+
+    def settings(self) -> dict[str, Any]:
+        return {**super().settings(), "layout": self.layout}
 
     def cell(self, name: str, row: int) -> str:
         file, row = self.file_of(row)
@@ -86,57 +100,53 @@ class TextTable(FileTable):
 
     def _read_strictly(
         self,
+        into: Filling,
         numbers: Mapping[str, SpecPath],
         texts: Mapping[str, SpecPath],
         lacking: Collection[str],
         most: int | None = None,
-    ) -> None:
-        """Line by line, at most so many rows; of files that are only looked at, the first part."""
+    ) -> tuple[SourceNote, ...]:
+        """Line by line, at most so many rows; of files that are only looked at, the first part. Returns the notes."""
         wanted = [self.places[name] for name in numbers]
-        labels = [(self.places[name], Collected()) for name in texts]
+        labels = [(self.places[name], found) for name, found in into.texts.items()]
         odd = OddCells(self.columns, {self.places[name]: at for name, at in numbers.items()}, self.missing, self.layout)
-        values, may_lack = array("d"), {self.places[name] for name in lacking}
+        block, may_lack = Block(into), {self.places[name] for name in lacking}
         self.read_rows, look = 0, Look(None if self.complete else LOOK)
         for file in self.files:
             if not look.reaches(file) or (most is not None and self.read_rows >= most):
                 continue
             with open_lines(file, self.layout, look.left) as lines:
                 for cells in islice(lines.rows(), None if most is None else most - self.read_rows):
-                    values.extend(lines.numbers(cells, wanted, odd, may_lack, self.missing))
                     for index, collected in labels:
                         collected.add(cells[index].strip())
+                    block.add(lines.numbers(cells, wanted, odd, may_lack, self.missing))
                 look.saw(file, lines.part, lines.count)
                 self.read_rows += lines.count
         self.rows = sum(file.rows for file in self.files)
         if most is None:  # otherwise more columns may be wrong further down, and all are told at once
             odd.report(self.read_rows)
-        self._numbers, self._notes = Numbers(tuple(numbers), values), odd.notes()
-        self._texts = {name: one.result() for name, (_, one) in zip(texts, labels, strict=True)}
-        self._refuse_own_names(texts)
+        block.finish()
+        return odd.notes()
 
-    def _refuse_own_names(self, texts: Mapping[str, SpecPath]) -> None:
+    def _refuse_own_names(self, rows: Filling, texts: Mapping[str, SpecPath]) -> None:
         """Refuse a first line that is a row: a class is its own column's name, and others are numbers."""
         for name, at in texts.items():
-            same = self.layout.header and at[0] == "target" and name in self._texts[name].distinct
+            same = self.layout.header and at[0] == "target" and name in rows.texts[name].seen
             if same and any(is_number(column) for column in self.columns):
                 row = shorten(", ".join(self.columns))
                 message = f"{self.files[0].name}:1: the first line looks like a row, {row}, and must name the columns"
                 hint = f"add a first line with the names, or write `{self.at[1]}: {{path: …, header: false}}`"
                 raise SourceError(message, self.at, hint)
 
-    def _read_fast(self, numbers: list[str], texts: list[str], lacking: Collection[str]) -> bool:
+    def _read_fast(self, rows: Filling, lacking: Collection[str]) -> bool:
         """By pyarrow, in parts; False where it finds a cell that needs the strict reader, or sees other columns."""
-        self._numbers = Numbers((), array("d"))
-        reader = ArrowReader(self.columns, numbers, texts, lacking, self._marks(), self.layout, self.size)
+        reader = ArrowReader(self.columns, rows, lacking, self._marks(), self.layout, self.size)
         for file in self.files:
-            before = reader.rows
+            before = rows.rows
             if not reader.read(file):
                 return False
-            file.rows = reader.rows - before
-        reader.finish()
-        self.rows = self.read_rows = reader.rows
-        self._numbers = Numbers(tuple(numbers), reader.table)
-        self._texts = {name: one.result() for name, one in zip(texts, reader.texts, strict=True)}
+            file.rows = rows.rows - before
+        self.rows = self.read_rows = rows.rows
         return True
 
     def _marks(self) -> list[str]:

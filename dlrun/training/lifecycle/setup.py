@@ -14,7 +14,7 @@ import torch
 from dlrun.checks.check import Checked, check_settled
 from dlrun.components.sources import SourceError
 from dlrun.data.augment import Augmenter
-from dlrun.data.fit import Fitted, FittedStep, TargetSteps, fit, fit_targets, modules_by_input, scales
+from dlrun.data.fit import Fitted, FittedStep, TargetSteps, fit_targets, modules_by_input, scales
 from dlrun.data.load import Loaded, load
 from dlrun.data.prepare import Prepared, prepare
 from dlrun.errors import Problem, SpecError
@@ -29,6 +29,7 @@ from dlrun.plan.objective import Term, Watched, objective
 from dlrun.plan.weights import expected, penalties
 from dlrun.training.lifecycle.data_checks import check_loaded
 from dlrun.training.lifecycle.device import choose_device, forward_in, make_deterministic, set_precision
+from dlrun.training.lifecycle.fitting import fit_or_recall
 from dlrun.training.objective import Objective, Pairing
 from dlrun.training.speed.allocator import keep_memory
 from dlrun.training.speed.threads import choose_threads
@@ -115,7 +116,7 @@ def load_and_fit(
     assert data_info is not None and checked.sizes is not None
     with _placing(checked):
         loaded = load(data, data_info, experiment.seed)
-        fitted = fit(planned.inputs, loaded) if learned is None else from_tensors(planned, learned)
+        fitted = fit_or_recall(planned, loaded) if learned is None else from_tensors(planned, learned)
         if not planned.exact:  # now the sizes are known
             steps = list(data.preprocess)
             for before in planned.preprocess:
