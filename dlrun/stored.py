@@ -95,14 +95,15 @@ class StoredArray:
             start, stop, step = rows.indices(len(self))
             assert step == 1, "rows are read by a slice without a step"
             count = max(0, stop - start)
-            runs = [(0, start * self.row_bytes, count * self.row_bytes)]
+            starts, size = [self.offset + start * self.row_bytes], count * self.row_bytes
         elif self._are_dense(rows):
             return self[int(rows[0]) : int(rows[-1]) + 1][rows - rows[0]]
         else:
-            count, runs = len(rows), _runs(rows, self.row_bytes)
+            count, size = len(rows), self.row_bytes
+            starts = (self.offset + rows * size).tolist()
         found = np.empty((count, *self.row), self.dtype)
         if found.size:
-            self._read(memoryview(found.reshape(-1).view("u1").data), runs)
+            self._read(memoryview(found.reshape(-1).view("u1").data), starts, size)
             if self._now() != self._unchanged:
                 self._refuse()
         return found if self.columns is None else found[:, self.columns]
@@ -120,19 +121,25 @@ class StoredArray:
             return False
         return bool((np.diff(rows) > 0).all())
 
-    def _read(self, view: memoryview, runs: list[tuple[int, int, int]]) -> None:
-        """Fill bytes by runs: where one goes, where it begins in the array, and how many bytes it has."""
-        read, file, offset = os.preadv, self._open, self.offset
+    def _read(self, view: memoryview, starts: list[int], size: int) -> None:
+        """Fill bytes by parts of one size, each from where it begins in the file. The loop is a part of every step."""
+        read, file, place = os.preadv, self._open, 0
         try:
-            for place, at, size in runs:
-                got = read(file, [view[place : place + size]], offset + at)
-                while got < size:
-                    more = read(file, [view[place + got : place + size]], offset + at + got)
-                    if not more:
-                        self._refuse()
-                    got += more
+            for start in starts:
+                end = place + size
+                if (got := read(file, [view[place:end]], start)) != size:
+                    self._read_rest(view[place:end], start, got)
+                place = end
         except OSError as error:
             raise RunError(f"{self.file} cannot be read: {error.strerror or error}") from None
+
+    def _read_rest(self, view: memoryview, start: int, got: int) -> None:
+        """Fill what a call has left out: the system reads at most 2 GiB at once."""
+        while got < len(view):
+            more = os.preadv(self._open, [view[got:]], start + got)
+            if not more:
+                self._refuse()
+            got += more
 
     def _now(self) -> tuple[int, int]:
         found = os.fstat(self._open)
@@ -140,12 +147,3 @@ class StoredArray:
 
     def _refuse(self) -> None:
         raise RunError(f"{self.file} was changed while it was read")
-
-
-def _runs(rows: Array, size: int) -> list[tuple[int, int, int]]:
-    """Row numbers as runs of neighbours, in bytes: the place of each in the list, its first row, and its length."""
-    import numpy as np
-
-    starts = np.flatnonzero(np.diff(rows, prepend=rows[:1] - 2) != 1)
-    lengths = np.diff(starts, append=len(rows))
-    return list(zip((starts * size).tolist(), (rows[starts] * size).tolist(), (lengths * size).tolist(), strict=True))

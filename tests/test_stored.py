@@ -40,7 +40,7 @@ def test_columns_are_those_of_the_array_and_rows_that_rise_are_read_together(tmp
     assert (some[3:9] == values[3:9][:, [4, 1]]).all() and (np.asarray(some) == values[:, [4, 1]]).all()
     calls: list[int] = []
     read = whole._read
-    whole._read = lambda view, runs: (calls.append(len(runs)), read(view, runs))[1]  # type: ignore[method-assign]
+    whole._read = lambda view, starts, size: (calls.append(len(starts)), read(view, starts, size))[1]  # type: ignore[method-assign]
     for rows in ([1, 5, 9, 80], [80, 9, 5, 1]):
         assert (whole[np.array(rows)] == values[rows]).all()
     assert calls == [1, 4]
