@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 from dlrun.checks.reading import Reading
@@ -18,6 +19,8 @@ from dlrun.plan.ranges import in_words, limiting, output_ranges
 from dlrun.plan.steps import Step
 from dlrun.shapes import Range, ShapeError, show
 
+MOST_VALUES = 1024
+"""Values of one metric: each is written in every epoch, for the training rows and for the validation rows."""
 UNREACHED = 0.1
 """A loss of probabilities needs some above 1 minus this; a binary one also some below this."""
 
@@ -166,6 +169,14 @@ def _check_metrics(
                 path,
                 f"{metric.kind} is one of the {hint}",
             )
+            continue
+        try:
+            metric.check(found.shape, loss.wants)
+        except ShapeError as error:
+            yield reading.problem(error.message, path, error.hint)
+        if len(found.names) > MOST_VALUES:
+            message = f"{metric.kind} has {len(found.names):,} values for these outputs; the most are {MOST_VALUES:,}"
+            yield reading.problem(message, path, "measure one value: `f1`, `accuracy`")
         labels = None if found.answer.is_input else data_info.targets[found.answer.name].labels
         over_all = metric.needs_every_class and found.of is None and loss.wants == "classes"
         if over_all and labels is not None and len(labels) < found.shape[0]:
@@ -177,8 +188,14 @@ def _check_metrics(
         seen.add(found.name)
 
 
-def metric_names(reading: Reading, planned: Plan) -> list[str]:
-    """The names of a split's metrics, and of its losses where there are several."""
-    losses = as_tuple(reading.sections.get("loss"))
-    measuring = [*(losses if len(losses) > 1 else ()), *reading.sections.get("metrics", ())]
-    return [called(component, component.output or "", planned) for component in measuring]
+def value_names(reading: Reading, planned: Plan) -> dict[str, bool]:
+    """The names of a split's metrics, and of its losses where there are several, and whether more, or less, of a value
+    is better."""
+    losses, data_info = as_tuple(reading.sections.get("loss")), reading.data.info
+    names = {called(loss, loss.output or "", planned): True for loss in losses} if len(losses) > 1 else {}
+    for metric in reading.sections.get("metrics", ()):
+        with contextlib.suppress(ObjectiveError):  # reported by check_objective
+            if data_info is not None:
+                found = watched(metric, planned, [term(loss, planned, data_info) for loss in losses], data_info)
+                names |= dict.fromkeys(found.names, metric.greater_is_better is not None)
+    return names
