@@ -12,8 +12,10 @@ import dlrun
 from dlrun.checks import notes
 from dlrun.commands.train import progress
 from dlrun.errors import MAX_SHOWN
+from dlrun.language.component import choose
 from dlrun.language.durations import IntervalField, PositiveDuration
 from dlrun.language.experiment import DataSection, Experiment, ModelSection, TrainSection
+from dlrun.language.kinds import kinds
 from dlrun.language.text import document, expansion, expressions, overrides, yaml_events
 from dlrun.tracking import delivery_process
 from dlrun.training.lifecycle import run
@@ -43,6 +45,14 @@ def test_the_language_page_lists_every_section():
     assert sorted(words) == sorted({*Experiment.model_fields, "extends", "vars", "blocks"})
     for name, section in (("data", DataSection), ("model", ModelSection), ("train", TrainSection)):
         assert set(section.model_fields) <= set(re.findall(r"`(\w+)`", listed[f"`{name}`"])), name
+
+
+def test_the_language_page_lists_every_metric_and_what_it_is_for():
+    words = {"classes": "classes", "binary": "yes or no", "numbers": "numbers"}
+    table = rows(LANGUAGE, "## Metrics")
+    listed = {name.strip("`"): rest.split(" | ")[0] for name, rest in table.items() if name != "---"}
+    suits = {kind: choose("metrics", kind).suits for kind in kinds("metrics")}
+    assert listed == {kind: ", ".join(words[one] for one in words if one in suits[kind]) for kind in suits}
 
 
 def test_the_readme_shows_every_spec():
