@@ -22,7 +22,7 @@ OF_NUMBERS: dict[str, Callable[[np.ndarray, np.ndarray], Any]] = {
     "max_error": lambda y, x: reference.max_error(y.ravel(), x.ravel()),
     "median_absolute_error": reference.median_absolute_error,
     "mse": reference.mean_squared_error,
-    "pearson": the_mean(lambda y, x: stats.pearsonr(y, x).statistic if np.ptp(x) else np.nan),
+    "pearson": the_mean(lambda y, x: stats.pearsonr(y, x)[0] if np.ptp(x) else np.nan),
     "r2": reference.r2_score,
     "rmse": reference.root_mean_squared_error,
 }

@@ -57,7 +57,9 @@ def test_a_value_for_each_class_is_in_the_journal_under_its_name(tmp_path: Path)
     test = checked.data_info.splits(checked.experiment.need("data").split, 0).test
     answers = dlrun.load_network(outcome.folder)(torch.tensor(rows[test]).float()).argmax(1)
     truth = np.arange(120)[test] % 3
-    assert [outcome.test[name] for name in names] == pytest.approx(reference.f1_score(truth, answers, average=None))
+    assert [outcome.test[name] for name in names] == pytest.approx(
+        reference.f1_score(truth, answers, average=None)  # type: ignore[arg-type]
+    )
     table = reference.confusion_matrix(truth, answers)
     assert [outcome.test[name] for name in cells] == table.ravel().tolist()
 

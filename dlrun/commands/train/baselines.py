@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from dlrun.runs.baselines import Comparison
 
 NETWORK = "network"
+GAP, WIDEST = 3, 9
+"""Characters between two columns of figures, and of the widest figure, as in 1.234e-05."""
 
 
 def show_comparison(comparison: Comparison, better: Mapping[str, bool | None]) -> None:
@@ -60,7 +62,11 @@ def _show(
     columns: Sequence[list[float]],
     better: Mapping[str, bool | None],
 ) -> None:
-    """Print a row of figures for each name, the best of each column bold."""
+    """Print a row of figures for each name, the best of each column bold; as many figures as fit on the screen."""
+    room, fitting = screen.width() - max(map(len, (title, *names))), 0
+    while fitting < len(figures) and (room := room - GAP - max(len(figures[fitting]), WIDEST)) >= 0:
+        fitting += 1
+    left_out, figures, columns = len(figures) - fitting, figures[:fitting], columns[:fitting]
     strong = {
         (row, place)
         for place, (figure, values) in enumerate(zip(figures, columns, strict=True), 1)
@@ -68,6 +74,8 @@ def _show(
     }
     rows = [(name, *map(screen.show_value, values)) for name, *values in zip(names, *columns, strict=True)]
     screen.table((title, *figures), rows, right=figures, strong=strong)
+    if left_out:
+        screen.say(f"  {left_out} more of each are in baselines.json of the run")
 
 
 def _is_own(name: str) -> bool:

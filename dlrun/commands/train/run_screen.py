@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -150,6 +150,8 @@ class RunScreen:
         self.folder: Path | None = None
         self.bar: Any = None
         self.table = _table(checked, every)
+        self.cells = {name for one in _objective(checked)[1] if one.metric.is_table for name in one.names}
+        """The values that are shown as a table of their own, at the end."""
         self.done: tuple[int, int] | None = None
         """The last epoch that is complete, and how many there are."""
         self.started = time.monotonic()
@@ -214,7 +216,8 @@ class RunScreen:
     def epoch(self, epoch: int, metrics: dict[str, float], epochs: int) -> None:
         """Print a row of the table where one is due."""
         self.done = epoch, epochs
-        for line in self.table.add(epoch, metrics, epochs):
+        shown = {name: value for name, value in metrics.items() if name.partition("/")[2] not in self.cells}
+        for line in self.table.add(epoch, shown, epochs):
             screen.say(line)
         if self.bar is not None:
             self.bar.show(epoch / epochs, f"epoch {epoch}/{epochs}", f"train/loss {metrics['train/loss']:.4g}")
@@ -269,7 +272,7 @@ def show_outcome(outcome: Outcome, watcher: RunScreen) -> None:
     """Print the best epoch, the test metrics beside those of the baselines, the run's folder, and where to compare."""
     show_best(outcome, watcher.table.monitor.name)
     if outcome.test:
-        show_test(outcome, _objective(watcher.checked)[1])
+        show_test(outcome, _objective(watcher.checked)[1], watcher.cells)
     else:
         screen.say("  no test rows: `data.split.test` is 0")
     if outcome.comparison is not None:
@@ -277,14 +280,14 @@ def show_outcome(outcome: Outcome, watcher: RunScreen) -> None:
     show_places(outcome)
 
 
-def show_test(outcome: Outcome, watched: Sequence[Watched]) -> None:
-    """Print the test metrics: one below the other, and those that are a table as a table."""
-    tables = [one for one in watched if one.metric.is_table]
-    cells = {name for one in tables for name in one.names}
+def show_test(outcome: Outcome, watched: Sequence[Watched], cells: Collection[str]) -> None:
+    """Print the test metrics: one below the other, and those that are a table, whose values are `cells`, as a
+    table."""
     rows = [(name, screen.show_value(value)) for name, value in outcome.test.items() if name not in cells]
     screen.table((f"test, {outcome.test_of}", "value"), rows, right=("value",))
-    for one in tables:
-        _show_table(one, outcome)
+    for one in watched:
+        if one.metric.is_table:
+            _show_table(one, outcome)
 
 
 def _show_table(one: Watched, outcome: Outcome) -> None:

@@ -50,6 +50,19 @@ def test_the_figures_are_a_table_with_what_cannot_be_in_it_below(capsys: pytest.
     ]
 
 
+def test_figures_that_do_not_fit_are_counted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dlrun.commands.screen.width", lambda: 50)
+    values = {"loss": 0.5, "accuracy": 0.25, "balanced_accuracy": 0.125, "f1": 0.75}
+    results = (BaselineResult("majority", {}, 1, 2, {f"test/{name}": value for name, value in values.items()}),)
+    show_comparison(Comparison("test", 30, values, results), dict.fromkeys(values, True))
+    lines = capsys.readouterr().out.splitlines()
+    assert ["test,", "30", "rows", "loss", "accuracy"] in [line.split() for line in lines]
+    assert max(map(len, lines)) <= 50
+    assert "  2 more of each are in baselines.json of the run" in lines
+
+
 BETTER = {"loss": False, "r2": True, "mae": False}
 
 
