@@ -19,8 +19,6 @@ from dlrun.plan.ranges import in_words, limiting, output_ranges
 from dlrun.plan.steps import Step
 from dlrun.shapes import Range, ShapeError, show
 
-MOST_VALUES = 1024
-"""Values of one metric: each is written in every epoch, for the training rows and for the validation rows."""
 UNREACHED = 0.1
 """A loss of probabilities needs some above 1 minus this; a binary one also some below this."""
 
@@ -174,9 +172,6 @@ def _check_metrics(
             metric.check(found.shape, loss.wants)
         except ShapeError as error:
             yield reading.problem(error.message, path, error.hint)
-        if len(found.names) > MOST_VALUES:
-            message = f"{metric.kind} has {len(found.names):,} values for these outputs; the most are {MOST_VALUES:,}"
-            yield reading.problem(message, path, "measure one value: `f1`, `accuracy`")
         labels = None if found.answer.is_input else data_info.targets[found.answer.name].labels
         over_all = metric.needs_every_class and found.of is None and loss.wants == "classes"
         if over_all and labels is not None and len(labels) < found.shape[0]:

@@ -20,6 +20,9 @@ from dlrun.plan.network import Plan
 from dlrun.plan.steps import Step
 from dlrun.shapes import Shape, numel
 
+MOST_VALUES = 1024
+"""Values of one metric: each is written in every epoch, for the training rows and for the validation rows."""
+
 
 class ObjectiveError(LocatedError):
     """A loss or a metric cannot be paired with an output and a target; `at` is the path below it."""
@@ -142,7 +145,8 @@ def watched(metric: Metric, plan: Plan, terms: Sequence[Term], data_info: DataIn
     """A metric with its output, the target that the output's loss has, and the class that it is about.
 
     Raises:
-        ObjectiveError: it names none of several outputs, or the output has no loss; it names no class of the target.
+        ObjectiveError: it names none of several outputs, or the output has no loss; it names no class of the target;
+            it has too many values.
     """
     output = _output(metric, plan)
     judge = next((term for term in terms if term.output == output), None)
@@ -155,6 +159,10 @@ def watched(metric: Metric, plan: Plan, terms: Sequence[Term], data_info: DataIn
         shape = at_one_position(shape, judge.positions) or shape
     several = metric.is_of_each or metric.is_table
     classes = _classes(judge, shape, data_info) if several else ()
+    values = len(classes) ** 2 if metric.is_table else len(classes)
+    if values > MOST_VALUES:
+        message = f"{metric.kind} has {values:,} values for these outputs; the most are {MOST_VALUES:,}"
+        raise ObjectiveError(message, "choose a metric of one value, such as `accuracy` or `f1: macro`")
     return Watched(
         metric,
         output,

@@ -52,16 +52,9 @@ def refused(kind: str, wants: Any, shape: tuple[int, ...]) -> bool:
     return False
 
 
-def measured(
-    written: Any,
-    output: torch.Tensor,
-    target: torch.Tensor,
-    ending: OutputForm = "",
-    batch: int = 7,
-    of: int | None = None,
-) -> float:
-    """The value of a metric of one value."""
-    (value,) = all_measured(written, output, target, ending, batch, of)
+def measured(written: Any, output: torch.Tensor, target: torch.Tensor, *given: Any, **more: Any) -> float:
+    """The value of a metric of one value; see `all_measured`."""
+    (value,) = all_measured(written, output, target, *given, **more)
     return value
 
 

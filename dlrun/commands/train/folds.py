@@ -111,6 +111,8 @@ def show_tests(outcome: Outcome, better: Mapping[str, bool | None]) -> None:
     rows.append(("mean", *(screen.show_value(outcome.test[name]) for name in names)))
     rows.append(("std", *(screen.show_value(outcome.test[name + STD]) for name in names)))
     screen.table(("test", *names), rows, right=names)
+    if more := len(tests[0]) - len(names):
+        screen.say(f"  the means of {more} more values are in the run's metrics.jsonl")
     compared = [read_comparison(place) for place in folds_of(outcome.folder)]
     show_means([one for one in compared if one is not None], better)
     show_places(outcome)
