@@ -12,9 +12,12 @@ import dlrun
 from dlrun.checks import notes
 from dlrun.commands.train import progress
 from dlrun.errors import MAX_SHOWN
+from dlrun.language.component import choose
 from dlrun.language.durations import IntervalField, PositiveDuration
 from dlrun.language.experiment import DataSection, Experiment, ModelSection, TrainSection
+from dlrun.language.kinds import kinds
 from dlrun.language.text import document, expansion, expressions, overrides, yaml_events
+from dlrun.plan import objective
 from dlrun.tracking import delivery_process
 from dlrun.training.lifecycle import run
 from dlrun.training.speed import capture
@@ -43,6 +46,14 @@ def test_the_language_page_lists_every_section():
     assert sorted(words) == sorted({*Experiment.model_fields, "extends", "vars", "blocks"})
     for name, section in (("data", DataSection), ("model", ModelSection), ("train", TrainSection)):
         assert set(section.model_fields) <= set(re.findall(r"`(\w+)`", listed[f"`{name}`"])), name
+
+
+def test_the_language_page_lists_every_metric_and_what_it_is_for():
+    words = {"classes": "classes", "binary": "yes or no", "numbers": "numbers"}
+    table = rows(LANGUAGE, "## Metrics")
+    listed = {name.strip("`"): rest.split(" | ")[0] for name, rest in table.items() if name != "---"}
+    suits = {kind: choose("metrics", kind).suits for kind in kinds("metrics")}
+    assert listed == {kind: ", ".join(words[one] for one in words if one in suits[kind]) for kind in suits}
 
 
 def test_the_readme_shows_every_spec():
@@ -120,6 +131,7 @@ NUMBERS = [
     (LANGUAGE, "{} values once everything is expanded", "200,000", yaml_events.MAX_NODES, 200_000),
     (LANGUAGE, "{} layers made by blocks, repeats and `use`", "20,000", expansion.MAX_LAYERS, 20_000),
     (LANGUAGE, "an expression of more than {} characters", "500", expressions.MAX_LENGTH, 500),
+    (LANGUAGE, "A metric has at most {} values", "1024", objective.MOST_VALUES, 1024),
     (LANGUAGE, "more than {} bases one after the other", "20", overrides.MAX_EXTENDS, 20),
     (LANGUAGE, "has at least {} of the rows", "80%", notes.UNEQUAL, 0.8),
     (README, "shows a table of about {} epochs", "20", progress.ROWS, 20),

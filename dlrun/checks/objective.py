@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 from dlrun.checks.reading import Reading
@@ -166,6 +167,11 @@ def _check_metrics(
                 path,
                 f"{metric.kind} is one of the {hint}",
             )
+            continue
+        try:
+            metric.check(found.shape, loss.wants)
+        except ShapeError as error:
+            yield reading.problem(error.message, path, error.hint)
         labels = None if found.answer.is_input else data_info.targets[found.answer.name].labels
         over_all = metric.needs_every_class and found.of is None and loss.wants == "classes"
         if over_all and labels is not None and len(labels) < found.shape[0]:
@@ -177,8 +183,14 @@ def _check_metrics(
         seen.add(found.name)
 
 
-def metric_names(reading: Reading, planned: Plan) -> list[str]:
-    """The names of a split's metrics, and of its losses where there are several."""
-    losses = as_tuple(reading.sections.get("loss"))
-    measuring = [*(losses if len(losses) > 1 else ()), *reading.sections.get("metrics", ())]
-    return [called(component, component.output or "", planned) for component in measuring]
+def value_names(reading: Reading, planned: Plan) -> dict[str, bool]:
+    """The names of a split's metrics, and of its losses where there are several, and whether more, or less, of a value
+    is better."""
+    losses, data_info = as_tuple(reading.sections.get("loss")), reading.data.info
+    names = {called(loss, loss.output or "", planned): True for loss in losses} if len(losses) > 1 else {}
+    for metric in reading.sections.get("metrics", ()):
+        with contextlib.suppress(ObjectiveError):  # reported by check_objective
+            if data_info is not None:
+                found = watched(metric, planned, [term(loss, planned, data_info) for loss in losses], data_info)
+                names |= dict.fromkeys(found.names, metric.greater_is_better is not None)
+    return names

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Iterator
 
-from dlrun.checks.objective import metric_names
+from dlrun.checks.objective import value_names
 from dlrun.checks.reading import Reading
 from dlrun.errors import Problem
 from dlrun.language.component import LARGEST
@@ -16,6 +16,8 @@ from dlrun.plan.length import Length, evaluation_batch
 from dlrun.plan.network import Plan
 from dlrun.plan.split_sizes import SplitSizes
 
+CHOICE = 20
+"""The most metrics that a hint names."""
 LAUNCHERS = {
     "WORLD_SIZE": "torchrun",
     "OMPI_COMM_WORLD_SIZE": "mpirun",
@@ -57,11 +59,19 @@ def _check_monitor(reading: Reading, planned: Plan, train: TrainSection, sizes: 
     if train.early_stopping is None:
         return
     path = ("train", "early_stopping", "monitor")
-    known = ["validation/loss", *(f"validation/{name}" for name in metric_names(reading, planned))]
+    values = {"loss": True, **value_names(reading, planned)}
+    known = {f"validation/{name}": is_better for name, is_better in values.items()}
+    choice = [name for name, is_better in known.items() if is_better]
+    hint = "choose one of " + ", ".join(choice[:CHOICE]) + (", …" if len(choice) > CHOICE else "")
     if train.early_stopping.monitor not in known:
         message = f"there is no metric '{train.early_stopping.monitor}'"
-        message += did_you_mean(train.early_stopping.monitor, known, {})
-        yield reading.problem(message, path, "choose one of " + ", ".join(known))
+        message += did_you_mean(train.early_stopping.monitor, choice, {})
+        yield reading.problem(message, path, hint)
+    elif not known[train.early_stopping.monitor]:
+        message = (
+            f"neither more nor less of '{train.early_stopping.monitor}' is better, so it cannot choose the weights"
+        )
+        yield reading.problem(message, path, hint)
     elif not sizes.validation:
         hint = "set `data.split.validation` above 0"
         message = "early stopping needs validation rows, and their share is 0"

@@ -33,31 +33,32 @@ def check_defined(
         same = sameness.get(one.answer)
         for number, split in enumerate(SPLITS):
             rows = {label: of_splits[number] for label, of_splits in classes.items()}
-            if why := _lacks_class(one, rows):
-                message, hint = f"{split} has no row of {why} there", STRATIFY if _suffices(classes) else ROWS
-            elif one.metric.needs_spread and same is not None and same.rows[number] and same.constant[number]:
+            found = {name: f"{split} has no row of {why} there" for name, why in _lacking(one, rows)}
+            hint = STRATIFY if _suffices(classes) else ROWS
+            if not found and one.metric.needs_spread and same and same.rows[number] and same.constant[number]:
                 message, hint = f"{_sameness(one.answer, same, number)}, so {one.name} is not defined there", OTHER
-            else:
-                continue
-            if stopping is not None and stopping.monitor == f"{split}/{one.name}":
-                yield reading.problem(message, ("train", "early_stopping", "monitor"), hint)
-            else:
-                yield reading.note("undefined_metric", message, ("metrics", index), hint)
+                found = dict.fromkeys(one.names, message)
+            undefined = {f"{split}/{name}": message for name, message in found.items()}
+            if stopping is not None and stopping.monitor in undefined:
+                yield reading.problem(undefined[stopping.monitor], ("train", "early_stopping", "monitor"), hint)
+            elif undefined:
+                yield reading.note("undefined_metric", next(iter(undefined.values())), ("metrics", index), hint)
 
 
-def _lacks_class(one: Watched, rows: Mapping[str, int]) -> str:
-    """The class that a split lacks for a metric, and what that makes of the metric; '' where nothing is lacking."""
-    if not any(rows.values()):
-        return ""
-    if one.metric.needs_every_class:
-        lacking = [label for label in ([one.label] if one.label else rows) if not rows[label]]
-        if one.label and rows[one.label] == sum(rows.values()):
-            lacking = [f"a class besides {one.label}"]
-        more = f" and {len(lacking) - 1} more classes" if len(lacking) > 1 else ""
-        return f"{lacking[0]}{more}, so {one.name} is not defined" if lacking else ""
-    if one.metric.needs_its_class and one.label and not rows[one.label]:
-        return f"{one.label}, so {one.name} is 0 or not defined"
-    return ""
+def _lacking(one: Watched, rows: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    """Each value of a metric for which a split lacks a class: that class, and what it makes of the value."""
+    metric, there = one.metric, [label for label in rows if rows[label]]
+    if not there:
+        return
+    for name, label in zip(one.names, one.labels or (one.label,) * len(one.names), strict=True):
+        lacking = [each for each in ([label] if label else rows) if not rows.get(each, 1)]
+        if metric.needs_every_class and lacking:
+            more = f" and {len(lacking) - 1} more classes" if len(lacking) > 1 else ""
+            yield name, f"{lacking[0]}{more}, so {name} is not defined"
+        elif (metric.needs_other_classes and there == [label]) or (metric.needs_two_classes and len(there) == 1):
+            yield name, f"a class besides {there[0]}, so {name} is not defined"
+        elif metric.needs_its_class and label and lacking:
+            yield name, f"{label}, so {name} is 0 or not defined"
 
 
 def _suffices(classes: Mapping[str, Sequence[int]]) -> bool:

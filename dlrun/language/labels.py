@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+LONGEST = 40
+"""Characters of a label in the name of a value."""
+
 
 def class_labels(values: Iterable[Any]) -> tuple[str, ...]:
     """The distinct values as labels, in the order of their class numbers: by size, or by alphabet."""
@@ -18,6 +21,20 @@ def class_labels(values: Iterable[Any]) -> tuple[str, ...]:
 def shown(label: str) -> str:
     """A label as people see it: in quotes where it is blank, such as a space."""
     return label if label.strip() and label.isprintable() else repr(label)
+
+
+def in_names(labels: Iterable[str]) -> tuple[str, ...]:
+    """The labels as parts of the names of values: short, without a `/`, and no two alike."""
+    found: dict[str, None] = {}
+    for label in labels:
+        short = shown(label).replace("/", "_")
+        short = name = short if len(short) <= LONGEST else short[: LONGEST - 1] + "…"
+        count = 1
+        while name in found:
+            count += 1
+            name = f"{short}_{count}"
+        found[name] = None
+    return tuple(found)
 
 
 def _size(label: str) -> float:

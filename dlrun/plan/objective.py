@@ -12,12 +12,16 @@ from dlrun.components.metrics import Metric
 from dlrun.errors import LocatedError
 from dlrun.language.experiment import INPUT, TARGET, EarlyStopping
 from dlrun.language.fields import OutputForm
+from dlrun.language.labels import in_names
 from dlrun.language.suggestions import did_you_mean
 from dlrun.language.target_kind import at_one_position
 from dlrun.plan.data_info import DataInfo, Target
 from dlrun.plan.network import Plan
 from dlrun.plan.steps import Step
-from dlrun.shapes import Shape
+from dlrun.shapes import Shape, numel
+
+MOST_VALUES = 1024
+"""Values of one metric: each is written in every epoch, for the training rows and for the validation rows."""
 
 
 class ObjectiveError(LocatedError):
@@ -69,6 +73,15 @@ class Watched:
     """The class that it is about; '' where all count alike."""
     positions: Shape = ()
     """See `Term.positions`."""
+    parts: tuple[str, ...] = ()
+    """The names of its values below `name`; () for a metric of one value."""
+    labels: tuple[str, ...] = ()
+    """The class that each value is about, where it has one for each class."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its values."""
+        return tuple(f"{self.name}/{part}" for part in self.parts) or (self.name,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +103,7 @@ def monitor(stopping: EarlyStopping | None, watched: Iterable[Watched], validate
     """The metric of early stopping; else the loss of the validation rows, or of the training rows without those."""
     name = stopping.monitor if stopping else "validation/loss" if validated else "train/loss"
     measured = name.partition("/")[2]
-    rising = any(one.name == measured and one.metric.greater_is_better for one in watched)
+    rising = any(measured in one.names and one.metric.greater_is_better for one in watched)
     return Monitor(name, rising, stopping.min_delta if stopping else 0.0)
 
 
@@ -132,7 +145,8 @@ def watched(metric: Metric, plan: Plan, terms: Sequence[Term], data_info: DataIn
     """A metric with its output, the target that the output's loss has, and the class that it is about.
 
     Raises:
-        ObjectiveError: it names none of several outputs, or the output has no loss; it names no class of the target.
+        ObjectiveError: it names none of several outputs, or the output has no loss; it names no class of the target;
+            it has too many values.
     """
     output = _output(metric, plan)
     judge = next((term for term in terms if term.output == output), None)
@@ -143,7 +157,39 @@ def watched(metric: Metric, plan: Plan, terms: Sequence[Term], data_info: DataIn
     shape = plan.output_shape(output)
     if judge.positions:
         shape = at_one_position(shape, judge.positions) or shape
-    return Watched(metric, output, judge.answer, judge.output_form, shape, name, of, label, judge.positions)
+    several = metric.is_of_each or metric.is_table
+    classes = _classes(judge, shape, data_info) if several else ()
+    values = len(classes) ** 2 if metric.is_table else len(classes)
+    if values > MOST_VALUES:
+        message = f"{metric.kind} has {values:,} values for these outputs; the most are {MOST_VALUES:,}"
+        raise ObjectiveError(message, "choose a metric of one value, such as `accuracy` or `f1: macro`")
+    return Watched(
+        metric,
+        output,
+        judge.answer,
+        judge.output_form,
+        shape,
+        name,
+        of,
+        label,
+        judge.positions,
+        metric.value_names(in_names(classes)),
+        classes if metric.is_of_each else (),
+    )
+
+
+def _classes(judge: Term, shape: Shape, data_info: DataInfo) -> tuple[str, ...]:
+    """The names of the classes, or of several yes or no, in the order of their numbers; else the numbers."""
+    target = None if judge.answer.is_input else data_info.targets[judge.answer.name]
+    labels = target.labels or () if target else ()
+    if judge.loss.wants == "classes":
+        return (*labels, *(str(number) for number in range(len(labels), shape[0])))
+    if numel(shape) > 1:
+        fields = target.fields if target else ()
+        return fields if len(fields) == numel(shape) else tuple(map(str, range(numel(shape))))
+    if target is None or target.positive is None:
+        return ("0", "1")
+    return labels if target.positive else labels[::-1]
 
 
 def _class_of(metric: Metric, judge: Term, data_info: DataInfo) -> tuple[int | None, str]:
@@ -166,6 +212,11 @@ def _class_of(metric: Metric, judge: Term, data_info: DataInfo) -> tuple[int | N
     number = labels.index(named_class) if named_class is not None else target.rarer
     assert number is not None
     return number if target.positive is None else int(number == target.positive), labels[number]
+
+
+def judging(watched: Iterable[Watched]) -> Watched | None:
+    """The metric that compares a network with others: the first of one value of which more, or less, is better."""
+    return next((one for one in watched if not one.parts and one.metric.greater_is_better is not None), None)
 
 
 def objective(

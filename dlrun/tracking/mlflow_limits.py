@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from dlrun.errors import visible
@@ -41,17 +41,25 @@ def clean_key(key: str) -> str:
     return "/".join(steps)
 
 
-def clean_entries(entries: Mapping[str, str], max_value: int) -> dict[str, str]:
-    """Params or tags as MLflow accepts them; where two names become the same, one gets a number."""
-    found: dict[str, str] = {}
-    for key, value in entries.items():
+def clean_keys(keys: Iterable[str]) -> dict[str, str]:
+    """The name for each key as MLflow accepts it; where two become the same, one gets a number."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for key in keys:
         name, count = clean_key(key), 1
-        while name in found:
+        while name in taken:
             count += 1
             ending = f"_{count}"
             name = clean_key(key)[: MAX_KEY - len(ending)] + ending
-        found[name] = cut(visible(str(value)), max_value)
-    return found
+        taken.add(name)
+        names[key] = name
+    return names
+
+
+def clean_entries(entries: Mapping[str, str], max_value: int) -> dict[str, str]:
+    """Params or tags as MLflow accepts them."""
+    names = clean_keys(entries)
+    return {names[key]: cut(visible(str(value)), max_value) for key, value in entries.items()}
 
 
 def chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

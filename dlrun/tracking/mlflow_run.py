@@ -23,7 +23,7 @@ from dlrun.tracking.mlflow_limits import (
     SHOWN_DIGEST,
     chunks,
     clean_entries,
-    clean_key,
+    clean_keys,
     cut,
 )
 from dlrun.tracking.mlflow_view import SIDE, TAG, TEST, view_of
@@ -99,9 +99,9 @@ class MlflowRun:
 
         metrics = [
             # MLflow draws a line for values at steps from 1 on, and bars, run beside run, for values at step 0.
-            Metric(clean_key(key), float(value), record.time, 0 if key.startswith(TEST) else record.epoch)
+            Metric(name, float(record.metrics[key]), record.time, 0 if key.startswith(TEST) else record.epoch)
             for record in records
-            for key, value in record.metrics.items()
+            for key, name in clean_keys(record.metrics).items()
         ]
         client, run_id = self._connection()
         for chunk in chunks(metrics, METRICS_AT_A_TIME):

@@ -18,6 +18,8 @@ SIDE = "workflowType=machine_learning"
 ADDRESS = f"{SIDE}&viewStateShareKey={VIEW}"
 
 MAX_SETTINGS = 12
+MAX_METRICS = 12
+"""How many validation metrics, and how many test metrics, the table has; MLflow takes a tag of 20,000 characters."""
 MAX_FIRST = 3
 """How many validation metrics come before the settings in which the runs differ: as many as a screen has room for."""
 VALIDATION, TRAIN, TEST = "validation/", "train/loss", "test/"
@@ -62,9 +64,9 @@ def view_of(runs: Iterable[tuple[Mapping[str, float], Mapping[str, str]]], time:
 
 
 def _named(metrics: Iterable[str], beginning: str) -> list[str]:
-    """The metrics whose names begin so, a loss first."""
+    """The metrics whose names begin so, as many as the table has: a loss first, and the values of classes last."""
     found = (name for name in metrics if name.startswith(beginning))
-    return sorted(found, key=lambda name: (name.rpartition("/")[2] != "loss", name))
+    return sorted(found, key=lambda name: (name.rpartition("/")[2] != "loss", name.count("/"), name))[:MAX_METRICS]
 
 
 def _width(title: str) -> int:

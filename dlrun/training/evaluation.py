@@ -59,9 +59,13 @@ class Measurement:
         """The metrics of everything added so far, read from the device together; it is not kept."""
         if not self.watched:
             return {}
-        values = [one.metric.value(self._combined(one), one.shape, one.of) for one in self.watched]
+        values = [
+            one.metric.value(self._combined(one), one.shape, one.of, one.output_form).reshape(-1)
+            for one in self.watched
+        ]
         self.parts, self.filled = {}, {}
-        return {one.name: value for one, value in zip(self.watched, torch.stack(values).tolist(), strict=True)}
+        names = [name for one in self.watched for name in one.names]
+        return dict(zip(names, torch.cat(values).tolist(), strict=True))
 
     def _combined(self, one: Watched) -> torch.Tensor:
         parts = self.parts[one.name]
@@ -125,7 +129,7 @@ class Evaluator:
             self.network.train()
         means = [math.fsum(v * size for v, size in zip(row, sizes, strict=True)) / sum(sizes) for row in read]
         lost = self._lost(means)
-        values = {one.name: math.nan if one.output in lost else values[one.name] for one in self.watched}
+        values |= {name: math.nan for one in self.watched if one.output in lost for name in one.names}
         return dict(zip(("loss", *self.objective.names), means, strict=True)) | values
 
     def _lost(self, means: Sequence[float]) -> set[str]:

@@ -1,40 +1,86 @@
-"""Each metric against scikit-learn, over batches of any size."""
+"""Each metric against scikit-learn, SciPy or NumPy, over batches of any size."""
 
 import math
 import weakref
+from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from figures_of_numbers import OF_NUMBERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special, stats
+from sklearn import calibration
 from sklearn import metrics as reference
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dlrun.components.metrics import MERGED
+from dlrun.components.metrics import MERGED, Metric
+from dlrun.components.metrics._class_score import ClassScore
 from dlrun.data.batches import Batch
 from dlrun.language.component import choose
-from dlrun.language.kinds import kinds
+from dlrun.language.fields import OutputForm
+from dlrun.language.kinds import find, kinds
 from dlrun.plan.objective import Answer, Watched
+from dlrun.shapes import ShapeError
 from dlrun.training.evaluation import Measurement, measure_batch
 from dlrun.training.objective import Pairing
 
-METRICS = settings(max_examples=60, deadline=None, derandomize=True)
+METRICS = settings(max_examples=300, deadline=None, derandomize=True)
+FEWER = settings(METRICS, max_examples=60)
+SCORES = [kind for kind in kinds("metrics") if issubclass(find("metrics", kind), ClassScore)]
+NAN = math.nan
 
 
-def measured(
-    written, output: torch.Tensor, target: torch.Tensor, ending: str = "", batch: int = 7, of: int | None = None
-) -> float:
+def metric_of(written: Any) -> Metric:
+    metric = choose("metrics", written)
+    assert isinstance(metric, Metric)
+    return metric
+
+
+def suiting(wants: str, shape: tuple[int, ...] = (3,)) -> list[str]:
+    """The kinds that measure outputs of a shape for such a target."""
+    return [kind for kind in kinds("metrics") if wants in metric_of(kind).suits and not refused(kind, wants, shape)]
+
+
+def refused(kind: str, wants: Any, shape: tuple[int, ...]) -> bool:
+    try:
+        metric_of(kind).check(shape, wants)
+    except ShapeError:
+        return True
+    return False
+
+
+def measured(written: Any, output: torch.Tensor, target: torch.Tensor, *given: Any, **more: Any) -> float:
+    """The value of a metric of one value; see `all_measured`."""
+    (value,) = all_measured(written, output, target, *given, **more)
+    return value
+
+
+def all_measured(
+    written: Any,
+    output: torch.Tensor,
+    target: torch.Tensor,
+    ending: OutputForm = "",
+    batch: int = 7,
+    of: int | None = None,
+) -> list[float]:
+    """The values of a metric, in the order of their names."""
     watched = watching(written, output, ending, of)
     measurement = Measurement([watched], len(output))
     for start in range(0, len(output), batch):
         measurement.add(measure(watched, output[start : start + batch], target[start : start + batch]))
-    return measurement.values()["figure"]
+    values = measurement.values()
+    assert list(values) == list(watched.names)
+    return list(values.values())
 
 
-def watching(written, output: torch.Tensor, ending: str = "", of: int | None = None) -> Watched:
+def watching(written: Any, output: torch.Tensor, ending: OutputForm = "", of: int | None = None) -> Watched:
     """One metric on a network's only output."""
-    answer, shape = Answer("target", is_input=False), tuple(output.shape[1:])
-    return Watched(choose("metrics", written), "output", answer, ending, shape, "figure", of)
+    answer, shape, metric = Answer("target", is_input=False), tuple(output.shape[1:]), metric_of(written)
+    classes = [f"c{number}" for number in range(max(2, math.prod(shape)))]
+    return Watched(metric, "output", answer, ending, shape, "figure", of, parts=metric.value_names(classes))
 
 
 def measure(watched: Watched, output: torch.Tensor, target: torch.Tensor) -> list[torch.Tensor]:
@@ -48,6 +94,10 @@ def drawn(seed: int, rows: int, classes: int) -> tuple[torch.Tensor, torch.Tenso
     output = (torch.randn(rows, classes, generator=generator) * 2).round() / 2
     output += torch.arange(classes) * 1e-3
     return output, torch.randint(classes, (rows,), generator=generator)
+
+
+def same(value: float | list[float], expected: Any, rel: float = 1e-5) -> bool:
+    return bool(np.allclose(value, expected, rtol=rel, atol=1e-7, equal_nan=True))
 
 
 class Held(TorchDispatchMode):
@@ -77,7 +127,9 @@ class Held(TorchDispatchMode):
 @pytest.mark.parametrize(("rows", "outputs"), [(10_000, 60), (50_000, 3), (3_000, 3_000)])
 @pytest.mark.parametrize("kind", kinds("metrics"))
 def test_a_metric_says_what_it_holds(kind: str, rows: int, outputs: int) -> None:
-    for wants in sorted(choose("metrics", kind).suits):
+    for wants in sorted(metric_of(kind).suits):
+        if refused(kind, wants, (outputs,)) or (metric_of(kind).is_table and outputs > 100):
+            continue
         output = torch.randn(rows, outputs)
         target = torch.randn(rows, outputs)
         if wants == "binary":
@@ -95,35 +147,260 @@ def test_a_metric_says_what_it_holds(kind: str, rows: int, outputs: int) -> None
         assert said == pytest.approx(held.most, rel=0.2, abs=8 * 4 * outputs), wants
 
 
-many = given(st.integers(0, 10**6), st.integers(1, 40), st.integers(2, 5))
+def shares_of(logits: np.ndarray) -> np.ndarray:
+    return torch.from_numpy(logits).softmax(1).numpy()  # as torch rounds them: equal ones are ties
 
 
-@METRICS
-@many
-def test_accuracy_is_the_share_of_right_answers(seed: int, rows: int, classes: int) -> None:
-    output, target = drawn(seed, rows, classes)
-    assert measured("accuracy", output, target) == pytest.approx(reference.accuracy_score(target, output.argmax(1)))
+def calibration_of(truth: np.ndarray, share: np.ndarray, bins: int = 15) -> float:
+    """From the bins of scikit-learn's curve, which leaves empty ones out, and how many rows each has."""
+    right, mean = calibration.calibration_curve(truth, share, n_bins=bins)
+    number = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], share)
+    return float(np.abs(right - mean) @ np.unique(number, return_counts=True)[1] / len(truth))
 
 
-@METRICS
-@many
-@pytest.mark.parametrize("average", ["macro", "micro", "weighted"])
-def test_f1_averages_as_scikit_learn_does(average: str, seed: int, rows: int, classes: int) -> None:
-    output, target = drawn(seed, rows, classes)
-    expected = reference.f1_score(target, output.argmax(1), average=average, zero_division=math.nan)
-    assert measured({"f1": {"average": average}}, output, target) == pytest.approx(expected)
+def confidence_of(truth: np.ndarray, logits: np.ndarray) -> float:
+    shares = shares_of(logits)
+    if shares.shape[1] == 2:
+        return calibration_of(truth == 1, shares[:, 1])
+    return calibration_of(truth == logits.argmax(1), shares.max(1))
 
 
-@METRICS
-@given(st.integers(0, 10**6), st.integers(1, 40))
-def test_f1_of_one_class_is_not_defined_where_the_class_is_neither_there_nor_predicted(seed: int, rows: int) -> None:
-    output, target = drawn(seed, rows, 2)
-    yes, truth = output[:, :1], target[:, None].float()
-    for of in (0, 1):
-        expected = reference.f1_score(target, output.argmax(1), pos_label=of, zero_division=math.nan)
-        assert measured("f1", output, target, of=of) == pytest.approx(expected, nan_ok=True)
-        expected = reference.f1_score(target, (yes >= 0).long()[:, 0], pos_label=of, zero_division=math.nan)
-        assert measured("f1", yes, truth, of=of) == pytest.approx(expected, nan_ok=True)
+def auc_of(truth: np.ndarray, logits: np.ndarray) -> float:
+    shares, there = shares_of(logits), np.unique(truth)
+    if len(there) < shares.shape[1]:
+        return NAN
+    return float(np.mean([reference.roc_auc_score(truth == c, shares[:, c]) for c in there]))
+
+
+def precision_area_of(truth: np.ndarray, logits: np.ndarray) -> float:
+    shares, there = shares_of(logits), np.unique(truth)
+    if len(there) < shares.shape[1]:
+        return NAN
+    return float(np.mean([reference.average_precision_score(truth == c, shares[:, c]) for c in there]))
+
+
+def correlation_of(truth: np.ndarray, answers: np.ndarray) -> float:
+    defined = len(np.unique(truth)) > 1 and len(np.unique(answers)) > 1
+    return float(reference.matthews_corrcoef(truth, answers)) if defined else NAN
+
+
+def likelihood_of(truth: np.ndarray, logits: np.ndarray) -> float:
+    return float(-special.log_softmax(logits, axis=1)[np.arange(len(truth)), truth].mean())
+
+
+def brier_of(truth: np.ndarray, logits: np.ndarray) -> float:
+    distance = ((shares_of(logits) - np.eye(logits.shape[1])[truth]) ** 2).sum(1).mean()
+    return float(distance / (2 if logits.shape[1] == 2 else 1))
+
+
+OF_CLASSES: dict[str, Callable[[np.ndarray, np.ndarray], Any]] = {
+    "accuracy": lambda y, x: reference.accuracy_score(y, x.argmax(1)),
+    "average_precision": precision_area_of,
+    "balanced_accuracy": lambda y, x: np.mean([(x.argmax(1)[y == c] == c).mean() for c in np.unique(y)]),
+    "bits_per_character": lambda y, x: likelihood_of(y, x) / np.log(2),
+    "brier_score": brier_of,
+    "calibration_error": confidence_of,
+    "confusion_matrix": lambda y, x: reference.confusion_matrix(y, x.argmax(1), labels=range(x.shape[1])).ravel(),
+    "entropy": lambda _, x: stats.entropy(shares_of(x), base=2, axis=1).mean(),
+    "log_loss": lambda y, x: reference.log_loss(y, shares_of(x), labels=range(x.shape[1])),
+    "matthews": lambda y, x: correlation_of(y, x.argmax(1)),
+    "perplexity": lambda y, x: np.exp(likelihood_of(y, x)),
+    "roc_auc": auc_of,
+    "top_k_accuracy": lambda y, x: np.mean([c in row.argsort()[-2:] for c, row in zip(y, x, strict=True)]),
+}
+"""For each metric of classes what other libraries make of class numbers and logits; scores are below."""
+
+
+def counts_of(truth: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:
+    """Wrong and right no, wrong and right yes, for each class: (classes, 4)."""
+    if truth.ndim == 1:
+        table = reference.multilabel_confusion_matrix(truth, answers, labels=range(classes))
+    else:
+        table = reference.multilabel_confusion_matrix(truth, answers)
+    return table.reshape(-1, 4)  # tn, fp, fn, tp
+
+
+def ratio_of(kind: str, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    tn, fp, fn, tp = counts.T
+    return {
+        "precision": (tp, tp + fp),
+        "recall": (tp, tp + fn),
+        "specificity": (tn, tn + fp),
+        "f1": (2 * tp, 2 * tp + fp + fn),
+        "f_beta": (5 * tp, 5 * tp + fp + 4 * fn),
+        "iou": (tp, tp + fp + fn),
+        "dice": (2 * tp, 2 * tp + fp + fn),
+    }[kind]
+
+
+def score_of(kind: str, average: str, counts: np.ndarray) -> Any:
+    """By the definitions of scikit-learn's guide, with zero_division=nan."""
+    above, below = ratio_of(kind, counts)
+    with np.errstate(invalid="ignore"):
+        if average == "micro":
+            return above.sum() / below.sum() if below.sum() else NAN
+        each, there = above / below, below > 0
+        if average == "none":
+            return each
+        weights = np.ones(len(each)) if average == "macro" else counts[:, 2] + counts[:, 3]
+        total = weights[there].sum()
+        return (weights * each)[there].sum() / total if total else NAN
+
+
+many = given(st.integers(0, 10**6), st.integers(1, 40), st.integers(2, 5), st.sampled_from((3, 7, 40)))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in suiting("classes") if kind not in SCORES])
+def test_a_metric_of_classes_is_that_of_other_libraries(kind: str) -> None:
+    @METRICS
+    @many
+    def holds(seed: int, rows: int, classes: int, batch: int) -> None:
+        output, target = drawn(seed, rows, classes)
+        values = all_measured(kind, output.double(), target, batch=batch)
+        assert same(values, OF_CLASSES[kind](target.numpy(), output.double().numpy()))
+
+    holds()
+
+
+AVERAGES = ("macro", "micro", "weighted", "none")
+
+
+@pytest.mark.parametrize("kind", SCORES)
+def test_a_score_of_classes_is_averaged_as_scikit_learn_does(kind: str) -> None:
+    @METRICS
+    @many
+    def holds(seed: int, rows: int, classes: int, batch: int) -> None:
+        average = AVERAGES[seed % len(AVERAGES)]
+        output, target = drawn(seed, rows, classes)
+        expected = score_of(kind, average, counts_of(target.numpy(), output.argmax(1).numpy(), classes))
+        assert same(all_measured({kind: {"average": average}}, output, target, batch=batch), expected)
+
+    holds()
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+def test_scores_are_scikit_learns_own(average: str) -> None:
+    output, target = drawn(1, 60, 4)
+    truth, answers = target.numpy(), output.argmax(1).numpy()
+    scores: dict[str, Any] = {
+        "precision": reference.precision_score,
+        "recall": reference.recall_score,
+        "f1": reference.f1_score,
+        "f_beta": lambda *given, **more: reference.fbeta_score(*given, beta=2, **more),
+        "iou": reference.jaccard_score,
+        "dice": reference.f1_score,
+    }
+    for kind, score in scores.items():
+        expected = score(truth, answers, average=None if average == "none" else average)
+        assert same(all_measured({kind: {"average": average}}, output, target), expected), kind
+    assert same(
+        measured({"f_beta": 0.5}, output, target), reference.fbeta_score(truth, answers, beta=0.5, average="macro")
+    )
+    assert same(measured("balanced_accuracy", output, target), reference.balanced_accuracy_score(truth, answers))
+    assert same(measured({"top_k_accuracy": 3}, output, target), reference.top_k_accuracy_score(truth, output, k=3))
+    shares = output.double().softmax(1)
+    assert same(measured("brier_score", output, target), reference.brier_score_loss(truth, shares))
+    assert same(measured("roc_auc", output, target), reference.roc_auc_score(truth, shares, multi_class="ovr"))
+    assert same(measured("average_precision", output, target), reference.average_precision_score(truth, shares))
+
+
+@pytest.mark.parametrize("kind", SCORES)
+def test_a_score_of_one_class_is_not_defined_where_it_is_0_of_0(kind: str) -> None:
+    @FEWER
+    @given(st.integers(0, 10**6), st.integers(1, 12))
+    def holds(seed: int, rows: int) -> None:
+        output, target = drawn(seed, rows, 2)
+        yes, truth = output[:, :1], target[:, None].float()
+        of_two = score_of(kind, "none", counts_of(target.numpy(), output.argmax(1).numpy(), 2))
+        of_one = score_of(kind, "none", counts_of(target.numpy(), (yes >= 0).long()[:, 0].numpy(), 2))
+        for of in (0, 1):
+            assert same(measured(kind, output, target, of=of), of_two[of])
+            assert same(measured(kind, yes, truth, of=of), of_one[of])
+
+    holds()
+
+
+def test_equal_outputs_are_in_the_order_of_their_numbers() -> None:
+    output, target = torch.zeros(4, 4), torch.arange(4)
+    for k, share in ((1, 0.25), (2, 0.5), (3, 0.75)):
+        assert measured({"top_k_accuracy": k}, output, target) == share
+    assert measured("accuracy", output, target) == 0.25
+
+
+FORMS: dict[OutputForm, Callable[[torch.Tensor], torch.Tensor]] = {
+    "distribution": lambda x: x.softmax(1),
+    "log_distribution": lambda x: x.log_softmax(1),
+}
+OF_ONE: dict[OutputForm, Callable[[torch.Tensor], torch.Tensor]] = {
+    "probabilities": torch.Tensor.sigmoid,
+    "log_probabilities": torch.nn.functional.logsigmoid,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("kind", suiting("classes"))
+def test_logits_and_their_probabilities_are_judged_alike(kind: str, classes: int, form: OutputForm) -> None:
+    generator = torch.Generator().manual_seed(classes)
+    logits = torch.randn(60, classes, generator=generator, dtype=torch.float64)
+    target = torch.randint(classes, (60,), generator=generator)
+    for of in (None, 1):
+        expected = all_measured(kind, logits, target, of=of)
+        assert same(all_measured(kind, FORMS[form](logits), target, form, of=of), expected)
+
+
+@pytest.mark.parametrize("form", OF_ONE)
+@pytest.mark.parametrize("kind", suiting("binary", (1,)))
+def test_a_probability_and_its_logit_are_judged_alike(kind: str, form: OutputForm) -> None:
+    logits = torch.tensor([[-2.0], [-0.1], [0.0], [0.3], [4.0]]).double()
+    target = torch.tensor([[0.0], [1.0], [1.0], [0.0], [1.0]])
+    assert same(all_measured(kind, logits, target), all_measured(kind, OF_ONE[form](logits), target, form))
+
+
+@pytest.mark.parametrize("kind", suiting("classes"))
+def test_a_probability_of_0_is_no_error(kind: str) -> None:
+    shares, target = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]), torch.tensor([0, 2, 1])
+    assert all(math.isfinite(value) for value in all_measured(kind, shares, target, "distribution"))
+
+
+@pytest.mark.parametrize("kind", suiting("classes"))
+def test_a_class_below_0_does_not_count(kind: str) -> None:
+    @FEWER
+    @given(st.integers(0, 10**6), st.integers(1, 40), st.integers(3, 5), st.sampled_from((-1, -100)))
+    def holds(seed: int, rows: int, classes: int, none: int) -> None:
+        output, target = drawn(seed, rows, classes)
+        counts = torch.rand(rows, generator=torch.Generator().manual_seed(seed)) < 0.7
+        counts[0] = True
+        marked = target.where(counts, none)
+        expected = all_measured(kind, output[counts], target[counts], batch=40)
+        spoiled = output.where(counts[:, None], NAN)  # what such a row gives does not matter
+        for there in (output, spoiled):
+            assert same(all_measured(kind, there, marked), expected)
+
+    holds()
+
+
+@pytest.mark.parametrize("kind", suiting("classes"))
+def test_without_a_row_that_counts_a_value_is_not_defined(kind: str) -> None:
+    values = all_measured(kind, torch.randn(5, 3), torch.full((5,), -1))
+    assert all(math.isnan(value) for value in values) or metric_of(kind).is_table
+
+
+OF_YES_OR_NO: dict[str, Callable[[np.ndarray, np.ndarray], Any]] = {
+    "accuracy": lambda y, x: reference.accuracy_score(y.ravel(), x.ravel() >= 0),
+    "average_precision": lambda y, x: reference.average_precision_score(y, x, average="macro"),
+    "balanced_accuracy": lambda y, x: np.mean(
+        [reference.balanced_accuracy_score(truth, one >= 0) for truth, one in zip(y.T, x.T, strict=True)]
+    ),
+    "brier_score": lambda y, x: reference.brier_score_loss(y.ravel(), special.expit(x.ravel())),
+    "calibration_error": lambda y, x: calibration_of(y.ravel(), special.expit(x.ravel())),
+    "confusion_matrix": lambda y, x: reference.confusion_matrix(y.ravel(), x.ravel() >= 0).ravel(),
+    "entropy": lambda _, x: stats.entropy([special.expit(x.ravel()), special.expit(-x.ravel())], base=2).mean(),
+    "log_loss": lambda y, x: reference.log_loss(y.ravel(), special.expit(x.ravel())),
+    "matthews": lambda y, x: np.mean([correlation_of(a, b >= 0) for a, b in zip(y.T, x.T, strict=True)]),
+    "roc_auc": lambda y, x: reference.roc_auc_score(y, x, average="macro"),
+}
+"""For each metric of yes or no what other libraries make of 0 and 1 (N, outputs) and logits; scores are above."""
 
 
 SHAPES = [(1,), (3,), (1, 8, 8), (2, 4)]
@@ -135,147 +412,148 @@ SHAPES = [(1,), (3,), (1, 8, 8), (2, 4)]
 def test_outputs_of_any_shape_are_measured_as_columns(kind: str, shape: tuple[int, ...], batch: int) -> None:
     generator = torch.Generator().manual_seed(len(shape))
     output = (torch.randn(50, *shape, generator=generator) * 4).round() / 4
-    suits = choose("metrics", kind).suits
-    if "binary" in suits:
+    columns = output.flatten(1).double().numpy()
+    if kind in suiting("binary", shape):
         target = torch.randint(2, output.shape, generator=generator).float()
-        truth, chosen = target.flatten(1).numpy(), (output >= 0).flatten(1).numpy()
-        alone = {"pos_label": 1} if shape == (1,) else {}
-        if shape == (1,):
-            truth, chosen = truth[:, 0], chosen[:, 0]
-        expected = {
-            "accuracy": lambda: reference.accuracy_score(truth.ravel(), chosen.ravel()),
-            "roc_auc": lambda: reference.roc_auc_score(truth, output.flatten(1).numpy(), average="macro"),
-        }
-        if kind == "f1":
-            for average in ("macro", "micro", "weighted"):
-                value = reference.f1_score(truth, chosen, average=average, zero_division=math.nan, **alone)
-                assert measured({"f1": {"average": average}}, output, target, batch=batch) == pytest.approx(value)
+        truth = target.flatten(1).numpy()
+        if kind not in SCORES:
+            assert same(all_measured(kind, output, target, batch=batch), OF_YES_OR_NO[kind](truth, columns))
             return
-        assert measured(kind, output, target, batch=batch) == pytest.approx(expected[kind]())
-    if "numbers" in suits:
+        counts = counts_of(*((truth, columns >= 0) if shape != (1,) else (truth[:, 0], columns[:, 0] >= 0)), 2)
+        for average in AVERAGES:
+            values = all_measured({kind: {"average": average}}, output, target, batch=batch)
+            assert same(values, score_of(kind, average, counts)), average
+    elif kind in suiting("numbers"):
         target = torch.randn(output.shape, generator=generator)
-        scored = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "r2": "r2_score"}[kind]
-        value = getattr(reference, scored)(target.flatten(1), output.flatten(1))
-        assert measured(kind, output, target, batch=batch) == pytest.approx(value, rel=1e-5)
+        truth = target.flatten(1).double().numpy()
+        assert same(measured(kind, output, target, batch=batch), OF_NUMBERS[kind](truth, columns))
 
 
+@pytest.mark.parametrize("kind", suiting("numbers"))
+def test_a_metric_of_numbers_is_that_of_other_libraries(kind: str) -> None:
+    @METRICS
+    @given(st.integers(0, 10**6), st.integers(3, 40), st.integers(1, 3), st.sampled_from((3, 7, 40)))
+    def holds(seed: int, rows: int, targets: int, batch: int) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        output, target = torch.randn(2, rows, targets, generator=generator, dtype=torch.float64) * 3 + 10
+        value = measured(kind, output, target, batch=batch)
+        assert same(value, OF_NUMBERS[kind](target.numpy(), output.numpy()), 1e-9)
+
+    holds()
+
+
+@pytest.mark.parametrize("kind", suiting("numbers"))
+def test_what_is_no_number_makes_no_number(kind: str) -> None:
+    output, target = torch.randn(2, 9, 2)
+    output[4, 1] = NAN
+    assert math.isnan(measured(kind, output, target))
+
+
+def test_a_target_of_0_counts_as_the_smallest_in_a_percentage() -> None:
+    output, target = torch.tensor([[1.0], [2.0]]), torch.tensor([[0.0], [4.0]])
+    assert same(measured("mape", output, target), reference.mean_absolute_percentage_error(target, output))
+
+
+@pytest.mark.parametrize("kind", ["r2", "explained_variance", "pearson"])
 @pytest.mark.parametrize("batch", [1, 7, 500])
 @pytest.mark.parametrize("offset", [2.5e6, -1e9, 1e12])
-def test_r2_is_exact_far_from_0(offset: float, batch: int) -> None:
+def test_spreads_are_exact_far_from_0(kind: str, offset: float, batch: int) -> None:
     generator = torch.Generator().manual_seed(1)
     target = offset + torch.randn(500, 2, generator=generator, dtype=torch.float64)
     output = target + 0.1 * torch.randn(500, 2, generator=generator, dtype=torch.float64)
-    expected = reference.r2_score(target, output)
-    assert measured("r2", output, target, batch=batch) == pytest.approx(expected, rel=1e-4)
-    assert math.isnan(measured("r2", output, torch.full_like(target, offset + 0.1), batch=batch))
+    expected = OF_NUMBERS[kind](target.numpy(), output.numpy())
+    assert measured(kind, output, target, batch=batch) == pytest.approx(expected, rel=1e-4)
+    assert math.isnan(measured(kind, output, torch.full_like(target, offset + 0.1), batch=batch))
 
 
 @pytest.mark.parametrize("of", [0, 1, 2])
 def test_one_of_three_classes_is_measured_against_the_rest(of: int) -> None:
     output, target = drawn(5, 40, 3)
-    area = reference.roc_auc_score(target == of, output.double().softmax(1)[:, of])
-    assert measured("roc_auc", output, target, of=of) == pytest.approx(area)
-    score = reference.f1_score(target == of, output.argmax(1) == of)
-    assert measured("f1", output, target, of=of) == pytest.approx(score)
+    share = output.double().softmax(1)[:, of]
+    assert same(measured("roc_auc", output, target, of=of), reference.roc_auc_score(target == of, share))
+    area = reference.average_precision_score(target == of, share)
+    assert same(measured("average_precision", output, target, of=of), area)
+    counts = counts_of(target.numpy(), output.argmax(1).numpy(), 3)
+    for kind in SCORES:
+        assert same(measured(kind, output, target, of=of), score_of(kind, "none", counts)[of])
 
 
-@METRICS
-@given(st.integers(0, 10**6), st.integers(2, 40))
-def test_roc_auc_of_yes_or_no_counts_ties_half(seed: int, rows: int) -> None:
-    output, target = drawn(seed, rows, 2)
-    score = output[:, :1]
-    value = measured("roc_auc", score, target[:, None].float())
-    if target.min() == target.max():
-        assert math.isnan(value)
-    else:
-        assert value == pytest.approx(reference.roc_auc_score(target, score[:, 0]))
+@pytest.mark.parametrize("kind", ["roc_auc", "average_precision"])
+def test_a_ranking_of_yes_or_no_is_that_of_scikit_learn(kind: str) -> None:
+    @FEWER
+    @given(st.integers(0, 10**6), st.integers(2, 40))
+    def holds(seed: int, rows: int) -> None:
+        output, target = drawn(seed, rows, 2)
+        score = output[:, :1]
+        value = measured(kind, score, target[:, None].float())
+        if target.max() == 0 or (kind == "roc_auc" and target.min() == 1):
+            assert math.isnan(value)
+        else:
+            assert same(value, OF_YES_OR_NO[kind](target[:, None].numpy(), score.numpy()))
+
+    holds()
 
 
-@METRICS
-@many
-def test_roc_auc_of_classes_is_each_against_the_rest(seed: int, rows: int, classes: int) -> None:
-    output, target = drawn(seed, rows, classes)
-    value = measured("roc_auc", output, target)
-    if len(target.unique()) < classes:
-        assert math.isnan(value)
-        return
-    shares = output.double().softmax(1)
-    if classes == 2:
-        expected = reference.roc_auc_score(target, shares[:, 1])
-    else:
-        expected = reference.roc_auc_score(target, shares, multi_class="ovr", average="macro")
-    assert value == pytest.approx(expected)
+def test_a_metric_of_spreads_is_not_defined_where_all_targets_are_alike() -> None:
+    for kind in ("r2", "explained_variance", "pearson"):
+        assert math.isnan(measured(kind, torch.randn(9, 1), torch.full((9, 1), 0.1)))
+    assert math.isnan(measured("pearson", torch.full((9, 1), 0.1), torch.randn(9, 1)))
 
 
-@METRICS
-@given(st.integers(0, 10**6), st.integers(2, 40), st.integers(1, 3))
-def test_mse_mae_and_r2_of_numbers(seed: int, rows: int, targets: int) -> None:
-    generator = torch.Generator().manual_seed(seed)
-    output, target = torch.randn(2, rows, targets, generator=generator) * 3 + 100
-    assert measured("mse", output, target) == pytest.approx(reference.mean_squared_error(target, output), rel=1e-5)
-    assert measured("mae", output, target) == pytest.approx(reference.mean_absolute_error(target, output), rel=1e-5)
-    assert measured("r2", output, target) == pytest.approx(reference.r2_score(target, output), rel=1e-4, abs=1e-6)
-
-
-def test_r2_is_not_defined_where_all_targets_are_alike() -> None:
-    assert math.isnan(measured("r2", torch.randn(9, 1), torch.full((9, 1), 0.1)))
-
-
-@pytest.mark.parametrize("kind", [k for k in kinds("metrics") if "numbers" in choose("metrics", k).suits])
+@pytest.mark.parametrize("kind", suiting("numbers"))
 def test_a_metric_says_whether_numbers_must_differ(kind: str) -> None:
     output = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
     target = output + 1
     assert math.isfinite(measured(kind, output, target))
     target[:, 1] = 2.5
-    assert math.isnan(measured(kind, output, target)) == choose("metrics", kind).needs_spread
+    assert math.isnan(measured(kind, output, target)) == metric_of(kind).needs_spread
 
 
-@pytest.mark.parametrize("kind", [k for k in kinds("metrics") if "binary" in choose("metrics", k).suits])
+@pytest.mark.parametrize("kind", suiting("binary"))
 def test_a_metric_says_whether_each_yes_or_no_must_occur(kind: str) -> None:
     output = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
     target = (output > 0.1).float()
     assert math.isfinite(measured(kind, output, target))
     target[:, 1] = 1
-    assert math.isnan(measured(kind, output, target)) == choose("metrics", kind).needs_spread
+    assert math.isnan(measured(kind, output, target)) == metric_of(kind).needs_spread
 
 
-@pytest.mark.parametrize("kind", [k for k in kinds("metrics") if "classes" in choose("metrics", k).suits])
+@pytest.mark.parametrize("kind", suiting("classes"))
 def test_a_metric_says_which_classes_must_have_a_row(kind: str) -> None:
-    metric = choose("metrics", kind)
+    metric = metric_of(kind)
     output, target = drawn(0, 40, 3)
-    assert math.isfinite(measured(kind, output, target))
+    assert all(map(math.isfinite, all_measured(kind, output, target)))
+    of_one = measured(kind, output, torch.ones_like(target), of=1) if metric.is_of_one(2) else 0.0
+    assert math.isnan(of_one) == metric.needs_other_classes
+    alone = [math.isnan(value) for value in all_measured(kind, output, torch.ones_like(target))]
+    assert all(alone) == (metric.needs_two_classes or metric.needs_every_class)
     target[target == 2] = 0
-    assert math.isnan(measured(kind, output, target)) == metric.needs_every_class
-    values = []
+    assert any(map(math.isnan, all_measured(kind, output, target))) == metric.needs_every_class
+    values: list[float] = []
     for column in (100.0, -100.0):  # the class is always predicted, or never
         output[:, 2] = column
-        values.append(measured(kind, output, target, of=2))
+        values += all_measured(kind, output, target, of=2)
     says_nothing = all(math.isnan(value) or value == 0 for value in values)
     assert says_nothing == (metric.needs_every_class or metric.needs_its_class)
 
 
-@pytest.mark.parametrize("kind", [k for k in kinds("metrics") if "binary" in choose("metrics", k).suits])
-def test_a_probability_and_its_logit_are_judged_alike(kind: str) -> None:
-    logits = torch.tensor([[-2.0], [-0.1], [0.0], [0.3], [4.0]])
-    target = torch.tensor([[0.0], [1.0], [1.0], [0.0], [1.0]])
-    assert measured(kind, logits, target) == measured(kind, logits.sigmoid(), target, "probabilities")
+def rows_for(kind: str) -> tuple[torch.Tensor, torch.Tensor]:
+    if "numbers" in metric_of(kind).suits:
+        output, target = torch.randn(2, 30, 2)
+        return output, target
+    return drawn(3, 30, 3)
 
 
 @pytest.mark.parametrize("kind", kinds("metrics"))
 def test_a_metric_does_not_depend_on_how_rows_are_batched(kind: str) -> None:
-    metric = choose("metrics", kind)
-    if "numbers" in metric.suits:
-        output, target = torch.randn(2, 30, 2)
-    else:
-        output, target = drawn(3, 30, 3)
-    values = {round(measured(kind, output, target, batch=batch), 12) for batch in (1, 4, 30)}
+    output, target = rows_for(kind)
+    values = {tuple(round(v, 12) for v in all_measured(kind, output.double(), target, batch=b)) for b in (1, 4, 30)}
     assert len(values) == 1
 
 
 @pytest.mark.parametrize("kind", kinds("metrics"))
 def test_what_was_kept_halfway_is_gone_on_from_to_the_same_bits(kind: str) -> None:
-    metric = choose("metrics", kind)
-    output, target = torch.randn(2, 30, 2) if "numbers" in metric.suits else drawn(3, 30, 3)
+    output, target = rows_for(kind)
     watched = watching(kind, output)
     whole, first, second = (Measurement([watched], 50) for _ in range(3))
     parts = [measure(watched, output[i : i + 10], target[i : i + 10]) for i in (0, 10, 20)]
@@ -286,3 +564,13 @@ def test_what_was_kept_halfway_is_gone_on_from_to_the_same_bits(kind: str) -> No
     second.load(first.as_tensors())
     second.add(parts[2])
     assert second.values() == whole.values()
+
+
+@pytest.mark.parametrize("kind", kinds("metrics"))
+def test_a_score_is_best_for_the_right_outputs(kind: str) -> None:
+    output, target = rows_for(kind)
+    metric = metric_of(kind)
+    right = target if "numbers" in metric.suits else 20 * torch.eye(3)[target]
+    if metric.greater_is_better is not None:
+        best, usual = measured(kind, right, target), measured(kind, output, target)
+        assert (best > usual) == metric.greater_is_better

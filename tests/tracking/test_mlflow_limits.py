@@ -7,7 +7,7 @@ import re
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dlrun.tracking.mlflow_limits import MAX_KEY, chunks, clean_entries, clean_key, cut
+from dlrun.tracking.mlflow_limits import MAX_KEY, chunks, clean_entries, clean_key, clean_keys, cut
 
 
 def test_a_good_name_stays_as_it_is() -> None:
@@ -53,3 +53,13 @@ def test_a_text_is_cut_to_its_length_with_a_mark() -> None:
 def test_chunks_hold_everything_in_order() -> None:
     assert [list(chunk) for chunk in chunks(range(5), 2)] == [[0, 1], [2, 3], [4]]
     assert list(chunks([], 2)) == []
+
+
+def test_no_two_names_become_one() -> None:
+    names = ["f1/a+b", "f1/a b", "f1/a_b", "f1/a?b", "f1/" + "a" * 300 + "b", "f1/" + "a" * 300 + "c"]
+    found = clean_keys(names)
+    assert list(found) == names
+    assert len(set(found.values())) == len(names)
+    assert found["f1/a b"] == "f1/a b"
+    assert [found["f1/a+b"], found["f1/a_b"], found["f1/a?b"]] == ["f1/a_b", "f1/a_b_2", "f1/a_b_3"]
+    assert all(len(name) <= MAX_KEY for name in found.values())

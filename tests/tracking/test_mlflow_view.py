@@ -47,3 +47,15 @@ def test_the_first_columns_fit_on_a_small_screen() -> None:
 
 def test_without_validation_the_loss_of_training_decides() -> None:
     assert state_of(({"train/loss": 1.0, "train/f1": 1.0}, {}))["selectedColumns"] == ["metrics.`train/loss`"]
+
+
+def test_the_view_of_metrics_with_many_values_is_one_that_mlflow_takes() -> None:
+    from mlflow.utils.validation import MAX_EXPERIMENT_TAG_VAL_LENGTH
+
+    labels = [f"{number} {'x' * 38}" for number in range(32)]
+    cells = [f"{split}/confusion_matrix/{a}/{b}" for split in ("validation", "test") for a in labels for b in labels]
+    metrics = dict.fromkeys([*cells, "validation/z", "validation/loss", "test/z", "test/loss"], 1.0)
+    assert len(view_of([(metrics, {"seed": "1"})], 0)) < MAX_EXPERIMENT_TAG_VAL_LENGTH
+    columns = state_of((metrics, {}))["selectedColumns"]
+    assert columns[:2] == ["metrics.`validation/loss`", "metrics.`validation/z`"]
+    assert {"metrics.`test/loss`", "metrics.`test/z`"} <= set(columns)

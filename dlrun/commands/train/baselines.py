@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dlrun.commands import screen
@@ -12,21 +12,24 @@ if TYPE_CHECKING:
     from dlrun.runs.baselines import Comparison
 
 NETWORK = "network"
+GAP, WIDEST = 3, 9
+"""Characters between two columns of figures, and of the widest figure, as in 1.234e-05."""
 
 
-def show_comparison(comparison: Comparison, rising: Collection[str]) -> None:
+def show_comparison(comparison: Comparison, better: Mapping[str, bool | None]) -> None:
     """Print the figures of the network and of each baseline, the best of each column bold, and the verdict.
 
-    `rising` are the metrics of which a larger value is better.
+    `better` says for each loss and each metric of one value whether more of it is better; None where neither more nor
+    less is. Other values are not in the table.
     """
     if not comparison.results:
         return
     done = [result for result in comparison.results if not result.trouble]
-    network, figures = comparison.network, list(comparison.network)
+    network, figures = comparison.network, [name for name in comparison.network if name in better]
     columns = [[network[figure], *(comparison.value(result, figure) for result in done)] for figure in figures]
     names = [NETWORK, *(result.name for result in done)]
     title = f"{comparison.split}, {comparison.rows:,} row" + ("" if comparison.rows == 1 else "s")
-    _show(title, figures, names, columns, rising)
+    _show(title, figures, names, columns, better)
     for result in comparison.results:
         own = [f"{name} {screen.show_value(value)}" for name, value in result.metrics.items() if _is_own(name)]
         if told := "; ".join(filter(None, [result.trouble, *own, result.remark])):
@@ -35,7 +38,7 @@ def show_comparison(comparison: Comparison, rising: Collection[str]) -> None:
         screen.say_folded(comparison.verdict, hanging=2)
 
 
-def show_means(comparisons: Sequence[Comparison], rising: Collection[str]) -> None:
+def show_means(comparisons: Sequence[Comparison], better: Mapping[str, bool | None]) -> None:
     """Print the mean over several folds of the figures of the network and of each baseline that every fold has."""
     from statistics import fmean
 
@@ -43,26 +46,36 @@ def show_means(comparisons: Sequence[Comparison], rising: Collection[str]) -> No
     names = [name for name in done[0] if all(name in fold for fold in done)] if done else []
     if not names:
         return
-    figures = list(comparisons[0].network)
+    figures = [name for name in comparisons[0].network if name in better]
     folds = list(zip(comparisons, done, strict=True))
     columns = []
     for figure in figures:
         own = [fmean(fold.value(known[name], figure) for fold, known in folds) for name in names]
         columns.append([fmean(fold.network[figure] for fold in comparisons), *own])
-    _show(f"{comparisons[0].split}, mean of {len(done)} folds", figures, [NETWORK, *names], columns, rising)
+    _show(f"{comparisons[0].split}, mean of {len(done)} folds", figures, [NETWORK, *names], columns, better)
 
 
 def _show(
-    title: str, figures: Sequence[str], names: Sequence[str], columns: Sequence[list[float]], rising: Collection[str]
+    title: str,
+    figures: Sequence[str],
+    names: Sequence[str],
+    columns: Sequence[list[float]],
+    better: Mapping[str, bool | None],
 ) -> None:
-    """Print a row of figures for each name, the best of each column bold."""
+    """Print a row of figures for each name, the best of each column bold; as many figures as fit on the screen."""
+    room, fitting = screen.width() - max(map(len, (title, *names))), 0
+    while fitting < len(figures) and (room := room - GAP - max(len(figures[fitting]), WIDEST)) >= 0:
+        fitting += 1
+    left_out, figures, columns = len(figures) - fitting, figures[:fitting], columns[:fitting]
     strong = {
         (row, place)
         for place, (figure, values) in enumerate(zip(figures, columns, strict=True), 1)
-        for row in _best(values, figure in rising)
+        for row in _best(values, better[figure])
     }
     rows = [(name, *map(screen.show_value, values)) for name, *values in zip(names, *columns, strict=True)]
     screen.table((title, *figures), rows, right=figures, strong=strong)
+    if left_out:
+        screen.say(f"  {left_out} more of each are in baselines.json of the run")
 
 
 def _is_own(name: str) -> bool:
@@ -70,8 +83,10 @@ def _is_own(name: str) -> bool:
     return not name.startswith(("validation/", "test/"))
 
 
-def _best(values: list[float], rising: bool) -> list[int]:
-    """The places of the best values; none where nothing is a number."""
+def _best(values: list[float], rising: bool | None) -> list[int]:
+    """The places of the best values; none where nothing is a number, or neither more nor less is better."""
+    if rising is None:
+        return []
     known = [value for value in values if math.isfinite(value)]
     best = (max if rising else min)(known, default=math.nan)
     return [place for place, value in enumerate(values) if value == best]

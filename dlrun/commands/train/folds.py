@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +10,8 @@ from dlrun.commands import screen
 from dlrun.commands.train.baselines import show_means
 from dlrun.commands.train.run_screen import (
     RunScreen,
+    directions,
     next_step,
-    rising,
     show_best,
     show_places,
     show_start,
@@ -50,7 +50,7 @@ def show_folds(
             mlflow_experiment,
             folder,
         )
-    show_tests(outcome, rising(checked))
+    show_tests(outcome, directions(checked))
 
 
 class FoldsScreen:
@@ -97,20 +97,22 @@ class FoldsScreen:
             self.shown.stop()
 
 
-def show_tests(outcome: Outcome, better: Collection[str]) -> None:
+def show_tests(outcome: Outcome, better: Mapping[str, bool | None]) -> None:
     """Print the test metrics of each fold, their mean and their standard deviation, the means of the baselines, and the
-    run's folder; `better` are the metrics of which a larger value is better."""
+    run's folder; `better` are the losses and the metrics of one value: see `directions`."""
     from dlrun.runs.baselines import read_comparison
     from dlrun.runs.folder import folds_of
     from dlrun.training.lifecycle.folds import STD, figures_of
 
     tests = figures_of(outcome.folder)
-    names = list(tests[0])
+    names = [name for name in tests[0] if name in better]
     rows = [(f"fold {number}", *(screen.show_value(test[name]) for name in names))
             for number, test in enumerate(tests, 1)]  # fmt: skip
     rows.append(("mean", *(screen.show_value(outcome.test[name]) for name in names)))
     rows.append(("std", *(screen.show_value(outcome.test[name + STD]) for name in names)))
     screen.table(("test", *names), rows, right=names)
+    if more := len(tests[0]) - len(names):
+        screen.say(f"  the means of {more} more values are in the run's metrics.jsonl")
     compared = [read_comparison(place) for place in folds_of(outcome.folder)]
     show_means([one for one in compared if one is not None], better)
     show_places(outcome)

@@ -11,7 +11,7 @@ from dlrun.commands import completion, interrupts, screen
 from dlrun.commands.arguments import Overrides, Runs
 from dlrun.commands.look.sync import deliver
 from dlrun.commands.train.baselines import show_comparison
-from dlrun.commands.train.run_screen import RunScreen, rising, show_run
+from dlrun.commands.train.run_screen import RunScreen, directions, show_run
 from dlrun.commands.train.train import Every
 from dlrun.errors import CompleteError, RunError
 
@@ -104,7 +104,7 @@ def finish_baselines(folder: Path) -> None:
     finally:
         watcher.stop()
     if comparison is not None:
-        show_comparison(comparison, rising(checked))
+        show_comparison(comparison, directions(checked))
 
 
 def show_complete(folder: Path) -> None:

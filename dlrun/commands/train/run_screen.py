@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,6 +22,7 @@ from dlrun.shapes import readable, show_named
 
 if TYPE_CHECKING:
     from dlrun.checks.check import Checked
+    from dlrun.plan.objective import Term, Watched
     from dlrun.runs.info import Tracking
     from dlrun.training.lifecycle.run import Outcome
     from dlrun.training.loop import Progress
@@ -149,6 +150,8 @@ class RunScreen:
         self.folder: Path | None = None
         self.bar: Any = None
         self.table = _table(checked, every)
+        self.cells = {name for one in _objective(checked)[1] if one.metric.is_table for name in one.names}
+        """The values that are shown as a table of their own, at the end."""
         self.done: tuple[int, int] | None = None
         """The last epoch that is complete, and how many there are."""
         self.started = time.monotonic()
@@ -213,7 +216,8 @@ class RunScreen:
     def epoch(self, epoch: int, metrics: dict[str, float], epochs: int) -> None:
         """Print a row of the table where one is due."""
         self.done = epoch, epochs
-        for line in self.table.add(epoch, metrics, epochs):
+        shown = {name: value for name, value in metrics.items() if name.partition("/")[2] not in self.cells}
+        for line in self.table.add(epoch, shown, epochs):
             screen.say(line)
         if self.bar is not None:
             self.bar.show(epoch / epochs, f"epoch {epoch}/{epochs}", f"train/loss {metrics['train/loss']:.4g}")
@@ -238,34 +242,67 @@ class RunScreen:
         self.done = None
 
 
+def _objective(checked: Checked) -> tuple[list[Term], list[Watched]]:
+    from dlrun.plan.objective import objective
+
+    experiment = checked.experiment
+    assert checked.data_info is not None
+    return objective(experiment.losses, experiment.metrics, checked.plan, checked.data_info)  # type: ignore[arg-type]
+
+
 def _table(checked: Checked, every: int | None) -> EpochTable:
     """The table of a run's epochs; which metric decides is as in training."""
-    from dlrun.plan.objective import monitor, objective
+    from dlrun.plan.objective import monitor
 
-    experiment, sizes = checked.experiment, checked.sizes
-    assert checked.data_info is not None and sizes is not None
-    _, watched = objective(experiment.losses, experiment.metrics, checked.plan, checked.data_info)  # type: ignore[arg-type]
-    deciding = monitor(experiment.train.early_stopping, watched, sizes.validation > 0)
+    assert checked.sizes is not None
+    _, watched = _objective(checked)
+    deciding = monitor(checked.experiment.train.early_stopping, watched, checked.sizes.validation > 0)
     return EpochTable(deciding, screen.width(), every)
 
 
-def rising(checked: Checked) -> set[str]:
-    """The metrics of a spec of which a larger value is better."""
-    return {metric.kind for metric in checked.experiment.metrics if metric.greater_is_better}  # type: ignore[attr-defined]
+def directions(checked: Checked) -> dict[str, bool | None]:
+    """The losses and the metrics of one value, and whether more of each is better; None where neither more nor less
+    is."""
+    terms, watched = _objective(checked)
+    losses = ["loss", *(term.name for term in terms)]
+    return dict.fromkeys(losses, False) | {one.name: one.metric.greater_is_better for one in watched if not one.parts}
 
 
 def show_outcome(outcome: Outcome, watcher: RunScreen) -> None:
     """Print the best epoch, the test metrics beside those of the baselines, the run's folder, and where to compare."""
     show_best(outcome, watcher.table.monitor.name)
     if outcome.test:
-        title = f"test, {outcome.test_of}"
-        rows = [(name, screen.show_value(value)) for name, value in outcome.test.items()]
-        screen.table((title, "value"), rows, right=("value",))
+        show_test(outcome, _objective(watcher.checked)[1], watcher.cells)
     else:
         screen.say("  no test rows: `data.split.test` is 0")
     if outcome.comparison is not None:
-        show_comparison(outcome.comparison, rising(watcher.checked))
+        show_comparison(outcome.comparison, directions(watcher.checked))
     show_places(outcome)
+
+
+def show_test(outcome: Outcome, watched: Sequence[Watched], cells: Collection[str]) -> None:
+    """Print the test metrics: one below the other, and those that are a table, whose values are `cells`, as a
+    table."""
+    rows = [(name, screen.show_value(value)) for name, value in outcome.test.items() if name not in cells]
+    screen.table((f"test, {outcome.test_of}", "value"), rows, right=("value",))
+    for one in watched:
+        if one.metric.is_table:
+            _show_table(one, outcome)
+
+
+def _show_table(one: Watched, outcome: Outcome) -> None:
+    """Print a row for each true class and a column for each predicted one; where that is too wide, where to find it."""
+    classes = list(dict.fromkeys(part.partition("/")[0] for part in one.parts))
+    head = (f"{one.name}: true, then predicted", *classes)
+    values = [[outcome.test[f"{one.name}/{true}/{answer}"] for answer in classes] for true in classes]
+    rows = [
+        (true, *(f"{value:,.0f}" if math.isfinite(value) else screen.show_value(value) for value in of_true))
+        for true, of_true in zip(classes, values, strict=True)
+    ]
+    if sum(2 + max(map(len, column)) for column in zip(head, *rows, strict=True)) > screen.width():
+        screen.say_folded(f"  {one.name}: too wide for the screen; its values are in {outcome.folder}")
+    else:
+        screen.table(head, rows, right=classes)
 
 
 def show_best(outcome: Outcome, monitor: str) -> None:

@@ -2,16 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.metrics import Metric, OutputForm
-from dlrun.components.metrics._decision import decide
-from dlrun.language.target_kind import TargetKind
-from dlrun.shapes import Shape
+from dlrun.components.metrics import OutputForm
+from dlrun.components.metrics._classes import decide
+from dlrun.components.metrics._mean import Mean
 
 if TYPE_CHECKING:
     import torch
 
 
-class Accuracy(Metric):
+class Accuracy(Mean):
     """The share of correct predictions.
 
     Shape: correct / all
@@ -19,18 +18,19 @@ class Accuracy(Metric):
     Example: accuracy
     """
 
-    synonyms = ("acc", "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy")
+    synonyms = (
+        "acc",
+        "accuracy_score",
+        "categorical_accuracy",
+        "sparse_categorical_accuracy",
+        "binary_accuracy",
+        "pixel_accuracy",
+    )
     suits = frozenset({"classes", "binary"})
     greater_is_better = True
 
-    def measure(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
-        import torch
-
+    def each(
+        self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
         right = decide(output, target, output_form) == target
-        return torch.stack((right.sum(dtype=torch.float64), right.new_full((), right.numel(), dtype=torch.float64)))
-
-    def held_bytes(self, rows: int, output: Shape, wants: TargetKind) -> int:
-        return 8 * 2
-
-    def value(self, measured: torch.Tensor, output: Shape, of: int | None) -> torch.Tensor:
-        return measured[0] / measured[1]
+        return right, target >= 0 if target.dim() == 1 else None

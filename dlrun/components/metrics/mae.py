@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.metrics._error import Averaged
+from dlrun.components.metrics._mean import Averaged
 
 if TYPE_CHECKING:
     import torch

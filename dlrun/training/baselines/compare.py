@@ -22,6 +22,7 @@ from dlrun.data.rows import Rows
 from dlrun.errors import RunError
 from dlrun.plan.baselines import names
 from dlrun.plan.length import evaluation_batch
+from dlrun.plan.objective import judging
 from dlrun.runs.baselines import BaselineResult, Comparison, read_comparison, write_comparison
 from dlrun.training.baselines.figures import figures, noise, some, without_inputs
 from dlrun.training.baselines.rows import Array, Predicted, blocks, features, sample
@@ -138,10 +139,11 @@ class Comparing:
         write_comparison(self.folder, self.comparison)
 
     def _verdict(self) -> str:
-        """The sentence about the first metric of the spec, or the loss where there is none."""
-        watched = self.task.watched[:1]
-        figure = watched[0].name if watched else "loss"
-        rising = bool(watched) and watched[0].metric.greater_is_better
+        """The sentence about the metric that compares, or the loss where there is none."""
+        judge = judging(self.task.watched)
+        figure = judge.name if judge else "loss"
+        rising = judge is not None and bool(judge.metric.greater_is_better)
+        watched = [judge] if judge else []
         network, comparison = self.comparison.network.get(figure, math.nan), self.comparison
         values = {one.name: comparison.value(one, figure) for one in comparison.results if one.name in self.best}
         values = {name: value for name, value in values.items() if math.isfinite(value)}

@@ -33,7 +33,9 @@ def test_the_figures_are_a_table_with_what_cannot_be_in_it_below(capsys: pytest.
         BaselineResult("gradient_boosting", {}, 3, 4, trouble="not done after 10 s"),
         BaselineResult("k_nearest_neighbors", {}, 4, 5, {"test/loss": 0.75, "test/r2": 0.5}, remark="beware"),
     )
-    show_comparison(Comparison("test", 30, {"loss": 0.3, "r2": 0.4}, results, "Worth it: ...", True), {"r2"})
+    show_comparison(
+        Comparison("test", 30, {"loss": 0.3, "r2": 0.4}, results, "Worth it: ...", True), {"loss": False, "r2": True}
+    )
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert [line.split() for line in lines if line and "─" not in line] == [
         ["test,", "30", "rows", "loss", "r2"],
@@ -48,11 +50,27 @@ def test_the_figures_are_a_table_with_what_cannot_be_in_it_below(capsys: pytest.
     ]
 
 
+def test_figures_that_do_not_fit_are_counted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dlrun.commands.screen.width", lambda: 50)
+    values = {"loss": 0.5, "accuracy": 0.25, "balanced_accuracy": 0.125, "f1": 0.75}
+    results = (BaselineResult("majority", {}, 1, 2, {f"test/{name}": value for name, value in values.items()}),)
+    show_comparison(Comparison("test", 30, values, results), dict.fromkeys(values, True))
+    lines = capsys.readouterr().out.splitlines()
+    assert ["test,", "30", "rows", "loss", "accuracy"] in [line.split() for line in lines]
+    assert max(map(len, lines)) <= 50
+    assert "  2 more of each are in baselines.json of the run" in lines
+
+
+BETTER = {"loss": False, "r2": True, "mae": False}
+
+
 def test_the_best_of_each_column_is_bold_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[set[tuple[int, int]]] = []
     monkeypatch.setattr("dlrun.commands.screen.table", lambda *_, strong, **__: shown.append(strong))
     results = (BaselineResult("mean", {}, 1, 2, {"test/loss": 0.5, "test/r2": 0.9, "test/mae": math.nan}),)
-    show_comparison(Comparison("test", 30, {"loss": 0.3, "r2": 0.4, "mae": math.nan}, results), {"r2"})
+    show_comparison(Comparison("test", 30, {"loss": 0.3, "r2": 0.4, "mae": math.nan}, results), BETTER)
     assert shown == [{(0, 1), (1, 2)}]
 
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from dlrun import read_run
 from dlrun.commands.app import app
 from dlrun.runs.baselines import read_comparison
 
@@ -38,6 +39,19 @@ def test_the_screen_shows_the_mean_of_each_baseline_over_the_folds(tmp_path: Pat
     (line,) = re.findall(r"majority +([\d.]+) +([\d.]+)", found.output)
     assert line[1] == f"{shown:.4f}"
     assert shown == pytest.approx(71 / 178, abs=0.01)  # the largest class of the wines
+
+
+def test_the_screen_of_folds_has_metrics_of_one_value_and_the_journal_all(tmp_path: Path) -> None:
+    spec = SPEC.replace("[accuracy]", "[confusion_matrix, accuracy]").replace("[majority]", "off")
+    (tmp_path / "spec.yaml").write_text(spec)
+    found = CliRunner().invoke(app, ["train", str(tmp_path / "spec.yaml"), "--runs", str(tmp_path / "runs")])
+    assert found.exit_code == 0, found.output
+    assert ["test", "loss", "accuracy"] in [line.split() for line in found.output.splitlines()]
+    assert "the means of 9 more values are in the run's metrics.jsonl" in found.output
+    (run,) = (tmp_path / "runs").iterdir()
+    done, wines = read_run(run), [f"class_{number}" for number in range(3)]
+    rows = [done.metric(f"test/confusion_matrix/{true}/{answer}") for true in wines for answer in wines]
+    assert sum(one[0] for one in rows) == pytest.approx(178 / 3)  # the wines, each in one of three tests
 
 
 def test_the_screen_says_once_that_images_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

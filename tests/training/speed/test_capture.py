@@ -13,6 +13,7 @@ from torch.nn import functional
 from dlrun.components.optimizers.adam import Adam
 from dlrun.components.optimizers.rmsprop import Rmsprop
 from dlrun.components.optimizers.sgd import Sgd
+from dlrun.language.kinds import find, kinds
 from dlrun.modules.dropout import Dropout
 from dlrun.modules.private_torch import NotAvailableError
 from dlrun.training.speed import recording
@@ -60,6 +61,31 @@ def test_a_captured_training_on_mixed_targets_does_so_too(tmp_path: Path, monkey
     spec = DIGITS % (MLP % 10, "cross_entropy", "accuracy, f1", "adam")
     mixing = spec.replace("preprocess: [minmax]", "preprocess: [minmax], augment: [mixup: 0.4, cutmix: 1.0]")
     assert all(code is not None for code in networks.two_ways(tmp_path, mixing, monkeypatch))
+
+
+TARGETS = {
+    "classes": ("{sklearn: digits}", "linear: 10", "cross_entropy"),
+    "binary": ("{moons: {rows: 300, noise: 0.3}}", "linear: 1", "binary_cross_entropy"),
+    "numbers": ("{sklearn: diabetes}", "linear: 1", "mse"),
+}
+
+
+@needs_capture
+@pytest.mark.parametrize("wants", TARGETS)
+def test_every_metric_is_captured(wants: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, layers, loss = TARGETS[wants]
+    suiting = [kind for kind in kinds("metrics") if wants in find("metrics", kind).suits]  # type: ignore[attr-defined]
+    spec = f"""
+        data: {{source: {source}, split: {{validation: 0.2}}}}
+        model: {{layers: [{layers}]}}
+        loss: {loss}
+        metrics: [{", ".join(suiting)}]
+        optimizer: {{adam: {{lr: 0.1}}}}
+        train: {{epochs: 6, batch_size: 64}}
+    """
+    codes = networks.two_ways(tmp_path, spec, monkeypatch)
+    assert len(codes) >= 3  # steps in whole batches and in the rest, and validation
+    assert all(code is not None for code in codes)
 
 
 class Halving(nn.Module):
