@@ -31,7 +31,7 @@ model:
     - linear: 1
 loss: {huber: {delta: 0.5}}
 metrics: [log_cosh]
-regularizers: [group_lasso: 1e-4]
+regularizers: [log_sum: 1e-4]
 optimizer: {sign_sgd: {lr: 1e-2}}
 schedule: {polynomial: 2.0}
 train: {epochs: 3, device: cpu}

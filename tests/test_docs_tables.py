@@ -14,6 +14,7 @@ from dlrun.commands.train import progress
 from dlrun.errors import MAX_SHOWN
 from dlrun.language.durations import IntervalField, PositiveDuration
 from dlrun.language.experiment import DataSection, Experiment, ModelSection, TrainSection
+from dlrun.language.kinds import kinds
 from dlrun.language.text import document, expansion, expressions, overrides, yaml_events
 from dlrun.tracking import delivery_process
 from dlrun.training.lifecycle import run
@@ -48,6 +49,11 @@ def test_the_language_page_lists_every_section():
 def test_the_readme_shows_every_spec():
     listed = set(re.findall(r"\(specs/(\w+\.yaml)\)", README))
     assert listed == {file.name for file in SPECS.glob("*.yaml")}
+
+
+@pytest.mark.parametrize(("heading", "family"), [("## Penalties", "regularizers")])
+def test_a_table_of_the_language_page_lists_every_kind_of_its_family(heading, family):
+    assert re.findall(r"`(\w+)`", " ".join(rows(LANGUAGE, heading))) == [*kinds(family)]
 
 
 KEYS = {

@@ -47,6 +47,15 @@ def _of_all_columns(step: dict[str, Any]) -> dict[str, Any]:
     return {kind: {name: value for name, value in own.items() if name != "columns"} for kind, own in step.items()}
 
 
+def _of_this_network(regularizer: dict[str, Any], several: bool, target: str) -> Any:
+    """A regularizer as it is written, with names that the network has in place of random ones."""
+    ((kind, own),) = regularizer.items()
+    if kind == "entropy":
+        own = {"coefficient": own["coefficient"]} | ({"output": "end"} if several else {})
+        return {kind: own} if target != "numbers" else {"l1": own["coefficient"]}
+    return {kind: own | {name: value for name, value in (("weights", "*"), ("output", "*end*")) if name in own}}
+
+
 def _suiting(family: str, target: str) -> st.SearchStrategy[Any]:
     """A loss or a metric for a kind of target."""
     suiting = [
@@ -169,7 +178,7 @@ def specs(draw: st.DrawFn) -> Drawn:
         "model": model,
         "loss": losses,
         "metrics": metrics,
-        "regularizers": draw(some("regularizers")),
+        "regularizers": [_of_this_network(one, "outputs" in model, target) for one in draw(some("regularizers"))],
         "optimizer": {optimizer: drawn | {"lr": 1e-3}},
         "train": draw(_train(data, metrics)),
         "tracking": "off",

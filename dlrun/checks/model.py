@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from dlrun.checks.reading import Reading
 from dlrun.checks.weights_file import WeightsError, compare_header
 from dlrun.components.initializers import Initializer
 from dlrun.components.layers import WeightedLayer
+from dlrun.components.regularizers import PredictionRegularizer, WeightRegularizer
 from dlrun.errors import Problem
+from dlrun.language.component import Component
+from dlrun.language.experiment import as_tuple
 from dlrun.language.suggestions import did_you_mean
-from dlrun.plan.names import matches
+from dlrun.plan.names import is_named, matches
 from dlrun.plan.network import Plan
-from dlrun.plan.weights import penalties
+from dlrun.plan.objective import ObjectiveError, predicted, term
+from dlrun.plan.weights import acting, penalized_values
 from dlrun.shapes import show
 
 
@@ -32,20 +36,65 @@ def check_freeze(reading: Reading, planned: Plan) -> Iterator[Problem]:
         yield reading.problem(f"{what}, so there is nothing to train", path, at_key=True)
 
 
-def check_regularizers(reading: Reading, planned: Plan) -> Iterator[Problem]:
-    """Hold each regularizer to a weight that it acts on."""
-    regularizers = reading.sections.get("regularizers", ())
-    if "regularizers" in reading.written and "regularizers" not in reading.sections:
-        return
-    for regularizer, names in penalties(planned, regularizers):
-        if names:
-            continue
-        known = [step.name for step in planned.steps if step.weights]
-        for index, own in enumerate(regularizers):
-            if own is regularizer:
+def check_acting(reading: Reading, planned: Plan, setting: str) -> Iterator[Problem]:
+    """Hold each component of a section that acts on weights, such as a regularizer, to a weight that it acts on."""
+    components = reading.sections.get(setting, ())
+    known = [step.name for step in planned.steps if step.weights]
+    for component, names in acting(planned, setting, components):
+        for index, own in enumerate(components):
+            if own is component and not names:
                 message = f"{own.kind} acts on no weight: '{own.weights}'{did_you_mean(own.weights, known, {})}"
                 hint = "biases and norm scales are left out unless asked for; `dlrun params` shows the names"
-                yield reading.problem(message, ("regularizers", index), hint)
+                if own.least_rank > 1:
+                    hint += f"; {own.kind} needs a weight with {own.least_rank} axes"
+                yield reading.problem(message, (setting, index), hint)
+
+
+def check_penalties(reading: Reading, planned: Plan) -> Iterator[Problem]:
+    """Hold each regularizer to a weight, to an output of a layer that training changes, or to a prediction."""
+    yield from check_acting(reading, planned, "regularizers")
+    regularizers = reading.sections.get("regularizers", ())
+    for regularizer, steps in penalized_values(planned, regularizers):
+        if not steps:
+            pattern = regularizer.layer_outputs
+            if any(is_named(name, pattern) for name in planned.values):
+                message = f"{regularizer.kind} has no effect: training does not change the output of '{pattern}'"
+                hint = "name a layer that has a trained weight, or comes after one"
+            else:
+                message = f"no layer is called '{pattern}'{did_you_mean(pattern, planned.values, {})}"
+                hint = "`dlrun params` shows the names; `*` matches anything"
+            yield reading.problem(message, ("regularizers", regularizers.index(regularizer)), hint)
+    yield from _check_places(planned)
+    yield from _check_predictions(reading, planned, regularizers)
+
+
+def _check_places(planned: Plan) -> Iterator[Problem]:
+    """Hold the regularizers in a layer's settings to those that are on weights."""
+    for step in planned.steps:
+        own = step.layer.regularizers if isinstance(step.layer, WeightedLayer) and not step.shared else ()
+        for regularizer in own:
+            if not isinstance(regularizer, WeightRegularizer) or regularizer.layer_outputs is not None:
+                message = f"the `regularizers` of a layer are on its weights; this {regularizer.kind} is on outputs"
+                yield Problem(message, step.place, "write it in the section `regularizers`")
+
+
+def _check_predictions(reading: Reading, planned: Plan, regularizers: Sequence[Component]) -> Iterator[Problem]:
+    losses, data_info = as_tuple(reading.sections.get("loss")), reading.data.info
+    if data_info is None or not losses:
+        return
+    try:
+        terms = [term(loss, planned, data_info) for loss in losses]
+    except ObjectiveError:  # reported by check_objective
+        return
+    for index, regularizer in enumerate(regularizers):
+        if isinstance(regularizer, PredictionRegularizer):
+            try:
+                predicted(regularizer, planned, terms)
+            except ObjectiveError as error:
+                path = ("regularizers", index)
+                yield reading.problem(
+                    error.message, (*path, regularizer.kind, *error.at) if error.at else path, error.hint
+                )
 
 
 def check_initializers(planned: Plan) -> Iterator[Problem]:

@@ -24,7 +24,7 @@ from dlrun.language.messages import (
     setting_names,
     setting_problems,
 )
-from dlrun.language.other_words import foreign, line_to_write, no_one, several, suggested_kind, with_settings
+from dlrun.language.other_words import foreign, line_to_write, no_one, suggested_kind, with_settings
 from dlrun.language.suggestions import shorten
 
 LARGEST = 3.4028234663852886e38
@@ -280,9 +280,6 @@ def _split(family: str, value: Any) -> tuple[str, Any]:
 
 def _unknown_kind(family: str, kind: str, settings: Any, path: SpecPath) -> list[SettingProblem]:
     """The problems of an unknown kind: if it is clear which one was meant, its settings are checked as well."""
-    if lines := several(family, kind, settings):
-        what = f"unknown {singular(family).split(' ', 1)[1]} '{kind}'"
-        return [SettingProblem(what, path, lines, at_key=True)]
     meant, hint = suggested_kind(family, kind), line_to_write(family, kind, settings)
     what = f"unknown {singular(family).split(' ', 1)[1]} '{kind}'"
     if meant and not hint:

@@ -75,7 +75,7 @@ def test_the_shared_settings_of_a_family_are_separate_from_a_kinds_own():
     merge = describe_kind("layers", "concat")
     assert [setting.name for setting in merge.settings] == ["branches", "dim"]
     assert merge.settings[0].main
-    penalty = describe_kind("regularizers", "l2")
+    penalty = describe_kind("regularizers", "orthogonal")
     assert [setting.name for setting in penalty.settings] == ["coefficient"]
 
 
