@@ -56,6 +56,11 @@ def _of_this_network(regularizer: dict[str, Any], several: bool, target: str) ->
     return {kind: own | {name: value for name, value in (("weights", "*"), ("output", "*end*")) if name in own}}
 
 
+def _of_all_weights(constraint: dict[str, Any]) -> dict[str, Any]:
+    """A constraint as it is written, without a random pattern."""
+    return {kind: {name: value for name, value in own.items() if name != "weights"} for kind, own in constraint.items()}
+
+
 def _suiting(family: str, target: str) -> st.SearchStrategy[Any]:
     """A loss or a metric for a kind of target."""
     suiting = [
@@ -179,6 +184,7 @@ def specs(draw: st.DrawFn) -> Drawn:
         "loss": losses,
         "metrics": metrics,
         "regularizers": [_of_this_network(one, "outputs" in model, target) for one in draw(some("regularizers"))],
+        "constraints": [_of_all_weights(one) for one in draw(some("constraints"))],
         "optimizer": {optimizer: drawn | {"lr": 1e-3}},
         "train": draw(_train(data, metrics)),
         "tracking": "off",

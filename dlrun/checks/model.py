@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 from dlrun.checks.reading import Reading
 from dlrun.checks.weights_file import WeightsError, compare_header
+from dlrun.components.constraints import Constraint
 from dlrun.components.initializers import Initializer
 from dlrun.components.layers import WeightedLayer
 from dlrun.components.regularizers import PredictionRegularizer, WeightRegularizer
@@ -41,13 +43,45 @@ def check_acting(reading: Reading, planned: Plan, setting: str) -> Iterator[Prob
     components = reading.sections.get(setting, ())
     known = [step.name for step in planned.steps if step.weights]
     for component, names in acting(planned, setting, components):
-        for index, own in enumerate(components):
-            if own is component and not names:
-                message = f"{own.kind} acts on no weight: '{own.weights}'{did_you_mean(own.weights, known, {})}"
-                hint = "biases and norm scales are left out unless asked for; `dlrun params` shows the names"
-                if own.least_rank > 1:
-                    hint += f"; {own.kind} needs a weight with {own.least_rank} axes"
-                yield reading.problem(message, (setting, index), hint)
+        index = _place(components, component)
+        if index is not None and not names:
+            pattern = component.weights
+            message = f"{component.kind} acts on no weight: '{pattern}'{did_you_mean(pattern, known, {})}"
+            hint = "biases and norm scales are left out unless asked for; `dlrun params` shows the names"
+            if component.least_rank > 1:
+                hint += f"; {component.kind} needs a weight with {component.least_rank} axes"
+            yield reading.problem(message, (setting, index), hint)
+
+
+def _place(components: Sequence[Component], component: Component) -> int | None:
+    """The place of a component in a list; None where it is not in it, though an equal one may be."""
+    return next((index for index, one in enumerate(components) if one is component), None)
+
+
+def check_constraints(reading: Reading, planned: Plan) -> Iterator[Problem]:
+    """Hold each constraint to a weight that it acts on, and those on one weight to each other."""
+    yield from check_acting(reading, planned, "constraints")
+    section = reading.sections.get("constraints", ())
+    on_weight: dict[str, list[Constraint]] = {}
+    for constraint, names in acting(planned, "constraints", section):
+        for name in names:
+            on_weight.setdefault(name, []).append(constraint)
+    seen: set[tuple[int, int]] = set()
+    for name, _, step in planned.weights():
+        for former, latter in combinations(on_weight.get(name, ()), 2):
+            if latter.keeps(former) or (id(former), id(latter)) in seen:
+                continue
+            seen.add((id(former), id(latter)))
+            message = f"{name} cannot obey both constraints: {latter.kind} is applied after {former.kind} and breaks it"
+            indices = [_place(section, one) for one in (former, latter)]
+            hint = "remove one of them, or change its settings"
+            if former.keeps(latter):
+                where = "" if None not in indices or indices == [None, None] else " in the section `constraints`"
+                hint = f"write {latter.kind} before {former.kind}{where}"
+            if indices[1] is None:
+                yield Problem(message, step.place, hint)
+            else:
+                yield reading.problem(message, ("constraints", indices[1]), hint)
 
 
 def check_penalties(reading: Reading, planned: Plan) -> Iterator[Problem]:
@@ -56,14 +90,14 @@ def check_penalties(reading: Reading, planned: Plan) -> Iterator[Problem]:
     regularizers = reading.sections.get("regularizers", ())
     for regularizer, steps in penalized_values(planned, regularizers):
         if not steps:
-            pattern = regularizer.layer_outputs
+            pattern, index = regularizer.layer_outputs, _place(regularizers, regularizer) or 0
             if any(is_named(name, pattern) for name in planned.values):
                 message = f"{regularizer.kind} has no effect: training does not change the output of '{pattern}'"
                 hint = "name a layer that has a trained weight, or comes after one"
             else:
                 message = f"no layer is called '{pattern}'{did_you_mean(pattern, planned.values, {})}"
                 hint = "`dlrun params` shows the names; `*` matches anything"
-            yield reading.problem(message, ("regularizers", regularizers.index(regularizer)), hint)
+            yield reading.problem(message, ("regularizers", index), hint)
     yield from _check_places(planned)
     yield from _check_predictions(reading, planned, regularizers)
 

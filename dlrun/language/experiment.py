@@ -139,6 +139,9 @@ class Experiment(Settings):
     """What is measured besides the loss."""
     regularizers: tuple[Annotated[Component, OneOf("regularizers")], ...] = ()
     """Penalties on all weights, or on those whose names match a pattern, added to the loss."""
+    constraints: tuple[Annotated[Component, OneOf("constraints")], ...] = ()
+    """Bounds on all weights, or on those whose names match a pattern, applied at the start and after every step, in
+    order."""
     optimizer: Annotated[Component, OneOf("optimizers")] | None = None
     """How the weights are updated from the gradients."""
     schedule: Annotated[Component, OneOf("schedules")] | None = None

@@ -1,4 +1,4 @@
-"""Which of a network's weights a component acts on: the settings that regularizers share with others."""
+"""Which of a network's weights a component acts on: the settings that regularizers share with constraints."""
 
 from __future__ import annotations
 

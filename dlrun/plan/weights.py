@@ -24,21 +24,20 @@ def expected(plan: Plan) -> dict[str, Shape]:
 
 
 def acting(plan: Plan, setting: str, components: tuple[Component, ...]) -> list[tuple[Any, list[str]]]:
-    """Each component that acts on weights with their full names, layers' own included.
+    """Each component that acts on weights with their full names: those of the section, then layers' own.
 
     Args:
         plan: the network.
         setting: the setting of a layer that has its own, such as `regularizers`.
         components: those of the section of that name, which act on all layers.
     """
-    found: list[tuple[Any, list[str]]] = []
+    every = [(step.name, weight, step) for step in plan.steps if not step.shared for weight in step.weights]
+    found = [(component, _chosen(component, every)) for component in components if _acts_on_weights(component)]
     for step in plan.steps:
         own = getattr(step.layer, setting) if isinstance(step.layer, WeightedLayer) and not step.shared else ()
-        for component in own:
-            if _acts_on_weights(component):
-                found.append((component, _chosen(component, [(step.name, weight, step) for weight in step.weights])))
-    every = [(step.name, weight, step) for step in plan.steps if not step.shared for weight in step.weights]
-    return found + [(component, _chosen(component, every)) for component in components if _acts_on_weights(component)]
+        names = [(step.name, weight, step) for weight in step.weights]
+        found += [(component, _chosen(component, names)) for component in own if _acts_on_weights(component)]
+    return found
 
 
 def _acts_on_weights(component: Component) -> bool:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import nn
 
-from dlrun.components.layers import Layer
 from dlrun.components.regularizers import PredictionRegularizer, WeightRegularizer
 from dlrun.data.batches import Batch
 from dlrun.plan.objective import Term, value_of
+from dlrun.training.chosen_weights import Pairs, as_taken
 from dlrun.training.objective import Outputs, Pairing
 
 
@@ -29,12 +28,10 @@ class WeightPenalty:
     """A penalty on weights as they are; the batch does not matter."""
 
     regularizer: WeightRegularizer
-    weights: Sequence[tuple[Layer, nn.Parameter]]
+    weights: Pairs
 
     def __call__(self, outputs: Outputs, batch: Batch) -> torch.Tensor:
-        if not self.regularizer.by_unit:
-            return self.regularizer.penalty([weight for _, weight in self.weights])
-        return self.regularizer.penalty([part for layer, weight in self.weights for part in layer.by_unit(weight)])
+        return self.regularizer.penalty(as_taken(self.regularizer, self.weights))
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def step(task: Task, weights: TrainedWeights, batch: Batch, move: Callable[[Tens
         task: the network, its objective and its settings.
         weights: its trained weights.
         batch: the rows.
-        move: changes the weights by their gradients: the optimizer's step.
+        move: changes the weights by their gradients: the optimizer's step, after which the constraints hold.
 
     Returns:
         The loss, its terms where there are several, and the penalty if there is one; each metric's partial result.

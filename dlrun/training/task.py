@@ -14,6 +14,7 @@ from dlrun.data.augment import Augmenter
 from dlrun.data.prepare import Prepared
 from dlrun.language.experiment import TrainSection
 from dlrun.plan.objective import Watched
+from dlrun.training.chosen_weights import Bound
 from dlrun.training.objective import Forward, Objective
 from dlrun.training.penalties import Penalty
 
@@ -32,6 +33,8 @@ class Task:
     """The metrics."""
     penalties: Sequence[Penalty]
     """What is added to the loss in training."""
+    bounds: Sequence[Bound]
+    """The constraints that hold after every step, in order."""
     optimizer: Optimizer
     schedule: Schedule | None
     settings: TrainSection

@@ -180,6 +180,8 @@ class WeightedLayer(Layer):
     """The first values of the biases; if not given, torch's default for this layer."""
     regularizers: tuple[Annotated[Component, OneOf("regularizers")], ...] = ()
     """Penalties on the weights of this layer only, added to the loss."""
+    constraints: tuple[Annotated[Component, OneOf("constraints")], ...] = ()
+    """Bounds on the weights of this layer only, applied after every step, in order."""
 
 
 def count_formula(weights: dict[str, Shape]) -> list[str]:

@@ -28,7 +28,8 @@ from dlrun.plan.inputs import front_chains
 from dlrun.plan.length import Length
 from dlrun.plan.network import Plan, plan
 from dlrun.plan.objective import Term, Watched, objective, predicted
-from dlrun.plan.weights import acting, expected, penalized_values
+from dlrun.plan.weights import expected, penalized_values
+from dlrun.training.chosen_weights import Bound, trained_weights
 from dlrun.training.lifecycle.data_checks import check_loaded
 from dlrun.training.lifecycle.device import choose_device, forward_in, make_deterministic, set_precision
 from dlrun.training.objective import Objective, Pairing
@@ -100,6 +101,8 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
     digest = _start_from(checked, planned, network) if learned is None else ""
     lay_out(network.to(device))
     task = make_task(checked, planned, network, prepared, terms, metrics, scaling)
+    for bound in task.bounds:  # from the first step on
+        bound()
     settings = flattened(experiment, checked.reading.folder, planned.input_shapes)
     return TrainingSetup(checked, device, loaded, fitted, planned, network, task, settings, notes, digest)
 
@@ -192,6 +195,7 @@ def make_task(
         objective=Objective(terms, pairing),
         watched=metrics,
         penalties=_penalties(experiment, planned, network, terms, pairing),
+        bounds=[Bound(*pair) for pair in trained_weights(planned, network, "constraints", experiment.constraints)],
         optimizer=experiment.need("optimizer"),
         schedule=experiment.schedule,  # type: ignore[arg-type]
         settings=experiment.train,
@@ -202,12 +206,9 @@ def make_task(
 def _penalties(
     experiment: Experiment, planned: Plan, network: torch.nn.Module, terms: Sequence[Term], pairing: Pairing
 ) -> list[Penalty]:
-    """What the regularizers of the spec add to the loss, those without a trained weight left out."""
-    weights, layers = network.state_dict(keep_vars=True), {name: step.layer for name, _, step in planned.weights()}
-    found: list[Penalty] = []
-    for regularizer, names in acting(planned, "regularizers", experiment.regularizers):
-        trained: list[Any] = [(layers[name], weights[name]) for name in names if weights[name].requires_grad]
-        found += [WeightPenalty(regularizer, trained)] if trained else []
+    """What the regularizers of the spec add to the loss."""
+    on_weights = trained_weights(planned, network, "regularizers", experiment.regularizers)
+    found: list[Penalty] = [WeightPenalty(*pair) for pair in on_weights]
     found += [OutputPenalty(*pair) for pair in penalized_values(planned, experiment.regularizers)]
     for regularizer in experiment.regularizers:
         if isinstance(regularizer, PredictionRegularizer):
