@@ -24,7 +24,7 @@ data:
   augment: [drop_numbers: 0.1]
 model:
   layers:
-    - linear: {out_features: 8, init: {constant: 0.1}}
+    - linear: {out_features: 8, init: {alternating: 0.1}}
     - reshape: [4, 2]
     - channel_shuffle: 2
     - flatten

@@ -143,7 +143,7 @@ def check_initializers(planned: Plan) -> Iterator[Problem]:
                 continue
             for name, shape in step.weights.items():
                 if layer.role(name) == role and not own.suits(shape):
-                    message = f"{own.kind} needs a weight with {own.least_rank} axes; {name} is {show(shape)}"
+                    message = f"{own.kind} needs {own.needed()}; {name} is {show(shape)}"
                     yield Problem(message, step.place, "use normal or uniform")
 
 

@@ -116,7 +116,7 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "amp": ("precision",),
     "mixed_precision": ("precision",),
     "dtype": ("precision",),
-    "val": ("validation",),
+    "val": ("validation", "value"),
     "valid": ("validation",),
     "stratified": ("stratify",),
     "baseline": ("baselines",),
