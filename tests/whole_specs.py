@@ -156,7 +156,7 @@ def specs(draw: st.DrawFn) -> Drawn:
     model["layers"] = [*begin, *layers, {"flatten": {"name": "trunk"}}, *ends]
     for setting in ("init", "bias_init"):
         for chosen in draw(some("initializers")):
-            model[setting] = chosen
+            model[setting] = {"*": chosen} if setting == "init" and draw(st.booleans()) else chosen
     if draw(st.integers(0, 5)) == 0:
         model["freeze"] = draw(st.sampled_from((["*bias"], ["end"], ["*_1*"])))
     data["split"] = {

@@ -22,6 +22,7 @@ from dlrun.checks.memory import check_memory
 from dlrun.checks.model import (
     check_constraints,
     check_freeze,
+    check_init_entries,
     check_initializers,
     check_penalties,
     check_weights_file,
@@ -223,6 +224,7 @@ def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None, me
     yield from check_penalties(reading, planned)
     yield from check_constraints(reading, planned)
     yield from check_initializers(planned)
+    yield from check_init_entries(reading, planned)
     if sizes is not None:
         yield from check_training(reading, planned, train, sizes)
     yield from check_planned_notes(reading, planned, train, sizes)

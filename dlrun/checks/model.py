@@ -14,11 +14,12 @@ from dlrun.components.regularizers import PredictionRegularizer, WeightRegulariz
 from dlrun.errors import Problem
 from dlrun.language.component import Component
 from dlrun.language.experiment import as_tuple
+from dlrun.language.kinds import synonyms
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.names import is_named, matches
 from dlrun.plan.network import Plan
 from dlrun.plan.objective import ObjectiveError, predicted, term
-from dlrun.plan.weights import acting, penalized_values
+from dlrun.plan.weights import acting, fitting_init, is_meant, penalized_values
 from dlrun.shapes import show
 
 
@@ -145,6 +146,34 @@ def check_initializers(planned: Plan) -> Iterator[Problem]:
                 if layer.role(name) == role and not own.suits(shape):
                     message = f"{own.kind} needs {own.needed()}; {name} is {show(shape)}"
                     yield Problem(message, step.place, "use normal or uniform")
+
+
+def check_init_entries(reading: Reading, planned: Plan) -> Iterator[Problem]:
+    """Hold each entry of `model.init`, where that is a mapping, to a weight that it fills."""
+    entries = reading.sections["model"].init
+    if not isinstance(entries, dict):
+        return
+    weights = [(step, name.removeprefix(f"{step.name}."), shape) for name, shape, step in planned.weights()]
+    weights = [one for one in weights if one[0].layer is not None and one[0].layer.role(one[1]) == "weight"]
+    free = [one for one in weights if not (isinstance(one[0].layer, WeightedLayer) and one[0].layer.init)]
+    used = {fitting_init(*one, entries) for one in free}
+    for key, initializer in entries.items():
+        if key in used:
+            continue
+        meant = [one for one in weights if is_meant(key, *one[:2])]
+        unsuited = next((one for one in meant if not initializer.suits(one[2])), None)
+        if not meant:
+            known = [*dict.fromkeys(one[0].kind for one in weights), *dict.fromkeys(one[0].name for one in weights)]
+            message = f"no weight is of '{key}'{did_you_mean(key, known, synonyms('layers'))}"
+            hint = "write a kind of layer, or a pattern of weights, which `dlrun params` shows; biases have `bias_init`"
+        elif unsuited and not any(initializer.suits(one[2]) for one in meant):
+            name = f"{unsuited[0].name}.{unsuited[1]}"
+            message = f"{initializer.kind} needs {initializer.needed()}; {name} is {show(unsuited[2])}"
+            hint = "use normal or uniform"
+        else:
+            message = f"'{key}' fills no weight: entries before it, or `init` of a layer, fill all that it fits"
+            hint = "the first entry that fits a weight fills it"
+        yield reading.problem(message, ("model", "init", key), hint, at_key=True)
 
 
 def check_weights_file(reading: Reading, planned: Plan) -> Iterator[Problem]:

@@ -17,6 +17,8 @@ from dlrun.network.rewrites import arrange_relus
 from dlrun.plan.network import Plan, Step
 from dlrun.plan.objective import logits_of, steps_to_form, value_of
 from dlrun.plan.steps import Mask
+from dlrun.plan.weights import fitting_init
+from dlrun.shapes import Shape
 
 
 def build(
@@ -129,10 +131,17 @@ def _initialize(module: nn.Module, step: Step, model: ModelSection) -> None:
             continue
         setting = "init" if role == "weight" else "bias_init"
         own = getattr(layer, setting) if isinstance(layer, WeightedLayer) else None
-        common = getattr(model, setting)
-        chosen = own or (common if common and common.suits(tuple(parameter.shape)) else None)
+        chosen = own or _common_init(getattr(model, setting), step, name, tuple(parameter.shape))
         if chosen is not None:
             with torch.no_grad():
                 chosen.fill(parameter)
                 if (padding := layer.padding_index()) is not None:
                     parameter[padding] = 0
+
+
+def _common_init(common: Any, step: Step, weight: str, shape: Shape) -> Any:
+    """What `model.init` or `model.bias_init` fills a weight with; None where it does not suit."""
+    if isinstance(common, dict):
+        key = fitting_init(step, weight, shape, common)
+        return None if key is None else common[key]
+    return common if common is not None and common.suits(shape) else None

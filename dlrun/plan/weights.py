@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dlrun.components.layers import WeightedLayer
 from dlrun.components.regularizers import WeightRegularizer
 from dlrun.language.component import Component
+from dlrun.language.kinds import kinds
 from dlrun.language.weight_choice import WeightChoice
 from dlrun.plan.names import is_named, matches
 from dlrun.plan.network import Plan
@@ -76,3 +78,13 @@ def _steps_that_training_changes(plan: Plan) -> set[int]:
         if names - plan.frozen or moving.intersection(step.inputs):
             moving.add(index)
     return moving
+
+
+def fitting_init(step: Step, weight: str, shape: Shape, entries: Mapping[str, Any]) -> str | None:
+    """The first key of `model.init` whose initializer fills a weight: by the kind of its layer, or by a pattern."""
+    return next((key for key in entries if is_meant(key, step, weight) and entries[key].suits(shape)), None)
+
+
+def is_meant(key: str, step: Step, weight: str) -> bool:
+    """Whether a key of `model.init` means a weight."""
+    return key == step.kind if key in kinds("layers") else matches(f"{step.name}.{weight}", key)
