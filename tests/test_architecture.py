@@ -24,14 +24,15 @@ data:
   augment: [drop_numbers: 0.1]
 model:
   layers:
-    - linear: {out_features: 8, init: {constant: 0.1}}
+    - linear: {out_features: 8, init: {alternating: 0.1}}
     - reshape: [4, 2]
     - channel_shuffle: 2
     - flatten
     - linear: 1
 loss: {huber: {delta: 0.5}}
 metrics: [log_cosh]
-regularizers: [group_lasso: 1e-4]
+regularizers: [log_sum: 1e-4]
+constraints: [at_most_one]
 optimizer: {sign_sgd: {lr: 1e-2}}
 schedule: {polynomial: 2.0}
 train: {epochs: 3, device: cpu}

@@ -61,6 +61,11 @@ def test_the_readme_shows_every_spec():
     assert listed == {file.name for file in SPECS.glob("*.yaml")}
 
 
+@pytest.mark.parametrize(("heading", "family"), [("## Penalties", "regularizers"), ("## Constraints", "constraints")])
+def test_a_table_of_the_language_page_lists_every_kind_of_its_family(heading, family):
+    assert re.findall(r"`(\w+)`", " ".join(rows(LANGUAGE, heading))) == [*kinds(family)]
+
+
 KEYS = {
     **{word: word for word in ("momentum", "l2", "l1", "dropout", "warmup")},
     **{word: f"{word}:" for word in ("blocks", "repeat", "residual")},

@@ -52,6 +52,7 @@ model:
 loss: cross_entropy
 metrics: [accuracy, f1, roc_auc]
 regularizers: [l2: 1e-4]
+constraints: [max_norm: 1]
 optimizer: {adamw: {lr: 0.02}}
 schedule: {cosine_annealing: {warmup: 1 epoch}}
 train:

@@ -47,6 +47,20 @@ def _of_all_columns(step: dict[str, Any]) -> dict[str, Any]:
     return {kind: {name: value for name, value in own.items() if name != "columns"} for kind, own in step.items()}
 
 
+def _of_this_network(regularizer: dict[str, Any], several: bool, target: str) -> Any:
+    """A regularizer as it is written, with names that the network has in place of random ones."""
+    ((kind, own),) = regularizer.items()
+    if kind == "entropy":
+        own = {"coefficient": own["coefficient"]} | ({"output": "end"} if several else {})
+        return {kind: own} if target != "numbers" else {"l1": own["coefficient"]}
+    return {kind: own | {name: value for name, value in (("weights", "*"), ("output", "*end*")) if name in own}}
+
+
+def _of_all_weights(constraint: dict[str, Any]) -> dict[str, Any]:
+    """A constraint as it is written, without a random pattern."""
+    return {kind: {name: value for name, value in own.items() if name != "weights"} for kind, own in constraint.items()}
+
+
 def _suiting(family: str, target: str) -> st.SearchStrategy[Any]:
     """A loss or a metric for a kind of target."""
     suiting = [
@@ -142,7 +156,7 @@ def specs(draw: st.DrawFn) -> Drawn:
     model["layers"] = [*begin, *layers, {"flatten": {"name": "trunk"}}, *ends]
     for setting in ("init", "bias_init"):
         for chosen in draw(some("initializers")):
-            model[setting] = chosen
+            model[setting] = {"*": chosen} if setting == "init" and draw(st.booleans()) else chosen
     if draw(st.integers(0, 5)) == 0:
         model["freeze"] = draw(st.sampled_from((["*bias"], ["end"], ["*_1*"])))
     data["split"] = {
@@ -169,7 +183,8 @@ def specs(draw: st.DrawFn) -> Drawn:
         "model": model,
         "loss": losses,
         "metrics": metrics,
-        "regularizers": draw(some("regularizers")),
+        "regularizers": [_of_this_network(one, "outputs" in model, target) for one in draw(some("regularizers"))],
+        "constraints": [_of_all_weights(one) for one in draw(some("constraints"))],
         "optimizer": {optimizer: drawn | {"lr": 1e-3}},
         "train": draw(_train(data, metrics)),
         "tracking": "off",

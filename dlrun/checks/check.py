@@ -19,7 +19,14 @@ from dlrun.checks.data import (
 )
 from dlrun.checks.gradients import stuck
 from dlrun.checks.memory import check_memory
-from dlrun.checks.model import check_freeze, check_initializers, check_regularizers, check_weights_file
+from dlrun.checks.model import (
+    check_constraints,
+    check_freeze,
+    check_init_entries,
+    check_initializers,
+    check_penalties,
+    check_weights_file,
+)
 from dlrun.checks.notes import check_planned_notes
 from dlrun.checks.objective import check_objective
 from dlrun.checks.reading import Reading, read_spec
@@ -214,8 +221,10 @@ def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None, me
     yield from check_freeze(reading, planned)
     if {"data", "optimizer"} & reading.written:
         yield from stuck(planned)
-    yield from check_regularizers(reading, planned)
+    yield from check_penalties(reading, planned)
+    yield from check_constraints(reading, planned)
     yield from check_initializers(planned)
+    yield from check_init_entries(reading, planned)
     if sizes is not None:
         yield from check_training(reading, planned, train, sizes)
     yield from check_planned_notes(reading, planned, train, sizes)

@@ -24,7 +24,7 @@ from dlrun.language.messages import (
     setting_names,
     setting_problems,
 )
-from dlrun.language.other_words import foreign, line_to_write, no_one, several, suggested_kind, with_settings
+from dlrun.language.other_words import foreign, line_to_write, no_one, suggested_kind, with_settings
 from dlrun.language.suggestions import shorten
 
 LARGEST = 3.4028234663852886e38
@@ -159,6 +159,51 @@ class AutoOrSome(OneOf):
         return {"anyOf": [{"enum": ["auto", "off"]}, one, {"type": "array", "items": one}]}
 
 
+class OneOrByWeight(OneOf):
+    """Marks a field that takes one component of a family, or a mapping to components from kinds of layers and patterns
+    of weights.
+
+    A mapping whose only key is a kind of the family is that component with its settings, as everywhere.
+    """
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._choose)
+
+    def _choose(self, value: Any) -> Component | dict[str, Component]:
+        if not isinstance(value, dict) or self._means_one(value):
+            return choose(self.family, value)
+        chosen: dict[str, Component] = {}
+        problems: list[SettingProblem] = []
+        for key, item in value.items():
+            if key in kinds(self.family):
+                what = f"'{key}' is {singular(self.family)}; a kind of layer or a pattern of weights is expected here"
+                hint = f"`{key}: …` stands alone; a layer that is called so is `{key}.*`, all weights are `*`"
+                problems.append(SettingProblem(what, (key,), hint, at_key=True))
+                continue
+            try:
+                chosen[key] = choose(self.family, item)
+            except ValidationError as error:
+                problems += [replace(problem, path=(key, *problem.path)) for problem in setting_problems(error)]
+        if problems:
+            raise as_validation_error(problems)
+        return chosen
+
+    def _means_one(self, value: dict[str, Any]) -> bool:
+        """Whether a mapping is meant as one component: by the name of a kind, a misspelt one, or in another style."""
+        if len(value) != 1:
+            return not value or bool(foreign(self.family, value))
+        (key,) = value
+        if key in kinds("layers") or any(mark in key for mark in "*?."):
+            return False
+        return key in kinds(self.family) or bool(suggested_kind(self.family, key))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        one = {"$ref": f"#/$defs/{self.family}"}
+        names = {"not": {"enum": list(kinds(self.family))}}
+        by_weight = {"type": "object", "propertyNames": names, "minProperties": 1, "additionalProperties": one}
+        return {"anyOf": [one, by_weight]}
+
+
 def marks(field: FieldInfo) -> list[Any]:
     """What marks a field and the parts of its type, such as `OneOf`."""
     return [*field.metadata, *_marks_within(field.annotation)]
@@ -280,9 +325,6 @@ def _split(family: str, value: Any) -> tuple[str, Any]:
 
 def _unknown_kind(family: str, kind: str, settings: Any, path: SpecPath) -> list[SettingProblem]:
     """The problems of an unknown kind: if it is clear which one was meant, its settings are checked as well."""
-    if lines := several(family, kind, settings):
-        what = f"unknown {singular(family).split(' ', 1)[1]} '{kind}'"
-        return [SettingProblem(what, path, lines, at_key=True)]
     meant, hint = suggested_kind(family, kind), line_to_write(family, kind, settings)
     what = f"unknown {singular(family).split(' ', 1)[1]} '{kind}'"
     if meant and not hint:
@@ -311,5 +353,5 @@ def written(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [item.written() if isinstance(item, Component) else written(item) for item in value]
     if isinstance(value, dict):
-        return {name: written(item) for name, item in value.items()}
+        return {name: item.written() if isinstance(item, Component) else written(item) for name, item in value.items()}
     return value if isinstance(value, bool | int | float | str | None) else str(value)

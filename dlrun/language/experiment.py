@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from dlrun.language.component import AutoOrSome, Component, Nested, OneOf, Settings, SomeOf
+from dlrun.language.component import AutoOrSome, Component, Nested, OneOf, OneOrByWeight, Settings, SomeOf
 from dlrun.language.durations import Interval, IntervalField
 from dlrun.language.fields import (
     BatchSize,
@@ -63,8 +63,10 @@ class ModelSection(Settings):
     """The names of the layers whose outputs are the network's outputs; only the last layer's unless given."""
     layers: Annotated[tuple[Annotated[Component, OneOf("layers")], ...], Field(min_length=1)]
     """The layers; each takes the output of the one before."""
-    init: Annotated[Component, OneOf("initializers")] | None = None
-    """The initial weights of each layer without an `init` of its own; torch's default for the layer unless given."""
+    init: Annotated[Component | dict[str, Component], OneOrByWeight("initializers")] | None = None
+    """The initial weights of each layer without an `init` of its own; torch's default for the layer unless given. One
+    initializer for all, or one for each kind of layer or pattern (`*` and `?`) of weights, of which the first that fits
+    a weight fills it: `{linear: xavier_uniform, "*.weight_hh*": orthogonal}`."""
     bias_init: Annotated[Component, OneOf("initializers")] | None = None
     """The initial biases of each layer without a `bias_init` of its own; torch's default for the layer unless given."""
     weights: FilePath | None = None
@@ -139,6 +141,9 @@ class Experiment(Settings):
     """What is measured besides the loss."""
     regularizers: tuple[Annotated[Component, OneOf("regularizers")], ...] = ()
     """Penalties on all weights, or on those whose names match a pattern, added to the loss."""
+    constraints: tuple[Annotated[Component, OneOf("constraints")], ...] = ()
+    """Bounds on all weights, or on those whose names match a pattern, applied at the start and after every step, in
+    order."""
     optimizer: Annotated[Component, OneOf("optimizers")] | None = None
     """How the weights are updated from the gradients."""
     schedule: Annotated[Component, OneOf("schedules")] | None = None

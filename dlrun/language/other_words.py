@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from dlrun.language.kinds import find, kinds, singular, synonyms
 from dlrun.language.suggestions import shorten, snake_case, suggest
-from dlrun.language.synonyms import JOINING, NO_LAYERS, ONE_SOURCE, SETTINGS, SEVERAL
+from dlrun.language.synonyms import JOINING, NO_LAYERS, ONE_SOURCE, SETTINGS
 
 
 def with_settings(family: str, value: dict[str, Any]) -> str:
@@ -48,8 +48,6 @@ def foreign(family: str, value: dict[str, Any]) -> str:
     for name in _NESTING:
         if isinstance(given.get(name), dict):
             given |= given.pop(name)
-    if lines := several(family, word, given):
-        return lines
     meant = suggested_kind(family, word)
     if not meant:
         return ""
@@ -112,11 +110,3 @@ def _likely_first(family: str, settings: Any) -> list[str]:
     """The kinds of a family, the one that a file's ending names first."""
     ending = str(settings).rpartition(".")[2].lower()
     return sorted(kinds(family), key=lambda kind: kind != ending)
-
-
-def several(family: str, word: str, settings: Any) -> str:
-    """The lines to write for another library's name for several kinds together, or ''."""
-    meant = [kind for kind in SEVERAL.get(snake_case(word).replace("_", ""), ()) if kind in kinds(family)]
-    given = settings if isinstance(settings, dict) else {}
-    lines = (f"`- {kind}: {shorten(given[kind]) if kind in given else '…'}`" for kind in meant)
-    return f"write each in an entry of its own: {', then '.join(lines)}" if meant else ""

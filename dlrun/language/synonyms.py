@@ -29,7 +29,7 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "prob": ("p",),
     "probability": ("p",),
     "dropout_rate": ("p",),
-    "alpha": ("negative_slope", "alpha"),
+    "alpha": ("negative_slope", "alpha", "coefficient"),
     "slope": ("negative_slope",),
     "epsilon": ("eps",),
     "axis": ("dim",),
@@ -61,6 +61,10 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "bias_initializer": ("bias_init",),
     "kernel_regularizer": ("regularizers",),
     "regularizer": ("regularizers",),
+    "kernel_constraint": ("constraints",),
+    "constraint": ("constraints",),
+    "max_value": ("max",),
+    "min_value": ("min",),
     "learning_rate": ("lr",),
     "beta_1": ("betas",),
     "beta_2": ("betas",),
@@ -112,7 +116,7 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "amp": ("precision",),
     "mixed_precision": ("precision",),
     "dtype": ("precision",),
-    "val": ("validation",),
+    "val": ("validation", "value"),
     "valid": ("validation",),
     "stratified": ("stratify",),
     "baseline": ("baselines",),
@@ -158,12 +162,15 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "input_size": ("input",),
 }
 
-SEVERAL: dict[str, tuple[str, ...]] = {"l1l2": ("l1", "l2"), "elasticnet": ("l1", "l2")}
-"""Other libraries' names, in small letters without `_`, for kinds of a family that act together."""
-
 EXPLAINED: dict[str, str] = {
     "in_features": "input sizes are inferred and never written",
-    "activity_regularizer": "penalties are on weights, not on a layer's outputs: see `regularizers`",
+    "activity_regularizer": "in the section `regularizers`, with a layer's name: `l1: {coefficient: …, output: NAME}`",
+    "bias_regularizer": 'write `regularizers: [l2: {coefficient: …, weights: "*.bias*", include_biases: true}]`',
+    "recurrent_regularizer": 'write `regularizers: [l2: {coefficient: …, weights: "*.weight_hh*"}]`',
+    "bias_constraint": 'write `constraints: [KIND: {weights: "*.bias*", include_biases: true}]`',
+    "recurrent_constraint": 'write `constraints: [KIND: {weights: "*.weight_hh*"}]`',
+    "l1": "`coefficient` is l1 + l2, and `l1_ratio` is l1 / (l1 + l2)",
+    "l2": "`coefficient` is l1 + l2, and `l1_ratio` is l1 / (l1 + l2)",
     "in_channels": "input sizes are inferred and never written",
     "num_features": "input sizes are inferred and never written",
     "normalized_shape": "input sizes are inferred; `dims` says how many of the last axes are normalised",

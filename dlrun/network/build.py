@@ -15,11 +15,19 @@ from dlrun.modules.still import keep_still
 from dlrun.network.names import argument, call, keep_names, torch_path
 from dlrun.network.rewrites import arrange_relus
 from dlrun.plan.network import Plan, Step
-from dlrun.plan.objective import logits_of, steps_to_form
+from dlrun.plan.objective import logits_of, steps_to_form, value_of
 from dlrun.plan.steps import Mask
+from dlrun.plan.weights import fitting_init
+from dlrun.shapes import Shape
 
 
-def build(plan: Plan, model: ModelSection, with_logits: Collection[str] = (), rewritten: bool = True) -> fx.GraphModule:
+def build(
+    plan: Plan,
+    model: ModelSection,
+    with_logits: Collection[str] = (),
+    with_values: Collection[int] = (),
+    rewritten: bool = True,
+) -> fx.GraphModule:
     """The network; its initial weights are drawn from torch's seeded generator in the order of the layers.
 
     It takes a batch (N, ...) for each of `plan.inputs`, in their order, and returns a batch (N, ...), or where there
@@ -29,6 +37,7 @@ def build(plan: Plan, model: ModelSection, with_logits: Collection[str] = (), re
         plan: its layers and their shapes.
         model: the section of the spec, for the initializers.
         with_logits: outputs of a sigmoid whose logits are returned too, under `logits_of(name)`.
+        with_values: steps whose values are returned too, under `value_of(step)`, with 0 where a step is padding.
         rewritten: whether relus are where they cost least; otherwise each module gives what its layer gives.
     """
     root = nn.Module()
@@ -38,6 +47,7 @@ def build(plan: Plan, model: ModelSection, with_logits: Collection[str] = (), re
         values.append(_emit(step, root, graph, values, model))
     outputs = {name: values[index] for name, index in plan.outputs.items()}
     outputs |= {logits_of(name): _logits(plan, name, graph, values) for name in with_logits}
+    outputs |= {value_of(step): _without_padding(plan, step, graph, values) for step in with_values}
     graph.output(outputs if len(outputs) > 1 else values[next(iter(plan.outputs.values()))])
     network = fx.GraphModule(root, graph)
     if rewritten:
@@ -62,6 +72,16 @@ def _logits(plan: Plan, output: str, graph: fx.Graph, values: list[fx.Node]) -> 
     for step in reversed(behind):  # layers that only change the shape
         node = call(graph, torch_path(step.name), (node,))
     return node
+
+
+def _without_padding(plan: Plan, step: int, graph: fx.Graph, values: list[fx.Node]) -> fx.Node:
+    """The value of a step; where it is a sequence with padding, with 0 in place of the padding."""
+    mask = plan.masks.get(step)
+    if mask is None:
+        return values[step]
+    length, *others = plan.steps[step].output
+    real = graph.call_method("reshape", (_mask(graph, values, mask), (-1, length, *(1 for _ in others))))
+    return graph.call_function(operator.mul, (values[step], real))
 
 
 def _emit(step: Step, root: nn.Module, graph: fx.Graph, values: list[fx.Node], model: ModelSection) -> fx.Node:
@@ -111,10 +131,17 @@ def _initialize(module: nn.Module, step: Step, model: ModelSection) -> None:
             continue
         setting = "init" if role == "weight" else "bias_init"
         own = getattr(layer, setting) if isinstance(layer, WeightedLayer) else None
-        common = getattr(model, setting)
-        chosen = own or (common if common and common.suits(tuple(parameter.shape)) else None)
+        chosen = own or _common_init(getattr(model, setting), step, name, tuple(parameter.shape))
         if chosen is not None:
             with torch.no_grad():
                 chosen.fill(parameter)
                 if (padding := layer.padding_index()) is not None:
                     parameter[padding] = 0
+
+
+def _common_init(common: Any, step: Step, weight: str, shape: Shape) -> Any:
+    """What `model.init` or `model.bias_init` fills a weight with; None where it does not suit."""
+    if isinstance(common, dict):
+        key = fitting_init(step, weight, shape, common)
+        return None if key is None else common[key]
+    return common if common is not None and common.suits(shape) else None

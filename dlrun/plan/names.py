@@ -36,6 +36,11 @@ class Scope:
         return [*self.named, *(self.parent.known() if self.parent else ())]
 
 
+def is_named(name: str, pattern: str) -> bool:
+    """Whether a pattern is the name of something, such as a layer."""
+    return fnmatch.fnmatchcase(name, pattern)
+
+
 def matches(weight: str, pattern: str) -> bool:
     """Whether a pattern names a weight: by its full name, or by a layer that it lies in."""
     return fnmatch.fnmatchcase(weight, pattern) or fnmatch.fnmatchcase(weight, f"{pattern}.*")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from dlrun.components.preprocess import Preprocess
 from dlrun.errors import Problem, SpecError
@@ -12,7 +12,7 @@ from dlrun.language.text.node import Node
 from dlrun.plan.data_info import DataInfo
 from dlrun.plan.inputs import Input, PreprocessStep, plan_inputs
 from dlrun.plan.names import matches
-from dlrun.plan.steps import Group, Step
+from dlrun.plan.steps import Group, Mask, Step
 from dlrun.plan.wiring import NetworkWiring
 from dlrun.shapes import Shape, numel
 
@@ -32,6 +32,10 @@ class Plan:
     """Full names of weights that are not trained, and of statistics that do not move."""
     groups: tuple[Group, ...] = ()
     """Which steps lie together, in the order in which the groups begin, the outer before the inner."""
+    values: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """For each layer, also one made of layers, the steps that give its output: several where it is used again."""
+    masks: Mapping[int, Mask] = field(default_factory=dict)
+    """The steps whose values are sequences with padding."""
 
     @property
     def layers(self) -> tuple[Step, ...]:
@@ -126,7 +130,8 @@ def plan(
     _refuse_unused(steps, inputs, outputs)
     names = [f"{step.name}.{name}" for step in steps for name in (*step.weights, *step.buffers) if not step.shared]
     frozen = frozenset(name for name in names if any(matches(name, pattern) for pattern in model.freeze or ()))
-    return Plan(inputs, steps, outputs, frozen, tuple(wiring.groups))
+    values = {name: tuple(steps) for name, steps in wiring.values.items()}
+    return Plan(inputs, steps, outputs, frozen, tuple(wiring.groups), values, wiring.masks)
 
 
 def _outputs(model: ModelSection, wiring: NetworkWiring, last: int) -> dict[str, int]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dlrun.components.layers import Container, Layer
 from dlrun.components.losses import Loss
 from dlrun.components.metrics import Metric
+from dlrun.components.regularizers import PredictionRegularizer
 from dlrun.errors import LocatedError
 from dlrun.language.experiment import INPUT, TARGET, EarlyStopping
 from dlrun.language.fields import OutputForm
@@ -227,7 +228,7 @@ def objective(
     return terms, [watched(metric, plan, terms, data_info) for metric in metrics]
 
 
-def _output(component: Loss | Metric, plan: Plan) -> str:
+def _output(component: Loss | Metric | PredictionRegularizer, plan: Plan) -> str:
     names = list(plan.outputs)
     if component.output is None:
         if len(names) > 1:
@@ -261,6 +262,21 @@ def _answer(loss: Loss, output: str, plan: Plan, data_info: DataInfo) -> Answer:
     return Answer(loss.of_input, is_input=True)
 
 
+def predicted(regularizer: PredictionRegularizer, plan: Plan, terms: Sequence[Term]) -> Term:
+    """The loss that says how the output that a regularizer penalizes is read.
+
+    Raises:
+        ObjectiveError: it names none of several outputs, or the output's loss is not on probabilities.
+    """
+    output = _output(regularizer, plan)
+    for found in terms:
+        shape = plan.output_shape(output)
+        if found.output == output and found.loss.probabilities(shape, (-1.0, 1.0), found.output_form) is not None:
+            return found
+    message = f"{regularizer.kind} is for predicted probabilities, and no loss takes the output '{output}' as such"
+    raise ObjectiveError(message, "it goes with `cross_entropy` and `binary_cross_entropy`")
+
+
 def called(component: Loss | Metric, output: str, plan: Plan) -> str:
     """The name of a loss's or a metric's value."""
     return f"{output}/{component.kind}" if len(plan.outputs) > 1 else component.kind
@@ -283,6 +299,11 @@ def steps_to_form(plan: Plan, output: str) -> list[Step]:
 def _only_reshapes(step: Step) -> bool:
     layer = step.layer
     return isinstance(layer, Layer) and not isinstance(layer, Container) and layer.accepts == "any"
+
+
+def value_of(step: int) -> str:
+    """The name under which a network in training returns the value of a step that is penalized."""
+    return f"{step}/value"
 
 
 def logits_of(output: str) -> str:

@@ -36,6 +36,8 @@ class NetworkWiring:
         """The step that has the weights of a layer, by the layer's full name."""
         self.masks: dict[int, Mask] = {}
         """The values that are sequences with padding."""
+        self.values: dict[str, list[int]] = {}
+        """The values that each layer gives, by its full name: several where it is used again."""
 
     def chain(self, layers: Layers, value: int, path: SpecPath, label: str = "") -> int:
         if label:
@@ -64,13 +66,15 @@ class NetworkWiring:
             if self.reused > MAX_LAYERS:
                 self.refuse(f"this expands to more than {MAX_LAYERS:,} layers", path)
         name = self.name(layer, path)
+        full_name = f"{self.scope.prefix}{name}"
         if isinstance(layer, Container):
-            outer, self.scope = self.scope, Scope(f"{self.scope.prefix}{name}.", self.scope, given=_inner_names(layer))
+            outer, self.scope = self.scope, Scope(f"{full_name}.", self.scope, given=_inner_names(layer))
             with self.group(name, layer.called(), path):
                 value = layer.wire(self, value, path)
             self.scope = outer
         else:
-            value = self.step(layer, f"{self.scope.prefix}{name}", value, path)
+            value = self.step(layer, full_name, value, path)
+        self.values.setdefault(full_name, []).append(value)
         if layer.name:
             self.scope.named[layer.name] = (value, layer, self.tree.locate((*path, "name")))
         return value

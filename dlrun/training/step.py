@@ -12,6 +12,7 @@ from dlrun.data.batches import Batch, Tensors
 from dlrun.modules.private_torch import foreach_mul
 from dlrun.training.evaluation import measure_batch
 from dlrun.training.objective import each
+from dlrun.training.penalties import sum_of_penalties
 from dlrun.training.task import Task
 
 
@@ -38,7 +39,7 @@ def step(task: Task, weights: TrainedWeights, batch: Batch, move: Callable[[Tens
         task: the network, its objective and its settings.
         weights: its trained weights.
         batch: the rows.
-        move: changes the weights by their gradients: the optimizer's step.
+        move: changes the weights by their gradients: the optimizer's step, after which the constraints hold.
 
     Returns:
         The loss, its terms where there are several, and the penalty if there is one; each metric's partial result.
@@ -48,7 +49,7 @@ def step(task: Task, weights: TrainedWeights, batch: Batch, move: Callable[[Tens
     losses = task.objective(outputs, batch)  # loss
     total = losses[0]
     if task.penalties:
-        losses.append(penalty := sum_of_penalties(task.penalties))
+        losses.append(penalty := sum_of_penalties(task.penalties, outputs, batch))
         total = total + penalty
 
     gradients = weights.gradients(total)  # gradient
@@ -60,15 +61,6 @@ def step(task: Task, weights: TrainedWeights, batch: Batch, move: Callable[[Tens
 
     metrics = measure_batch(task.watched, task.objective.pairing, each(outputs, torch.Tensor.detach), batch)
     return [value.detach() for value in losses], metrics
-
-
-def sum_of_penalties(penalties: Sequence[tuple[Any, list[nn.Parameter]]]) -> torch.Tensor:
-    """All penalties on the weights as they are, added up; there is at least one."""
-    first, *others = (regularizer.penalty(weights) for regularizer, weights in penalties)
-    total = first
-    for penalty in others:
-        total = total + penalty
-    return total
 
 
 def clip(gradients: Tensors, max_norm: float) -> Tensors:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
@@ -15,7 +14,9 @@ from dlrun.data.augment import Augmenter
 from dlrun.data.prepare import Prepared
 from dlrun.language.experiment import TrainSection
 from dlrun.plan.objective import Watched
+from dlrun.training.chosen_weights import Bound
 from dlrun.training.objective import Forward, Objective
+from dlrun.training.penalties import Penalty
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,10 @@ class Task:
     objective: Objective
     watched: Sequence[Watched]
     """The metrics."""
-    penalties: Sequence[tuple[Any, list[nn.Parameter]]]
-    """Each regularizer with the weights that it penalises."""
+    penalties: Sequence[Penalty]
+    """What is added to the loss in training."""
+    bounds: Sequence[Bound]
+    """The constraints that hold after every step, in order."""
     optimizer: Optimizer
     schedule: Schedule | None
     settings: TrainSection

@@ -16,6 +16,7 @@ from dlrun.checks.check import check
 from dlrun.components.layers import Container
 from dlrun.errors import SpecError
 from dlrun.language.kinds import find, kinds
+from dlrun.views.reference.reference import describe_kind
 from tests.networks import checked, train
 
 SPEC = """
@@ -168,7 +169,8 @@ def test_a_network_on_a_single_number_trains(rows: Path) -> None:
 
 @pytest.mark.parametrize("init", kinds("initializers"))
 def test_a_model_wide_init_leaves_weights_that_it_does_not_suit(rows: Path, init: str) -> None:
-    written = {"normal": "{normal: {std: 0.1}}", "uniform": "{uniform: {a: -1, b: 1}}"}.get(init, init)
+    example = describe_kind("initializers", init).example
+    written = "{normal: {std: 0.1}}" if init == "normal" else f"{{{example}}}" if ":" in example else example
     layers = "[linear: 4, batch_norm, prelu, reshape: [2, 2], gru: 3, maxout: 2, layer_norm, linear: 1]"
     train(rows, SPEC, f"model.init={written}", f"model.layers={layers}")
 

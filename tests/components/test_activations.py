@@ -152,10 +152,12 @@ def test_penalties_and_initializers_leave_a_prelus_slopes_alone(tmp_path: Path) 
         "loss: cross_entropy\noptimizer: adam\nregularizers: [l2: 0.1]\n"
     )
     from dlrun.network.build import build
-    from dlrun.plan.weights import penalties
+    from dlrun.plan.weights import acting
 
     checked = check(spec)
-    assert [names for _, names in penalties(checked.plan, checked.experiment.regularizers)] == [["first.weight"]]
+    assert [names for _, names in acting(checked.plan, "regularizers", checked.experiment.regularizers)] == [
+        ["first.weight"]
+    ]
     network = build(checked.plan, checked.experiment.need("model"))
     assert network.get_parameter("first.weight").abs().sum() == 0
     assert network.get_parameter("bend.weight").tolist() == [0.25]

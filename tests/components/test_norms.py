@@ -234,7 +234,7 @@ def test_a_norm_refuses_what_it_would_make_nothing_of(written: Any, shape: Shape
 
 def test_penalties_and_initializers_leave_the_scales_of_norms_alone(tmp_path: Path) -> None:
     from dlrun.network.build import build
-    from dlrun.plan.weights import penalties
+    from dlrun.plan.weights import acting
 
     spec = tmp_path / "spec.yaml"
     spec.write_text(
@@ -246,7 +246,9 @@ def test_penalties_and_initializers_leave_the_scales_of_norms_alone(tmp_path: Pa
         "loss: cross_entropy\noptimizer: adam\nregularizers: [l2: 0.1]\n"
     )
     checked = check(spec)
-    assert [names for _, names in penalties(checked.plan, checked.experiment.regularizers)] == [["last.weight"]]
+    assert [names for _, names in acting(checked.plan, "regularizers", checked.experiment.regularizers)] == [
+        ["last.weight"]
+    ]
     network = build(checked.plan, checked.experiment.need("model"))
     for name in "abcde":
         assert (network.get_parameter(f"{name}.weight") == 1).all()

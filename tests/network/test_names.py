@@ -23,6 +23,7 @@ from dlrun.network.preprocessing import as_tensors
 from dlrun.plan.weights import expected
 from dlrun.runs import folder as run_folder
 from dlrun.training.lifecycle.columns import columns
+from dlrun.training.penalties import WeightPenalty
 from tests.networks import built, plan_of, train, two_ways
 
 PROBE = fx.GraphModule(nn.Module(), fx.Graph())
@@ -110,7 +111,9 @@ def test_the_weights_of_a_layer_have_its_name(names: list[str], rows: Path) -> N
     assert done.ready.plan.frozen == set(frozen)
     held = done.ready.network.state_dict(keep_vars=True)
     assert [name for name, value in held.items() if not value.requires_grad] == frozen
-    (penalized,) = done.ready.task.penalties[0][1]
+    (penalty,) = done.ready.task.penalties
+    assert isinstance(penalty, WeightPenalty)
+    ((_, penalized),) = penalty.weights
     assert penalized is held[f"{names[3]}.weight"]
     assert {f"{name}.weight" for name in names} <= held.keys()
     _same_names(rows, done)

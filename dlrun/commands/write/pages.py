@@ -11,8 +11,7 @@ from dlrun.errors import Problem, SpecError
 from dlrun.language.kinds import families, find, kinds, singular, synonyms
 from dlrun.language.messages import setting_names
 from dlrun.language.settings_schema import sections
-from dlrun.language.suggestions import snake_case, suggest
-from dlrun.language.synonyms import SEVERAL
+from dlrun.language.suggestions import suggest
 from dlrun.views.reference.reference import (
     KindReference,
     SectionReference,
@@ -212,8 +211,6 @@ def _unknown(name: str) -> Problem:
     if owners := _owners(name):
         shown = ", ".join(owners[:6]) + (", …" if len(owners) > 6 else "")
         return Problem(f"{message}, but it is a setting of {shown}", hint=f"`dlrun kinds {owners[0]}`")
-    if several := SEVERAL.get(snake_case(name.rpartition(".")[2]).replace("_", "")):
-        return Problem(f"{message}: it is {' and '.join(several)} together", hint=f"`dlrun kinds {several[0]}`")
     ours: dict[str, Any] = {}
     for family in sorted(families(), key=lambda family: family == "layers"):
         ours |= synonyms(family)

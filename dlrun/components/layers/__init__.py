@@ -149,6 +149,11 @@ class Layer(Component):
         """What it is called where it has no name: the first part of its automatic name, `linear` in `linear_2`."""
         return self.kind
 
+    def by_unit(self, weight: torch.Tensor) -> list[torch.Tensor]:
+        """One of `weights`, or views of its parts, with the output units as the first axis, as torch has it for all
+        layers but transposed convolutions. In a stack of gates, each gate of each unit counts as one."""
+        return [weight]
+
     def padding_index(self) -> int | None:
         """The index that stands for padding in a sequence of indices; None where there is none."""
         return None
@@ -175,6 +180,8 @@ class WeightedLayer(Layer):
     """The first values of the biases; if not given, torch's default for this layer."""
     regularizers: tuple[Annotated[Component, OneOf("regularizers")], ...] = ()
     """Penalties on the weights of this layer only, added to the loss."""
+    constraints: tuple[Annotated[Component, OneOf("constraints")], ...] = ()
+    """Bounds on the weights of this layer only, applied after every step, in order."""
 
 
 def count_formula(weights: dict[str, Shape]) -> list[str]:

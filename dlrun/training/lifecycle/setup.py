@@ -12,12 +12,14 @@ from typing import Any
 import torch
 
 from dlrun.checks.check import Checked, check_settled
+from dlrun.components.regularizers import PredictionRegularizer
 from dlrun.components.sources import SourceError
 from dlrun.data.augment import Augmenter
 from dlrun.data.fit import Fitted, FittedStep, TargetSteps, fit_targets, modules_by_input, scales
 from dlrun.data.load import Loaded, load
 from dlrun.data.prepare import Prepared, prepare
 from dlrun.errors import Problem, SpecError
+from dlrun.language.experiment import Experiment
 from dlrun.language.resolved import flattened
 from dlrun.network.build import build
 from dlrun.network.preprocessing import from_tensors, states_by_step
@@ -25,12 +27,14 @@ from dlrun.plan.data_info import numbers
 from dlrun.plan.inputs import front_chains
 from dlrun.plan.length import Length
 from dlrun.plan.network import Plan, plan
-from dlrun.plan.objective import Term, Watched, objective
-from dlrun.plan.weights import expected, penalties
+from dlrun.plan.objective import Term, Watched, objective, predicted
+from dlrun.plan.weights import expected, penalized_values
+from dlrun.training.chosen_weights import Bound, trained_weights
 from dlrun.training.lifecycle.data_checks import check_loaded
 from dlrun.training.lifecycle.device import choose_device, forward_in, make_deterministic, set_precision
 from dlrun.training.lifecycle.fitting import fit_or_recall
 from dlrun.training.objective import Objective, Pairing
+from dlrun.training.penalties import OutputPenalty, Penalty, PredictionPenalty, WeightPenalty
 from dlrun.training.speed.allocator import keep_memory
 from dlrun.training.speed.threads import choose_threads
 from dlrun.training.task import Task
@@ -93,10 +97,13 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
     make_deterministic(experiment.seed, device)
     torch.set_num_threads(choose_threads(planned, Length.of(experiment.train, len(prepared.train)).batch))
     logits = dict.fromkeys(found.output for found in terms if found.from_logits)
-    network = build(planned, experiment.need("model"), tuple(logits))
+    values = {step for _, steps in penalized_values(planned, experiment.regularizers) for step in steps}
+    network = build(planned, experiment.need("model"), tuple(logits), sorted(values))
     digest = _start_from(checked, planned, network) if learned is None else ""
     lay_out(network.to(device))
     task = make_task(checked, planned, network, prepared, terms, metrics, scaling)
+    for bound in task.bounds:  # from the first step on
+        bound()
     settings = flattened(experiment, checked.reading.folder, planned.input_shapes)
     return TrainingSetup(checked, device, loaded, fitted, planned, network, task, settings, notes, digest)
 
@@ -181,11 +188,6 @@ def make_task(
     pairing = Pairing(planned.input_shapes, scaling)
     for module in pairing.back.values():
         module.to(prepared.train.device)
-    weights = network.state_dict(keep_vars=True)
-    acting = [
-        (regularizer, [weights[name] for name in names if weights[name].requires_grad])
-        for regularizer, names in penalties(planned, experiment.regularizers)
-    ]
     return Task(
         network=network,
         forward=forward_in(experiment.train.precision, network, prepared.train.device),
@@ -193,12 +195,26 @@ def make_task(
         augment=make_augmenter(checked, planned, terms),
         objective=Objective(terms, pairing),
         watched=metrics,
-        penalties=[(regularizer, parameters) for regularizer, parameters in acting if parameters],
+        penalties=_penalties(experiment, planned, network, terms, pairing),
+        bounds=[Bound(*pair) for pair in trained_weights(planned, network, "constraints", experiment.constraints)],
         optimizer=experiment.need("optimizer"),
         schedule=experiment.schedule,  # type: ignore[arg-type]
         settings=experiment.train,
         seed=experiment.seed,
     )
+
+
+def _penalties(
+    experiment: Experiment, planned: Plan, network: torch.nn.Module, terms: Sequence[Term], pairing: Pairing
+) -> list[Penalty]:
+    """What the regularizers of the spec add to the loss."""
+    on_weights = trained_weights(planned, network, "regularizers", experiment.regularizers)
+    found: list[Penalty] = [WeightPenalty(*pair) for pair in on_weights]
+    found += [OutputPenalty(*pair) for pair in penalized_values(planned, experiment.regularizers)]
+    for regularizer in experiment.regularizers:
+        if isinstance(regularizer, PredictionRegularizer):
+            found.append(PredictionPenalty(regularizer, predicted(regularizer, planned, terms), pairing))
+    return found
 
 
 def make_augmenter(checked: Checked, planned: Plan, terms: Sequence[Term]) -> Augmenter:

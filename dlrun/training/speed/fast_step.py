@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import chain
 
+import torch
+
 from dlrun.components.optimizers import OptimizerState
 from dlrun.data.batches import Batch, Tensors
 from dlrun.training.speed.capture import Repeated, can_capture
@@ -30,6 +32,9 @@ class FastStep:
         self.moves = self.captures and movable and task.schedule is None
         """Whether the optimizer's step is captured too: its rate must be constant and its kernels recordable."""
         self.repeated = Repeated(self._compute, self._tensors, self.captures)
+        self.bounding = Repeated(self._bound, lambda: [*parameters], self.captures)
+        """The constraints, where the optimizer's step before them is not captured."""
+        self.no_rows = Batch((torch.zeros(1, device=task.device),), {})
 
     def __call__(self, batch: Batch, rate: float) -> tuple[Tensors, Tensors]:
         """Take a step at a learning rate; returns what `step` does."""
@@ -51,9 +56,17 @@ class FastStep:
         return [*losses, *metrics, *gradients]
 
     def _move(self, gradients: Tensors, rate: float | None = None) -> None:
-        """The optimizer's step, by default at the optimizer's own rate."""
+        """The optimizer's step, by default at the optimizer's own rate; then the constraints hold again."""
         optimizer = self.task.optimizer
         optimizer.step(self.weights.values, gradients, self.state, optimizer.lr if rate is None else rate)
+        if self.task.bounds:
+            (self._bound if self.moves else self.bounding)(self.no_rows)
+
+    def _bound(self, _batch: Batch) -> Tensors:
+        """Apply the constraints."""
+        for bound in self.task.bounds:
+            bound()
+        return []
 
     def _tensors(self) -> Tensors:
         """The tensors that a step uses and changes, besides its batch."""

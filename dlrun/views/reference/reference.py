@@ -157,10 +157,12 @@ def _paragraphs(text: str) -> str:
 
 
 def _common_settings(cls: type[Component]) -> set[str]:
-    """The settings that the family's own base classes declare, without the kind's main one."""
+    """The settings that the bases of the family declare, and those of several families, without the kind's main one."""
     shared: set[str] = set()
     for base in cls.__mro__:
-        if base is not Component and issubclass(base, Component) and base.is_family_base():
+        if base is Component or not issubclass(base, Settings):
+            continue
+        if not issubclass(base, Component) or base.is_family_base():  # the first is shared by families
             declared = inspect.get_annotations(base)
             shared |= {f.alias or name for name, f in base.model_fields.items() if name in declared}
     return shared - {cls.main}

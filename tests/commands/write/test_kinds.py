@@ -188,4 +188,4 @@ def test_a_family_is_found_by_what_its_kinds_do(word, family):
 
 def test_a_misspelt_room_and_a_word_for_two_kinds_find_them():
     assert "did you mean 'recurrent'?" in refused("recurent")
-    assert "it is l1 and l2 together" in refused("l1_l2")
+    assert "did you mean 'l1_l2'?" in refused("elastic_net")

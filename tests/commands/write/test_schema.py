@@ -53,6 +53,7 @@ PLACES = {
     "losses": "{{extends: a.yaml, loss: {example}}}",
     "metrics": "{{extends: a.yaml, metrics: [{example}]}}",
     "regularizers": "{{extends: a.yaml, regularizers: [{example}]}}",
+    "constraints": "{{extends: a.yaml, constraints: [{example}]}}",
     "optimizers": "{{extends: a.yaml, optimizer: {example}}}",
     "schedules": "{{extends: a.yaml, schedule: {example}}}",
     "initializers": "model: {{layers: [relu], init: {example}}}",

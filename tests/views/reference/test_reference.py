@@ -71,11 +71,11 @@ def test_the_docstrings_parts_are_separated():
 def test_the_shared_settings_of_a_family_are_separate_from_a_kinds_own():
     entry = describe_kind("layers", "linear")
     assert [setting.name for setting in entry.settings] == ["out_features", "bias", "tied_to"]
-    assert [setting.name for setting in entry.common] == ["name", "init", "bias_init", "regularizers"]
+    assert [setting.name for setting in entry.common] == ["name", "init", "bias_init", "regularizers", "constraints"]
     merge = describe_kind("layers", "concat")
     assert [setting.name for setting in merge.settings] == ["branches", "dim"]
     assert merge.settings[0].main
-    penalty = describe_kind("regularizers", "l2")
+    penalty = describe_kind("regularizers", "orthogonal")
     assert [setting.name for setting in penalty.settings] == ["coefficient"]
 
 

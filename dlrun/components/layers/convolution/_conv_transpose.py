@@ -55,6 +55,11 @@ class TransposedConvolution(Grouped):
     def weights(self, shape: Shape) -> dict[str, Shape]:
         return self.named((shape[0], self.out_channels // self.groups, *self.kernel()))
 
+    def by_unit(self, weight: torch.Tensor) -> list[torch.Tensor]:
+        if weight.dim() < 2:
+            return [weight]
+        return [part.transpose(0, 1) for part in weight.split(len(weight) // self.groups)]
+
     def macs(self, shape: Shape) -> int:
         return numel(shape) * (self.out_channels // self.groups) * numel(self.kernel())
 
