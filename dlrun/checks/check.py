@@ -22,6 +22,7 @@ from dlrun.checks.memory import check_memory
 from dlrun.checks.model import check_freeze, check_initializers, check_regularizers, check_weights_file
 from dlrun.checks.notes import check_planned_notes
 from dlrun.checks.objective import check_objective
+from dlrun.checks.optimizers import check_optimizers
 from dlrun.checks.reading import Reading, read_spec
 from dlrun.checks.training import check_process, check_training
 from dlrun.checks.undefined import check_defined
@@ -216,6 +217,7 @@ def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None, me
         yield from stuck(planned)
     yield from check_regularizers(reading, planned)
     yield from check_initializers(planned)
+    yield from check_optimizers(reading, planned)
     if sizes is not None:
         yield from check_training(reading, planned, train, sizes)
     yield from check_planned_notes(reading, planned, train, sizes)

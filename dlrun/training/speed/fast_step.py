@@ -19,7 +19,7 @@ class FastStep:
         self.task = task
         parameters = [parameter for parameter in task.network.parameters() if parameter.requires_grad]
         device = task.device.type
-        flat = device == "cpu" and FlatWeights.suits(parameters)
+        flat = device == "cpu" and task.optimizer.elementwise and FlatWeights.suits(parameters)
         self.weights = FlatWeights(parameters) if flat else TrainedWeights(parameters)
         self.state: OptimizerState = task.optimizer.begin(self.weights.values)
         self.losses = task.losses

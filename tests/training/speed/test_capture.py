@@ -13,6 +13,7 @@ from torch.nn import functional
 from dlrun.components.optimizers.adam import Adam
 from dlrun.components.optimizers.rmsprop import Rmsprop
 from dlrun.components.optimizers.sgd import Sgd
+from dlrun.language.kinds import kinds
 from dlrun.modules.dropout import Dropout
 from dlrun.modules.private_torch import NotAvailableError
 from dlrun.training.speed import recording
@@ -53,6 +54,17 @@ def test_a_captured_training_ends_in_the_bits_of_one_that_was_not(
     codes = networks.two_ways(tmp_path, DIGITS % (layers, loss, "accuracy", optimizer) + schedule, monkeypatch)
     assert len(codes) == 4  # steps and validation, each in whole batches and in the rest
     assert all(code is not None for code in codes)
+
+
+@needs_capture
+@pytest.mark.parametrize("optimizer", kinds("optimizers"))
+def test_a_captured_training_ends_in_the_bits_of_one_that_was_not_with_every_optimizer(
+    optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = "[flatten, {linear: {out_features: 24, bias: false}}, relu, {linear: {out_features: 10, bias: false}}]"
+    decay = f"{{{optimizer}: {{weight_decay: 1e-2}}}}"
+    codes = networks.two_ways(tmp_path, DIGITS % (layers, "cross_entropy", "accuracy", decay), monkeypatch)
+    assert len(codes) == 4 and all(code is not None for code in codes)
 
 
 @needs_capture
