@@ -33,7 +33,7 @@ loss: {huber: {delta: 0.5}}
 metrics: [log_cosh]
 regularizers: [group_lasso: 1e-4]
 optimizer: {sign_sgd: {lr: 1e-2}}
-schedule: {polynomial: 2.0}
+schedule: {inverse_root: 2.0}
 train: {epochs: 3, device: cpu}
 baselines: [middle]
 tracking: off

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from dlrun.checks.objective import metric_names
 from dlrun.checks.reading import Reading
-from dlrun.errors import Problem
+from dlrun.components.schedules import FollowingSchedule, Schedule
+from dlrun.errors import Problem, SpecPath
 from dlrun.language.component import LARGEST
 from dlrun.language.experiment import TrainSection
 from dlrun.language.suggestions import did_you_mean
@@ -43,53 +44,70 @@ def check_training(reading: Reading, planned: Plan, train: TrainSection, sizes: 
     if train.precision == "tf32" and train.device == "cpu":
         hint = "`precision: float32` computes on any device"
         yield reading.problem("only GPUs compute in tf32, and `device` is cpu", ("train", "precision"), hint)
-    yield from _check_monitor(reading, planned, train, sizes)
+    yield from _check_early_stopping(reading, planned, train, sizes)
     if sizes.train < 1:
         return
     length = Length.of(train, sizes.train)
-    yield from _check_warmup(reading, length)
-    yield from _check_rates(reading, length)
+    yield from _check_schedules(reading, planned, length, sizes)
     yield from _check_evaluation_batches(reading, planned, train, sizes)
     yield from _check_training_batches(reading, planned, train, sizes, length.batch)
 
 
-def _check_monitor(reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes) -> Iterator[Problem]:
-    if train.early_stopping is None:
-        return
-    path = ("train", "early_stopping", "monitor")
+def _check_early_stopping(reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes) -> Iterator[Problem]:
+    if train.early_stopping is not None:
+        path = ("train", "early_stopping")
+        yield from _check_monitor(reading, planned, train.early_stopping.monitor, "early stopping", path, sizes)
+
+
+def _check_monitor(
+    reading: Reading, planned: Plan, monitor: str, whose: str, path: SpecPath, sizes: SplitSizes
+) -> Iterator[Problem]:
+    """Hold a metric that is watched to those of the validation rows, and these to at least one row."""
     known = ["validation/loss", *(f"validation/{name}" for name in metric_names(reading, planned))]
-    if train.early_stopping.monitor not in known:
-        message = f"there is no metric '{train.early_stopping.monitor}'"
-        message += did_you_mean(train.early_stopping.monitor, known, {})
-        yield reading.problem(message, path, "choose one of " + ", ".join(known))
+    if monitor not in known:
+        message = f"there is no metric '{monitor}'{did_you_mean(monitor, known, {})}"
+        yield reading.problem(message, (*path, "monitor"), "choose one of " + ", ".join(known))
     elif not sizes.validation:
         hint = "set `data.split.validation` above 0"
-        message = "early stopping needs validation rows, and their share is 0"
-        yield reading.problem(message, path[:2], hint, at_key=True)
+        yield reading.problem(f"{whose} needs validation rows, and their share is 0", path, hint, at_key=True)
 
 
-def _check_warmup(reading: Reading, length: Length) -> Iterator[Problem]:
-    schedule = reading.sections.get("schedule")
-    if schedule is not None and schedule.warmup.in_steps(length.per_epoch) >= length.steps:
-        steps = f"{length.steps} step{'s' * (length.steps > 1)}"
-        message = f"the warmup, {schedule.warmup}, takes all of the training, {steps}"
-        hint = f"an epoch has {length.per_epoch} step{'s' * (length.per_epoch > 1)}; train longer or warm up less"
-        yield reading.problem(message, ("schedule", schedule.kind, "warmup"), hint)
-
-
-def _check_rates(reading: Reading, length: Length) -> Iterator[Problem]:
-    """Refuse a learning rate that grows beyond float32."""
+def _check_schedules(reading: Reading, planned: Plan, length: Length, sizes: SplitSizes) -> Iterator[Problem]:
     schedule, optimizer = reading.sections.get("schedule"), reading.sections.get("optimizer")
-    if schedule is None or optimizer is None:
+    if schedule is None:
         return
+    path = ("schedule", schedule.kind)
+    yield from _check_parts(reading, schedule, path, length)
+    if isinstance(schedule, FollowingSchedule):
+        yield from _check_monitor(reading, planned, schedule.monitor, schedule.kind, path, sizes)
+    if optimizer is not None:
+        yield from _check_rates(reading, schedule, optimizer.lr, path, length)
+
+
+def _check_parts(reading: Reading, schedule: Schedule, path: SpecPath, length: Length) -> Iterator[Problem]:
+    """Hold a schedule's parts of a fixed length to less than the training."""
+    if schedule.needed_steps(length.per_epoch) < length.steps:
+        return
+    steps = f"{length.steps} step{'s' * (length.steps > 1)}"
+    hint = f"an epoch has {length.per_epoch} step{'s' * (length.per_epoch > 1)}; train longer or "
+    if schedule.warmup.in_steps(length.per_epoch) >= length.steps:
+        message = f"the warmup, {schedule.warmup}, takes all of the training, {steps}"
+        yield reading.problem(message, (*path, "warmup"), hint + "warm up less")
+    else:
+        message = f"the parts of {schedule.kind} take all of the training, {steps}, or more"
+        yield reading.problem(message, path, hint + "make them shorter")
+
+
+def _check_rates(reading: Reading, schedule: Schedule, lr: float, path: SpecPath, length: Length) -> Iterator[Problem]:
+    """Refuse a learning rate that grows beyond float32."""
     epochs = length.steps / length.per_epoch
     try:
-        last = optimizer.lr * schedule.factor(optimizer.lr, epochs, epochs, length.per_epoch)
+        last = lr * schedule.relative_rate(lr, epochs, epochs, length.per_epoch)
     except OverflowError:
         last = math.inf
     if not abs(last) <= LARGEST:
         message = f"the learning rate grows beyond float32, whose largest number is {LARGEST:.3g}, in {epochs:g} epochs"
-        yield reading.problem(message, ("schedule",), "choose a schedule that grows less")
+        yield reading.problem(message, path[:-1], "choose a schedule that grows less")
 
 
 def _check_evaluation_batches(

@@ -19,8 +19,17 @@ from dlrun.training.objective import Forward, Objective
 
 
 @dataclass(frozen=True, slots=True)
+class WeightGroup:
+    """Weights that one optimizer moves."""
+
+    optimizer: Optimizer
+    schedule: Schedule | None
+    parameters: Sequence[nn.Parameter]
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
-    """The network, the data, the objective, the metrics and the optimizer."""
+    """The network, the data, the objective, the metrics and the optimizers."""
 
     network: nn.Module
     forward: Forward
@@ -32,8 +41,8 @@ class Task:
     """The metrics."""
     penalties: Sequence[tuple[Any, list[nn.Parameter]]]
     """Each regularizer with the weights that it penalises."""
-    optimizer: Optimizer
-    schedule: Schedule | None
+    groups: Sequence[WeightGroup]
+    """The trained weights, each in one group."""
     settings: TrainSection
     seed: int
 

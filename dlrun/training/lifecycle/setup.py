@@ -32,7 +32,7 @@ from dlrun.training.lifecycle.device import choose_device, forward_in, make_dete
 from dlrun.training.objective import Objective, Pairing
 from dlrun.training.speed.allocator import keep_memory
 from dlrun.training.speed.threads import choose_threads
-from dlrun.training.task import Task
+from dlrun.training.task import Task, WeightGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +185,7 @@ def make_task(
         (regularizer, [weights[name] for name in names if weights[name].requires_grad])
         for regularizer, names in penalties(planned, experiment.regularizers)
     ]
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     return Task(
         network=network,
         forward=forward_in(experiment.train.precision, network, prepared.train.device),
@@ -193,8 +194,7 @@ def make_task(
         objective=Objective(terms, pairing),
         watched=metrics,
         penalties=[(regularizer, parameters) for regularizer, parameters in acting if parameters],
-        optimizer=experiment.need("optimizer"),
-        schedule=experiment.schedule,  # type: ignore[arg-type]
+        groups=[WeightGroup(experiment.need("optimizer"), experiment.schedule, trained)],  # type: ignore[arg-type]
         settings=experiment.train,
         seed=experiment.seed,
     )
