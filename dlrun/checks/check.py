@@ -33,6 +33,7 @@ from dlrun.plan.data_info import DataInfo
 from dlrun.plan.memory import Memory, needed_memory
 from dlrun.plan.network import Plan, plan
 from dlrun.plan.objective import Answer, ObjectiveError, Watched, objective
+from dlrun.plan.optimizers import moved
 from dlrun.plan.split_sizes import Sameness, SplitSizes, split_sizes
 
 SHAPING = ("model", "data", "blocks", "vars")
@@ -196,13 +197,14 @@ def _plan(reading: Reading, sizes: SplitSizes | None) -> Plan:
 
 
 def _memory(reading: Reading, planned: Plan, sizes: SplitSizes | None) -> Memory:
-    optimizer, train = reading.sections.get("optimizer"), reading.sections.get("train", TrainSection())
+    train = reading.sections.get("train", TrainSection())
+    groups, _ = moved(planned, reading.sections.get("optimizer"), reading.sections.get("schedule"))
     watched: list[Watched] = []
     if reading.data.info is not None:
         losses, metrics = as_tuple(reading.sections.get("loss")), reading.sections.get("metrics", ())
         with suppress(ObjectiveError):  # `check_objective` says what is wrong
             _, watched = objective(losses, metrics, planned, reading.data.info)
-    return needed_memory(planned, optimizer, train, reading.data.info, sizes, watched)
+    return needed_memory(planned, groups, train, reading.data.info, sizes, watched)
 
 
 def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None, memory: Memory) -> Iterator[Problem]:

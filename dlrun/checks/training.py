@@ -15,6 +15,7 @@ from dlrun.language.experiment import TrainSection
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.length import Length, evaluation_batch
 from dlrun.plan.network import Plan
+from dlrun.plan.optimizers import moved
 from dlrun.plan.split_sizes import SplitSizes
 
 LAUNCHERS = {
@@ -73,15 +74,20 @@ def _check_monitor(
 
 
 def _check_schedules(reading: Reading, planned: Plan, length: Length, sizes: SplitSizes) -> Iterator[Problem]:
-    schedule, optimizer = reading.sections.get("schedule"), reading.sections.get("optimizer")
-    if schedule is None:
-        return
-    path = ("schedule", schedule.kind)
-    yield from _check_parts(reading, schedule, path, length)
-    if isinstance(schedule, FollowingSchedule):
-        yield from _check_monitor(reading, planned, schedule.monitor, schedule.kind, path, sizes)
-    if optimizer is not None:
-        yield from _check_rates(reading, schedule, optimizer.lr, path, length)
+    """Hold each schedule to the training, and to metrics that there are; the spec's own only once."""
+    groups, _ = moved(planned, reading.sections.get("optimizer"), reading.sections.get("schedule"))
+    seen = set()
+    for group in groups:
+        schedule = group.schedule
+        if schedule is None:
+            continue
+        path = (*group.schedule_path, schedule.kind)
+        if path not in seen:
+            seen.add(path)
+            yield from _check_parts(reading, schedule, path, length)
+            if isinstance(schedule, FollowingSchedule):
+                yield from _check_monitor(reading, planned, schedule.monitor, schedule.kind, path, sizes)
+        yield from _check_rates(reading, schedule, group.optimizer.lr, path, length)
 
 
 def _check_parts(reading: Reading, schedule: Schedule, path: SpecPath, length: Length) -> Iterator[Problem]:

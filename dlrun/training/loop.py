@@ -135,7 +135,7 @@ class Training:
         self.losses.read()
         metrics = self.losses.metrics()
         metrics |= {f"train/{name}": value for name, value in self.measurement.values().items()}
-        metrics["lr"] = float(self.rates.at(state.step - 1)[0])
+        metrics |= self.rates.metrics(state.step - 1)
         metrics["time/epoch"] = self.seconds()
         state.epoch, state.seconds = state.epoch + 1, 0.0
         metrics |= self._validate()

@@ -33,6 +33,11 @@ class Rates:
         group, state = self.groups[number], self.state.schedules[number]
         return rate_at(group.optimizer, group.schedule, step, self.length) * state.get("rate", 1.0)
 
+    def metrics(self, step: int) -> dict[str, float]:
+        """The rates as an epoch's metrics: `lr`, or `lr/1`, `lr/2` and so on of several groups."""
+        rates = [float(rate) for rate in self.at(step)]
+        return {"lr": rates[0]} if len(rates) == 1 else {f"lr/{number}": rate for number, rate in enumerate(rates, 1)}
+
     def after_epoch(self, metrics: Mapping[str, float]) -> None:
         """Let the schedules that follow a metric see its value, once their warmup is over."""
         for number, group in enumerate(self.groups):

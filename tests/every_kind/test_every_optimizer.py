@@ -64,7 +64,7 @@ class Judge:
 
     def __init__(self, optimizer: Any, weights: list[torch.nn.Parameter]):
         plainest = {} if optimizer.kind in ONE_FORM else {"foreach": False}
-        self.own = JUDGES[optimizer.kind](weights, **optimizer.model_dump(), **plainest)
+        self.own = JUDGES[optimizer.kind](weights, **optimizer.model_dump(exclude={"weights", "schedule"}), **plainest)
         self.zero_grad = self.own.zero_grad
 
     def step(self) -> None:
@@ -166,6 +166,28 @@ def test_a_hundred_steps_are_those_of_torchs_own_optimizer_to_twelve_digits(
     for first, mine, other in zip(start, ours, theirs, strict=True):
         torch.testing.assert_close(mine, other, rtol=1e-12, atol=1e-12)
         assert mine.isfinite().all() and not torch.equal(mine, first)
+
+
+@pytest.mark.parametrize("function", [ill_conditioned, rosenbrock])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "lion"])
+def test_two_groups_move_as_torchs_parameter_groups(kind: str, function: Callable[..., torch.Tensor]) -> None:
+    rates = (1e-4, 3e-5)
+    optimizers = [built({kind: rate}, some_weights()).optimizer for rate in rates]
+    ours, theirs = some_weights(optimizers[0]), some_weights(optimizers[0])
+    groups = [Moving(optimizer, ours[number::2]) for number, optimizer in enumerate(optimizers)]
+    judge = Judge(optimizers[0], theirs)
+    judge.own.param_groups.clear()
+    for number, rate in enumerate(rates):
+        judge.own.add_param_group({"params": theirs[number::2], "lr": rate})
+    for _ in range(100):
+        for each in (*groups, judge):
+            each.zero_grad()
+        for weights in (ours, theirs):
+            function(weights).backward()
+        for each in (*groups, judge):
+            each.step()
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)

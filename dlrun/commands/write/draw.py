@@ -117,6 +117,7 @@ def _draw_schedule(spec: Path, overrides: Sequence[str], output: Path | None, ki
     from dlrun.checks.check import check
     from dlrun.components.schedules import FollowingSchedule
     from dlrun.plan.length import Length
+    from dlrun.plan.optimizers import moved
     from dlrun.plan.rates import curve
     from dlrun.views.drawing import rates
 
@@ -126,15 +127,18 @@ def _draw_schedule(spec: Path, overrides: Sequence[str], output: Path | None, ki
         hint = "add `data`, `loss` and `optimizer`: the length of a training follows from the rows"
         raise SpecError([Problem(f"{spec} describes only a network, which has no learning rate", hint=hint)])
     length = Length.of(experiment.train, sizes.train)
-    curves = [curve(spec.stem, experiment.need("optimizer"), experiment.schedule, length)]
+    groups, _ = moved(checked.plan, experiment.optimizer, experiment.schedule)
+    curves = [curve(visible(group.name), group.optimizer, group.schedule, length) for group in groups]
     if path is None:
         screen.say(rates.text(curves, length, screen.width()))
     else:
         drawn = rates.svg(curves, length, visible(spec.stem))
         _write(path, drawn.encode() if kind == "svg" else _png(drawn, *rates.SIZE))
         screen.say(f"wrote {path}")
-    if isinstance(followed := experiment.schedule, FollowingSchedule):
-        screen.say_folded(f"{followed.kind} lowers the rate as {followed.monitor} decides; here that always improves")
+    for followed in dict.fromkeys(group.schedule for group in groups):
+        if isinstance(followed, FollowingSchedule):
+            what = f"{followed.kind} lowers the rate as {followed.monitor} decides; here that always improves"
+            screen.say_folded(what)
 
 
 def _written(drawn: Picture, kind: str) -> bytes:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from dlrun.language.component import Component
-from dlrun.language.fields import PositiveFloat
+from dlrun.language.component import Component, OneOf
+from dlrun.language.fields import Names, PositiveFloat
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
@@ -38,6 +38,11 @@ class Optimizer(Component):
 
     lr: PositiveFloat
     """The learning rate."""
+    weights: Names | None = None
+    """The weights that it moves: patterns (`*` and `?`) of names of weights, or of layers, which include all weights
+    inside; all that no optimizer before it in the list moves unless given."""
+    schedule: Annotated[Component, OneOf("schedules")] | None = None
+    """How its learning rate changes; as the spec's `schedule` says unless given."""
 
     def suits(self, shape: Shape) -> bool:
         """Whether a weight of this shape can be moved."""

@@ -33,12 +33,18 @@ class Nadam(Moments, EitherDecay):
         return counts | {"exp_avg": zeros(weights), "exp_avg_sq": zeros(weights)}
 
     def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
+        import torch
+
         from dlrun.modules.private_torch import foreach_add_, foreach_div, foreach_div_, foreach_mul, foreach_sqrt_
 
         (steps,), (product,), means = state["step"], state["mu_product"], state["exp_avg"]
         steps.add_(1)
         grads = self.shrink(weights, grads, lr)
-        mu, ahead = self._momentum(steps), self._momentum(steps + 1)
+        # c(t) and c(t+1); each operation on a number takes as long as one on a small weight.
+        fall, half = 0.96**self.momentum_decay, self.betas[0] / 2
+        power = fall**steps
+        mu = torch.rsub(power, self.betas[0], alpha=half)
+        ahead = torch.rsub(power, self.betas[0], alpha=half * fall)
         product.mul_(mu)
         self.renew_mean(means, grads)
         self.renew_squares(state["exp_avg_sq"], grads)
@@ -49,7 +55,3 @@ class Nadam(Moments, EitherDecay):
         foreach_add_(moves, foreach_mul(grads, (1 - mu) / (1 - product)))
         foreach_div_(moves, roots)
         foreach_add_(weights, moves, alpha=-lr)
-
-    def _momentum(self, steps: torch.Tensor) -> torch.Tensor:
-        """c(t) after t steps."""
-        return self.betas[0] * (1 - 0.5 * 0.96 ** (steps * self.momentum_decay))

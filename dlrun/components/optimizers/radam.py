@@ -51,13 +51,16 @@ class Radam(Moments, EitherDecay):
         self.renew_squares(state["exp_avg_sq"], grads)
         most = 2 / (1 - self.betas[1]) - 1
         power = self.betas[1] ** steps
-        rho = most - 2 * steps * power / (1 - power)
-        rectified = ((rho - 4) * (rho - 2) * most / (rho * ((most - 4) * (most - 2)))).sqrt()
+        correction = 1 - power
+        rho = torch.rsub(steps * power / correction, most, alpha=2)
         certain = rho > 5
+        # rho is at most R; each operation on a number takes as long as one on a small weight.
+        factor = most / ((most - 4) * (most - 2)) if most > 5 else 0.0
+        rectified = ((rho - 4) * (rho - 2) / rho * correction * factor).sqrt()  # times sqrt(1 - b2**t)
         # Both forms at once, without a branch: 1/(roots/0) is 0, as long as the mean square is uncertain.
         moves = foreach_sqrt(state["exp_avg_sq"])
         foreach_add_(moves, self.eps)
-        foreach_div_(moves, torch.where(certain, rectified * (1 - power).sqrt(), 0.0))
+        foreach_div_(moves, torch.where(certain, rectified, 0.0))
         foreach_reciprocal_(moves)
         foreach_mul_(moves, means)
         foreach_add_(moves, foreach_mul(means, (~certain).to(rho.dtype)))

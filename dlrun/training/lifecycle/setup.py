@@ -26,6 +26,7 @@ from dlrun.plan.inputs import front_chains
 from dlrun.plan.length import Length
 from dlrun.plan.network import Plan, plan
 from dlrun.plan.objective import Term, Watched, objective
+from dlrun.plan.optimizers import moved
 from dlrun.plan.weights import expected, penalties
 from dlrun.training.lifecycle.data_checks import check_loaded
 from dlrun.training.lifecycle.device import choose_device, forward_in, make_deterministic, set_precision
@@ -185,7 +186,6 @@ def make_task(
         (regularizer, [weights[name] for name in names if weights[name].requires_grad])
         for regularizer, names in penalties(planned, experiment.regularizers)
     ]
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     return Task(
         network=network,
         forward=forward_in(experiment.train.precision, network, prepared.train.device),
@@ -194,10 +194,22 @@ def make_task(
         objective=Objective(terms, pairing),
         watched=metrics,
         penalties=[(regularizer, parameters) for regularizer, parameters in acting if parameters],
-        groups=[WeightGroup(experiment.need("optimizer"), experiment.schedule, trained)],  # type: ignore[arg-type]
+        groups=_groups(checked, planned, network),
         settings=experiment.train,
         seed=experiment.seed,
     )
+
+
+def _groups(checked: Checked, planned: Plan, network: torch.nn.Module) -> list[WeightGroup]:
+    """The weights of each optimizer, in the order of the network's."""
+    groups, _ = moved(planned, checked.experiment.optimizer, checked.experiment.schedule)
+    named = network.state_dict(keep_vars=True)
+    owners = {id(named[name]): number for number, group in enumerate(groups) for name in group.weights}
+    found: list[list[torch.nn.Parameter]] = [[] for _ in groups]
+    for parameter in network.parameters():
+        if parameter.requires_grad:
+            found[owners[id(parameter)]].append(parameter)
+    return [WeightGroup(group.optimizer, group.schedule, own) for group, own in zip(groups, found, strict=True)]
 
 
 def make_augmenter(checked: Checked, planned: Plan, terms: Sequence[Term]) -> Augmenter:

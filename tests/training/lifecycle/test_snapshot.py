@@ -40,7 +40,12 @@ def begun(folder: Path, text: str) -> Training:
 
 @pytest.mark.parametrize(
     "optimizer",
-    ["{adam: {amsgrad: true}}", "adamw", "{rmsprop: {momentum: 0.5, centered: true}}", "{sgd: {momentum: 0.9}}"],
+    [
+        *("{adam: {amsgrad: true}}", "adamw", "{rmsprop: {momentum: 0.5, centered: true}}", "{sgd: {momentum: 0.9}}"),
+        "{adagrad: {lr_decay: 0.1}}",
+        *(f"[{kind}: {{weights: linear_1.weight}}, sgd: {{momentum: 0.9}}]" for kind in kinds("optimizers")),
+        "[adam: {weights: conv*, schedule: {reduce_on_plateau: {patience: 0, threshold: 0.9}}}, nadam: {}]",
+    ],
 )
 def test_a_network_of_convolutions_goes_on_to_the_same_bits(optimizer: str, tmp_path: Path) -> None:
     resumes_to_the_same_bits(tmp_path, LARGE % optimizer)

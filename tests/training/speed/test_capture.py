@@ -44,6 +44,12 @@ needs_capture = pytest.mark.skipif(not can_capture(), reason="this Python's torc
         (MLP % 10, "cross_entropy", "{adamw: {lr: 1e-2}}"),
         (MLP % 10, "cross_entropy", "{rmsprop: {lr: 1e-3, momentum: 0.5}}"),
         (CONV, "cross_entropy", "{sgd: {lr: 0.1, momentum: 0.9}}"),
+        (MLP % 10, "cross_entropy", "[adamw: {weights: linear_1}, rmsprop: {lr: 1e-3}]"),
+        (
+            MLP % 10,
+            "cross_entropy",
+            "[radam: {weights: linear_1}, lion: {weights: '*.bias'}, muon: {weights: linear_2}, sgd]",
+        ),
         ("[{linear: 8}, {batch_norm: {name: b}}, relu, flatten, {linear: 10}]", "cross_entropy", "adam"),
     ],
 )
