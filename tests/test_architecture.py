@@ -34,7 +34,7 @@ metrics: [log_cosh]
 regularizers: [log_sum: 1e-4]
 constraints: [at_most_one]
 optimizer: {sign_sgd: {lr: 1e-2}}
-schedule: {polynomial: 2.0}
+schedule: {inverse_root: 2.0}
 train: {epochs: 3, device: cpu}
 baselines: [middle]
 tracking: off

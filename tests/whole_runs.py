@@ -83,8 +83,19 @@ optimizer: {adam: {lr: 0.002}}
   layers: [{linear: 32}, layer_norm, relu, {dropout: 0.5}, {linear: 32}, {dropout: 0.3}, {linear: $classes}]
 optimizer: {rmsprop: {lr: 0.002}}
 """,
+    "grouped": """
+  layers: [{linear: 32}, layer_norm, relu, {dropout: 0.5}, {linear: 32}, {dropout: 0.3}, {linear: $classes}]
+optimizer: [nadam: {weights: "*.bias"}, radam: {weights: "linear_*"}, lion: {}]
+""",
+    "following": """
+  layers: [{linear: 32}, relu, {linear: $classes}]
+optimizer:
+  - muon: {weights: linear_1.weight, schedule: {reduce_on_plateau: {patience: 0, threshold: 0.5, factor: 0.5}}}
+  - adam: {schedule: {cyclic: {base_lr: 1e-4, step_size_up: 5 steps}}}
+""",
 }
-"""Networks whose steps are captured in a run's second epoch: one of 1.6 million weights, and one with its optimizer."""
+"""Networks whose steps are captured in a run's second epoch: one of 1.6 million weights, one with its optimizer, one
+with three optimizers, and one with rates that change."""
 
 
 def captured_spec(network: str) -> str:

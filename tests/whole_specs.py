@@ -185,13 +185,20 @@ def specs(draw: st.DrawFn) -> Drawn:
         "metrics": metrics,
         "regularizers": [_of_this_network(one, "outputs" in model, target) for one in draw(some("regularizers"))],
         "constraints": [_of_all_weights(one) for one in draw(some("constraints"))],
-        "optimizer": {optimizer: drawn | {"lr": 1e-3}},
+        "optimizer": _groups(optimizer, drawn | {"lr": 1e-3})
+        if draw(st.booleans())
+        else {optimizer: drawn | {"lr": 1e-3}},
         "train": draw(_train(data, metrics)),
         "tracking": "off",
     }
     for schedule in draw(some("schedules")):
         spec["schedule"] = schedule
     return spec, shape
+
+
+def _groups(kind: str, settings: dict[str, Any]) -> list[Any]:
+    """An optimizer for the weights of the last layer alone, and another one for all others."""
+    return [{kind: settings | {"weights": "end.weight"}}, "sgd"]
 
 
 def _with(component: Any, **settings: Any) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from dlrun.checks.model import (
 )
 from dlrun.checks.notes import check_planned_notes
 from dlrun.checks.objective import check_objective
+from dlrun.checks.optimizers import check_optimizers
 from dlrun.checks.reading import Reading, read_spec
 from dlrun.checks.training import check_process, check_training
 from dlrun.checks.undefined import check_defined
@@ -39,6 +40,7 @@ from dlrun.plan.data_info import DataInfo
 from dlrun.plan.memory import Memory, needed_memory
 from dlrun.plan.network import Plan, plan
 from dlrun.plan.objective import Answer, ObjectiveError, Watched, objective
+from dlrun.plan.optimizers import moved
 from dlrun.plan.split_sizes import Sameness, SplitSizes, split_sizes
 
 SHAPING = ("model", "data", "blocks", "vars")
@@ -202,13 +204,14 @@ def _plan(reading: Reading, sizes: SplitSizes | None) -> Plan:
 
 
 def _memory(reading: Reading, planned: Plan, sizes: SplitSizes | None) -> Memory:
-    optimizer, train = reading.sections.get("optimizer"), reading.sections.get("train", TrainSection())
+    train = reading.sections.get("train", TrainSection())
+    groups, _ = moved(planned, reading.sections.get("optimizer"), reading.sections.get("schedule"))
     watched: list[Watched] = []
     if reading.data.info is not None:
         losses, metrics = as_tuple(reading.sections.get("loss")), reading.sections.get("metrics", ())
         with suppress(ObjectiveError):  # `check_objective` says what is wrong
             _, watched = objective(losses, metrics, planned, reading.data.info)
-    return needed_memory(planned, optimizer, train, reading.data.info, sizes, watched)
+    return needed_memory(planned, groups, train, reading.data.info, sizes, watched)
 
 
 def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None, memory: Memory) -> Iterator[Problem]:
@@ -225,6 +228,7 @@ def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None, me
     yield from check_constraints(reading, planned)
     yield from check_initializers(planned)
     yield from check_init_entries(reading, planned)
+    yield from check_optimizers(reading, planned)
     if sizes is not None:
         yield from check_training(reading, planned, train, sizes)
     yield from check_planned_notes(reading, planned, train, sizes)

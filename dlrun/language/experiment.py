@@ -144,10 +144,11 @@ class Experiment(Settings):
     constraints: tuple[Annotated[Component, OneOf("constraints")], ...] = ()
     """Bounds on all weights, or on those whose names match a pattern, applied at the start and after every step, in
     order."""
-    optimizer: Annotated[Component, OneOf("optimizers")] | None = None
-    """How the weights are updated from the gradients."""
+    optimizer: Annotated[Component | tuple[Component, ...], SomeOf("optimizers")] | None = None
+    """How the weights are updated from the gradients; in a list, a weight is moved by the first one whose `weights`
+    name it."""
     schedule: Annotated[Component, OneOf("schedules")] | None = None
-    """How the learning rate changes; constant unless given."""
+    """How the learning rate changes, of each optimizer without a `schedule` of its own; constant unless given."""
     train: Annotated[TrainSection, Nested()] = TrainSection.model_construct()
     """How long to train, in batches of what size, and on which device."""
     baselines: Annotated[Literal["auto"] | tuple[Component, ...], AutoOrSome("baselines")] = "auto"
@@ -162,6 +163,11 @@ class Experiment(Settings):
     def losses(self) -> tuple[Any, ...]:
         """The losses whose sum is minimised."""
         return as_tuple(self.loss)
+
+    @property
+    def optimizers(self) -> tuple[Any, ...]:
+        """The optimizers, in the order in which they choose their weights."""
+        return as_tuple(self.optimizer)
 
     def need(self, section: str) -> Any:
         """A section that is there because the spec was checked for training."""

@@ -83,7 +83,7 @@ def line_to_write(family: str, word: str, settings: Any) -> str:
     ending = word.rpartition(".")[2].lower() if "." in word else ""
     if family == "sources" and ending in kinds(family):
         return f"write `source: {{{ending}: {word}}}`"
-    for kind in _likely_first(family, settings):
+    for kind in _likely_first(family, word, settings):
         cls = find(family, kind)
         fields = {field.alias or name: field for name, field in cls.model_fields.items()}
         if cls.main is not None and word in get_args(fields[cls.main].annotation):
@@ -106,7 +106,7 @@ def _is_source(value: Any) -> bool:
     return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in kinds("sources")
 
 
-def _likely_first(family: str, settings: Any) -> list[str]:
-    """The kinds of a family, the one that a file's ending names first."""
+def _likely_first(family: str, word: str, settings: Any) -> list[str]:
+    """The kinds of a family: the one that a file's ending names first, then those that a setting is the main one of."""
     ending = str(settings).rpartition(".")[2].lower()
-    return sorted(kinds(family), key=lambda kind: kind != ending)
+    return sorted(kinds(family), key=lambda kind: (kind != ending, find(family, kind).main != word, len(kind)))

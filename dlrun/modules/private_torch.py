@@ -116,11 +116,16 @@ def _foreach(name: str) -> Callable[..., Any]:
     return _find(f"_foreach_{name}", _by_a_loop(name))
 
 
+foreach_abs = _foreach("abs")
 foreach_add, foreach_add_ = _foreach("add"), _foreach("add_")
 foreach_addcdiv_ = _foreach("addcdiv_")
 foreach_addcmul, foreach_addcmul_ = _foreach("addcmul"), _foreach("addcmul_")
-foreach_lerp_ = _foreach("lerp_")
+foreach_clamp_min_ = _foreach("clamp_min_")
+foreach_div, foreach_div_ = _foreach("div"), _foreach("div_")
+foreach_lerp, foreach_lerp_ = _foreach("lerp"), _foreach("lerp_")
 foreach_mul, foreach_mul_ = _foreach("mul"), _foreach("mul_")
+foreach_reciprocal_ = _foreach("reciprocal_")
+foreach_sign_ = _foreach("sign_")
 foreach_sqrt, foreach_sqrt_ = _foreach("sqrt"), _foreach("sqrt_")
 """The method of a tensor that is named after `foreach_`, for each tensor of a list; in place where it ends in `_`.
 

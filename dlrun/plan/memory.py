@@ -6,13 +6,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dlrun.language.experiment import TrainSection
 from dlrun.plan.data_info import DataInfo
 from dlrun.plan.length import Length
 from dlrun.plan.network import Plan
 from dlrun.plan.objective import Watched
+from dlrun.plan.optimizers import Moved
 from dlrun.plan.split_sizes import SplitSizes
 from dlrun.shapes import numel
 
@@ -54,7 +54,7 @@ class Memory:
 
 def needed_memory(
     plan: Plan,
-    optimizer: Any,
+    groups: Sequence[Moved],
     train: TrainSection,
     data_info: DataInfo | None,
     sizes: SplitSizes | None,
@@ -65,13 +65,12 @@ def needed_memory(
     rows = train_rows or (1 if train.batch_size == "full" else train.batch_size)
     batch = Length.of(train, rows).batch
     trainable = plan.trainable
-    per_weight = optimizer.state_per_weight() if optimizer is not None else 0
     row = sum(row_bytes(plan, name) for name in (_kept(plan, data_info) if data_info else plan.input_shapes))
     activations = sum(step.activations for step in plan.layers)
     return Memory(
         weights=FLOAT * (plan.total + plan.buffers),
         gradients=FLOAT * trainable,
-        state=FLOAT * per_weight * trainable,
+        state=FLOAT * sum(group.optimizer.state_per_weight() * group.count for group in groups),
         activations=FLOAT * batch * activations,
         # Targets twice: as they are loaded, and as the losses take them.
         data=row * data_info.rows + 2 * _targets(data_info) if data_info else 0,

@@ -103,9 +103,13 @@ class Monitor:
 def monitor(stopping: EarlyStopping | None, watched: Iterable[Watched], validated: bool) -> Monitor:
     """The metric of early stopping; else the loss of the validation rows, or of the training rows without those."""
     name = stopping.monitor if stopping else "validation/loss" if validated else "train/loss"
+    return Monitor(name, is_rising(name, watched), stopping.min_delta if stopping else 0.0)
+
+
+def is_rising(name: str, watched: Iterable[Watched]) -> bool:
+    """Whether a larger value is better, of a metric such as `validation/accuracy`; a smaller loss is better."""
     measured = name.partition("/")[2]
-    rising = any(measured in one.names and one.metric.greater_is_better for one in watched)
-    return Monitor(name, rising, stopping.min_delta if stopping else 0.0)
+    return any(measured in one.names and one.metric.greater_is_better for one in watched)
 
 
 def term(loss: Loss, plan: Plan, data_info: DataInfo) -> Term:

@@ -33,7 +33,7 @@ FOLDER, MANIFEST, STATE, TENSORS = "checkpoints", "manifest.json", "state.json",
 NAME = re.compile(r"step-(\d{9,18})(?:-([2-9]|[1-9]\d{1,8}))?")
 LEFTOVER = re.compile(r"\.step-.*\.(part|old)")
 """Folders that a kill leaves in the middle of writing or removing."""
-FORMAT = 1
+FORMAT = 2
 """Raised when the meaning of a checkpoint changes."""
 FLOAT = "float"
 """The only key of an object that stands for a float that JSON lacks."""

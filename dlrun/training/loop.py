@@ -8,6 +8,7 @@
             add up the losses and the metrics               loss_totals.py, evaluation.py
             write a checkpoint if it is time                the checkpointer
         measure the validation rows                         evaluation.py
+        let the learning rates follow what was measured     rates.py
         copy the weights if they are the best               early_stopping.py
         report the epoch's metrics                          the watcher
 
@@ -34,6 +35,7 @@ from dlrun.training.early_stopping import BestWeights
 from dlrun.training.evaluation import Evaluator, Measurement
 from dlrun.training.loss_totals import LossTotals
 from dlrun.training.order import Order
+from dlrun.training.rates import Rates
 from dlrun.training.speed.fast_step import FastStep
 from dlrun.training.state import TrainingState
 from dlrun.training.task import Task
@@ -88,6 +90,7 @@ class Training:
         self.length = Length.of(task.settings, len(task.data.train))
         self.device = task.device
         self.step = FastStep(task)
+        self.rates = Rates(task.groups, self.length, task.watched, state)
         self.evaluate = Evaluator(task.network, task.forward, task.objective, task.watched, self.step.captures)
         self.best = BestWeights(task.settings.early_stopping, task.watched, len(task.data.validation) > 0)
         self.begin_epoch()
@@ -132,10 +135,11 @@ class Training:
         self.losses.read()
         metrics = self.losses.metrics()
         metrics |= {f"train/{name}": value for name, value in self.measurement.values().items()}
-        metrics["lr"] = float(self._learning_rate(state.step - 1))
+        metrics |= self.rates.metrics(state.step - 1)
         metrics["time/epoch"] = self.seconds()
         state.epoch, state.seconds = state.epoch + 1, 0.0
         metrics |= self._validate()
+        self.rates.after_epoch(metrics)
         self.best.update(metrics, self.task.network, state)
         state.stopped_early = state.step < self.length.steps and self.best.should_stop(state)
         self.watcher.epoch(state.epoch, metrics, self.length.epochs)
@@ -146,16 +150,10 @@ class Training:
         """Seconds that the epoch has taken so far, also before the run was resumed."""
         return self.state.seconds + time.perf_counter() - self.started
 
-    def _learning_rate(self, step: int) -> float:
-        """The learning rate of the step after `step` steps."""
-        schedule, length, rate = self.task.schedule, self.length, self.task.optimizer.lr
-        return rate * schedule.at(rate, step, length.steps, length.per_epoch) if schedule else rate
-
     def _step(self, rows: torch.Tensor) -> None:
         task, state = self.task, self.state
         batch = task.augment(task.data.train, state.epoch, rows)
-        rate = task.optimizer.lr if task.schedule is None else self._learning_rate(state.step)
-        losses, measured = self.step(batch, rate)
+        losses, measured = self.step(batch, self.rates.at(state.step))
         self.losses.add(losses, len(rows))
         self.measurement.add(measured)
 

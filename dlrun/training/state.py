@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from dlrun.components.schedules import ScheduleState
 from dlrun.training.signals import StopRequest
 
 
@@ -26,6 +27,8 @@ class TrainingState:
     waited: int = 0
     """Epochs since the best one."""
     stopped_early: bool = False
+    schedules: list[ScheduleState] = field(default_factory=list)
+    """What the schedule of each group of weights keeps from epoch to epoch."""
     seconds: float = 0.0
     """Seconds that the current epoch took before the run was resumed."""
     stop_request: StopRequest = field(default_factory=StopRequest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -17,29 +18,35 @@ from dlrun.training.task import Task
 
 
 class TrainedWeights:
-    """The weights that training moves."""
+    """A group of weights that training moves."""
 
     def __init__(self, parameters: Sequence[nn.Parameter]):
         self.parameters = list(parameters)
         self.values = [parameter.data for parameter in self.parameters]
         """The tensors that the optimizer moves: the same memory, detached from autograd."""
 
-    def gradients(self, loss: torch.Tensor) -> Tensors:
-        """The gradient of each of `values`; 0 for a weight that the loss does not depend on."""
-        return [_laid_out_like(*pair) for pair in zip(self._gradients(loss), self.parameters, strict=True)]
-
-    def _gradients(self, loss: torch.Tensor) -> Sequence[torch.Tensor]:
-        return torch.autograd.grad(loss, self.parameters, materialize_grads=True, allow_unused=True)
+    def laid_out(self, gradients: Sequence[torch.Tensor]) -> Tensors:
+        """The gradient of each of `values`, from that of each parameter."""
+        return [_laid_out_like(*pair) for pair in zip(gradients, self.parameters, strict=True)]
 
 
-def step(task: Task, weights: TrainedWeights, batch: Batch, move: Callable[[Tensors], Any]) -> tuple[Tensors, Tensors]:
+def gradients_of(loss: torch.Tensor, groups: Sequence[TrainedWeights]) -> Tensors:
+    """The gradients for all groups, one after the other; 0 for a weight that the loss does not depend on."""
+    parameters = [parameter for group in groups for parameter in group.parameters]
+    left = iter(torch.autograd.grad(loss, parameters, materialize_grads=True, allow_unused=True))
+    return [gradient for group in groups for gradient in group.laid_out(list(islice(left, len(group.parameters))))]
+
+
+def step(
+    task: Task, weights: Sequence[TrainedWeights], batch: Batch, move: Callable[[Tensors], Any]
+) -> tuple[Tensors, Tensors]:
     """Train on one batch.
 
     Args:
         task: the network, its objective and its settings.
-        weights: its trained weights.
+        weights: its trained weights, in groups.
         batch: the rows.
-        move: changes the weights by their gradients: the optimizer's step, after which the constraints hold.
+        move: changes the weights by their gradients: the optimizers' step, after which the constraints hold.
 
     Returns:
         The loss, its terms where there are several, and the penalty if there is one; each metric's partial result.
@@ -52,7 +59,7 @@ def step(task: Task, weights: TrainedWeights, batch: Batch, move: Callable[[Tens
         losses.append(penalty := sum_of_penalties(task.penalties, outputs, batch))
         total = total + penalty
 
-    gradients = weights.gradients(total)  # gradient
+    gradients = gradients_of(total, weights)  # gradient
 
     if task.settings.clip_grad_norm is not None:  # clip
         gradients = clip(gradients, task.settings.clip_grad_norm)

@@ -20,8 +20,17 @@ from dlrun.training.penalties import Penalty
 
 
 @dataclass(frozen=True, slots=True)
+class WeightGroup:
+    """Weights that one optimizer moves."""
+
+    optimizer: Optimizer
+    schedule: Schedule | None
+    parameters: Sequence[nn.Parameter]
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
-    """The network, the data, the objective, the metrics and the optimizer."""
+    """The network, the data, the objective, the metrics and the optimizers."""
 
     network: nn.Module
     forward: Forward
@@ -35,8 +44,8 @@ class Task:
     """What is added to the loss in training."""
     bounds: Sequence[Bound]
     """The constraints that hold after every step, in order."""
-    optimizer: Optimizer
-    schedule: Schedule | None
+    groups: Sequence[WeightGroup]
+    """The trained weights, each in one group."""
     settings: TrainSection
     seed: int
 

@@ -46,7 +46,7 @@ CASES = [
     (LAYERS, "reshape: -1", "put `[` and `]` around it"),
     (LAYERS, "lstm: {hidden_size: 3, return_sequences: true}", "write `output: sequence`"),
     ("linear: 4", "linear: {out_features: 4, regularizers: {l2: 1e-3}}", "put `[` and `]` around it"),
-    ("{adam: {lr: 1e-2}}", "{lr: 1e-2}", "such as `adam: {lr: 0.01}`"),
+    ("{adam: {lr: 1e-2}}", "{lr: 1e-2}", "such as `sgd: {lr: 0.01}`"),
     ("[accuracy]", "accuracy", "around it: `[accuracy]`"),
     ("[accuracy]", "[f1: {pos_label: p}]", "did you mean 'of'?"),
     ("epochs: 2", "early_stopping: 5", "the settings here are monitor, patience, min_delta"),

@@ -1,8 +1,10 @@
-"""Every schedule, held against torch's scheduler at whole epochs and against its formula in between."""
+"""Every schedule, held against torch's scheduler or the formula of its paper."""
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -13,9 +15,9 @@ from hypothesis import strategies as st
 from strategies import components, draws
 from torch.optim import lr_scheduler
 
-from dlrun.components.schedules import Schedule
+from dlrun.components.schedules import FollowingSchedule, Schedule
 from dlrun.language.component import choose
-from dlrun.language.kinds import kinds
+from dlrun.language.kinds import find, kinds
 
 KINDS = kinds("schedules")
 
@@ -42,6 +44,134 @@ def our_rates(written: Any, lr: float, epochs: int, steps_per_epoch: int) -> lis
     """The learning rate at the first step of each epoch."""
     steps, chosen = epochs * steps_per_epoch, schedule(written)
     return [lr * chosen.at(lr, epoch * steps_per_epoch, steps, steps_per_epoch) for epoch in range(epochs)]
+
+
+LR = 0.2
+STEPS = 100
+EPOCH = 7
+"""Steps of an epoch; the rates are compared at every step, so durations in steps lie within epochs."""
+
+
+def stable_then_falling(fall: Callable[[float], float]) -> Any:
+    """Hu and others, 2024: a constant rate, and the fall in the last 40 of the 100 steps."""
+
+    def scheduler(optimizer: torch.optim.Optimizer) -> Any:
+        return lr_scheduler.LambdaLR(optimizer, lambda t: 1.0 if t <= 60 else fall((t - 60) / 40))
+
+    return scheduler
+
+
+JUDGES: dict[str, list[tuple[dict[str, Any], Callable[[torch.optim.Optimizer], Any]]]] = {
+    "constant": [({"factor": 0.3, "total_iters": "11 steps"}, lambda o: lr_scheduler.ConstantLR(o, 0.3, 11))],
+    "cosine_annealing": [
+        ({"eta_min": 0.01}, lambda o: lr_scheduler.CosineAnnealingLR(o, STEPS, 0.01)),
+        ({}, lambda o: lr_scheduler.CosineAnnealingLR(o, STEPS)),
+    ],
+    "cosine_annealing_warm_restarts": [
+        ({"T_0": "9 steps"}, lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 9)),
+        (
+            {"T_0": "5 steps", "T_mult": 2, "eta_min": 0.01},
+            lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 5, 2, 0.01),
+        ),
+        ({"T_0": "4 steps", "T_mult": 3}, lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 4, 3)),
+    ],
+    "cyclic": [
+        (
+            {"base_lr": 0.01, "step_size_up": "8 steps"},
+            lambda o: lr_scheduler.CyclicLR(o, 0.01, LR, 8, cycle_momentum=False),
+        ),
+        (
+            {"base_lr": 0.01, "step_size_up": "8 steps", "step_size_down": "3 steps", "mode": "triangular2"},
+            lambda o: lr_scheduler.CyclicLR(o, 0.01, LR, 8, 3, "triangular2", cycle_momentum=False),
+        ),
+        (
+            {"base_lr": 0.0, "step_size_up": "3 steps", "mode": "exp_range", "gamma": 0.97},
+            lambda o: lr_scheduler.CyclicLR(o, 0.0, LR, 3, None, "exp_range", 0.97, cycle_momentum=False),
+        ),
+    ],
+    "exponential": [({"gamma": 0.9}, lambda o: lr_scheduler.ExponentialLR(o, 0.9 ** (1 / EPOCH)))],
+    "fractional": [({"k": 0.7}, lambda o: lr_scheduler.LambdaLR(o, lambda t: 1 / (1 + 0.7 * t / EPOCH)))],
+    "linear": [
+        (
+            {"start_factor": 0.25, "end_factor": 0.75, "total_iters": "31 steps"},
+            lambda o: lr_scheduler.LinearLR(o, 0.25, 0.75, 31),
+        ),
+        ({"end_factor": 0.0}, lambda o: lr_scheduler.LinearLR(o, 1.0, 0.0, STEPS)),
+    ],
+    "multi_step": [
+        ({"milestones": ("20 steps", "33 steps"), "gamma": 0.3}, lambda o: lr_scheduler.MultiStepLR(o, [20, 33], 0.3))
+    ],
+    "one_cycle": [
+        ({}, lambda o: lr_scheduler.OneCycleLR(o, LR, STEPS, cycle_momentum=False)),
+        (
+            {"pct_start": 0.4, "anneal_strategy": "linear", "div_factor": 10.0, "final_div_factor": 100.0},
+            lambda o: lr_scheduler.OneCycleLR(o, LR, STEPS, None, None, 0.4, "linear", False, 0.0, 0.0, 10.0, 100.0),
+        ),
+        (
+            {"pct_start": 0.2, "three_phase": True},
+            lambda o: lr_scheduler.OneCycleLR(o, LR, STEPS, pct_start=0.2, three_phase=True, cycle_momentum=False),
+        ),
+    ],
+    "polynomial": [
+        ({"power": 2.5}, lambda o: lr_scheduler.PolynomialLR(o, STEPS, 2.5)),
+        ({"total_iters": "30 steps"}, lambda o: lr_scheduler.PolynomialLR(o, 30)),
+    ],
+    "step": [({"step_size": "13 steps", "gamma": 0.5}, lambda o: lr_scheduler.StepLR(o, 13, 0.5))],
+    "warmup_stable_decay": [
+        ({"decay": "40 steps"}, stable_then_falling(lambda p: 1 - p)),
+        (
+            {"decay": "40 steps", "anneal_strategy": "cos", "eta_min": 0.02},
+            stable_then_falling(lambda p: 0.1 + 0.9 * (1 + math.cos(math.pi * p)) / 2),
+        ),
+        ({"decay": "40 steps", "anneal_strategy": "sqrt"}, stable_then_falling(lambda p: 1 - math.sqrt(p))),
+    ],
+}
+"""Settings of each kind, and torch's scheduler that steps once a step."""
+FOLLOWING = [kind for kind in KINDS if issubclass(find("schedules", kind), FollowingSchedule)]
+
+
+def test_every_schedule_has_a_judge() -> None:
+    assert {*JUDGES, *FOLLOWING} == set(KINDS) and not set(JUDGES) & set(FOLLOWING)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "scheduler"), [(kind, *case) for kind, cases in JUDGES.items() for case in cases]
+)
+def test_a_hundred_steps_have_torchs_rates_to_twelve_digits(
+    kind: str, settings: dict[str, Any], scheduler: Callable[[torch.optim.Optimizer], Any]
+) -> None:
+    expected = torchs_rates(scheduler, LR, STEPS)
+    chosen = schedule({kind: settings})
+    ours = [LR * chosen.at(LR, step, STEPS, EPOCH) for step in range(STEPS)]
+    assert ours == pytest.approx(expected, rel=1e-12, abs=1e-15)
+    assert len({*ours}) > 1
+
+
+values = st.floats(-10, 10) | st.just(math.nan)
+
+
+@draws(100)
+@given(components("schedules", "reduce_on_plateau"), st.lists(values, min_size=30, max_size=30), st.booleans())
+def test_reduce_on_plateau_is_torchs(chosen: Any, measured: list[float], rising: bool) -> None:
+    settings = chosen.model_dump(exclude={"warmup", "monitor"})
+    optimizer = torch.optim.SGD([torch.zeros(1)], LR)
+    theirs = lr_scheduler.ReduceLROnPlateau(optimizer, "max" if rising else "min", **settings)
+    state = chosen.begin()
+    for value in measured:
+        state = chosen.after_epoch(state, LR, value, rising)
+        theirs.step(value)
+        assert LR * state["rate"] == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-12)
+
+
+@draws(60)
+@given(st.data())
+def test_a_state_comes_back_from_a_file_as_it_was(data: st.DataObject) -> None:
+    chosen = data.draw(components("schedules", data.draw(st.sampled_from(FOLLOWING))))
+    state = chosen.begin()
+    for value in data.draw(st.lists(values, max_size=12)):
+        kept = json.loads(json.dumps(state))
+        state, again = chosen.after_epoch(state, LR, value, True), chosen.after_epoch(kept, LR, value, True)
+        assert repr(state) == repr(again)
 
 
 rates = st.floats(1e-5, 1)
@@ -113,12 +243,15 @@ def test_a_warmup_grows_evenly_and_then_the_schedule_begins_at_its_own_start(kin
     def holds(chosen: Any, lr: float, epochs: int, steps_per_epoch: int) -> None:
         warmup = chosen.warmup.in_steps(steps_per_epoch)
         steps = epochs * steps_per_epoch
-        factors = [chosen.at(lr, step, steps, steps_per_epoch) for step in range(min(warmup + 1, steps))]
-        rise = 1 / (warmup + 1)
-        assert factors[:warmup] == pytest.approx([rise * (step + 1) for step in range(len(factors[:warmup]))])
-        if warmup < steps:
-            # The rate reaches the optimizer's own right after the warmup, as if training began there.
-            assert factors[warmup] == chosen.factor(lr, 0, (steps - warmup) / steps_per_epoch, steps_per_epoch)
+        if chosen.needed_steps(steps_per_epoch) >= steps:
+            return
+        factors = [chosen.at(lr, step, steps, steps_per_epoch) for step in range(warmup + 1)]
+        # The rate reaches the schedule's first one right after the warmup, as if training began there.
+        first = chosen.relative_rate(lr, 0, (steps - warmup) / steps_per_epoch, steps_per_epoch)
+        assert factors[warmup] == first
+        rise = first / (warmup + 1)
+        assert factors[:warmup] == pytest.approx([rise * (step + 1) for step in range(warmup)])
+        if warmup:
             warmed.append(warmup)
 
     holds()
@@ -130,6 +263,8 @@ def test_a_rate_is_never_negative_nor_anything_but_a_number(kind: str) -> None:
     @draws(60)
     @given(components("schedules", kind), rates, st.integers(1, 60), few)
     def holds(chosen: Any, lr: float, steps: int, steps_per_epoch: int) -> None:
+        if chosen.needed_steps(steps_per_epoch) >= steps:
+            return
         for step in range(steps):
             factor = chosen.at(lr, step, steps, steps_per_epoch)
             assert math.isfinite(factor)

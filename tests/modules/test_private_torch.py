@@ -122,14 +122,21 @@ def lists(count: int, *sizes: int) -> list[list[Tensor]]:
 
 
 FOREACH: dict[str, tuple[int, tuple[Any, ...], dict[str, Any]]] = {
+    "foreach_abs": (1, (), {}),
     "foreach_add": (2, (), {"alpha": 0.3}),
     "foreach_add_": (1, (1e-3,), {}),
     "foreach_addcdiv_": (3, (), {"value": -0.01}),
     "foreach_addcmul": (3, (), {"value": -1}),
     "foreach_addcmul_": (3, (), {"value": 0.01}),
+    "foreach_clamp_min_": (2, (), {}),
+    "foreach_div": (2, (), {}),
+    "foreach_div_": (1, (torch.tensor(0.7, dtype=torch.float64),), {}),
+    "foreach_lerp": (2, (0.1,), {}),
     "foreach_lerp_": (2, (0.01,), {}),
     "foreach_mul": (1, (torch.tensor(0.7),), {}),
     "foreach_mul_": (1, (0.99,), {}),
+    "foreach_reciprocal_": (1, (), {}),
+    "foreach_sign_": (1, (), {}),
     "foreach_sqrt": (1, (), {}),
     "foreach_sqrt_": (1, (), {}),
 }
@@ -159,6 +166,7 @@ def test_a_loop_gives_the_bits_of_the_operator_on_lists(name: str, lacking: Modu
         *({"sgd": 0.1}, {"sgd": {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}}),
         *({"sgd": {"lr": 0.1, "momentum": 0.9, "dampening": 0.4}}, "rmsprop"),
         {"rmsprop": {"momentum": 0.5, "centered": True, "weight_decay": 0.1}},
+        *({"adagrad": {"lr_decay": 0.1}}, "adadelta", "adamax", "nadam", "radam", {"lion": {"weight_decay": 0.1}}),
     ],
     ids=str,
 )

@@ -23,7 +23,7 @@ from power import disk
 
 from dlrun.errors import RunError
 from dlrun.runs import checkpoints
-from dlrun.runs.checkpoints import Checkpoint, Checkpoints
+from dlrun.runs.checkpoints import FORMAT, Checkpoint, Checkpoints
 from dlrun.runs.checksummed_json import sha256, verified, with_checksum
 
 pytestmark = pytest.mark.counts
@@ -297,7 +297,7 @@ def test_a_pickle_in_the_place_of_tensors_is_refused_and_not_run(tmp_path: Path)
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda manifest: manifest.update(format=2), "another version"),
+        (lambda manifest: manifest.update(format=FORMAT + 1), "another version"),
         (lambda manifest: manifest.update(files=[]), "lists no files"),
         (lambda manifest: manifest.update(files={"../a": {}}), "a is missing"),
         (lambda manifest: manifest["files"].pop("state.json"), r"state\.json is not in manifest\.json"),

@@ -51,7 +51,7 @@ class EpochTable:
 
     def add(self, epoch: int, metrics: dict[str, float], epochs: int) -> list[str]:
         """The lines to print after an epoch."""
-        shown = {name: value for name, value in metrics.items() if name != "lr" and not name.startswith("time/")}
+        shown = {name: value for name, value in metrics.items() if name.partition("/")[0] not in ("lr", "time")}
         lines = [] if self.columns else self._head(list(shown), epochs)
         best = self.seen(metrics)
         if best or self.waiting is None or not self.waiting[2]:

@@ -126,7 +126,7 @@ def show_plan(checked: Checked) -> None:
         f"  model   {show_named(raw)} -> {steps} -> {show_named(plan.output_shapes)}, {few}{plan.total:,} weights, "
         f"{readable(plan.macs)} multiply-adds a sample"
     )
-    kinds = [" + ".join(loss.kind for loss in experiment.losses), experiment.need("optimizer").kind]
+    kinds = [" + ".join(one.kind for one in several) for several in (experiment.losses, experiment.optimizers)]
     kinds += [experiment.schedule.kind] if experiment.schedule else []
     screen.say_folded(f"  train   {', '.join(kinds)}; seed {experiment.seed}")
 

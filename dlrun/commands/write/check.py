@@ -89,6 +89,7 @@ def lines(checked: Checked) -> list[str]:
         f"model   {show_named(plan.input_shapes)} -> {show_named(plan.output_shapes)}, {few}{plan.total:,} weights, "
         f"{readable(plan.macs)} multiply-adds a sample"
     )
+    about += optimizer_lines(checked)
     available = machine_memory()
     about.append(
         f"memory  {readable_bytes(memory.total)}"
@@ -100,6 +101,21 @@ def lines(checked: Checked) -> list[str]:
         + (f"; before the first step {readable_bytes(memory.preparing)}" if memory.preparing > memory.training else "")
     )
     return about
+
+
+def optimizer_lines(checked: Checked) -> list[str]:
+    """A line for each of several optimizers: the weights that it moves."""
+    from dlrun.plan.optimizers import moved
+
+    groups, _ = moved(checked.plan, checked.experiment.optimizer, checked.experiment.schedule)
+    if len(groups) < 2:
+        return []
+    found = []
+    for group in groups:
+        names = list(group.weights)
+        few = ", ".join(names[:MOST_COLUMNS]) + (", …" if len(names) > MOST_COLUMNS else "")
+        found.append(f"moved   by {group.optimizer.kind}: {group.count:,} weights, in {few}")
+    return found
 
 
 def data_lines(checked: Checked) -> list[str]:
@@ -251,6 +267,7 @@ def class_lines(checked: Checked) -> list[str]:
 def as_data(file: Path, checked: Checked) -> dict[str, Any]:
     """The same, as JSON-ready data."""
     from dlrun.plan.memory import machine_memory
+    from dlrun.plan.optimizers import moved
 
     plan, memory, data_info, sizes = checked.plan, checked.memory, checked.data_info, checked.sizes
     targets = {name: data_info.targets[name] for name in data_info.classed} if data_info else {}
@@ -271,6 +288,10 @@ def as_data(file: Path, checked: Checked) -> dict[str, Any]:
         "class_rows": {name: list(target.counts or ()) for name, target in targets.items()},
         "class_counts": checked.classes,
         "positive": losses | metrics,
+        "moved": [
+            {"optimizer": group.optimizer.kind, "weights": list(group.weights), "count": group.count}
+            for group in moved(plan, checked.experiment.optimizer, checked.experiment.schedule)[0]
+        ],
         "split": {"train": sizes.train, "validation": sizes.validation, "test": sizes.test} if sizes else None,
         "memory": {
             name: getattr(memory, name)

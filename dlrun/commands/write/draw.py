@@ -1,7 +1,8 @@
-"""`dlrun draw`: the network as a picture, or as text that other tools draw."""
+"""`dlrun draw`: the network as a picture, or as text that other tools draw; or the learning rate over the training."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,15 +49,21 @@ def draw(
         int | None, typer.Option("--depth", min=0, help="How many levels of groups to open; deeper groups are one box.")
     ] = None,
     weights: Annotated[bool, typer.Option("--weights", help="Write how many weights each box has.")] = False,
+    schedule: Annotated[
+        bool,
+        typer.Option(
+            "--schedule", help="Draw the learning rate over the whole training instead: on the screen, or SVG or PNG."
+        ),
+    ] = False,
 ) -> None:
-    """Draw the network: SVG, PNG, Mermaid or DOT."""
+    """Draw the network: SVG, PNG, Mermaid or DOT; or the learning rate."""
     kind = _format(output, format)
+    if schedule:
+        _draw_schedule(spec, overrides or (), output, kind if output is not None or format is not None else "text")
+        return
     path = output if output is not None or kind in TEXTS else spec.parent / f"{spec.stem}.{kind}"
     if path is not None and (output is not None or spec.is_file()):
-        try:
-            _check_path(path, spec)
-        except (OSError, ValueError) as error:
-            raise SpecError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
+        _check_path(path, spec)
     from dlrun.checks.check import check_model
     from dlrun.views.drawing.picture import picture
 
@@ -86,12 +93,52 @@ def _format(output: Path | None, asked: str | None) -> str:
 
 
 def _check_path(path: Path, spec: Path) -> None:
+    try:
+        _need_a_file(path, spec)
+    except (OSError, ValueError) as error:
+        raise SpecError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _need_a_file(path: Path, spec: Path) -> None:
     if not path.parent.is_dir():
         raise SpecError([Problem(f"there is no folder {path.parent}", hint=f"mkdir -p {path.parent}")])
     if path.is_dir():
         raise SpecError([Problem(f"{path} is a folder", hint=f"name a file in it: {path / spec.stem}.svg")])
     if path.exists() and spec.exists() and path.samefile(spec):
         raise SpecError([Problem(f"{path} is the spec itself", hint="name another file")])
+
+
+def _draw_schedule(spec: Path, overrides: Sequence[str], output: Path | None, kind: str) -> None:
+    if kind in TEXTS:
+        raise SpecError([Problem(f"a schedule is not drawn as {kind}", hint="leave out --format, or use svg or png")])
+    path = output if output is not None or kind == "text" else spec.parent / f"{spec.stem}-schedule.{kind}"
+    if path is not None:
+        _check_path(path, spec)
+    from dlrun.checks.check import check
+    from dlrun.components.schedules import FollowingSchedule
+    from dlrun.plan.length import Length
+    from dlrun.plan.optimizers import moved
+    from dlrun.plan.rates import curve
+    from dlrun.views.drawing import rates
+
+    checked = check(spec, overrides)
+    experiment, sizes = checked.experiment, checked.sizes
+    if sizes is None:
+        hint = "add `data`, `loss` and `optimizer`: the length of a training follows from the rows"
+        raise SpecError([Problem(f"{spec} describes only a network, which has no learning rate", hint=hint)])
+    length = Length.of(experiment.train, sizes.train)
+    groups, _ = moved(checked.plan, experiment.optimizer, experiment.schedule)
+    curves = [curve(visible(group.name), group.optimizer, group.schedule, length) for group in groups]
+    if path is None:
+        screen.say(rates.text(curves, length, screen.width()))
+    else:
+        drawn = rates.svg(curves, length, visible(spec.stem))
+        _write(path, drawn.encode() if kind == "svg" else _png(drawn, *rates.SIZE))
+        screen.say(f"wrote {path}")
+    for followed in dict.fromkeys(group.schedule for group in groups):
+        if isinstance(followed, FollowingSchedule):
+            what = f"{followed.kind} lowers the rate as {followed.monitor} decides; here that always improves"
+            screen.say_folded(what)
 
 
 def _written(drawn: Picture, kind: str) -> bytes:
@@ -110,9 +157,13 @@ def _written(drawn: Picture, kind: str) -> bytes:
     text = svg(drawn, placed)
     if kind == "svg":
         return text.encode()
+    return _png(text, placed.width, placed.height)
+
+
+def _png(svg: str, width: float, height: float) -> bytes:
     from dlrun.views.drawing.png import png
 
-    return png(text, placed.width, placed.height)
+    return png(svg, width, height)
 
 
 def _write(path: Path, data: bytes) -> None:

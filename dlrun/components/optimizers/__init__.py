@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from dlrun.language.component import Component
-from dlrun.language.fields import PositiveFloat
+from dlrun.language.component import Component, OneOf
+from dlrun.language.fields import Names, PositiveFloat
+from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
     import torch
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 OptimizerState = dict[str, list["torch.Tensor"]]
-"""The state of an optimizer: under each name, a tensor for each weight."""
+"""The state of an optimizer: under each name, a tensor for each weight, or one number for all weights."""
 
 
 class Optimizer(Component):
@@ -27,11 +28,25 @@ class Optimizer(Component):
     """
 
     family: ClassVar[str] = "optimizers"
-    fused: ClassVar[bool]
+    main: ClassVar[str | None] = "lr"
+    fused: ClassVar[bool] = False
     """Whether a step is a single kernel of torch; else it is a few simple operations, which can be captured."""
+    elementwise: ClassVar[bool] = True
+    """Whether each number moves by itself, so that many weights may be one flat tensor."""
+    takes: ClassVar[str] = "any weights"
+    """What it moves, in words."""
 
     lr: PositiveFloat
     """The learning rate."""
+    weights: Names | None = None
+    """The weights that it moves: patterns (`*` and `?`) of names of weights, or of layers, which include all weights
+    inside; all that no optimizer before it in the list moves unless given."""
+    schedule: Annotated[Component, OneOf("schedules")] | None = None
+    """How its learning rate changes; as the spec's `schedule` says unless given."""
+
+    def suits(self, shape: Shape) -> bool:
+        """Whether a weight of this shape can be moved."""
+        return True
 
     def state_per_weight(self) -> int:
         """How many numbers are kept for each trained number."""
@@ -58,3 +73,14 @@ def zeros(weights: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     import torch
 
     return [torch.zeros_like(weight, requires_grad=False) for weight in weights]
+
+
+def number(weights: Sequence[torch.Tensor], value: float = 0.0) -> list[torch.Tensor]:
+    """One number for all weights, on their device.
+
+    It is a tensor, so that a step that counts can be captured, and float64: what follows from the number of steps, such
+    as 1 - 0.999**t, would lose digits in float32.
+    """
+    import torch
+
+    return [torch.full((), value, dtype=torch.float64, device=weights[0].device)]

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from dlrun.components.optimizers import Beta, Optimizer, OptimizerState, zeros
+from dlrun.components.optimizers import OptimizerState, zeros
+from dlrun.components.optimizers._moments import Moments
 from dlrun.language.fields import NonNegative, PositiveFloat
 
 if TYPE_CHECKING:
     import torch
 
 
-class AdamLike(Optimizer):
-    """Running means of the gradient and of its square."""
+class AdamLike(Moments):
+    """Running means of the gradient and of its square, in one kernel."""
 
-    main: ClassVar[str | None] = "lr"
     fused = True
 
     lr: PositiveFloat = 1e-3
-    """The learning rate."""
-    betas: tuple[Beta, Beta] = (0.9, 0.999)
-    """The weights of the old means at each step: of the gradient, and of its square."""
-    eps: PositiveFloat = 1e-8
-    """Added to the root, so it is never 0."""
     amsgrad: bool = False
     """Divide by the largest mean square so far instead of the current one."""
     weight_decay: NonNegative
@@ -38,7 +33,7 @@ class AdamLike(Optimizer):
     def begin(self, weights: Sequence[torch.Tensor]) -> OptimizerState:
         import torch
 
-        # The step count is on the device, as the kernels require.
+        # The kernels need a count of steps for each weight, on its device and in float32.
         state = {"step": [torch.zeros((), device=weight.device) for weight in weights]}
         state |= {"exp_avg": zeros(weights), "exp_avg_sq": zeros(weights)}
         return state | ({"max_exp_avg_sq": zeros(weights)} if self.amsgrad else {})

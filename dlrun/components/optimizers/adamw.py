@@ -3,10 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 from dlrun.components.optimizers._adam import AdamLike
+from dlrun.components.optimizers._decay import DirectDecay
 from dlrun.language.fields import NonNegative
 
 
-class Adamw(AdamLike):
+class Adamw(AdamLike, DirectDecay):
     """Adam with a weight decay that shrinks the weights directly, not through the gradient.
 
     Shape: w = w - lr*weight_decay*w, then as adam
@@ -15,8 +16,6 @@ class Adamw(AdamLike):
     """
 
     weight_decay: NonNegative = 0.01
-    """Multiplies every weight, also biases, by 1 - lr*weight_decay at each step. This is not the regularizer `l2: k`,
-    which changes the gradient."""
 
     def kernel(self) -> Any:
         from dlrun.modules.private_torch import fused_adamw

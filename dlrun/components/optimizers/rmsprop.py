@@ -3,14 +3,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlrun.components.optimizers import Beta, Optimizer, OptimizerState, zeros
+from dlrun.components.optimizers import Beta, OptimizerState, zeros
+from dlrun.components.optimizers._decay import GradientDecay
+from dlrun.components.optimizers._moments import renew_squares
 from dlrun.language.fields import NonNegative, PositiveFloat
 
 if TYPE_CHECKING:
     import torch
 
 
-class Rmsprop(Optimizer):
+class Rmsprop(GradientDecay):
     """Divide the step of each weight by a running root mean square of its gradient.
 
     Shape: v = alpha*v + (1 - alpha)*g**2; w = w - lr*g / (sqrt(v) + eps)
@@ -19,17 +21,12 @@ class Rmsprop(Optimizer):
     """
 
     synonyms = ("rms_prop",)
-    fused = False
 
     lr: PositiveFloat = 1e-2
-    """The learning rate."""
     alpha: Beta = 0.99
     """The weight of the old mean square at each step."""
     eps: PositiveFloat = 1e-8
     """Added to the root, so it is never 0."""
-    weight_decay: NonNegative = 0.0
-    """Adds weight_decay*w to every gradient, also of biases. This is not the regularizer `l2: k`, which adds 2*k*w and
-    by default leaves out biases."""
     momentum: NonNegative = 0.0
     """The share of the last step that is added to the next."""
     centered: bool = False
@@ -45,22 +42,18 @@ class Rmsprop(Optimizer):
 
     def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
         from dlrun.modules.private_torch import (
-            foreach_add,
             foreach_add_,
             foreach_addcdiv_,
             foreach_addcmul,
-            foreach_addcmul_,
             foreach_lerp_,
             foreach_mul_,
             foreach_sqrt,
             foreach_sqrt_,
         )
 
-        if self.weight_decay:
-            grads = list(foreach_add(grads, weights, alpha=self.weight_decay))
+        grads = self.decayed(grads, weights)
         squares = state["square_avg"]
-        foreach_mul_(squares, self.alpha)
-        foreach_addcmul_(squares, grads, grads, value=1 - self.alpha)
+        renew_squares(squares, grads, self.alpha)
         if self.centered:
             means = state["grad_avg"]
             foreach_lerp_(means, grads, 1 - self.alpha)

@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import model_validator
 
-from dlrun.components.optimizers import Optimizer, OptimizerState, zeros
+from dlrun.components.optimizers import OptimizerState, zeros
+from dlrun.components.optimizers._decay import GradientDecay
 from dlrun.language.fields import NonNegative, PositiveFloat
 
 if TYPE_CHECKING:
     import torch
 
 
-class Sgd(Optimizer):
+class Sgd(GradientDecay):
     """Gradient descent: steps against the gradient, optionally with momentum.
 
     Shape: v = momentum*v + (1 - dampening)*g; w = w - lr*v (nesterov: w - lr*(g + momentum*v))
@@ -24,14 +25,10 @@ class Sgd(Optimizer):
     fused = True
 
     lr: PositiveFloat = 1e-3
-    """The learning rate."""
     momentum: NonNegative = 0.0
     """The share of the last step that is added to the next."""
     dampening: NonNegative = 0.0
     """The share of the gradient that is not added to the momentum."""
-    weight_decay: NonNegative = 0.0
-    """Adds weight_decay*w to every gradient, also of biases. This is not the regularizer `l2: k`, which adds 2*k*w and
-    by default leaves out biases."""
     nesterov: bool = False
     """Nesterov's momentum: look ahead along the momentum; needs momentum above 0 and dampening 0."""
 

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import math
-
 from dlrun.components.schedules import Schedule
+from dlrun.components.schedules._curves import between, cosine
 from dlrun.language.durations import PositiveDuration
 from dlrun.language.fields import NonNegative
 
@@ -22,8 +21,7 @@ class CosineAnnealing(Schedule):
     eta_min: NonNegative = 0.0
     """The learning rate at the end."""
 
-    def factor(self, lr: float, epoch: float, epochs: float, steps_per_epoch: int) -> float:
+    def relative_rate(self, lr: float, epoch: float, epochs: float, steps_per_epoch: int) -> float:
         length = self.T_max.in_epochs(steps_per_epoch) if self.T_max else epochs
         progress = min(1.0, epoch / length) if length > 0 else 1.0
-        least = self.eta_min / lr
-        return least + (1 - least) * (1 + math.cos(math.pi * progress)) / 2
+        return between(1.0, self.eta_min / lr, cosine(progress))

@@ -17,5 +17,5 @@ class Exponential(Schedule):
     gamma: PositiveFloat
     """The factor on the rate over one epoch."""
 
-    def factor(self, lr: float, epoch: float, epochs: float, steps_per_epoch: int) -> float:
+    def relative_rate(self, lr: float, epoch: float, epochs: float, steps_per_epoch: int) -> float:
         return self.gamma**epoch

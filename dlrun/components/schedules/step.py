@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dlrun.components.schedules import Schedule
+from dlrun.components.schedules import Schedule, in_whole_steps
 from dlrun.language.durations import PositiveDuration
 from dlrun.language.fields import PositiveFloat
 
@@ -20,7 +20,6 @@ class Step(Schedule):
     gamma: PositiveFloat = 0.1
     """The factor at each change."""
 
-    def factor(self, lr: float, epoch: float, epochs: float, steps_per_epoch: int) -> float:
-        # In whole steps, so no rounding moves a change to the next step.
+    def relative_rate(self, lr: float, epoch: float, epochs: float, steps_per_epoch: int) -> float:
         every = max(1, self.step_size.in_steps(steps_per_epoch))
-        return self.gamma ** (round(epoch * steps_per_epoch) // every)
+        return self.gamma ** (in_whole_steps(epoch, steps_per_epoch) // every)

@@ -28,6 +28,7 @@ from dlrun.plan.inputs import front_chains
 from dlrun.plan.length import Length
 from dlrun.plan.network import Plan, plan
 from dlrun.plan.objective import Term, Watched, objective, predicted
+from dlrun.plan.optimizers import moved
 from dlrun.plan.weights import expected, penalized_values
 from dlrun.training.chosen_weights import Bound, trained_weights
 from dlrun.training.lifecycle.data_checks import check_loaded
@@ -37,7 +38,7 @@ from dlrun.training.objective import Objective, Pairing
 from dlrun.training.penalties import OutputPenalty, Penalty, PredictionPenalty, WeightPenalty
 from dlrun.training.speed.allocator import keep_memory
 from dlrun.training.speed.threads import choose_threads
-from dlrun.training.task import Task
+from dlrun.training.task import Task, WeightGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +198,7 @@ def make_task(
         watched=metrics,
         penalties=_penalties(experiment, planned, network, terms, pairing),
         bounds=[Bound(*pair) for pair in trained_weights(planned, network, "constraints", experiment.constraints)],
-        optimizer=experiment.need("optimizer"),
-        schedule=experiment.schedule,  # type: ignore[arg-type]
+        groups=_groups(checked, planned, network),
         settings=experiment.train,
         seed=experiment.seed,
     )
@@ -215,6 +215,18 @@ def _penalties(
         if isinstance(regularizer, PredictionRegularizer):
             found.append(PredictionPenalty(regularizer, predicted(regularizer, planned, terms), pairing))
     return found
+
+
+def _groups(checked: Checked, planned: Plan, network: torch.nn.Module) -> list[WeightGroup]:
+    """The weights of each optimizer, in the order of the network's."""
+    groups, _ = moved(planned, checked.experiment.optimizer, checked.experiment.schedule)
+    named = network.state_dict(keep_vars=True)
+    owners = {id(named[name]): number for number, group in enumerate(groups) for name in group.weights}
+    found: list[list[torch.nn.Parameter]] = [[] for _ in groups]
+    for parameter in network.parameters():
+        if parameter.requires_grad:
+            found[owners[id(parameter)]].append(parameter)
+    return [WeightGroup(group.optimizer, group.schedule, own) for group, own in zip(groups, found, strict=True)]
 
 
 def make_augmenter(checked: Checked, planned: Plan, terms: Sequence[Term]) -> Augmenter:

@@ -15,7 +15,7 @@ from dlrun.training.loop import Training
 
 WEIGHTS, BEST, OPTIMIZER, PROGRESS = "weights", "best", "optimizer", "progress"
 METRIC, CPU, CUDA = "metric/", "generator/cpu", "generator/cuda/"
-FIELDS = ("epoch", "step", "best_epoch", "best_value", "waited", "stopped_early")
+FIELDS = ("epoch", "step", "best_epoch", "best_value", "waited", "stopped_early", "schedules")
 
 Tensors = dict[str, dict[str, torch.Tensor]]
 
@@ -30,7 +30,7 @@ def snapshot(training: Training, names: Iterable[str]) -> tuple[Tensors, dict[st
     values = training.task.network.state_dict()
     tensors = {
         WEIGHTS: {name: values[name] for name in names},
-        OPTIMIZER: _optimizer_tensors(training.step.state),
+        OPTIMIZER: _optimizer_tensors(training.step.states),
         PROGRESS: _generators() | {METRIC + name: tensor for name, tensor in training.measurement.as_tensors().items()},
     }
     if state.best_weights is not None:
@@ -56,7 +56,7 @@ def restore(training: Training, checkpoint: Checkpoint) -> None:
     network.load_state_dict(tensors[WEIGHTS], strict=False)  # a tied weight is stored once
     if BEST in tensors:
         state.best_weights = {name: value.to(device) for name, value in tensors[BEST].items()}
-    training.step.resume(_optimizer_state(tensors[OPTIMIZER], training.step.weights.values))
+    training.step.resume(_optimizer_states(tensors[OPTIMIZER], [group.values for group in training.step.weights]))
     training.begin_epoch()
     training.losses.load(data["losses"])
     training.measurement.load(
@@ -69,23 +69,32 @@ def restore(training: Training, checkpoint: Checkpoint) -> None:
     np.random.set_state(("MT19937", np.array(numbers, np.uint32), position, has_gauss, gauss))
 
 
-def _optimizer_tensors(state: OptimizerState) -> dict[str, torch.Tensor]:
-    return {f"{name}.{number}": tensor for name, tensors in state.items() for number, tensor in enumerate(tensors)}
+def _optimizer_tensors(states: Sequence[OptimizerState]) -> dict[str, torch.Tensor]:
+    return {
+        f"{group}/{name}.{number}": tensor
+        for group, state in enumerate(states)
+        for name, tensors in state.items()
+        for number, tensor in enumerate(tensors)
+    }
 
 
-def _optimizer_state(tensors: Mapping[str, torch.Tensor], weights: Sequence[torch.Tensor]) -> OptimizerState:
-    state: OptimizerState = {}
+def _optimizer_states(
+    tensors: Mapping[str, torch.Tensor], weights: Sequence[Sequence[torch.Tensor]]
+) -> list[OptimizerState]:
+    states: list[OptimizerState] = [{} for _ in weights]
     for place in sorted(tensors, key=_number):
-        tensor, weight = tensors[place], weights[_number(place)]
+        group, _, name = place.partition("/")
+        tensor, weight = tensors[place], weights[int(group)][_number(place)]
         # Kernels expect a state tensor in the memory layout of its weight; files do not store the layout.
-        laid_out = torch.empty_like(weight, requires_grad=False) if tensor.shape == weight.shape else None
+        alike = (tensor.shape, tensor.dtype) == (weight.shape, weight.dtype)
+        laid_out = torch.empty_like(weight, requires_grad=False) if alike else None
         value = tensor.to(weight.device, copy=True) if laid_out is None else laid_out.copy_(tensor)
-        state.setdefault(place.rpartition(".")[0], []).append(value)
-    return state
+        states[int(group)].setdefault(name.rpartition(".")[0], []).append(value)
+    return states
 
 
 def _number(place: str) -> int:
-    """Which weight a tensor of an optimizer belongs to."""
+    """Which weight of its group a tensor of an optimizer belongs to."""
     return int(place.rpartition(".")[2])
 
 

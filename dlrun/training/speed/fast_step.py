@@ -1,8 +1,9 @@
-"""The fast form of a step: a small network gets flat weights, and the computation is captured."""
+"""The fast form of a step: groups of few weights become flat, and the computation is captured."""
 
 from __future__ import annotations
 
-from itertools import chain
+from collections.abc import Sequence
+from itertools import chain, islice
 
 import torch
 
@@ -11,7 +12,7 @@ from dlrun.data.batches import Batch, Tensors
 from dlrun.training.speed.capture import Repeated, can_capture
 from dlrun.training.speed.flat_weights import FlatWeights
 from dlrun.training.step import TrainedWeights, step
-from dlrun.training.task import Task
+from dlrun.training.task import Task, WeightGroup
 
 
 class FastStep:
@@ -19,46 +20,51 @@ class FastStep:
 
     def __init__(self, task: Task):
         self.task = task
-        parameters = [parameter for parameter in task.network.parameters() if parameter.requires_grad]
         device = task.device.type
-        flat = device == "cpu" and FlatWeights.suits(parameters)
-        self.weights = FlatWeights(parameters) if flat else TrainedWeights(parameters)
-        self.state: OptimizerState = task.optimizer.begin(self.weights.values)
+        self.weights = [_weights(group, device) for group in task.groups]
+        self.states = [
+            group.optimizer.begin(weights.values) for group, weights in zip(task.groups, self.weights, strict=True)
+        ]
+        """The optimizer's state for each group."""
         self.losses = task.losses
         """How many losses a step returns."""
+        parameters = [parameter for group in task.groups for parameter in group.parameters]
         self.captures = can_capture(device, sum(parameter.numel() for parameter in parameters))
         """Whether steps are captured, and validation too."""
-        movable = device != "cpu" or (flat and not task.optimizer.fused)
-        self.moves = self.captures and movable and task.schedule is None
-        """Whether the optimizer's step is captured too: its rate must be constant and its kernels recordable."""
+        flat = all(isinstance(weights, FlatWeights) for weights in self.weights)
+        movable = device != "cpu" or (flat and not any(group.optimizer.fused for group in task.groups))
+        self.moves = self.captures and movable and all(group.schedule is None for group in task.groups)
+        """Whether the optimizers' step is captured too: its rates must be constant and its kernels recordable."""
         self.repeated = Repeated(self._compute, self._tensors, self.captures)
         self.bounding = Repeated(self._bound, lambda: [*parameters], self.captures)
         """The constraints, where the optimizer's step before them is not captured."""
         self.no_rows = Batch((torch.zeros(1, device=task.device),), {})
 
-    def __call__(self, batch: Batch, rate: float) -> tuple[Tensors, Tensors]:
-        """Take a step at a learning rate; returns what `step` does."""
+    def __call__(self, batch: Batch, rates: Sequence[float]) -> tuple[Tensors, Tensors]:
+        """Take a step at a learning rate for each group; returns what `step` does."""
         results = self.repeated(batch)
         if not self.moves:
-            count = len(self.weights.values)
-            self._move(results[-count:], rate)
+            count = sum(len(weights.values) for weights in self.weights)
+            self._move(results[-count:], rates)
             results = results[:-count]
         return results[: self.losses], results[self.losses :]
 
-    def resume(self, state: OptimizerState) -> None:
-        """Continue from the optimizer's state in a checkpoint."""
-        self.state = state
+    def resume(self, states: list[OptimizerState]) -> None:
+        """Continue from the optimizers' states in a checkpoint."""
+        self.states = states
 
     def _compute(self, batch: Batch) -> Tensors:
-        """The part to capture: the whole step, or all but the optimizer's step, with the gradients as results."""
+        """The part to capture: the whole step, or all but the optimizers' step, with the gradients as results."""
         gradients: Tensors = []
         losses, metrics = step(self.task, self.weights, batch, self._move if self.moves else gradients.extend)
         return [*losses, *metrics, *gradients]
 
-    def _move(self, gradients: Tensors, rate: float | None = None) -> None:
-        """The optimizer's step, by default at the optimizer's own rate; then the constraints hold again."""
-        optimizer = self.task.optimizer
-        optimizer.step(self.weights.values, gradients, self.state, optimizer.lr if rate is None else rate)
+    def _move(self, gradients: Tensors, rates: Sequence[float] = ()) -> None:
+        """The optimizers' step, by default at their own rates; then the constraints hold again."""
+        left = iter(gradients)
+        rates = rates or [group.optimizer.lr for group in self.task.groups]
+        for group, weights, state, rate in zip(self.task.groups, self.weights, self.states, rates, strict=True):
+            group.optimizer.step(weights.values, list(islice(left, len(weights.values))), state, rate)
         if self.task.bounds:
             (self._bound if self.moves else self.bounding)(self.no_rows)
 
@@ -70,6 +76,13 @@ class FastStep:
 
     def _tensors(self) -> Tensors:
         """The tensors that a step uses and changes, besides its batch."""
-        moved = [*self.weights.values, *chain(*self.state.values())] if self.moves else []
+        states = chain.from_iterable(state.values() for state in self.states)
+        values = chain.from_iterable(weights.values for weights in self.weights)
+        moved = [*values, *chain.from_iterable(states)] if self.moves else []
         scales = self.task.objective.pairing.tensors()
         return [*self.task.network.parameters(), *self.task.network.buffers(), *scales, *moved]
+
+
+def _weights(group: WeightGroup, device: str) -> TrainedWeights:
+    flat = device == "cpu" and group.optimizer.elementwise and FlatWeights.suits(group.parameters)
+    return FlatWeights(group.parameters) if flat else TrainedWeights(group.parameters)

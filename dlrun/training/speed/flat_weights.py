@@ -1,4 +1,4 @@
-"""The trained weights of a small network as one tensor, so that an optimizer's step is a few calls for all of them."""
+"""A group of few weights as one tensor, so that an optimizer's step is a few calls for all of them."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class FlatWeights(TrainedWeights):
             start += parameter.numel()
         self.values = [whole]
 
-    def gradients(self, loss: torch.Tensor) -> Tensors:
+    def laid_out(self, gradients: Sequence[torch.Tensor]) -> Tensors:
         """One gradient for all weights."""
-        return [torch.cat([gradient.reshape(-1) for gradient in self._gradients(loss)])]
+        return [torch.cat([gradient.reshape(-1) for gradient in gradients])]
 
     @staticmethod
     def suits(parameters: Sequence[nn.Parameter]) -> bool:

@@ -114,3 +114,36 @@ def test_the_picture_in_the_documentation_is_current(tmp_path: Path) -> None:
     assert draw(ROOT, "specs/digits_residual.yaml", "--output", str(drawn)).returncode == 0
     committed = ROOT / "docs" / "pictures" / "digits_residual.svg"
     assert drawn.read_text("utf-8") == committed.read_text("utf-8"), "dlrun draw it again, as docs/drawing.md says"
+
+
+TRAINED = """
+data: {source: {sklearn: iris}}
+model: {layers: [linear: $classes]}
+loss: cross_entropy
+optimizer: {sgd: {lr: 0.1}}
+schedule: {exponential: 0.5}
+train: {epochs: 4}
+"""
+
+
+def test_a_schedule_is_drawn_on_the_screen_or_into_a_file(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(TRAINED)
+    shown = draw(tmp_path, "net.yaml", "--schedule")
+    assert (shown.returncode, shown.stderr) == (0, "") and names(tmp_path) == ["net.yaml"]
+    assert shown.stdout.split()[0] == "0.1" and shown.stdout.rstrip().endswith("4 epochs")
+    written = draw(tmp_path, "net.yaml", "--schedule", "--format", "svg")
+    assert written.stdout == "wrote net-schedule.svg\n"
+    assert ElementTree.parse(tmp_path / "net-schedule.svg").getroot().tag.endswith("svg")
+
+
+def test_a_schedule_that_follows_a_metric_is_drawn_with_a_word_about_it(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(TRAINED)
+    done = draw(tmp_path, "net.yaml", "--schedule", "schedule={reduce_on_plateau: 0.5}")
+    assert "reduce_on_plateau lowers the rate as validation/loss decides" in done.stdout
+
+
+def test_a_schedule_that_cannot_be_drawn_is_an_error(spec: Path) -> None:
+    for arguments, message in ((("-f", "dot"), "not drawn as dot"), ((), "describes only a network")):
+        done = draw(spec.parent, "net.yaml", "--schedule", *arguments)
+        assert done.returncode == 2 and message in done.stderr
+        assert names(spec.parent) == ["net.yaml"]

@@ -6,6 +6,7 @@ import networks
 import pytest
 import torch
 
+from dlrun.language.kinds import kinds
 from dlrun.runs.checkpoints import Checkpoint
 from dlrun.training.lifecycle.snapshot import restore, snapshot
 from dlrun.training.loop import Training
@@ -39,12 +40,49 @@ def begun(folder: Path, text: str) -> Training:
 
 @pytest.mark.parametrize(
     "optimizer",
-    ["{adam: {amsgrad: true}}", "adamw", "{rmsprop: {momentum: 0.5, centered: true}}", "{sgd: {momentum: 0.9}}"],
+    [
+        *("{adam: {amsgrad: true}}", "adamw", "{rmsprop: {momentum: 0.5, centered: true}}", "{sgd: {momentum: 0.9}}"),
+        "{adagrad: {lr_decay: 0.1}}",
+        *(f"[{kind}: {{weights: linear_1.weight}}, sgd: {{momentum: 0.9}}]" for kind in kinds("optimizers")),
+        "[adam: {weights: conv*, schedule: {reduce_on_plateau: {patience: 0, threshold: 0.9}}}, nadam: {}]",
+    ],
 )
 def test_a_network_of_convolutions_goes_on_to_the_same_bits(optimizer: str, tmp_path: Path) -> None:
-    text = LARGE % optimizer
-    whole, half = begun(tmp_path, text), begun(tmp_path, text)
-    assert sum(weight.numel() for weight in whole.step.weights.parameters) > MOST
+    resumes_to_the_same_bits(tmp_path, LARGE % optimizer)
+
+
+SCHEDULES = {
+    "constant": "{total_iters: 2 epochs}",
+    "cosine_annealing": "{warmup: 1 epoch}",
+    "cosine_annealing_warm_restarts": "{T_0: 7 steps, T_mult: 2}",
+    "cyclic": "{base_lr: 1e-3, step_size_up: 5 steps}",
+    "exponential": "0.5",
+    "fractional": "0.5",
+    "linear": "0.1",
+    "multi_step": "{milestones: [1 epoch, 2 epochs]}",
+    "one_cycle": "{div_factor: 5.0}",
+    "polynomial": "2.0",
+    "reduce_on_plateau": "{patience: 0, threshold: 0.9}",
+    "step": "1 epoch",
+    "warmup_stable_decay": "{decay: 2 epochs, warmup: 3 steps}",
+}
+
+
+def test_every_schedule_has_settings_for_three_epochs() -> None:
+    assert set(SCHEDULES) == set(kinds("schedules"))
+
+
+@pytest.mark.parametrize("kind", SCHEDULES)
+def test_every_schedule_goes_on_to_the_same_bits(kind: str, tmp_path: Path) -> None:
+    text = LARGE % "{sgd: {lr: 0.1}}" + f"schedule: {{{kind}: {SCHEDULES[kind]}}}"
+    whole = resumes_to_the_same_bits(tmp_path, text)
+    rates = {metrics["lr"] for metrics in whole.watcher.epochs}  # type: ignore[attr-defined]
+    assert len(rates) > 1 or kind == "cyclic"
+
+
+def resumes_to_the_same_bits(folder: Path, text: str) -> Training:
+    whole, half = begun(folder, text), begun(folder, text)
+    assert sum(weight.numel() for weight in whole.task.network.parameters()) > MOST
     whole.run()
     half.task.network.train()
     half._epoch()
@@ -54,8 +92,9 @@ def test_a_network_of_convolutions_goes_on_to_the_same_bits(optimizer: str, tmp_
         group: {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in own.items()}
         for group, own in tensors.items()
     }
-    other = begun(tmp_path, text)
+    other = begun(folder, text)
     restore(other, Checkpoint(half.state.step, plain, data))
     other.run()
     ours, theirs = (training.task.network.state_dict() for training in (other, whole))
     assert {name for name in theirs if not torch.equal(ours[name], theirs[name])} == set()
+    return whole

@@ -44,6 +44,12 @@ needs_capture = pytest.mark.skipif(not can_capture(), reason="this Python's torc
         (MLP % 10, "cross_entropy", "{adamw: {lr: 1e-2}}"),
         (MLP % 10, "cross_entropy", "{rmsprop: {lr: 1e-3, momentum: 0.5}}"),
         (CONV, "cross_entropy", "{sgd: {lr: 0.1, momentum: 0.9}}"),
+        (MLP % 10, "cross_entropy", "[adamw: {weights: linear_1}, rmsprop: {lr: 1e-3}]"),
+        (
+            MLP % 10,
+            "cross_entropy",
+            "[radam: {weights: linear_1}, lion: {weights: '*.bias'}, muon: {weights: linear_2}, sgd]",
+        ),
         ("[{linear: 8}, {batch_norm: {name: b}}, relu, flatten, {linear: 10}]", "cross_entropy", "adam"),
     ],
 )
@@ -54,6 +60,17 @@ def test_a_captured_training_ends_in_the_bits_of_one_that_was_not(
     codes = networks.two_ways(tmp_path, DIGITS % (layers, loss, "accuracy", optimizer) + schedule, monkeypatch)
     assert len(codes) == 4  # steps and validation, each in whole batches and in the rest
     assert all(code is not None for code in codes)
+
+
+@needs_capture
+@pytest.mark.parametrize("optimizer", kinds("optimizers"))
+def test_a_captured_training_ends_in_the_bits_of_one_that_was_not_with_every_optimizer(
+    optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = "[flatten, {linear: {out_features: 24, bias: false}}, relu, {linear: {out_features: 10, bias: false}}]"
+    decay = f"{{{optimizer}: {{weight_decay: 1e-2}}}}"
+    codes = networks.two_ways(tmp_path, DIGITS % (layers, "cross_entropy", "accuracy", decay), monkeypatch)
+    assert len(codes) == 4 and all(code is not None for code in codes)
 
 
 @needs_capture

@@ -1,0 +1,35 @@
+"""What `dlrun check` says of several optimizers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import networks
+
+from dlrun.commands.write.check import as_data, optimizer_lines
+
+SPEC = """
+data: {source: {sklearn: iris}}
+model: {layers: [{linear: {out_features: 8, name: stem}}, relu, {linear: 3}]}
+loss: cross_entropy
+optimizer: %s
+"""
+
+
+def test_check_says_which_weights_each_optimizer_moves(tmp_path: Path) -> None:
+    checked = networks.checked(tmp_path, SPEC % '[muon: {weights: "*.weight"}, sgd]')
+    assert optimizer_lines(checked) == [
+        "moved   by muon: 56 weights, in stem.weight, linear_1.weight",
+        "moved   by sgd: 11 weights, in stem.bias, linear_1.bias",
+    ]
+    assert as_data(tmp_path / "spec.yaml", checked)["moved"] == [
+        {"optimizer": "muon", "weights": ["stem.weight", "linear_1.weight"], "count": 56},
+        {"optimizer": "sgd", "weights": ["stem.bias", "linear_1.bias"], "count": 11},
+    ]
+
+
+def test_one_optimizer_needs_no_line_and_the_memory_of_several_is_their_sum(tmp_path: Path) -> None:
+    alone = networks.checked(tmp_path, SPEC % "adam")
+    assert optimizer_lines(alone) == [] and alone.memory.state == 4 * 2 * 67
+    several = networks.checked(tmp_path, SPEC % "[adam: {weights: stem}, sgd: {momentum: 0.9}]")
+    assert several.memory.state == 4 * (2 * 40 + 27)

@@ -1,0 +1,58 @@
+"""Learning rates as text and as SVG."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+from dlrun.components.optimizers.sgd import Sgd
+from dlrun.language.component import choose
+from dlrun.plan.length import Length
+from dlrun.plan.rates import Curve, curve
+from dlrun.views.drawing.rates import HEIGHT, LABEL, SIZE, svg, text
+
+LENGTH = Length(8, 10, 120)
+FALLING = curve("a", Sgd(lr=0.3), choose("schedules", {"linear": 0.0}), LENGTH)
+STEADY = curve("b & c", Sgd(lr=0.1), None, LENGTH)
+
+
+def test_a_curve_has_the_rate_of_every_step() -> None:
+    assert STEADY.rates == (0.1,) * 120
+    assert FALLING.rates[0] == 0.3 and FALLING.rates[60] == 0.15
+
+
+def test_the_text_has_the_largest_rate_above_and_the_length_below() -> None:
+    lines = text([FALLING], LENGTH, 73).splitlines()
+    assert lines[0].split() == ["0.3", "|***"] and lines[HEIGHT - 1].startswith(f"{'0':>{LABEL}} |")
+    assert lines[HEIGHT + 1].split() == ["0", "12", "epochs"]
+    assert max(map(len, lines)) == 72
+    plot = [line[LABEL + 2 :].ljust(60) for line in lines[:HEIGHT]]
+    assert all(any(row[column] == "*" for row in plot) for column in range(60))  # no gap
+    firsts = [row.index("*") for row in plot]
+    assert firsts == sorted(firsts)  # it falls
+
+
+def test_a_rate_that_jumps_within_a_column_fills_all_between() -> None:
+    jumping = Curve("a", (0.0, 1.0) * 60)
+    assert text([jumping], LENGTH, 33).count("*") == 20 * HEIGHT
+
+
+def test_several_curves_have_marks_of_their_own_and_names() -> None:
+    lines = text([FALLING, STEADY], LENGTH, 73).splitlines()
+    assert [line.split() for line in lines[-2:]] == [["*", "a"], ["o", "b", "&", "c"]]
+    assert any("oooo" in line for line in lines)
+
+
+def test_the_svg_is_valid_and_its_curve_stays_in_the_picture() -> None:
+    root = ElementTree.fromstring(svg([FALLING, STEADY], LENGTH, "x & y"))
+    drawn = [part for part in root.iter() if part.tag.endswith("polyline")]
+    assert len(drawn) == 2
+    for part in drawn:
+        points = [(float(x), float(y)) for x, y in re.findall(r"([\d.]+),([\d.]+)", part.attrib["points"])]
+        assert all(0 <= x <= SIZE[0] and 0 <= y <= SIZE[1] for x, y in points)
+        assert len(points) == 120
+
+
+def test_a_rate_of_zero_alone_is_drawn_at_zero() -> None:
+    lines = text([Curve("a", (0.0,) * 120)], LENGTH, 73).splitlines()
+    assert lines[HEIGHT - 1].endswith("*" * 60) and "*" not in lines[0]
