@@ -238,6 +238,9 @@ def _from_schema(schema: dict[str, Any], deep: int) -> SearchStrategy[Any]:
             least = schema.get("minItems", 0)
             most = schema.get("maxItems", max(least, 4))
             return st.lists(_from_schema(items, deep), min_size=least, max_size=most)
+    if isinstance(values := schema.get("additionalProperties"), dict):
+        names = st.sampled_from(["a", "b", "c"])
+        return st.dictionaries(names, _from_schema(values, deep), min_size=schema.get("minProperties", 0))
     raise NotImplementedError(f"no strategy for the schema {schema}")
 
 

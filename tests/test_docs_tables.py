@@ -15,7 +15,7 @@ from dlrun.errors import MAX_SHOWN
 from dlrun.language.component import choose
 from dlrun.language.durations import IntervalField, PositiveDuration
 from dlrun.language.experiment import DataSection, Experiment, ModelSection, TrainSection
-from dlrun.language.kinds import kinds
+from dlrun.language.kinds import find, kinds
 from dlrun.language.text import document, expansion, expressions, overrides, yaml_events
 from dlrun.plan import objective
 from dlrun.tracking import delivery_process
@@ -54,6 +54,19 @@ def test_the_language_page_lists_every_metric_and_what_it_is_for():
     listed = {name.strip("`"): rest.split(" | ")[0] for name, rest in table.items() if name != "---"}
     suits = {kind: choose("metrics", kind).suits for kind in kinds("metrics")}
     assert listed == {kind: ", ".join(words[one] for one in words if one in suits[kind]) for kind in suits}
+
+
+def test_the_language_page_lists_every_loss_and_how_its_target_is_read():
+    words = {"classes": "classes", "binary": "yes or no", "numbers": "numbers"}
+    table = rows(LANGUAGE, "### Which loss is which")
+    listed = {name.strip("`"): rest.split(" | ")[0] for name, rest in table.items() if name != "---"}
+    assert listed == {kind: words[find("losses", kind).wants] for kind in kinds("losses")}
+
+
+def test_every_loss_says_which_likelihood_it_is():
+    for kind in kinds("losses"):
+        described = find("losses", kind).__doc__
+        assert described is not None and re.search("likelihood|Kullback-Leibler divergence", described), kind
 
 
 def test_the_readme_shows_every_spec():

@@ -71,6 +71,28 @@ def _suiting(family: str, target: str) -> st.SearchStrategy[Any]:
     return st.sampled_from(suiting).flatmap(lambda kind: st.just(kind) | written_components(family, kind))
 
 
+def _losses(target: str) -> st.SearchStrategy[Any]:
+    """A loss for a kind of target, without names of what these specs do not have, and with weights now and then."""
+    suiting = [kind for kind in kinds("losses") if find("losses", kind).wants == target and kind not in SPECIAL]  # type: ignore[attr-defined]
+    plain = st.sampled_from(suiting).flatmap(lambda kind: st.just({kind: {}}) | written_components("losses", kind))
+    weights = {"classes": {"weight": "balanced"}, "binary": {"pos_weight": 2.5}}.get(target, {})
+
+    def of_this_data(loss: dict[str, Any], weighted: bool) -> Any:
+        ((kind, own),) = loss.items()
+        own = {name: value for name, value in own.items() if name not in NAMING}
+        known = find("losses", kind).model_fields
+        more = {name: value for name, value in weights.items() if weighted and name in known}
+        return {kind: own | more} if own or more else kind
+
+    return st.builds(of_this_data, plain, st.booleans())
+
+
+SPECIAL = ("gaussian_nll", "kl_divergence", "nll", "poisson_nll")
+"""Losses for networks, or targets, of a form of their own."""
+NAMING = ("weight", "pos_weight", "ignore_index", "of", "target", "target_gradient", "output")
+"""Settings of losses that name something of the data or of the network."""
+
+
 def _metrics(target: str) -> st.SearchStrategy[list[Any]]:
     return st.lists(_suiting("metrics", target), max_size=2, unique_by=kind_of)
 
@@ -146,7 +168,7 @@ def specs(draw: st.DrawFn) -> Drawn:
     spec: dict[str, Any] = {}
     layers = draw(_written(spec, draw(_layers())))
     ends = [{"linear": {"name": "end", "out_features": ENDS[target][1]}}]
-    losses, metrics = draw(_suiting("losses", target)), draw(_metrics(target))
+    losses, metrics = draw(_losses(target)), draw(_metrics(target))
     if draw(st.integers(0, 4)) == 0 and "target" in data:
         ends += [{"input": "trunk"}, {"linear": {"name": "other", "out_features": 1}}]
         model["outputs"] = ["end", "other"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlrun.checks.baselines import check_baselines
-from dlrun.checks.classes import ClassCounts, split_targets
+from dlrun.checks.classes import split_targets
 from dlrun.checks.data import (
     check_augment,
     check_indices,
@@ -39,7 +39,7 @@ from dlrun.language.suggestions import few_suggestions
 from dlrun.plan.data_info import DataInfo
 from dlrun.plan.memory import Memory, needed_memory
 from dlrun.plan.network import Plan, plan
-from dlrun.plan.objective import Answer, ObjectiveError, Watched, objective
+from dlrun.plan.objective import Answer, ClassCounts, ObjectiveError, Watched, objective
 from dlrun.plan.optimizers import moved
 from dlrun.plan.split_sizes import Sameness, SplitSizes, split_sizes
 

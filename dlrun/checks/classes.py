@@ -12,12 +12,9 @@ from dlrun.components.sources import SourceError
 from dlrun.errors import Problem
 from dlrun.language.experiment import TARGET
 from dlrun.language.suggestions import shorten
-from dlrun.plan.objective import Answer
+from dlrun.plan.objective import Answer, ClassCounts
 from dlrun.plan.split_sizes import SPLITS, Sameness
 from dlrun.shapes import numel
-
-ClassCounts = dict[str, dict[str, list[int]]]
-"""For each target of classes and each class: the rows in training, validation and test."""
 
 
 def split_targets(reading: Reading) -> tuple[ClassCounts, dict[Answer, Sameness], list[Problem]]:
@@ -45,7 +42,7 @@ def split_targets(reading: Reading) -> tuple[ClassCounts, dict[Answer, Sameness]
     rows = {name: np.asarray(values, np.float64).reshape(data_info.rows, -1) for name, values in numbers.items()}
     plain = {name: values for name, values in rows.items() if data_info.targets[name].wants == "numbers"}
     scale = list(check_scale(reading, plain, splits.train)) if len(splits.train) else []
-    same = {Answer(name, False): sameness(splits, values) for name, values in rows.items()}
+    same = {Answer(name): sameness(splits, values) for name, values in rows.items()}
     return counts, same, [*rare, *scale, *check_features(reading, _as_they_are(reading))]
 
 

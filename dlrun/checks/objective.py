@@ -14,7 +14,7 @@ from dlrun.language.experiment import as_tuple
 from dlrun.language.target_kind import IN_WORDS, at_one_position
 from dlrun.plan.data_info import DataInfo
 from dlrun.plan.network import Plan
-from dlrun.plan.objective import ObjectiveError, Term, called, term, watched
+from dlrun.plan.objective import ObjectiveError, Term, answer_shape, called, term, watched
 from dlrun.plan.ranges import in_words, limiting, output_ranges
 from dlrun.plan.steps import Step
 from dlrun.shapes import Range, ShapeError, show
@@ -41,7 +41,8 @@ def check_objective(reading: Reading, planned: Plan) -> Iterator[Problem]:
             yield from _check_loss(reading, planned, ranges, found, path)
     if len(terms) < len(losses):
         return
-    judged = {found.output for found in terms}
+    judged = {found.output for found in terms} | {name for found in terms for name in found.loss.further}
+    judged |= {found.answer.name for found in terms if found.answer.origin == "output"}
     for output, step in planned.outputs.items():
         if output not in judged:
             place = planned.steps[step].place
@@ -66,7 +67,7 @@ def _check_mixing(reading: Reading, planned: Plan, terms: list[Term]) -> Iterato
     mixing = [index for index, step in enumerate(data.augment if data else ()) if isinstance(step, Mixing)]
     sizes: dict[str, int] = {}
     for found in terms:
-        if not mixing or found.answer.is_input or found.loss.wants != "classes":
+        if not mixing or not found.answer.of_data or found.loss.wants != "classes":
             continue
         kind = data.augment[mixing[0]].kind if data else ""
         if found.positions:
@@ -85,9 +86,9 @@ def _check_mixing(reading: Reading, planned: Plan, terms: list[Term]) -> Iterato
 def _check_loss(reading: Reading, planned: Plan, ranges: list[Range], found: Term, path: SpecPath) -> Iterator[Problem]:
     answer, data_info = found.answer, reading.data.info
     assert data_info is not None
-    target = None if answer.is_input else data_info.targets[answer.name]
+    target = data_info.targets[answer.name] if answer.of_data else None
     labels = target.labels if target else None
-    shape = target.shape if target else planned.input_shapes[answer.name]
+    shape = answer_shape(answer, found.output, planned, data_info)
     output = planned.output_shape(found.output)
     try:
         found.loss.check(output, shape, len(labels) if labels is not None else None, found.output_form)
@@ -95,7 +96,9 @@ def _check_loss(reading: Reading, planned: Plan, ranges: list[Range], found: Ter
         last = planned.steps[planned.outputs[found.output]]
         notes = ((f"the network's output {show(output)} comes from here", last.place),) if last.place else ()
         hint = error.hint
-        if answer.is_input and len(planned.inputs) == len(shape) == 1:  # a number would not follow what fitting decides
+        if (
+            answer.origin == "input" and len(planned.inputs) == len(shape) == 1
+        ):  # a number would not follow what fitting decides
             hint = "end in `- linear: $features`"
         yield Problem(error.message, reading.place(path), hint, notes)
     else:
@@ -172,7 +175,7 @@ def _check_metrics(
             metric.check(found.shape, loss.wants)
         except ShapeError as error:
             yield reading.problem(error.message, path, error.hint)
-        labels = None if found.answer.is_input else data_info.targets[found.answer.name].labels
+        labels = data_info.targets[found.answer.name].labels if found.answer.of_data else None
         over_all = metric.needs_every_class and found.of is None and loss.wants == "classes"
         if over_all and labels is not None and len(labels) < found.shape[0]:
             message = f"{metric.kind} is over the {found.shape[0]} outputs, and the data has {len(labels)} classes"

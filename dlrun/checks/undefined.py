@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from dlrun.checks.classes import ClassCounts
 from dlrun.checks.reading import Reading
 from dlrun.errors import Problem
 from dlrun.language.experiment import INPUT, TARGET, TrainSection
-from dlrun.plan.objective import Answer, Watched
+from dlrun.plan.objective import Answer, ClassCounts, Watched
 from dlrun.plan.split_sizes import SPLITS, Sameness
 
 STRATIFY = "`data.split.stratify: true` gives every split rows of each class"
@@ -29,7 +28,7 @@ def check_defined(
     """
     stopping = reading.sections.get("train", TrainSection()).early_stopping
     for index, one in enumerate(metrics):
-        classes = {} if one.answer.is_input else counts.get(one.answer.name, {})
+        classes = counts.get(one.answer.name, {}) if one.answer.of_data else {}
         same = sameness.get(one.answer)
         for number, split in enumerate(SPLITS):
             rows = {label: of_splits[number] for label, of_splits in classes.items()}
@@ -70,7 +69,7 @@ def _suffices(classes: Mapping[str, Sequence[int]]) -> bool:
 def _sameness(answer: Answer, same: Sameness, number: int) -> str:
     if same.rows[number] == 1:
         return f"{SPLITS[number]} has one row"
-    what, usual = ("the input", INPUT) if answer.is_input else ("the target", TARGET)
+    what, usual = ("the target", TARGET) if answer.of_data else ("the input", INPUT)
     what += "" if answer.name == usual else f" {answer.name}"
     what = f"a number of {what}" if same.several else what
     return f"{what} is the same in all {same.rows[number]} rows of {SPLITS[number]}"

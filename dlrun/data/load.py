@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dlrun.components.losses import IGNORED
 from dlrun.components.sources import SourceError, SourceNote
 from dlrun.data.survey import Survey, digest, remembered_survey
 from dlrun.language.experiment import DataSection
@@ -24,8 +25,8 @@ class Answers:
     """The target values of all rows."""
 
     values: Array
-    """Class numbers (N,) int64, or (N, ...) at each position; for two classes as 0 and 1, and for numbers,
-    (N, targets) float32."""
+    """Class numbers (N,) int64, or (N, ...) at each position, IGNORED where one does not count; for two classes as 0
+    and 1, and for numbers, (N, targets) float32."""
     classes: Indices | None
     """The class numbers, also where `values` are 0 and 1; None where the target is numbers."""
     labels: tuple[str, ...] | None
@@ -111,7 +112,9 @@ def _answers(data_info: DataInfo, name: str, scaled: bool) -> Answers:
     if classes is not None:
         if target.wants == "binary":
             return Answers(_single(classes == target.positive, target), classes, target.labels)
-        return Answers(classes, classes, target.labels)
+        if target.ignored is None:
+            return Answers(classes, classes, target.labels)
+        return Answers(np.where(classes == target.ignored, IGNORED, classes), classes, target.labels)
     assert values is not None
     if target.wants == "binary":
         return Answers(_single(values, target), None, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
@@ -163,6 +164,22 @@ Names = Annotated[
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]*$"
 LONGEST = 60
 """Characters of an input's name."""
+
+
+def _read_name_or_number(value: Any) -> str | float:
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or value in ("", math.inf, -math.inf):
+        raise ValueError(f"a name or a number is expected; received {shorten(value)}")
+    if value != value:
+        raise ValueError(f"a number is finite; received {shorten(value)}")
+    return value if isinstance(value, str) else float(value)
+
+
+NameOrNumber = Annotated[
+    str | float,
+    PlainValidator(checked(_read_name_or_number)),
+    WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, {"type": "number"}]}),
+]
+"""The name of something, or a number."""
 
 
 def _read_identifier(value: Any) -> str:

@@ -14,6 +14,7 @@ import torch
 
 from dlrun import __version__
 from dlrun.checks.reading import Reading, read_spec
+from dlrun.components.losses import DATA
 from dlrun.components.preprocess import Map, Preprocess
 from dlrun.data.fit import Fitted, on_columns
 from dlrun.errors import SpecError
@@ -108,7 +109,7 @@ def _targets_back(folder: Path, reading: Reading, outputs: list[str]) -> dict[st
     found = {}
     for output in outputs:
         target = output if output in chains else TARGET
-        judged = any(loss.of_input is None and loss.output in (None, output) for loss in losses)
+        judged = any(loss.compared_with == DATA and loss.output in (None, output) for loss in losses)
         if target in chains and judged:
             found[output] = back([step.build(states.get(key, {})) for key, _, step in chains[target]])
     return found

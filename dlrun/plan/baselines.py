@@ -22,7 +22,7 @@ def no_baseline(terms: Sequence[Term], plan: Plan) -> str:
     """Why a network cannot be compared with any baseline; '' where it can."""
     if len(plan.outputs) > 1:
         return f"the network has {len(plan.outputs)} outputs"
-    if any(term.answer.is_input for term in terms):
+    if not all(term.answer.of_data for term in terms):
         return "the network's output is compared with its own input"
     if any(term.positions for term in terms):
         return "a row has several classes to predict"

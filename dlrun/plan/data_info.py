@@ -59,6 +59,9 @@ class Target:
     positive: int | None = None
     """The number of the class for which a binary target is 1; None where the target is no class, or not binary."""
 
+    ignored: int | None = None
+    """The number of the class whose positions do not count, such as that of padding."""
+
     @property
     def rarer(self) -> int | None:
         """The number of the rarer one of two classes, the second of equally frequent ones; None without two."""

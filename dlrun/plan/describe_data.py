@@ -69,8 +69,10 @@ def describe(
     by_output = losses_by_output(losses)
     for name, chosen in choice.targets.items():
         target = _labelled(table, chosen) if chosen.labelled else _numbers(table, chosen)
-        named = (loss.named_class for _, loss in judging(name, data.target, by_output))
-        targets[name] = replace(target, positive=_positive(target, next(filter(None, named), None)))
+        judges = [loss for _, loss in judging(name, data.target, by_output)]
+        named = next((loss.named_class for loss in judges if loss.named_class), None)
+        ignored = next((loss.ignored_class for loss in judges if loss.ignored_class), table.padding)
+        targets[name] = replace(target, positive=_positive(target, named), ignored=_ignored(target, ignored))
         if target.labels is not None and chosen.labelled and table.counts(chosen.fields[0]) is None:
             notes |= dict.fromkeys(
                 judge(target.labels, table.rows * numel(chosen.shape), chosen.what(table), chosen.at)
@@ -108,6 +110,14 @@ def _positive(target: Target, named_class: str | None) -> int | None:
     low, high = (label.lower() for label in target.labels)
     usual = low in ("0", "0.0", "false") and high in ("1", "1.0", "true")
     return 1 if usual else target.rarer
+
+
+def _ignored(target: Target, label: str | None) -> int | None:
+    """The number of the class whose positions do not count, where rows have several; whether it exists is checked with
+    the loss that names it."""
+    if target.wants != "classes" or not target.shape or target.labels is None or label not in target.labels:
+        return None
+    return target.labels.index(label)
 
 
 def _feature(table: Table, chosen: Chosen) -> Feature:

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from operator import itemgetter
 from typing import Any
 
-from dlrun.components.losses import Loss
+from dlrun.components.losses import DATA, Loss
 from dlrun.components.sources import SourceError, Table
 from dlrun.errors import SpecPath
 from dlrun.language.experiment import INPUT, TARGET, DataSection
@@ -225,7 +225,7 @@ def losses_by_output(losses: Sequence[Loss]) -> dict[str | None, list[tuple[int,
     """The losses that compare with a target of the data, by the output that they name, each with its index."""
     found: dict[str | None, list[tuple[int, Loss]]] = {}
     for index, loss in enumerate(losses):
-        if loss.of_input is None:
+        if loss.compared_with == DATA:
             found.setdefault(loss.output, []).append((index, loss))
     return found
 

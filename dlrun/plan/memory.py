@@ -112,7 +112,7 @@ def _metrics(data_info: DataInfo, sizes: SplitSizes, watched: Sequence[Watched])
     rows = max(sizes.train, sizes.validation, sizes.test)
     found = 0
     for one in watched:
-        target = None if one.answer.is_input else data_info.targets[one.answer.name]
+        target = data_info.targets[one.answer.name] if one.answer.of_data else None
         found += one.metric.held_bytes(rows * numel(one.positions), one.shape, target.wants if target else "numbers")
     return found
 

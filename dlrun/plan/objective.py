@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from dlrun.components.layers import Container, Layer
-from dlrun.components.losses import Loss
+from dlrun.components.losses import DATA, Loss, WeightError
 from dlrun.components.metrics import Metric
 from dlrun.components.regularizers import PredictionRegularizer
 from dlrun.errors import LocatedError
@@ -19,8 +20,10 @@ from dlrun.language.target_kind import at_one_position
 from dlrun.plan.data_info import DataInfo, Target
 from dlrun.plan.network import Plan
 from dlrun.plan.steps import Step
-from dlrun.shapes import Shape, numel
+from dlrun.shapes import Shape, numel, show
 
+ClassCounts = Mapping[str, Mapping[str, Sequence[int]]]
+"""For each target and each class how many rows, or positions, it has in training, validation and test."""
 MOST_VALUES = 1024
 """Values of one metric: each is written in every epoch, for the training rows and for the validation rows."""
 
@@ -31,10 +34,19 @@ class ObjectiveError(LocatedError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The values that outputs are compared with: a target of the data, or an input of the network."""
+    """The values that outputs are compared with."""
 
     name: str
-    is_input: bool
+    """Of the target, the input or the output; '' for one number."""
+    origin: Literal["target", "input", "output", "number"] = "target"
+    number: float = 0.0
+    follows: bool = False
+    """Whether the gradient reaches the output that it is."""
+
+    @property
+    def of_data(self) -> bool:
+        """Whether it is a target of the data."""
+        return self.origin == "target"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,13 @@ class Term:
     """The class for which the target is 1; '' where there is none."""
     positions: Shape = ()
     """Those of a row at which the target has a class; () for one class a row."""
+    weight: tuple[float, ...] | None = None
+    """What `Loss.weights` gives; ones where only some positions count."""
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether rows, or positions, count unequally."""
+        return self.weight is not None and self.loss.wants == "classes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +131,10 @@ def is_rising(name: str, watched: Iterable[Watched]) -> bool:
     return any(measured in one.names and one.metric.greater_is_better for one in watched)
 
 
-def term(loss: Loss, plan: Plan, data_info: DataInfo) -> Term:
+def term(loss: Loss, plan: Plan, data_info: DataInfo, counts: ClassCounts | None = None) -> Term:
     """A loss with the output and the target that it compares.
+
+    `counts` are the rows of each class, where they are known.
 
     Raises:
         ObjectiveError: it names none of several, or one that does not exist.
@@ -122,28 +143,84 @@ def term(loss: Loss, plan: Plan, data_info: DataInfo) -> Term:
     answer, form = _answer(loss, output, plan, data_info), output_form(plan, output)
     layer = steps_to_form(plan, output)[-1].layer
     from_logits = loss.wants == "binary" and layer is not None and layer.logit_slope is not None
-    target = None if answer.is_input else data_info.targets[answer.name]
+    target = data_info.targets[answer.name] if answer.of_data else None
     if loss.named_class is not None:
         _need_class(loss.named_class, target)
+    _need_ignored(loss, target)
+    _need_further(loss, output, plan)
     label = target.labels[target.positive] if target and target.labels and target.positive is not None else ""
     positions = target.shape if target and loss.wants == "classes" else ()
-    return Term(loss, output, answer, form, called(loss, output, plan), from_logits, label, positions)
+    weight = _weight(loss, target, answer, counts)
+    return Term(loss, output, answer, form, called(loss, output, plan), from_logits, label, positions, weight)
 
 
-def _need_class(label: str, target: Target | None) -> None:
+def _weight(loss: Loss, target: Target | None, answer: Answer, counts: ClassCounts | None) -> tuple[float, ...] | None:
+    """The weights of a loss; ones where only some positions count."""
+    labels, rows = target.labels or () if target else (), None
+    if counts is not None and answer.name in counts:
+        rows = [counts[answer.name][label][0] for label in labels]
+    if target is not None and target.positive == 0:  # the first class is that for which the target is 1
+        labels, rows = labels[::-1], rows[::-1] if rows else None
+    try:
+        found = loss.weights(labels, rows)
+    except WeightError as error:
+        raise ObjectiveError(error.message, error.hint, error.at) from None
+    return (1.0,) * len(labels) if found is None and target is not None and target.ignored is not None else found
+
+
+def _need_ignored(loss: Loss, target: Target | None) -> None:
+    """Hold the class that a loss ignores to those of the target, at several positions.
+
+    Raises:
+        ObjectiveError: there is no such class, or one class a row.
+    """
+    if loss.ignored_class is None:
+        return
+    assert target is not None
+    if not target.shape:
+        hint = "leave the rows of this class out of the data, or give it the weight 0: `weight: {CLASS: 0}`"
+        message = "'ignore_index' is for a class at each of several positions, and the target is one class a row"
+        raise ObjectiveError(message, hint.replace("CLASS", loss.ignored_class), ("ignore_index",))
+    _need_class(loss.ignored_class, target, "ignore_index")
+
+
+def _need_further(loss: Loss, output: str, plan: Plan) -> None:
+    """Hold further outputs that a loss takes to outputs of the same shape.
+
+    Raises:
+        ObjectiveError: there is no such output, or it has another shape.
+    """
+    for name in loss.further:
+        if name not in plan.outputs or name == output:
+            others = [one for one in plan.outputs if one != output]
+            meant = did_you_mean(name, others, {})
+            hint = f"the other outputs are {', '.join(others)}" if others else "`model.outputs` lists several"
+            raise ObjectiveError(f"the network has no other output '{name}'{meant}", hint, (_setting(loss, name),))
+        shapes = plan.output_shape(output), plan.output_shape(name)
+        if shapes[0] != shapes[1]:
+            message = f"the output '{name}' is {show(shapes[1])}, and '{output}' is {show(shapes[0])}"
+            raise ObjectiveError(message, "end both in layers of one size", (_setting(loss, name),))
+
+
+def _setting(loss: Loss, name: str) -> str:
+    """The setting of a loss that names a further output."""
+    return next(setting for setting, value in loss if value == name and setting != "output")
+
+
+def _need_class(label: str, target: Target | None, setting: str = "of") -> None:
     """Hold a class that a loss or a metric names to those of the target.
 
     Raises:
         ObjectiveError: there is no such class.
     """
     if target is None or target.labels is None:
-        what = "the values of an input" if target is None else "numbers of 0 and 1 without names"
-        hint = "remove `of`, or give the target in one column of classes"
-        raise ObjectiveError(f"'of' names a class, and the target is {what}", hint, ("of",))
+        what = "no classes of the data" if target is None else "numbers of 0 and 1 without names"
+        hint = f"remove `{setting}`, or give the target in one column of classes"
+        raise ObjectiveError(f"'{setting}' names a class, and the target is {what}", hint, (setting,))
     if label not in target.labels:
         few = ", ".join(target.labels[:10]) + (", …" if len(target.labels) > 10 else "")
         meant = did_you_mean(label, target.labels, {})
-        raise ObjectiveError(f"the target has no class '{label}'{meant}", f"the classes are {few}", ("of",))
+        raise ObjectiveError(f"the target has no class '{label}'{meant}", f"the classes are {few}", (setting,))
 
 
 def watched(metric: Metric, plan: Plan, terms: Sequence[Term], data_info: DataInfo) -> Watched:
@@ -185,7 +262,7 @@ def watched(metric: Metric, plan: Plan, terms: Sequence[Term], data_info: DataIn
 
 def _classes(judge: Term, shape: Shape, data_info: DataInfo) -> tuple[str, ...]:
     """The names of the classes, or of several yes or no, in the order of their numbers; else the numbers."""
-    target = None if judge.answer.is_input else data_info.targets[judge.answer.name]
+    target = data_info.targets[judge.answer.name] if judge.answer.of_data else None
     labels = target.labels or () if target else ()
     if judge.loss.wants == "classes":
         return (*labels, *(str(number) for number in range(len(labels), shape[0])))
@@ -199,7 +276,7 @@ def _classes(judge: Term, shape: Shape, data_info: DataInfo) -> tuple[str, ...]:
 
 def _class_of(metric: Metric, judge: Term, data_info: DataInfo) -> tuple[int | None, str]:
     """The number and the name of the class that a metric is about: the one that it names, or the loss, or the rarer."""
-    target = None if judge.answer.is_input else data_info.targets[judge.answer.name]
+    target = data_info.targets[judge.answer.name] if judge.answer.of_data else None
     if metric.named_class is not None:
         _need_class(metric.named_class, target)
     labels = target.labels if target else None
@@ -225,10 +302,24 @@ def judging(watched: Iterable[Watched]) -> Watched | None:
 
 
 def objective(
-    losses: Sequence[Loss], metrics: Sequence[Metric], plan: Plan, data_info: DataInfo
+    losses: Sequence[Loss],
+    metrics: Sequence[Metric],
+    plan: Plan,
+    data_info: DataInfo,
+    counts: ClassCounts | None = None,
 ) -> tuple[list[Term], list[Watched]]:
-    """All losses and metrics of a spec that was checked."""
-    terms = [term(loss, plan, data_info) for loss in losses]
+    """All losses and metrics of a spec that was checked; `counts` are the rows of each class, where they are known.
+
+    Raises:
+        ObjectiveError: a class has no training row, and so no balanced weight; the path begins with the loss's index.
+    """
+    terms = []
+    for index, loss in enumerate(losses):
+        try:
+            terms.append(term(loss, plan, data_info, counts))
+        except ObjectiveError as error:
+            error.at = (index, loss.kind, *error.at)
+            raise
     return terms, [watched(metric, plan, terms, data_info) for metric in metrics]
 
 
@@ -248,22 +339,38 @@ def _output(component: Loss | Metric | PredictionRegularizer, plan: Plan) -> str
 
 
 def _answer(loss: Loss, output: str, plan: Plan, data_info: DataInfo) -> Answer:
-    if loss.of_input is None:
+    meant = loss.compared_with
+    if not isinstance(meant, str):
+        return Answer("", "number", meant)
+    if meant == DATA:
         named = output in data_info.targets
         if not named and TARGET not in data_info.targets:
             message = f"`data.target` has no entry for the output '{output}'"
             raise ObjectiveError(message, f"write `target: {{{output}: …}}`")
-        return Answer(output if named else TARGET, is_input=False)
-    names = list(plan.input_shapes)
-    if loss.of_input == INPUT and len(names) == 1:
-        return Answer(names[0], is_input=True)
-    if loss.of_input not in names:
-        known = ["data", "input"] if len(names) == 1 else ["data", *names]
-        meant = did_you_mean(loss.of_input, known, {})
-        raise ObjectiveError(
-            f"'target' must be one of {', '.join(known)}; received '{loss.of_input}'{meant}", at=("target",)
-        )
-    return Answer(loss.of_input, is_input=True)
+        return Answer(output if named else TARGET)
+    inputs, others = list(plan.input_shapes), [name for name in plan.outputs if name != output]
+    if meant == INPUT and len(inputs) == 1:
+        return Answer(inputs[0], "input")
+    if meant in inputs and meant in others:
+        message = f"'{meant}' is an input and an output, so it does not say which the outputs are compared with"
+        raise ObjectiveError(message, "give the layer of the output another name", ("target",))
+    if meant in inputs:
+        return Answer(meant, "input")
+    if meant in others:
+        return Answer(meant, "output", follows=loss.follows_target)
+    known = [DATA, *(["input"] if len(inputs) == 1 else inputs), *others]
+    likely = did_you_mean(meant, known, {})
+    message = f"'target' must be a number or one of {', '.join(known)}; received '{meant}'{likely}"
+    raise ObjectiveError(message, at=("target",))
+
+
+def answer_shape(answer: Answer, output: str, plan: Plan, data_info: DataInfo) -> Shape:
+    """The shape of one row of what an output is compared with."""
+    if answer.origin == "number":
+        return plan.output_shape(output)
+    if answer.origin == "output":
+        return plan.output_shape(answer.name)
+    return plan.input_shapes[answer.name] if answer.origin == "input" else data_info.targets[answer.name].shape
 
 
 def predicted(regularizer: PredictionRegularizer, plan: Plan, terms: Sequence[Term]) -> Term:

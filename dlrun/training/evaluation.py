@@ -114,7 +114,7 @@ class Evaluator:
     @torch.no_grad()
     def __call__(self, rows: Rows, batch_size: int) -> dict[str, float]:
         """The losses and the metrics over all rows, by name; the sum of the losses is `loss`."""
-        count = len(self.objective.names) + 1
+        count = self.objective.width
         measurement = Measurement(self.watched, len(rows))
         losses, sizes = [], []
         for start in range(0, len(rows), batch_size):
@@ -127,10 +127,22 @@ class Evaluator:
         values = measurement.values()
         if not self.network.training:
             self.network.train()
-        means = [math.fsum(v * size for v, size in zip(row, sizes, strict=True)) / sum(sizes) for row in read]
+        means = self._means(read, sizes)
         lost = self._lost(means)
         values |= {name: math.nan for one in self.watched if one.output in lost for name in one.names}
         return dict(zip(("loss", *self.objective.names), means, strict=True)) | values
+
+    def _means(self, read: Sequence[Sequence[float]], sizes: Sequence[int]) -> list[float]:
+        """The mean of each loss: `read` has for each value of the objective those of all batches."""
+        shares = [
+            self.objective.shares(values, size) for values, size in zip(zip(*read, strict=True), sizes, strict=True)
+        ]
+        columns = list(zip(*shares, strict=True))
+        sums = [
+            math.fsum(value * share for value, share in zip(values, column, strict=True))
+            for values, column in zip(read, columns, strict=False)
+        ]
+        return self.objective.means(sums, sum(sizes), [math.fsum(amounts) for amounts in read[len(columns) :]])
 
     def _lost(self, means: Sequence[float]) -> set[str]:
         """The outputs that are not numbers, which shows in their loss: a decision made of them would look like one."""
@@ -145,4 +157,4 @@ class Evaluator:
         return [*self.objective(outputs, batch), *measured]
 
     def _tensors(self) -> Tensors:
-        return [*self.network.parameters(), *self.network.buffers(), *self.objective.pairing.tensors()]
+        return [*self.network.parameters(), *self.network.buffers(), *self.objective.tensors()]

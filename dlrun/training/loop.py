@@ -119,7 +119,7 @@ class Training:
         task, state = self.task, self.state
         self.order = Order(task.seed, state.epoch, len(task.data.train), self.device)
         self.steps = min(self.length.per_epoch, self.length.steps - state.epoch * self.length.per_epoch)
-        self.losses = LossTotals(state, task.objective.names, bool(task.penalties))
+        self.losses = LossTotals(state, task.objective, bool(task.penalties))
         self.measurement = Measurement(task.watched, min(self.steps * self.length.batch, len(self.order)))
         self.started = time.perf_counter()
         self.report_at = self.started + REPORT_EVERY

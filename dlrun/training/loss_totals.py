@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from dlrun.errors import RunError
+from dlrun.training.objective import Objective
 from dlrun.training.state import TrainingState
 
 MOST = 4096
@@ -22,19 +23,21 @@ class LossError(RunError):
 class LossTotals:
     """The losses of an epoch's steps, which stay on the device until they are read."""
 
-    def __init__(self, state: TrainingState, terms: Sequence[str] = (), penalized: bool = False):
-        """`terms` names the losses whose weighted sum is minimised, where they are several."""
+    def __init__(self, state: TrainingState, objective: Objective, penalized: bool = False):
+        """`penalized`: whether each step has a penalty too."""
         self.unread: list[torch.Tensor] = []
         self.sizes: list[int] = []
-        self.state = state
-        self.terms = tuple(terms)
-        self.penalized = penalized
+        self.state, self.objective, self.penalized = state, objective, penalized
         self.rows = self.steps = 0
-        self.totals = [0.0] * (1 + len(terms) + penalized)
-        """The sums over rows of the loss and of each term; last, over steps, that of the penalty."""
+        self.totals = [0.0] * (1 + len(objective.names))
+        """The sums of the loss and of each term, each times what counts."""
+        self.amounts = [0.0] * len(objective.uneven)
+        """The sums of what counts, for each loss whose rows count unequally."""
+        self.penalty = 0.0
+        """The sum over the steps."""
 
     def add(self, losses: Sequence[torch.Tensor], rows: int) -> None:
-        """Add a step's loss, its terms where there are several, and its penalty where there is one."""
+        """Add what the objective returns for a step, and its penalty where there is one."""
         self.unread += losses
         self.sizes.append(rows)
         if len(self.sizes) == MOST:
@@ -49,7 +52,7 @@ class LossTotals:
         if not self.sizes:
             return
         read = torch.stack(self.unread).tolist()
-        width = len(self.totals)
+        width = self.objective.width + self.penalized
         for step, rows in enumerate(self.sizes):
             values = read[step * width : (step + 1) * width]
             self.steps += 1
@@ -59,30 +62,39 @@ class LossTotals:
                     f"the loss became {loss} in epoch {self.state.epoch + 1}, step {self.steps}; "
                     "try a smaller lr, `clip_grad_norm`, or `preprocess: [standardize]`"
                 )
-            for place, value in enumerate(values):
-                self.totals[place] += value * (1 if self.penalized and place == width - 1 else rows)
+            for place, share in enumerate(self.objective.shares(values, rows)):
+                self.totals[place] += values[place] * share
+            for place in range(len(self.amounts)):
+                self.amounts[place] += values[len(self.totals) + place]
+            self.penalty += values[-1] if self.penalized else 0.0
             self.rows += rows
         self.unread.clear()
         self.sizes.clear()
 
     def mean(self) -> float:
-        """The mean loss over the rows read so far."""
-        return self.totals[0] / self.rows if self.rows else math.nan
+        """The mean loss over what was read so far."""
+        return self._means()[0]
 
     def metrics(self) -> dict[str, float]:
-        """The means over the rows read: of the loss, of each term where there are several, and of the penalty."""
-        metrics = {"train/loss": self.mean()}
-        for place, name in enumerate(self.terms, 1):
-            metrics[f"train/{name}"] = self.totals[place] / max(1, self.rows)
+        """The means over what was read: of the loss, of each term where there are several, and of the penalty."""
+        names = ("loss", *self.objective.names)
+        metrics = {f"train/{name}": mean for name, mean in zip(names, self._means(), strict=True)}
         if self.penalized:
-            metrics["train/penalty"] = self.totals[-1] / max(1, self.steps)
+            metrics["train/penalty"] = self.penalty / max(1, self.steps)
         return metrics
 
     def as_data(self) -> dict[str, Any]:
         """All that has been added, for a checkpoint."""
         self.read()
-        return {"rows": self.rows, "steps": self.steps, "totals": list(self.totals)}
+        sums = {"totals": list(self.totals), "amounts": list(self.amounts), "penalty": self.penalty}
+        return {"rows": self.rows, "steps": self.steps, **sums}
 
     def load(self, data: dict[str, Any]) -> None:
         """Continue from what `as_data` returned."""
-        self.rows, self.steps, self.totals = data["rows"], data["steps"], list(data["totals"])
+        self.rows, self.steps, self.penalty = data["rows"], data["steps"], data["penalty"]
+        self.totals, self.amounts = list(data["totals"]), list(data["amounts"])
+
+    def _means(self) -> list[float]:
+        if not self.rows:
+            return [math.nan] * len(self.totals)
+        return self.objective.means(self.totals, self.rows, self.amounts)

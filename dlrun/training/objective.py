@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
@@ -36,9 +37,18 @@ class Pairing:
         """The tensors that it computes with."""
         return [tensor for module in self.back.values() for tensor in module.buffers()]
 
-    def answer(self, answer: Answer, batch: Batch) -> torch.Tensor:
-        """The rows of a batch that an output is compared with."""
-        return batch.inputs[self.places[answer.name]] if answer.is_input else batch.targets[answer.name]
+    def given(self, answer: Answer, batch: Batch) -> torch.Tensor:
+        """The rows of a batch that an output is compared with, where it is a target or an input."""
+        return batch.targets[answer.name] if answer.of_data else batch.inputs[self.places[answer.name]]
+
+    def answer(self, answer: Answer, output: torch.Tensor, outputs: Outputs, batch: Batch) -> torch.Tensor:
+        """What an output is compared with."""
+        if answer.origin == "number":
+            return torch.full_like(output, answer.number)
+        if answer.origin == "output":
+            other = self.output(answer.name, outputs)
+            return other if answer.follows else other.detach()
+        return self.given(answer, batch)
 
     def compared(self, pair: Term | Watched, outputs: Outputs, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """An output, and the answer that it is compared with: number by number, or a class for each row.
@@ -48,11 +58,11 @@ class Pairing:
         Raises:
             RuntimeError: their shapes differ; torch would repeat the smaller of the two.
         """
-        name, answer = pair.output, self.answer(pair.answer, batch)
-        if isinstance(pair, Term):
-            output = self.output(logits_of(name) if pair.from_logits else name, outputs)
-        else:
-            output, answer = self._in_units(pair, self.output(name, outputs), answer, batch)
+        name = pair.output
+        output = self.output(logits_of(name) if isinstance(pair, Term) and pair.from_logits else name, outputs)
+        answer = self.answer(pair.answer, output, outputs, batch)
+        if isinstance(pair, Watched):
+            output, answer = self._in_units(pair, output, answer, batch)
         if pair.positions:
             output, answer = _by_position(output, answer)
         if output.shape != answer.shape and (answer.is_floating_point() or answer.shape != output.shape[:1]):
@@ -65,7 +75,7 @@ class Pairing:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """An output and its answer as a metric compares them: in the units of the data, not rounded."""
         name = one.answer.name
-        if one.answer.is_input:
+        if not one.answer.of_data:
             return output, answer
         return self.back[name](output) if name in self.back else output, batch.exact.get(name, answer)
 
@@ -85,20 +95,69 @@ def _by_position(output: torch.Tensor, answer: torch.Tensor) -> tuple[torch.Tens
 class Objective:
     """The quantity to minimise: the sum of the losses, each times its coefficient."""
 
-    def __init__(self, terms: Sequence[Term], pairing: Pairing):
+    def __init__(self, terms: Sequence[Term], pairing: Pairing, device: torch.device | None = None):
         self.terms, self.pairing = tuple(terms), pairing
         self.names = tuple(term.name for term in terms) if len(terms) > 1 else ()
         """The names of the losses, where there are several."""
+        self.weights = [None if t.weight is None else torch.tensor(t.weight, device=device) for t in terms]
+        self.uneven = [place for place, term in enumerate(terms) if term.is_uneven]
+        """The places of the losses whose rows count unequally."""
+
+    @property
+    def width(self) -> int:
+        """How many values a call returns."""
+        return 1 + len(self.names) + len(self.uneven)
+
+    def tensors(self) -> list[torch.Tensor]:
+        """The tensors that it computes with."""
+        return [*self.pairing.tensors(), *(weight for weight in self.weights if weight is not None)]
 
     def __call__(self, outputs: Outputs, batch: Batch) -> list[torch.Tensor]:
-        """The mean loss over a batch; then, where there are several, each loss without its coefficient."""
-        values = [self._value(term, outputs, batch) for term in self.terms]
+        """The mean loss over a batch; then, where there are several, each loss without its coefficient; then how much
+        of the batch counts, for each loss whose rows count unequally."""
+        compared = [self.pairing.compared(term, outputs, batch) for term in self.terms]
+        values = [self._value(place, *pair, outputs) for place, pair in enumerate(compared)]
         total: torch.Tensor | None = None
         for term, value in zip(self.terms, values, strict=True):
             weighted = value if term.loss.coefficient == 1 else term.loss.coefficient * value
             total = weighted if total is None else total + weighted
         assert total is not None
-        return [total, *values] if self.names else [total]
+        amounts = [self.terms[place].loss.amount(compared[place][1], self.weights[place]) for place in self.uneven]
+        return [total, *(values if self.names else ()), *amounts]
 
-    def _value(self, term: Term, outputs: Outputs, batch: Batch) -> torch.Tensor:
-        return term.loss(*self.pairing.compared(term, outputs, batch), "" if term.from_logits else term.output_form)
+    def means(self, sums: Sequence[float], rows: float, amounts: Sequence[float]) -> list[float]:
+        """The mean loss over many batches, then that of each loss where there are several.
+
+        Args:
+            sums: of each value that a call returns as a mean, each times how much of its batch counts: the rows of the
+                batch, or what the call returned for a loss whose rows count unequally.
+            rows: of all batches.
+            amounts: the sums of what counts, for each loss whose rows count unequally.
+        """
+        if not self.uneven:
+            return [value / rows for value in sums]
+        counted = dict(zip(self.uneven, amounts, strict=True))
+        each = sums[1:] if self.names else [sums[0] / self.terms[0].loss.coefficient]
+        means = [
+            value / (counted.get(place, rows) or math.nan)  # nothing counts in any batch
+            for place, value in enumerate(each)
+        ]
+        total = math.fsum(term.loss.coefficient * mean for term, mean in zip(self.terms, means, strict=True))
+        return [total, *(means if self.names else ())]
+
+    def shares(self, values: Sequence[float], rows: int) -> list[float]:
+        """What each mean of a call counts, in order: the total, then each loss where there are several.
+
+        Args:
+            values: what a call returned.
+            rows: of its batch.
+        """
+        counted = dict(zip(self.uneven, values[1 + len(self.names) :], strict=False))
+        if not self.names:
+            return [counted.get(0, rows)]
+        return [rows, *(counted.get(place, rows) for place in range(len(self.terms)))]
+
+    def _value(self, place: int, output: torch.Tensor, answer: torch.Tensor, outputs: Outputs) -> torch.Tensor:
+        term, weight = self.terms[place], self.weights[place]
+        further = [self.pairing.output(name, outputs) for name in term.loss.further]
+        return term.loss(output, answer, "" if term.from_logits else term.output_form, weight, further)

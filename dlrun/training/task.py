@@ -57,4 +57,4 @@ class Task:
     @property
     def losses(self) -> int:
         """How many losses a step returns: the loss, its terms where there are several, the penalty if there is one."""
-        return len(self.objective.names) + 1 + bool(self.penalties)
+        return self.objective.width + bool(self.penalties)

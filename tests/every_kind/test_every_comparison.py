@@ -20,12 +20,13 @@ from dlrun.shapes import ShapeError
 from dlrun.training.evaluation import Measurement, measure_batch
 from dlrun.training.objective import Objective, Pairing
 
-TARGET = Answer("target", is_input=False)
+TARGET = Answer("target")
 NUMBERS = [kind for kind in kinds("metrics") if "numbers" in find("metrics", kind).suits]
 
 
 def a_loss(kind: str) -> Any:
-    needed = {name: 2 for name, field in find("losses", kind).model_fields.items() if field.is_required()}
+    values = {"quantile": 0.3, "variance": "spread"}
+    needed = {name: values[name] for name, field in find("losses", kind).model_fields.items() if field.is_required()}
     return choose("losses", {kind: needed} if needed else kind)
 
 

@@ -12,6 +12,9 @@ from pydantic import ValidationError
 from strategies import components, draws, every_kind
 
 from dlrun.checks.reading import read
+from dlrun.components.losses._binary import BinaryLoss
+from dlrun.components.losses._classes import ClassesLoss
+from dlrun.components.losses._compared import ComparingLoss
 from dlrun.components.metrics._class_score import ClassScore
 from dlrun.components.metrics._of_class import OfClass
 from dlrun.language.component import choose
@@ -145,7 +148,7 @@ def test_the_main_setting_is_the_first_that_the_kind_has_beyond_its_family(famil
     cls = find(family, kind)
     shared = import_module(f"dlrun.components.{family}").__dict__.values()
     bases = [base for base in cls.__mro__ if base in shared and base is not cls]
-    bases += [base for base in (OfClass, ClassScore) if issubclass(cls, base)]
+    bases += [base for base in (OfClass, ClassScore, ClassesLoss, ComparingLoss, BinaryLoss) if issubclass(cls, base)]
     common = {name for base in bases for name in base.model_fields} - {cls.main}
     own = [name for name in cls.model_fields if name not in common]
     assert cls.main == ((cls.model_fields[own[0]].alias or own[0]) if own else None)

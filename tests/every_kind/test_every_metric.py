@@ -78,7 +78,7 @@ def all_measured(
 
 def watching(written: Any, output: torch.Tensor, ending: OutputForm = "", of: int | None = None) -> Watched:
     """One metric on a network's only output."""
-    answer, shape, metric = Answer("target", is_input=False), tuple(output.shape[1:]), metric_of(written)
+    answer, shape, metric = Answer("target"), tuple(output.shape[1:]), metric_of(written)
     classes = [f"c{number}" for number in range(max(2, math.prod(shape)))]
     return Watched(metric, "output", answer, ending, shape, "figure", of, parts=metric.value_names(classes))
 

@@ -42,7 +42,7 @@ tracking: off
 allow: [axis_order]
 """
 ROWS, STEPS = 30, 5
-DATA = Answer("target", is_input=False)
+DATA = Answer("target")
 
 
 @pytest.fixture

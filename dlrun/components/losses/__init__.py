@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from dlrun.errors import LocatedError
 from dlrun.language.component import Component
 from dlrun.language.fields import OutputForm, PositiveFloat
 from dlrun.language.target_kind import TargetKind
@@ -13,12 +15,27 @@ if TYPE_CHECKING:
     import torch
 
 
+DATA = "data"
+"""What a loss calls the target of the data."""
+IGNORED = -100
+"""The class number of a position that does not count, as torch has it."""
+
+
+class WeightError(LocatedError):
+    """The weights of classes do not fit the classes of the data; `at` is the path below the loss."""
+
+
 class Loss(Component):
     """Compares a batch of outputs (N, ...) with its targets and returns the mean over the batch."""
 
     family: ClassVar[str] = "losses"
     wants: ClassVar[TargetKind]
     """How the target is read: one class number for each row, 0 or 1 for each output, or numbers."""
+
+    lowest_target: ClassVar[float | None] = None
+    """The least number that a target may be; None for any."""
+    target_sum: ClassVar[float | None] = None
+    """What the numbers of each row's target sum to; None for anything."""
 
     output: str | None = None
     """The name of the network's output that it compares; required where there are several."""
@@ -31,10 +48,41 @@ class Loss(Component):
         return None
 
     @property
-    def of_input(self) -> str | None:
-        """The name of the input that the outputs are compared with instead of a target from the data (`input` for the
-        only one); None where the data has the target."""
+    def compared_with(self) -> str | float:
+        """What the outputs are compared with: the target of the data (`data`), an input (`input` is the only one) or
+        another output by its name, or one number for all."""
+        return DATA
+
+    @property
+    def follows_target(self) -> bool:
+        """Whether the gradient reaches the other output that the outputs are compared with."""
+        return False
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """The names of further outputs that it takes, in the order in which it takes them."""
+        return ()
+
+    @property
+    def ignored_class(self) -> str | None:
+        """The class whose positions do not count; None where the spec names none."""
         return None
+
+    def weights(self, labels: Sequence[str], counts: Sequence[int] | None) -> tuple[float, ...] | None:
+        """The weight of each class in the loss, in their order; None where all count alike.
+
+        Args:
+            labels: the classes; for a binary target that for which it is 0, and that for which it is 1.
+            counts: the training rows, or positions, of each; None where they are not known yet.
+
+        Raises:
+            WeightError: the weights do not fit the classes.
+        """
+        return None
+
+    def amount(self, target: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
+        """How much of a batch counts, a tensor with no axes: the divisor of its mean where rows count unequally."""
+        raise NotImplementedError
 
     def check(self, output: Shape, target: Shape, classes: int | None, output_form: OutputForm) -> None:
         """Check that the loss can take these outputs; `output_form` is what the last layer makes of them.
@@ -48,6 +96,22 @@ class Loss(Component):
         """The lowest and highest probability that outputs in a range can give a class; None for a loss on numbers."""
         return None
 
-    def __call__(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
-        """The mean loss of a batch, a tensor with no axes."""
+    def __call__(
+        self,
+        output: torch.Tensor,
+        target: torch.Tensor,
+        output_form: OutputForm,
+        weight: torch.Tensor | None = None,
+        further: Sequence[torch.Tensor] = (),
+    ) -> torch.Tensor:
+        """The mean loss of a batch, a tensor with no axes.
+
+        Args:
+            output: (N, ...) the network's outputs; (M, classes) for the M positions of all rows.
+            target: what they are compared with: (N,) or (M,) class numbers, of which those below 0 do not count, or
+                probabilities or numbers in the shape of the outputs.
+            output_form: what the last layer makes of the outputs.
+            weight: what `weights` gives, where it gives some.
+            further: the outputs that `further` names.
+        """
         raise NotImplementedError

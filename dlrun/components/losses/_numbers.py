@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from dlrun.components.losses import Loss, OutputForm
-from dlrun.shapes import Shape, ShapeError, show
+from typing import ClassVar
+
+from dlrun.components.losses import OutputForm
+from dlrun.components.losses._compared import ComparingLoss, need_same_shape
+from dlrun.language.target_kind import TargetKind
+from dlrun.shapes import Shape
 
 
-class NumbersLoss(Loss):
-    """Compares outputs with targets of the same shape, element by element."""
+class NumbersLoss(ComparingLoss):
+    """Compares outputs with numbers of the same shape, element by element."""
 
-    wants = "numbers"
-
-    target: str = "data"
-    """What the outputs are compared with: the target of the data (`data`), or the network's `input` (an autoencoder);
-    where there are several inputs, the name of one."""
-
-    @property
-    def of_input(self) -> str | None:
-        return None if self.target == "data" else self.target
+    wants: ClassVar[TargetKind] = "numbers"
 
     def check(self, output: Shape, target: Shape, classes: int | None, output_form: OutputForm) -> None:
-        wanted = target or (1,)
-        if output != wanted:
-            raise ShapeError(
-                f"the target needs outputs of shape {show(wanted)}; the network outputs {show(output)}",
-                f"end in `- linear: {wanted[0]}`" if len(wanted) == 1 else "",
-            )
+        need_same_shape(output, target)

@@ -1,36 +1,51 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from dlrun.components.losses import Loss, OutputForm
-from dlrun.shapes import Range, Shape, ShapeError, show
+from pydantic import PlainValidator, WithJsonSchema
+
+from dlrun.components.losses import OutputForm, WeightError
+from dlrun.components.losses._binary import BinaryLoss
+from dlrun.language.component import checked
+from dlrun.language.suggestions import shorten
+from dlrun.shapes import Range, Shape, ShapeError
 
 if TYPE_CHECKING:
     import torch
 
 
-class BinaryCrossEntropy(Loss):
+def _read_pos_weight(value: Any) -> str | float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value != "balanced" and not (is_number and 0 < value < math.inf):
+        raise ValueError(f"a positive number or `balanced` is expected; received {shorten(value)}")
+    return value if isinstance(value, str) else float(value)
+
+
+class BinaryCrossEntropy(BinaryLoss):
     """Minus the log of the predicted probability of the correct label, for binary targets.
 
+    It is minus the log likelihood of a Bernoulli distribution.
     After a final `sigmoid` the outputs are probabilities, and the loss is computed from the logits under it. Without it
     they are logits, and the loss includes the sigmoid. Both stay exact where the probability rounds to 0 or 1.
 
-    Shape: output (1,), target 0 or 1 (or as many as outputs). -(y*log(p) + (1 - y)*log(1 - p))
+    Shape: output (1,), target 0 or 1 (or as many as outputs). -(pos_weight*y*log(p) + (1 - y)*log(1 - p))
     Reference: Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.2.2.
-    Example: binary_cross_entropy
+    Example: binary_cross_entropy: {pos_weight: 2}
     """
 
     synonyms = ("log_loss", "bce", "bce_loss", "binary_crossentropy", "bce_with_logits", "bce_with_logits_loss")
-    wants = "binary"
 
-    of: str | None = None
-    """The class for which the target is 1, and so the output near 1. If not given: 1 of 0 and 1, true of false and
-    true, or else the rarer class."""
-
-    @property
-    def named_class(self) -> str | None:
-        return self.of
+    pos_weight: (
+        Annotated[
+            Literal["balanced"] | float,
+            PlainValidator(checked(_read_pos_weight)),
+            WithJsonSchema({"anyOf": [{"enum": ["balanced"]}, {"type": "number", "exclusiveMinimum": 0}]}),
+        ]
+        | None
+    ) = None
+    """The factor on the loss where the target is 1; `balanced` is the number of training rows with 0 by that with 1."""
 
     def check(self, output: Shape, target: Shape, classes: int | None, output_form: OutputForm) -> None:
         if output_form == "log_probabilities":
@@ -38,19 +53,7 @@ class BinaryCrossEntropy(Loss):
                 "binary_cross_entropy takes logits or probabilities, but the network outputs their logarithms",
                 "end in `- sigmoid`, or remove the final `log_sigmoid`",
             )
-        if output_form in ("distribution", "log_distribution"):
-            raise ShapeError(
-                "binary_cross_entropy needs independent outputs, but a softmax makes them sum to 1",
-                "end in `- linear: 1`, or use `cross_entropy` without the softmax",
-            )
-        if classes is not None and classes > 2:
-            raise ShapeError(f"binary_cross_entropy needs two classes; the target has {classes}", "use cross_entropy")
-        wanted = target or (1,)
-        if output != wanted:
-            raise ShapeError(
-                f"the target needs outputs of shape {show(wanted)}; the network outputs {show(output)}",
-                f"end in `- linear: {wanted[0]}`" if len(wanted) == 1 else "",
-            )
+        super().check(output, target, classes, output_form)
 
     def probabilities(self, output: Shape, taken: Range, output_form: OutputForm) -> Range:
         if output_form == "probabilities":
@@ -58,9 +61,33 @@ class BinaryCrossEntropy(Loss):
         low, high = (0.5 + 0.5 * math.tanh(0.5 * end) for end in taken)
         return low, high
 
-    def __call__(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
+    def weights(self, labels: Sequence[str], counts: Sequence[int] | None) -> tuple[float, ...] | None:
+        if self.pos_weight is None:
+            return None
+        if self.pos_weight != "balanced":
+            return (float(self.pos_weight),)
+        if len(labels) != 2:
+            message = "`pos_weight: balanced` is for one column of two classes"
+            raise WeightError(message, "write a number", ("pos_weight",))
+        if counts is None:
+            return (1.0,)
+        if not all(counts):
+            lacking = labels[counts.index(0)]
+            message = f"the class '{lacking}' has no training row, so there is no balanced weight"
+            raise WeightError(message, "write a number, or split with `stratify: true`", ("pos_weight",))
+        return (counts[0] / counts[1],)
+
+    def __call__(
+        self,
+        output: torch.Tensor,
+        target: torch.Tensor,
+        output_form: OutputForm,
+        weight: torch.Tensor | None = None,
+        further: Sequence[torch.Tensor] = (),
+    ) -> torch.Tensor:
         from torch.nn import functional
 
         if output_form == "probabilities":
-            return functional.binary_cross_entropy(output, target)
-        return functional.binary_cross_entropy_with_logits(output, target)
+            factor = None if weight is None else 1 + (weight - 1) * target
+            return functional.binary_cross_entropy(output, target, factor)
+        return functional.binary_cross_entropy_with_logits(output, target, pos_weight=weight)

@@ -1,28 +1,31 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from dlrun.components.losses import Loss, OutputForm
-from dlrun.language.target_kind import at_one_position
-from dlrun.shapes import Range, Shape, ShapeError, show
+from dlrun.components.losses import IGNORED, OutputForm
+from dlrun.components.losses._classes import ClassesLoss, divisor, need_class_outputs, need_logits
+from dlrun.shapes import Range, Shape
 
 if TYPE_CHECKING:
     import torch
 
 
-class CrossEntropy(Loss):
+class CrossEntropy(ClassesLoss):
     """Minus the log of the predicted probability of the correct class; takes logits and applies the softmax itself.
 
+    It is minus the log likelihood of a categorical distribution, so its least value is the maximum likelihood. It is
+    the entropy of the targets plus their Kullback-Leibler divergence from the predictions.
     A row may have a class at each of several positions, such as the next token at every step of a text, or the class of
     every pixel: the loss is the mean over all positions of all rows.
 
     Shape: output (classes,), target one class; output (steps, classes), target (steps,); output
         (classes, height, width), target (height, width). -log(exp(x[y]) / sum(exp(x)))
     Reference: Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.2.2.
-    Example: cross_entropy: {label_smoothing: 0.1}
+    Example: cross_entropy: {label_smoothing: 0.1, weight: balanced}
     """
 
     synonyms = (
@@ -32,40 +35,15 @@ class CrossEntropy(Loss):
         "crossentropy",
         "cross_entropy_loss",
         "ce",
-        "nll",
-        "nll_loss",
-        "negative_log_likelihood",
     )
-    wants = "classes"
+    main = "label_smoothing"
 
     label_smoothing: Annotated[float, Field(ge=0, le=1)] = 0.0
     """The share of the target that is spread evenly over all classes."""
 
     def check(self, output: Shape, target: Shape, classes: int | None, output_form: OutputForm) -> None:
-        if output_form == "distribution":
-            raise ShapeError(
-                "cross_entropy takes logits and applies the softmax itself; a softmax before it weakens gradients",
-                "remove the final `softmax`",
-            )
-        if output_form == "log_distribution":
-            raise ShapeError(
-                "cross_entropy takes logits and applies the log_softmax itself; a second one changes nothing",
-                "remove the final `log_softmax`",
-            )
-        if output_form:
-            raise ShapeError(
-                "cross_entropy takes logits, but the network ends in a sigmoid",
-                "remove the final sigmoid, or use `binary_cross_entropy`",
-            )
-        at_one = at_one_position(output, target)
-        if at_one is None and target:
-            raise _not_at_positions(output, target)
-        if at_one is None:
-            raise ShapeError(f"cross_entropy needs one output for each class; the network outputs {show(output)}")
-        if classes is not None and at_one[0] < classes:
-            raise ShapeError(
-                f"the data has {classes} classes, but the network outputs {show(output)}", "end in `- linear: $classes`"
-            )
+        need_logits(self.kind, output_form)
+        need_class_outputs(self.kind, output, target, classes)
 
     def probabilities(self, output: Shape, taken: Range, output_form: OutputForm) -> Range:
         # The others are then all at the other end of the range.
@@ -73,20 +51,24 @@ class CrossEntropy(Loss):
         others = output[0] - 1
         return 1 / (1 + others * math.exp(gap)), 1 / (1 + others * math.exp(-gap))
 
-    def __call__(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
+    def __call__(
+        self,
+        output: torch.Tensor,
+        target: torch.Tensor,
+        output_form: OutputForm,
+        weight: torch.Tensor | None = None,
+        further: Sequence[torch.Tensor] = (),
+    ) -> torch.Tensor:
         from torch.nn import functional
 
-        return functional.cross_entropy(output, target, label_smoothing=self.label_smoothing)
-
-
-def _not_at_positions(output: Shape, target: Shape) -> ShapeError:
-    where = ", ".join(map(str, target))
-    needed = f"({where}, classes)" if len(target) == 1 else f"(classes, {where})"
-    message = (
-        f"the target has a class at each of {show(target)} positions, so cross_entropy needs outputs {needed}; the "
-        f"network outputs {show(output)}"
-    )
-    if output == target:
-        return ShapeError(message, "if the target is columns of 0 and 1, `argmax(axis=1)` makes one class of them")
-    sequence = "`output: sequence` keeps the outputs of a recurrent layer at every step"
-    return ShapeError(message, sequence if len(target) == 1 and len(output) == 1 else "")
+        if weight is None:
+            return functional.cross_entropy(output, target, label_smoothing=self.label_smoothing)
+        total = functional.cross_entropy(
+            output,
+            target,
+            weight.to(output.dtype),
+            label_smoothing=self.label_smoothing,
+            reduction="sum",
+            ignore_index=IGNORED,
+        )
+        return total / divisor(self.amount(target, weight))

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dlrun.components.losses import OutputForm
 from dlrun.components.losses._numbers import NumbersLoss
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ class L1(NumbersLoss):
 
     synonyms = ("mean_absolute_error", "mae", "l1_loss")
 
-    def __call__(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
+    def mean(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         from torch.nn import functional
 
         return functional.l1_loss(output, target)

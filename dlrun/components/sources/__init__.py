@@ -121,6 +121,8 @@ class Table:
     """Classes that stand for no value of their own, such as that of unknown words: none of them needs a row."""
     entry: str | None = None
     """The name of the cache's entry that has what was read, by which more can be made of it; None where none has."""
+    padding: str | None = None
+    """The class of positions that are there only because another row has more of them; they do not count."""
     missing: tuple[str, ...] = ()
     """Texts that say that a value is missing, in any case; an empty text says it always."""
     no_missing: str = ""

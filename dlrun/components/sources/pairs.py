@@ -73,6 +73,7 @@ class _Sentences(Table):
     at = AT
     own_target = "target_out"
     stand_ins = RESERVED
+    padding = RESERVED[PADDING]
 
     def __init__(self, settings: Pairs, table: Table):
         self.settings, self.table = settings, table

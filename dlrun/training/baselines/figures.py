@@ -31,8 +31,9 @@ def figures(outputs: Outputs, rows: Batch, objective: Objective, watched: Sequen
     """The loss, its terms where there are several, and the metrics, by name."""
     measurement = Measurement(watched, len(rows))
     measurement.add(measure_batch(watched, objective.pairing, outputs, rows))
-    losses = torch.stack(objective(outputs, rows)).tolist()
-    return dict(zip(("loss", *objective.names), losses, strict=True)) | measurement.values()
+    names = ("loss", *objective.names)
+    losses = torch.stack(objective(outputs, rows)[: len(names)]).tolist()
+    return dict(zip(names, losses, strict=True)) | measurement.values()
 
 
 def noise(difference: Callable[[torch.Tensor], float], rows: int, device: torch.device) -> float:

@@ -28,6 +28,8 @@ from dlrun.plan.steps import Step
 from dlrun.shapes import numel
 from dlrun.training.objective import Pairing
 
+SUM = 1e-3
+"""How far the sum of a row's probabilities may be from 1."""
 FEW = 0.01
 """The share of the numbers to predict that may lie outside the range of the outputs, as outliers do."""
 
@@ -67,27 +69,50 @@ def _check_ranges(checked: Checked, planned: Plan, prepared: Prepared, terms: Se
         loss = pair.loss
         taken = ranges[planned.outputs[pair.output]]
         total = fixed_total(planned, pair.output)
-        if loss.wants != "numbers" or (taken == EVERY and total is None) or not len(prepared.train):
+        if loss.wants != "numbers" or not len(prepared.train) or pair.answer.origin in ("output", "number"):
+            continue
+        _check_numbers(checked, prepared, pair, ("loss", index))
+        if taken == EVERY and total is None:
             continue
         at = ("loss", index) if isinstance(checked.experiment.loss, tuple) else ("loss",)
         margin = 1e-3 * max(abs(end) if math.isfinite(end) else 0.0 for end in taken) + 1e-6
         wrong, count, least, most = 0, 0, math.inf, -math.inf
         for batch in blocks(prepared.train):
-            wanted = pairing.answer(pair.answer, batch)
+            wanted = pairing.given(pair.answer, batch)
             wrong += int(((wanted < taken[0] - margin) | (wanted > taken[1] + margin)).sum())
             count, least, most = count + wanted.numel(), min(least, float(wanted.min())), max(most, float(wanted.max()))
         outside = wrong / count
         if outside > FEW:
             last = limiting(planned, ranges, planned.outputs[pair.output])
-            what = "the inputs" if pair.answer.is_input else "the target"
+            what = "the target" if pair.answer.of_data else "the inputs"
             message = (
                 f"the network ends in {last.kind}, whose outputs {in_words(taken)}, and {outside:.0%} of {what} in the "
                 f"training rows lie outside: from {least:g} to {most:g}"
             )
             _refuse(checked, at, last, message, f"{unlimited(last)}, or scale the values into its range")
         if total is not None:
-            wanted = torch.cat([pairing.answer(pair.answer, batch) for batch in blocks(prepared.train)])
+            wanted = torch.cat([pairing.given(pair.answer, batch) for batch in blocks(prepared.train)])
             _check_total(checked, *total, wanted, at)
+
+
+def _check_numbers(checked: Checked, prepared: Prepared, pair: Term, path: SpecPath) -> None:
+    """Refuse numbers to predict that the loss is not defined for."""
+    loss, pairing = pair.loss, Pairing(checked.plan.input_shapes)
+    if loss.lowest_target is None and loss.target_sum is None:
+        return
+    at = path if isinstance(checked.experiment.loss, tuple) else path[:1]
+    for rows in (prepared.train, prepared.validation, prepared.test):
+        for batch in blocks(rows):
+            wanted = pairing.given(pair.answer, batch).double().flatten(1)
+            least = wanted.min().item() if wanted.numel() else 0.0
+            if loss.lowest_target is not None and least < loss.lowest_target:
+                message = f"{loss.kind} needs targets of {loss.lowest_target:g} or more, and one is {least:g}"
+                raise SpecError([Problem(message, checked.reading.place(at))])
+            sums = wanted.sum(1)
+            if loss.target_sum is not None and (wrong := (sums - loss.target_sum).abs() > SUM).any():
+                found = sums[wrong][0].item()
+                message = f"{loss.kind} needs targets that sum to {loss.target_sum:g} in each row, and one to {found:g}"
+                raise SpecError([Problem(message, checked.reading.place(at))])
 
 
 def _check_total(checked: Checked, last: Step, total: float, wanted: torch.Tensor, at: SpecPath) -> None:
@@ -111,7 +136,9 @@ def _sameness(loaded: Loaded, planned: Plan, prepared: Prepared, metrics: Sequen
     """What is the same in all rows of a split, for each answer of numbers: a target as the data has it, or an input."""
     found: dict[Answer, Sameness] = {}
     for answer in {one.answer for one in metrics if one.metric.needs_spread}:
-        if answer.is_input:
+        if answer.origin in ("output", "number"):
+            continue
+        if not answer.of_data:
             place = list(planned.input_shapes).index(answer.name)
             parts = (prepared.train, prepared.validation, prepared.test)
             several = numel(planned.input_shapes[answer.name]) > 1

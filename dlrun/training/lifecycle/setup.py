@@ -27,7 +27,7 @@ from dlrun.plan.data_info import numbers
 from dlrun.plan.inputs import front_chains
 from dlrun.plan.length import Length
 from dlrun.plan.network import Plan, plan
-from dlrun.plan.objective import Term, Watched, objective, predicted
+from dlrun.plan.objective import ObjectiveError, Term, Watched, objective, predicted
 from dlrun.plan.optimizers import moved
 from dlrun.plan.weights import expected, penalized_values
 from dlrun.training.chosen_weights import Bound, trained_weights
@@ -92,7 +92,7 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
     prepared = prepare_rows(checked, loaded, fitted, planned, scaling, device)
     loaded = loaded.without_features()
     assert checked.data_info is not None
-    terms, metrics = objective(experiment.losses, experiment.metrics, planned, checked.data_info)  # type: ignore[arg-type]
+    terms, metrics = _objective(checked, planned, loaded)
     notes = check_loaded(checked, planned, loaded, prepared, terms, metrics)
     keep_memory()
     make_deterministic(experiment.seed, device)
@@ -194,7 +194,7 @@ def make_task(
         forward=forward_in(experiment.train.precision, network, prepared.train.device),
         data=prepared,
         augment=make_augmenter(checked, planned, terms),
-        objective=Objective(terms, pairing),
+        objective=Objective(terms, pairing, prepared.train.device),
         watched=metrics,
         penalties=_penalties(experiment, planned, network, terms, pairing),
         bounds=[Bound(*pair) for pair in trained_weights(planned, network, "constraints", experiment.constraints)],
@@ -217,6 +217,22 @@ def _penalties(
     return found
 
 
+def _objective(checked: Checked, planned: Plan, loaded: Loaded) -> tuple[list[Term], list[Watched]]:
+    """The losses and metrics, with weights by the counts of the training rows.
+
+    Raises:
+        SpecError: a class has no training row, and so no balanced weight.
+    """
+    experiment, counts = checked.experiment, loaded.class_counts
+    assert checked.data_info is not None
+    try:
+        return objective(experiment.losses, experiment.metrics, planned, checked.data_info, counts)  # type: ignore[arg-type]
+    except ObjectiveError as error:
+        at = error.at if isinstance(experiment.loss, tuple) else error.at[1:]
+        place = checked.reading.place(("loss", *at))
+        raise SpecError([Problem(error.message, place, error.hint)]) from None
+
+
 def _groups(checked: Checked, planned: Plan, network: torch.nn.Module) -> list[WeightGroup]:
     """The weights of each optimizer, in the order of the network's."""
     groups, _ = moved(planned, checked.experiment.optimizer, checked.experiment.schedule)
@@ -232,7 +248,7 @@ def _groups(checked: Checked, planned: Plan, network: torch.nn.Module) -> list[W
 def make_augmenter(checked: Checked, planned: Plan, terms: Sequence[Term]) -> Augmenter:
     """The steps of `data.augment`, with what mixing targets takes."""
     experiment = checked.experiment
-    of_data = [term for term in terms if not term.answer.is_input]
+    of_data = [term for term in terms if term.answer.of_data]
     classes = {t.answer.name: planned.output_shape(t.output)[0] for t in of_data if t.loss.wants == "classes"}
     binary = dict.fromkeys(term.answer.name for term in of_data if term.loss.wants == "binary")
     steps: Sequence[Any] = experiment.need("data").augment

@@ -79,7 +79,7 @@ class FastStep:
         states = chain.from_iterable(state.values() for state in self.states)
         values = chain.from_iterable(weights.values for weights in self.weights)
         moved = [*values, *chain.from_iterable(states)] if self.moves else []
-        scales = self.task.objective.pairing.tensors()
+        scales = self.task.objective.tensors()
         return [*self.task.network.parameters(), *self.task.network.buffers(), *scales, *moved]
 
 

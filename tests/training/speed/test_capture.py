@@ -105,6 +105,47 @@ def test_every_metric_is_captured(wants: str, tmp_path: Path, monkeypatch: pytes
     assert all(code is not None for code in codes)
 
 
+HEADS = {
+    "nll": ("{sklearn: digits}", "linear: 10, log_softmax", ""),
+    "gaussian_nll": (
+        "{sklearn: diabetes}",
+        "linear: {out_features: 1, name: mean}, input: input, linear: 1, softplus: {name: spread}",
+        "outputs: [mean, spread], ",
+    ),
+    "poisson_nll": ("{sklearn: diabetes}", "linear: 1", ""),
+    "kl_divergence": (
+        "{sklearn: digits}",
+        "linear: {out_features: 5, name: mean}, input: input, linear: 5, softmax: {name: teacher}",
+        "outputs: [mean, teacher], ",
+    ),
+}
+"""The networks of losses that take outputs of a form of their own: source, layers, outputs."""
+OWN = {
+    "gaussian_nll": "{gaussian_nll: {output: mean, variance: spread}}",
+    "kl_divergence": "{kl_divergence: {output: mean, target: teacher}}",
+    "quantile": "{quantile: 0.9}",
+    "cross_entropy": "{cross_entropy: {weight: balanced}}",
+    "focal": "{focal: {weight: {'3': 2}}}",
+    "binary_cross_entropy": "{binary_cross_entropy: {pos_weight: balanced}}",
+}
+
+
+@needs_capture
+@pytest.mark.parametrize("kind", kinds("losses"))
+def test_every_loss_is_captured(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = TARGETS[find("losses", kind).wants]  # type: ignore[attr-defined]
+    source, layers, outputs = HEADS.get(kind, (usual[0], usual[1], ""))
+    spec = f"""
+        data: {{source: {source}, split: {{validation: 0.2}}, preprocess: [standardize]}}
+        model: {{{outputs}layers: [{layers}]}}
+        loss: {OWN.get(kind, kind)}
+        optimizer: {{adam: {{lr: 0.01}}}}
+        train: {{epochs: 6, batch_size: 64}}
+    """
+    codes = networks.two_ways(tmp_path, spec, monkeypatch)
+    assert len(codes) >= 3 and all(code is not None for code in codes)
+
+
 class Halving(nn.Module):
     """Does something that code without Python cannot do again."""
 

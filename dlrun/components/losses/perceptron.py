@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dlrun.components.losses._binary import MarginLoss, signs
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Perceptron(MarginLoss):
+    """How far a score is on the wrong side of 0: gradient descent on it, row by row, is the perceptron's rule.
+
+    It is no likelihood: rows on the right side have no part in it.
+
+    Shape: output (1,), target 0 or 1 (or as many as outputs), as s = -1 or 1. mean(max(0, -s*x))
+    Reference: Rosenblatt, The perceptron, 1958; Bishop, Pattern Recognition and Machine Learning, 2006, section 4.1.7.
+    Example: perceptron
+    """
+
+    synonyms = ("perceptron_loss", "perceptron_criterion")
+
+    def mean(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return (-signs(target) * output).clamp(min=0).mean()
