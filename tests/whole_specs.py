@@ -87,7 +87,7 @@ def _losses(target: str) -> st.SearchStrategy[Any]:
     return st.builds(of_this_data, plain, st.booleans())
 
 
-SPECIAL = ("gaussian_nll", "kl_divergence", "nll", "poisson_nll")
+SPECIAL = ("ctc", "dice", "gaussian_nll", "kl_divergence", "nll", "poisson_nll", "triplet")
 """Losses for networks, or targets, of a form of their own."""
 NAMING = ("weight", "pos_weight", "ignore_index", "of", "target", "target_gradient", "output")
 """Settings of losses that name something of the data or of the network."""

@@ -25,10 +25,11 @@ def check_baselines(reading: Reading, planned: Plan) -> Iterator[Problem]:
     if why := no_baseline(terms, planned):
         yield reading.problem(f"there is no baseline to compare with: {why}", ("baselines",), "remove `baselines`")
         return
-    wants, loss = terms[0].loss.wants, terms[0].loss.kind
+    wants, loss = terms[0].wants, terms[0].loss.kind
     is_list = isinstance(reading.tree.value["baselines"].value, tuple | list)
     for place, baseline in enumerate(chosen):
         if wants not in baseline.suits:
             message = f"{baseline.kind} does not predict {IN_WORDS[wants]}, as which {loss} takes the target"
             path = ("baselines", place) if is_list else ("baselines",)
-            yield reading.problem(message, path, f"these do: {', '.join(suiting(wants))}")
+            suit = suiting(wants)
+            yield reading.problem(message, path, f"these do: {', '.join(suit)}" if suit else "no baseline does")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dlrun.checks.reading import Reading
 from dlrun.components.augment import Mixing
 from dlrun.components.layers import EVERY, Container, WeightedLayer
+from dlrun.components.losses._compared import need_same_shape
 from dlrun.components.metrics import Metric
 from dlrun.errors import Problem, SpecPath
 from dlrun.language.experiment import as_tuple
@@ -67,9 +68,13 @@ def _check_mixing(reading: Reading, planned: Plan, terms: list[Term]) -> Iterato
     mixing = [index for index, step in enumerate(data.augment if data else ()) if isinstance(step, Mixing)]
     sizes: dict[str, int] = {}
     for found in terms:
-        if not mixing or not found.answer.of_data or found.loss.wants != "classes":
+        if not mixing or not found.answer.of_data or found.wants != "classes":
             continue
         kind = data.augment[mixing[0]].kind if data else ""
+        if not found.loss.predicts:
+            message = f"{kind} mixes classes, and {found.loss.kind} compares rows by theirs"
+            yield reading.problem(message, ("data", "augment", mixing[0]), "remove the augmentation")
+            continue
         if found.positions:
             message = f"{kind} mixes one class a row, and '{found.answer.name}' has {show(found.positions)} in each"
             yield reading.problem(message, ("data", "augment", mixing[0]), "remove the augmentation")
@@ -91,7 +96,11 @@ def _check_loss(reading: Reading, planned: Plan, ranges: list[Range], found: Ter
     shape = answer_shape(answer, found.output, planned, data_info)
     output = planned.output_shape(found.output)
     try:
-        found.loss.check(output, shape, len(labels) if labels is not None else None, found.output_form)
+        if found.wants == "probabilities":
+            found.loss.check(output, (), None, found.output_form)
+            need_same_shape(output, shape)
+        else:
+            found.loss.check(output, shape, len(labels) if labels is not None else None, found.output_form)
     except ShapeError as error:
         last = planned.steps[planned.outputs[found.output]]
         notes = ((f"the network's output {show(output)} comes from here", last.place),) if last.place else ()
@@ -163,6 +172,10 @@ def _check_metrics(
             yield reading.problem(error.message, (*path, metric.kind, *error.at) if error.at else path, error.hint)
             continue
         loss = next(item.loss for item in terms if item.output == found.output)
+        if not loss.predicts:
+            message = f"the outputs for {loss.kind} are no predictions, so {metric.kind} cannot measure them"
+            yield reading.problem(message, path, "remove the metric, or watch the loss alone")
+            continue
         if loss.wants not in metric.suits:
             hint = f"metrics for {' or '.join(sorted(metric.suits))}"
             yield reading.problem(

@@ -19,6 +19,9 @@ from dlrun.stored import StoredArray
 
 Array = np.ndarray[Any, Any]
 
+SUM = 1e-3
+"""How far the sum of a row's probabilities may be from 1."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
@@ -118,11 +121,31 @@ def _answers(data_info: DataInfo, name: str, scaled: bool) -> Answers:
     assert values is not None
     if target.wants == "binary":
         return Answers(_single(values, target), None, None)
+    if target.wants == "probabilities":
+        return Answers(_probabilities(values, target, data_info), None, target.labels)
     exact = np.ascontiguousarray(values.reshape(len(values), *(target.shape or (1,))), np.float64)
     if scaled:
         return Answers(exact, None, None, exact)
     rounded = _single(values, target)
     return Answers(rounded, None, None, None if (rounded == exact).all() else exact)
+
+
+def _probabilities(values: Array, target: Target, data_info: DataInfo) -> Array:
+    """The probability of each class (N, classes), float32.
+
+    Raises:
+        SourceError: a row has something else.
+    """
+    sums = values.reshape(len(values), -1).sum(1)
+    wrong = (values.reshape(len(values), -1) < 0).any(1) | ~(np.abs(sums - 1) <= SUM)
+    if wrong.any():
+        row = int(wrong.argmax())
+        is_less = bool((values[row] < 0).any())
+        what = "is less than 0" if is_less else f"make {sums[row]:g} together"
+        message = f"the target's {'number' if is_less else 'numbers'} in row {row} {what}; a loss on classes takes the "
+        hint = "use `binary_cross_entropy` for several columns of 0 and 1, or name the column of the class"
+        raise SourceError(f"{message}probabilities of classes, which make 1", ("target",), hint)
+    return _single(values, target)
 
 
 def _single(values: Array, target: Target) -> Array:

@@ -6,11 +6,13 @@ from typing import Literal
 
 from dlrun.shapes import Shape
 
-TargetKind = Literal["classes", "binary", "numbers", "nothing"]
-"""A class number for each row, or at each of its positions; 0 or 1 for each output; numbers; or no target at all."""
+TargetKind = Literal["classes", "probabilities", "binary", "numbers", "nothing"]
+"""A class number for each row, or at each of its positions; a probability for each class, which sum to 1; 0 or 1 for
+each output; numbers; or no target at all."""
 
 IN_WORDS: dict[TargetKind, str] = {
     "classes": "classes",
+    "probabilities": "probabilities of classes",
     "binary": "yes or no",
     "numbers": "numbers",
     "nothing": "nothing",

@@ -24,6 +24,8 @@ def no_baseline(terms: Sequence[Term], plan: Plan) -> str:
         return f"the network has {len(plan.outputs)} outputs"
     if not all(term.answer.of_data for term in terms):
         return "the network's output is compared with its own input"
+    if not all(term.loss.predicts for term in terms):
+        return "the network's outputs are no predictions of the target"
     if any(term.positions for term in terms):
         return "a row has several classes to predict"
     return ""
@@ -42,7 +44,7 @@ def baselines(experiment: Experiment, plan: Plan, terms: Sequence[Term]) -> tupl
     if chosen != "auto":
         return chosen  # type: ignore[return-value]
     is_table = [len(entry.shape) for entry in plan.inputs] == [1] and not any(plan.indices.values())
-    suit = suiting(terms[0].loss.wants) if is_table else []
+    suit = suiting(terms[0].wants) if is_table else []
     return tuple(find("baselines", kind)() for kind in AUTO if kind in suit)
 
 

@@ -129,16 +129,17 @@ class DataInfo:
     def classes(self, name: str) -> Array | None:
         """(N, ...) the class number of each row of a target, or of each of its positions; None where it is numbers."""
         target = self.targets[name]
-        if target.labels is None:
+        if target.labels is None or target.wants == "probabilities":
             return None
         return class_numbers(self.table.texts(target.fields[0]), target.labels).reshape(-1, *target.shape)
 
     def numbers(self, name: str) -> Array | None:
-        """(N, ...) a target's numbers; None where it is classes."""
+        """(N, ...) a target's numbers, or its probabilities; None where it is classes."""
         target = self.targets[name]
         import numpy as np
 
-        return np.asarray(self.table.numbers(target.fields)) if target.labels is None else None
+        is_numbers = target.labels is None or target.wants == "probabilities"
+        return np.asarray(self.table.numbers(target.fields)) if is_numbers else None
 
     def splits(self, split: Split, seed: int) -> Splits:
         """The rows of each split.
@@ -222,12 +223,13 @@ class DataInfo:
     @property
     def classed(self) -> list[str]:
         """The targets that are classes."""
-        return [name for name, target in self.targets.items() if target.labels is not None]
+        has_class = [name for name, target in self.targets.items() if target.labels is not None]
+        return [name for name in has_class if self.targets[name].wants != "probabilities"]
 
     @property
     def row_labels(self) -> tuple[str, ...] | None:
         """The classes of the only target that is one class a row; None where there is none, or several."""
-        found = [target.labels for target in self.targets.values() if target.labels is not None and not target.shape]
+        found = [self.targets[name].labels for name in self.classed if not self.targets[name].shape]
         return found[0] if len(found) == 1 else None
 
 

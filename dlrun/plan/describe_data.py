@@ -152,7 +152,11 @@ def _numbers(table: Table, chosen: Chosen) -> Target:
         values = table.numbers(chosen.fields)
         if chosen.wants == "binary":
             _need_binary(table, chosen, values[:])
-    return Target(chosen.shape, None, chosen.wants, fields=chosen.fields)
+    labels = None
+    if chosen.wants == "probabilities":
+        count = numel(chosen.shape)
+        labels = chosen.fields if len(chosen.fields) == count else tuple(map(str, range(count)))
+    return Target(chosen.shape, labels, chosen.wants, fields=chosen.fields)
 
 
 def _need_binary(table: Table, chosen: Chosen, values: Any) -> None:

@@ -92,8 +92,10 @@ def choose(data: DataSection, losses: Sequence[Loss], table: Table) -> Choice:
             raise SourceError(message, at, table.listed())
         fields = _find(table, names or (), at)
         predicted.update(fields)
+        if wants == "classes" and _are_probabilities(table, fields):
+            wants = "probabilities"
         if wants != "nothing":
-            chosen[name] = Chosen(fields, at, wants, _target_shape(table, fields, wants, at))
+            chosen[name] = Chosen(fields, at, wants, _target_shape(table, fields, at))
     dividing = _dividing(data, table)
     found = {}
     for name, names in inputs.items():
@@ -183,11 +185,18 @@ def _shape(table: Table, names: Sequence[str], at: SpecPath) -> Shape:
     return (sum(numel(shape) for shape in shapes),)
 
 
-def _target_shape(table: Table, names: Sequence[str], wants: TargetKind, at: SpecPath) -> Shape:
+def _are_probabilities(table: Table, names: Sequence[str]) -> bool:
+    """Whether a target for a loss on classes has a probability for each: several fields, or fractions side by side."""
+    if len(names) > 1:
+        return True
+    found = [table.fields[name] for name in names]
+    return all(
+        len(one.shape) == 1 and one.shape[0] > 1 and one.type == "number" and not one.whole for one in found
+    ) and bool(found)
+
+
+def _target_shape(table: Table, names: Sequence[str], at: SpecPath) -> Shape:
     """The shape of one row of a target: () for one value, the positions of several classes."""
-    if wants == "classes" and len(names) > 1:
-        hint = "use `binary_cross_entropy` for several columns of 0 and 1"
-        raise SourceError(f"a class is one {table.noun}; `target` lists {len(names)}", at, hint)
     shape = _shape(table, names, at)
     return () if numel(shape) == 1 else shape
 

@@ -16,7 +16,7 @@ from dlrun.language.experiment import INPUT, TARGET, EarlyStopping
 from dlrun.language.fields import OutputForm
 from dlrun.language.labels import in_names
 from dlrun.language.suggestions import did_you_mean
-from dlrun.language.target_kind import at_one_position
+from dlrun.language.target_kind import TargetKind, at_one_position
 from dlrun.plan.data_info import DataInfo, Target
 from dlrun.plan.network import Plan
 from dlrun.plan.steps import Step
@@ -68,6 +68,8 @@ class Term:
     """Those of a row at which the target has a class; () for one class a row."""
     weight: tuple[float, ...] | None = None
     """What `Loss.weights` gives; ones where only some positions count."""
+    wants: TargetKind = "numbers"
+    """How the target is read."""
 
     @property
     def is_uneven(self) -> bool:
@@ -97,6 +99,8 @@ class Watched:
     """The names of its values below `name`; () for a metric of one value."""
     labels: tuple[str, ...] = ()
     """The class that each value is about, where it has one for each class."""
+    most_probable: bool = False
+    """Whether the target is probabilities, of which the metric takes the most probable class."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -149,13 +153,17 @@ def term(loss: Loss, plan: Plan, data_info: DataInfo, counts: ClassCounts | None
     _need_ignored(loss, target)
     _need_further(loss, output, plan)
     label = target.labels[target.positive] if target and target.labels and target.positive is not None else ""
-    positions = target.shape if target and loss.wants == "classes" else ()
+    wants = target.wants if target else loss.wants
+    positions = target.shape if target and wants == "classes" else ()
     weight = _weight(loss, target, answer, counts)
-    return Term(loss, output, answer, form, called(loss, output, plan), from_logits, label, positions, weight)
+    return Term(loss, output, answer, form, called(loss, output, plan), from_logits, label, positions, weight, wants)
 
 
 def _weight(loss: Loss, target: Target | None, answer: Answer, counts: ClassCounts | None) -> tuple[float, ...] | None:
     """The weights of a loss; ones where only some positions count."""
+    if target is not None and target.wants == "probabilities" and getattr(loss, "weight", None) == "balanced":
+        hint = "write a list or a mapping of weights"
+        raise ObjectiveError("`balanced` counts rows of classes, and the target is probabilities", hint, ("weight",))
     labels, rows = target.labels or () if target else (), None
     if counts is not None and answer.name in counts:
         rows = [counts[answer.name][label][0] for label in labels]
@@ -257,6 +265,7 @@ def watched(metric: Metric, plan: Plan, terms: Sequence[Term], data_info: DataIn
         judge.positions,
         metric.value_names(in_names(classes)),
         classes if metric.is_of_each else (),
+        judge.wants == "probabilities",
     )
 
 

@@ -62,10 +62,14 @@ class LossTotals:
                     f"the loss became {loss} in epoch {self.state.epoch + 1}, step {self.steps}; "
                     "try a smaller lr, `clip_grad_norm`, or `preprocess: [standardize]`"
                 )
-            for place, share in enumerate(self.objective.shares(values, rows)):
-                self.totals[place] += values[place] * share
-            for place in range(len(self.amounts)):
-                self.amounts[place] += values[len(self.totals) + place]
+            if self.amounts:
+                for place, share in enumerate(self.objective.shares(values, rows)):
+                    self.totals[place] += values[place] * share
+                for place in range(len(self.amounts)):
+                    self.amounts[place] += values[len(self.totals) + place]
+            else:  # without a call, as small networks have many steps
+                for place in range(len(self.totals)):
+                    self.totals[place] += values[place] * rows
             self.penalty += values[-1] if self.penalized else 0.0
             self.rows += rows
         self.unread.clear()

@@ -63,6 +63,9 @@ class Pairing:
         answer = self.answer(pair.answer, output, outputs, batch)
         if isinstance(pair, Watched):
             output, answer = self._in_units(pair, output, answer, batch)
+            answer = answer.argmax(1) if pair.most_probable else answer
+        if isinstance(pair, Term) and pair.loss.by_row:
+            return output, answer
         if pair.positions:
             output, answer = _by_position(output, answer)
         if output.shape != answer.shape and (answer.is_floating_point() or answer.shape != output.shape[:1]):

@@ -59,6 +59,8 @@ def test_nothing_is_broadcast(family: str, output: tuple[int, ...], target: tupl
                 measure_batch([metric_at(kind, output)], Pairing({}), outputs, batch)
             continue
         loss = a_loss(kind)
+        if loss.by_row:  # its outputs have another shape than its target
+            continue
         with pytest.raises(RuntimeError, match="compared with"):
             Objective([Term(loss, "output", TARGET, "", kind, False, "")], Pairing({}))(outputs, batch)
         if loss.wants != "classes" and output and target:  # one number of a target without axes becomes (1,)

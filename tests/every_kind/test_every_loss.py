@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +184,43 @@ def huber(d: Numbers, delta: float) -> Numbers:
     return special.huber(delta, d)
 
 
+def overlap(chances: Numbers, right: Numbers, smooth: float) -> float:
+    return 1 - (2 * (chances * right).sum() + smooth) / (chances.sum() + right.sum() + smooth)
+
+
+def dice(x: Numbers, y: Numbers, smooth: float = 1.0) -> Numbers:
+    chances = special.softmax(x, axis=1)
+    return np.array(
+        [
+            np.mean([overlap(row[number], classes == number, smooth) for number in range(len(row))])
+            for row, classes in zip(chances, y, strict=True)
+        ]
+    )
+
+
+def over_all_paths(x: Numbers, y: Numbers) -> Numbers:
+    """The sum over every path of classes and blanks that is the target once repeats and blanks are left out."""
+    found, blank = [], x.shape[2] - 1
+    for row, target in zip(special.softmax(x, axis=2), y, strict=True):
+        wanted, total = tuple(target[target >= 0]), 0.0
+        for path in product(range(blank + 1), repeat=len(row)):
+            merged = [one for one, _ in groupby(path)]
+            if tuple(one for one in merged if one != blank) == wanted:
+                total += np.prod([row[step, one] for step, one in enumerate(path)])
+        found.append(-np.log(total) / len(wanted))
+    return np.array(found)
+
+
+def batch_hard(x: Numbers, y: Numbers, margin: float) -> Numbers:
+    apart, found = distance.squareform(distance.pdist(x)), []
+    for row, own in enumerate(y):
+        same = [apart[row, other] for other in range(len(y)) if y[other] == own and other != row]
+        others = [apart[row, other] for other in range(len(y)) if y[other] != own]
+        if same and others:
+            found.append(max(0.0, margin + max(same) - min(others)))
+    return np.array(found or [0.0])
+
+
 FORMULAS: dict[str, list[tuple[dict[str, Any], str, Callable[..., Numbers]]]] = {
     "binary_cross_entropy": [
         ({}, "binary", lambda x, y: -stats.bernoulli.logpmf(y, special.expit(x))),
@@ -197,6 +236,10 @@ FORMULAS: dict[str, list[tuple[dict[str, Any], str, Callable[..., Numbers]]]] = 
             lambda x, y: np.where(y == 1, 0.25, 0.75) * focal(special.log_expit(sign(y) * x), 1.5),
         ),
     ],
+    "binary_dice": [
+        ({}, "binary", lambda x, y: np.array([overlap(special.expit(a), b, 1.0) for a, b in zip(x, y, strict=True)])),
+        ({"smooth": 0.1}, "probabilities", lambda x, y: np.array(list(map(overlap, x, y, [0.1] * len(x))))),
+    ],
     "cosine": [({}, "vectors", lambda x, y: np.array([distance.cosine(*pair) for pair in zip(x, y, strict=True)]))],
     "cross_entropy": [
         ({}, "classes", lambda x, y: -picked(log_softmax(x), y)),
@@ -206,6 +249,8 @@ FORMULAS: dict[str, list[tuple[dict[str, Any], str, Callable[..., Numbers]]]] = 
             lambda x, y: -0.7 * picked(log_softmax(x), y) - 0.3 * log_softmax(x).mean(1),
         ),
     ],
+    "ctc": [({}, "letters", over_all_paths)],
+    "dice": [({}, "pixels", dice), ({"smooth": 0.01}, "pixels", lambda x, y: dice(x, y, 0.01))],
     "focal": [
         ({"gamma": gamma}, "classes", lambda x, y, g=gamma: focal(picked(log_softmax(x), y), g)) for gamma in (0, 2)
     ],
@@ -230,6 +275,9 @@ FORMULAS: dict[str, list[tuple[dict[str, Any], str, Callable[..., Numbers]]]] = 
     "quantile": [({"quantile": share}, "numbers", lambda x, y, q=share: pinball(x, y, q)) for share in (0.1, 0.5, 0.8)],
     "smooth_l1": [({"beta": beta}, "numbers", lambda x, y, b=beta: huber(x - y, b) / b) for beta in (1.0, 0.5)],
     "squared_hinge": [({}, "binary", lambda x, y: np.maximum(0, 1 - sign(y) * x) ** 2)],
+    "triplet": [
+        ({"margin": margin}, "vectors of classes", partial(batch_hard, margin=margin)) for margin in (1.0, 4.0)
+    ],
 }
 """For each kind its settings, what its outputs and targets are, and the loss of each row or number by other means."""
 FORMS: dict[str, OutputForm] = {
@@ -243,6 +291,14 @@ FORMS: dict[str, OutputForm] = {
 def case(what: str, random: np.random.Generator) -> tuple[Numbers, Numbers, list[Numbers]]:
     """Outputs, targets and further outputs of some rows."""
     rows = int(random.integers(1, OF_ROWS))
+    if what == "pixels":
+        return random.normal(0, 3, (rows, CLASSES, 2, 3)), random.integers(0, CLASSES, (rows, 2, 3)), []
+    if what == "letters":
+        letters = random.integers(0, 2, (rows, 2))
+        letters[random.random(rows) < 0.3, 1] = -100
+        return random.normal(0, 2, (rows, 4, 3)), letters, []
+    if what == "vectors of classes":
+        return random.normal(0, 2, (rows, 3)), random.integers(0, 3, rows), []
     shape = (
         (rows, CLASSES)
         if what in ("vectors", "classes", "logs", "softmax", "log_softmax", "distribution")
@@ -306,7 +362,7 @@ def objective_of(kind: str, index: int, **changed: Any) -> tuple[Objective, str]
     return Objective([term_of(chosen, what, Answer("y"), weight)], Pairing({})), what
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "triplet"])  # which is of the rows of one batch
 def test_the_loss_over_uneven_batches_is_that_of_all_rows_together(kind: str) -> None:
     random = np.random.default_rng(5)
     for index in range(len(FORMULAS[kind])):
@@ -328,7 +384,22 @@ def test_the_loss_over_uneven_batches_is_that_of_all_rows_together(kind: str) ->
         assert mean == pytest.approx(of(*whole, further)[0], rel=1e-6)
 
 
-OF_CLASSES = [kind for kind in KINDS if issubclass(find("losses", kind), ClassesLoss)]
+OF_CLASSES = [kind for kind in KINDS if issubclass(find("losses", kind), ClassesLoss) and kind != "dice"]
+
+
+def test_dice_takes_weights_and_leaves_out_positions_and_rows() -> None:
+    random, chosen = np.random.default_rng(8), loss("dice")
+    x, y = random.normal(size=(6, CLASSES, 2, 3)), random.integers(0, CLASSES, (6, 2, 3))
+    counts, weight = random.random(y.shape) < 0.7, random.random(CLASSES) + 0.1
+    counts[2] = False
+    expected = []
+    for row, classes, known in zip(special.softmax(x, axis=1), y, counts, strict=True):
+        each = [overlap(row[number] * known, (classes == number) * known, 1.0) for number in range(CLASSES)]
+        expected += [np.average(each, weights=weight)] * bool(known.any())
+    given = torch.from_numpy(np.where(counts, y, -100))
+    value = chosen(torch.from_numpy(x), given, "", torch.from_numpy(weight))
+    assert value.item() == pytest.approx(np.mean(expected))
+    assert chosen.amount(given, torch.from_numpy(weight)).item() == 5
 
 
 @pytest.mark.parametrize("kind", OF_CLASSES)
@@ -481,6 +552,14 @@ REFUSALS: list[tuple[str, Shape, Shape, int | None, OutputForm, str, str]] = [
     ("mse", (1,), (3,), None, "", "outputs of shape (3,); the network outputs (1,)", "end in `- linear: 3`"),
     ("mse", (1, 8, 8), (8, 8), None, "", "outputs of shape (8, 8); the network outputs (1, 8, 8)", ""),
     ("l1", (), (3,), None, "", "outputs of shape (3,)", "end in `- linear: 3`"),
+    ("triplet", (2, 3), (), 10, "", "one vector for each row", ""),
+    ("triplet", (3,), (4,), 10, "", "one class a row", ""),
+    ("dice", (4,), (), 4, "", "dice is for a class at each of several positions", "use `cross_entropy`"),
+    ("dice", (3, 8, 8), (8, 8), 4, "", "the data has 4 classes", "`- linear: $classes`"),
+    ("binary_dice", (1, 8, 8), (8, 8), None, "", "outputs of shape (8, 8)", ""),
+    ("ctc", (9, 5), (), 4, "", "ctc is for a sequence of classes", "use `cross_entropy`"),
+    ("ctc", (3, 5), (4,), 4, "", "outputs of at least 4 steps; the network outputs (3, 5)", "`output: sequence`"),
+    ("ctc", (9, 4), (4,), 4, "", "each of the 4 classes and one more; the network outputs (9, 4)", "$(classes + 1)"),
     ("nll", (10,), (), 10, "", "takes the logs of probabilities", "end in `- log_softmax`"),
     ("nll", (9,), (), 10, "log_distribution", "the data has 10 classes", "`- linear: $classes`"),
     (

@@ -32,6 +32,10 @@ class Loss(Component):
     wants: ClassVar[TargetKind]
     """How the target is read: one class number for each row, 0 or 1 for each output, or numbers."""
 
+    by_row: ClassVar[bool] = False
+    """Whether it takes the positions of a row together, not each by itself."""
+    predicts: ClassVar[bool] = True
+    """Whether its outputs predict the target, so that metrics and baselines can be compared by it."""
     lowest_target: ClassVar[float | None] = None
     """The least number that a target may be; None for any."""
     target_sum: ClassVar[float | None] = None

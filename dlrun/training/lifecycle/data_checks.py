@@ -14,7 +14,7 @@ from dlrun.checks.objective import unlimited
 from dlrun.checks.scale import check_scale
 from dlrun.checks.undefined import check_defined
 from dlrun.components.layers import EVERY
-from dlrun.data.load import Loaded
+from dlrun.data.load import SUM, Loaded
 from dlrun.data.prepare import Prepared
 from dlrun.data.rows import Rows, blocks
 from dlrun.errors import Problem, SpecError, SpecPath, distinct
@@ -28,8 +28,6 @@ from dlrun.plan.steps import Step
 from dlrun.shapes import numel
 from dlrun.training.objective import Pairing
 
-SUM = 1e-3
-"""How far the sum of a row's probabilities may be from 1."""
 FEW = 0.01
 """The share of the numbers to predict that may lie outside the range of the outputs, as outliers do."""
 

@@ -249,7 +249,7 @@ def make_augmenter(checked: Checked, planned: Plan, terms: Sequence[Term]) -> Au
     """The steps of `data.augment`, with what mixing targets takes."""
     experiment = checked.experiment
     of_data = [term for term in terms if term.answer.of_data]
-    classes = {t.answer.name: planned.output_shape(t.output)[0] for t in of_data if t.loss.wants == "classes"}
+    classes = {t.answer.name: planned.output_shape(t.output)[0] for t in of_data if t.wants == "classes"}
     binary = dict.fromkeys(term.answer.name for term in of_data if term.loss.wants == "binary")
     steps: Sequence[Any] = experiment.need("data").augment
     return Augmenter(steps, list(planned.input_shapes), experiment.seed, classes, binary)
