@@ -29,7 +29,7 @@ model:
     - channel_shuffle: 2
     - flatten
     - linear: 1
-loss: {huber: {delta: 0.5}}
+loss: {charbonnier: {eps: 0.5}}
 metrics: [log_cosh]
 regularizers: [log_sum: 1e-4]
 constraints: [at_most_one]

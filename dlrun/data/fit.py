@@ -148,7 +148,7 @@ def _target_of(loaded: Loaded) -> tuple[Array, int | None]:
     """The training rows' classes and how many there are; the first target's numbers where there are no classes."""
     train, classed = loaded.splits.train, only_classes(loaded.targets)
     if classed is not None and classed.classes is not None and classed.labels is not None:
-        return classed.classes[train], len(classed.labels)
+        return classed.classes[train].astype(np.int64), len(classed.labels)
     values = [answers.values for answers in loaded.targets.values()]
     return (values[0][train] if values else np.empty((len(train), 0))), None
 

@@ -28,7 +28,7 @@ class Answers:
     """The target values of all rows."""
 
     values: Array
-    """Class numbers (N,) int64, or (N, ...) at each position, IGNORED where one does not count; for two classes as 0
+    """Class numbers (N,), or (N, ...) at each position, IGNORED where one does not count; for two classes as 0
     and 1, and for numbers, (N, targets) float32."""
     classes: Indices | None
     """The class numbers, also where `values` are 0 and 1; None where the target is numbers."""
@@ -117,7 +117,8 @@ def _answers(data_info: DataInfo, name: str, scaled: bool) -> Answers:
             return Answers(_single(classes == target.positive, target), classes, target.labels)
         if target.ignored is None:
             return Answers(classes, classes, target.labels)
-        return Answers(np.where(classes == target.ignored, IGNORED, classes), classes, target.labels)
+        counted = np.where(classes == target.ignored, classes.dtype.type(IGNORED), classes)
+        return Answers(counted, classes, target.labels)
     assert values is not None
     if target.wants == "binary":
         return Answers(_single(values, target), None, None)
@@ -143,7 +144,8 @@ def _probabilities(values: Array, target: Target, data_info: DataInfo) -> Array:
         is_less = bool((values[row] < 0).any())
         what = "is less than 0" if is_less else f"make {sums[row]:g} together"
         message = f"the target's {'number' if is_less else 'numbers'} in row {row} {what}; a loss on classes takes the "
-        hint = "use `binary_cross_entropy` for several columns of 0 and 1, or name the column of the class"
+        hint = "use `binary_cross_entropy` for several columns of 0 and 1, name the column of the class, or save the "
+        hint += "classes of an array as whole numbers"
         raise SourceError(f"{message}probabilities of classes, which make 1", ("target",), hint)
     return _single(values, target)
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from dlrun.components.sources import SourceError
-from dlrun.data.batches import Batch
+from dlrun.data.batches import Batch, narrowest
 from dlrun.data.fit import refused, refused_target
 from dlrun.data.load import Loaded
 from dlrun.data.rows import InMemory, OnDisk, Reader, Rows
@@ -100,6 +100,8 @@ def prepare(
 def _scaled(target: str, all_values: Array, rows: Indices, steps: Sequence[FrozenMap]) -> torch.Tensor:
     """Targets in the units of the loss: float32 where there are steps."""
     values = torch.from_numpy(all_values[rows])
+    if not values.is_floating_point() and narrowest(values.numel(), torch.iinfo(values.dtype).max) != values.dtype:
+        values = values.long()
     for index, step in enumerate(steps):
         try:
             values = step(values)
@@ -136,7 +138,8 @@ Steps = Sequence[tuple[str, nn.Module]]
 
 
 def _inputs(features: Array | StoredArray, rows: Indices, steps: Steps, kind: _Kind, plan: Plan) -> torch.Tensor:
-    dtype = torch.int64 if kind.indices else torch.float32
+    most = None if kind.limit is None else kind.limit - 1
+    dtype = narrowest(len(rows) * numel(kind.shape), most) if kind.indices else torch.float32
     # Images are stored channels last, which makes convolutions fast; no other code sees a difference.
     layout = torch.channels_last if len(kind.shape) == 3 else torch.contiguous_format
     inputs = torch.empty((len(rows), *kind.shape), dtype=dtype, device=kind.device, memory_format=layout)

@@ -182,7 +182,7 @@ class DataInfo:
         name = self.stratified
         classes, labels = self.classes(name), self.targets[name].labels
         if classes is not None and labels is not None:
-            return classes, labels
+            return classes.astype("i8"), labels
         values = self.numbers(name)
         assert values is not None
         return quantiles(values.reshape(-1), split)

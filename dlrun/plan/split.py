@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dlrun.components.sources import SourceError
+from dlrun.components.sources._labels import counts_of
 from dlrun.language.split import Split
 from dlrun.plan.split_draws import (
     Codes,
@@ -163,8 +164,8 @@ def _refuse_straddling(marks: Marks, left: Indices) -> None:
 def count_classes(splits: Splits, classes: np.ndarray[Any, Any], labels: Sequence[str]) -> dict[str, list[int]]:
     """For each class how many rows, or positions, it has in training, validation and test."""
     parts = (splits.train, splits.validation, splits.test)
-    counts = [np.bincount(classes[rows].reshape(-1), minlength=len(labels)) for rows in parts]
-    return {label: [int(count[number]) for count in counts] for number, label in enumerate(labels)}
+    counts = [counts_of(classes[rows].reshape(-1), len(labels)) for rows in parts]
+    return {label: [count[number] for count in counts] for number, label in enumerate(labels)}
 
 
 def sameness(splits: Splits, values: np.ndarray[Any, Any]) -> Sameness:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dlrun.components.losses import IGNORED
 from dlrun.components.sources import SourceError, Table, Texts
 from dlrun.components.sources._cells import NUL_HINT, is_missing
-from dlrun.components.sources._labels import judge, need_labels
+from dlrun.components.sources._labels import counts_of, judge, need_labels
 from dlrun.language.labels import class_labels
 from dlrun.plan.fields import Chosen
 from dlrun.shapes import numel
@@ -38,18 +39,17 @@ def read_labels(table: Table, chosen: Chosen) -> tuple[str, ...]:
 
 
 def class_numbers(texts: Texts, labels: Sequence[str]) -> Array:
-    """(values,) int64: for each value the number of its class."""
+    """(values,) for each value the number of its class, as the smallest whole numbers that hold all and IGNORED."""
     import numpy as np
 
     numbers = {label: number for number, label in enumerate(labels)}
-    return np.array([numbers[text] for text in texts.distinct], np.int64)[texts.rows]
+    kind = np.min_scalar_type(-max(len(labels), -IGNORED))
+    return np.array([numbers[text] for text in texts.distinct], kind)[texts.rows]
 
 
 def class_counts(classes: Array, labels: Sequence[str]) -> tuple[int, ...]:
     """How many values are of each class."""
-    import numpy as np
-
-    return tuple(np.bincount(classes, minlength=len(labels)).tolist())
+    return tuple(counts_of(classes, len(labels)))
 
 
 def _refuse_missing(table: Table, chosen: Chosen, text: str, first: Callable[[], int]) -> None:

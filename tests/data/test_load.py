@@ -39,7 +39,7 @@ def test_classes_become_numbers_in_the_order_of_the_labels(tmp_path: Path):
     data = csv(tmp_path, "x,y\n1,10\n2,9\n3,10\n4,2\n", target="y")
     found = answers(tmp_path, data)
     assert found.labels == ("2", "9", "10")
-    assert (found.values.dtype, found.values.tolist()) == (np.int64, [2, 1, 2, 0])
+    assert (found.values.dtype, found.values.tolist()) == (np.int8, [2, 1, 2, 0])
     assert found.classes is not None
     assert found.classes.tolist() == found.values.tolist()
 

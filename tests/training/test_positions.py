@@ -166,11 +166,27 @@ def test_outputs_at_other_positions_are_refused_with_the_shape_that_is_needed(tm
 
 
 def test_columns_of_0_and_1_are_no_classes_at_positions(tmp_path: Path) -> None:
-    np.savez(tmp_path / "rows.npz", x=np.random.default_rng(0).normal(size=(30, 4)), y=np.eye(3)[np.arange(30) % 3])
+    np.savez(
+        tmp_path / "rows.npz",
+        x=np.random.default_rng(0).normal(size=(30, 4)),
+        y=np.eye(3, dtype=int)[np.arange(30) % 3],
+    )
     spec = SPEC.replace("    - conv1d: {out_channels: 3, kernel_size: 1}\n    - permute: [1, 0]", "    - linear: 3")
     ((message, hint),) = problems(tmp_path, spec)
     assert message.startswith("the target has a class at each of (3,) positions")
     assert hint == "if the target is columns of 0 and 1, `argmax(axis=1)` makes one class of them"
+
+
+def test_fractions_side_by_side_are_the_probabilities_of_classes_and_class_numbers_are_none(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    spec = SPEC.replace("    - conv1d: {out_channels: 3, kernel_size: 1}\n    - permute: [1, 0]", "    - linear: 3")
+    spec = spec.replace(", f1, perplexity", "").replace("allow: [axis_order]", "baselines: off")
+    np.savez(tmp_path / "rows.npz", x=random.normal(size=(30, 4)), y=random.dirichlet([1, 1, 1], 30))
+    (tmp_path / "spec.yaml").write_text(spec)
+    assert dlrun.train(tmp_path / "spec.yaml", runs=tmp_path / "runs").test["loss"] > 0
+    np.savez(tmp_path / "rows.npz", x=random.normal(size=(30, 4)), y=random.integers(0, 3, (30, 3)).astype(float))
+    with pytest.raises(dlrun.SpecError, match="together; a loss on classes takes the probabilities of classes"):
+        dlrun.train(tmp_path / "spec.yaml", runs=tmp_path / "runs")
 
 
 def test_rows_of_several_classes_are_neither_mixed_nor_stratified_nor_given_baselines(tmp_path: Path, rows) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dlrun.components.sources import SourceError
 from dlrun.components.sources._encoding import other_file
 from dlrun.components.sources._files import LOOK, WHOLE, find_files
+from dlrun.components.sources._labels import counts_of
 from dlrun.errors import SpecPath
 from dlrun.language.words import Unit, most_frequent, splitter
 
@@ -63,9 +64,8 @@ class Corpus:
             minimum: how often one must be among them.
             most: the most indices.
         """
-        import numpy as np
 
-        often = np.bincount(self.codes[:count], minlength=len(self.distinct)).tolist()
+        often = counts_of(self.codes[:count], len(self.distinct))
         counts = zip(self.distinct, often, strict=True)
         return (UNKNOWN, *most_frequent(counts, minimum, None if most is None else most - 1))
 

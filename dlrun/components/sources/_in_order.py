@@ -11,6 +11,7 @@ from pydantic import Field as Setting
 
 from dlrun.components.sources import Field, Source, SourceError, SplitName, Table, Texts
 from dlrun.components.sources._corpus import Corpus
+from dlrun.components.sources._labels import counts_of
 from dlrun.errors import SpecPath
 from dlrun.language.fields import Positive
 from dlrun.language.paths import FilePath
@@ -185,9 +186,8 @@ class InOrder(Table):
         return len(self.labels)
 
     def counts(self, name: str) -> Mapping[str, int] | None:
-        import numpy as np
 
         if name not in self._counts:
-            counts = np.bincount(self.indices(name).reshape(-1), minlength=len(self.labels))
-            self._counts[name] = dict(zip(self.labels, counts.tolist(), strict=True))
+            counts = counts_of(self.indices(name).reshape(-1), len(self.labels))
+            self._counts[name] = dict(zip(self.labels, counts, strict=True))
         return self._counts[name]

@@ -6,12 +6,20 @@ import unicodedata
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import SourceError, SourceNote
 from dlrun.components.sources._cells import is_number, sort_of, way_out
 from dlrun.language.suggestions import shorten
 from dlrun.language.target_kind import TargetKind
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+AT_A_TIME = 1 << 20
+"""Codes that are counted together."""
 FEW_ROWS = 10
 """With fewer rows a class on average, numbers are hardly classes."""
 MANY_CLASSES = 20
@@ -31,6 +39,16 @@ def need_labels(labels: tuple[str, ...], wants: TargetKind, what: str, at: tuple
     if len(labels) < 2:
         raise SourceError(f"{what} has {_counted(labels)}; at least 2 are needed", at)
     return labels
+
+
+def counts_of(codes: Array, count: int) -> list[int]:
+    """How often each of so many whole numbers from 0 on occurs; numpy would make int64 of all codes at once."""
+    import numpy as np
+
+    found = np.zeros(count, np.int64)
+    for start in range(0, len(codes), AT_A_TIME):
+        found += np.bincount(codes[start : start + AT_A_TIME], minlength=count)
+    return found.tolist()
 
 
 def judge(labels: tuple[str, ...], rows: int, what: str, at: tuple[str, ...]) -> tuple[SourceNote, ...]:

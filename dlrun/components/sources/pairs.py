@@ -9,6 +9,7 @@ from pydantic import Field as Setting
 
 from dlrun.components.sources import Field, SourceError, Table, Texts
 from dlrun.components.sources._cells import is_missing
+from dlrun.components.sources._labels import counts_of
 from dlrun.components.sources.csv import Csv
 from dlrun.errors import SpecPath
 from dlrun.language.split import Split
@@ -182,7 +183,6 @@ class _Sentences(Table):
         return f"{super().listed()}; `features: {{source: source, target_in: target_in}}` names the two inputs"
 
     def counts(self, name: str) -> Mapping[str, int] | None:
-        import numpy as np
 
-        counts = np.bincount(self.codes[name].reshape(-1), minlength=len(self.labels[name]))
-        return dict(zip(self.labels[name], counts.tolist(), strict=True))
+        counts = counts_of(self.codes[name].reshape(-1), len(self.labels[name]))
+        return dict(zip(self.labels[name], counts, strict=True))
