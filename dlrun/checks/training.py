@@ -47,6 +47,9 @@ def check_training(reading: Reading, planned: Plan, train: TrainSection, sizes: 
     if train.precision == "tf32" and train.device == "cpu":
         hint = "`precision: float32` computes on any device"
         yield reading.problem("only GPUs compute in tf32, and `device` is cpu", ("train", "precision"), hint)
+    if train.accumulate > 1 and train.batch_size == "full":
+        message = f"{train.accumulate} batches make a step, and `batch_size: full` is one batch of all rows"
+        yield reading.problem(message, ("train", "accumulate"), "give `batch_size` a number of rows", at_key=True)
     yield from _check_early_stopping(reading, planned, train, sizes)
     if sizes.train < 1:
         return

@@ -104,7 +104,9 @@ class TrainSection(Settings):
     steps: Positive | None = None
     """Optimizer steps, in place of epochs."""
     batch_size: BatchSize = 32
-    """Rows in each step; `full` is all training rows at once (batch gradient descent), 1 is one at a time."""
+    """Rows in each batch; `full` is all training rows at once (batch gradient descent), 1 is one at a time."""
+    accumulate: Positive = 1
+    """Batches in each step: the optimizer moves the weights by the mean gradient over the rows of all of them."""
     drop_last: bool = False
     """Leave out an epoch's last batch when it is smaller than the others."""
     early_stopping: Annotated[EarlyStopping, Nested()] | None = None
@@ -113,6 +115,8 @@ class TrainSection(Settings):
     """How often the state of the training is saved."""
     clip_grad_norm: PositiveFloat | None = None
     """Scale the gradients down when their norm over all weights is larger than this."""
+    clip_grad_value: PositiveFloat | None = None
+    """Bring each number of the gradients into the range from minus this to this, before `clip_grad_norm`."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto uses a GPU if there is one."""
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"

@@ -2,7 +2,7 @@
 
     while epochs are left and early stopping does not stop:
         order = permutation of the training rows
-        for each batch of the order:
+        for each batch of the order:                        or for several, whose gradients are averaged
             batch = augment(rows of the batch)
             forward, loss, gradient, clip, move             step.py, in one function
             add up the losses and the metrics               loss_totals.py, evaluation.py
@@ -26,8 +26,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from typing import Protocol
-
-import torch
 
 from dlrun.data.rows import Rows
 from dlrun.plan.length import Length, evaluation_batch
@@ -120,7 +118,8 @@ class Training:
         self.order = Order(task.seed, state.epoch, len(task.data.train), self.device)
         self.steps = min(self.length.per_epoch, self.length.steps - state.epoch * self.length.per_epoch)
         self.losses = LossTotals(state, task.objective.names, bool(task.penalties))
-        self.measurement = Measurement(task.watched, min(self.steps * self.length.batch, len(self.order)))
+        self.step_rows = self.length.batch * self.length.accumulate
+        self.measurement = Measurement(task.watched, min(self.steps * self.step_rows, self.length.rows))
         self.started = time.perf_counter()
         self.report_at = self.started + REPORT_EVERY
 
@@ -128,7 +127,7 @@ class Training:
         """Do the remaining steps of the current epoch; then measure, and report its metrics."""
         state = self.state
         for step in range(state.step - state.epoch * self.length.per_epoch, self.steps):
-            self._step(self.order.part(step * self.length.batch, (step + 1) * self.length.batch))
+            self._step(step)
             state.step += 1
             self._report_progress(step + 1)
             self.checkpointer.after_step(self)
@@ -150,11 +149,19 @@ class Training:
         """Seconds that the epoch has taken so far, also before the run was resumed."""
         return self.state.seconds + time.perf_counter() - self.started
 
-    def _step(self, rows: torch.Tensor) -> None:
-        task, state = self.task, self.state
-        batch = task.augment(task.data.train, state.epoch, rows)
-        losses, measured = self.step(batch, self.rates.at(state.step))
-        self.losses.add(losses, len(rows))
+    def _step(self, step: int) -> None:
+        """Do a step of the epoch, by its number; of several batches, the last one completes it."""
+        task, state, size = self.task, self.state, self.length.batch
+        start = step * self.step_rows
+        stop = min(start + self.step_rows, self.length.rows)
+        rows = stop - start
+        while stop - start > size:
+            batch = task.augment(task.data.train, state.epoch, self.order.part(start, start + size))
+            self.measurement.add(self.step.accumulate(batch, size / rows))
+            start += size
+        batch = task.augment(task.data.train, state.epoch, self.order.part(start, stop))
+        losses, measured = self.step(batch, self.rates.at(state.step), (stop - start) / rows)
+        self.losses.add(losses, rows)
         self.measurement.add(measured)
 
     def _report_progress(self, step: int) -> None:
