@@ -224,6 +224,10 @@ def _train(draw: st.DrawFn, data: dict[str, Any], metrics: list[Any]) -> dict[st
         train["clip_grad_norm"] = 1.0
     if draw(st.booleans()):
         train["clip_grad_value"] = 0.1
+    for average in draw(some("averages")):
+        train["average"] = (
+            {"swa": draw(st.sampled_from(("0 epochs", "1 step", "1 epoch")))} if "swa" in average else average
+        )
     return train
 
 

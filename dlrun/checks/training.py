@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
+from typing import Any
 
 from dlrun.checks.objective import value_names
 from dlrun.checks.reading import Reading
@@ -55,6 +56,7 @@ def check_training(reading: Reading, planned: Plan, train: TrainSection, sizes: 
         return
     length = Length.of(train, sizes.train)
     yield from _check_schedules(reading, planned, length, sizes)
+    yield from _check_average(reading, train.average, length)
     yield from _check_evaluation_batches(reading, planned, train, sizes)
     yield from _check_training_batches(reading, planned, train, sizes, length.batch)
 
@@ -99,6 +101,15 @@ def _check_schedules(reading: Reading, planned: Plan, length: Length, sizes: Spl
             if isinstance(schedule, FollowingSchedule):
                 yield from _check_monitor(reading, planned, schedule.monitor, schedule.kind, path, sizes)
         yield from _check_rates(reading, schedule, group.optimizer.lr, path, length)
+
+
+def _check_average(reading: Reading, average: Any, length: Length) -> Iterator[Problem]:
+    """Hold the start of an average to a time before the end of the training."""
+    if average is not None and (start := average.start()).in_steps(length.per_epoch) >= length.steps:
+        steps = f"{length.steps} step{'s' * (length.steps > 1)}"
+        message = f"{average.kind} begins after {start}, and the training has {steps}"
+        hint = f"an epoch has {length.per_epoch} step{'s' * (length.per_epoch > 1)}; train longer or begin earlier"
+        yield reading.problem(message, ("train", "average"), hint)
 
 
 def _check_parts(reading: Reading, schedule: Schedule, path: SpecPath, length: Length) -> Iterator[Problem]:

@@ -117,6 +117,8 @@ class TrainSection(Settings):
     """Scale the gradients down when their norm over all weights is larger than this."""
     clip_grad_value: PositiveFloat | None = None
     """Bring each number of the gradients into the range from minus this to this, before `clip_grad_norm`."""
+    average: Annotated[Component, OneOf("averages")] | None = None
+    """A moving average of the weights, which is measured, kept and tested in place of the weights."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto uses a GPU if there is one."""
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"

@@ -6,8 +6,9 @@
             batch = augment(rows of the batch)
             forward, loss, gradient, clip, move             step.py, in one function
             add up the losses and the metrics               loss_totals.py, evaluation.py
+            add the weights to their average                averaging.py; or once an epoch
             write a checkpoint if it is time                the checkpointer
-        measure the validation rows                         evaluation.py
+        measure the validation rows, with the average       evaluation.py
         let the learning rates follow what was measured     rates.py
         copy the weights if they are the best               early_stopping.py
         report the epoch's metrics                          the watcher
@@ -23,12 +24,14 @@ interrupted.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from dlrun.data.rows import Rows
 from dlrun.plan.length import Length, evaluation_batch
+from dlrun.training.averaging import AveragedWeights, measured_weights
 from dlrun.training.early_stopping import BestWeights
 from dlrun.training.evaluation import Evaluator, Measurement
 from dlrun.training.loss_totals import LossTotals
@@ -90,6 +93,9 @@ class Training:
         self.step = FastStep(task)
         self.rates = Rates(task.groups, self.length, task.watched, state)
         self.evaluate = Evaluator(task.network, task.forward, task.objective, task.watched, self.step.captures)
+        average: Any = task.settings.average
+        if average is not None:
+            state.average = AveragedWeights(average, self.step.weights, task.network)
         self.best = BestWeights(task.settings.early_stopping, task.watched, len(task.data.validation) > 0)
         self.begin_epoch()
 
@@ -106,11 +112,10 @@ class Training:
             self._epoch()
 
     def finish(self) -> None:
-        """Put the best weights back into the network, for the test."""
+        """Put the best weights back into the network, for the test; where none are the best, the last ones."""
         state, network = self.state, self.task.network
-        if state.best_weights is not None:
-            state.last_weights = {name: weight.clone() for name, weight in network.state_dict().items()}
-            network.load_state_dict(state.best_weights, strict=False)  # a tied weight may be stored once
+        state.last_weights = measured_weights(network, state.average)
+        network.load_state_dict(state.best_weights or state.last_weights, strict=False)  # a tied weight may lie once
 
     def begin_epoch(self) -> None:
         """Prepare the current epoch."""
@@ -119,7 +124,8 @@ class Training:
         self.steps = min(self.length.per_epoch, self.length.steps - state.epoch * self.length.per_epoch)
         self.losses = LossTotals(state, task.objective.names, bool(task.penalties))
         self.step_rows = self.length.batch * self.length.accumulate
-        self.measurement = Measurement(task.watched, min(self.steps * self.step_rows, self.length.rows))
+        self.rows = min(self.steps * self.step_rows, self.length.rows)
+        self.measurement = Measurement(task.watched, self.rows)
         self.started = time.perf_counter()
         self.report_at = self.started + REPORT_EVERY
 
@@ -129,6 +135,8 @@ class Training:
         for step in range(state.step - state.epoch * self.length.per_epoch, self.steps):
             self._step(step)
             state.step += 1
+            if state.average is not None and not state.average.kind.each_epoch:
+                self._add_to_average(state.average)
             self._report_progress(step + 1)
             self.checkpointer.after_step(self)
         self.losses.read()
@@ -136,10 +144,13 @@ class Training:
         metrics |= {f"train/{name}": value for name, value in self.measurement.values().items()}
         metrics |= self.rates.metrics(state.step - 1)
         metrics["time/epoch"] = self.seconds()
+        if state.average is not None and state.average.kind.each_epoch:
+            self._add_to_average(state.average)
         state.epoch, state.seconds = state.epoch + 1, 0.0
-        metrics |= self._validate()
+        with contextlib.nullcontext() if state.average is None else state.average.in_place():
+            metrics |= self._validate()
+            self.best.update(metrics, self.task.network, state)
         self.rates.after_epoch(metrics)
-        self.best.update(metrics, self.task.network, state)
         state.stopped_early = state.step < self.length.steps and self.best.should_stop(state)
         self.watcher.epoch(state.epoch, metrics, self.length.epochs)
         self.begin_epoch()
@@ -163,6 +174,19 @@ class Training:
         losses, measured = self.step(batch, self.rates.at(state.step), (stop - start) / rows)
         self.losses.add(losses, rows)
         self.measurement.add(measured)
+
+    def _add_to_average(self, average: AveragedWeights) -> None:
+        """Add the weights to their average, if it has begun; some averages then need a pass over the epoch's rows."""
+        task, state, size = self.task, self.state, self.length.batch
+        if state.step < average.kind.start().in_steps(self.length.per_epoch):
+            return
+        average.add()
+        if average.kind.recomputes and average.norms:
+            batches = (
+                task.augment(task.data.train, state.epoch, self.order.part(start, min(start + size, self.rows)))
+                for start in range(0, self.rows, size)
+            )
+            average.recompute(task.forward, batches)
 
     def _report_progress(self, step: int) -> None:
         """Report the progress, if it is time."""

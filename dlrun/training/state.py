@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from dlrun.components.schedules import ScheduleState
+from dlrun.training.averaging import AveragedWeights
 from dlrun.training.signals import StopRequest
 
 
@@ -24,6 +25,8 @@ class TrainingState:
     best_weights: dict[str, torch.Tensor] | None = None
     last_weights: dict[str, torch.Tensor] | None = None
     """Those of the last epoch, once the best are back in the network."""
+    average: AveragedWeights | None = None
+    """The average of the weights; None where a training has none."""
     waited: int = 0
     """Epochs since the best one."""
     stopped_early: bool = False
