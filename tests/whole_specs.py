@@ -220,6 +220,7 @@ def _train(draw: st.DrawFn, data: dict[str, Any], metrics: list[Any]) -> dict[st
     if draw(st.booleans()):
         monitor = draw(st.sampled_from(("loss", *map(kind_of, metrics))))
         train["early_stopping"] = {"patience": draw(st.integers(1, 2)), "monitor": f"validation/{monitor}"}
+        train["early_stopping"]["start_after"] = draw(st.sampled_from(("0 epochs", "1 epoch")))
     if draw(st.booleans()):
         train["clip_grad_norm"] = 1.0
     if draw(st.booleans()):

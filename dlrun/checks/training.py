@@ -12,6 +12,7 @@ from dlrun.checks.reading import Reading
 from dlrun.components.schedules import FollowingSchedule, Schedule
 from dlrun.errors import Problem, SpecPath
 from dlrun.language.component import LARGEST
+from dlrun.language.durations import Duration
 from dlrun.language.experiment import TrainSection
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.length import Length, evaluation_batch
@@ -56,7 +57,12 @@ def check_training(reading: Reading, planned: Plan, train: TrainSection, sizes: 
         return
     length = Length.of(train, sizes.train)
     yield from _check_schedules(reading, planned, length, sizes)
-    yield from _check_average(reading, train.average, length)
+    average: Any = train.average
+    if average is not None:
+        yield from _check_start(reading, average.start(), average.kind, ("train", "average"), length)
+    if train.early_stopping is not None:
+        path = ("train", "early_stopping", "start_after")
+        yield from _check_start(reading, train.early_stopping.start_after, "early stopping", path, length)
     yield from _check_evaluation_batches(reading, planned, train, sizes)
     yield from _check_training_batches(reading, planned, train, sizes, length.batch)
 
@@ -103,21 +109,24 @@ def _check_schedules(reading: Reading, planned: Plan, length: Length, sizes: Spl
         yield from _check_rates(reading, schedule, group.optimizer.lr, path, length)
 
 
-def _check_average(reading: Reading, average: Any, length: Length) -> Iterator[Problem]:
-    """Hold the start of an average to a time before the end of the training."""
-    if average is not None and (start := average.start()).in_steps(length.per_epoch) >= length.steps:
-        steps = f"{length.steps} step{'s' * (length.steps > 1)}"
-        message = f"{average.kind} begins after {start}, and the training has {steps}"
-        hint = f"an epoch has {length.per_epoch} step{'s' * (length.per_epoch > 1)}; train longer or begin earlier"
-        yield reading.problem(message, ("train", "average"), hint)
+def _check_start(reading: Reading, start: Duration, whose: str, path: SpecPath, length: Length) -> Iterator[Problem]:
+    """Hold the time at which something begins to one before the end of the training."""
+    if start.in_steps(length.per_epoch) >= length.steps:
+        message = f"{whose} begins after {start}, and the training has {_steps(length.steps)}"
+        hint = f"an epoch has {_steps(length.per_epoch)}; train longer or begin earlier"
+        yield reading.problem(message, path, hint)
+
+
+def _steps(count: int) -> str:
+    return f"{count} step{'s' * (count > 1)}"
 
 
 def _check_parts(reading: Reading, schedule: Schedule, path: SpecPath, length: Length) -> Iterator[Problem]:
     """Hold a schedule's parts of a fixed length to less than the training."""
     if schedule.needed_steps(length.per_epoch) < length.steps:
         return
-    steps = f"{length.steps} step{'s' * (length.steps > 1)}"
-    hint = f"an epoch has {length.per_epoch} step{'s' * (length.per_epoch > 1)}; train longer or "
+    steps = _steps(length.steps)
+    hint = f"an epoch has {_steps(length.per_epoch)}; train longer or "
     if schedule.warmup.in_steps(length.per_epoch) >= length.steps:
         message = f"the warmup, {schedule.warmup}, takes all of the training, {steps}"
         yield reading.problem(message, (*path, "warmup"), hint + "warm up less")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from dlrun.language.component import AutoOrSome, Component, Nested, OneOf, OneOrByWeight, Settings, SomeOf
-from dlrun.language.durations import Interval, IntervalField
+from dlrun.language.durations import Duration, DurationField, Interval, IntervalField
 from dlrun.language.fields import (
     BatchSize,
     Identifier,
@@ -86,6 +86,8 @@ class EarlyStopping(Settings):
     """How many epochs in a row may pass without improvement."""
     min_delta: NonNegative = 0.0
     """Only a change larger than this counts as an improvement."""
+    start_after: DurationField = Duration(0, "epochs")
+    """Epochs that end until this time, such as `10 epochs`, do not count as epochs without improvement."""
 
 
 class Checkpoint(Settings):

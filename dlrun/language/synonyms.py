@@ -123,6 +123,7 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "accumulate_grad_batches": ("accumulate",),
     "weight_averaging": ("average",),
     "swa_start": ("start_after",),
+    "start_from_epoch": ("start_after",),
     "swa_epoch_start": ("start_after",),
     "ema_momentum": ("decay",),
     "amp": ("precision",),

@@ -96,7 +96,8 @@ class Training:
         average: Any = task.settings.average
         if average is not None:
             state.average = AveragedWeights(average, self.step.weights, task.network)
-        self.best = BestWeights(task.settings.early_stopping, task.watched, len(task.data.validation) > 0)
+        validated = len(task.data.validation) > 0
+        self.best = BestWeights(task.settings.early_stopping, task.watched, validated, self.length)
         self.begin_epoch()
 
     def run(self) -> None:

@@ -28,7 +28,7 @@ class TrainingState:
     average: AveragedWeights | None = None
     """The average of the weights; None where a training has none."""
     waited: int = 0
-    """Epochs since the best one."""
+    """Epochs since the best one that count for early stopping."""
     stopped_early: bool = False
     schedules: list[ScheduleState] = field(default_factory=list)
     """What the schedule of each group of weights keeps from epoch to epoch."""

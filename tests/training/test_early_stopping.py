@@ -1,0 +1,69 @@
+"""When early stopping counts, and when it stops."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import networks
+import pytest
+from torch import nn
+
+from dlrun.errors import SpecError
+from dlrun.language.durations import Duration
+from dlrun.language.experiment import EarlyStopping
+from dlrun.plan.length import Length
+from dlrun.training.early_stopping import BestWeights
+from dlrun.training.state import TrainingState
+
+SPEC = """
+data: {source: {sklearn: iris}, split: {validation: 0.2, test: 0}}
+model: {layers: [linear: $classes]}
+loss: cross_entropy
+optimizer: {sgd: {lr: 0.1}}
+train: {epochs: 30, batch_size: full, early_stopping: %s}
+"""
+
+
+def ends(values: list[float], patience: int, start: Duration) -> tuple[int, int]:
+    """The epoch after which a training with these values of the metric stops, and its best epoch."""
+    stopping = EarlyStopping(patience=patience, start_after=start)
+    best, state = BestWeights(stopping, (), True, Length(8, 4, 400, 32)), TrainingState()
+    for value in values:
+        state.epoch, state.step = state.epoch + 1, state.step + 4
+        best.update({"validation/loss": value}, nn.Linear(1, 1), state)
+        if best.should_stop(state):
+            break
+    return state.epoch, state.best_epoch
+
+
+@pytest.mark.parametrize(
+    ("start", "stop"),
+    [("0 epochs", 5), ("3 epochs", 6), ("12 steps", 6), ("4 epochs", 7), ("17 steps", 7), ("100 epochs", 12)],
+)
+def test_epochs_that_end_until_the_start_do_not_count(start: str, stop: int) -> None:
+    """The second epoch is the best; three later ones that count end the training."""
+    count, unit = start.split()
+    assert ends([2.0, 1.0, *[1.5] * 10], 3, Duration(int(count), unit)) == (stop, 2)  # type: ignore[arg-type]
+
+
+def test_an_improvement_after_the_start_begins_the_count_again() -> None:
+    assert ends([1.0, 2.0, 2.0, 2.0, 0.5, *[2.0] * 9], 3, Duration(3, "epochs")) == (8, 5)
+    assert ends([1.0, math.nan, 2.0, 2.0, 2.0], 2, Duration(1, "epochs")) == (4, 1)
+
+
+def test_a_training_goes_on_until_the_start(tmp_path: Path) -> None:
+    """Nothing improves by more than 100, so every epoch after the first would count."""
+
+    def of(settings: str) -> int:
+        return networks.train(tmp_path, SPEC % settings).state.epoch
+
+    assert of("{patience: 2, min_delta: 100}") == 3
+    assert of("{patience: 2, min_delta: 100, start_after: 10 epochs}") == 12
+
+
+def test_the_start_is_before_the_end(tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        networks.checked(tmp_path, SPEC % "{start_after: 30}")
+    (problem,) = caught.value.problems
+    assert problem.message == "early stopping begins after 30 epochs, and the training has 30 steps"
