@@ -71,6 +71,12 @@ def _check_early_stopping(reading: Reading, planned: Plan, train: TrainSection, 
     if train.early_stopping is not None:
         path = ("train", "early_stopping")
         yield from _check_monitor(reading, planned, train.early_stopping.monitor, "early stopping", path, sizes)
+    if train.best is not None:
+        yield from _check_monitor(reading, planned, train.best.monitor, "`best`", ("train", "best"), sizes)
+    if train.best is not None and train.early_stopping is not None:
+        message = "the `monitor` of early stopping decides which weights are the best"
+        hint = "write `monitor` in `early_stopping`, and remove `best`"
+        yield reading.problem(message, ("train", "best"), hint, at_key=True)
 
 
 def _check_monitor(

@@ -90,12 +90,21 @@ class EarlyStopping(Settings):
     """Epochs that end until this time, such as `10 epochs`, do not count as epochs without improvement."""
 
 
+class Best(Settings):
+    """Which epoch's weights are the best, where there is no early stopping."""
+
+    monitor: str = "validation/loss"
+    """The value that decides: `validation/loss`, or `validation/` and a metric of the spec."""
+
+
 class Checkpoint(Settings):
     """The saved state from which an interrupted run is resumed."""
 
     every: IntervalField = Interval(seconds=300)
     """How often a checkpoint is saved: `1 epoch`, `500 steps`, `10 minutes`. One is always saved at the end, and when a
     run is asked to stop."""
+    keep: Annotated[int, Field(ge=2)] = 2
+    """How many of the last checkpoints stay on the disk, besides the newest one of the best weights."""
 
 
 class TrainSection(Settings):
@@ -113,6 +122,9 @@ class TrainSection(Settings):
     """Leave out an epoch's last batch when it is smaller than the others."""
     early_stopping: Annotated[EarlyStopping, Nested()] | None = None
     """Stop when validation no longer improves."""
+    best: Annotated[Best, Nested()] | None = None
+    """Which epoch's weights are kept as the best and tested, where there is no early stopping; those with the best
+    `validation/loss` unless given."""
     checkpoint: Annotated[Checkpoint, Nested()] = Checkpoint.model_construct()
     """How often the state of the training is saved."""
     clip_grad_norm: PositiveFloat | None = None

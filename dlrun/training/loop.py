@@ -97,7 +97,7 @@ class Training:
         if average is not None:
             state.average = AveragedWeights(average, self.step.weights, task.network)
         validated = len(task.data.validation) > 0
-        self.best = BestWeights(task.settings.early_stopping, task.watched, validated, self.length)
+        self.best = BestWeights(task.settings, task.watched, validated, self.length)
         self.begin_epoch()
 
     def run(self) -> None:

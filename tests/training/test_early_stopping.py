@@ -11,7 +11,7 @@ from torch import nn
 
 from dlrun.errors import SpecError
 from dlrun.language.durations import Duration
-from dlrun.language.experiment import EarlyStopping
+from dlrun.language.experiment import EarlyStopping, TrainSection
 from dlrun.plan.length import Length
 from dlrun.training.early_stopping import BestWeights
 from dlrun.training.state import TrainingState
@@ -28,7 +28,7 @@ train: {epochs: 30, batch_size: full, early_stopping: %s}
 def ends(values: list[float], patience: int, start: Duration) -> tuple[int, int]:
     """The epoch after which a training with these values of the metric stops, and its best epoch."""
     stopping = EarlyStopping(patience=patience, start_after=start)
-    best, state = BestWeights(stopping, (), True, Length(8, 4, 400, 32)), TrainingState()
+    best, state = BestWeights(TrainSection(early_stopping=stopping), (), True, Length(8, 4, 400, 32)), TrainingState()
     for value in values:
         state.epoch, state.step = state.epoch + 1, state.step + 4
         best.update({"validation/loss": value}, nn.Linear(1, 1), state)
@@ -67,3 +67,34 @@ def test_the_start_is_before_the_end(tmp_path: Path) -> None:
         networks.checked(tmp_path, SPEC % "{start_after: 30}")
     (problem,) = caught.value.problems
     assert problem.message == "early stopping begins after 30 epochs, and the training has 30 steps"
+
+
+@pytest.mark.parametrize(("monitor", "rising"), [("validation/accuracy", True), ("validation/loss", False)])
+def test_the_best_weights_follow_any_metric_without_early_stopping(monitor: str, rising: bool, tmp_path: Path) -> None:
+    text = SPEC.replace("optimizer:", "metrics: [accuracy]\noptimizer:") % f"null, best: {{monitor: {monitor}}}"
+    done = networks.train(tmp_path, text, "optimizer.sgd.lr=1.5")
+    values = [epoch[monitor] for epoch in done.epochs]
+    best = max(values) if rising else min(values)
+    assert len(values) == 30
+    assert (done.state.best_value, done.state.best_epoch) == (best, values.index(best) + 1)
+
+
+@pytest.mark.parametrize(
+    ("best", "said"),
+    [
+        ("{}, best: {}", "the `monitor` of early stopping decides which weights are the best"),
+        ("null, best: {monitor: validation/accuracy}", "there is no metric 'validation/accuracy'"),
+        ("null, best: validation/loss", "settings by name are expected here; received 'validation/loss'"),
+    ],
+)
+def test_what_decides_is_given_once_and_is_there(best: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        networks.checked(tmp_path, SPEC % best)
+    assert [problem.message for problem in caught.value.problems] == [said]
+
+
+def test_a_deciding_metric_needs_validation_rows(tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        networks.checked(tmp_path, SPEC % "null, best: {}", "data.split.validation=0")
+    (problem,) = caught.value.problems
+    assert problem.message == "`best` needs validation rows, and their share is 0"

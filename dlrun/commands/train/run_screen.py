@@ -256,7 +256,7 @@ def _table(checked: Checked, every: int | None) -> EpochTable:
 
     assert checked.sizes is not None
     _, watched = _objective(checked)
-    deciding = monitor(checked.experiment.train.early_stopping, watched, checked.sizes.validation > 0)
+    deciding = monitor(checked.experiment.train, watched, checked.sizes.validation > 0)
     return EpochTable(deciding, screen.width(), every)
 
 

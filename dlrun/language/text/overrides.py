@@ -213,7 +213,8 @@ def _places(root: Node) -> dict[str, SpecPath]:
         if family is not None and kind in kinds(family):
             for name in find(family, kind).model_fields:
                 found.setdefault(name, (*path, kind, name))
-    for section, inner in (("train", "early_stopping"), ("data", "split"), ("train", "checkpoint")):
+    inners = (("train", "early_stopping"), ("data", "split"), ("train", "checkpoint"), ("train", "best"))
+    for section, inner in inners:
         for name in sections()[inner].model_fields:
             found.setdefault(name, (section, inner, name))
     for path, family in sorted(single.items()):
