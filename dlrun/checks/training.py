@@ -93,6 +93,9 @@ def _check_monitor(
     elif not known[monitor]:
         message = f"neither more nor less of '{monitor}' is better, so {whose} cannot watch it"
         yield reading.problem(message, (*path, "monitor"), hint)
+    elif not sizes.validation and reading.sections["data"].split.train_on_validation:
+        message = f"{whose} needs validation rows, and `train_on_validation` makes training rows of them"
+        yield reading.problem(message, path, "remove one of the two", at_key=True)
     elif not sizes.validation:
         hint = "set `data.split.validation` above 0"
         yield reading.problem(f"{whose} needs validation rows, and their share is 0", path, hint, at_key=True)
