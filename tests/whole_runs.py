@@ -67,7 +67,8 @@ train:
   checkpoint: {every: 4 steps}
 tracking: off
 """
-"""Three epochs of six steps of two batches; checkpoints fall inside epochs (4, 8, 16), on the end of one (12) and on the end (18)."""
+"""Three epochs of six steps of two batches; checkpoints fall inside epochs (4, 8, 16), on the end of one (12) and on
+the end (18)."""
 
 CAPTURED = {
     "wide": """

@@ -20,10 +20,8 @@ class AveragedWeights:
     """The average of what training changes: the weights, and the moving statistics of norms."""
 
     def __init__(self, kind: Average, weights: Sequence[TrainedWeights], network: nn.Module):
-        self.kind, self.each_epoch = kind, kind.each_epoch
-        self.norms: list[Any] = [
-            module for module in network.modules() if module.training and _moves_statistics(module)
-        ]
+        self.kind = kind
+        self.norms: list[Any] = [one for one in network.modules() if one.training and _moves_statistics(one)]
         """The layers with moving statistics, without those that are frozen."""
         statistics = [buffer for module in self.norms for buffer in module.buffers(recurse=False)]
         self.counts = [buffer for buffer in statistics if not buffer.is_floating_point()]

@@ -127,8 +127,10 @@ def show_plan(checked: Checked) -> None:
         f"{readable(plan.macs)} multiply-adds a sample"
     )
     kinds = [" + ".join(one.kind for one in several) for several in (experiment.losses, experiment.optimizers)]
-    kinds += [experiment.schedule.kind] if experiment.schedule else []
-    screen.say_folded(f"  train   {', '.join(kinds)}; seed {experiment.seed}")
+    kinds += [chosen.kind for chosen in (experiment.schedule, experiment.train.average) if chosen]
+    batches = experiment.train.accumulate
+    several = f"; {batches} batches of {experiment.train.batch_size} a step" if batches > 1 else ""
+    screen.say_folded(f"  train   {', '.join(kinds)}{several}; seed {experiment.seed}")
 
 
 def next_step(folder: Path | None) -> str:
