@@ -229,7 +229,8 @@ def out_of_memory(error: BaseException) -> str:
     """The message for an error about memory; '' for any other error."""
     text = str(error)
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text:
-        return "there is not enough memory; a smaller `train.batch_size` needs less"
+        less = "a smaller `train.batch_size` needs less, and `train.accumulate` takes several batches a step"
+        return f"there is not enough memory; {less}"
     return ""
 
 
