@@ -35,7 +35,7 @@ regularizers: [log_sum: 1e-4]
 constraints: [at_most_one]
 optimizer: {sign_sgd: {lr: 1e-2}}
 schedule: {inverse_root: 2.0}
-train: {epochs: 3, device: cpu}
+train: {epochs: 3, device: cpu, average: {polynomial: 3}}
 baselines: [middle]
 tracking: off
 """

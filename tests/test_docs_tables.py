@@ -74,7 +74,10 @@ def test_the_readme_shows_every_spec():
     assert listed == {file.name for file in SPECS.glob("*.yaml")}
 
 
-@pytest.mark.parametrize(("heading", "family"), [("## Penalties", "regularizers"), ("## Constraints", "constraints")])
+TABLES = {"## Penalties": "regularizers", "## Constraints": "constraints", "### Averages of weights": "averages"}
+
+
+@pytest.mark.parametrize(("heading", "family"), TABLES.items())
 def test_a_table_of_the_language_page_lists_every_kind_of_its_family(heading, family):
     assert re.findall(r"`(\w+)`", " ".join(rows(LANGUAGE, heading))) == [*kinds(family)]
 

@@ -57,14 +57,18 @@ optimizer: {adamw: {lr: 0.02}}
 schedule: {cosine_annealing: {warmup: 1 epoch}}
 train:
   epochs: 3
-  batch_size: 24
+  batch_size: 12
+  accumulate: 2
   device: cpu
   clip_grad_norm: 1.0
+  clip_grad_value: 0.5
+  average: {ema: 0.8}
   early_stopping: {patience: 50}
   checkpoint: {every: 4 steps}
 tracking: off
 """
-"""Three epochs of six steps; checkpoints fall inside epochs (4, 8, 16), on the end of one (12) and on the end (18)."""
+"""Three epochs of six steps of two batches; checkpoints fall inside epochs (4, 8, 16), on the end of one (12) and on
+the end (18)."""
 
 CAPTURED = {
     "wide": """

@@ -237,11 +237,20 @@ def _train(draw: st.DrawFn, data: dict[str, Any], metrics: list[Any]) -> dict[st
     train["precision"] = draw(st.sampled_from(("float32", "bfloat16")))
     train["checkpoint"] = {"every": draw(st.sampled_from(("2 steps", "1 step", "1 epoch", "1 second")))}
     train["drop_last"] = draw(st.booleans())
+    if train["batch_size"] != "full":
+        train["accumulate"] = draw(st.integers(1, 2))
     if draw(st.booleans()):
         monitor = draw(st.sampled_from(("loss", *map(kind_of, metrics))))
         train["early_stopping"] = {"patience": draw(st.integers(1, 2)), "monitor": f"validation/{monitor}"}
+        train["early_stopping"]["start_after"] = draw(st.sampled_from(("0 epochs", "1 epoch")))
     if draw(st.booleans()):
         train["clip_grad_norm"] = 1.0
+    if draw(st.booleans()):
+        train["clip_grad_value"] = 0.1
+    for average in draw(some("averages")):
+        train["average"] = (
+            {"swa": draw(st.sampled_from(("0 epochs", "1 step", "1 epoch")))} if "swa" in average else average
+        )
     return train
 
 

@@ -194,7 +194,9 @@ def _sizes(reading: Reading) -> SplitSizes | None:
 def _split(reading: Reading, sizes: SplitSizes | None) -> tuple[SplitSizes | None, list[Problem]]:
     """How many rows each split has, and the problems with it."""
     problems = list(check_split(reading, sizes))
-    return (sizes, problems) if problems or sizes is None else split_as_asked(reading, sizes)
+    if problems or sizes is None:
+        return sizes, problems
+    return split_as_asked(reading, sizes.in_training(reading.sections["data"].split))
 
 
 def _plan(reading: Reading, sizes: SplitSizes | None) -> Plan:

@@ -69,7 +69,7 @@ def split_as_asked(reading: Reading, sizes: SplitSizes) -> tuple[SplitSizes, lis
         found = data_info.splits(split, reading.seed)
     except SourceError as error:
         return sizes, [reading.problem(error.message, ("data", *error.at), error.hint)]
-    wanted = split_sizes(data_info.rows, split, {name: len(rows) for name, rows in apart.items()})
+    wanted = split_sizes(data_info.rows, split, {name: len(rows) for name, rows in apart.items()}).in_training(split)
     actual = SplitSizes(len(found.train), len(found.validation), len(found.test))
     return actual, list(_uneven(reading, wanted, actual))
 

@@ -29,7 +29,8 @@ def check_memory(reading: Reading, planned: Plan, train: TrainSection, memory: M
         spare = available - (memory.training - memory.activations)
         fits = int(spare * memory.batch / memory.activations) if memory.activations else 0
         message = f"a step needs {readable_bytes(memory.training)}, and this machine has {readable_bytes(available)}"
-        hint = f"about {fits} rows a batch would fit" if fits > 0 else "the data alone takes too much"
+        fit = f"about {fits} rows a batch would fit; `accumulate` takes several batches a step"
+        hint = fit if fits > 0 else "the data alone takes too much"
         yield reading.problem(message, ("train", "batch_size"), hint)
     elif memory.preparing > available:
         message = f"reading and preparing the data needs {readable_bytes(memory.preparing)}, and this machine has "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from dlrun.checks.reading import Reading
@@ -11,6 +12,7 @@ from dlrun.errors import Problem
 from dlrun.language.experiment import TARGET, TrainSection
 from dlrun.plan.data_info import Target
 from dlrun.plan.inputs import scrambled
+from dlrun.plan.length import Length
 from dlrun.plan.network import Plan
 from dlrun.plan.split_sizes import SplitSizes
 from dlrun.plan.steps import Step
@@ -35,6 +37,13 @@ def check_planned_notes(
         message = f"a batch of {batch} rows is larger than the {sizes.train} training rows"
         hint = "`batch_size: full` is all training rows at once"
         yield reading.note("large_batch", message, ("train", "batch_size"), hint)
+    elif sizes is not None and sizes.train >= 1 and train.batch_size != "full":
+        length = Length.of(train, sizes.train)
+        batches = math.ceil(length.rows / length.batch)
+        if train.accumulate > batches:
+            message = f"a step of {train.accumulate} batches is larger than an epoch, which has {batches}"
+            hint = f"`accumulate: {batches}` moves the weights once an epoch"
+            yield reading.note("large_batch", message, ("train", "accumulate"), hint)
 
 
 def _axis_order(planned: Plan) -> Iterator[Problem]:

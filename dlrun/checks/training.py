@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
+from typing import Any
 
 from dlrun.checks.objective import value_names
 from dlrun.checks.reading import Reading
 from dlrun.components.schedules import FollowingSchedule, Schedule
 from dlrun.errors import Problem, SpecPath
 from dlrun.language.component import LARGEST
+from dlrun.language.durations import Duration
 from dlrun.language.experiment import TrainSection
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.length import Length, evaluation_batch
@@ -47,11 +49,20 @@ def check_training(reading: Reading, planned: Plan, train: TrainSection, sizes: 
     if train.precision == "tf32" and train.device == "cpu":
         hint = "`precision: float32` computes on any device"
         yield reading.problem("only GPUs compute in tf32, and `device` is cpu", ("train", "precision"), hint)
+    if train.accumulate > 1 and train.batch_size == "full":
+        message = f"{train.accumulate} batches make a step, and `batch_size: full` is one batch of all rows"
+        yield reading.problem(message, ("train", "accumulate"), "give `batch_size` a number of rows", at_key=True)
     yield from _check_early_stopping(reading, planned, train, sizes)
     if sizes.train < 1:
         return
     length = Length.of(train, sizes.train)
     yield from _check_schedules(reading, planned, length, sizes)
+    average: Any = train.average
+    if average is not None:
+        yield from _check_start(reading, average.start(), average.kind, ("train", "average"), length)
+    if train.early_stopping is not None:
+        path = ("train", "early_stopping", "start_after")
+        yield from _check_start(reading, train.early_stopping.start_after, "early stopping", path, length)
     yield from _check_evaluation_batches(reading, planned, train, sizes)
     yield from _check_training_batches(reading, planned, train, sizes, length.batch)
 
@@ -60,6 +71,12 @@ def _check_early_stopping(reading: Reading, planned: Plan, train: TrainSection, 
     if train.early_stopping is not None:
         path = ("train", "early_stopping")
         yield from _check_monitor(reading, planned, train.early_stopping.monitor, "early stopping", path, sizes)
+    if train.best is not None:
+        yield from _check_monitor(reading, planned, train.best.monitor, "`best`", ("train", "best"), sizes)
+    if train.best is not None and train.early_stopping is not None:
+        message = "the `monitor` of early stopping decides which weights are the best"
+        hint = "write `monitor` in `early_stopping`, and remove `best`"
+        yield reading.problem(message, ("train", "best"), hint, at_key=True)
 
 
 def _check_monitor(
@@ -76,6 +93,9 @@ def _check_monitor(
     elif not known[monitor]:
         message = f"neither more nor less of '{monitor}' is better, so {whose} cannot watch it"
         yield reading.problem(message, (*path, "monitor"), hint)
+    elif not sizes.validation and reading.sections["data"].split.train_on_validation:
+        message = f"{whose} needs validation rows, and `train_on_validation` makes training rows of them"
+        yield reading.problem(message, path, "remove one of the two", at_key=True)
     elif not sizes.validation:
         hint = "set `data.split.validation` above 0"
         yield reading.problem(f"{whose} needs validation rows, and their share is 0", path, hint, at_key=True)
@@ -98,12 +118,24 @@ def _check_schedules(reading: Reading, planned: Plan, length: Length, sizes: Spl
         yield from _check_rates(reading, schedule, group.optimizer.lr, path, length)
 
 
+def _check_start(reading: Reading, start: Duration, whose: str, path: SpecPath, length: Length) -> Iterator[Problem]:
+    """Hold the time at which something begins to one before the end of the training."""
+    if start.in_steps(length.per_epoch) >= length.steps:
+        message = f"{whose} begins after {start}, and the training has {_steps(length.steps)}"
+        hint = f"an epoch has {_steps(length.per_epoch)}; train longer or begin earlier"
+        yield reading.problem(message, path, hint)
+
+
+def _steps(count: int) -> str:
+    return f"{count} step{'s' * (count > 1)}"
+
+
 def _check_parts(reading: Reading, schedule: Schedule, path: SpecPath, length: Length) -> Iterator[Problem]:
     """Hold a schedule's parts of a fixed length to less than the training."""
     if schedule.needed_steps(length.per_epoch) < length.steps:
         return
-    steps = f"{length.steps} step{'s' * (length.steps > 1)}"
-    hint = f"an epoch has {length.per_epoch} step{'s' * (length.per_epoch > 1)}; train longer or "
+    steps = _steps(length.steps)
+    hint = f"an epoch has {_steps(length.per_epoch)}; train longer or "
     if schedule.warmup.in_steps(length.per_epoch) >= length.steps:
         message = f"the warmup, {schedule.warmup}, takes all of the training, {steps}"
         yield reading.problem(message, (*path, "warmup"), hint + "warm up less")

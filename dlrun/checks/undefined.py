@@ -26,7 +26,8 @@ def check_defined(
         counts: the rows of each class, for each target of classes, as far as they are known.
         sameness: what is the same in all rows of a split, for each answer of numbers, as far as that is known.
     """
-    stopping = reading.sections.get("train", TrainSection()).early_stopping
+    train = reading.sections.get("train", TrainSection())
+    deciding, setting = train.early_stopping or train.best, "early_stopping" if train.early_stopping else "best"
     for index, one in enumerate(metrics):
         classes = counts.get(one.answer.name, {}) if one.answer.of_data else {}
         same = sameness.get(one.answer)
@@ -38,8 +39,8 @@ def check_defined(
                 message, hint = f"{_sameness(one.answer, same, number)}, so {one.name} is not defined there", OTHER
                 found = dict.fromkeys(one.names, message)
             undefined = {f"{split}/{name}": message for name, message in found.items()}
-            if stopping is not None and stopping.monitor in undefined:
-                yield reading.problem(undefined[stopping.monitor], ("train", "early_stopping", "monitor"), hint)
+            if deciding is not None and deciding.monitor in undefined:
+                yield reading.problem(undefined[deciding.monitor], ("train", setting, "monitor"), hint)
             elif undefined:
                 yield reading.note("undefined_metric", next(iter(undefined.values())), ("metrics", index), hint)
 

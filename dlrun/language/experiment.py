@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from dlrun.language.component import AutoOrSome, Component, Nested, OneOf, OneOrByWeight, Settings, SomeOf
-from dlrun.language.durations import Interval, IntervalField
+from dlrun.language.durations import Duration, DurationField, Interval, IntervalField
 from dlrun.language.fields import (
     BatchSize,
     Identifier,
@@ -86,6 +86,15 @@ class EarlyStopping(Settings):
     """How many epochs in a row may pass without improvement."""
     min_delta: NonNegative = 0.0
     """Only a change larger than this counts as an improvement."""
+    start_after: DurationField = Duration(0, "epochs")
+    """Epochs that end until this time, such as `10 epochs`, do not count as epochs without improvement."""
+
+
+class Best(Settings):
+    """Which epoch's weights are the best, where there is no early stopping."""
+
+    monitor: str = "validation/loss"
+    """The value that decides: `validation/loss`, or `validation/` and a metric of the spec."""
 
 
 class Checkpoint(Settings):
@@ -94,6 +103,8 @@ class Checkpoint(Settings):
     every: IntervalField = Interval(seconds=300)
     """How often a checkpoint is saved: `1 epoch`, `500 steps`, `10 minutes`. One is always saved at the end, and when a
     run is asked to stop."""
+    keep: Annotated[int, Field(ge=2)] = 2
+    """How many of the last checkpoints stay on the disk, besides the newest one of the best weights."""
 
 
 class TrainSection(Settings):
@@ -104,15 +115,24 @@ class TrainSection(Settings):
     steps: Positive | None = None
     """Optimizer steps, in place of epochs."""
     batch_size: BatchSize = 32
-    """Rows in each step; `full` is all training rows at once (batch gradient descent), 1 is one at a time."""
+    """Rows in each batch; `full` is all training rows at once (batch gradient descent), 1 is one at a time."""
+    accumulate: Positive = 1
+    """Batches in each step: the optimizer moves the weights by the mean gradient over the rows of all of them."""
     drop_last: bool = False
     """Leave out an epoch's last batch when it is smaller than the others."""
     early_stopping: Annotated[EarlyStopping, Nested()] | None = None
     """Stop when validation no longer improves."""
+    best: Annotated[Best, Nested()] | None = None
+    """Which epoch's weights are kept as the best and tested, where there is no early stopping; those with the best
+    `validation/loss` unless given."""
     checkpoint: Annotated[Checkpoint, Nested()] = Checkpoint.model_construct()
     """How often the state of the training is saved."""
     clip_grad_norm: PositiveFloat | None = None
     """Scale the gradients down when their norm over all weights is larger than this."""
+    clip_grad_value: PositiveFloat | None = None
+    """Bring each number of the gradients into the range from minus this to this, before `clip_grad_norm`."""
+    average: Annotated[Component, OneOf("averages")] | None = None
+    """A moving average of the weights, which is measured, kept and tested in place of the weights."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto uses a GPU if there is one."""
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"

@@ -77,6 +77,9 @@ class Split(Settings):
     the validation rows are drawn from the others."""
     fold: Positive | None = None
     """Train only this one of the folds, counted from 1."""
+    train_on_validation: bool = False
+    """Train on the validation rows too: they are drawn as ever, and are then training rows. None are left for
+    validation."""
     seed: Count | None = None
     """Decides which rows go into which split; the experiment's seed unless given."""
 

@@ -21,11 +21,15 @@ class Length:
     """The number of steps of a training, and the batches they come from."""
 
     batch: int
-    """Rows a step, except for an epoch's last."""
+    """Rows a batch, except for an epoch's last."""
     per_epoch: int
     """Steps an epoch."""
     steps: int
     """Steps altogether."""
+    rows: int
+    """Rows an epoch."""
+    accumulate: int = 1
+    """Batches a step, except for an epoch's last."""
 
     @property
     def epochs(self) -> int:
@@ -36,5 +40,7 @@ class Length:
     def of(cls, settings: TrainSection, rows: int) -> Length:
         """The length of a training on so many rows, at least one."""
         batch = rows if settings.batch_size == "full" else min(settings.batch_size, rows)
-        per_epoch = rows // batch if settings.drop_last else math.ceil(rows / batch)
-        return cls(batch, per_epoch, settings.steps or (settings.epochs or EPOCHS) * per_epoch)
+        used = rows // batch * batch if settings.drop_last else rows
+        per_epoch = math.ceil(used / (batch * settings.accumulate))
+        steps = settings.steps or (settings.epochs or EPOCHS) * per_epoch
+        return cls(batch, per_epoch, steps, used, settings.accumulate)

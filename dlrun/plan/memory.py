@@ -29,7 +29,7 @@ class Memory:
     weights: int
     gradients: int
     state: int
-    """The optimizer's."""
+    """The optimizer's, and the average of the weights."""
     activations: int
     """The values that the layers keep for the backward pass, at the batch size."""
     data: int
@@ -66,11 +66,12 @@ def needed_memory(
     batch = Length.of(train, rows).batch
     trainable = plan.trainable
     row = sum(row_bytes(plan, name) for name in (_kept(plan, data_info) if data_info else plan.input_shapes))
+    averaged = trainable + plan.buffers if train.average is not None else 0
     activations = sum(step.activations for step in plan.layers)
     return Memory(
         weights=FLOAT * (plan.total + plan.buffers),
         gradients=FLOAT * trainable,
-        state=FLOAT * sum(group.optimizer.state_per_weight() * group.count for group in groups),
+        state=FLOAT * (averaged + sum(group.optimizer.state_per_weight() * group.count for group in groups)),
         activations=FLOAT * batch * activations,
         # Targets twice: as they are loaded, and as the losses take them.
         data=row * data_info.rows + 2 * _targets(data_info) if data_info else 0,

@@ -12,7 +12,7 @@ from dlrun.components.losses import DATA, Loss, WeightError
 from dlrun.components.metrics import Metric
 from dlrun.components.regularizers import PredictionRegularizer
 from dlrun.errors import LocatedError
-from dlrun.language.experiment import INPUT, TARGET, EarlyStopping
+from dlrun.language.experiment import INPUT, TARGET, TrainSection
 from dlrun.language.fields import OutputForm
 from dlrun.language.labels import in_names
 from dlrun.language.suggestions import did_you_mean
@@ -123,9 +123,11 @@ class Monitor:
         return math.isnan(best) or (value > best + self.delta if self.rising else value < best - self.delta)
 
 
-def monitor(stopping: EarlyStopping | None, watched: Iterable[Watched], validated: bool) -> Monitor:
-    """The metric of early stopping; else the loss of the validation rows, or of the training rows without those."""
-    name = stopping.monitor if stopping else "validation/loss" if validated else "train/loss"
+def monitor(train: TrainSection, watched: Iterable[Watched], validated: bool) -> Monitor:
+    """The metric of early stopping or of `best`; else the loss of the validation rows, or of the training rows without
+    those."""
+    stopping, chosen = train.early_stopping, train.early_stopping or train.best
+    name = chosen.monitor if chosen else "validation/loss" if validated else "train/loss"
     return Monitor(name, is_rising(name, watched), stopping.min_delta if stopping else 0.0)
 
 

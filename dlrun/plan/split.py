@@ -100,11 +100,11 @@ def split_rows(
         raise SourceError(f"of {rows} rows, none is left for training", ("split",))
     drawn = SplitSizes(len(left) - of_test - of_validation, of_validation, of_test)
     test_places, validation_places, train_places = _draw(classes, labels, left, drawn, marks, random)
-    return Splits(
-        np.sort(left[train_places]),
-        np.sort(left[validation_places] if validation is None else validation),
-        np.sort(left[test_places] if test is None else test),
-    )
+    training = left[train_places]
+    validation = left[validation_places] if validation is None else validation
+    if split.train_on_validation:
+        training, validation = np.concatenate([training, validation]), validation[:0]
+    return Splits(np.sort(training), np.sort(validation), np.sort(left[test_places] if test is None else test))
 
 
 def _draw(

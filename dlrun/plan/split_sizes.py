@@ -20,6 +20,10 @@ class SplitSizes:
     validation: int
     test: int
 
+    def in_training(self, split: Split) -> SplitSizes:
+        """How many rows each split has in a training, where drawn validation rows may be training rows."""
+        return SplitSizes(self.train + self.validation, 0, self.test) if split.train_on_validation else self
+
 
 @dataclass(frozen=True, slots=True)
 class Sameness:
@@ -34,7 +38,7 @@ class Sameness:
 
 
 def split_sizes(rows: int, split: Split, apart: Mapping[str, int] = NONE_APART) -> SplitSizes:
-    """How many rows each split is to get: shares are rounded to the nearest row, and the rest is for training.
+    """How many rows are drawn for each split: shares are rounded to the nearest row, and the rest is for training.
 
     Args:
         rows: how many there are in all.

@@ -19,6 +19,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,9 +56,9 @@ class DamageError(Exception):
 class Checkpoints:
     """The checkpoints of one run."""
 
-    def __init__(self, folder: Path):
-        """`folder` is the run's."""
-        self.folder = folder / FOLDER
+    def __init__(self, folder: Path, keep: int = 2):
+        """`folder` is the run's; `keep` is how many of the last checkpoints stay, at least two."""
+        self.folder, self.keep = folder / FOLDER, keep
         self.damaged: list[str] = []
         """The checkpoints that `newest` skipped, each with the reason."""
         self._verified: set[str] = set()
@@ -65,7 +66,7 @@ class Checkpoints:
     def write(
         self, step: int, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any], best: bool
     ) -> None:
-        """Write a checkpoint; once it is on the disk, remove all but it, the one before it, and the newest best one.
+        """Write a checkpoint; once it is on the disk, remove all but the last few good ones and the newest best one.
 
         Each entry of `tensors` becomes a file. `state` is JSON data that may contain NaN and infinities.
 
@@ -132,9 +133,9 @@ class Checkpoints:
         names = self._names()
         # A checkpoint of a later step is damaged, or this run would have resumed from it.
         older = [other for other in names if _order(other) < _order(name)]
-        before = next((other for other in older if self._is_good(other)), None)
+        kept = {name, *islice((other for other in older if self._is_good(other)), self.keep - 1)}
         best = next((other for other in [name, *older] if self._is_best(other) and self._is_good(other)), None)
-        durable.remove_folders(self.folder / other for other in names if other not in {name, before, best})
+        durable.remove_folders(self.folder / other for other in names if other not in {*kept, best})
 
     def _is_good(self, name: str) -> bool:
         if name not in self._verified:

@@ -7,17 +7,20 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from dlrun.language.experiment import EarlyStopping
+from dlrun.language.experiment import TrainSection
+from dlrun.plan.length import Length
 from dlrun.plan.objective import Watched, monitor
 from dlrun.training.state import TrainingState
 
 
 class BestWeights:
-    """Watches one metric: that of early stopping, or else the loss of the validation rows, or of the training rows."""
+    """Watches one metric: see `monitor`."""
 
-    def __init__(self, stopping: EarlyStopping | None, watched: Sequence[Watched], validated: bool):
-        self.stopping = stopping
-        self.monitor = monitor(stopping, watched, validated)
+    def __init__(self, train: TrainSection, watched: Sequence[Watched], validated: bool, length: Length):
+        self.stopping = stopping = train.early_stopping
+        self.start = 0 if stopping is None else stopping.start_after.in_steps(length.per_epoch)
+        """Steps of the time that does not count."""
+        self.monitor = monitor(train, watched, validated)
 
     def update(self, metrics: dict[str, float], network: nn.Module, state: TrainingState) -> None:
         """Copy the weights if they are the best so far."""
@@ -27,7 +30,7 @@ class BestWeights:
         if self.monitor.is_better(value, state.best_value):
             state.best_value, state.best_epoch, state.waited = value, state.epoch, 0
             state.best_weights = {name: weight.clone() for name, weight in network.state_dict().items()}
-        else:
+        elif state.step > self.start:
             state.waited += 1
 
     def should_stop(self, state: TrainingState) -> bool:

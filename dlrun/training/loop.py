@@ -2,12 +2,13 @@
 
     while epochs are left and early stopping does not stop:
         order = permutation of the training rows
-        for each batch of the order:
+        for each batch of the order:                        or for several, whose gradients are averaged
             batch = augment(rows of the batch)
             forward, loss, gradient, clip, move             step.py, in one function
             add up the losses and the metrics               loss_totals.py, evaluation.py
+            add the weights to their average                averaging.py; or once an epoch
             write a checkpoint if it is time                the checkpointer
-        measure the validation rows                         evaluation.py
+        measure the validation rows, with the average       evaluation.py
         let the learning rates follow what was measured     rates.py
         copy the weights if they are the best               early_stopping.py
         report the epoch's metrics                          the watcher
@@ -23,14 +24,14 @@ interrupted.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
-from typing import Protocol
-
-import torch
+from typing import Any, Protocol
 
 from dlrun.data.rows import Rows
 from dlrun.plan.length import Length, evaluation_batch
+from dlrun.training.averaging import AveragedWeights, measured_weights
 from dlrun.training.early_stopping import BestWeights
 from dlrun.training.evaluation import Evaluator, Measurement
 from dlrun.training.loss_totals import LossTotals
@@ -92,7 +93,11 @@ class Training:
         self.step = FastStep(task)
         self.rates = Rates(task.groups, self.length, task.watched, state)
         self.evaluate = Evaluator(task.network, task.forward, task.objective, task.watched, self.step.captures)
-        self.best = BestWeights(task.settings.early_stopping, task.watched, len(task.data.validation) > 0)
+        average: Any = task.settings.average
+        if average is not None:
+            state.average = AveragedWeights(average, self.step.weights, task.network)
+        validated = len(task.data.validation) > 0
+        self.best = BestWeights(task.settings, task.watched, validated, self.length)
         self.begin_epoch()
 
     def run(self) -> None:
@@ -108,11 +113,10 @@ class Training:
             self._epoch()
 
     def finish(self) -> None:
-        """Put the best weights back into the network, for the test."""
+        """Put the best weights back into the network, for the test; where none are the best, the last ones."""
         state, network = self.state, self.task.network
-        if state.best_weights is not None:
-            state.last_weights = {name: weight.clone() for name, weight in network.state_dict().items()}
-            network.load_state_dict(state.best_weights, strict=False)  # a tied weight may be stored once
+        state.last_weights = measured_weights(network, state.average)
+        network.load_state_dict(state.best_weights or state.last_weights, strict=False)  # a tied weight may lie once
 
     def begin_epoch(self) -> None:
         """Prepare the current epoch."""
@@ -120,7 +124,9 @@ class Training:
         self.order = Order(task.seed, state.epoch, len(task.data.train), self.device)
         self.steps = min(self.length.per_epoch, self.length.steps - state.epoch * self.length.per_epoch)
         self.losses = LossTotals(state, task.objective, bool(task.penalties))
-        self.measurement = Measurement(task.watched, min(self.steps * self.length.batch, len(self.order)))
+        self.step_rows = self.length.batch * self.length.accumulate
+        self.rows = min(self.steps * self.step_rows, self.length.rows)
+        self.measurement = Measurement(task.watched, self.rows)
         self.started = time.perf_counter()
         self.report_at = self.started + REPORT_EVERY
 
@@ -128,8 +134,10 @@ class Training:
         """Do the remaining steps of the current epoch; then measure, and report its metrics."""
         state = self.state
         for step in range(state.step - state.epoch * self.length.per_epoch, self.steps):
-            self._step(self.order.part(step * self.length.batch, (step + 1) * self.length.batch))
+            self._step(step)
             state.step += 1
+            if state.average is not None and not state.average.kind.each_epoch:
+                self._add_to_average(state.average)
             self._report_progress(step + 1)
             self.checkpointer.after_step(self)
         self.losses.read()
@@ -137,10 +145,13 @@ class Training:
         metrics |= {f"train/{name}": value for name, value in self.measurement.values().items()}
         metrics |= self.rates.metrics(state.step - 1)
         metrics["time/epoch"] = self.seconds()
+        if state.average is not None and state.average.kind.each_epoch:
+            self._add_to_average(state.average)
         state.epoch, state.seconds = state.epoch + 1, 0.0
-        metrics |= self._validate()
+        with contextlib.nullcontext() if state.average is None else state.average.in_place():
+            metrics |= self._validate()
+            self.best.update(metrics, self.task.network, state)
         self.rates.after_epoch(metrics)
-        self.best.update(metrics, self.task.network, state)
         state.stopped_early = state.step < self.length.steps and self.best.should_stop(state)
         self.watcher.epoch(state.epoch, metrics, self.length.epochs)
         self.begin_epoch()
@@ -150,12 +161,33 @@ class Training:
         """Seconds that the epoch has taken so far, also before the run was resumed."""
         return self.state.seconds + time.perf_counter() - self.started
 
-    def _step(self, rows: torch.Tensor) -> None:
-        task, state = self.task, self.state
-        batch = task.augment(task.data.train, state.epoch, rows)
-        losses, measured = self.step(batch, self.rates.at(state.step))
-        self.losses.add(losses, len(rows))
+    def _step(self, step: int) -> None:
+        """Do a step of the epoch, by its number; of several batches, the last one completes it."""
+        task, state, size = self.task, self.state, self.length.batch
+        start = step * self.step_rows
+        stop = min(start + self.step_rows, self.length.rows)
+        rows = stop - start
+        while stop - start > size:
+            batch = task.augment(task.data.train, state.epoch, self.order.part(start, start + size))
+            self.measurement.add(self.step.accumulate(batch, size / rows))
+            start += size
+        batch = task.augment(task.data.train, state.epoch, self.order.part(start, stop))
+        losses, measured = self.step(batch, self.rates.at(state.step), (stop - start) / rows)
+        self.losses.add(losses, rows)
         self.measurement.add(measured)
+
+    def _add_to_average(self, average: AveragedWeights) -> None:
+        """Add the weights to their average, if it has begun; some averages then need a pass over the epoch's rows."""
+        task, state, size = self.task, self.state, self.length.batch
+        if state.step < average.kind.start().in_steps(self.length.per_epoch):
+            return
+        average.add()
+        if average.kind.recomputes and average.norms:
+            batches = (
+                task.augment(task.data.train, state.epoch, self.order.part(start, min(start + size, self.rows)))
+                for start in range(0, self.rows, size)
+            )
+            average.recompute(task.forward, batches)
 
     def _report_progress(self, step: int) -> None:
         """Report the progress, if it is time."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from dlrun.components.schedules import ScheduleState
+from dlrun.training.averaging import AveragedWeights
 from dlrun.training.signals import StopRequest
 
 
@@ -24,8 +25,10 @@ class TrainingState:
     best_weights: dict[str, torch.Tensor] | None = None
     last_weights: dict[str, torch.Tensor] | None = None
     """Those of the last epoch, once the best are back in the network."""
+    average: AveragedWeights | None = None
+    """The average of the weights; None where a training has none."""
     waited: int = 0
-    """Epochs since the best one."""
+    """Epochs since the best one that count for early stopping."""
     stopped_early: bool = False
     schedules: list[ScheduleState] = field(default_factory=list)
     """What the schedule of each group of weights keeps from epoch to epoch."""

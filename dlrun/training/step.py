@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from dlrun.data.batches import Batch, Tensors
-from dlrun.modules.private_torch import foreach_mul
+from dlrun.language.experiment import TrainSection
+from dlrun.modules.private_torch import foreach_add_, foreach_mul
 from dlrun.training.evaluation import measure_batch
 from dlrun.training.objective import each
 from dlrun.training.penalties import sum_of_penalties
@@ -51,6 +52,13 @@ def step(
     Returns:
         The loss, its terms where there are several, and the penalty if there is one; each metric's partial result.
     """
+    losses, metrics, gradients = backward(task, weights, batch)
+    move(clip(gradients, task.settings))  # clip, move
+    return losses, metrics
+
+
+def backward(task: Task, weights: Sequence[TrainedWeights], batch: Batch) -> tuple[Tensors, Tensors, Tensors]:
+    """What `step` returns of a batch, and the gradients, before they are clipped."""
     outputs = task.forward(*batch.inputs)  # forward
 
     losses = task.objective(outputs, batch)  # loss
@@ -61,18 +69,42 @@ def step(
 
     gradients = gradients_of(total, weights)  # gradient
 
-    if task.settings.clip_grad_norm is not None:  # clip
-        gradients = clip(gradients, task.settings.clip_grad_norm)
-
-    move(gradients)  # move
-
     metrics = measure_batch(task.watched, task.objective.pairing, each(outputs, torch.Tensor.detach), batch)
-    return [value.detach() for value in losses], metrics
+    return [value.detach() for value in losses], metrics, gradients
 
 
-def clip(gradients: Tensors, max_norm: float) -> Tensors:
-    """The gradients, scaled down where their norm, taken together, is larger than `max_norm`: as torch does it."""
-    factor = max_norm / (nn.utils.get_total_norm(gradients) + 1e-6)
+class Mean:
+    """The mean over the rows of several batches, of tensors that are means over the rows of one."""
+
+    def __init__(self) -> None:
+        self.values: Tensors = []
+
+    def add(self, values: Tensors, share: float) -> None:
+        """Add a batch with its share of all rows; its tensors are not changed."""
+        if self.values:
+            foreach_add_(self.values, values, alpha=share)
+        else:
+            self.values = list(foreach_mul(values, share))
+
+    def take(self) -> Tensors:
+        """The mean; the next batch begins another one."""
+        values, self.values = self.values, []
+        return values
+
+
+def clip(gradients: Tensors, settings: TrainSection) -> Tensors:
+    """The gradients within the bounds of the settings."""
+    if settings.clip_grad_value is not None:
+        largest = settings.clip_grad_value
+        gradients = [gradient.clamp(-largest, largest) for gradient in gradients]
+    if settings.clip_grad_norm is not None:
+        gradients = clip_norm(gradients, settings.clip_grad_norm)
+    return gradients
+
+
+def clip_norm(gradients: Tensors, largest: float) -> Tensors:
+    """The gradients, scaled down where their norm, taken together, is larger than `largest`: as torch does it."""
+    factor = largest / (nn.utils.get_total_norm(gradients) + 1e-6)
     return list(foreach_mul(gradients, factor.clamp(max=1.0)))
 
 

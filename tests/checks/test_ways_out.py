@@ -49,7 +49,7 @@ CASES = [
     ("{adam: {lr: 1e-2}}", "{lr: 1e-2}", "such as `sgd: {lr: 0.01}`"),
     ("[accuracy]", "accuracy", "around it: `[accuracy]`"),
     ("[accuracy]", "[f1: {pos_label: p}]", "did you mean 'of'?"),
-    ("epochs: 2", "early_stopping: 5", "the settings here are monitor, patience, min_delta"),
+    ("epochs: 2", "early_stopping: 5", "the settings here are monitor, patience, min_delta, start_after"),
     ("epochs: 2", "device: gpu", "did you mean 'cuda'?"),
     ("epochs: 2", "precision: bf16-mixed", "did you mean 'bfloat16'?"),
     ("epochs: 2", "gradient_clip_val: 1", "did you mean 'clip_grad_norm'?"),

@@ -11,7 +11,8 @@ from strategies import draws
 
 from dlrun.components.sources import SourceError
 from dlrun.language.experiment import Split
-from dlrun.plan.split import Splits, split_rows
+from dlrun.plan.split import Marks, Splits, split_rows
+from dlrun.plan.split_draws import Codes
 from dlrun.plan.split_sizes import split_sizes
 
 SHARES = st.sampled_from([0.0, 0.05, 0.15, 0.2, 0.3, 0.45])
@@ -134,3 +135,27 @@ def test_a_share_of_0_is_no_split():
     assert sizes_of(splits) == (10, 0, 0)
     splits = split_rows(np.arange(10) % 2, 10, Split(validation=0, test=0, stratify=True), 1)
     assert sizes_of(splits) == (10, 0, 0)
+
+
+GROUPS = Codes(np.arange(60) // 4, 15, "the column 'place'", "group", "group")
+WAYS: dict[str, tuple[dict[str, Any], Marks]] = {
+    "at random": ({}, Marks()),
+    "by class": ({"stratify": True}, Marks()),
+    "by group": ({"group": "place"}, Marks(groups=GROUPS)),
+    "by time": ({"time": "place"}, Marks(times=GROUPS)),
+    "kept apart": ({"column": "part"}, Marks(apart={"validation": np.arange(3, 9), "test": np.arange(20, 30)})),
+    "in folds": ({"folds": 3, "fold": 2}, Marks()),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_validation_rows_that_are_training_rows_are_drawn_as_ever(way: str) -> None:
+    settings, marks = WAYS[way]
+    classes = np.arange(60) % 3
+    apart, joined = (
+        split_rows(classes, 60, Split(**settings, train_on_validation=on), 7, ("a", "b", "c"), marks)
+        for on in (False, True)
+    )
+    assert len(apart.validation) > 0 == len(joined.validation)
+    assert np.array_equal(joined.train, np.sort(np.concatenate([apart.train, apart.validation])))
+    assert np.array_equal(joined.test, apart.test)

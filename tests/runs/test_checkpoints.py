@@ -134,6 +134,19 @@ def test_the_last_one_the_one_before_and_the_newest_of_the_best_are_kept(tmp_pat
         assert names(tmp_path) == [f"step-{number:09d}" for number in expected]
 
 
+@pytest.mark.parametrize("keep", [2, 3, 5])
+def test_the_last_few_are_kept_without_the_damaged_ones(tmp_path: Path, keep: int) -> None:
+    for step in range(1, 10):
+        write(tmp_path, step, best=step == 1, by=Checkpoints(tmp_path, keep))
+        assert names(tmp_path) == [
+            f"step-{number:09d}" for number in range(1, step + 1) if number == 1 or number > step - keep
+        ]
+    (tmp_path / "checkpoints" / "step-000000008" / "state.json").write_text("{}")
+    write(tmp_path, 10, by=Checkpoints(tmp_path, keep))
+    left = [number for number in (1, *range(11 - keep - 1, 11)) if number != 8]
+    assert names(tmp_path) == [f"step-{number:09d}" for number in left]
+
+
 def test_steps_are_ordered_as_numbers(tmp_path: Path) -> None:
     kept = Checkpoints(tmp_path)
     for step in (999_999_999, 1_000_000_000):

@@ -126,18 +126,19 @@ RARE = ["pos" if i == IN_TRAINING else "neg" for i in range(60)]
 
 
 @pytest.mark.parametrize(("metric", "what"), [("roc_auc", "not defined"), ("f1", "0 or not defined")])
+@pytest.mark.parametrize("setting", ["early_stopping", "best"])
 @pytest.mark.parametrize("source", ["csv", "npz"])
 def test_weights_are_not_chosen_by_a_metric_that_validation_lacks_a_class_for(
-    tmp_path: Path, source: str, metric: str, what: str
+    tmp_path: Path, source: str, setting: str, metric: str, what: str
 ) -> None:
-    stopping = f"train={{epochs: 4, early_stopping: {{monitor: validation/{metric}, patience: 1}}}}"
+    stopping = f"train={{epochs: 4, {setting}: {{monitor: validation/{metric}}}}}"
     file, changed = spec(tmp_path, RARE, stratify=False), [f"metrics=[{metric}]"]
     if source == "npz":
         np.savez(tmp_path / "data.npz", x=_features(tmp_path).numpy(), y=np.array(RARE))
         changed += ["data={source: {npz: data.npz}, features: x, target: y, split: {validation: 0.2, test: 0.2}}"]
     with pytest.raises(SpecError, match=f"validation has no row of pos, so {metric} is {what} there") as raised:
         dlrun.check(file, *changed, stopping)
-    assert "early_stopping.monitor" in str(raised.value)
+    assert f"{setting}.monitor" in str(raised.value)
     assert "add rows of the class" in str(raised.value)
     noted = [note for note in dlrun.check(file, *changed).notes if note.note == "undefined_metric"]
     assert [note.message.partition(" ")[0] for note in noted] == ["validation", "test"]

@@ -127,8 +127,10 @@ def show_plan(checked: Checked) -> None:
         f"{readable(plan.macs)} multiply-adds a sample"
     )
     kinds = [" + ".join(one.kind for one in several) for several in (experiment.losses, experiment.optimizers)]
-    kinds += [experiment.schedule.kind] if experiment.schedule else []
-    screen.say_folded(f"  train   {', '.join(kinds)}; seed {experiment.seed}")
+    kinds += [chosen.kind for chosen in (experiment.schedule, experiment.train.average) if chosen]
+    batches = experiment.train.accumulate
+    several = f"; {batches} batches of {experiment.train.batch_size} a step" if batches > 1 else ""
+    screen.say_folded(f"  train   {', '.join(kinds)}{several}; seed {experiment.seed}")
 
 
 def next_step(folder: Path | None) -> str:
@@ -256,7 +258,7 @@ def _table(checked: Checked, every: int | None) -> EpochTable:
 
     assert checked.sizes is not None
     _, watched = _objective(checked)
-    deciding = monitor(checked.experiment.train.early_stopping, watched, checked.sizes.validation > 0)
+    deciding = monitor(checked.experiment.train, watched, checked.sizes.validation > 0)
     return EpochTable(deciding, screen.width(), every)
 
 

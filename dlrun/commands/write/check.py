@@ -183,6 +183,8 @@ def split_line(checked: Checked) -> str:
         parts.append(f"by {split.group}{_groups(checked)}")
     if split.time is not None:
         parts.append(f"by {split.time}{_boundaries(checked)}")
+    if split.train_on_validation:
+        parts.append("the validation rows are training rows")
     if split.stratify and not data_info.classed:
         parts.append("stratified by quantiles of the target")
     return f"split   {'; '.join(parts)}" if parts else ""

@@ -27,6 +27,7 @@ ONE_COMPONENT = {
     ("optimizer",),
     ("schedule",),
     ("tracking",),
+    ("train", "average"),
 }
 """The places of a single component: another kind replaces the first one, and their settings are not merged."""
 
@@ -212,7 +213,8 @@ def _places(root: Node) -> dict[str, SpecPath]:
         if family is not None and kind in kinds(family):
             for name in find(family, kind).model_fields:
                 found.setdefault(name, (*path, kind, name))
-    for section, inner in (("train", "early_stopping"), ("data", "split"), ("train", "checkpoint")):
+    inners = (("train", "early_stopping"), ("data", "split"), ("train", "checkpoint"), ("train", "best"))
+    for section, inner in inners:
         for name in sections()[inner].model_fields:
             found.setdefault(name, (section, inner, name))
     for path, family in sorted(single.items()):
@@ -304,8 +306,10 @@ def _family_at(path: SpecPath) -> str | None:
     owner, setting = ["spec", *steps][-2:]
     if owner in sections():
         return families_in(sections()[owner]).get(setting)
-    # Inside a component; only layers have components among their settings.
-    return families_in(find("layers", owner)).get(setting, setting) if owner in kinds("layers") else None
+    # Inside a component; only layers have components among their settings. The name of one may mean another thing
+    # elsewhere: `average` in `train` is no layer.
+    is_layer = steps[0] in ("model", "blocks") and owner in kinds("layers")
+    return families_in(find("layers", owner)).get(setting, setting) if is_layer else None
 
 
 def _as_mapping(node: Node, key: str, place: Place, done: SpecPath) -> tuple[dict[str, Node], dict[str, Place]]:

@@ -28,7 +28,7 @@ class CheckpointPolicy:
         """`about` identifies the run; it is compared when the run is resumed."""
         self.setup, self.journal, self.about = setup, journal, about
         self.every: Interval = setup.task.settings.checkpoint.every
-        self.checkpoints = Checkpoints(folder)
+        self.checkpoints = Checkpoints(folder, setup.task.settings.checkpoint.keep)
         self.at: tuple[int, int] | None = None
         """The step and epoch of the last checkpoint."""
         self.time = time.monotonic()

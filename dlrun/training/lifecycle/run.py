@@ -25,6 +25,7 @@ from dlrun.runs.info import Record, RunInfo, Status, Tracking
 from dlrun.runs.journal import Journal
 from dlrun.runs.lock import lock
 from dlrun.runs.run_json import RUNNING, about, about_ended
+from dlrun.training.averaging import measured_weights
 from dlrun.training.lifecycle import baselines
 from dlrun.training.lifecycle.checkpointing import CheckpointPolicy
 from dlrun.training.lifecycle.columns import columns
@@ -228,7 +229,8 @@ def out_of_memory(error: BaseException) -> str:
     """The message for an error about memory; '' for any other error."""
     text = str(error)
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text:
-        return "there is not enough memory; a smaller `train.batch_size` needs less"
+        less = "a smaller `train.batch_size` needs less, and `train.accumulate` takes several batches a step"
+        return f"there is not enough memory; {less}"
     return ""
 
 
@@ -282,6 +284,6 @@ def _learned(setup: TrainingSetup, state: TrainingState) -> tuple[Weights | None
     if state.epoch == 0:
         return None, None
     # With early stopping the best are back in the network at the end, and the last are in the state.
-    last = Weights(state.last_weights or setup.network.state_dict(), state.epoch)
+    last = Weights(state.last_weights or measured_weights(setup.network, state.average), state.epoch)
     best = None if state.best_weights is None else Weights(state.best_weights, state.best_epoch)
     return best, last

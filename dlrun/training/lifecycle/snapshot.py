@@ -13,7 +13,7 @@ from dlrun.components.optimizers import OptimizerState
 from dlrun.runs.checkpoints import Checkpoint
 from dlrun.training.loop import Training
 
-WEIGHTS, BEST, OPTIMIZER, PROGRESS = "weights", "best", "optimizer", "progress"
+WEIGHTS, BEST, AVERAGE, OPTIMIZER, PROGRESS = "weights", "best", "average", "optimizer", "progress"
 METRIC, CPU, CUDA = "metric/", "generator/cpu", "generator/cuda/"
 FIELDS = ("epoch", "step", "best_epoch", "best_value", "waited", "stopped_early", "schedules")
 
@@ -35,8 +35,13 @@ def snapshot(training: Training, names: Iterable[str]) -> tuple[Tensors, dict[st
     }
     if state.best_weights is not None:
         tensors[BEST] = {name: state.best_weights[name] for name in names}
+    averaged = 0
+    if state.average is not None and state.average.count:
+        averaged = state.average.count
+        tensors[AVERAGE] = {str(number): value for number, value in enumerate(state.average.values)}
     _, numbers, position, has_gauss, gauss = np.random.get_state()
     data = {name: getattr(state, name) for name in FIELDS} | {
+        "averaged": averaged,
         "seconds": training.seconds(),
         "losses": training.losses.as_data(),
         "python": random.getstate(),
@@ -56,6 +61,9 @@ def restore(training: Training, checkpoint: Checkpoint) -> None:
     network.load_state_dict(tensors[WEIGHTS], strict=False)  # a tied weight is stored once
     if BEST in tensors:
         state.best_weights = {name: value.to(device) for name, value in tensors[BEST].items()}
+    if state.average is not None and AVERAGE in tensors:
+        values = tensors[AVERAGE]
+        state.average.load([values[str(number)] for number in range(len(values))], data["averaged"])
     training.step.resume(_optimizer_states(tensors[OPTIMIZER], [group.values for group in training.step.weights]))
     training.begin_epoch()
     training.losses.load(data["losses"])

@@ -11,7 +11,7 @@ from dlrun.components.optimizers import OptimizerState
 from dlrun.data.batches import Batch, Tensors
 from dlrun.training.speed.capture import Repeated, can_capture
 from dlrun.training.speed.flat_weights import FlatWeights
-from dlrun.training.step import TrainedWeights, step
+from dlrun.training.step import Mean, TrainedWeights, backward, clip, step
 from dlrun.training.task import Task, WeightGroup
 
 
@@ -28,33 +28,65 @@ class FastStep:
         """The optimizer's state for each group."""
         self.losses = task.losses
         """How many losses a step returns."""
+        self.gradients = sum(len(weights.values) for weights in self.weights)
+        """How many gradients the optimizers take."""
+        self.accumulates = task.settings.accumulate > 1
+        """Whether a step has several batches, of which each is captured by itself."""
+        self.mean = Mean()
+        """The losses and gradients of the step's batches so far."""
         parameters = [parameter for group in task.groups for parameter in group.parameters]
         self.captures = can_capture(device, sum(parameter.numel() for parameter in parameters))
         """Whether steps are captured, and validation too."""
         flat = all(isinstance(weights, FlatWeights) for weights in self.weights)
         movable = device != "cpu" or (flat and not any(group.optimizer.fused for group in task.groups))
-        self.moves = self.captures and movable and all(group.schedule is None for group in task.groups)
+        constant = all(group.schedule is None for group in task.groups)
+        self.moves = self.captures and movable and constant and not self.accumulates
         """Whether the optimizers' step is captured too: its rates must be constant and its kernels recordable."""
         self.repeated = Repeated(self._compute, self._tensors, self.captures)
         self.bounding = Repeated(self._bound, lambda: [*parameters], self.captures)
         """The constraints, where the optimizer's step before them is not captured."""
         self.no_rows = Batch((torch.zeros(1, device=task.device),), {})
 
-    def __call__(self, batch: Batch, rates: Sequence[float]) -> tuple[Tensors, Tensors]:
-        """Take a step at a learning rate for each group; returns what `step` does."""
+    def __call__(self, batch: Batch, rates: Sequence[float], share: float = 1.0) -> tuple[Tensors, Tensors]:
+        """Take a step on a batch, together with the batches that `accumulate` has added up.
+
+        Args:
+            batch: the rows.
+            rates: the learning rate of each group of weights.
+            share: the batch's share of the step's rows.
+
+        Returns:
+            The losses as `step` returns them, over all rows of the step; each metric's partial result for the batch.
+        """
         results = self.repeated(batch)
+        losses, metrics = results[: self.losses], results[self.losses :]
         if not self.moves:
-            count = sum(len(weights.values) for weights in self.weights)
-            self._move(results[-count:], rates)
-            results = results[:-count]
-        return results[: self.losses], results[self.losses :]
+            metrics, gradients = metrics[: -self.gradients], metrics[-self.gradients :]
+            if self.accumulates:
+                self.mean.add([*losses, *gradients], share)
+                means = self.mean.take()
+                losses, gradients = means[: self.losses], clip(means[self.losses :], self.task.settings)
+            self._move(gradients, rates)
+        return losses, metrics
+
+    def accumulate(self, batch: Batch, share: float) -> Tensors:
+        """Add a batch to the step that the next ones complete; returns each metric's partial result."""
+        results = self.repeated(batch)
+        self.mean.add([*results[: self.losses], *results[-self.gradients :]], share)
+        return results[self.losses : -self.gradients]
 
     def resume(self, states: list[OptimizerState]) -> None:
         """Continue from the optimizers' states in a checkpoint."""
         self.states = states
 
     def _compute(self, batch: Batch) -> Tensors:
-        """The part to capture: the whole step, or all but the optimizers' step, with the gradients as results."""
+        """The part to capture: the whole step, or all but the optimizers' step, with the gradients as results.
+
+        Gradients that are yet to be averaged are not clipped.
+        """
+        if self.accumulates:
+            losses, metrics, left = backward(self.task, self.weights, batch)
+            return [*losses, *metrics, *left]
         gradients: Tensors = []
         losses, metrics = step(self.task, self.weights, batch, self._move if self.moves else gradients.extend)
         return [*losses, *metrics, *gradients]

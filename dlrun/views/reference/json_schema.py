@@ -76,7 +76,7 @@ def _complete() -> Schema:
     for path, family in _merging().items():
         needed = {kind: {"required": names} for kind in kinds(family) if (names := _needed(family, kind))}
         if needed:
-            holder = inner if len(path) == 1 else inner[path[0]].setdefault("properties", {})
+            holder = inner if len(path) == 1 else inner.setdefault(path[0], {}).setdefault("properties", {})
             holder[path[-1]] = {"properties": needed}
     data = {"properties": {"data": {"type": "object"}}, "required": ["data"]}
     needed_with_data = [name for name in NEEDED_WITH_DATA if name != "model"]

@@ -83,7 +83,7 @@ def test_a_name_that_two_families_have_shows_both_and_a_dot_picks_one():
 
 def test_a_section_shows_its_settings():
     shown = " ".join(run("train").split())
-    assert "batch_size Rows in each step;" in shown
+    assert "batch_size Rows in each batch;" in shown
     assert "positive whole number, or full; default 32" in shown
     assert "extends One other file to start from" in " ".join(run("spec").split())
 

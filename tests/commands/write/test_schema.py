@@ -60,6 +60,7 @@ PLACES = {
     "preprocess": "{{extends: a.yaml, data: {{preprocess: [{example}]}}}}",
     "augment": "{{extends: a.yaml, data: {{augment: [{example}]}}}}",
     "sources": "{{extends: a.yaml, data: {{source: {example}}}}}",
+    "averages": "{{extends: a.yaml, train: {{average: {example}}}}}",
     "trackers": "{{extends: a.yaml, tracking: {example}}}",
     "baselines": "{{extends: a.yaml, baselines: [{example}]}}",
 }

@@ -11,7 +11,7 @@ from dlrun.plan.length import Length
 from dlrun.plan.rates import Curve, curve
 from dlrun.views.drawing.rates import HEIGHT, LABEL, SIZE, svg, text
 
-LENGTH = Length(8, 10, 120)
+LENGTH = Length(8, 10, 120, 80)
 FALLING = curve("a", Sgd(lr=0.3), choose("schedules", {"linear": 0.0}), LENGTH)
 STEADY = curve("b & c", Sgd(lr=0.1), None, LENGTH)
 

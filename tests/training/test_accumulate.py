@@ -1,0 +1,124 @@
+"""Steps of several batches: the gradient is the mean over the rows of all of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import networks
+import numpy as np
+import pytest
+import torch
+
+from dlrun.checks.check import check
+from dlrun.errors import SpecError
+from dlrun.training.loop import Training
+from dlrun.training.speed.capture import can_capture
+
+SPEC = """
+data: {source: {sklearn: wine}, preprocess: [standardize], split: {validation: 0.2, test: 0}}
+model: {layers: [{linear: 16}, tanh, {linear: {out_features: $classes, name: last}}]}
+loss: cross_entropy
+metrics: [accuracy, f1, roc_auc]
+regularizers: [l2: 1e-3, l1: {coefficient: 0.01, output: last}]
+constraints: [max_norm: 2]
+optimizer: %s
+train: {epochs: 4, batch_size: 8, accumulate: 4}
+"""
+"""143 training rows: four steps of four batches of 8, then one of a batch of 8 and one of 6."""
+
+SMALL = """
+data: {source: {npz: rows.npz}, features: x, target: y, split: {validation: 0, test: 0}}
+model: {layers: [linear: 1]}
+loss: mse
+optimizer: adam
+"""
+
+
+@pytest.mark.parametrize("clipping", ["train.clip_grad_norm=0.5", "train.clip_grad_value=0.01"])
+@pytest.mark.parametrize("schedule", [(), ("schedule={cosine_annealing: {warmup: 3 steps}}",)])
+@pytest.mark.parametrize("optimizer", ["{sgd: {lr: 0.3, momentum: 0.9}}", "[adam: {weights: last}, rmsprop]"])
+def test_four_batches_of_8_are_a_batch_of_32(
+    optimizer: str, schedule: tuple[str, ...], clipping: str, tmp_path: Path
+) -> None:
+    overrides = (*schedule, clipping)
+    several = networks.train(tmp_path, SPEC % optimizer, *overrides)
+    whole = networks.train(tmp_path, SPEC % optimizer, "train.batch_size=32", "train.accumulate=1", *overrides)
+    assert several.state.step == whole.state.step == 20
+    theirs = whole.ready.network.state_dict()
+    for name, weight in several.ready.network.state_dict().items():
+        torch.testing.assert_close(weight, theirs[name], rtol=1e-4, atol=1e-5, msg=name)
+    for ours, other in zip(several.epochs, whole.epochs, strict=True):
+        del ours["time/epoch"], other["time/epoch"]
+        assert ours == pytest.approx(other, rel=1e-4, abs=1e-5)
+
+
+def test_a_step_of_one_batch_is_a_step_to_the_bit(tmp_path: Path) -> None:
+    """All training rows are in one batch, so there is nothing to add up."""
+    spec = SPEC % "adam"
+    several = networks.train(tmp_path, spec, "train.batch_size=142")
+    whole = networks.train(tmp_path, spec, "train.batch_size=142", "train.accumulate=1")
+    for name, weight in several.ready.network.state_dict().items():
+        assert torch.equal(weight, whole.ready.network.state_dict()[name]), name
+
+
+@pytest.mark.skipif(not can_capture(), reason="this Python's torch cannot capture a step")
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+def test_each_batch_of_a_step_is_captured(optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = networks.two_ways(tmp_path, SPEC % optimizer, monkeypatch, "train.epochs=8", "train.clip_grad_norm=1.0")
+    assert len(codes) >= 3  # batches of 8 and of 6, and validation
+    assert all(code is not None for code in codes)
+
+
+@pytest.mark.parametrize(
+    ("settings", "rows", "batches"),
+    [
+        ({"batch_size": 8, "accumulate": 4}, 70, [[8, 8, 8, 8], [8, 8, 8, 8], [6]]),
+        ({"batch_size": 8, "accumulate": 4, "drop_last": True}, 70, [[8, 8, 8, 8], [8, 8, 8, 8]]),
+        ({"batch_size": 8, "accumulate": 3, "drop_last": True}, 35, [[8, 8, 8], [8]]),
+        ({"batch_size": 8, "accumulate": 3}, 35, [[8, 8, 8], [8, 3]]),
+        ({"batch_size": 8}, 20, [[8], [8], [4]]),
+        ({"batch_size": "full"}, 20, [[20]]),
+        ({"batch_size": 64, "accumulate": 2}, 20, [[20]]),
+    ],
+)
+def test_an_epoch_has_all_rows_in_steps_of_batches(
+    settings: dict, rows: int, batches: list[list[int]], tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "rows.npz", x=np.arange(rows, dtype=np.float32)[:, None], y=np.zeros(rows))
+    ready = networks.prepare_training(
+        networks.checked(tmp_path, SMALL, f"train={json.dumps(settings | {'epochs': 2})}")
+    )
+    done, seen, steps = networks.Trained(ready), [], []
+
+    def noted(*given: Any) -> Any:
+        batch = ready.task.augment(*given)
+        seen.append(batch.inputs[0].flatten().tolist())
+        return batch
+
+    done.after_step = lambda _training: steps.append(len(seen))  # type: ignore[method-assign]
+    training = Training(replace(ready.task, augment=noted), done, done, done.state)
+    training.run()
+    sizes = [[len(batch) for batch in seen[start:stop]] for start, stop in pairwise([0, *steps])]
+    assert sizes == 2 * batches
+    assert training.length.steps == done.state.step == 2 * len(batches)
+    first = [row for batch in seen[: len(seen) // 2] for row in batch]
+    assert len(first) == len(set(first)) == training.length.rows
+
+
+def test_accumulating_needs_several_batches(tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        networks.checked(tmp_path, SPEC % "adam", "train.batch_size=full")
+    (problem,) = caught.value.problems
+    assert problem.message == "4 batches make a step, and `batch_size: full` is one batch of all rows"
+    assert problem.hint == "give `batch_size` a number of rows"
+
+
+def test_more_batches_than_an_epoch_has_are_noted(tmp_path: Path) -> None:
+    checked = networks.checked(tmp_path, SPEC % "adam", "train.accumulate=19")
+    (note,) = checked.notes
+    assert (note.note, note.message) == ("large_batch", "a step of 19 batches is larger than an epoch, which has 18")
+    assert not check(tmp_path / "spec.yaml", ["train.accumulate=18"], training=True).notes
