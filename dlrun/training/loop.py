@@ -8,7 +8,7 @@
             add up the losses and the metrics               loss_totals.py, evaluation.py
             write a checkpoint if it is time                the checkpointer
         measure the validation rows                         evaluation.py
-        let the learning rates follow what was measured     rates.py
+        let the schedules follow what was measured          schedules.py
         copy the weights if they are the best               early_stopping.py
         report the epoch's metrics                          the watcher
 
@@ -35,7 +35,7 @@ from dlrun.training.early_stopping import BestWeights
 from dlrun.training.evaluation import Evaluator, Measurement
 from dlrun.training.loss_totals import LossTotals
 from dlrun.training.order import Order
-from dlrun.training.rates import Rates
+from dlrun.training.schedules import Schedules
 from dlrun.training.speed.fast_step import FastStep
 from dlrun.training.state import TrainingState
 from dlrun.training.task import Task
@@ -90,7 +90,7 @@ class Training:
         self.length = Length.of(task.settings, len(task.data.train))
         self.device = task.device
         self.step = FastStep(task)
-        self.rates = Rates(task.groups, self.length, task.watched, state)
+        self.schedules = Schedules(task, self.length, state)
         self.evaluate = Evaluator(task.network, task.forward, task.objective, task.watched, self.step.captures)
         self.best = BestWeights(task.settings.early_stopping, task.watched, len(task.data.validation) > 0)
         self.begin_epoch()
@@ -135,11 +135,11 @@ class Training:
         self.losses.read()
         metrics = self.losses.metrics()
         metrics |= {f"train/{name}": value for name, value in self.measurement.values().items()}
-        metrics |= self.rates.metrics(state.step - 1)
+        metrics |= self.schedules.metrics(state.step - 1)
         metrics["time/epoch"] = self.seconds()
         state.epoch, state.seconds = state.epoch + 1, 0.0
         metrics |= self._validate()
-        self.rates.after_epoch(metrics)
+        self.schedules.after_epoch(metrics)
         self.best.update(metrics, self.task.network, state)
         state.stopped_early = state.step < self.length.steps and self.best.should_stop(state)
         self.watcher.epoch(state.epoch, metrics, self.length.epochs)
@@ -153,7 +153,7 @@ class Training:
     def _step(self, rows: torch.Tensor) -> None:
         task, state = self.task, self.state
         batch = task.augment(task.data.train, state.epoch, rows)
-        losses, measured = self.step(batch, self.rates.at(state.step))
+        losses, measured = self.step(batch, self.schedules.moves(state.step))
         self.losses.add(losses, len(rows))
         self.measurement.add(measured)
 

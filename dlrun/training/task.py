@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from dlrun.components.optimizers import Optimizer
-from dlrun.components.schedules import Schedule
 from dlrun.data.augment import Augmenter
 from dlrun.data.prepare import Prepared
 from dlrun.language.experiment import TrainSection
 from dlrun.plan.objective import Watched
+from dlrun.plan.schedules import Scheduled
 from dlrun.training.chosen_weights import Bound
 from dlrun.training.objective import Forward, Objective
 from dlrun.training.penalties import Penalty
@@ -24,7 +24,6 @@ class WeightGroup:
     """Weights that one optimizer moves."""
 
     optimizer: Optimizer
-    schedule: Schedule | None
     parameters: Sequence[nn.Parameter]
 
 
@@ -46,6 +45,8 @@ class Task:
     """The constraints that hold after every step, in order."""
     groups: Sequence[WeightGroup]
     """The trained weights, each in one group."""
+    scheduled: Sequence[Scheduled]
+    """The numbers that schedules change."""
     settings: TrainSection
     seed: int
 

@@ -18,6 +18,7 @@ from dlrun.commands.train.baselines import show_comparison
 from dlrun.commands.train.progress import EpochTable
 from dlrun.commands.write.check import data_lines
 from dlrun.errors import Problem, RunError, without_password
+from dlrun.language.experiment import as_tuple
 from dlrun.shapes import readable, show_named
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def show_plan(checked: Checked) -> None:
         f"{readable(plan.macs)} multiply-adds a sample"
     )
     kinds = [" + ".join(one.kind for one in several) for several in (experiment.losses, experiment.optimizers)]
-    kinds += [experiment.schedule.kind] if experiment.schedule else []
+    kinds += [" + ".join(one.kind for one in as_tuple(experiment.schedule))] if experiment.schedule else []
     screen.say_folded(f"  train   {', '.join(kinds)}; seed {experiment.seed}")
 
 

@@ -1,4 +1,4 @@
-"""`dlrun draw`: the network as a picture, or as text that other tools draw; or the learning rate over the training."""
+"""`dlrun draw`: the network as a picture, or as text that other tools draw; or the numbers that schedules change."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def draw(
     schedule: Annotated[
         bool,
         typer.Option(
-            "--schedule", help="Draw the learning rate over the whole training instead: on the screen, or SVG or PNG."
+            "--schedule",
+            help="Draw the learning rate, and each other number that a schedule changes, over the whole training "
+            "instead: on the screen, or SVG or PNG.",
         ),
     ] = False,
 ) -> None:
@@ -115,11 +117,12 @@ def _draw_schedule(spec: Path, overrides: Sequence[str], output: Path | None, ki
     if path is not None:
         _check_path(path, spec)
     from dlrun.checks.check import check
+    from dlrun.components.optimizers import LR
     from dlrun.components.schedules import FollowingSchedule
     from dlrun.plan.length import Length
     from dlrun.plan.optimizers import moved
-    from dlrun.plan.rates import curve
-    from dlrun.views.drawing import rates
+    from dlrun.plan.schedules import curves, entries, scheduled
+    from dlrun.views.drawing import schedules
 
     checked = check(spec, overrides)
     experiment, sizes = checked.experiment, checked.sizes
@@ -127,17 +130,19 @@ def _draw_schedule(spec: Path, overrides: Sequence[str], output: Path | None, ki
         hint = "add `data`, `loss` and `optimizer`: the length of a training follows from the rows"
         raise SpecError([Problem(f"{spec} describes only a network, which has no learning rate", hint=hint)])
     length = Length.of(experiment.train, sizes.train)
-    groups, _ = moved(checked.plan, experiment.optimizer, experiment.schedule)
-    curves = [curve(visible(group.name), group.optimizer, group.schedule, length) for group in groups]
+    groups, _ = moved(checked.plan, experiment.optimizer)
+    changing = scheduled(entries(groups, experiment.schedule))
+    drawn = curves(groups, changing, length)
     if path is None:
-        screen.say(rates.text(curves, length, screen.width()))
+        screen.say(schedules.text(drawn, length, screen.width()))
     else:
-        drawn = rates.svg(curves, length, visible(spec.stem))
-        _write(path, drawn.encode() if kind == "svg" else _png(drawn, *rates.SIZE))
+        picture = schedules.svg(drawn, length, visible(spec.stem))
+        _write(path, picture.encode() if kind == "svg" else _png(picture, *schedules.size(drawn)))
         screen.say(f"wrote {path}")
-    for followed in dict.fromkeys(group.schedule for group in groups):
+    for followed, name in dict.fromkeys((one.schedule, one.number.name) for one in changing):
         if isinstance(followed, FollowingSchedule):
-            what = f"{followed.kind} lowers the rate as {followed.monitor} decides; here that always improves"
+            lowered = "the rate" if name == LR else visible(name)
+            what = f"{followed.kind} lowers {lowered} as {followed.monitor} decides; here that always improves"
             screen.say_folded(what)
 
 

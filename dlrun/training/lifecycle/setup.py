@@ -28,7 +28,8 @@ from dlrun.plan.inputs import front_chains
 from dlrun.plan.length import Length
 from dlrun.plan.network import Plan, plan
 from dlrun.plan.objective import Term, Watched, objective, predicted
-from dlrun.plan.optimizers import moved
+from dlrun.plan.optimizers import Moved, moved
+from dlrun.plan.schedules import entries, scheduled
 from dlrun.plan.weights import expected, penalized_values
 from dlrun.training.chosen_weights import Bound, trained_weights
 from dlrun.training.lifecycle.data_checks import check_loaded
@@ -187,6 +188,7 @@ def make_task(
     """The task of the loop."""
     experiment = checked.experiment
     pairing = Pairing(planned.input_shapes, scaling)
+    groups, _ = moved(planned, experiment.optimizer)
     for module in pairing.back.values():
         module.to(prepared.train.device)
     return Task(
@@ -198,7 +200,8 @@ def make_task(
         watched=metrics,
         penalties=_penalties(experiment, planned, network, terms, pairing),
         bounds=[Bound(*pair) for pair in trained_weights(planned, network, "constraints", experiment.constraints)],
-        groups=_groups(checked, planned, network),
+        groups=_groups(groups, network),
+        scheduled=scheduled(entries(groups, experiment.schedule)),
         settings=experiment.train,
         seed=experiment.seed,
     )
@@ -217,16 +220,15 @@ def _penalties(
     return found
 
 
-def _groups(checked: Checked, planned: Plan, network: torch.nn.Module) -> list[WeightGroup]:
+def _groups(groups: Sequence[Moved], network: torch.nn.Module) -> list[WeightGroup]:
     """The weights of each optimizer, in the order of the network's."""
-    groups, _ = moved(planned, checked.experiment.optimizer, checked.experiment.schedule)
     named = network.state_dict(keep_vars=True)
     owners = {id(named[name]): number for number, group in enumerate(groups) for name in group.weights}
     found: list[list[torch.nn.Parameter]] = [[] for _ in groups]
     for parameter in network.parameters():
         if parameter.requires_grad:
             found[owners[id(parameter)]].append(parameter)
-    return [WeightGroup(group.optimizer, group.schedule, own) for group, own in zip(groups, found, strict=True)]
+    return [WeightGroup(group.optimizer, own) for group, own in zip(groups, found, strict=True)]
 
 
 def make_augmenter(checked: Checked, planned: Plan, terms: Sequence[Term]) -> Augmenter:

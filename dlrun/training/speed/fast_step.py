@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import chain, islice
 
 import torch
 
 from dlrun.components.optimizers import OptimizerState
 from dlrun.data.batches import Batch, Tensors
+from dlrun.training.schedules import Moves
 from dlrun.training.speed.capture import Repeated, can_capture
 from dlrun.training.speed.flat_weights import FlatWeights
 from dlrun.training.step import TrainedWeights, step
@@ -33,19 +33,19 @@ class FastStep:
         """Whether steps are captured, and validation too."""
         flat = all(isinstance(weights, FlatWeights) for weights in self.weights)
         movable = device != "cpu" or (flat and not any(group.optimizer.fused for group in task.groups))
-        self.moves = self.captures and movable and all(group.schedule is None for group in task.groups)
-        """Whether the optimizers' step is captured too: its rates must be constant and its kernels recordable."""
+        self.moves = self.captures and movable and all(one.number.group is None for one in task.scheduled)
+        """Whether the optimizers' step is captured too: its settings must be constant and its kernels recordable."""
         self.repeated = Repeated(self._compute, self._tensors, self.captures)
         self.bounding = Repeated(self._bound, lambda: [*parameters], self.captures)
         """The constraints, where the optimizer's step before them is not captured."""
         self.no_rows = Batch((torch.zeros(1, device=task.device),), {})
 
-    def __call__(self, batch: Batch, rates: Sequence[float]) -> tuple[Tensors, Tensors]:
-        """Take a step at a learning rate for each group; returns what `step` does."""
+    def __call__(self, batch: Batch, moves: Moves) -> tuple[Tensors, Tensors]:
+        """Take a step, in which each group moves as `moves` says; returns what `step` does."""
         results = self.repeated(batch)
         if not self.moves:
             count = sum(len(weights.values) for weights in self.weights)
-            self._move(results[-count:], rates)
+            self._move(results[-count:], moves)
             results = results[:-count]
         return results[: self.losses], results[self.losses :]
 
@@ -59,12 +59,12 @@ class FastStep:
         losses, metrics = step(self.task, self.weights, batch, self._move if self.moves else gradients.extend)
         return [*losses, *metrics, *gradients]
 
-    def _move(self, gradients: Tensors, rates: Sequence[float] = ()) -> None:
-        """The optimizers' step, by default at their own rates; then the constraints hold again."""
+    def _move(self, gradients: Tensors, moves: Moves | None = None) -> None:
+        """The optimizers' step, by default as they are written; then the constraints hold again."""
         left = iter(gradients)
-        rates = rates or [group.optimizer.lr for group in self.task.groups]
-        for group, weights, state, rate in zip(self.task.groups, self.weights, self.states, rates, strict=True):
-            group.optimizer.step(weights.values, list(islice(left, len(weights.values))), state, rate)
+        moves = moves or [(group.optimizer, group.optimizer.lr) for group in self.task.groups]
+        for (optimizer, lr), weights, state in zip(moves, self.weights, self.states, strict=True):
+            optimizer.step(weights.values, list(islice(left, len(weights.values))), state, lr)
         if self.task.bounds:
             (self._bound if self.moves else self.bounding)(self.no_rows)
 

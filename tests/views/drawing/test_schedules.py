@@ -5,24 +5,23 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from dlrun.components.optimizers.sgd import Sgd
 from dlrun.language.component import choose
 from dlrun.plan.length import Length
-from dlrun.plan.rates import Curve, curve
-from dlrun.views.drawing.rates import HEIGHT, LABEL, SIZE, svg, text
+from dlrun.plan.schedules import Curve, curve
+from dlrun.views.drawing.schedules import HEIGHT, LABEL, SIZE, svg, text
 
 LENGTH = Length(8, 10, 120)
-FALLING = curve("a", Sgd(lr=0.3), choose("schedules", {"linear": 0.0}), LENGTH)
-STEADY = curve("b & c", Sgd(lr=0.1), None, LENGTH)
+FALLING = curve("a", 0.3, choose("schedules", {"linear": 0.0}), LENGTH)
+STEADY = curve("b & c", 0.1, None, LENGTH)
 
 
 def test_a_curve_has_the_rate_of_every_step() -> None:
-    assert STEADY.rates == (0.1,) * 120
-    assert FALLING.rates[0] == 0.3 and FALLING.rates[60] == 0.15
+    assert STEADY.values == (0.1,) * 120
+    assert FALLING.values[0] == 0.3 and FALLING.values[60] == 0.15
 
 
 def test_the_text_has_the_largest_rate_above_and_the_length_below() -> None:
-    lines = text([FALLING], LENGTH, 73).splitlines()
+    lines = text({"lr": [FALLING]}, LENGTH, 73).splitlines()
     assert lines[0].split() == ["0.3", "|***"] and lines[HEIGHT - 1].startswith(f"{'0':>{LABEL}} |")
     assert lines[HEIGHT + 1].split() == ["0", "12", "epochs"]
     assert max(map(len, lines)) == 72
@@ -34,17 +33,17 @@ def test_the_text_has_the_largest_rate_above_and_the_length_below() -> None:
 
 def test_a_rate_that_jumps_within_a_column_fills_all_between() -> None:
     jumping = Curve("a", (0.0, 1.0) * 60)
-    assert text([jumping], LENGTH, 33).count("*") == 20 * HEIGHT
+    assert text({"lr": [jumping]}, LENGTH, 33).count("*") == 20 * HEIGHT
 
 
 def test_several_curves_have_marks_of_their_own_and_names() -> None:
-    lines = text([FALLING, STEADY], LENGTH, 73).splitlines()
+    lines = text({"lr": [FALLING, STEADY]}, LENGTH, 73).splitlines()
     assert [line.split() for line in lines[-2:]] == [["*", "a"], ["o", "b", "&", "c"]]
     assert any("oooo" in line for line in lines)
 
 
 def test_the_svg_is_valid_and_its_curve_stays_in_the_picture() -> None:
-    root = ElementTree.fromstring(svg([FALLING, STEADY], LENGTH, "x & y"))
+    root = ElementTree.fromstring(svg({"lr": [FALLING, STEADY]}, LENGTH, "x & y"))
     drawn = [part for part in root.iter() if part.tag.endswith("polyline")]
     assert len(drawn) == 2
     for part in drawn:
@@ -54,5 +53,5 @@ def test_the_svg_is_valid_and_its_curve_stays_in_the_picture() -> None:
 
 
 def test_a_rate_of_zero_alone_is_drawn_at_zero() -> None:
-    lines = text([Curve("a", (0.0,) * 120)], LENGTH, 73).splitlines()
+    lines = text({"lr": [Curve("a", (0.0,) * 120)]}, LENGTH, 73).splitlines()
     assert lines[HEIGHT - 1].endswith("*" * 60) and "*" not in lines[0]
