@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from pydantic import ValidationError
 
@@ -13,12 +13,14 @@ from dlrun.components.optimizers import LR
 from dlrun.components.schedules import FollowingSchedule, Schedule
 from dlrun.errors import Problem, SpecPath
 from dlrun.language.component import LARGEST
+from dlrun.language.experiment import as_tuple
 from dlrun.language.messages import setting_problems
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.length import Length
 from dlrun.plan.names import is_named
 from dlrun.plan.network import Plan
-from dlrun.plan.schedules import Entry, Scheduled, scheduled, value_at
+from dlrun.plan.optimizers import moved
+from dlrun.plan.schedules import Entry, Scheduled, entries, scheduled, value_at
 from dlrun.plan.split_sizes import SplitSizes
 
 CHOICE = 12
@@ -27,10 +29,12 @@ SAMPLES = 1000
 """The most steps whose values are held to what a setting allows."""
 
 
-def check_schedules(
-    reading: Reading, planned: Plan, found: Sequence[Entry], length: Length, sizes: SplitSizes
-) -> Iterator[Problem]:
+def check_schedules(reading: Reading, planned: Plan, length: Length, sizes: SplitSizes) -> Iterator[Problem]:
     """Hold each schedule to numbers, to the length of the training, and to metrics that there are."""
+    sections = reading.sections
+    groups, _ = moved(planned, sections.get("optimizer"))
+    losses, regularizers = as_tuple(sections.get("loss")), sections.get("regularizers", ())
+    found = entries(planned, groups, sections.get("schedule"), losses, regularizers)
     for entry in found:
         unknown = list(_unknown(reading, entry))
         yield from unknown
@@ -52,7 +56,7 @@ def check_schedules(
 
 def _unknown(reading: Reading, entry: Entry) -> Iterator[Problem]:
     """The names and patterns of a schedule that name no number."""
-    if not entry.known:
+    if not entry.numbers and all(number.group is None for number in entry.known):
         message = "no optimizer uses this schedule: each has a `schedule` of its own"
         yield reading.problem(message, entry.path[:1], "remove one of them", at_key=True)
         return

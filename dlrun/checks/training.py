@@ -12,8 +12,6 @@ from dlrun.errors import Problem
 from dlrun.language.experiment import TrainSection
 from dlrun.plan.length import Length, evaluation_batch
 from dlrun.plan.network import Plan
-from dlrun.plan.optimizers import moved
-from dlrun.plan.schedules import entries
 from dlrun.plan.split_sizes import SplitSizes
 
 LAUNCHERS = {
@@ -47,8 +45,7 @@ def check_training(reading: Reading, planned: Plan, train: TrainSection, sizes: 
     if sizes.train < 1:
         return
     length = Length.of(train, sizes.train)
-    groups, _ = moved(planned, reading.sections.get("optimizer"))
-    yield from check_schedules(reading, planned, entries(groups, reading.sections.get("schedule")), length, sizes)
+    yield from check_schedules(reading, planned, length, sizes)
     yield from _check_evaluation_batches(reading, planned, train, sizes)
     yield from _check_training_batches(reading, planned, train, sizes, length.batch)
 

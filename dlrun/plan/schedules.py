@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dlrun.components.layers import WeightedLayer
 from dlrun.components.optimizers import LR
 from dlrun.components.schedules import Schedule
 from dlrun.errors import SpecPath
@@ -13,6 +15,8 @@ from dlrun.language.component import Component
 from dlrun.language.experiment import as_tuple
 from dlrun.plan.length import Length
 from dlrun.plan.names import is_named
+from dlrun.plan.network import Plan
+from dlrun.plan.objective import called
 from dlrun.plan.optimizers import Moved
 
 
@@ -21,7 +25,7 @@ class Number:
     """A number that a schedule may change."""
 
     name: str
-    """What a schedule calls it: the setting of an optimizer, `momentum`."""
+    """What a schedule calls it: `momentum`, the setting of an optimizer, or `loss.coefficient`, that of another."""
     label: str
     """Its name in the journal: of several optimizers with the number of its own, `momentum/2`."""
     owner: Component
@@ -63,16 +67,23 @@ class Scheduled:
     """The place of the schedule in the spec, with its kind."""
 
 
-def entries(groups: Sequence[Moved], schedule: Any) -> list[Entry]:
+def entries(
+    plan: Plan, groups: Sequence[Moved], schedule: Any, losses: Sequence[Any], regularizers: Sequence[Any]
+) -> list[Entry]:
     """All schedules: those of the spec, which leave out optimizers with schedules of their own, then those.
 
     Args:
+        plan: the network.
         groups: the optimizers.
         schedule: the section of the spec: one schedule, several or None.
+        losses: those of the spec.
+        regularizers: those of the section.
     """
     of_groups = [tuple(_of_optimizer(place, len(groups), group)) for place, group in enumerate(groups)]
     shared = [known for known, group in zip(of_groups, groups, strict=True) if group.optimizer.schedule is None]
-    found = [Entry(one, path, tuple(n for known in shared for n in known)) for one, path in _each(schedule, "schedule")]
+    others = [*_of_losses(losses, plan), *_of_regularizers("", regularizers), *_of_layers(plan)]
+    known = (*(number for numbers in shared for number in numbers), *others)
+    found = [Entry(one, path, known) for one, path in _each(schedule, "schedule")]
     for known, group in zip(of_groups, groups, strict=True):
         at = (*group.path, group.optimizer.kind, "schedule")
         found += [Entry(one, path, known) for one, path in _each(group.optimizer.schedule, *at)]
@@ -88,6 +99,35 @@ def _each(written: Any, *at: str | int) -> Iterator[tuple[Schedule, SpecPath]]:
 def _of_optimizer(place: int, count: int, group: Moved) -> Iterator[Number]:
     for name in group.optimizer.changeable():
         yield Number(name, name if count == 1 else f"{name}/{place + 1}", group.optimizer, name, place)
+
+
+def _of_losses(losses: Sequence[Any], plan: Plan) -> Iterator[Number]:
+    """The coefficients of losses; several are called as their values in the journal."""
+    for loss in losses:
+        name = f"loss.{called(loss, loss.output or next(iter(plan.outputs)), plan)}" if len(losses) > 1 else "loss"
+        yield from _named(name, loss)
+
+
+def _of_regularizers(owner: str, regularizers: Sequence[Any]) -> Iterator[Number]:
+    """The coefficients of the section's regularizers, or a layer's own; the second of a kind is `l2_2`."""
+    counts: Counter[str] = Counter()
+    for one in regularizers:
+        counts[one.kind] += 1
+        name = one.kind if counts[one.kind] == 1 else f"{one.kind}_{counts[one.kind]}"
+        yield from _named(f"{owner}regularizers.{name}", one)
+
+
+def _of_layers(plan: Plan) -> Iterator[Number]:
+    for step in plan.layers:
+        if step.layer is not None and not step.shared:
+            yield from _named(step.name, step.layer)
+            if isinstance(step.layer, WeightedLayer):
+                yield from _of_regularizers(f"{step.name}.", step.layer.regularizers)
+
+
+def _named(owner: str, component: Component) -> Iterator[Number]:
+    for setting in component.changeable():
+        yield Number(f"{owner}.{setting}", f"{owner}.{setting}", component, setting)
 
 
 def scheduled(found: Sequence[Entry]) -> list[Scheduled]:

@@ -95,7 +95,9 @@ class Objective:
         values = [self._value(term, outputs, batch) for term in self.terms]
         total: torch.Tensor | None = None
         for term, value in zip(self.terms, values, strict=True):
-            weighted = value if term.loss.coefficient == 1 else term.loss.coefficient * value
+            coefficient = term.loss.coefficient  # a tensor where a schedule changes it, and then it is not read
+            is_one = isinstance(coefficient, float) and coefficient == 1
+            weighted = value if is_one else coefficient * value
             total = weighted if total is None else total + weighted
         assert total is not None
         return [total, *values] if self.names else [total]

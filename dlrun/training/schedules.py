@@ -29,16 +29,17 @@ class Schedules:
         ]
 
     def moves(self, step: int) -> Moves:
-        """How each group of weights moves in the step after `step` steps."""
+        """How each group of weights moves in the step after `step` steps; the tensors of other numbers are set."""
         if not self.task.scheduled:
             return self.written
         moves = list(self.written)
         changed: dict[int, dict[str, float]] = {}
         for place, one in enumerate(self.task.scheduled):
-            number, value = one.number, self._at(place, step)
+            number, value, held = one.number, self._at(place, step), self.task.held[place]
             if number.group is None:
-                continue
-            if number.setting == LR:
+                assert held is not None
+                held.fill_(value)
+            elif number.setting == LR:
                 moves[number.group] = moves[number.group][0], value
             else:
                 # Never 0, because optimizers keep nothing for a setting of 0; this has the same effect.

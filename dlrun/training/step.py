@@ -53,7 +53,7 @@ def step(
     """
     outputs = task.forward(*batch.inputs)  # forward
 
-    losses = task.objective(outputs, batch)  # loss
+    losses = task.minimised(outputs, batch)  # loss
     total = losses[0]
     if task.penalties:
         losses.append(penalty := sum_of_penalties(task.penalties, outputs, batch))

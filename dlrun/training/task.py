@@ -37,6 +37,9 @@ class Task:
     data: Prepared
     augment: Augmenter
     objective: Objective
+    """With its coefficients as they are written."""
+    minimised: Objective
+    """The same, with the coefficients of the current step where schedules change them."""
     watched: Sequence[Watched]
     """The metrics."""
     penalties: Sequence[Penalty]
@@ -47,6 +50,8 @@ class Task:
     """The trained weights, each in one group."""
     scheduled: Sequence[Scheduled]
     """The numbers that schedules change."""
+    held: Sequence[torch.Tensor | None]
+    """For each of them the tensor that has its value in the current step; None for a setting of an optimizer."""
     settings: TrainSection
     seed: int
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import networks
 
-from dlrun.language.component import choose_some
+from dlrun.language.component import choose, choose_some
 from dlrun.plan.optimizers import moved
 from dlrun.plan.schedules import Entry, entries, scheduled
 
@@ -15,7 +15,7 @@ PLAN = networks.plan_of("{input: [4], layers: [{linear: {out_features: 3, name: 
 
 def found(optimizer: Any, schedule: Any) -> list[Entry]:
     groups, _ = moved(PLAN, choose_some("optimizers", optimizer))
-    return entries(groups, None if schedule is None else choose_some("schedules", schedule))
+    return entries(PLAN, groups, choose_some("schedules", schedule), (), ())
 
 
 def labels(optimizer: Any, schedule: Any) -> dict[str, str]:
@@ -49,6 +49,23 @@ def test_an_optimizer_has_its_own_schedules_or_those_of_the_spec() -> None:
         "lr/1": "optimizer.0.sgd.schedule.0.step",
         "weight_decay/1": "optimizer.0.sgd.schedule.1.linear",
     }
+
+
+def test_losses_and_regularizers_have_names_of_their_own() -> None:
+    plan = networks.plan_of(
+        "{input: [4], layers: [{linear: {out_features: 3, regularizers: [l1: 0.1, l1: 0.2]}}, {linear: 2}]}"
+    )
+    losses = [choose("losses", {kind: {"coefficient": 0.5}}) for kind in ("mse", "l1")]
+    regularizers = [choose("regularizers", {kind: 0.1}) for kind in ("l2", "entropy", "l2")]
+    of_all = choose_some("schedules", {"linear": {"of": "*.coefficient", "end_factor": 0.0}})
+    on_layers = ["linear_1.regularizers.l1.coefficient", "linear_1.regularizers.l1_2.coefficient"]
+    on_all = [f"regularizers.{name}.coefficient" for name in ("l2", "entropy", "l2_2")]
+    for several, names in (
+        (losses, ["loss.mse.coefficient", "loss.l1.coefficient"]),
+        (losses[:1], ["loss.coefficient"]),
+    ):
+        (entry,) = entries(plan, [], of_all, several, regularizers)
+        assert [number.name for number in entry.numbers] == [*names, *on_all, *on_layers]
 
 
 def test_what_only_the_first_step_reads_is_no_number_of_a_schedule() -> None:

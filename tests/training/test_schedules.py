@@ -63,3 +63,44 @@ def test_a_captured_training_with_a_number_that_changes_ends_in_the_bits_of_one_
     schedule = "[one_cycle, one_cycle: {of: momentum, div_factor: 0.5, final_div_factor: 1}]"
     codes = networks.two_ways(tmp_path, SPEC % (optimizer, schedule), monkeypatch)
     assert codes and all(code is not None for code in codes)
+
+
+def test_a_coefficient_changes_the_loss_of_the_training_rows_and_not_that_of_the_others(tmp_path: Path) -> None:
+    schedule = "{step: {of: loss.coefficient, step_size: 1, gamma: 0.5}}"
+    done = networks.train(tmp_path, SPEC % ("{sgd: {lr: 1e-30}}", schedule), "loss={cross_entropy: {coefficient: 3}}")
+    first, *others = done.epochs
+    for epoch, metrics in enumerate(others, 1):
+        assert metrics["loss.coefficient"] == 3 * 0.5**epoch
+        assert metrics["train/loss"] == pytest.approx(first["train/loss"] * 0.5**epoch, rel=1e-5)
+        assert metrics["validation/loss"] == pytest.approx(first["validation/loss"], rel=1e-5)
+    assert first["validation/loss"] == pytest.approx(first["train/loss"], rel=0.1)
+
+
+def test_a_penalty_follows_its_coefficient(tmp_path: Path) -> None:
+    schedule = "{linear: {of: 'regularizers.*.coefficient', end_factor: 3}}"
+    steps = ("train.batch_size=full", "regularizers=[l2: 1, l1: {coefficient: 1, output: stem}, entropy: 1]")
+    done = networks.train(tmp_path, SPEC % ("{sgd: {lr: 1e-30}}", schedule), *steps)
+    first = done.epochs[0]["train/penalty"]
+    assert [epoch["train/penalty"] / first for epoch in done.epochs] == pytest.approx([1, 5 / 3, 7 / 3], rel=1e-5)
+
+
+CHANGING = {
+    "a loss": "{linear: {of: loss.coefficient, start_factor: 0, end_factor: 2}}",
+    "a penalty on weights": "{linear: {of: regularizers.l2.coefficient, start_factor: 0, end_factor: 2}}",
+    "a penalty on outputs": "{linear: {of: regularizers.l1.coefficient, start_factor: 0, end_factor: 2}}",
+    "a penalty on predictions": "{linear: {of: regularizers.entropy.coefficient, start_factor: 0, end_factor: 2}}",
+}
+
+
+@needs_capture
+@pytest.mark.parametrize("what", CHANGING)
+@pytest.mark.parametrize("optimizer", ["adam", "{rmsprop: {lr: 1e-3}}"])
+def test_a_captured_training_with_a_coefficient_that_changes_ends_in_the_bits_of_one_that_was_not(
+    what: str, optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    penalties = "regularizers=[l2: 1e-3, l1: {coefficient: 1e-3, output: stem}, entropy: 0.1]"
+    codes = networks.two_ways(tmp_path, SPEC % (optimizer, CHANGING[what]), monkeypatch, penalties)
+    assert codes and all(code is not None for code in codes)
+    constant = networks.train(tmp_path, SPEC % (optimizer, "null"), penalties).ready.network.state_dict()
+    changed = networks.train(tmp_path, SPEC % (optimizer, CHANGING[what]), penalties).ready.network.state_dict()
+    assert not all(torch.equal(constant[name], weight) for name, weight in changed.items())

@@ -131,7 +131,8 @@ def _draw_schedule(spec: Path, overrides: Sequence[str], output: Path | None, ki
         raise SpecError([Problem(f"{spec} describes only a network, which has no learning rate", hint=hint)])
     length = Length.of(experiment.train, sizes.train)
     groups, _ = moved(checked.plan, experiment.optimizer)
-    changing = scheduled(entries(groups, experiment.schedule))
+    found = entries(checked.plan, groups, experiment.schedule, experiment.losses, experiment.regularizers)
+    changing = scheduled(found)
     drawn = curves(groups, changing, length)
     if path is None:
         screen.say(schedules.text(drawn, length, screen.width()))

@@ -22,8 +22,8 @@ class Schedule(Component):
     family: ClassVar[str] = "schedules"
 
     of: Names = ("lr",)
-    """The numbers that it changes, by name or by pattern (`*` and `?`), such as `momentum`; the learning rate unless
-    given."""
+    """The numbers that it changes, by name or by pattern (`*` and `?`), such as `momentum` or
+    `loss.coefficient`; the learning rate unless given."""
     warmup: DurationField = Duration(0, "epochs")
     """Raise the rate linearly from 0 to the schedule's first rate over this time, such as `2 epochs` or `500 steps`."""
 

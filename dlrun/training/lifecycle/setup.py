@@ -6,7 +6,7 @@ import hashlib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -29,14 +29,14 @@ from dlrun.plan.length import Length
 from dlrun.plan.network import Plan, plan
 from dlrun.plan.objective import Term, Watched, objective, predicted
 from dlrun.plan.optimizers import Moved, moved
-from dlrun.plan.schedules import entries, scheduled
+from dlrun.plan.schedules import Number, entries, scheduled
 from dlrun.plan.weights import expected, penalized_values
 from dlrun.training.chosen_weights import Bound, trained_weights
 from dlrun.training.lifecycle.data_checks import check_loaded
 from dlrun.training.lifecycle.device import choose_device, forward_in, make_deterministic, set_precision
 from dlrun.training.lifecycle.fitting import fit_or_recall
 from dlrun.training.objective import Objective, Pairing
-from dlrun.training.penalties import OutputPenalty, Penalty, PredictionPenalty, WeightPenalty
+from dlrun.training.penalties import OutputPenalty, PredictionPenalty, WeightPenalty
 from dlrun.training.speed.allocator import keep_memory
 from dlrun.training.speed.threads import choose_threads
 from dlrun.training.task import Task, WeightGroup
@@ -189,6 +189,18 @@ def make_task(
     experiment = checked.experiment
     pairing = Pairing(planned.input_shapes, scaling)
     groups, _ = moved(planned, experiment.optimizer)
+    changing = scheduled(entries(planned, groups, experiment.schedule, experiment.losses, experiment.regularizers))
+    held = [_tensor_of(one.number, prepared.train.device) for one in changing]
+
+    def current(component: Any) -> Any:
+        """A component with the tensors of those numbers that schedules change."""
+        own = {
+            one.number.setting: tensor
+            for one, tensor in zip(changing, held, strict=True)
+            if one.number.owner is component
+        }
+        return component.with_numbers(own) if own else component
+
     for module in pairing.back.values():
         module.to(prepared.train.device)
     return Task(
@@ -197,22 +209,32 @@ def make_task(
         data=prepared,
         augment=make_augmenter(checked, planned, terms),
         objective=Objective(terms, pairing),
+        minimised=Objective([replace(term, loss=current(term.loss)) for term in terms], pairing),
         watched=metrics,
-        penalties=_penalties(experiment, planned, network, terms, pairing),
+        penalties=[
+            replace(penalty, regularizer=current(penalty.regularizer))
+            for penalty in _penalties(experiment, planned, network, terms, pairing)
+        ],
         bounds=[Bound(*pair) for pair in trained_weights(planned, network, "constraints", experiment.constraints)],
         groups=_groups(groups, network),
-        scheduled=scheduled(entries(groups, experiment.schedule)),
+        scheduled=changing,
+        held=held,
         settings=experiment.train,
         seed=experiment.seed,
     )
 
 
+def _tensor_of(number: Number, device: torch.device) -> torch.Tensor | None:
+    """A tensor for the value of a number; None for a setting of an optimizer, which its step takes as it is."""
+    return torch.tensor(number.value, dtype=torch.float32, device=device) if number.group is None else None
+
+
 def _penalties(
     experiment: Experiment, planned: Plan, network: torch.nn.Module, terms: Sequence[Term], pairing: Pairing
-) -> list[Penalty]:
+) -> list[WeightPenalty | OutputPenalty | PredictionPenalty]:
     """What the regularizers of the spec add to the loss."""
     on_weights = trained_weights(planned, network, "regularizers", experiment.regularizers)
-    found: list[Penalty] = [WeightPenalty(*pair) for pair in on_weights]
+    found: list[WeightPenalty | OutputPenalty | PredictionPenalty] = [WeightPenalty(*pair) for pair in on_weights]
     found += [OutputPenalty(*pair) for pair in penalized_values(planned, experiment.regularizers)]
     for regularizer in experiment.regularizers:
         if isinstance(regularizer, PredictionRegularizer):

@@ -80,7 +80,8 @@ class FastStep:
         values = chain.from_iterable(weights.values for weights in self.weights)
         moved = [*values, *chain.from_iterable(states)] if self.moves else []
         scales = self.task.objective.pairing.tensors()
-        return [*self.task.network.parameters(), *self.task.network.buffers(), *scales, *moved]
+        held = [tensor for tensor in self.task.held if tensor is not None]
+        return [*self.task.network.parameters(), *self.task.network.buffers(), *scales, *held, *moved]
 
 
 def _weights(group: WeightGroup, device: str) -> TrainedWeights:

@@ -45,6 +45,7 @@ def begun(folder: Path, text: str) -> Training:
         "{adagrad: {lr_decay: 0.1}}",
         *(f"[{kind}: {{weights: linear_1.weight}}, sgd: {{momentum: 0.9}}]" for kind in kinds("optimizers")),
         "{sgd: {momentum: 0.5, schedule: [step: 1, reduce_on_plateau: {of: momentum, patience: 0, threshold: 0.9}]}}",
+        "adam\nregularizers: [l2: 1e-3]\nschedule: {linear: {of: '*.coefficient', end_factor: 9}}",
         "[adam: {weights: conv*, schedule: {reduce_on_plateau: {patience: 0, threshold: 0.9}}}, nadam: {}]",
     ],
 )
