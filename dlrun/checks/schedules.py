@@ -43,9 +43,9 @@ def check_schedules(reading: Reading, planned: Plan, length: Length, sizes: Spli
         yield from _check_parts(reading, entry.schedule, entry.path, length)
         if isinstance(entry.schedule, FollowingSchedule):
             yield from check_monitor(reading, planned, entry.schedule.monitor, entry.schedule.kind, entry.path, sizes)
-    first: dict[tuple[int, str], Scheduled] = {}
+    first: dict[str, Scheduled] = {}
     for one in scheduled(found):
-        other = first.setdefault((id(one.number.owner), one.number.setting), one)
+        other = first.setdefault(one.number.label, one)
         if other is not one:
             message = f"two schedules change {one.number.label}"
             places = (("the first one", reading.place(other.path[:-1])),)

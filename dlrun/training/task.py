@@ -13,7 +13,7 @@ from dlrun.data.augment import Augmenter
 from dlrun.data.prepare import Prepared
 from dlrun.language.experiment import TrainSection
 from dlrun.plan.objective import Watched
-from dlrun.plan.schedules import Scheduled
+from dlrun.training.changing_numbers import ChangingNumbers
 from dlrun.training.chosen_weights import Bound
 from dlrun.training.objective import Forward, Objective
 from dlrun.training.penalties import Penalty
@@ -48,10 +48,8 @@ class Task:
     """The constraints that hold after every step, in order."""
     groups: Sequence[WeightGroup]
     """The trained weights, each in one group."""
-    scheduled: Sequence[Scheduled]
+    changing: ChangingNumbers
     """The numbers that schedules change."""
-    held: Sequence[torch.Tensor | None]
-    """For each of them the tensor that has its value in the current step; None for a setting of an optimizer."""
     settings: TrainSection
     seed: int
 

@@ -29,8 +29,9 @@ from dlrun.plan.length import Length
 from dlrun.plan.network import Plan, plan
 from dlrun.plan.objective import Term, Watched, objective, predicted
 from dlrun.plan.optimizers import Moved, moved
-from dlrun.plan.schedules import Number, entries, scheduled
+from dlrun.plan.schedules import entries, scheduled
 from dlrun.plan.weights import expected, penalized_values
+from dlrun.training.changing_numbers import ChangingNumbers
 from dlrun.training.chosen_weights import Bound, trained_weights
 from dlrun.training.lifecycle.data_checks import check_loaded
 from dlrun.training.lifecycle.device import choose_device, forward_in, make_deterministic, set_precision
@@ -189,18 +190,9 @@ def make_task(
     experiment = checked.experiment
     pairing = Pairing(planned.input_shapes, scaling)
     groups, _ = moved(planned, experiment.optimizer)
-    changing = scheduled(entries(planned, groups, experiment.schedule, experiment.losses, experiment.regularizers))
-    held = [_tensor_of(one.number, prepared.train.device) for one in changing]
-
-    def current(component: Any) -> Any:
-        """A component with the tensors of those numbers that schedules change."""
-        own = {
-            one.number.setting: tensor
-            for one, tensor in zip(changing, held, strict=True)
-            if one.number.owner is component
-        }
-        return component.with_numbers(own) if own else component
-
+    found = entries(planned, groups, experiment.schedule, experiment.losses, experiment.regularizers)
+    changing = ChangingNumbers(scheduled(found), prepared.train.device)
+    changing.put_into(network, planned)
     for module in pairing.back.values():
         module.to(prepared.train.device)
     return Task(
@@ -209,24 +201,18 @@ def make_task(
         data=prepared,
         augment=make_augmenter(checked, planned, terms),
         objective=Objective(terms, pairing),
-        minimised=Objective([replace(term, loss=current(term.loss)) for term in terms], pairing),
+        minimised=Objective([replace(term, loss=changing.current(term.loss)) for term in terms], pairing),
         watched=metrics,
         penalties=[
-            replace(penalty, regularizer=current(penalty.regularizer))
+            replace(penalty, regularizer=changing.current(penalty.regularizer))
             for penalty in _penalties(experiment, planned, network, terms, pairing)
         ],
         bounds=[Bound(*pair) for pair in trained_weights(planned, network, "constraints", experiment.constraints)],
         groups=_groups(groups, network),
-        scheduled=changing,
-        held=held,
+        changing=changing,
         settings=experiment.train,
         seed=experiment.seed,
     )
-
-
-def _tensor_of(number: Number, device: torch.device) -> torch.Tensor | None:
-    """A tensor for the value of a number; None for a setting of an optimizer, which its step takes as it is."""
-    return torch.tensor(number.value, dtype=torch.float32, device=device) if number.group is None else None
 
 
 def _penalties(

@@ -33,7 +33,7 @@ class FastStep:
         """Whether steps are captured, and validation too."""
         flat = all(isinstance(weights, FlatWeights) for weights in self.weights)
         movable = device != "cpu" or (flat and not any(group.optimizer.fused for group in task.groups))
-        self.moves = self.captures and movable and all(one.number.group is None for one in task.scheduled)
+        self.moves = self.captures and movable and all(one.number.group is None for one in task.changing.scheduled)
         """Whether the optimizers' step is captured too: its settings must be constant and its kernels recordable."""
         self.repeated = Repeated(self._compute, self._tensors, self.captures)
         self.bounding = Repeated(self._bound, lambda: [*parameters], self.captures)
@@ -80,7 +80,7 @@ class FastStep:
         values = chain.from_iterable(weights.values for weights in self.weights)
         moved = [*values, *chain.from_iterable(states)] if self.moves else []
         scales = self.task.objective.pairing.tensors()
-        held = [tensor for tensor in self.task.held if tensor is not None]
+        held = [tensor for tensor in self.task.changing.tensors if tensor is not None]
         return [*self.task.network.parameters(), *self.task.network.buffers(), *scales, *held, *moved]
 
 
