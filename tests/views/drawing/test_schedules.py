@@ -5,14 +5,25 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from dlrun.language.component import choose
+from dlrun.components.schedules.linear import Linear
 from dlrun.plan.length import Length
 from dlrun.plan.schedules import Curve, curve
-from dlrun.views.drawing.schedules import HEIGHT, LABEL, SIZE, svg, text
+from dlrun.views.drawing import plots
+from dlrun.views.drawing.plots import HEIGHT, LABEL, SIZE
+from dlrun.views.drawing.schedules import plots as plots_of
+from dlrun.views.drawing.schedules import title
 
 LENGTH = Length(8, 10, 120)
-FALLING = curve("a", 0.3, choose("schedules", {"linear": 0.0}), LENGTH)
+FALLING = curve("a", 0.3, Linear(end_factor=0.0), LENGTH)
 STEADY = curve("b & c", 0.1, None, LENGTH)
+
+
+def text(curves: dict[str, list[Curve]], length: Length, width: int) -> str:
+    return "\n".join(line for plot in plots_of(curves, length) for line in plots.text(plot, width))
+
+
+def svg(curves: dict[str, list[Curve]], length: Length, name: str) -> str:
+    return plots.svg(plots_of(curves, length), title(list(curves), name))
 
 
 def test_a_curve_has_the_rate_of_every_step() -> None:
@@ -55,3 +66,15 @@ def test_the_svg_is_valid_and_its_curve_stays_in_the_picture() -> None:
 def test_a_rate_of_zero_alone_is_drawn_at_zero() -> None:
     lines = text({"lr": [Curve("a", (0.0,) * 120)]}, LENGTH, 73).splitlines()
     assert lines[HEIGHT - 1].endswith("*" * 60) and "*" not in lines[0]
+
+
+def test_each_number_has_a_plot_with_its_name() -> None:
+    curves = {"lr": [FALLING], "betas.0": [STEADY]}
+    lines = text(curves, LENGTH, 73).splitlines()
+    assert [lines[0], lines[HEIGHT + 3]] == ["lr", "betas.0"]
+    root = ElementTree.fromstring(svg(curves, LENGTH, "x"))
+    assert float(root.attrib["height"]) == 2 * SIZE[1]
+    drawn = [part.attrib["points"] for part in root.iter() if part.tag.endswith("polyline")]
+    heights = [[float(y) for y in re.findall(r",([\d.]+)", points)] for points in drawn]
+    assert max(heights[0]) < SIZE[1] < min(heights[1]) and max(heights[1]) < 2 * SIZE[1]
+    assert root[0].text == "The learning rate, betas.0 of x"
