@@ -18,7 +18,6 @@ from dlrun.commands.train.baselines import show_comparison
 from dlrun.commands.train.progress import EpochTable
 from dlrun.commands.write.check import data_lines
 from dlrun.errors import Problem, RunError, without_password
-from dlrun.language.experiment import as_tuple
 from dlrun.shapes import readable, show_named
 
 if TYPE_CHECKING:
@@ -110,6 +109,8 @@ def show_start(checked: Checked, runs: Path, store: str | None, mlflow_experimen
 
 def show_plan(checked: Checked) -> None:
     """Print the data, the model and the training in a few lines."""
+    from dlrun.language.experiment import as_tuple
+
     experiment, plan = checked.experiment, checked.plan
     few = "" if plan.exact else "up to "
     screen.say_folded(f"{experiment.name}" + (f": {experiment.description}" if experiment.description else ""))
