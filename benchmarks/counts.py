@@ -5,7 +5,8 @@
 For a training step: torch's operators (both those that call others and those that are called), reads that wait for the
 device, bytes allocated for tensors, calls of Python functions and of C functions. Each is the difference of two runs of
 the same spec, one on more rows than the other, divided by the difference in steps, so that the costs of the start, the
-end and the epochs cancel out. For each command: how many modules it imports, and which heavy ones.
+end and the epochs cancel out. For each kind that takes part in a step: the operators and reads of a plain step with
+it. For each command: how many modules it imports, and which heavy ones.
 tests/test_counts.py checks bounds of some of these counts.
 """
 
@@ -48,6 +49,13 @@ NETWORKS = {
         "optimizer": "adam: {lr: 1e-3}",
     },
 }
+
+TARGETS = {
+    "binary": ("{moons: {rows: 200, noise: 0.3}}", 1, "binary_cross_entropy"),
+    "classes": ("{sklearn: digits}", 10, "cross_entropy"),
+    "numbers": ("{sklearn: diabetes}", 1, "mse"),
+}
+"""For each way in which a loss or a metric reads a target: a source, how many outputs there are, and a loss."""
 
 COMMANDS = {
     "--help": ["--help"],
@@ -97,6 +105,89 @@ def in_a_step(network: str) -> dict[str, float]:
             found.append(_child("operators", run) | _child("calls", run))
     few, many = found
     return {what: (many[what] - few[what]) / ((STEPS[1] - STEPS[0]) * EPOCHS) for what in many}
+
+
+OF_SEQUENCES = ("ctc", "dice")
+"""Losses for several classes in each row; torch's ctc reads the lengths of the sequences back."""
+OWN_NETS = {
+    "nll": ("layers: [linear: 10, log_softmax]", "nll"),
+    "gaussian_nll": (
+        "outputs: [mean, spread], layers: [linear: {out_features: 1, name: mean}, input: input, linear: 1, "
+        "softplus: {name: spread}]",
+        "{gaussian_nll: {output: mean, variance: spread}}",
+    ),
+    "kl_divergence": (
+        "outputs: [mean, teacher], layers: [linear: {out_features: 5, name: mean}, input: input, linear: 5, "
+        "softmax: {name: teacher}]",
+        "{kl_divergence: {output: mean, target: teacher}}",
+    ),
+}
+"""The networks of losses that take outputs of a form of their own, and how these are written."""
+
+
+def with_each_kind(family: str, folder: Path) -> dict[str, dict[str, int]]:
+    """By kind of a family, the operators and reads of one plain step of a small network that has the kind."""
+    from dlrun.language.kinds import kinds
+
+    return {kind: with_kind(family, kind, folder) for kind in kinds(family) if kind not in OF_SEQUENCES}
+
+
+def with_kind(family: str, kind: str, folder: Path) -> dict[str, int]:
+    """The operators and reads of one plain step of a small network that has a kind.
+
+    Reads inside a kernel do not count: on a processor, that of adam reads how many steps there were from memory.
+    """
+    import torch
+
+    from dlrun.checks.check import check
+    from dlrun.training.lifecycle.setup import prepare_training
+    from dlrun.training.speed.fast_step import FastStep
+
+    spec = folder / f"{kind}.yaml"
+    spec.write_text("\n".join(_spec_with(family, kind)) + "\n")
+    task = prepare_training(check(spec, training=True)).task
+    step, rows = FastStep(task), task.data.train
+    moves = [(group.optimizer, group.optimizer.lr) for group in task.groups]
+
+    def one_step() -> None:
+        step(task.augment(rows, 0, torch.arange(32, device=rows.device)), moves)
+
+    for _ in range(2):  # the first step makes what the others need
+        one_step()
+    return {"operators": operators_of(one_step)["operators"], "reads": reads_of(one_step)}
+
+
+def _spec_with(family: str, kind: str) -> list[str]:
+    """A spec with a kind of a family: with its defaults, or as in its example where settings have none."""
+    from pydantic import ValidationError
+
+    from dlrun.language.component import choose
+    from dlrun.language.kinds import find
+
+    cls: Any = find(family, kind)
+    written = kind
+    try:
+        choose(family, kind)
+    except ValidationError:
+        (example,) = (line.partition(":")[2].strip() for line in cls.__doc__.splitlines() if "Example:" in line)
+        written = f"{{{example}}}"
+    wants = {"losses": lambda: cls.wants, "metrics": lambda: min(cls.suits)}.get(family, lambda: "classes")()
+    source, outputs, loss = TARGETS[wants]
+    layers = f"layers: [linear: 8, tanh, linear: {outputs}]"
+    if family == "losses" and kind in OWN_NETS:
+        layers, written = OWN_NETS[kind]
+    sections = {
+        "optimizers": f"optimizer: [{kind}: {{weights: '*.weight'}}, sgd]",
+        "losses": f"loss: {written}",
+    }
+    return [
+        f"data: {{source: {source}, preprocess: [standardize], split: {{test: 0}}}}",
+        f"model: {{{layers}}}",
+        "train: {device: cpu, batch_size: 32}",
+        sections.get(family, f"{family}: [{written}]"),
+        *([] if family == "optimizers" else ["optimizer: rmsprop"]),
+        *([] if family == "losses" else [f"loss: {loss}"]),
+    ]
 
 
 def imported_by(command: list[str]) -> list[str]:
@@ -164,6 +255,26 @@ def operators_of(work: Callable[[], object]) -> dict[str, int]:
     return counted
 
 
+def reads_of(work: Callable[[], object]) -> int:
+    """The reads that wait for the device during `work`, without those inside of kernels."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Counting(TorchDispatchMode):
+        reads = 0
+
+        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.reads += function._schema.name in READS
+            return function(*args, **(kwargs or {}))
+
+    with Counting() as counting:
+        work()
+    return counting.reads
+
+
+FAMILIES = ("optimizers", "losses", "regularizers", "constraints", "metrics")
+"""The families whose kinds take part in a step."""
+
+
 def main() -> None:
     if sys.argv[1:2] == ["--child"]:
         count = {"modules": modules_after, "calls": calls_of, "operators": operators_of}[sys.argv[2]]
@@ -178,6 +289,11 @@ def main() -> None:
             f"{name:<14} {step['operators']:10.1f} {step['reads']:7.2f} {step['bytes']:12,.0f} "
             f"{step['Python calls']:13.1f} {step['C calls']:9.1f}"
         )
+    with tempfile.TemporaryDirectory() as name:
+        for family in FAMILIES:
+            print(f"\n{'a step with ' + family:<28} {'operators':>10} {'reads':>7}")
+            for kind, step in with_each_kind(family, Path(name)).items():
+                print(f"{kind:<28} {step['operators']:10} {step['reads']:7}")
     print(f"\n{'command':<14} {'modules':>8}  heavy ones")
     with tempfile.TemporaryDirectory() as folder:
         training = ["train", str(write("tabular", 2, Path(folder))), "--runs", str(Path(folder) / "runs")]

@@ -1,15 +1,18 @@
 """What a step and a command may cost, in things that can be counted; benchmarks/counts.py shows them all."""
 
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from places import BENCHMARKS
 
-A_STEP = {"operators": 230, "reads": 0.1, "bytes": 445_000, "Python calls": 30, "C calls": 32}
+from dlrun.language.kinds import kinds
+
+A_STEP = {"operators": 230, "reads": 0.1, "bytes": 445_000, "Python calls": 34, "C calls": 36}
 """Bounds for a step of the tabular network, with a tenth to a third of room. Inside an epoch the losses are looked at
 ten times a second, which is why a slow machine may make a few calls more."""
-MODULES = {"--help": 407, "check": 568, "schema": 736}
+MODULES = {"--help": 407, "check": 575, "schema": 745}
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +29,21 @@ def test_a_step_costs_no_more_than_it_did(counts) -> None:
     found = counts.in_a_step("tabular")
     assert found["operators"] > 20 and found["Python calls"] > 1  # something was counted
     assert {what: found[what] for what, most in A_STEP.items() if found[what] > most} == {}
+
+
+@pytest.mark.parametrize("family", ["optimizers", "losses", "regularizers", "constraints", "metrics"])
+def test_a_step_with_any_kind_reads_nothing_back_from_the_device(counts, family: str, tmp_path: Path) -> None:
+    found = counts.with_each_kind(family, tmp_path)
+    assert set(found) == set(kinds(family)) - set(counts.OF_SEQUENCES)
+    assert {kind: step["reads"] for kind, step in found.items() if step["reads"]} == {}
+    assert all(step["operators"] > 20 for step in found.values())
+
+
+def test_a_read_is_counted(counts) -> None:
+    assert counts.reads_of(lambda: torch.ones(3).sum().item()) == 1
+    assert counts.reads_of(lambda: bool(torch.ones(()))) == 1
+    assert counts.reads_of(lambda: torch.ones(3).nonzero()) == 1
+    assert counts.reads_of(lambda: torch.ones(3).sum()) == 0
 
 
 @pytest.mark.parametrize("command", MODULES)

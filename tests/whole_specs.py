@@ -214,8 +214,14 @@ def specs(draw: st.DrawFn) -> Drawn:
         "tracking": "off",
     }
     for schedule in draw(some("schedules")):
-        spec["schedule"] = schedule
+        spec["schedule"] = _of_an_optimizer(schedule, draw(st.sampled_from(("lr", ["lr", "weight*"], "eps"))))
     return spec, shape
+
+
+def _of_an_optimizer(schedule: Any, of: Any) -> Any:
+    """A schedule of numbers that most optimizers have."""
+    ((kind, settings),) = schedule.items()
+    return {kind: settings | {"of": of}} if "of" in settings else schedule
 
 
 def _groups(kind: str, settings: dict[str, Any]) -> list[Any]:

@@ -207,7 +207,7 @@ def _plan(reading: Reading, sizes: SplitSizes | None) -> Plan:
 
 def _memory(reading: Reading, planned: Plan, sizes: SplitSizes | None) -> Memory:
     train = reading.sections.get("train", TrainSection())
-    groups, _ = moved(planned, reading.sections.get("optimizer"), reading.sections.get("schedule"))
+    groups, _ = moved(planned, reading.sections.get("optimizer"))
     watched: list[Watched] = []
     if reading.data.info is not None:
         losses, metrics = as_tuple(reading.sections.get("loss")), reading.sections.get("metrics", ())

@@ -17,11 +17,11 @@ FEW = 3
 
 
 def check_optimizers(reading: Reading, planned: Plan) -> Iterator[Problem]:
-    """Hold each optimizer to weights that it names and can move, each weight to an optimizer, the schedule to a use."""
-    optimizer, schedule = reading.sections.get("optimizer"), reading.sections.get("schedule")
+    """Hold each optimizer to weights that it names and can move, and each weight to an optimizer."""
+    optimizer = reading.sections.get("optimizer")
     if optimizer is None or not planned.trainable:  # `check_freeze` says that there is nothing to train
         return
-    groups, left = moved(planned, optimizer, schedule)
+    groups, left = moved(planned, optimizer)
     trained = [name for name, _, _ in planned.weights() if name not in planned.frozen]
     layers = [step.name for step in planned.steps if step.weights]
     for group in groups:
@@ -39,9 +39,6 @@ def check_optimizers(reading: Reading, planned: Plan) -> Iterator[Problem]:
     if left:
         hint = "add an optimizer without `weights` as the last one; `model.freeze` names weights that do not move"
         yield reading.problem(f"no optimizer moves {_few(left)}", ("optimizer",), hint)
-    if schedule is not None and all(group.optimizer.schedule is not None for group in groups):
-        message = "no optimizer uses this schedule: each has a `schedule` of its own"
-        yield reading.problem(message, ("schedule",), "remove one of them", at_key=True)
 
 
 def _unknown(reading: Reading, group: Moved, trained: list[str], layers: list[str], planned: Plan) -> Iterator[Problem]:

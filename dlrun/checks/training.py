@@ -1,27 +1,21 @@
-"""Whether `train` and `schedule` fit each other, the network and the number of rows."""
+"""Whether `train` fits the network and the number of rows."""
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator
 from typing import Any
 
-from dlrun.checks.objective import value_names
+from dlrun.checks.monitor import check_monitor
 from dlrun.checks.reading import Reading
-from dlrun.components.schedules import FollowingSchedule, Schedule
+from dlrun.checks.schedules import check_schedules
 from dlrun.errors import Problem, SpecPath
-from dlrun.language.component import LARGEST
 from dlrun.language.durations import Duration
 from dlrun.language.experiment import TrainSection
-from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.length import Length, evaluation_batch
 from dlrun.plan.network import Plan
-from dlrun.plan.optimizers import moved
 from dlrun.plan.split_sizes import SplitSizes
 
-CHOICE = 20
-"""The most metrics that a hint names."""
 LAUNCHERS = {
     "WORLD_SIZE": "torchrun",
     "OMPI_COMM_WORLD_SIZE": "mpirun",
@@ -56,7 +50,7 @@ def check_training(reading: Reading, planned: Plan, train: TrainSection, sizes: 
     if sizes.train < 1:
         return
     length = Length.of(train, sizes.train)
-    yield from _check_schedules(reading, planned, length, sizes)
+    yield from check_schedules(reading, planned, length, sizes)
     average: Any = train.average
     if average is not None:
         yield from _check_start(reading, average.start(), average.kind, ("train", "average"), length)
@@ -70,52 +64,13 @@ def check_training(reading: Reading, planned: Plan, train: TrainSection, sizes: 
 def _check_early_stopping(reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes) -> Iterator[Problem]:
     if train.early_stopping is not None:
         path = ("train", "early_stopping")
-        yield from _check_monitor(reading, planned, train.early_stopping.monitor, "early stopping", path, sizes)
+        yield from check_monitor(reading, planned, train.early_stopping.monitor, "early stopping", path, sizes)
     if train.best is not None:
-        yield from _check_monitor(reading, planned, train.best.monitor, "`best`", ("train", "best"), sizes)
+        yield from check_monitor(reading, planned, train.best.monitor, "`best`", ("train", "best"), sizes)
     if train.best is not None and train.early_stopping is not None:
         message = "the `monitor` of early stopping decides which weights are the best"
         hint = "write `monitor` in `early_stopping`, and remove `best`"
         yield reading.problem(message, ("train", "best"), hint, at_key=True)
-
-
-def _check_monitor(
-    reading: Reading, planned: Plan, monitor: str, whose: str, path: SpecPath, sizes: SplitSizes
-) -> Iterator[Problem]:
-    """Hold a metric that is watched to those of the validation rows, and these to at least one row."""
-    values = {"loss": True, **value_names(reading, planned)}
-    known = {f"validation/{name}": is_better for name, is_better in values.items()}
-    choice = [name for name, is_better in known.items() if is_better]
-    hint = "choose one of " + ", ".join(choice[:CHOICE]) + (", …" if len(choice) > CHOICE else "")
-    if monitor not in known:
-        message = f"there is no metric '{monitor}'{did_you_mean(monitor, choice, {})}"
-        yield reading.problem(message, (*path, "monitor"), hint)
-    elif not known[monitor]:
-        message = f"neither more nor less of '{monitor}' is better, so {whose} cannot watch it"
-        yield reading.problem(message, (*path, "monitor"), hint)
-    elif not sizes.validation and reading.sections["data"].split.train_on_validation:
-        message = f"{whose} needs validation rows, and `train_on_validation` makes training rows of them"
-        yield reading.problem(message, path, "remove one of the two", at_key=True)
-    elif not sizes.validation:
-        hint = "set `data.split.validation` above 0"
-        yield reading.problem(f"{whose} needs validation rows, and their share is 0", path, hint, at_key=True)
-
-
-def _check_schedules(reading: Reading, planned: Plan, length: Length, sizes: SplitSizes) -> Iterator[Problem]:
-    """Hold each schedule to the training, and to metrics that there are; the spec's own only once."""
-    groups, _ = moved(planned, reading.sections.get("optimizer"), reading.sections.get("schedule"))
-    seen = set()
-    for group in groups:
-        schedule = group.schedule
-        if schedule is None:
-            continue
-        path = (*group.schedule_path, schedule.kind)
-        if path not in seen:
-            seen.add(path)
-            yield from _check_parts(reading, schedule, path, length)
-            if isinstance(schedule, FollowingSchedule):
-                yield from _check_monitor(reading, planned, schedule.monitor, schedule.kind, path, sizes)
-        yield from _check_rates(reading, schedule, group.optimizer.lr, path, length)
 
 
 def _check_start(reading: Reading, start: Duration, whose: str, path: SpecPath, length: Length) -> Iterator[Problem]:
@@ -128,32 +83,6 @@ def _check_start(reading: Reading, start: Duration, whose: str, path: SpecPath, 
 
 def _steps(count: int) -> str:
     return f"{count} step{'s' * (count > 1)}"
-
-
-def _check_parts(reading: Reading, schedule: Schedule, path: SpecPath, length: Length) -> Iterator[Problem]:
-    """Hold a schedule's parts of a fixed length to less than the training."""
-    if schedule.needed_steps(length.per_epoch) < length.steps:
-        return
-    steps = _steps(length.steps)
-    hint = f"an epoch has {_steps(length.per_epoch)}; train longer or "
-    if schedule.warmup.in_steps(length.per_epoch) >= length.steps:
-        message = f"the warmup, {schedule.warmup}, takes all of the training, {steps}"
-        yield reading.problem(message, (*path, "warmup"), hint + "warm up less")
-    else:
-        message = f"the parts of {schedule.kind} take all of the training, {steps}, or more"
-        yield reading.problem(message, path, hint + "make them shorter")
-
-
-def _check_rates(reading: Reading, schedule: Schedule, lr: float, path: SpecPath, length: Length) -> Iterator[Problem]:
-    """Refuse a learning rate that grows beyond float32."""
-    epochs = length.steps / length.per_epoch
-    try:
-        last = lr * schedule.relative_rate(lr, epochs, epochs, length.per_epoch)
-    except OverflowError:
-        last = math.inf
-    if not abs(last) <= LARGEST:
-        message = f"the learning rate grows beyond float32, whose largest number is {LARGEST:.3g}, in {epochs:g} epochs"
-        yield reading.problem(message, path[:-1], "choose a schedule that grows less")
 
 
 def _check_evaluation_batches(

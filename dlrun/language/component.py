@@ -6,7 +6,7 @@ A component is a pydantic model in a file of its own, named after its kind, in i
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self, get_args
 
@@ -107,6 +107,22 @@ class Component(Settings):
     def is_family_base(cls) -> bool:
         """Whether this is not a kind but a base class for kinds, in the family's own module."""
         return cls.kind == cls.family
+
+    def changeable(self) -> dict[str, float]:
+        """The numbers among its settings that a schedule may change, by name; `betas.0` is the first of a list."""
+        return {}
+
+    def with_numbers(self, values: Mapping[str, Any]) -> Self:
+        """A copy with some of these numbers changed; they are not checked, and may be tensors."""
+        changed: dict[str, Any] = {}
+        for name, value in values.items():
+            setting, _, place = name.partition(".")
+            if not place:
+                changed[setting] = value
+                continue
+            before = changed.get(setting, getattr(self, setting))
+            changed[setting] = (*before[: int(place)], value, *before[int(place) + 1 :])
+        return self.model_copy(update=changed)
 
     def written(self) -> dict[str, Any]:
         """The component as a spec would write it, with every setting that has a value."""

@@ -167,8 +167,9 @@ class Experiment(Settings):
     optimizer: Annotated[Component | tuple[Component, ...], SomeOf("optimizers")] | None = None
     """How the weights are updated from the gradients; in a list, a weight is moved by the first one whose `weights`
     name it."""
-    schedule: Annotated[Component, OneOf("schedules")] | None = None
-    """How the learning rate changes, of each optimizer without a `schedule` of its own; constant unless given."""
+    schedule: Annotated[Component | tuple[Component, ...], SomeOf("schedules")] | None = None
+    """How numbers change over the training; in a list, each schedule says by `of` which. Those of optimizers are those
+    of each without a `schedule` of its own. All stay as they are unless given."""
     train: Annotated[TrainSection, Nested()] = TrainSection.model_construct()
     """How long to train, in batches of what size, and on which device."""
     baselines: Annotated[Literal["auto"] | tuple[Component, ...], AutoOrSome("baselines")] = "auto"

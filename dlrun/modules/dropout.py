@@ -15,6 +15,9 @@ to a multiple of 1/65,536."""
 DTYPES = {8: torch.int8, 16: torch.int16}
 """The signed integer type of words, by their number of bits."""
 
+SMALLEST_SELU = -1.7580993408473766
+"""What selu gives far below 0: -1.0507... * 1.6732..."""
+
 _divert: Callable[[int, int], torch.Tensor] | None = None
 
 
@@ -69,3 +72,45 @@ class Dropout(nn.Dropout):
         # 0 below the threshold and 1 from it on. Whole numbers are exact, and comparing would take three times as long.
         kept = words.to(torch.float32).sub_(self.threshold - 1).clamp_(0, 1)
         return input * kept.to(input.dtype).mul_(self.scale)
+
+
+class ChangingDropout(nn.Module):
+    """The dropout with its probability in a tensor, so that a captured step can be repeated with another one."""
+
+    def __init__(self, p: torch.Tensor, axes: int | None = None):
+        """
+        Args:
+            p: the probability, float32 with no axes.
+            axes: how many axes of the input are told apart; what lies in the others is dropped together. None: all.
+        """
+        super().__init__()
+        self.p, self.axes = p, axes
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return input
+        kept = self.draw(input)
+        scale = torch.where(self.p < 1, 1 / (1 - self.p), 0.0)
+        return input * (kept * scale).to(input.dtype)
+
+    def draw(self, input: torch.Tensor) -> torch.Tensor:
+        """1 for what is kept and 0 for what is dropped, float32."""
+        shape = input.shape[: self.axes] + (1,) * len(input.shape[self.axes :] if self.axes else ())
+        if input.device.type != "cpu":
+            return (torch.rand(shape, device=input.device) >= self.p).to(torch.float32)
+        words = (_divert or draw_words)(shape.numel(), BITS).view(shape)
+        threshold = (self.p * 2**BITS).round() - 2 ** (BITS - 1)
+        return words.to(torch.float32).sub_(threshold - 1).clamp_(0, 1)
+
+
+class ChangingAlphaDropout(ChangingDropout):
+    """The alpha dropout with its probability in a tensor: dropped numbers become selu's smallest value d, and
+    a*x + b with a = ((1 - p)*(1 + p*d**2))**-0.5 and b = -a*p*d keeps mean and variance."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return input
+        kept, p = self.draw(input), self.p
+        factor = torch.where(p < 1, ((1 - p) * (1 + p * SMALLEST_SELU**2)).rsqrt(), 0.0)
+        moved = input * kept.to(input.dtype) + ((1 - kept) * SMALLEST_SELU).to(input.dtype)
+        return moved * factor.to(input.dtype) - (factor * p * SMALLEST_SELU).to(input.dtype)

@@ -9,7 +9,8 @@ from torch import nn
 class GaussianNoise(nn.Module):
     """In training, x + n with n ~ N(0, std**2), drawn for each number; in evaluation, x."""
 
-    def __init__(self, std: float):
+    def __init__(self, std: float | torch.Tensor):
+        """`std` may be a tensor with no axes, whose value changes from step to step."""
         super().__init__()
         self.std = std
 

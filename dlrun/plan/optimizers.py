@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlrun.components.optimizers import Optimizer
-from dlrun.components.schedules import Schedule
 from dlrun.errors import SpecPath
 from dlrun.plan.names import matches
 from dlrun.plan.network import Plan
@@ -19,13 +18,10 @@ class Moved:
     """The weights that one optimizer moves."""
 
     optimizer: Optimizer
-    schedule: Schedule | None
-    """Its own, or that of the spec."""
     weights: dict[str, Shape]
     """Full names and shapes; those of frozen weights are not among them."""
     path: SpecPath
     """The place of the optimizer in the spec."""
-    schedule_path: SpecPath
 
     @property
     def count(self) -> int:
@@ -38,13 +34,12 @@ class Moved:
         return " ".join([self.optimizer.kind, *(self.optimizer.weights or ())])
 
 
-def moved(plan: Plan, optimizer: Any, schedule: Any) -> tuple[list[Moved], dict[str, Shape]]:
+def moved(plan: Plan, optimizer: Any) -> tuple[list[Moved], dict[str, Shape]]:
     """The weights of each optimizer: each weight belongs to the first one that it fits; and those of none.
 
     Args:
         plan: the network.
         optimizer: the section of the spec: one optimizer, several or None.
-        schedule: the section of the spec.
     """
     left = {name: shape for name, shape, _ in plan.weights() if name not in plan.frozen}
     several: Sequence[Any] = optimizer if isinstance(optimizer, tuple) else (optimizer,) if optimizer else ()
@@ -53,8 +48,7 @@ def moved(plan: Plan, optimizer: Any, schedule: Any) -> tuple[list[Moved], dict[
         own = {name: shape for name, shape in left.items() if fits(name, one)}
         left = {name: shape for name, shape in left.items() if name not in own}
         path = ("optimizer", index) if isinstance(optimizer, tuple) else ("optimizer",)
-        at = (*path, one.kind, "schedule") if one.schedule is not None else ("schedule",)
-        found.append(Moved(one, one.schedule or schedule, own, path, at))
+        found.append(Moved(one, own, path))
     return found, left
 
 

@@ -9,7 +9,7 @@
             add the weights to their average                averaging.py; or once an epoch
             write a checkpoint if it is time                the checkpointer
         measure the validation rows, with the average       evaluation.py
-        let the learning rates follow what was measured     rates.py
+        let the schedules follow what was measured          schedules.py
         copy the weights if they are the best               early_stopping.py
         report the epoch's metrics                          the watcher
 
@@ -36,7 +36,7 @@ from dlrun.training.early_stopping import BestWeights
 from dlrun.training.evaluation import Evaluator, Measurement
 from dlrun.training.loss_totals import LossTotals
 from dlrun.training.order import Order
-from dlrun.training.rates import Rates
+from dlrun.training.schedules import Schedules
 from dlrun.training.speed.fast_step import FastStep
 from dlrun.training.state import TrainingState
 from dlrun.training.task import Task
@@ -91,7 +91,7 @@ class Training:
         self.length = Length.of(task.settings, len(task.data.train))
         self.device = task.device
         self.step = FastStep(task)
-        self.rates = Rates(task.groups, self.length, task.watched, state)
+        self.schedules = Schedules(task, self.length, state)
         self.evaluate = Evaluator(task.network, task.forward, task.objective, task.watched, self.step.captures)
         average: Any = task.settings.average
         if average is not None:
@@ -143,7 +143,7 @@ class Training:
         self.losses.read()
         metrics = self.losses.metrics()
         metrics |= {f"train/{name}": value for name, value in self.measurement.values().items()}
-        metrics |= self.rates.metrics(state.step - 1)
+        metrics |= self.schedules.metrics(state.step - 1)
         metrics["time/epoch"] = self.seconds()
         if state.average is not None and state.average.kind.each_epoch:
             self._add_to_average(state.average)
@@ -151,7 +151,7 @@ class Training:
         with contextlib.nullcontext() if state.average is None else state.average.in_place():
             metrics |= self._validate()
             self.best.update(metrics, self.task.network, state)
-        self.rates.after_epoch(metrics)
+        self.schedules.after_epoch(metrics)
         state.stopped_early = state.step < self.length.steps and self.best.should_stop(state)
         self.watcher.epoch(state.epoch, metrics, self.length.epochs)
         self.begin_epoch()
@@ -166,13 +166,13 @@ class Training:
         task, state, size = self.task, self.state, self.length.batch
         start = step * self.step_rows
         stop = min(start + self.step_rows, self.length.rows)
-        rows = stop - start
+        rows, moves = stop - start, self.schedules.moves(state.step)
         while stop - start > size:
             batch = task.augment(task.data.train, state.epoch, self.order.part(start, start + size))
             self.measurement.add(self.step.accumulate(batch, size / rows))
             start += size
         batch = task.augment(task.data.train, state.epoch, self.order.part(start, stop))
-        losses, measured = self.step(batch, self.rates.at(state.step), (stop - start) / rows)
+        losses, measured = self.step(batch, moves, (stop - start) / rows)
         self.losses.add(losses, rows)
         self.measurement.add(measured)
 

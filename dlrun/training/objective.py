@@ -122,7 +122,9 @@ class Objective:
         values = [self._value(place, *pair, outputs) for place, pair in enumerate(compared)]
         total: torch.Tensor | None = None
         for term, value in zip(self.terms, values, strict=True):
-            weighted = value if term.loss.coefficient == 1 else term.loss.coefficient * value
+            coefficient = term.loss.coefficient  # a tensor where a schedule changes it, and then it is not read
+            is_one = isinstance(coefficient, float) and coefficient == 1
+            weighted = value if is_one else coefficient * value
             total = weighted if total is None else total + weighted
         assert total is not None
         amounts = [self.terms[place].loss.amount(compared[place][1], self.weights[place]) for place in self.uneven]

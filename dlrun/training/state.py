@@ -31,7 +31,7 @@ class TrainingState:
     """Epochs since the best one that count for early stopping."""
     stopped_early: bool = False
     schedules: list[ScheduleState] = field(default_factory=list)
-    """What the schedule of each group of weights keeps from epoch to epoch."""
+    """What the schedule of each number that changes keeps from epoch to epoch."""
     seconds: float = 0.0
     """Seconds that the current epoch took before the run was resumed."""
     stop_request: StopRequest = field(default_factory=StopRequest)

@@ -61,7 +61,7 @@ def backward(task: Task, weights: Sequence[TrainedWeights], batch: Batch) -> tup
     """What `step` returns of a batch, and the gradients, before they are clipped."""
     outputs = task.forward(*batch.inputs)  # forward
 
-    losses = task.objective(outputs, batch)  # loss
+    losses = task.minimised(outputs, batch)  # loss
     total = losses[0]
     if task.penalties:
         losses.append(penalty := sum_of_penalties(task.penalties, outputs, batch))

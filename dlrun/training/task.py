@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from dlrun.components.optimizers import Optimizer
-from dlrun.components.schedules import Schedule
 from dlrun.data.augment import Augmenter
 from dlrun.data.prepare import Prepared
 from dlrun.language.experiment import TrainSection
 from dlrun.plan.objective import Watched
+from dlrun.training.changing_numbers import ChangingNumbers
 from dlrun.training.chosen_weights import Bound
 from dlrun.training.objective import Forward, Objective
 from dlrun.training.penalties import Penalty
@@ -24,7 +24,6 @@ class WeightGroup:
     """Weights that one optimizer moves."""
 
     optimizer: Optimizer
-    schedule: Schedule | None
     parameters: Sequence[nn.Parameter]
 
 
@@ -38,6 +37,9 @@ class Task:
     data: Prepared
     augment: Augmenter
     objective: Objective
+    """With its coefficients as they are written."""
+    minimised: Objective
+    """The same, with the coefficients of the current step where schedules change them."""
     watched: Sequence[Watched]
     """The metrics."""
     penalties: Sequence[Penalty]
@@ -46,6 +48,8 @@ class Task:
     """The constraints that hold after every step, in order."""
     groups: Sequence[WeightGroup]
     """The trained weights, each in one group."""
+    changing: ChangingNumbers
+    """The numbers that schedules change."""
     settings: TrainSection
     seed: int
 

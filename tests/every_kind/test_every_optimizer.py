@@ -190,6 +190,61 @@ def test_two_groups_move_as_torchs_parameter_groups(kind: str, function: Callabl
         torch.testing.assert_close(mine, other, rtol=1e-12, atol=1e-12)
 
 
+NUMBERS = [(kind, name) for kind in KINDS for name in choose("optimizers", kind).changeable()]
+MOVES = (0.3, 0.9, 0.6, 1.0, 0.5) * 4
+"""The factor on a number in each step; all settings allow them."""
+WRITTEN = {
+    "sgd": {"momentum": 0.8, "dampening": 0.3},
+    "rmsprop": {"momentum": 0.8},
+    "adagrad": {"lr_decay": 0.5},
+    "lion": {"lr": 0.1},
+}
+"""Settings without which others have no effect."""
+LARGE = {"eps": 0.5, "lr": 0.02, "weight_decay": 0.5, "momentum_decay": 0.5}
+"""Values whose effect is larger than the rounding."""
+
+
+def with_effect(kind: str, name: str) -> Any:
+    """An optimizer whose number has a large effect, where it has any."""
+    settings = dict(WRITTEN.get(kind, {}))
+    settings |= {name: LARGE[name]} if name in LARGE else {}
+    settings |= {"eps": 100.0} if (kind, name) == ("muon", "eps") else {}
+    return choose("optimizers", {kind: settings})
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, name in NUMBERS if kind not in ONE_FORM])
+def test_a_number_that_changes_between_steps_moves_the_weights_as_torchs_optimizer(kind: str, name: str) -> None:
+    optimizer = with_effect(kind, name)
+    ours, theirs, constant = (some_weights(optimizer) for _ in range(3))
+    moving, judge, still = Moving(optimizer, ours), Judge(optimizer, theirs), Moving(optimizer, constant)
+    (group,), value = judge.own.param_groups, optimizer.changeable()[name]
+    for factor in MOVES:
+        changed = moving.optimizer = optimizer.with_numbers({name: value * factor})
+        setting = name.partition(".")[0]
+        group[setting] = getattr(changed, setting)
+        for each, weights in ((moving, ours), (judge, theirs), (still, constant)):
+            each.zero_grad()
+            torch.stack([(weight - 0.3).pow(4).sum() for weight in weights]).sum().backward()
+            each.step()
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-12, atol=1e-12)
+    assert not all(torch.allclose(*pair, rtol=1e-9, atol=1e-9) for pair in zip(ours, constant, strict=True))
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, name in NUMBERS if kind in ONE_FORM])
+def test_a_number_that_changes_changes_the_steps(kind: str, name: str) -> None:
+    optimizer = with_effect(kind, name)
+    ours, constant = some_weights(optimizer), some_weights(optimizer)
+    moving, still = Moving(optimizer, ours), Moving(optimizer, constant)
+    for factor in MOVES:
+        moving.optimizer = optimizer.with_numbers({name: optimizer.changeable()[name] * factor})
+        for each, weights in ((moving, ours), (still, constant)):
+            each.zero_grad()
+            torch.stack([(weight - 0.3).pow(4).sum() for weight in weights]).sum().backward()
+            each.step()
+    assert not all(torch.allclose(*pair, rtol=1e-9, atol=1e-9) for pair in zip(ours, constant, strict=True))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_numbers_kept_for_each_weight_are_as_many_as_said(kind: str) -> None:
     @draws(60)

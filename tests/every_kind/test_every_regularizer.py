@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,6 +96,22 @@ def test_a_penalty_is_its_coefficient_times_the_sum_over_all_weights_and_so_is_i
             torch.testing.assert_close(weight.grad, expected)
 
     holds()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_coefficient_may_be_a_tensor_that_changes_and_gives_the_same_bits(kind: str) -> None:
+    chosen: Any = choose("regularizers", {kind: 0.3})
+    held = torch.tensor(0.3)
+    moving = chosen.with_numbers({"coefficient": held})
+    for coefficient in (0.3, 0.7, 0.0):
+        held.fill_(coefficient)
+        own = choose("regularizers", {kind: coefficient})
+        found = []
+        for one in (moving, own):
+            weight = torch.linspace(-1, 2, 12).reshape(3, 4).requires_grad_()
+            value = one.penalty([weight]) if kind in ON_WEIGHTS else one.penalty(weight, "classes", "")
+            found += [value, *torch.autograd.grad(value, [weight])]
+        assert torch.equal(found[0], found[2]) and torch.equal(found[1], found[3])
 
 
 @pytest.mark.parametrize(

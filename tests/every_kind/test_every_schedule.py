@@ -147,13 +147,55 @@ def test_a_hundred_steps_have_torchs_rates_to_twelve_digits(
     assert len({*ours}) > 1
 
 
+def torchs_momenta(scheduler: Callable[[torch.optim.Optimizer], Any]) -> list[float]:
+    """The momentum of each step."""
+    optimizer = torch.optim.SGD([torch.zeros(1)], LR, momentum=0.8)
+    stepping, momenta = scheduler(optimizer), []
+    for _ in range(STEPS):
+        momenta.append(optimizer.param_groups[0]["momentum"])
+        optimizer.step()
+        stepping.step()
+    return momenta
+
+
+@pytest.mark.parametrize(
+    ("written", "scheduler"),
+    [
+        (
+            {"one_cycle": {"div_factor": 0.8 / 0.95, "final_div_factor": 1.0}},
+            lambda o: lr_scheduler.OneCycleLR(o, LR, STEPS, base_momentum=0.8, max_momentum=0.95),
+        ),
+        (
+            {"one_cycle": {"div_factor": 0.8 / 0.95, "final_div_factor": 1.0, "three_phase": True}},
+            lambda o: lr_scheduler.OneCycleLR(o, LR, STEPS, base_momentum=0.8, max_momentum=0.95, three_phase=True),
+        ),
+        (
+            {"cyclic": {"base_lr": 0.9, "step_size_up": "8 steps", "step_size_down": "3 steps"}},
+            lambda o: lr_scheduler.CyclicLR(o, 0.01, LR, 8, 3, base_momentum=0.8, max_momentum=0.9),
+        ),
+    ],
+)
+def test_a_momentum_moves_against_the_rate_as_torchs_does(
+    written: Any, scheduler: Callable[[torch.optim.Optimizer], Any]
+) -> None:
+    chosen = schedule(written)
+    ours = [0.8 * chosen.at(0.8, step, STEPS, EPOCH) for step in range(STEPS)]
+    assert ours == pytest.approx(torchs_momenta(scheduler), rel=1e-12)
+    assert max(ours) > 0.88 > 0.81 > min(ours)
+
+
+def test_a_straight_line_rises_too() -> None:
+    chosen = schedule({"linear": {"of": "momentum", "start_factor": 1.0, "end_factor": 1.5, "total_iters": "4 steps"}})
+    assert [0.6 * chosen.at(0.6, step, 10, 2) for step in (0, 2, 4, 9)] == pytest.approx([0.6, 0.75, 0.9, 0.9])
+
+
 values = st.floats(-10, 10) | st.just(math.nan)
 
 
 @draws(100)
 @given(components("schedules", "reduce_on_plateau"), st.lists(values, min_size=30, max_size=30), st.booleans())
 def test_reduce_on_plateau_is_torchs(chosen: Any, measured: list[float], rising: bool) -> None:
-    settings = chosen.model_dump(exclude={"warmup", "monitor"})
+    settings = chosen.model_dump(exclude={"warmup", "monitor", "of"})
     optimizer = torch.optim.SGD([torch.zeros(1)], LR)
     theirs = lr_scheduler.ReduceLROnPlateau(optimizer, "max" if rising else "min", **settings)
     state = chosen.begin()

@@ -14,7 +14,7 @@ PLAN = networks.plan_of(
 
 def test_a_weight_is_moved_by_the_first_that_names_it() -> None:
     optimizers = choose_some("optimizers", [{"sgd": {"weights": "*.bias"}}, {"adam": {"weights": "stem"}}, "lion"])
-    groups, left = moved(PLAN, optimizers, None)
+    groups, left = moved(PLAN, optimizers)
     found = [(group.optimizer.kind, list(group.weights), group.count) for group in groups]
     assert found == [
         ("sgd", ["stem.bias", "linear_1.bias"], 5),
@@ -26,14 +26,6 @@ def test_a_weight_is_moved_by_the_first_that_names_it() -> None:
 
 
 def test_what_none_names_is_left_and_frozen_weights_are_not() -> None:
-    groups, left = moved(PLAN, choose("optimizers", {"adam": {"weights": ("stem.weight",)}}), None)
+    groups, left = moved(PLAN, choose("optimizers", {"adam": {"weights": ("stem.weight",)}}))
     assert [group.path for group in groups] == [("optimizer",)]
     assert left == {"stem.bias": (3,), "linear_1.weight": (2, 3), "linear_1.bias": (2,)}
-
-
-def test_an_optimizer_has_its_own_schedule_or_that_of_the_spec() -> None:
-    own, common = choose("schedules", {"step": 1}), choose("schedules", {"linear": 0.0})
-    optimizers = choose_some("optimizers", [{"sgd": {"weights": "stem", "schedule": {"step": 1}}}, "adam"])
-    groups, _ = moved(PLAN, optimizers, common)
-    assert [group.schedule for group in groups] == [own, common]
-    assert [group.schedule_path for group in groups] == [("optimizer", 0, "sgd", "schedule"), ("schedule",)]

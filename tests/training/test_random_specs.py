@@ -41,7 +41,7 @@ class Quiet:
 
 
 def interrupted(spec: Path, runs: Path, patch: pytest.MonkeyPatch, after: int) -> Path | None:
-    """A run that is stopped after a step, and resumed; its folder."""
+    """A run that is stopped after a step, if it has so many, and resumed; its folder."""
     own = Training._report_progress
 
     def stop(training: Training, step: int) -> None:
@@ -51,7 +51,7 @@ def interrupted(spec: Path, runs: Path, patch: pytest.MonkeyPatch, after: int) -
 
     patch.setattr(Training, "_report_progress", stop)
     try:
-        dlrun.train(spec, runs=runs)
+        return dlrun.train(spec, runs=runs).folder
     except KeyboardInterrupt:
         pass
     finally:

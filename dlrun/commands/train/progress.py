@@ -17,6 +17,8 @@ ROWS = 20
 NARROWEST = 9
 """The least width of a column of numbers, as in 1.234e-05."""
 GAP = "  "
+SHOWN = ("train/", "validation/")
+"""The metrics that have columns: the times and the numbers that schedules change have none."""
 
 
 class EpochTable:
@@ -51,7 +53,7 @@ class EpochTable:
 
     def add(self, epoch: int, metrics: dict[str, float], epochs: int) -> list[str]:
         """The lines to print after an epoch."""
-        shown = {name: value for name, value in metrics.items() if name.partition("/")[0] not in ("lr", "time")}
+        shown = {name: value for name, value in metrics.items() if name.startswith(SHOWN)}
         lines = [] if self.columns else self._head(list(shown), epochs)
         best = self.seen(metrics)
         if best or self.waiting is None or not self.waiting[2]:

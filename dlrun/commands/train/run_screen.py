@@ -109,6 +109,8 @@ def show_start(checked: Checked, runs: Path, store: str | None, mlflow_experimen
 
 def show_plan(checked: Checked) -> None:
     """Print the data, the model and the training in a few lines."""
+    from dlrun.language.experiment import as_tuple
+
     experiment, plan = checked.experiment, checked.plan
     few = "" if plan.exact else "up to "
     screen.say_folded(f"{experiment.name}" + (f": {experiment.description}" if experiment.description else ""))
@@ -127,7 +129,9 @@ def show_plan(checked: Checked) -> None:
         f"{readable(plan.macs)} multiply-adds a sample"
     )
     kinds = [" + ".join(one.kind for one in several) for several in (experiment.losses, experiment.optimizers)]
-    kinds += [chosen.kind for chosen in (experiment.schedule, experiment.train.average) if chosen]
+    kinds += [" + ".join(one.kind for one in as_tuple(experiment.schedule))] if experiment.schedule else []
+    average: Any = experiment.train.average
+    kinds += [average.kind] if average is not None else []
     batches = experiment.train.accumulate
     several = f"; {batches} batches of {experiment.train.batch_size} a step" if batches > 1 else ""
     screen.say_folded(f"  train   {', '.join(kinds)}{several}; seed {experiment.seed}")

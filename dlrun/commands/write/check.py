@@ -107,7 +107,7 @@ def optimizer_lines(checked: Checked) -> list[str]:
     """A line for each of several optimizers: the weights that it moves."""
     from dlrun.plan.optimizers import moved
 
-    groups, _ = moved(checked.plan, checked.experiment.optimizer, checked.experiment.schedule)
+    groups, _ = moved(checked.plan, checked.experiment.optimizer)
     if len(groups) < 2:
         return []
     found = []
@@ -292,7 +292,7 @@ def as_data(file: Path, checked: Checked) -> dict[str, Any]:
         "positive": losses | metrics,
         "moved": [
             {"optimizer": group.optimizer.kind, "weights": list(group.weights), "count": group.count}
-            for group in moved(plan, checked.experiment.optimizer, checked.experiment.schedule)[0]
+            for group in moved(plan, checked.experiment.optimizer)[0]
         ],
         "split": {"train": sizes.train, "validation": sizes.validation, "test": sizes.test} if sizes else None,
         "memory": {

@@ -1,4 +1,4 @@
-"""`dlrun draw`: the network as a picture, or as text that other tools draw; or the learning rate over the training."""
+"""`dlrun draw`: the network as a picture, or as text that other tools draw; or the numbers that schedules change."""
 
 from __future__ import annotations
 
@@ -10,22 +10,11 @@ import typer
 
 from dlrun.commands import screen
 from dlrun.commands.arguments import Overrides, Spec, usable_or_none
+from dlrun.commands.picture_file import TEXTS, as_png, check_path, format_of, write
 from dlrun.errors import Problem, SpecError, visible
-from dlrun.runs import durable
 
 if TYPE_CHECKING:
     from dlrun.views.drawing.picture import Picture
-
-SUFFIXES = {
-    ".svg": "svg",
-    ".png": "png",
-    ".mmd": "mermaid",
-    ".mermaid": "mermaid",
-    ".dot": "dot",
-    ".gv": "dot",
-}
-TEXTS = ("mermaid", "dot")
-FORMATS = ("svg", "png", *TEXTS)
 
 
 def draw(
@@ -52,18 +41,20 @@ def draw(
     schedule: Annotated[
         bool,
         typer.Option(
-            "--schedule", help="Draw the learning rate over the whole training instead: on the screen, or SVG or PNG."
+            "--schedule",
+            help="Draw the learning rate, and each other number that a schedule changes, over the whole training "
+            "instead: on the screen, or SVG or PNG.",
         ),
     ] = False,
 ) -> None:
     """Draw the network: SVG, PNG, Mermaid or DOT; or the learning rate."""
-    kind = _format(output, format)
+    kind = format_of(output, format)
     if schedule:
         _draw_schedule(spec, overrides or (), output, kind if output is not None or format is not None else "text")
         return
     path = output if output is not None or kind in TEXTS else spec.parent / f"{spec.stem}.{kind}"
     if path is not None and (output is not None or spec.is_file()):
-        _check_path(path, spec)
+        check_path(path, spec)
     from dlrun.checks.check import check_model
     from dlrun.views.drawing.picture import picture
 
@@ -71,41 +62,8 @@ def draw(
     if path is None:
         screen.say(drawn.decode().removesuffix("\n"))
     else:
-        _write(path, drawn)
+        write(path, drawn)
         screen.say(f"wrote {path}")
-
-
-def _format(output: Path | None, asked: str | None) -> str:
-    if asked is not None:
-        if asked in FORMATS:
-            return asked
-        from dlrun.language.suggestions import did_you_mean
-
-        hint = "formats: " + ", ".join(FORMATS)
-        meant = {"mmd": "mermaid", "gv": "dot", "graphviz": "dot", "jpg": "png", "jpeg": "png", "pdf": "svg"}
-        raise SpecError([Problem(f"unknown format '{asked}'{did_you_mean(asked, FORMATS, meant)}", hint=hint)])
-    if output is None:
-        return "svg"
-    if output.suffix.lower() not in SUFFIXES:
-        hint = f"endings: {', '.join(SUFFIXES)}; or use --format"
-        raise SpecError([Problem(f"the ending of {output} is not that of a format", hint=hint)])
-    return SUFFIXES[output.suffix.lower()]
-
-
-def _check_path(path: Path, spec: Path) -> None:
-    try:
-        _need_a_file(path, spec)
-    except (OSError, ValueError) as error:
-        raise SpecError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
-
-
-def _need_a_file(path: Path, spec: Path) -> None:
-    if not path.parent.is_dir():
-        raise SpecError([Problem(f"there is no folder {path.parent}", hint=f"mkdir -p {path.parent}")])
-    if path.is_dir():
-        raise SpecError([Problem(f"{path} is a folder", hint=f"name a file in it: {path / spec.stem}.svg")])
-    if path.exists() and spec.exists() and path.samefile(spec):
-        raise SpecError([Problem(f"{path} is the spec itself", hint="name another file")])
 
 
 def _draw_schedule(spec: Path, overrides: Sequence[str], output: Path | None, kind: str) -> None:
@@ -113,13 +71,14 @@ def _draw_schedule(spec: Path, overrides: Sequence[str], output: Path | None, ki
         raise SpecError([Problem(f"a schedule is not drawn as {kind}", hint="leave out --format, or use svg or png")])
     path = output if output is not None or kind == "text" else spec.parent / f"{spec.stem}-schedule.{kind}"
     if path is not None:
-        _check_path(path, spec)
+        check_path(path, spec)
     from dlrun.checks.check import check
+    from dlrun.components.optimizers import LR
     from dlrun.components.schedules import FollowingSchedule
     from dlrun.plan.length import Length
     from dlrun.plan.optimizers import moved
-    from dlrun.plan.rates import curve
-    from dlrun.views.drawing import rates
+    from dlrun.plan.schedules import curves, entries, scheduled
+    from dlrun.views.drawing import plots, schedules
 
     checked = check(spec, overrides)
     experiment, sizes = checked.experiment, checked.sizes
@@ -127,17 +86,21 @@ def _draw_schedule(spec: Path, overrides: Sequence[str], output: Path | None, ki
         hint = "add `data`, `loss` and `optimizer`: the length of a training follows from the rows"
         raise SpecError([Problem(f"{spec} describes only a network, which has no learning rate", hint=hint)])
     length = Length.of(experiment.train, sizes.train)
-    groups, _ = moved(checked.plan, experiment.optimizer, experiment.schedule)
-    curves = [curve(visible(group.name), group.optimizer, group.schedule, length) for group in groups]
+    groups, _ = moved(checked.plan, experiment.optimizer)
+    found = entries(checked.plan, groups, experiment.schedule, experiment.losses, experiment.regularizers)
+    changing = scheduled(found)
+    drawn = curves(groups, changing, length)
+    parts = schedules.plots(drawn, length)
     if path is None:
-        screen.say(rates.text(curves, length, screen.width()))
+        screen.say("\n\n".join("\n".join(plots.text(part, screen.width())) for part in parts))
     else:
-        drawn = rates.svg(curves, length, visible(spec.stem))
-        _write(path, drawn.encode() if kind == "svg" else _png(drawn, *rates.SIZE))
+        picture = plots.svg(parts, schedules.title(list(drawn), visible(spec.stem)))
+        write(path, picture.encode() if kind == "svg" else as_png(picture, *plots.size(parts)))
         screen.say(f"wrote {path}")
-    for followed in dict.fromkeys(group.schedule for group in groups):
+    for followed, name in dict.fromkeys((one.schedule, one.number.name) for one in changing):
         if isinstance(followed, FollowingSchedule):
-            what = f"{followed.kind} lowers the rate as {followed.monitor} decides; here that always improves"
+            lowered = "the rate" if name == LR else visible(name)
+            what = f"{followed.kind} lowers {lowered} as {followed.monitor} decides; here that always improves"
             screen.say_folded(what)
 
 
@@ -157,18 +120,4 @@ def _written(drawn: Picture, kind: str) -> bytes:
     text = svg(drawn, placed)
     if kind == "svg":
         return text.encode()
-    return _png(text, placed.width, placed.height)
-
-
-def _png(svg: str, width: float, height: float) -> bytes:
-    from dlrun.views.drawing.png import png
-
-    return png(svg, width, height)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write the whole file, or leave the old one as it is."""
-    try:
-        durable.replace_file(path, [data], shared=True)
-    except (OSError, ValueError) as error:
-        raise SpecError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None
+    return as_png(text, placed.width, placed.height)

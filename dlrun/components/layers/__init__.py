@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import Field, PlainValidator, TypeAdapter, WithJsonSchema
@@ -168,6 +168,11 @@ class Layer(Component):
 
     def build(self, shape: Shape) -> torch.nn.Module:
         """The module that computes it."""
+        raise NotImplementedError
+
+    def build_changing(self, held: Mapping[str, torch.Tensor]) -> torch.nn.Module:
+        """The module of a layer with numbers that change, which it reads from tensors: each name of `changeable` has
+        one. A step that was captured reads them too."""
         raise NotImplementedError
 
 

@@ -46,6 +46,9 @@ class Loss(Component):
     coefficient: PositiveFloat = 1.0
     """The factor on this loss, where several are added."""
 
+    def changeable(self) -> dict[str, float]:
+        return {"coefficient": self.coefficient}
+
     @property
     def named_class(self) -> str | None:
         """The class that the spec names for the target value 1; None where it names none."""

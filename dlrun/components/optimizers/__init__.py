@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from dlrun.language.component import Component, OneOf
+from dlrun.language.component import Component, SomeOf
 from dlrun.language.fields import Names, PositiveFloat
 from dlrun.shapes import Shape
 
 if TYPE_CHECKING:
     import torch
 
+LR = "lr"
+"""The name of the learning rate among the settings."""
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 OptimizerState = dict[str, list["torch.Tensor"]]
@@ -28,21 +30,34 @@ class Optimizer(Component):
     """
 
     family: ClassVar[str] = "optimizers"
-    main: ClassVar[str | None] = "lr"
+    main: ClassVar[str | None] = LR
     fused: ClassVar[bool] = False
     """Whether a step is a single kernel of torch; else it is a few simple operations, which can be captured."""
     elementwise: ClassVar[bool] = True
     """Whether each number moves by itself, so that many weights may be one flat tensor."""
     takes: ClassVar[str] = "any weights"
     """What it moves, in words."""
+    fixed: ClassVar[tuple[str, ...]] = ()
+    """The numbers among its settings that only the first step reads."""
 
     lr: PositiveFloat
     """The learning rate."""
     weights: Names | None = None
     """The weights that it moves: patterns (`*` and `?`) of names of weights, or of layers, which include all weights
     inside; all that no optimizer before it in the list moves unless given."""
-    schedule: Annotated[Component, OneOf("schedules")] | None = None
-    """How its learning rate changes; as the spec's `schedule` says unless given."""
+    schedule: Annotated[Component | tuple[Component, ...], SomeOf("schedules")] | None = None
+    """How its learning rate and other settings change, one schedule or several; as the spec's `schedule` says unless
+    given."""
+
+    def changeable(self) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, float) and name not in self.fixed:
+                found[name] = value
+            elif isinstance(value, tuple):
+                found |= {f"{name}.{n}": entry for n, entry in enumerate(value) if isinstance(entry, float)}
+        return found
 
     def suits(self, shape: Shape) -> bool:
         """Whether a weight of this shape can be moved."""

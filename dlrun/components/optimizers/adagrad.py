@@ -20,6 +20,7 @@ class Adagrad(GradientDecay):
     """
 
     synonyms = ("ada_grad",)
+    fixed = ("initial_accumulator_value",)
 
     lr: PositiveFloat = 1e-2
     lr_decay: NonNegative = 0.0

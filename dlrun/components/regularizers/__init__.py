@@ -22,6 +22,9 @@ class Regularizer(Component):
     coefficient: NonNegative
     """The factor on the sum before it is added to the loss."""
 
+    def changeable(self) -> dict[str, float]:
+        return {"coefficient": self.coefficient}
+
 
 class WeightRegularizer(WeightChoice, Regularizer):
     """A penalty on weights."""

@@ -1,4 +1,4 @@
-"""Schedules: how the learning rate changes, computed from the optimizer's rate."""
+"""Schedules: how the learning rate and other numbers change, computed from what is written."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ from typing import ClassVar
 
 from dlrun.language.component import Component
 from dlrun.language.durations import Duration, DurationField
+from dlrun.language.fields import Names
 
 ScheduleState = dict[str, float]
 """What a schedule keeps from epoch to epoch, by name; only one that follows a metric keeps anything."""
 
 
 class Schedule(Component):
-    """The learning rate at every step, as a multiple of the optimizer's rate.
+    """The learning rate at every step, or another number that `of` names, as a multiple of what is written.
 
     After the warmup the schedule itself begins, at its time 0. The optimizer's rate is the largest one, unless a
-    schedule lets it grow.
+    schedule lets it grow. What is said of the learning rate holds for other numbers too.
     """
 
     family: ClassVar[str] = "schedules"
 
+    of: Names = ("lr",)
+    """The numbers that it changes, by name or by pattern (`*` and `?`), such as `momentum` or
+    `loss.coefficient`; the learning rate unless given."""
     warmup: DurationField = Duration(0, "epochs")
     """Raise the rate linearly from 0 to the schedule's first rate over this time, such as `2 epochs` or `500 steps`."""
 
@@ -27,7 +31,7 @@ class Schedule(Component):
         """The learning rate, divided by the optimizer's.
 
         Args:
-            lr: the optimizer's learning rate.
+            lr: the optimizer's learning rate, or the other number as it is written.
             epoch: time since the warmup, in epochs, with fractions.
             epochs: length of training after the warmup, in epochs.
             steps_per_epoch: for durations in steps.

@@ -3,11 +3,13 @@ from __future__ import annotations
 from dlrun.components.schedules import Schedule
 from dlrun.components.schedules._curves import between
 from dlrun.language.durations import PositiveDuration
-from dlrun.language.fields import Share
+from dlrun.language.fields import NonNegative
 
 
 class Linear(Schedule):
     """Let the learning rate go from one part of the optimizer's rate to another in a straight line.
+
+    With a part above 1 it rises beyond what is written.
 
     Shape: lr * (start_factor + (end_factor - start_factor) * epoch/total_iters); lr*end_factor from total_iters on
     Reference: torch.optim.lr_scheduler.LinearLR, which by default goes from 1/3 to 1 within 5 epochs.
@@ -16,9 +18,9 @@ class Linear(Schedule):
 
     synonyms = ("linear_lr", "linear_decay")
 
-    end_factor: Share
+    end_factor: NonNegative
     """The part of the rate at the end."""
-    start_factor: Share = 1.0
+    start_factor: NonNegative = 1.0
     """The part of the rate at the beginning."""
     total_iters: PositiveDuration | None = None
     """How long it changes; if not given, until the end of training."""

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from dlrun.components.schedules import Schedule, in_whole_steps
 from dlrun.components.schedules._curves import between, cosine
-from dlrun.language.fields import Share
-
-Divisor = Annotated[float, Field(ge=1)]
+from dlrun.language.fields import PositiveFloat, Share
 
 
 class OneCycle(Schedule):
@@ -26,9 +24,10 @@ class OneCycle(Schedule):
     """The share of the steps in which it rises."""
     anneal_strategy: Literal["cos", "linear"] = "cos"
     """Along half a cosine, or in a straight line."""
-    div_factor: Divisor = 25.0
-    """How many times smaller than the optimizer's rate the first one is."""
-    final_div_factor: Divisor = 1e4
+    div_factor: PositiveFloat = 25.0
+    """How many times smaller than the optimizer's rate the first one is; below 1 it is larger, as that of a momentum
+    is, which falls while the rate rises."""
+    final_div_factor: PositiveFloat = 1e4
     """How many times smaller than the first rate the last one is."""
     three_phase: bool = False
     """Fall as far and as long as it rose, and then to the last rate."""

@@ -6,7 +6,7 @@ import hashlib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -28,14 +28,16 @@ from dlrun.plan.inputs import front_chains
 from dlrun.plan.length import Length
 from dlrun.plan.network import Plan, plan
 from dlrun.plan.objective import ObjectiveError, Term, Watched, objective, predicted
-from dlrun.plan.optimizers import moved
+from dlrun.plan.optimizers import Moved, moved
+from dlrun.plan.schedules import entries, scheduled
 from dlrun.plan.weights import expected, penalized_values
+from dlrun.training.changing_numbers import ChangingNumbers
 from dlrun.training.chosen_weights import Bound, trained_weights
 from dlrun.training.lifecycle.data_checks import check_loaded
 from dlrun.training.lifecycle.device import choose_device, forward_in, make_deterministic, set_precision
 from dlrun.training.lifecycle.fitting import fit_or_recall
 from dlrun.training.objective import Objective, Pairing
-from dlrun.training.penalties import OutputPenalty, Penalty, PredictionPenalty, WeightPenalty
+from dlrun.training.penalties import OutputPenalty, PredictionPenalty, WeightPenalty
 from dlrun.training.speed.allocator import keep_memory
 from dlrun.training.speed.threads import choose_threads
 from dlrun.training.task import Task, WeightGroup
@@ -187,6 +189,10 @@ def make_task(
     """The task of the loop."""
     experiment = checked.experiment
     pairing = Pairing(planned.input_shapes, scaling)
+    groups, _ = moved(planned, experiment.optimizer)
+    found = entries(planned, groups, experiment.schedule, experiment.losses, experiment.regularizers)
+    changing = ChangingNumbers(scheduled(found), prepared.train.device)
+    changing.put_into(network, planned)
     for module in pairing.back.values():
         module.to(prepared.train.device)
     return Task(
@@ -195,10 +201,17 @@ def make_task(
         data=prepared,
         augment=make_augmenter(checked, planned, terms),
         objective=Objective(terms, pairing, prepared.train.device),
+        minimised=Objective(
+            [replace(term, loss=changing.current(term.loss)) for term in terms], pairing, prepared.train.device
+        ),
         watched=metrics,
-        penalties=_penalties(experiment, planned, network, terms, pairing),
+        penalties=[
+            replace(penalty, regularizer=changing.current(penalty.regularizer))
+            for penalty in _penalties(experiment, planned, network, terms, pairing)
+        ],
         bounds=[Bound(*pair) for pair in trained_weights(planned, network, "constraints", experiment.constraints)],
-        groups=_groups(checked, planned, network),
+        groups=_groups(groups, network),
+        changing=changing,
         settings=experiment.train,
         seed=experiment.seed,
     )
@@ -206,10 +219,10 @@ def make_task(
 
 def _penalties(
     experiment: Experiment, planned: Plan, network: torch.nn.Module, terms: Sequence[Term], pairing: Pairing
-) -> list[Penalty]:
+) -> list[WeightPenalty | OutputPenalty | PredictionPenalty]:
     """What the regularizers of the spec add to the loss."""
     on_weights = trained_weights(planned, network, "regularizers", experiment.regularizers)
-    found: list[Penalty] = [WeightPenalty(*pair) for pair in on_weights]
+    found: list[WeightPenalty | OutputPenalty | PredictionPenalty] = [WeightPenalty(*pair) for pair in on_weights]
     found += [OutputPenalty(*pair) for pair in penalized_values(planned, experiment.regularizers)]
     for regularizer in experiment.regularizers:
         if isinstance(regularizer, PredictionRegularizer):
@@ -233,16 +246,15 @@ def _objective(checked: Checked, planned: Plan, loaded: Loaded) -> tuple[list[Te
         raise SpecError([Problem(error.message, place, error.hint)]) from None
 
 
-def _groups(checked: Checked, planned: Plan, network: torch.nn.Module) -> list[WeightGroup]:
+def _groups(groups: Sequence[Moved], network: torch.nn.Module) -> list[WeightGroup]:
     """The weights of each optimizer, in the order of the network's."""
-    groups, _ = moved(planned, checked.experiment.optimizer, checked.experiment.schedule)
     named = network.state_dict(keep_vars=True)
     owners = {id(named[name]): number for number, group in enumerate(groups) for name in group.weights}
     found: list[list[torch.nn.Parameter]] = [[] for _ in groups]
     for parameter in network.parameters():
         if parameter.requires_grad:
             found[owners[id(parameter)]].append(parameter)
-    return [WeightGroup(group.optimizer, group.schedule, own) for group, own in zip(groups, found, strict=True)]
+    return [WeightGroup(group.optimizer, own) for group, own in zip(groups, found, strict=True)]
 
 
 def make_augmenter(checked: Checked, planned: Plan, terms: Sequence[Term]) -> Augmenter:

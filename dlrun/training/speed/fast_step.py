@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import chain, islice
 
 import torch
 
 from dlrun.components.optimizers import OptimizerState
 from dlrun.data.batches import Batch, Tensors
+from dlrun.training.schedules import Moves
 from dlrun.training.speed.capture import Repeated, can_capture
 from dlrun.training.speed.flat_weights import FlatWeights
 from dlrun.training.step import Mean, TrainedWeights, backward, clip, step
@@ -39,20 +39,20 @@ class FastStep:
         """Whether steps are captured, and validation too."""
         flat = all(isinstance(weights, FlatWeights) for weights in self.weights)
         movable = device != "cpu" or (flat and not any(group.optimizer.fused for group in task.groups))
-        constant = all(group.schedule is None for group in task.groups)
+        constant = all(one.number.group is None for one in task.changing.scheduled)
         self.moves = self.captures and movable and constant and not self.accumulates
-        """Whether the optimizers' step is captured too: its rates must be constant and its kernels recordable."""
+        """Whether the optimizers' step is captured too: its settings must be constant and its kernels recordable."""
         self.repeated = Repeated(self._compute, self._tensors, self.captures)
         self.bounding = Repeated(self._bound, lambda: [*parameters], self.captures)
         """The constraints, where the optimizer's step before them is not captured."""
         self.no_rows = Batch((torch.zeros(1, device=task.device),), {})
 
-    def __call__(self, batch: Batch, rates: Sequence[float], share: float = 1.0) -> tuple[Tensors, Tensors]:
+    def __call__(self, batch: Batch, moves: Moves, share: float = 1.0) -> tuple[Tensors, Tensors]:
         """Take a step on a batch, together with the batches that `accumulate` has added up.
 
         Args:
             batch: the rows.
-            rates: the learning rate of each group of weights.
+            moves: how each group of weights moves.
             share: the batch's share of the step's rows.
 
         Returns:
@@ -66,7 +66,7 @@ class FastStep:
                 self.mean.add([*losses, *gradients], share)
                 means = self.mean.take()
                 losses, gradients = means[: self.losses], clip(means[self.losses :], self.task.settings)
-            self._move(gradients, rates)
+            self._move(gradients, moves)
         return losses, metrics
 
     def accumulate(self, batch: Batch, share: float) -> Tensors:
@@ -91,12 +91,12 @@ class FastStep:
         losses, metrics = step(self.task, self.weights, batch, self._move if self.moves else gradients.extend)
         return [*losses, *metrics, *gradients]
 
-    def _move(self, gradients: Tensors, rates: Sequence[float] = ()) -> None:
-        """The optimizers' step, by default at their own rates; then the constraints hold again."""
+    def _move(self, gradients: Tensors, moves: Moves | None = None) -> None:
+        """The optimizers' step, by default as they are written; then the constraints hold again."""
         left = iter(gradients)
-        rates = rates or [group.optimizer.lr for group in self.task.groups]
-        for group, weights, state, rate in zip(self.task.groups, self.weights, self.states, rates, strict=True):
-            group.optimizer.step(weights.values, list(islice(left, len(weights.values))), state, rate)
+        moves = moves or [(group.optimizer, group.optimizer.lr) for group in self.task.groups]
+        for (optimizer, lr), weights, state in zip(moves, self.weights, self.states, strict=True):
+            optimizer.step(weights.values, list(islice(left, len(weights.values))), state, lr)
         if self.task.bounds:
             (self._bound if self.moves else self.bounding)(self.no_rows)
 
@@ -111,8 +111,9 @@ class FastStep:
         states = chain.from_iterable(state.values() for state in self.states)
         values = chain.from_iterable(weights.values for weights in self.weights)
         moved = [*values, *chain.from_iterable(states)] if self.moves else []
-        scales = self.task.objective.tensors()
-        return [*self.task.network.parameters(), *self.task.network.buffers(), *scales, *moved]
+        scales = [*self.task.objective.tensors(), *self.task.minimised.tensors()]
+        held = [tensor for tensor in self.task.changing.tensors if tensor is not None]
+        return [*self.task.network.parameters(), *self.task.network.buffers(), *scales, *held, *moved]
 
 
 def _weights(group: WeightGroup, device: str) -> TrainedWeights:

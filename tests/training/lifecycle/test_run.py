@@ -72,7 +72,11 @@ def test_another_seed_gives_other_bits(train) -> None:
 
 def test_the_loop_computes_what_a_plain_torch_loop_computes(train, tmp_path: Path) -> None:
     overrides = ["model.layers=[{linear: {out_features: 16, regularizers: [l2: 0.01]}}, tanh, {linear: 3}]"]
-    overrides += ["schedule={exponential: 0.9}", "train.clip_grad_norm=0.5", "metrics=[]"]
+    rising = "{linear: {of: betas.0, start_factor: 0, end_factor: 1}}"
+    others = (
+        "{linear: {of: '*.l2.coefficient', end_factor: 5}}, {step: {of: loss.coefficient, step_size: 1, gamma: 0.5}}"
+    )
+    overrides += [f"schedule=[{{exponential: 0.9}}, {rising}, {others}]", "train.clip_grad_norm=0.5", "metrics=[]"]
     outcome = train(*overrides)
     loaded = rows_of(check(tmp_path / "spec.yaml", overrides))
 
@@ -88,10 +92,12 @@ def test_the_loop_computes_what_a_plain_torch_loop_computes(train, tmp_path: Pat
         order = Order(3, epoch, len(x), torch.device("cpu")).part(0, len(x))
         for step in range(steps):
             optimizer.param_groups[0]["lr"] = 0.01 * 0.9 ** (epoch + step / steps)
+            optimizer.param_groups[0]["betas"] = (0.9 * (epoch * steps + step) / (4 * steps), 0.999)
             index = order[step * 32 : (step + 1) * 32]
             optimizer.zero_grad()
             loss = functional.cross_entropy(network(x[index]), y[index])
-            (loss + 0.01 * network[0].weight.square().sum()).backward()
+            share = (epoch * steps + step) / (4 * steps)
+            (0.5**epoch * loss + 0.01 * (1 + 4 * share) * network[0].weight.square().sum()).backward()
             nn.utils.clip_grad_norm_(network.parameters(), 0.5)
             optimizer.step()
 

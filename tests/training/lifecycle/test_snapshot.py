@@ -44,6 +44,8 @@ def begun(folder: Path, text: str) -> Training:
         *("{adam: {amsgrad: true}}", "adamw", "{rmsprop: {momentum: 0.5, centered: true}}", "{sgd: {momentum: 0.9}}"),
         "{adagrad: {lr_decay: 0.1}}",
         *(f"[{kind}: {{weights: linear_1.weight}}, sgd: {{momentum: 0.9}}]" for kind in kinds("optimizers")),
+        "{sgd: {momentum: 0.5, schedule: [step: 1, reduce_on_plateau: {of: momentum, patience: 0, threshold: 0.9}]}}",
+        "adam\nregularizers: [l2: 1e-3]\nschedule: {linear: {of: '*.coefficient', end_factor: 9}}",
         "[adam: {weights: conv*, schedule: {reduce_on_plateau: {patience: 0, threshold: 0.9}}}, nadam: {}]",
     ],
 )
@@ -80,10 +82,20 @@ def test_every_schedule_goes_on_to_the_same_bits(kind: str, tmp_path: Path) -> N
     assert len(rates) > 1 or kind == "cyclic"
 
 
+def test_a_dropout_that_changes_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    text = (
+        LARGE.replace("    - global_avg_pool", "    - dropout: {p: 0.2, name: noisy}\n    - global_avg_pool") % "adam"
+    )
+    whole = resumes_to_the_same_bits(tmp_path, text + "schedule: {linear: {of: noisy.p, end_factor: 3}}")
+    assert len({metrics["noisy.p"] for metrics in whole.watcher.epochs}) == 3  # type: ignore[attr-defined]
+
+
 def resumes_to_the_same_bits(folder: Path, text: str) -> Training:
     whole, half = begun(folder, text), begun(folder, text)
     assert sum(weight.numel() for weight in whole.task.network.parameters()) > MOST
+    torch.manual_seed(3)  # as both begin in a process of their own
     whole.run()
+    torch.manual_seed(3)
     half.task.network.train()
     half._epoch()
     tensors, data = snapshot(half, half.task.network.state_dict())

@@ -13,6 +13,7 @@ class AlphaDropout(AnyDropout):
     Example: alpha_dropout: 0.1
     """
 
+    keeps_moments = True
     torch_class = "AlphaDropout"
 
     def output_range(self, taken: Range) -> Range:

@@ -16,6 +16,7 @@ class Dropout1d(AnyDropout):
     """
 
     channel_axis = "first"
+    drops = 2
     synonyms = ("spatial_dropout1d",)
     padding_is = "refused"
     torch_class = "Dropout1d"

@@ -16,6 +16,7 @@ class Dropout2d(AnyDropout):
     """
 
     channel_axis = "first"
+    drops = 2
     synonyms = ("spatial_dropout2d",)
     padding_is = "refused"
     torch_class = "Dropout2d"

@@ -16,6 +16,7 @@ class Dropout3d(AnyDropout):
     """
 
     channel_axis = "first"
+    drops = 2
     synonyms = ("spatial_dropout3d",)
     padding_is = "refused"
     torch_class = "Dropout3d"

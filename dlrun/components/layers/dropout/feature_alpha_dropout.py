@@ -14,6 +14,8 @@ class FeatureAlphaDropout(AnyDropout):
     """
 
     channel_axis = "first"
+    drops = 2
+    keeps_moments = True
     padding_is = "refused"
     torch_class = "FeatureAlphaDropout"
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from dlrun.components.layers import EVERY, Layer, Range
@@ -22,6 +23,14 @@ class GaussianNoise(Layer):
 
     std: NonNegative
     """The standard deviation of the noise."""
+
+    def changeable(self) -> dict[str, float]:
+        return {"std": self.std}
+
+    def build_changing(self, held: Mapping[str, torch.Tensor]) -> torch.nn.Module:
+        from dlrun.modules.noise import GaussianNoise as Module
+
+        return Module(held["std"])
 
     def output_range(self, taken: Range) -> Range:
         return EVERY if self.std else taken

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from dlrun.components.layers import Layer, Range
@@ -26,6 +27,14 @@ class StochasticDepth(Layer):
 
     p: Share = 0.5
     """The share of samples that is dropped; 1 - p is kept."""
+
+    def changeable(self) -> dict[str, float]:
+        return {"p": self.p}
+
+    def build_changing(self, held: Mapping[str, torch.Tensor]) -> torch.nn.Module:
+        from dlrun.modules.dropout import ChangingDropout
+
+        return ChangingDropout(held["p"], axes=1)
 
     def output_range(self, taken: Range) -> Range:
         return dropped(taken, self.p)
