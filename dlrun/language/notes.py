@@ -13,7 +13,7 @@ NOTES = {
     "axis_order": "a layer or an augmentation takes one axis for the channels or features, and another axis looks like "
     "them, or `reshape` mixes axes",
     "empty_folders": "a folder of images has folders of classes without an image in them",
-    "large_batch": "a batch is larger than the training rows",
+    "large_batch": "a batch is larger than the training rows, or a step of several batches than an epoch",
     "leading_zeros": "a column of numbers has zeros in front of them, as ids and codes have",
     "limited_logits": "the last layer limits its outputs on one side, and the loss takes any numbers",
     "merged_features": "float32 makes one value of several of a feature, and no step of `preprocess` scales it",
