@@ -5,7 +5,8 @@
 For a training step: torch's operators (both those that call others and those that are called), reads that wait for the
 device, bytes allocated for tensors, calls of Python functions and of C functions. Each is the difference of two runs of
 the same spec, one on more rows than the other, divided by the difference in steps, so that the costs of the start, the
-end and the epochs cancel out. For each kind that takes part in a step: the operators and reads of a plain step with it. For each command: how many modules it imports, and which heavy ones.
+end and the epochs cancel out. For each kind that takes part in a step: the operators and reads of a plain step with it.
+For each command: how many modules it imports, and which heavy ones.
 tests/test_counts.py checks bounds of some of these counts.
 """
 
