@@ -1,0 +1,73 @@
+"""The classic experiments under specs/classics/, and what docs/classics.md says of them.
+
+Both sides of a comparison are trained by the commands of the page. Each conclusion is asserted with room: a factor, or
+a distance several times that between two seeds.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from places import CLASSICS, DOCS
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+import dlrun
+from dlrun.api import Run
+from dlrun.checks.check import check
+
+PAGE = (DOCS / "classics.md").read_text("utf-8")
+MODELINE = "# yaml-language-server: $schema=../../docs/schema.json"
+Training = Callable[[str], Run]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Training:
+    """Trains by a command of the page, once, and reads the run."""
+    runs = tmp_path_factory.mktemp("classics")
+
+    @cache
+    def train(command: str) -> Run:
+        assert f"\n    dlrun train specs/classics/{command}\n" in PAGE
+        spec, *overrides = shlex.split(command)
+        return dlrun.read_run(dlrun.train(CLASSICS / spec, *overrides, "tracking=off", runs=runs).folder)
+
+    return train
+
+
+@pytest.mark.parametrize("file", sorted(CLASSICS.glob("*.yaml")), ids=lambda file: file.stem)
+def test_a_classic_checks_without_a_note_and_says_what_one_sees(file: Path) -> None:
+    assert check(file, training=True).notes == ()
+    first, *others = file.read_text("utf-8").splitlines()
+    assert first == MODELINE
+    assert all(line.startswith("# ") for line in others[:2])
+
+
+def test_the_page_trains_every_classic() -> None:
+    shown = re.findall(r"^    dlrun train specs/classics/(\w+\.yaml)", PAGE, re.MULTILINE)
+    assert set(shown) == {file.name for file in CLASSICS.glob("*.yaml")}
+
+
+@pytest.mark.parametrize(("command", "C"), [("logistic_neuron.yaml", 1), ("logistic_neuron.yaml vars.C=0.01", 0.01)])
+def test_one_neuron_is_scikit_learns_logistic_regression(command: str, C: float, trained: Training) -> None:
+    numbers, benign = load_breast_cancer(return_X_y=True)
+    theirs = LogisticRegression(C=C, tol=1e-8, max_iter=1000).fit(StandardScaler().fit_transform(numbers), benign)
+    ours = dlrun.load_network(trained(command).info.folder, which="last").state_dict()
+    np.testing.assert_allclose(ours["linear_1.weight"].numpy(), theirs.coef_, atol=1e-3)
+    np.testing.assert_allclose(ours["linear_1.bias"].numpy(), theirs.intercept_, atol=1e-3)
+
+
+def test_a_stronger_penalty_makes_the_weights_of_the_neuron_smaller(trained: Training) -> None:
+    weak, strong = (trained(command) for command in ("logistic_neuron.yaml", "logistic_neuron.yaml vars.C=0.01"))
+    norms = [
+        dlrun.load_network(run.info.folder, which="last").state_dict()["linear_1.weight"].norm()
+        for run in (weak, strong)
+    ]
+    assert norms[1] < norms[0] / 2
