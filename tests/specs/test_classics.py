@@ -71,3 +71,10 @@ def test_a_stronger_penalty_makes_the_weights_of_the_neuron_smaller(trained: Tra
         for run in (weak, strong)
     ]
     assert norms[1] < norms[0] / 2
+
+
+def test_a_deep_network_of_sigmoids_does_not_learn_and_one_of_relus_does(trained: Training) -> None:
+    relu = trained("vanishing_gradients.yaml").metric("validation/accuracy")
+    sigmoid = trained("vanishing_gradients.yaml vars.activation=sigmoid").metric("validation/accuracy")
+    assert relu[-1] > 0.85
+    assert max(sigmoid) < 0.2
