@@ -78,3 +78,20 @@ def test_a_deep_network_of_sigmoids_does_not_learn_and_one_of_relus_does(trained
     sigmoid = trained("vanishing_gradients.yaml vars.activation=sigmoid").metric("validation/accuracy")
     assert relu[-1] > 0.85
     assert max(sigmoid) < 0.2
+
+
+VALLEY = {
+    "sgd": "ill_conditioned_valley.yaml",
+    "momentum": "ill_conditioned_valley.yaml optimizer.sgd.momentum=0.9",
+    "rmsprop": "ill_conditioned_valley.yaml 'optimizer={rmsprop: {lr: 0.01}}'",
+    "adam": "ill_conditioned_valley.yaml 'optimizer={adam: {lr: 0.01}}'",
+}
+
+
+def test_momentum_needs_far_fewer_steps_in_an_ill_conditioned_valley(trained: Training) -> None:
+    losses = {name: trained(command).metric("train/loss") for name, command in VALLEY.items()}
+    steps = {name: next(step for step, loss in enumerate(of) if loss < 1e-3) for name, of in losses.items()}
+    assert steps["sgd"] > 5 * steps["momentum"]
+    assert steps["sgd"] > 2 * max(steps["rmsprop"], steps["adam"])
+    assert {name for name, of in losses.items() if min(of[-100:]) > 1e-4} == {"rmsprop"}
+    assert max(losses[name][-1] for name in ("sgd", "momentum", "adam")) < 1e-4
