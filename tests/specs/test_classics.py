@@ -95,3 +95,12 @@ def test_momentum_needs_far_fewer_steps_in_an_ill_conditioned_valley(trained: Tr
     assert steps["sgd"] > 2 * max(steps["rmsprop"], steps["adam"])
     assert {name for name, of in losses.items() if min(of[-100:]) > 1e-4} == {"rmsprop"}
     assert max(losses[name][-1] for name in ("sgd", "momentum", "adam")) < 1e-4
+
+
+@pytest.mark.parametrize("change", ["vars.dropout=0.5", "'regularizers=[{l2: 1e-3}]'", "'constraints=[{max_norm: 1}]'"])
+def test_what_keeps_a_large_network_from_overfitting(change: str, trained: Training) -> None:
+    bare, kept = trained("overfitting.yaml"), trained(f"overfitting.yaml {change}")
+    losses = bare.metric("validation/loss")
+    assert bare.metric("train/accuracy")[-1] == 1
+    assert losses[-1] > 2 * min(losses)
+    assert kept.metric("validation/loss")[-1] < 0.6 * losses[-1]
