@@ -104,3 +104,9 @@ def test_what_keeps_a_large_network_from_overfitting(change: str, trained: Train
     assert bare.metric("train/accuracy")[-1] == 1
     assert losses[-1] > 2 * min(losses)
     assert kept.metric("validation/loss")[-1] < 0.6 * losses[-1]
+
+
+def test_with_batch_norm_a_bad_start_does_not_matter(trained: Training) -> None:
+    bare, normalized = (trained(f"{name}.yaml") for name in ("bad_start", "bad_start_batch_norm"))
+    assert bare.metric("validation/accuracy")[-1] < 0.65
+    assert normalized.metric("validation/accuracy")[-1] > 0.85
