@@ -110,3 +110,11 @@ def test_with_batch_norm_a_bad_start_does_not_matter(trained: Training) -> None:
     bare, normalized = (trained(f"{name}.yaml") for name in ("bad_start", "bad_start_batch_norm"))
     assert bare.metric("validation/accuracy")[-1] < 0.65
     assert normalized.metric("validation/accuracy")[-1] > 0.85
+
+
+def test_at_depth_50_a_residual_network_learns_and_a_plain_one_does_not(trained: Training) -> None:
+    plans = [check(CLASSICS / f"depth_{name}.yaml").plan for name in ("plain", "residual")]
+    assert [sum(step.kind == "linear" for step in plan.steps) for plan in plans] == [50, 50]
+    assert plans[0].total == plans[1].total
+    assert trained("depth_plain.yaml").metric("train/accuracy")[-1] < 0.5
+    assert trained("depth_residual.yaml").metric("validation/accuracy")[-1] > 0.9
