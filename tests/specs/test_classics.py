@@ -132,6 +132,16 @@ def test_balanced_weights_find_more_of_a_rare_class(trained: Training) -> None:
             assert balanced.metric(f"{rows}/{price}")[-1] < plain.metric(f"{rows}/{price}")[-1] - 0.03
 
 
+def test_one_wide_layer_comes_near_to_the_sine_everywhere(trained: Training) -> None:
+    wide, middle, narrow = (
+        trained(f"one_wide_layer.yaml{width}").metric("test/max_error")[0]
+        for width in ("", " vars.width=16", " vars.width=2")
+    )
+    assert narrow > 0.3
+    assert middle < narrow / 2
+    assert wide < min(0.1, middle)
+
+
 def test_the_script_makes_the_shipped_data(tmp_path: Path) -> None:
     subprocess.run([sys.executable, CLASSICS / "data" / "make_classics.py", tmp_path], check=True, timeout=60)
     for made in sorted(tmp_path.iterdir()):
