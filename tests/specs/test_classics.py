@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from places import CLASSICS, DOCS
+from places import CLASSICS, DOCS, SPECS
 from sklearn.datasets import load_breast_cancer
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
@@ -140,6 +141,28 @@ def test_one_wide_layer_comes_near_to_the_sine_everywhere(trained: Training) -> 
     assert narrow > 0.3
     assert middle < narrow / 2
     assert wide < min(0.1, middle)
+
+
+def test_two_directions_of_lda_are_as_good_as_all_numbers_and_two_of_raw_pca_are_not(trained: Training) -> None:
+    changes = {
+        "raw": "",
+        "lda": " 'data.preprocess=[{lda: 2}]'",
+        "pca": " 'data.preprocess=[{pca: 2}]'",
+        "scaled": " 'data.preprocess=[standardize, {pca: 2}]'",
+    }
+    right = {
+        name: trained(f"two_directions.yaml{change}").metric("test/accuracy")[0] for name, change in changes.items()
+    }
+    assert min(right["raw"], right["lda"], right["scaled"]) > 0.9
+    assert right["lda"] > right["raw"] - 0.02
+    assert right["pca"] < 0.8
+
+
+def test_the_directions_of_raw_pca_are_hardly_more_than_two_columns() -> None:
+    rows = np.loadtxt(SPECS / "wine.csv", delimiter=",", skiprows=1, usecols=range(13))
+    largest = np.argsort(rows.std(axis=0))[-2:]
+    directions = PCA(n_components=2).fit(rows).components_
+    assert (np.square(directions[:, largest]).sum(axis=1) > 0.95).all()
 
 
 def test_the_script_makes_the_shipped_data(tmp_path: Path) -> None:
