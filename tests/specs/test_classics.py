@@ -165,6 +165,20 @@ def test_the_directions_of_raw_pca_are_hardly_more_than_two_columns() -> None:
     assert (np.square(directions[:, largest]).sum(axis=1) > 0.95).all()
 
 
+def test_an_lstm_learns_the_adding_problem_and_a_plain_recurrent_network_does_not(trained: Training) -> None:
+    of_the_mean = 2 * (1 / 12)  # the variance of a number between 0 and 1 is 1/12, and there are two
+    assert trained("adding.yaml").metric("test/loss")[0] < of_the_mean / 10
+    assert trained("adding.yaml 'model.layers[0]={rnn: 32}'").metric("test/loss")[0] > 0.8 * of_the_mean
+
+
+def test_the_sum_to_predict_is_that_of_the_numbers_with_a_mark() -> None:
+    with np.load(CLASSICS / "data" / "adding.npz") as file:
+        numbers, marks = np.moveaxis(file["steps"].astype(np.float64), 2, 0)
+        assert (marks[:, :20].sum(axis=1) == 1).all() and (marks[:, 20:].sum(axis=1) == 1).all()
+        np.testing.assert_array_equal((numbers * marks).sum(axis=1), file["sum"])
+        assert file["sum"].astype(np.float64).var() == pytest.approx(1 / 6, rel=0.05)
+
+
 def test_the_script_makes_the_shipped_data(tmp_path: Path) -> None:
     subprocess.run([sys.executable, CLASSICS / "data" / "make_classics.py", tmp_path], check=True, timeout=60)
     for made in sorted(tmp_path.iterdir()):
