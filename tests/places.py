@@ -3,5 +3,5 @@
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SPECS, NETS = ROOT / "specs", ROOT / "specs" / "nets"
+SPECS, NETS, CLASSICS = ROOT / "specs", ROOT / "specs" / "nets", ROOT / "specs" / "classics"
 DOCS, BENCHMARKS = ROOT / "docs", ROOT / "benchmarks"

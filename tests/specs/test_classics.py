@@ -1,0 +1,192 @@
+"""The classic experiments under specs/classics/, and what docs/classics.md says of them.
+
+Both sides of a comparison are trained by the commands of the page. Each conclusion is asserted with room: a factor, or
+a distance several times that between two seeds.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from places import CLASSICS, DOCS, SPECS
+from sklearn.datasets import load_breast_cancer
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+import dlrun
+from dlrun.api import Run
+from dlrun.checks.check import check
+
+PAGE = (DOCS / "classics.md").read_text("utf-8")
+MODELINE = "# yaml-language-server: $schema=../../docs/schema.json"
+Training = Callable[[str], Run]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Training:
+    """Trains by a command of the page, once, and reads the run."""
+    runs = tmp_path_factory.mktemp("classics")
+
+    @cache
+    def train(command: str) -> Run:
+        assert f"\n    dlrun train specs/classics/{command}\n" in PAGE
+        spec, *overrides = shlex.split(command)
+        return dlrun.read_run(dlrun.train(CLASSICS / spec, *overrides, "tracking=off", runs=runs).folder)
+
+    return train
+
+
+@pytest.mark.parametrize("file", sorted(CLASSICS.glob("*.yaml")), ids=lambda file: file.stem)
+def test_a_classic_checks_without_a_note_and_says_what_one_sees(file: Path) -> None:
+    assert check(file, training=True).notes == ()
+    first, *others = file.read_text("utf-8").splitlines()
+    assert first == MODELINE
+    assert all(line.startswith("# ") for line in others[:2])
+
+
+def test_the_page_trains_every_classic() -> None:
+    shown = re.findall(r"^    dlrun train specs/classics/(\w+\.yaml)", PAGE, re.MULTILINE)
+    assert set(shown) == {file.name for file in CLASSICS.glob("*.yaml")}
+
+
+@pytest.mark.parametrize(("command", "C"), [("logistic_neuron.yaml", 1), ("logistic_neuron.yaml vars.C=0.01", 0.01)])
+def test_one_neuron_is_scikit_learns_logistic_regression(command: str, C: float, trained: Training) -> None:
+    numbers, benign = load_breast_cancer(return_X_y=True)
+    theirs = LogisticRegression(C=C, tol=1e-8, max_iter=1000).fit(StandardScaler().fit_transform(numbers), benign)
+    ours = dlrun.load_network(trained(command).info.folder, which="last").state_dict()
+    np.testing.assert_allclose(ours["linear_1.weight"].numpy(), theirs.coef_, atol=1e-3)
+    np.testing.assert_allclose(ours["linear_1.bias"].numpy(), theirs.intercept_, atol=1e-3)
+
+
+def test_a_stronger_penalty_makes_the_weights_of_the_neuron_smaller(trained: Training) -> None:
+    weak, strong = (trained(command) for command in ("logistic_neuron.yaml", "logistic_neuron.yaml vars.C=0.01"))
+    norms = [
+        dlrun.load_network(run.info.folder, which="last").state_dict()["linear_1.weight"].norm()
+        for run in (weak, strong)
+    ]
+    assert norms[1] < norms[0] / 2
+
+
+def test_a_deep_network_of_sigmoids_does_not_learn_and_one_of_relus_does(trained: Training) -> None:
+    relu = trained("vanishing_gradients.yaml").metric("validation/accuracy")
+    sigmoid = trained("vanishing_gradients.yaml vars.activation=sigmoid").metric("validation/accuracy")
+    assert relu[-1] > 0.85
+    assert max(sigmoid) < 0.2
+
+
+VALLEY = {
+    "sgd": "ill_conditioned_valley.yaml",
+    "momentum": "ill_conditioned_valley.yaml optimizer.sgd.momentum=0.9",
+    "rmsprop": "ill_conditioned_valley.yaml 'optimizer={rmsprop: {lr: 0.01}}'",
+    "adam": "ill_conditioned_valley.yaml 'optimizer={adam: {lr: 0.01}}'",
+}
+
+
+def test_momentum_needs_far_fewer_steps_in_an_ill_conditioned_valley(trained: Training) -> None:
+    losses = {name: trained(command).metric("train/loss") for name, command in VALLEY.items()}
+    steps = {name: next(step for step, loss in enumerate(of) if loss < 1e-3) for name, of in losses.items()}
+    assert steps["sgd"] > 5 * steps["momentum"]
+    assert steps["sgd"] > 2 * max(steps["rmsprop"], steps["adam"])
+    assert {name for name, of in losses.items() if min(of[-100:]) > 1e-4} == {"rmsprop"}
+    assert max(losses[name][-1] for name in ("sgd", "momentum", "adam")) < 1e-4
+
+
+@pytest.mark.parametrize("change", ["vars.dropout=0.5", "'regularizers=[{l2: 1e-3}]'", "'constraints=[{max_norm: 1}]'"])
+def test_what_keeps_a_large_network_from_overfitting(change: str, trained: Training) -> None:
+    bare, kept = trained("overfitting.yaml"), trained(f"overfitting.yaml {change}")
+    losses = bare.metric("validation/loss")
+    assert bare.metric("train/accuracy")[-1] == 1
+    assert losses[-1] > 2 * min(losses)
+    assert kept.metric("validation/loss")[-1] < 0.6 * losses[-1]
+
+
+def test_with_batch_norm_a_bad_start_does_not_matter(trained: Training) -> None:
+    bare, normalized = (trained(f"{name}.yaml") for name in ("bad_start", "bad_start_batch_norm"))
+    assert bare.metric("validation/accuracy")[-1] < 0.65
+    assert normalized.metric("validation/accuracy")[-1] > 0.85
+
+
+def test_at_depth_50_a_residual_network_learns_and_a_plain_one_does_not(trained: Training) -> None:
+    plans = [check(CLASSICS / f"depth_{name}.yaml").plan for name in ("plain", "residual")]
+    assert [sum(step.kind == "linear" for step in plan.steps) for plan in plans] == [50, 50]
+    assert plans[0].total == plans[1].total
+    assert trained("depth_plain.yaml").metric("train/accuracy")[-1] < 0.5
+    assert trained("depth_residual.yaml").metric("validation/accuracy")[-1] > 0.9
+
+
+def test_balanced_weights_find_more_of_a_rare_class(trained: Training) -> None:
+    plain = trained("rare_class.yaml")
+    balanced = trained("rare_class.yaml 'loss={cross_entropy: {weight: balanced}}'")
+    for rows in ("validation", "test"):
+        recall = [run.metric(f"{rows}/recall")[-1] for run in (plain, balanced)]
+        assert recall[1] >= 1.5 * recall[0]
+        for price in ("precision", "accuracy"):
+            assert balanced.metric(f"{rows}/{price}")[-1] < plain.metric(f"{rows}/{price}")[-1] - 0.03
+
+
+def test_one_wide_layer_comes_near_to_the_sine_everywhere(trained: Training) -> None:
+    wide, middle, narrow = (
+        trained(f"one_wide_layer.yaml{width}").metric("test/max_error")[0]
+        for width in ("", " vars.width=16", " vars.width=2")
+    )
+    assert narrow > 0.3
+    assert middle < narrow / 2
+    assert wide < min(0.1, middle)
+
+
+def test_two_directions_of_lda_are_as_good_as_all_numbers_and_two_of_raw_pca_are_not(trained: Training) -> None:
+    changes = {
+        "raw": "",
+        "lda": " 'data.preprocess=[{lda: 2}]'",
+        "pca": " 'data.preprocess=[{pca: 2}]'",
+        "scaled": " 'data.preprocess=[standardize, {pca: 2}]'",
+    }
+    right = {
+        name: trained(f"two_directions.yaml{change}").metric("test/accuracy")[0] for name, change in changes.items()
+    }
+    assert min(right["raw"], right["lda"], right["scaled"]) > 0.9
+    assert right["lda"] > right["raw"] - 0.02
+    assert right["pca"] < 0.8
+
+
+def test_the_directions_of_raw_pca_are_hardly_more_than_two_columns() -> None:
+    rows = np.loadtxt(SPECS / "wine.csv", delimiter=",", skiprows=1, usecols=range(13))
+    largest = np.argsort(rows.std(axis=0))[-2:]
+    directions = PCA(n_components=2).fit(rows).components_
+    assert (np.square(directions[:, largest]).sum(axis=1) > 0.95).all()
+
+
+def test_an_lstm_learns_the_adding_problem_and_a_plain_recurrent_network_does_not(trained: Training) -> None:
+    of_the_mean = 2 * (1 / 12)  # the variance of a number between 0 and 1 is 1/12, and there are two
+    assert trained("adding.yaml").metric("test/loss")[0] < of_the_mean / 10
+    assert trained("adding.yaml 'model.layers[0]={rnn: 32}'").metric("test/loss")[0] > 0.8 * of_the_mean
+
+
+def test_the_sum_to_predict_is_that_of_the_numbers_with_a_mark() -> None:
+    with np.load(CLASSICS / "data" / "adding.npz") as file:
+        numbers, marks = np.moveaxis(file["steps"].astype(np.float64), 2, 0)
+        assert (marks[:, :20].sum(axis=1) == 1).all() and (marks[:, 20:].sum(axis=1) == 1).all()
+        np.testing.assert_array_equal((numbers * marks).sum(axis=1), file["sum"])
+        assert file["sum"].astype(np.float64).var() == pytest.approx(1 / 6, rel=0.05)
+
+
+def test_the_script_makes_the_shipped_data(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, CLASSICS / "data" / "make_classics.py", tmp_path], check=True, timeout=60)
+    for made in sorted(tmp_path.iterdir()):
+        shipped = CLASSICS / "data" / made.name
+        if made.suffix == ".npz":  # another zlib packs the same numbers into other bytes
+            with np.load(made) as ours, np.load(shipped) as theirs:
+                assert {name: ours[name].tobytes() for name in ours} == {
+                    name: theirs[name].tobytes() for name in theirs
+                }
+        else:
+            assert made.read_bytes() == shipped.read_bytes()
