@@ -1,4 +1,4 @@
-"""Whether the network has the weights that the spec wants to freeze, penalize, initialize or load."""
+"""Whether the network has the weights that the spec wants to freeze, penalize or initialize."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from dlrun.checks.reading import Reading
-from dlrun.checks.weights_file import WeightsError, compare_header
 from dlrun.components.constraints import Constraint
 from dlrun.components.initializers import Initializer
 from dlrun.components.layers import WeightedLayer
@@ -174,14 +173,3 @@ def check_init_entries(reading: Reading, planned: Plan) -> Iterator[Problem]:
             message = f"'{key}' fills no weight: entries before it, or `init` of a layer, fill all that it fits"
             hint = "the first entry that fits a weight fills it"
         yield reading.problem(message, ("model", "init", key), hint, at_key=True)
-
-
-def check_weights_file(reading: Reading, planned: Plan) -> Iterator[Problem]:
-    """Hold the file that the weights start from to the network's names and shapes."""
-    path = reading.sections["model"].weights
-    if path is None:
-        return
-    try:
-        compare_header(reading.folder / path, planned)
-    except WeightsError as error:
-        yield reading.problem(error.message, ("model", "weights"), error.hint)

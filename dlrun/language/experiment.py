@@ -6,7 +6,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from dlrun.language.component import AutoOrSome, Component, Nested, OneOf, OneOrByWeight, Settings, SomeOf
+from dlrun.language.component import (
+    AloneOrNested,
+    AutoOrSome,
+    Component,
+    Nested,
+    OneOf,
+    OneOrByWeight,
+    Settings,
+    SomeOf,
+)
 from dlrun.language.durations import Interval, IntervalField
 from dlrun.language.fields import (
     BatchSize,
@@ -19,8 +28,8 @@ from dlrun.language.fields import (
     SampleShape,
 )
 from dlrun.language.notes import NoteName
-from dlrun.language.paths import FilePath
 from dlrun.language.split import Split
+from dlrun.language.start_weights import RunOrFile, StartWeights
 
 INPUT, TARGET = "input", "target"
 """The name of an input, or of a target, that is the only one and has no name of its own."""
@@ -69,12 +78,17 @@ class ModelSection(Settings):
     a weight fills it: `{linear: xavier_uniform, "*.weight_hh*": orthogonal}`."""
     bias_init: Annotated[Component, OneOf("initializers")] | None = None
     """The initial biases of each layer without a `bias_init` of its own; torch's default for the layer unless given."""
-    weights: FilePath | None = None
-    """A safetensors file with the initial weights, such as another run's `best.safetensors`; names and shapes must
-    match."""
+    weights: Annotated[RunOrFile | StartWeights, AloneOrNested()] | None = None
+    """Where the initial weights come from: a run's folder or name, or a file of weights; or a mapping, which says which
+    of them to take, and by which names. Names and shapes must match."""
     freeze: Names | None = None
     """Patterns (`*` and `?`) of names; the layers, weights and moving statistics with such names are not trained. A
     layer whose statistics are frozen computes as in evaluation."""
+
+    @property
+    def start(self) -> StartWeights | None:
+        """What `weights` says, also where it is a path alone."""
+        return StartWeights.read({"from": self.weights}) if isinstance(self.weights, str) else self.weights
 
 
 class EarlyStopping(Settings):

@@ -7,11 +7,13 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import torch
 
 from dlrun.checks.check import Checked, check_settled
+from dlrun.checks.weights_file import WeightsError, start_in, weights_problem
 from dlrun.components.regularizers import PredictionRegularizer
 from dlrun.components.sources import SourceError
 from dlrun.data.augment import Augmenter
@@ -23,13 +25,15 @@ from dlrun.language.experiment import Experiment
 from dlrun.language.resolved import flattened
 from dlrun.network.build import build
 from dlrun.network.preprocessing import from_tensors, states_by_step
+from dlrun.network.weights_file import tensors_in
 from dlrun.plan.data_info import numbers
 from dlrun.plan.inputs import front_chains
 from dlrun.plan.length import Length
 from dlrun.plan.network import Plan, plan
 from dlrun.plan.objective import Term, Watched, objective, predicted
 from dlrun.plan.optimizers import moved
-from dlrun.plan.weights import expected, penalized_values
+from dlrun.plan.start_weights import StartError
+from dlrun.plan.weights import penalized_values
 from dlrun.training.chosen_weights import Bound, trained_weights
 from dlrun.training.lifecycle.data_checks import check_loaded
 from dlrun.training.lifecycle.device import choose_device, forward_in, make_deterministic, set_precision
@@ -243,20 +247,25 @@ def _start_from(checked: Checked, planned: Plan, network: torch.nn.Module) -> st
     """Load the weights that the spec names, if it does; returns the SHA-256 of their file.
 
     Raises:
-        SpecError: a weight is not finite.
+        SpecError: the file cannot be read any more, or is another one; a weight is not finite.
     """
-    path = checked.experiment.need("model").weights
-    if path is None:
+    reading, settings = checked.reading, checked.experiment.need("model").start
+    if settings is None:
         return ""
-    import safetensors.torch
-
-    data = (checked.reading.folder / path).read_bytes()
-    weights = safetensors.torch.load(data)
-    chosen = {name: weights[name] for name in expected(planned)}
+    path = reading.folder / settings.source
+    try:
+        data = path.read_bytes()
+        taken = start_in(BytesIO(data), path, settings, planned).taken
+    except OSError as error:
+        raise SpecError([reading.problem(f"cannot read {path}: {error.strerror}", ("model", "weights"))]) from None
+    except (WeightsError, StartError) as error:
+        raise SpecError([weights_problem(reading, error)]) from None
+    tensors = tensors_in(data, list(taken.values()))
+    chosen = {name: tensors[other] for name, other in taken.items()}
     for name, values in chosen.items():
         single = values.to(torch.float32)
         if not (finite := single.isfinite()).all():
             message = f"'{name}' holds {values[~finite][0].item():g} in {path}; a weight is a finite number of float32"
-            raise SpecError([Problem(message, checked.reading.place(("model", "weights")))])
+            raise SpecError([reading.problem(message, ("model", "weights"))])
     network.load_state_dict(chosen, strict=False)
     return hashlib.sha256(data).hexdigest()
