@@ -26,6 +26,7 @@ from dlrun.checks.model import (
     check_init_entries,
     check_initializers,
     check_penalties,
+    check_unfreezing,
 )
 from dlrun.checks.notes import check_planned_notes
 from dlrun.checks.objective import check_objective
@@ -38,6 +39,7 @@ from dlrun.errors import Problem, SpecError, distinct
 from dlrun.language.experiment import Experiment, TrainSection, as_tuple
 from dlrun.language.suggestions import few_suggestions
 from dlrun.plan.data_info import DataInfo
+from dlrun.plan.length import Length
 from dlrun.plan.memory import Memory, needed_memory
 from dlrun.plan.network import Plan, plan
 from dlrun.plan.objective import Answer, ObjectiveError, Watched, objective
@@ -243,5 +245,7 @@ def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None, me
     yield from check_optimizers(reading, planned)
     if sizes is not None:
         yield from check_training(reading, planned, train, sizes)
+        if sizes.train > 0:
+            yield from check_unfreezing(reading, planned, Length.of(train, sizes.train))
     yield from check_planned_notes(reading, planned, train, sizes)
     yield from check_memory(reading, planned, train, memory)

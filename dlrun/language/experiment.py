@@ -16,7 +16,7 @@ from dlrun.language.component import (
     Settings,
     SomeOf,
 )
-from dlrun.language.durations import Interval, IntervalField
+from dlrun.language.durations import Duration, Interval, IntervalField, PositiveDuration
 from dlrun.language.fields import (
     BatchSize,
     Identifier,
@@ -60,6 +60,15 @@ class DataSection(Settings):
     """Random changes of the training rows, in order, drawn again in every epoch; they come after the preprocessing."""
 
 
+class Freeze(Settings):
+    """Weights that are trained later than the others."""
+
+    names: Names
+    """Patterns (`*` and `?`) of names of layers, weights and moving statistics."""
+    until: PositiveDuration
+    """How long they stay as they are: `5 epochs`, `500 steps`. Then they are trained too."""
+
+
 class ModelSection(Settings):
     """The network."""
 
@@ -81,9 +90,20 @@ class ModelSection(Settings):
     weights: Annotated[RunOrFile | StartWeights, AloneOrNested()] | None = None
     """Where the initial weights come from: a run's folder or name, or a file of weights; or a mapping, which says which
     of them to take, and by which names. Names and shapes must match."""
-    freeze: Names | None = None
+    freeze: Annotated[Names | Freeze, AloneOrNested()] | None = None
     """Patterns (`*` and `?`) of names; the layers, weights and moving statistics with such names are not trained. A
-    layer whose statistics are frozen computes as in evaluation."""
+    layer whose statistics are frozen computes as in evaluation. A mapping says until when:
+    `{names: "trunk*", until: 5 epochs}`."""
+
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """The patterns of `freeze`."""
+        return self.freeze.names if isinstance(self.freeze, Freeze) else self.freeze or ()
+
+    @property
+    def frozen_until(self) -> Duration | None:
+        """How long they are frozen; None for the whole training."""
+        return self.freeze.until if isinstance(self.freeze, Freeze) else None
 
     @property
     def start(self) -> StartWeights | None:

@@ -4,6 +4,7 @@
         order = permutation of the training rows
         for each batch of the order:
             batch = augment(rows of the batch)
+            let weights that were frozen at first move, if it is time
             forward, loss, gradient, clip, move             step.py, in one function
             add up the losses and the metrics               loss_totals.py, evaluation.py
             write a checkpoint if it is time                the checkpointer
@@ -91,7 +92,7 @@ class Training:
         self.device = task.device
         self.step = FastStep(task)
         self.rates = Rates(task.groups, self.length, task.watched, state)
-        self.evaluate = Evaluator(task.network, task.forward, task.objective, task.watched, self.step.captures)
+        self.evaluate = self._evaluator()
         self.best = BestWeights(task.settings.early_stopping, task.watched, len(task.data.validation) > 0)
         self.begin_epoch()
 
@@ -107,6 +108,19 @@ class Training:
         while self.state.epoch < self.length.epochs and not self.state.stopped_early:
             self._epoch()
 
+    def _evaluator(self) -> Evaluator:
+        task = self.task
+        return Evaluator(task.network, task.forward, task.objective, task.watched, self.step.captures)
+
+    def unfreeze(self) -> None:
+        """Let the weights that were frozen at first move too. Captured code knows the others alone, and is dropped."""
+        self.task, self.state.unfrozen = self.task.unfrozen(), True
+        for bound in self.task.bounds:
+            bound()
+        before, self.step = self.step, FastStep(self.task)
+        self.step.resume([*before.states, *self.step.states[len(before.states) :]])
+        self.evaluate = self._evaluator()
+
     def finish(self) -> None:
         """Put the best weights back into the network, for the test."""
         state, network = self.state, self.task.network
@@ -119,7 +133,7 @@ class Training:
         task, state = self.task, self.state
         self.order = Order(task.seed, state.epoch, len(task.data.train), self.device)
         self.steps = min(self.length.per_epoch, self.length.steps - state.epoch * self.length.per_epoch)
-        self.losses = LossTotals(state, task.objective.names, bool(task.penalties))
+        self.losses = LossTotals(state, task.objective.names, task.penalized)
         self.measurement = Measurement(task.watched, min(self.steps * self.length.batch, len(self.order)))
         self.started = time.perf_counter()
         self.report_at = self.started + REPORT_EVERY
@@ -128,6 +142,8 @@ class Training:
         """Do the remaining steps of the current epoch; then measure, and report its metrics."""
         state = self.state
         for step in range(state.step - state.epoch * self.length.per_epoch, self.steps):
+            if (unfreezing := self.task.unfreezing) is not None and state.step >= unfreezing.step:
+                self.unfreeze()
             self._step(self.order.part(step * self.length.batch, (step + 1) * self.length.batch))
             state.step += 1
             self._report_progress(step + 1)

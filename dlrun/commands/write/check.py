@@ -11,7 +11,7 @@ from dlrun.commands import completion, screen
 from dlrun.commands.arguments import AsJson, Runs, Strict, problems_as_json, usable
 from dlrun.errors import Problem, SpecError
 from dlrun.language.suggestions import shorten
-from dlrun.shapes import readable, readable_bytes, show_named
+from dlrun.shapes import numel, readable, readable_bytes, show_named
 
 if TYPE_CHECKING:
     from dlrun.checks.check import Checked
@@ -91,6 +91,9 @@ def lines(checked: Checked) -> list[str]:
         f"{readable(plan.macs)} multiply-adds a sample"
     )
     about += start_lines(checked)
+    if plan.late:
+        trained_later = sum(numel(shape) for name, shape, _ in plan.weights() if name in plan.late)
+        about.append(f"frozen  {trained_later:,} weights until {checked.experiment.need('model').frozen_until}")
     about += optimizer_lines(checked)
     available = machine_memory()
     about.append(

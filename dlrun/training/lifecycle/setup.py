@@ -24,6 +24,7 @@ from dlrun.errors import Problem, SpecError
 from dlrun.language.experiment import Experiment
 from dlrun.language.resolved import flattened
 from dlrun.network.build import build
+from dlrun.network.names import torch_path
 from dlrun.network.preprocessing import from_tensors, states_by_step
 from dlrun.network.weights_file import tensors_in
 from dlrun.plan.data_info import numbers
@@ -42,7 +43,7 @@ from dlrun.training.objective import Objective, Pairing
 from dlrun.training.penalties import OutputPenalty, Penalty, PredictionPenalty, WeightPenalty
 from dlrun.training.speed.allocator import keep_memory
 from dlrun.training.speed.threads import choose_threads
-from dlrun.training.task import Task, WeightGroup
+from dlrun.training.task import Task, Unfreezing, WeightGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
     torch.set_num_threads(choose_threads(planned, Length.of(experiment.train, len(prepared.train)).batch))
     logits = dict.fromkeys(found.output for found in terms if found.from_logits)
     values = {step for _, steps in penalized_values(planned, experiment.regularizers) for step in steps}
-    network = build(planned, experiment.need("model"), tuple(logits), sorted(values))
+    network = build(planned.at_first(), experiment.need("model"), tuple(logits), sorted(values))
     digest = _start_from(checked, planned, network) if learned is None else ""
     lay_out(network.to(device))
     task = make_task(checked, planned, network, prepared, terms, metrics, scaling)
@@ -193,6 +194,7 @@ def make_task(
     pairing = Pairing(planned.input_shapes, scaling)
     for module in pairing.back.values():
         module.to(prepared.train.device)
+    first, penalties = planned.at_first(), _penalties(experiment, planned, network, terms, pairing)
     return Task(
         network=network,
         forward=forward_in(experiment.train.precision, network, prepared.train.device),
@@ -200,12 +202,31 @@ def make_task(
         augment=make_augmenter(checked, planned, terms),
         objective=Objective(terms, pairing),
         watched=metrics,
-        penalties=_penalties(experiment, planned, network, terms, pairing),
-        bounds=[Bound(*pair) for pair in trained_weights(planned, network, "constraints", experiment.constraints)],
+        penalties=_penalties(experiment, first, network, terms, pairing),
+        bounds=_bounds(experiment, first, network),
         groups=_groups(checked, planned, network),
         settings=experiment.train,
         seed=experiment.seed,
+        unfreezing=_unfreezing(experiment, planned, network, prepared, penalties),
     )
+
+
+def _unfreezing(
+    experiment: Experiment, planned: Plan, network: torch.nn.Module, prepared: Prepared, penalties: list[Penalty]
+) -> Unfreezing | None:
+    """What changes when the weights that are frozen at first begin to move, with all penalties from then on."""
+    until = experiment.need("model").frozen_until
+    if until is None:
+        return None
+    step = until.in_steps(Length.of(experiment.train, len(prepared.train)).per_epoch)
+    first = planned.at_first()
+    still = [one.name for one in planned.layers if first.is_still(one) and not planned.is_still(one)]
+    layers = [network.get_submodule(torch_path(name)) for name in still]
+    return Unfreezing(step, layers, penalties, _bounds(experiment, planned, network))
+
+
+def _bounds(experiment: Experiment, planned: Plan, network: torch.nn.Module) -> list[Bound]:
+    return [Bound(*pair) for pair in trained_weights(planned, network, "constraints", experiment.constraints)]
 
 
 def _penalties(
@@ -226,11 +247,12 @@ def _groups(checked: Checked, planned: Plan, network: torch.nn.Module) -> list[W
     groups, _ = moved(planned, checked.experiment.optimizer, checked.experiment.schedule)
     named = network.state_dict(keep_vars=True)
     owners = {id(named[name]): number for number, group in enumerate(groups) for name in group.weights}
-    found: list[list[torch.nn.Parameter]] = [[] for _ in groups]
+    late = {id(named[name]) for name in planned.late if name in named}
+    found: list[tuple[list[torch.nn.Parameter], list[torch.nn.Parameter]]] = [([], []) for _ in groups]
     for parameter in network.parameters():
-        if parameter.requires_grad:
-            found[owners[id(parameter)]].append(parameter)
-    return [WeightGroup(group.optimizer, group.schedule, own) for group, own in zip(groups, found, strict=True)]
+        if (number := owners.get(id(parameter))) is not None:
+            found[number][id(parameter) in late].append(parameter)
+    return [WeightGroup(group.optimizer, group.schedule, *own) for group, own in zip(groups, found, strict=True)]
 
 
 def make_augmenter(checked: Checked, planned: Plan, terms: Sequence[Term]) -> Augmenter:

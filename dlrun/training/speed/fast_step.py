@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from itertools import chain, islice
 
 import torch
+from torch import nn
 
-from dlrun.components.optimizers import OptimizerState
+from dlrun.components.optimizers import Optimizer, OptimizerState
 from dlrun.data.batches import Batch, Tensors
 from dlrun.training.speed.capture import Repeated, can_capture
 from dlrun.training.speed.flat_weights import FlatWeights
 from dlrun.training.step import TrainedWeights, step
-from dlrun.training.task import Task, WeightGroup
+from dlrun.training.task import Task
 
 
 class FastStep:
@@ -21,14 +22,21 @@ class FastStep:
     def __init__(self, task: Task):
         self.task = task
         device = task.device.type
-        self.weights = [_weights(group, device) for group in task.groups]
+        parts = [(number, group.parameters) for number, group in enumerate(task.groups)]
+        if task.unfreezing is None:
+            parts += [(number, group.late) for number, group in enumerate(task.groups)]
+        parts = [(number, parameters) for number, parameters in parts if parameters]
+        self.owners = [number for number, _ in parts]
+        """For each part of the weights the number of its group; weights that begin later are a part of their own."""
+        self.weights = [_weights(task.groups[number].optimizer, parameters, device) for number, parameters in parts]
         self.states = [
-            group.optimizer.begin(weights.values) for group, weights in zip(task.groups, self.weights, strict=True)
+            task.groups[number].optimizer.begin(weights.values)
+            for number, weights in zip(self.owners, self.weights, strict=True)
         ]
-        """The optimizer's state for each group."""
+        """The optimizer's state for each part."""
         self.losses = task.losses
         """How many losses a step returns."""
-        parameters = [parameter for group in task.groups for parameter in group.parameters]
+        parameters = [parameter for _, some in parts for parameter in some]
         self.captures = can_capture(device, sum(parameter.numel() for parameter in parameters))
         """Whether steps are captured, and validation too."""
         flat = all(isinstance(weights, FlatWeights) for weights in self.weights)
@@ -63,8 +71,9 @@ class FastStep:
         """The optimizers' step, by default at their own rates; then the constraints hold again."""
         left = iter(gradients)
         rates = rates or [group.optimizer.lr for group in self.task.groups]
-        for group, weights, state, rate in zip(self.task.groups, self.weights, self.states, rates, strict=True):
-            group.optimizer.step(weights.values, list(islice(left, len(weights.values))), state, rate)
+        for number, weights, state in zip(self.owners, self.weights, self.states, strict=True):
+            optimizer = self.task.groups[number].optimizer
+            optimizer.step(weights.values, list(islice(left, len(weights.values))), state, rates[number])
         if self.task.bounds:
             (self._bound if self.moves else self.bounding)(self.no_rows)
 
@@ -83,6 +92,6 @@ class FastStep:
         return [*self.task.network.parameters(), *self.task.network.buffers(), *scales, *moved]
 
 
-def _weights(group: WeightGroup, device: str) -> TrainedWeights:
-    flat = device == "cpu" and group.optimizer.elementwise and FlatWeights.suits(group.parameters)
-    return FlatWeights(group.parameters) if flat else TrainedWeights(group.parameters)
+def _weights(optimizer: Optimizer, parameters: Sequence[nn.Parameter], device: str) -> TrainedWeights:
+    flat = device == "cpu" and optimizer.elementwise and FlatWeights.suits(parameters)
+    return FlatWeights(parameters) if flat else TrainedWeights(parameters)

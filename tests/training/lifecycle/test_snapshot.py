@@ -80,6 +80,14 @@ def test_every_schedule_goes_on_to_the_same_bits(kind: str, tmp_path: Path) -> N
     assert len(rates) > 1 or kind == "cyclic"
 
 
+@pytest.mark.parametrize("until", ["1 epoch", "3 steps"])
+@pytest.mark.parametrize("optimizer", kinds("optimizers"))
+def test_weights_that_are_frozen_at_first_go_on_to_the_same_bits(optimizer: str, until: str, tmp_path: Path) -> None:
+    text = LARGE % f"[{optimizer}: {{weights: linear_1.weight}}, adam: {{}}]"
+    frozen = f"  freeze: {{names: [conv2d_1, batch_norm_1, linear_1], until: {until}}}\n"
+    resumes_to_the_same_bits(tmp_path, text.replace("model:\n", f"model:\n{frozen}"))
+
+
 def resumes_to_the_same_bits(folder: Path, text: str) -> Training:
     whole, half = begun(folder, text), begun(folder, text)
     assert sum(weight.numel() for weight in whole.task.network.parameters()) > MOST
