@@ -9,7 +9,9 @@ from typing import IO, TYPE_CHECKING
 from dlrun.checks.reading import Reading
 from dlrun.errors import LocatedError, Problem, SpecError
 from dlrun.language.experiment import ModelSection
-from dlrun.language.start_weights import StartWeights, is_run_name
+from dlrun.language.start_weights import StartWeights, is_run_name, read_names
+from dlrun.language.suggestions import did_you_mean
+from dlrun.language.text.document import read_document
 from dlrun.plan.names import around
 from dlrun.plan.network import Plan
 from dlrun.plan.weights import expected
@@ -116,7 +118,7 @@ def held_in(stream: IO[bytes], path: Path) -> dict[str, Shape]:
     return {name: entry.shape for name, entry in entries.items()}
 
 
-def start_in(stream: IO[bytes], path: Path, settings: StartWeights, plan: Plan) -> Start:
+def start_in(stream: IO[bytes], path: Path, reading: Reading, plan: Plan) -> Start:
     """Choose the weights of a file for a network.
 
     Raises:
@@ -124,8 +126,32 @@ def start_in(stream: IO[bytes], path: Path, settings: StartWeights, plan: Plan) 
     """
     from dlrun.plan.start_weights import matched
 
+    settings: StartWeights = reading.sections["model"].start
     layers = dict.fromkeys(layer for step in plan.steps if step.weights for layer in around(step.name))
-    return matched(settings, held_in(stream, path), expected(plan), list(layers))
+    return matched(settings, held_in(stream, path), expected(plan), list(layers), _names(reading))
+
+
+def _names(reading: Reading) -> dict[str, str] | None:
+    """The names that stand for a word in `rename`; None where it is no word.
+
+    Raises:
+        WeightsError: there is no such word, or its file is not right.
+    """
+    model: ModelSection = reading.sections["model"]
+    word = model.start.rename if model.start is not None else None
+    if not isinstance(word, str):
+        return None
+    known = model.names or {}
+    if word not in known:
+        message = f"`model.names` of this network has no '{word}'{did_you_mean(word, known, {})}"
+        hint = "write the names themselves, `{NAME THERE: NAME HERE}`, or the file that has them, as `names` of `model`"
+        raise WeightsError(message, f"it has {', '.join(known)}" if known else hint, ("rename",))
+    file = reading.folder / known[word]
+    try:
+        return read_names(read_document(file).root.plain())
+    except (SpecError, ValueError) as error:
+        message = error.problems[0].message if isinstance(error, SpecError) else str(error)
+        raise WeightsError(f"{file}: {message}", "", ("rename",)) from None
 
 
 def start_weights(reading: Reading, planned: Plan) -> Start | None:
@@ -142,7 +168,7 @@ def start_weights(reading: Reading, planned: Plan) -> Start | None:
         if path.exists() and not path.is_file():  # a pipe would wait for somebody who writes
             raise WeightsError(f"{path} is not a file")
         with path.open("rb") as stream:
-            return start_in(stream, path, settings, planned)
+            return start_in(stream, path, reading, planned)
     except OSError as error:
         message = f"cannot read {path}: {error.strerror}"
         hint = "a path starts from the folder of the file that has it"

@@ -28,6 +28,7 @@ from dlrun.language.fields import (
     SampleShape,
 )
 from dlrun.language.notes import NoteName
+from dlrun.language.paths import FilePath
 from dlrun.language.split import Split
 from dlrun.language.start_weights import RunOrFile, StartWeights
 
@@ -90,6 +91,9 @@ class ModelSection(Settings):
     weights: Annotated[RunOrFile | StartWeights, AloneOrNested()] | None = None
     """Where the initial weights come from: a run's folder or name, or a file of weights; or a mapping, which says which
     of them to take, and by which names. Names and shapes must match."""
+    names: Annotated[dict[str, FilePath], Field(min_length=1)] | None = None
+    """What the weights are called elsewhere, for `rename` in `weights`: `{torchvision: FILE}`, where the YAML file has
+    the other names, each with the name here."""
     freeze: Annotated[Names | Freeze, AloneOrNested()] | None = None
     """Patterns (`*` and `?`) of names; the layers, weights and moving statistics with such names are not trained. A
     layer whose statistics are frozen computes as in evaluation. A mapping says until when:

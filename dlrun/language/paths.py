@@ -87,6 +87,8 @@ def _changed(value: Any, change: Callable[[str, SpecPath, PathSetting], str], at
         here = (*at, field.alias or name)
         if isinstance(given, str):
             new = change(given, here, paths[name]) if name in paths else given
+        elif isinstance(given, dict) and name in paths:
+            new = {word: change(path, (*here, word), paths[name]) for word, path in given.items()}
         elif isinstance(given, tuple) and name in paths:
             new = tuple(change(path, (*here, index), paths[name]) for index, path in enumerate(given))
         else:

@@ -101,7 +101,8 @@ def flattened(experiment: Experiment, folder: Path, inputs: Mapping[str, Shape])
     for name, shape in inputs.items():
         found["model.input" if _is_one(inputs) else f"model.inputs.{name}"] = _text(shape)
     if experiment.model is not None:
-        found |= _pairs("model.weights", with_absolute_paths(experiment.model, folder).weights)
+        model = with_absolute_paths(experiment.model, folder)
+        found |= dict(_pairs("model.weights", model.weights)) | dict(_pairs("model.names", model.names))
     return found
 
 

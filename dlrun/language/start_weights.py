@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -33,22 +35,70 @@ RunOrFile = Annotated[str, PathSetting(_moved, is_file=True)]
 """A file of weights, a run's folder, or the name of a run."""
 
 
-def _read_rename(value: Any) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What takes the place of a name: `stem.*`, `block_(*+1).weight part 1 of 3`, `linear.weight transposed`."""
+
+    name: str
+    part: int = 1
+    parts: int = 1
+    transposed: bool = False
+
+
+_TARGET = re.compile(r"(\S+)(?: part (\d+) of (\d+))?( transposed)?")
+STAR = re.compile(r"\(\*([+-]\d+)\)|\*")
+"""What stands in a new name for a `*` of the old one, and perhaps a number that is added to it."""
+
+
+def read_target(text: str) -> Target:
+    """Read a new name.
+
+    Raises:
+        ValueError: with a message for the user.
+    """
+    found = _TARGET.fullmatch(text)
+    part, parts = (int(found[2] or 1), int(found[3] or 1)) if found else (0, 0)
+    if found is None or not 1 <= part <= parts:
+        what = "a name, and after it perhaps `part 1 of 3` or `transposed`, is expected"
+        raise ValueError(f"{what}; received {shorten(text)}")
+    return Target(found[1], part, parts, found[4] is not None)
+
+
+def read_names(value: Any) -> dict[str, str]:
+    """Names of a file with the names here.
+
+    Raises:
+        ValueError: with a message for the user.
+    """
     if not isinstance(value, dict) or not value or not all(isinstance(new, str) for new in value.values()):
         what = 'names of the file with the names here are expected, such as {"features.*": "stem.*"}'
         raise ValueError(f"{what}; received {shorten(value)}")
     for old, new in value.items():
-        if new.count("*") > old.count("*"):
+        if len(STAR.findall(read_target(new).name)) > old.count("*"):
             raise ValueError(f"'{new}' has more `*` than '{old}': each stands for what one of '{old}' stands for")
     return dict(value)
 
 
+_text: dict[str, Any] = {"type": "string"}
+
+
+def _read_rename(value: Any) -> dict[str, str] | str:
+    return value if isinstance(value, str) else read_names(value)
+
+
 Renaming = Annotated[
-    dict[str, str],
+    dict[str, str] | str,
     PlainValidator(checked(_read_rename)),
-    WithJsonSchema({"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}},
+                {"type": "string"},
+            ]
+        }
+    ),
 ]
-"""Patterns of names, each with what takes its place."""
+"""Patterns of names, each with what takes its place; or a word for them."""
 
 
 class StartWeights(Settings):
@@ -63,6 +113,6 @@ class StartWeights(Settings):
     rename: Renaming | None = None
     """Patterns of names in the file, each with the name here: `{"features.*": "stem.*"}`. Each `*` there stands for
     what it stands for in the file; the first pattern that fits a name changes it. The name of a layer stands for all
-    that lies in it."""
+    that lies in it. Or one of the words of `model.names`, such as `torchvision`."""
     missing: Literal["refuse", "allow"] = "refuse"
     """Whether weights may be missing in the file: those start as if there were no file."""

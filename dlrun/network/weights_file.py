@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 
 import safetensors.torch
 import torch
 
+from dlrun.plan.start_weights import Taken
 from dlrun.safetensors_header import TYPES
 from dlrun.torch_header import TorchEntry, is_torch, read_torch_header
 
@@ -24,6 +25,17 @@ def tensors_in(data: bytes, names: Sequence[str]) -> dict[str, torch.Tensor]:
         return {name: _tensor(data, header[name]) for name in names}
     tensors = safetensors.torch.load(data)
     return {name: tensors[name] for name in names}
+
+
+def weights_in(data: bytes, taken: Mapping[str, Taken]) -> dict[str, torch.Tensor]:
+    """A network's weights from a file, by their names in the network."""
+    tensors = tensors_in(data, [name for one in taken.values() for name in one.names])
+    return {name: _put_together([tensors[other] for other in one.names], one) for name, one in taken.items()}
+
+
+def _put_together(parts: list[torch.Tensor], taken: Taken) -> torch.Tensor:
+    parts = [part.T for part in parts] if taken.transposed else parts
+    return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 
 def _tensor(data: bytes, entry: TorchEntry) -> torch.Tensor:

@@ -19,9 +19,13 @@ def start(held: dict[str, tuple[int, ...]], **settings: Any) -> Start:
     return matched(StartWeights.read({"from": "old.pt", **settings}), held, WANTED, LAYERS)
 
 
+def taken(found: Start) -> dict[str, str]:
+    return {name: str(one) for name, one in found.taken.items()}
+
+
 def test_all_weights_are_taken_unless_said_otherwise() -> None:
     found = start({**WANTED, "preprocess.standardize_1.mean": (3,), "more.weight": (2,)})
-    assert found.taken == {name: name for name in WANTED}
+    assert taken(found) == {name: name for name in WANTED}
     assert (found.missing, found.left, found.unused) == ((), (), ("more.weight",))
 
 
@@ -43,7 +47,7 @@ def test_only_names_layers_of_the_network() -> None:
 )
 def test_names_of_the_file_are_changed(rename: dict[str, str]) -> None:
     found = start(OTHER, only="trunk", rename=rename)
-    assert found.taken == {"trunk.conv.weight": "features.0.weight", "trunk.conv.bias": "features.0.bias"}
+    assert taken(found) == {"trunk.conv.weight": "features.0.weight", "trunk.conv.bias": "features.0.bias"}
     assert found.unused == ("fc.bias", "fc.weight")
 
 
@@ -52,12 +56,30 @@ def test_each_star_stands_for_what_it_stands_for_in_the_file() -> None:
     held = {f"layer{stage}.{block}.bn.{of}": (4,) for stage in "12" for block in "01" for of in ("weight", "bias")}
     settings = StartWeights.read({"from": "old.pt", "rename": {"layer*.*.bn": "stage_*.*.norm"}})
     found = matched(settings, held, wanted, [])
-    assert found.taken == dict(zip(wanted, held, strict=True))
+    assert taken(found) == dict(zip(wanted, held, strict=True))
+
+
+def test_a_number_may_be_added_to_what_a_star_stands_for() -> None:
+    wanted = {"one.weight": (1,), "stage_2.0.weight": (2,), "stage_2.1.weight": (3,), "stage_3.9.weight": (4,)}
+    held = {"a.layer1.0.weight": (1,), "a.layer1.1.weight": (2,), "a.layer1.2.weight": (3,), "layer2.10.weight": (4,)}
+    settings = StartWeights.read({"from": "old.pt", "rename": {"*layer*.*": "stage_(*+1).(*-1)", "a.layer1.0": "one"}})
+    assert taken(matched(settings, held, wanted, ["one", "stage_2"])) == dict(zip(wanted, held, strict=True))
+
+
+def test_parts_are_put_together_and_axes_exchanged() -> None:
+    wanted, held = {"all.weight": (6, 3), "turned.weight": (2, 5)}, {"q": (1, 3), "v": (3, 3), "k": (2, 3), "t": (5, 2)}
+    rename = {name: f"all.weight part {part} of 3" for part, name in enumerate("qkv", 1)}
+    rename["t"] = "turned.weight transposed"
+    found = matched(StartWeights.read({"from": "old.pt", "rename": rename}), held, wanted, [])
+    assert taken(found) == {"all.weight": "q + k + v", "turned.weight": "t transposed"}
+    with pytest.raises(StartError, match=r"old\.pt has no 'all\.weight'"):
+        fewer = {name: rename[name] for name in "tq"}
+        matched(StartWeights.read({"from": "old.pt", "rename": fewer}), held, wanted, [])
 
 
 def test_the_first_pattern_that_fits_changes_a_name() -> None:
     rename = {"features.0.weight": "trunk.conv.weight", "features.0.*": "trunk.conv.*"}
-    assert start(OTHER, only="trunk", rename=rename).taken["trunk.conv.bias"] == "features.0.bias"
+    assert start(OTHER, only="trunk", rename=rename).taken["trunk.conv.bias"].names == ("features.0.bias",)
 
 
 def test_what_is_missing_starts_as_without_a_file_where_that_is_allowed() -> None:

@@ -305,7 +305,7 @@ def as_data(file: Path, checked: Checked) -> dict[str, Any]:
             for group in moved(plan, checked.experiment.optimizer, checked.experiment.schedule)[0]
         ],
         "start": {
-            "taken": dict(checked.start.taken),
+            "taken": {name: str(one) for name, one in checked.start.taken.items()},
             "missing": list(checked.start.missing),
             "left": list(checked.start.left),
             "unused": list(checked.start.unused),

@@ -26,7 +26,7 @@ from dlrun.language.resolved import flattened
 from dlrun.network.build import build
 from dlrun.network.names import torch_path
 from dlrun.network.preprocessing import from_tensors, states_by_step
-from dlrun.network.weights_file import tensors_in
+from dlrun.network.weights_file import weights_in
 from dlrun.plan.data_info import numbers
 from dlrun.plan.inputs import front_chains
 from dlrun.plan.length import Length
@@ -277,13 +277,12 @@ def _start_from(checked: Checked, planned: Plan, network: torch.nn.Module) -> st
     path = reading.folder / settings.source
     try:
         data = path.read_bytes()
-        taken = start_in(BytesIO(data), path, settings, planned).taken
+        taken = start_in(BytesIO(data), path, reading, planned).taken
     except OSError as error:
         raise SpecError([reading.problem(f"cannot read {path}: {error.strerror}", ("model", "weights"))]) from None
     except (WeightsError, StartError) as error:
         raise SpecError([weights_problem(reading, error)]) from None
-    tensors = tensors_in(data, list(taken.values()))
-    chosen = {name: tensors[other] for name, other in taken.items()}
+    chosen = weights_in(data, taken)
     for name, values in chosen.items():
         single = values.to(torch.float32)
         if not (finite := single.isfinite()).all():
