@@ -56,14 +56,14 @@ def train(spec: Path | str, *overrides: str, runs: Path | str = "runs") -> Outco
 
     runs = usable(Path(runs))
     spec = usable(Path(spec))
-    checked = check_spec(spec, overrides, training=True)
+    checked = check_spec(spec, overrides, training=True, runs=runs)
     tracker = checked.experiment.tracking
     store, experiment = store_of(tracker), experiment_of(tracker, checked.experiment.name)
     if checked.experiment.need("data").split.every_fold:
         from dlrun.training.lifecycle.folds import run_folds
 
         def one_of(number: int, _known: Path | None) -> Checked:
-            return check_spec(spec, [*overrides, f"data.split.fold={number}"], training=True)
+            return check_spec(spec, [*overrides, f"data.split.fold={number}"], training=True, runs=runs)
 
         return run_folds(checked, one_of, _Silent(), runs, lambda: open_tracking(tracker, runs), store, experiment)
     with open_tracking(tracker, runs) as tracking:

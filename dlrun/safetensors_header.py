@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from dlrun.language.suggestions import shorten
 from dlrun.shapes import Shape, numel, show
@@ -46,18 +46,29 @@ class Entry:
 
 
 def read_header(file: Path) -> dict[str, Entry]:
+    """Every tensor of a file by its name; see `header_in`.
+
+    Raises:
+        ValueError: with a message for the user: the file is none, or is damaged.
+        OSError: it cannot be read.
+    """
+    with file.open("rb") as stream:
+        return header_in(stream)
+
+
+def header_in(stream: IO[bytes]) -> dict[str, Entry]:
     """Every tensor by its name; their bytes fill the file without a gap, each byte of one tensor.
 
     Raises:
         ValueError: with a message for the user: the file is none, or is damaged.
         OSError: it cannot be read.
     """
-    size = file.stat().st_size
-    with file.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        if not 2 <= length <= min(LONGEST, size - 8):
-            raise ValueError("its first 8 bytes are not the length of a header")
-        content = stream.read(length)
+    size = stream.seek(0, 2)
+    stream.seek(0)
+    length = int.from_bytes(stream.read(8), "little")
+    if not 2 <= length <= min(LONGEST, size - 8):
+        raise ValueError("its first 8 bytes are not the length of a header")
+    content = stream.read(length)
     try:
         header = json.loads(content, object_pairs_hook=_once)
     except RecursionError:

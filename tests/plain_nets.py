@@ -139,8 +139,11 @@ def normed(
     return nn.Sequential(nn.Conv2d(inputs, outputs, kernel, bias=False, **settings), nn.BatchNorm2d(outputs, eps=eps))
 
 
-def resnet(*depths: int, bottleneck: bool) -> nn.Module:
-    """He and others, 2015, table 1 and figure 5; shortcuts of option B; the stride is in a unit's first convolution."""
+def resnet(*depths: int, bottleneck: bool, late: bool = False) -> nn.Module:
+    """He and others, 2015, table 1 and figure 5; shortcuts of option B; the stride is in a unit's first convolution.
+
+    `late`: it is in the 3x3 convolution of a bottleneck, as in torchvision/models/resnet.py.
+    """
     wider = 4 if bottleneck else 1
     layers = [normed(3, 64, 7, stride=2, padding=3), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
     inputs = 64
@@ -148,7 +151,9 @@ def resnet(*depths: int, bottleneck: bool) -> nn.Module:
         for unit in range(depth):
             stride = 2 if stage and not unit else 1
             if bottleneck:
-                branch = [normed(inputs, width, 1, stride=stride), nn.ReLU(), normed(width, width, 3, padding=1)]
+                first, second = (1, stride) if late else (stride, 1)
+                branch = [normed(inputs, width, 1, stride=first), nn.ReLU()]
+                branch += [normed(width, width, 3, stride=second, padding=1)]
                 branch += [nn.ReLU(), normed(width, 4 * width, 1)]
             else:
                 branch = [normed(inputs, width, 3, stride=stride, padding=1), nn.ReLU()]
@@ -505,3 +510,20 @@ class Bert(nn.Module):
         for block in self.blocks:
             x_NTE = block(x_NTE, seen)
         return self.pooler(x_NTE[:, 0]).tanh()
+
+
+def draw_weights(module: nn.Module) -> None:
+    """Weights that keep the size of the numbers, and biases, scales and statistics that are not those of a new net."""
+    with torch.no_grad():
+        for part in module.modules():
+            spread = 1 if isinstance(part, nn.Embedding) else 1.4
+            for name, weight in [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]:
+                if weight.dim() > 1:
+                    weight.normal_(0, spread / weight[0].numel() ** 0.5)
+                elif name in ("running_var", "weight"):
+                    weight.uniform_(0.5, 1.5)
+                elif name != "num_batches_tracked":
+                    weight.normal_(0, 0.1)
+    for embedding in module.modules():
+        if isinstance(embedding, nn.Embedding) and embedding.padding_idx is not None:
+            embedding.weight.data[embedding.padding_idx] = 0

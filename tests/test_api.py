@@ -159,7 +159,7 @@ def test_what_would_wait_for_another_process_is_no_file(tmp_path: Path) -> None:
         pytest.skip("no pipes with names here")
     os.mkfifo(tmp_path / "pipe")
     spec = tmp_path / "spec.yaml"
-    for text in ("extends: pipe\n", "model: {input: [3], layers: [linear: 2], weights: pipe}\n"):
+    for text in ("extends: pipe\n", "model: {input: [3], layers: [linear: 2], weights: ./pipe}\n"):
         spec.write_text(text)
         with pytest.raises(SpecError, match="pipe is not a file"):
             dlrun.check(spec)

@@ -18,9 +18,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pytest
+import torch
 from array_files import write_idx
 from places import DOCS, ROOT, SPECS
 from pyarrow import parquet
+from safetensors.torch import save_file
 
 import dlrun
 from dlrun.checks.check import check
@@ -62,6 +64,17 @@ def write_tables(folder: Path) -> None:
         (folder / "sales" / f"{year}.csv").write_text("größe;price\n" + rows, "cp1252")
 
 
+def write_weights(folder: Path) -> None:
+    (folder / "runs" / "shapes-cnn").mkdir(parents=True)
+    trained = {"trunk.linear_1.weight": torch.zeros(32, 64), "trunk.linear_1.bias": torch.zeros(32)}
+    trained |= {"head.weight": torch.zeros(3, 32), "head.bias": torch.zeros(3)}
+    save_file(trained, folder / "runs" / "shapes-cnn" / "best.safetensors")
+    published = torch.nn.Module()
+    published.features = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Conv2d(8, 8, 3))
+    published.classifier = torch.nn.Linear(128, 10)
+    torch.save(published.state_dict(), folder / "published.pth")
+
+
 def numbered(language: str) -> list:
     return [pytest.param(page, number, id=f"{page.name}-{number}") for page in PAGES
             for number in range(len(blocks(page, language)))]  # fmt: skip
@@ -90,6 +103,7 @@ def test_the_spec_checks_without_a_note(page, number, tmp_path):
     write_tables(tmp_path)
     (tmp_path / "phrases.csv").write_text(PHRASES, "utf-8")
     shutil.copytree(SPECS / "data" / "shapes", tmp_path / "shapes")
+    write_weights(tmp_path)
     (tmp_path / "shapes.csv").write_text(SHAPES, "utf-8")
     spec = tmp_path / "example.yaml"
     spec.write_text(as_spec(blocks(page)[number]), "utf-8")

@@ -91,6 +91,11 @@ optimizer: {rmsprop: {lr: 0.002}}
   layers: [{linear: 32}, layer_norm, relu, {dropout: 0.5}, {linear: 32}, {dropout: 0.3}, {linear: $classes}]
 optimizer: [nadam: {weights: "*.bias"}, radam: {weights: "linear_*"}, lion: {}]
 """,
+    "unfreezing": """
+  layers: [{linear: 32}, batch_norm, relu, {linear: 32}, relu, {linear: $classes}]
+  freeze: {names: [linear_1, batch_norm_1], until: 1.8 epochs}
+optimizer: {adam: {lr: 0.002}}
+""",
     "following": """
   layers: [{linear: 32}, relu, {linear: $classes}]
 optimizer:
@@ -99,7 +104,7 @@ optimizer:
 """,
 }
 """Networks whose steps are captured in a run's second epoch: one of 1.6 million weights, one with its optimizer, one
-with three optimizers, and one with rates that change."""
+with three optimizers, one with weights that are frozen at first, and one with rates that change."""
 
 
 def captured_spec(network: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dlrun.checks.baselines import check_baselines
 from dlrun.checks.classes import split_targets
@@ -25,7 +26,7 @@ from dlrun.checks.model import (
     check_init_entries,
     check_initializers,
     check_penalties,
-    check_weights_file,
+    check_unfreezing,
 )
 from dlrun.checks.notes import check_planned_notes
 from dlrun.checks.objective import check_objective
@@ -33,15 +34,20 @@ from dlrun.checks.optimizers import check_optimizers
 from dlrun.checks.reading import Reading, read_spec
 from dlrun.checks.training import check_process, check_training
 from dlrun.checks.undefined import check_defined
+from dlrun.checks.weights_file import settle_weights, start_weights
 from dlrun.errors import Problem, SpecError, distinct
 from dlrun.language.experiment import Experiment, TrainSection, as_tuple
 from dlrun.language.suggestions import few_suggestions
 from dlrun.plan.data_info import DataInfo
+from dlrun.plan.length import Length
 from dlrun.plan.memory import Memory, needed_memory
 from dlrun.plan.network import Plan, plan
 from dlrun.plan.objective import Answer, ClassCounts, ObjectiveError, Watched, objective
 from dlrun.plan.optimizers import moved
 from dlrun.plan.split_sizes import Sameness, SplitSizes, split_sizes
+
+if TYPE_CHECKING:
+    from dlrun.plan.start_weights import Start
 
 SHAPING = ("model", "data", "blocks", "vars")
 """The sections that a network's shapes depend on."""
@@ -63,6 +69,8 @@ class Checked:
     """What can be meant but rarely is, without the notes that the spec allows."""
     strict: bool = False
     """Whether a note that only the loaded data gives is an error too."""
+    start: Start | None = None
+    """The weights that the network starts from; None where it starts without a file."""
 
 
 @few_suggestions()
@@ -72,18 +80,21 @@ def check(
     training: bool = False,
     strict: bool = False,
     from_checkpoint: bool = False,
+    runs: Path = Path("runs"),
 ) -> Checked:
     """Read, plan and check a spec.
 
     With `training`, it must also have all that a run needs; with `strict`, a note is an error.
 
-    A training that continues `from_checkpoint` does not need the file that the weights started from.
+    A training that continues `from_checkpoint` does not need the file that the weights started from. A run whose
+    weights the spec names is looked for in `runs`.
 
     Raises:
         SpecError: with every problem that could be found.
     """
     reading = read_spec(file, overrides, whole=training)
     reading.report(reading.data.problem)
+    reading.problems += settle_weights(reading, runs)
     sizes = _sizes(reading)
     sizes, unsplit = _split(reading, sizes)
     reading.problems += unsplit
@@ -93,7 +104,7 @@ def check(
     reading.problems += check_target_preprocess(reading)
     if reading.data.info is not None:
         reading.problems += check_notes(reading, reading.data.info)
-    planned = memory = None
+    planned = memory = start = None
     if _may_plan(reading):
         try:
             planned = _plan(reading, sizes)
@@ -104,7 +115,10 @@ def check(
             reading.problems += _check_planned(reading, planned, sizes, memory)
             reading.problems += _undefined(reading, planned, classes, sameness)
             if not from_checkpoint:
-                reading.problems += check_weights_file(reading, planned)
+                try:
+                    start = start_weights(reading, planned)
+                except SpecError as error:
+                    reading.problems += error.problems
     if training and "data" not in reading.written and not reading.errors:
         hint = "add `data`, `loss` and `optimizer`; `dlrun new FILE` writes an example"
         reading.problems.append(Problem("there is no `data` to train on", reading.document.root.place, hint))
@@ -116,7 +130,7 @@ def check(
         raise SpecError(sorted(problems, key=lambda problem: bool(problem.note)))
     assert planned is not None and memory is not None
     return Checked(
-        reading, reading.experiment, planned, reading.data.info, sizes, memory, classes, distinct(notes), strict
+        reading, reading.experiment, planned, reading.data.info, sizes, memory, classes, distinct(notes), strict, start
     )
 
 
@@ -233,5 +247,7 @@ def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None, me
     yield from check_optimizers(reading, planned)
     if sizes is not None:
         yield from check_training(reading, planned, train, sizes)
+        if sizes.train > 0:
+            yield from check_unfreezing(reading, planned, Length.of(train, sizes.train))
     yield from check_planned_notes(reading, planned, train, sizes)
     yield from check_memory(reading, planned, train, memory)

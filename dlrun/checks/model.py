@@ -1,4 +1,4 @@
-"""Whether the network has the weights that the spec wants to freeze, penalize, initialize or load."""
+"""Whether the network has the weights that the spec wants to freeze, penalize or initialize."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from dlrun.checks.reading import Reading
-from dlrun.checks.weights_file import WeightsError, compare_header
 from dlrun.components.constraints import Constraint
 from dlrun.components.initializers import Initializer
 from dlrun.components.layers import WeightedLayer
 from dlrun.components.regularizers import PredictionRegularizer, WeightRegularizer
 from dlrun.errors import Problem
 from dlrun.language.component import Component
-from dlrun.language.experiment import as_tuple
+from dlrun.language.experiment import ModelSection, as_tuple
 from dlrun.language.kinds import synonyms
 from dlrun.language.suggestions import did_you_mean
-from dlrun.plan.names import is_named, matches
+from dlrun.plan.length import Length
+from dlrun.plan.names import around, is_named, matches
 from dlrun.plan.network import Plan
 from dlrun.plan.objective import ObjectiveError, predicted, term
 from dlrun.plan.weights import acting, fitting_init, is_meant, penalized_values
@@ -25,18 +25,38 @@ from dlrun.shapes import show
 
 def check_freeze(reading: Reading, planned: Plan) -> Iterator[Problem]:
     """Hold each pattern to a weight or a statistic, and the network to one that is trained where there is data."""
-    patterns = reading.sections["model"].freeze or ()
+    model: ModelSection = reading.sections["model"]
     names = [name for name, _, _ in planned.weights()]
-    layers = [step.name for step in planned.steps if step.weights]
-    for index, pattern in enumerate(patterns):
-        if not any(matches(name, pattern) for name in (*names, *planned.frozen)):
+    layers = [layer for step in planned.steps if step.weights for layer in around(step.name)]
+    for index, pattern in enumerate(model.frozen):
+        if not any(matches(name, pattern) for name in (*names, *planned.frozen, *planned.late)):
             message = f"no weight matches '{pattern}'{did_you_mean(pattern, layers, {})}"
             hint = "`dlrun params` shows the names; `*` matches anything"
-            yield reading.problem(message, ("model", "freeze", index), hint)
-    if planned.trainable == 0 and "data" in reading.written:
+            path = ("freeze", index) if model.frozen_until is None else ("freeze", "names", index)
+            yield reading.problem(message, ("model", *path), hint)
+    if planned.at_first().trainable == 0 and "data" in reading.written:
         what = "every weight is frozen" if names else "no layer has weights"
+        what += " at first" if planned.late else ""
         path = ("model", "freeze" if names else "layers")
         yield reading.problem(f"{what}, so there is nothing to train", path, at_key=True)
+
+
+def check_unfreezing(reading: Reading, planned: Plan, length: Length) -> Iterator[Problem]:
+    """Hold the moment at which frozen weights begin to move to the length of the training."""
+    until = reading.sections["model"].frozen_until
+    if until is None:
+        return
+    step, path = until.in_steps(length.per_epoch), ("model", "freeze", "until")
+    if step < 1:
+        yield reading.problem(f"{until} are less than one step, so nothing is frozen", path, "freeze for a whole step")
+    if step >= length.steps:
+        message = f"the training ends after {length.steps} steps, and these weights would be trained after {step}"
+        yield reading.problem(message, path, "train longer, or write the names alone to keep the weights as they are")
+    train = reading.sections.get("train")
+    if train is not None and train.average is not None:
+        message = "weights that are frozen for a time have no average"
+        hint = "write the names alone to keep the weights as they are, or remove `average`"
+        yield reading.problem(message, ("train", "average"), hint, at_key=True)
 
 
 def check_acting(reading: Reading, planned: Plan, setting: str) -> Iterator[Problem]:
@@ -174,14 +194,3 @@ def check_init_entries(reading: Reading, planned: Plan) -> Iterator[Problem]:
             message = f"'{key}' fills no weight: entries before it, or `init` of a layer, fill all that it fits"
             hint = "the first entry that fits a weight fills it"
         yield reading.problem(message, ("model", "init", key), hint, at_key=True)
-
-
-def check_weights_file(reading: Reading, planned: Plan) -> Iterator[Problem]:
-    """Hold the file that the weights start from to the network's names and shapes."""
-    path = reading.sections["model"].weights
-    if path is None:
-        return
-    try:
-        compare_header(reading.folder / path, planned)
-    except WeightsError as error:
-        yield reading.problem(error.message, ("model", "weights"), error.hint)

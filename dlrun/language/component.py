@@ -6,6 +6,7 @@ A component is a pydantic model in a file of its own, named after its kind, in i
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self, get_args
@@ -250,6 +251,26 @@ class Nested:
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         return {"type": "object"}
+
+
+class AloneOrNested(Nested):
+    """Marks a field that takes a mapping of settings, or another type, which is a short form of it:
+    ``Annotated[Names | Section, AloneOrNested()]``.
+    """
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        *others, section = get_args(source)
+
+        def read(value: Any, alone: Any) -> Any:
+            if isinstance(value, section):
+                return value
+            return section.read(value) if isinstance(value, dict) else alone(value)
+
+        short = handler.generate_schema(functools.reduce(operator.or_, others))
+        return core_schema.no_info_wrap_validator_function(read, short)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return handler(schema["schema"])
 
 
 def checked(check: Callable[[Any], Any]) -> Callable[[Any], Any]:

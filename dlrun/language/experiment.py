@@ -6,8 +6,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from dlrun.language.component import AutoOrSome, Component, Nested, OneOf, OneOrByWeight, Settings, SomeOf
-from dlrun.language.durations import Duration, DurationField, Interval, IntervalField
+from dlrun.language.component import (
+    AloneOrNested,
+    AutoOrSome,
+    Component,
+    Nested,
+    OneOf,
+    OneOrByWeight,
+    Settings,
+    SomeOf,
+)
+from dlrun.language.durations import Duration, DurationField, Interval, IntervalField, PositiveDuration
 from dlrun.language.fields import (
     BatchSize,
     Identifier,
@@ -21,6 +30,7 @@ from dlrun.language.fields import (
 from dlrun.language.notes import NoteName
 from dlrun.language.paths import FilePath
 from dlrun.language.split import Split
+from dlrun.language.start_weights import RunOrFile, StartWeights
 
 INPUT, TARGET = "input", "target"
 """The name of an input, or of a target, that is the only one and has no name of its own."""
@@ -51,6 +61,15 @@ class DataSection(Settings):
     """Random changes of the training rows, in order, drawn again in every epoch; they come after the preprocessing."""
 
 
+class Freeze(Settings):
+    """Weights that are trained later than the others."""
+
+    names: Names
+    """Patterns (`*` and `?`) of names of layers, weights and moving statistics."""
+    until: PositiveDuration
+    """How long they stay as they are: `5 epochs`, `500 steps`. Then they are trained too."""
+
+
 class ModelSection(Settings):
     """The network."""
 
@@ -69,12 +88,31 @@ class ModelSection(Settings):
     a weight fills it: `{linear: xavier_uniform, "*.weight_hh*": orthogonal}`."""
     bias_init: Annotated[Component, OneOf("initializers")] | None = None
     """The initial biases of each layer without a `bias_init` of its own; torch's default for the layer unless given."""
-    weights: FilePath | None = None
-    """A safetensors file with the initial weights, such as another run's `best.safetensors`; names and shapes must
-    match."""
-    freeze: Names | None = None
+    weights: Annotated[RunOrFile | StartWeights, AloneOrNested()] | None = None
+    """Where the initial weights come from: a run's folder or name, or a file of weights; or a mapping, which says which
+    of them to take, and by which names. Names and shapes must match."""
+    names: Annotated[dict[str, FilePath], Field(min_length=1)] | None = None
+    """What the weights are called elsewhere, for `rename` in `weights`: `{torchvision: FILE}`, where the YAML file has
+    the other names, each with the name here."""
+    freeze: Annotated[Names | Freeze, AloneOrNested()] | None = None
     """Patterns (`*` and `?`) of names; the layers, weights and moving statistics with such names are not trained. A
-    layer whose statistics are frozen computes as in evaluation."""
+    layer whose statistics are frozen computes as in evaluation. A mapping says until when:
+    `{names: "trunk*", until: 5 epochs}`."""
+
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """The patterns of `freeze`."""
+        return self.freeze.names if isinstance(self.freeze, Freeze) else self.freeze or ()
+
+    @property
+    def frozen_until(self) -> Duration | None:
+        """How long they are frozen; None for the whole training."""
+        return self.freeze.until if isinstance(self.freeze, Freeze) else None
+
+    @property
+    def start(self) -> StartWeights | None:
+        """What `weights` says, also where it is a path alone."""
+        return StartWeights.read({"from": self.weights}) if isinstance(self.weights, str) else self.weights
 
 
 class EarlyStopping(Settings):

@@ -20,18 +20,20 @@ WrittenIn = Callable[[SpecPath], Source | None]
 class PathSetting:
     """Marks a field that is a path: ``Annotated[str, PathSetting(move)]``."""
 
-    def __init__(self, move: Move):
-        self.move = move
+    def __init__(self, move: Move, is_file: bool = False):
+        """`is_file`: once it is read, it starts from the spec's folder."""
+        self.move, self.is_file = move, is_file
 
 
-def _from_the_spec(path: str, _folder: Path, source: Source) -> str:
+def from_the_spec(path: str, _folder: Path, source: Source) -> str:
+    """A path as seen from the spec's folder."""
     try:
         return str(source.folder / Path(path).expanduser())
     except RuntimeError:  # a home folder that nobody has: the error comes when the file is read
         return path
 
 
-FilePath = Annotated[str, PathSetting(_from_the_spec)]
+FilePath = Annotated[str, PathSetting(from_the_spec, is_file=True)]
 """A file; a relative path starts from the folder of the file that it is written in, once read from the spec's."""
 
 FilePaths = Annotated[Names, get_args(FilePath)[1]]
@@ -45,10 +47,7 @@ def with_paths_of(value: Any, folder: Path, written_in: WrittenIn, at: SpecPath 
 
 def with_absolute_paths(value: Any, folder: Path) -> Any:
     """A validated value with its files' paths absolute; relative ones start from `folder`."""
-    return _changed(value, lambda path, _at, mark: _absolute(path, folder) if mark is _FILE else path, ())
-
-
-_FILE = get_args(FilePath)[1]
+    return _changed(value, lambda path, _at, mark: _absolute(path, folder) if mark.is_file else path, ())
 
 
 def _absolute(path: str, folder: Path) -> str:
@@ -88,6 +87,8 @@ def _changed(value: Any, change: Callable[[str, SpecPath, PathSetting], str], at
         here = (*at, field.alias or name)
         if isinstance(given, str):
             new = change(given, here, paths[name]) if name in paths else given
+        elif isinstance(given, dict) and name in paths:
+            new = {word: change(path, (*here, word), paths[name]) for word, path in given.items()}
         elif isinstance(given, tuple) and name in paths:
             new = tuple(change(path, (*here, index), paths[name]) for index, path in enumerate(given))
         else:

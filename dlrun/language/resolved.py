@@ -100,9 +100,9 @@ def flattened(experiment: Experiment, folder: Path, inputs: Mapping[str, Shape])
         del found[name]
     for name, shape in inputs.items():
         found["model.input" if _is_one(inputs) else f"model.inputs.{name}"] = _text(shape)
-    model = with_absolute_paths(experiment.model, folder)
-    if model is not None and model.weights is not None:
-        found["model.weights"] = model.weights
+    if experiment.model is not None:
+        model = with_absolute_paths(experiment.model, folder)
+        found |= dict(_pairs("model.weights", model.weights)) | dict(_pairs("model.names", model.names))
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from dlrun.language.component import Component, Settings, written
+from dlrun.language.component import AloneOrNested, Component, Settings, marks, written
 from dlrun.language.messages import field_help
 
 
@@ -43,7 +43,10 @@ def settings_schemas(cls: type[Settings]) -> dict[str, dict[str, Any]]:
         schema = {key: value for key, value in drawn[written_name].items() if key not in ("title", "default")}
         if nested_settings(field.annotation) is not None:
             section = {"$ref": f"#/$defs/{written_name}"}
-            schema = {"anyOf": [section, {"type": "null"}]} if field.default is None else section
+            if any(isinstance(mark, AloneOrNested) for mark in marks(field)):
+                schema = {"anyOf": [section, *schema.get("anyOf", [schema])]}
+            else:
+                schema = {"anyOf": [section, {"type": "null"}]} if field.default is None else section
         words = field_help(cls).get(name, "")
         if words:
             schema["description"] = words

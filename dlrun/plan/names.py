@@ -36,6 +36,12 @@ class Scope:
         return [*self.named, *(self.parent.known() if self.parent else ())]
 
 
+def around(layer: str) -> list[str]:
+    """The names of the layers that a layer lies in, and its own: `trunk`, `trunk.linear_1`."""
+    parts = layer.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
 def is_named(name: str, pattern: str) -> bool:
     """Whether a pattern is the name of something, such as a layer."""
     return fnmatch.fnmatchcase(name, pattern)

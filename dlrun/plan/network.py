@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dlrun.components.preprocess import Preprocess
 from dlrun.errors import Problem, SpecError
@@ -30,6 +30,8 @@ class Plan:
     """The steps whose values the network gives, by name; `output` is what the last layer gives."""
     frozen: frozenset[str]
     """Full names of weights that are not trained, and of statistics that do not move."""
+    late: frozenset[str] = frozenset()
+    """Full names of those that are frozen at first, and trained from `model.freeze`'s `until` on."""
     groups: tuple[Group, ...] = ()
     """Which steps lie together, in the order in which the groups begin, the outer before the inner."""
     values: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -97,6 +99,10 @@ class Plan:
         """Whether a step has moving statistics and keeps them, so that it computes as in evaluation."""
         return any(f"{step.name}.{name}" in self.frozen for name in step.buffers)
 
+    def at_first(self) -> Plan:
+        """The same network with the weights that are trained later frozen."""
+        return replace(self, frozen=self.frozen | self.late, late=frozenset())
+
     @property
     def macs(self) -> int:
         """Multiply-adds of the network for one sample."""
@@ -129,9 +135,12 @@ def plan(
     steps = wiring.settled()
     _refuse_unused(steps, inputs, outputs)
     names = [f"{step.name}.{name}" for step in steps for name in (*step.weights, *step.buffers) if not step.shared]
-    frozen = frozenset(name for name in names if any(matches(name, pattern) for pattern in model.freeze or ()))
+    frozen = frozenset(name for name in names if any(matches(name, pattern) for pattern in model.frozen))
+    late = frozenset[str]()
+    if model.frozen_until is not None:
+        frozen, late = late, frozen
     values = {name: tuple(steps) for name, steps in wiring.values.items()}
-    return Plan(inputs, steps, outputs, frozen, tuple(wiring.groups), values, wiring.masks)
+    return Plan(inputs, steps, outputs, frozen, late, tuple(wiring.groups), values, wiring.masks)
 
 
 def _outputs(model: ModelSection, wiring: NetworkWiring, last: int) -> dict[str, int]:

@@ -24,11 +24,13 @@ Pairs = Sequence[tuple[Layer, nn.Parameter]]
 def trained_weights(
     plan: Plan, network: nn.Module, setting: str, components: tuple[Component, ...]
 ) -> list[tuple[Any, Pairs]]:
-    """What `acting` gives, as weights of the network, without those that are frozen, and components of no others."""
+    """What `acting` gives, as weights of the network, without those that the plan has frozen, and components of no
+    others.
+    """
     weights = network.state_dict(keep_vars=True)
     layers = {name: step.layer for name, _, step in plan.weights() if step.layer is not None}
     found: list[tuple[Any, Pairs]] = [
-        (component, [(layers[name], weights[name]) for name in names if weights[name].requires_grad])
+        (component, [(layers[name], weights[name]) for name in names if name not in plan.frozen])
         for component, names in acting(plan, setting, components)
     ]
     return [(component, pairs) for component, pairs in found if pairs]

@@ -4,6 +4,7 @@
         order = permutation of the training rows
         for each batch of the order:                        or for several, whose gradients are averaged
             batch = augment(rows of the batch)
+            let weights that were frozen at first move, if it is time
             forward, loss, gradient, clip, move             step.py, in one function
             add up the losses and the metrics               loss_totals.py, evaluation.py
             add the weights to their average                averaging.py; or once an epoch
@@ -92,7 +93,7 @@ class Training:
         self.device = task.device
         self.step = FastStep(task)
         self.schedules = Schedules(task, self.length, state)
-        self.evaluate = Evaluator(task.network, task.forward, task.objective, task.watched, self.step.captures)
+        self.evaluate = self._evaluator()
         average: Any = task.settings.average
         if average is not None:
             state.average = AveragedWeights(average, self.step.weights, task.network)
@@ -112,6 +113,19 @@ class Training:
         while self.state.epoch < self.length.epochs and not self.state.stopped_early:
             self._epoch()
 
+    def _evaluator(self) -> Evaluator:
+        task = self.task
+        return Evaluator(task.network, task.forward, task.objective, task.watched, self.step.captures)
+
+    def unfreeze(self) -> None:
+        """Let the weights that were frozen at first move too. Captured code knows the others alone, and is dropped."""
+        self.task, self.state.unfrozen = self.task.unfrozen(), True
+        for bound in self.task.bounds:
+            bound()
+        before, self.step = self.step, FastStep(self.task)
+        self.step.resume([*before.states, *self.step.states[len(before.states) :]])
+        self.evaluate = self._evaluator()
+
     def finish(self) -> None:
         """Put the best weights back into the network, for the test; where none are the best, the last ones."""
         state, network = self.state, self.task.network
@@ -123,7 +137,7 @@ class Training:
         task, state = self.task, self.state
         self.order = Order(task.seed, state.epoch, len(task.data.train), self.device)
         self.steps = min(self.length.per_epoch, self.length.steps - state.epoch * self.length.per_epoch)
-        self.losses = LossTotals(state, task.objective, bool(task.penalties))
+        self.losses = LossTotals(state, task.objective, task.penalized)
         self.step_rows = self.length.batch * self.length.accumulate
         self.rows = min(self.steps * self.step_rows, self.length.rows)
         self.measurement = Measurement(task.watched, self.rows)
@@ -134,6 +148,8 @@ class Training:
         """Do the remaining steps of the current epoch; then measure, and report its metrics."""
         state = self.state
         for step in range(state.step - state.epoch * self.length.per_epoch, self.steps):
+            if (unfreezing := self.task.unfreezing) is not None and state.step >= unfreezing.step:
+                self.unfreeze()
             self._step(step)
             state.step += 1
             if state.average is not None and not state.average.kind.each_epoch:

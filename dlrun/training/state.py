@@ -32,6 +32,8 @@ class TrainingState:
     stopped_early: bool = False
     schedules: list[ScheduleState] = field(default_factory=list)
     """What the schedule of each number that changes keeps from epoch to epoch."""
+    unfrozen: bool = False
+    """Whether the weights that were frozen at first have begun to move."""
     seconds: float = 0.0
     """Seconds that the current epoch took before the run was resumed."""
     stop_request: StopRequest = field(default_factory=StopRequest)

@@ -63,8 +63,9 @@ def backward(task: Task, weights: Sequence[TrainedWeights], batch: Batch) -> tup
 
     losses = task.minimised(outputs, batch)  # loss
     total = losses[0]
-    if task.penalties:
-        losses.append(penalty := sum_of_penalties(task.penalties, outputs, batch))
+    if task.penalized:
+        none_yet = torch.zeros_like(total)  # until the weights that they act on are trained
+        losses.append(penalty := sum_of_penalties(task.penalties, outputs, batch) if task.penalties else none_yet)
         total = total + penalty
 
     gradients = gradients_of(total, weights)  # gradient

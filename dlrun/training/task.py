@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -12,6 +12,7 @@ from dlrun.components.optimizers import Optimizer
 from dlrun.data.augment import Augmenter
 from dlrun.data.prepare import Prepared
 from dlrun.language.experiment import TrainSection
+from dlrun.modules.still import move_again
 from dlrun.plan.objective import Watched
 from dlrun.training.changing_numbers import ChangingNumbers
 from dlrun.training.chosen_weights import Bound
@@ -25,6 +26,20 @@ class WeightGroup:
 
     optimizer: Optimizer
     parameters: Sequence[nn.Parameter]
+    late: Sequence[nn.Parameter] = ()
+    """Those that are frozen at first; they have a state of their own, which begins when they begin to move."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfreezing:
+    """What changes when weights that were frozen at first begin to move."""
+
+    step: int
+    """After how many steps."""
+    layers: Sequence[nn.Module]
+    """The modules whose moving statistics were still."""
+    penalties: Sequence[Penalty]
+    bounds: Sequence[Bound]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,19 @@ class Task:
     """The numbers that schedules change."""
     settings: TrainSection
     seed: int
+    unfreezing: Unfreezing | None = None
+    """What is yet to change; None where no weight is frozen for a time, or is so no more."""
+
+    def unfrozen(self) -> Task:
+        """The task from the step on in which the weights that were frozen at first begin to move."""
+        assert self.unfreezing is not None
+        for group in self.groups:
+            for parameter in group.late:
+                parameter.requires_grad_(True)
+        for layer in self.unfreezing.layers:
+            move_again(layer)
+        penalties, bounds = self.unfreezing.penalties, self.unfreezing.bounds
+        return replace(self, penalties=penalties, bounds=bounds, unfreezing=None)
 
     @property
     def device(self) -> torch.device:
@@ -61,4 +89,9 @@ class Task:
     @property
     def losses(self) -> int:
         """How many losses a step returns: the loss, its terms where there are several, the penalty if there is one."""
-        return self.objective.width + bool(self.penalties)
+        return self.objective.width + self.penalized
+
+    @property
+    def penalized(self) -> bool:
+        """Whether there is a penalty, or will be one once all weights are trained."""
+        return bool(self.penalties or (self.unfreezing is not None and self.unfreezing.penalties))

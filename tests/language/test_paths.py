@@ -125,7 +125,7 @@ def test_every_setting_that_is_a_file_is_marked_as_a_path() -> None:
     for cls in [*classes, *sections().values()]:
         named = {name for name in cls.model_fields if name in ("path", "file", "uri") or name.endswith("_path")}
         assert named <= path_settings(cls).keys(), cls
-    assert path_settings(sections()["model"]).keys() == {"weights"}
+    assert path_settings(sections()["model"]).keys() == {"weights", "names"}
 
 
 def doubling(first: str, each: str, count: int = 40) -> str:

@@ -37,6 +37,10 @@ PLAIN: dict[str, tuple[Callable[[], nn.Module], list[str]]] = {
     "resnet18": (partial(plain.resnet, 2, 2, 2, 2, bottleneck=False), ["model.input=[3, 75, 64]"]),
     "resnet34": (partial(plain.resnet, 3, 4, 6, 3, bottleneck=False), ["model.input=[3, 75, 64]"]),
     "resnet50": (partial(plain.resnet, 3, 4, 6, 3, bottleneck=True), ["model.input=[3, 75, 64]"]),
+    "resnet50_torchvision": (
+        partial(plain.resnet, 3, 4, 6, 3, bottleneck=True, late=True),
+        ["model.input=[3, 75, 64]"],
+    ),
     "resnet101": (partial(plain.resnet, 3, 4, 23, 3, bottleneck=True), ["model.input=[3, 43, 32]"]),
     "resnet152": (partial(plain.resnet, 3, 8, 36, 3, bottleneck=True), ["model.input=[3, 43, 32]"]),
     "googlenet": (plain.googlenet, []),
@@ -64,29 +68,12 @@ def tensors(module: nn.Module) -> list[torch.Tensor]:
     return [*module.parameters(), *module.buffers()]
 
 
-def draw_weights(module: nn.Module) -> None:
-    """Weights that keep the size of the numbers, and biases, scales and statistics that are not those of a new net."""
-    with torch.no_grad():
-        for part in module.modules():
-            spread = 1 if isinstance(part, nn.Embedding) else 1.4
-            for name, weight in [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]:
-                if weight.dim() > 1:
-                    weight.normal_(0, spread / weight[0].numel() ** 0.5)
-                elif name in ("running_var", "weight"):
-                    weight.uniform_(0.5, 1.5)
-                elif name != "num_batches_tracked":
-                    weight.normal_(0, 0.1)
-    for embedding in module.modules():
-        if isinstance(embedding, nn.Embedding) and embedding.padding_idx is not None:
-            embedding.weight.data[embedding.padding_idx] = 0
-
-
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_net_computes_what_its_source_computes(name: str) -> None:
     make, overrides = PLAIN[name]
     torch.manual_seed(0)
     theirs = make().double().eval()
-    draw_weights(theirs)
+    plain.draw_weights(theirs)
     checked = check(NETS / f"{name}.yaml", overrides)
     ours = build(checked.plan, checked.experiment.need("model")).double().eval()
     with torch.no_grad():  # both are in the order of the layers
@@ -149,7 +136,7 @@ def test_a_net_computes_what_keras_computes_before_its_last_layer(name: str, the
     ours = build(checked.plan, checked.experiment.need("model"))
     ours.linear_1 = nn.Identity()
     torch.manual_seed(0)
-    draw_weights(ours)
+    plain.draw_weights(ours)
     ours.eval()
     layers = in_our_order([layer for layer in model.layers if layer.weights])
     weights = [weight for layer in layers for weight in layer.weights]

@@ -65,6 +65,7 @@ COUNTS = {
     "resnet18": 11_689_512,  # torchvision, as the four below
     "resnet34": 21_797_672,
     "resnet50": 25_557_032,
+    "resnet50_torchvision": 25_557_032,
     "resnet101": 44_549_160,
     "resnet152": 60_192_808,
     "googlenet": 6_998_552,  # Caffe's bvlc_googlenet without the auxiliary classifiers
@@ -166,7 +167,7 @@ STAGES: dict[str, dict[str, Shape]] = {
     | {f"deep_stage_{i}": shape for i, shape in enumerate(VGG_STAGES[2:], 1)}
     | VGG,
     **{f"resnet{depth}": resnet(expansion=1) for depth in (18, 34)},
-    **{f"resnet{depth}": resnet(expansion=4) for depth in (50, 101, 152)},
+    **{f"resnet{depth}": resnet(expansion=4) for depth in ("50", "50_torchvision", "101", "152")},
     "googlenet": {  # table 1
         "conv2d_1": (64, 112, 112),
         "pool_1": (64, 56, 56),

@@ -58,7 +58,7 @@ def train(
     from dlrun.checks.check import check as check_spec
     from dlrun.tracking.open import experiment_of, store_of
 
-    checked = check_spec(spec, overrides or (), training=True, strict=strict)
+    checked = check_spec(spec, overrides or (), training=True, strict=strict, runs=runs)
     screen.notes(checked.notes)
     tracker = checked.experiment.tracking
     store, mlflow_experiment = store_of(tracker), experiment_of(tracker, checked.experiment.name)
@@ -66,7 +66,8 @@ def train(
         from dlrun.commands.train.folds import show_folds
 
         def one_of(number: int, _known: Path | None) -> Checked:
-            return check_spec(spec, [*(overrides or ()), f"data.split.fold={number}"], training=True, strict=strict)
+            of_fold = [*(overrides or ()), f"data.split.fold={number}"]
+            return check_spec(spec, of_fold, training=True, strict=strict, runs=runs)
 
         show_folds(checked, one_of, runs, store, mlflow_experiment, every)
         return

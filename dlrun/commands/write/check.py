@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dlrun.commands import completion, screen
-from dlrun.commands.arguments import AsJson, Strict, problems_as_json, usable
+from dlrun.commands.arguments import AsJson, Runs, Strict, problems_as_json, usable
 from dlrun.errors import Problem, SpecError
 from dlrun.language.suggestions import shorten
-from dlrun.shapes import readable, readable_bytes, show_named
+from dlrun.shapes import numel, readable, readable_bytes, show_named
 
 if TYPE_CHECKING:
     from dlrun.checks.check import Checked
@@ -38,6 +38,7 @@ def check(
     ],
     strict: Strict = False,
     as_json: AsJson = False,
+    runs: Runs = Path("runs"),
 ) -> None:
     """Validate specs without training: the language, the shapes, the wiring, the data's columns, the memory."""
     from dlrun.checks.check import check as check_spec
@@ -50,7 +51,7 @@ def check(
     found: list[dict[str, Any]] = []
     for file in files:
         try:
-            checked = check_spec(file, overrides, strict=strict)
+            checked = check_spec(file, overrides, strict=strict, runs=runs)
         except SpecError as error:
             problems += error.problems
             continue
@@ -89,6 +90,10 @@ def lines(checked: Checked) -> list[str]:
         f"model   {show_named(plan.input_shapes)} -> {show_named(plan.output_shapes)}, {few}{plan.total:,} weights, "
         f"{readable(plan.macs)} multiply-adds a sample"
     )
+    about += start_lines(checked)
+    if plan.late:
+        trained_later = sum(numel(shape) for name, shape, _ in plan.weights() if name in plan.late)
+        about.append(f"frozen  {trained_later:,} weights until {checked.experiment.need('model').frozen_until}")
     about += optimizer_lines(checked)
     available = machine_memory()
     about.append(
@@ -101,6 +106,13 @@ def lines(checked: Checked) -> list[str]:
         + (f"; before the first step {readable_bytes(memory.preparing)}" if memory.preparing > memory.training else "")
     )
     return about
+
+
+def start_lines(checked: Checked) -> list[str]:
+    """The weights that the network starts from, and those that it does not, where there is a file."""
+    if checked.start is None:
+        return []
+    return [f"weights {line}" for line in checked.start.lines(checked.experiment.need("model").start.source)]
 
 
 def optimizer_lines(checked: Checked) -> list[str]:
@@ -294,6 +306,14 @@ def as_data(file: Path, checked: Checked) -> dict[str, Any]:
             {"optimizer": group.optimizer.kind, "weights": list(group.weights), "count": group.count}
             for group in moved(plan, checked.experiment.optimizer)[0]
         ],
+        "start": {
+            "taken": {name: str(one) for name, one in checked.start.taken.items()},
+            "missing": list(checked.start.missing),
+            "left": list(checked.start.left),
+            "unused": list(checked.start.unused),
+        }
+        if checked.start
+        else None,
         "split": {"train": sizes.train, "validation": sizes.validation, "test": sizes.test} if sizes else None,
         "memory": {
             name: getattr(memory, name)

@@ -140,6 +140,8 @@ def run(
         setup = prepare_training(checked)
         for note in setup.notes:
             watcher.note(note)
+        if (start := checked.start) is not None and (start.missing or start.left or start.unused):
+            watcher.notice(f"weights: {'; '.join(start.lines(checked.experiment.need('model').start.source))}")
         place = run_folder.make_folder(runs, checked.experiment.name) if within is None else within(setup)
         with lock(place):
             info = describe(setup, place, store, mlflow_experiment, None if within is None else place.parent)

@@ -7,11 +7,13 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import Any
 
 import torch
 
 from dlrun.checks.check import Checked, check_settled
+from dlrun.checks.weights_file import WeightsError, start_in, weights_problem
 from dlrun.components.regularizers import PredictionRegularizer
 from dlrun.components.sources import SourceError
 from dlrun.data.augment import Augmenter
@@ -22,7 +24,9 @@ from dlrun.errors import Problem, SpecError
 from dlrun.language.experiment import Experiment
 from dlrun.language.resolved import flattened
 from dlrun.network.build import build
+from dlrun.network.names import torch_path
 from dlrun.network.preprocessing import from_tensors, states_by_step
+from dlrun.network.weights_file import weights_in
 from dlrun.plan.data_info import numbers
 from dlrun.plan.inputs import front_chains
 from dlrun.plan.length import Length
@@ -30,17 +34,18 @@ from dlrun.plan.network import Plan, plan
 from dlrun.plan.objective import ObjectiveError, Term, Watched, objective, predicted
 from dlrun.plan.optimizers import Moved, moved
 from dlrun.plan.schedules import entries, scheduled
-from dlrun.plan.weights import expected, penalized_values
+from dlrun.plan.start_weights import StartError
+from dlrun.plan.weights import penalized_values
 from dlrun.training.changing_numbers import ChangingNumbers
 from dlrun.training.chosen_weights import Bound, trained_weights
 from dlrun.training.lifecycle.data_checks import check_loaded
 from dlrun.training.lifecycle.device import choose_device, forward_in, make_deterministic, set_precision
 from dlrun.training.lifecycle.fitting import fit_or_recall
 from dlrun.training.objective import Objective, Pairing
-from dlrun.training.penalties import OutputPenalty, PredictionPenalty, WeightPenalty
+from dlrun.training.penalties import OutputPenalty, Penalty, PredictionPenalty, WeightPenalty
 from dlrun.training.speed.allocator import keep_memory
 from dlrun.training.speed.threads import choose_threads
-from dlrun.training.task import Task, WeightGroup
+from dlrun.training.task import Task, Unfreezing, WeightGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
     torch.set_num_threads(choose_threads(planned, Length.of(experiment.train, len(prepared.train)).batch))
     logits = dict.fromkeys(found.output for found in terms if found.from_logits)
     values = {step for _, steps in penalized_values(planned, experiment.regularizers) for step in steps}
-    network = build(planned, experiment.need("model"), tuple(logits), sorted(values))
+    network = build(planned.at_first(), experiment.need("model"), tuple(logits), sorted(values))
     digest = _start_from(checked, planned, network) if learned is None else ""
     lay_out(network.to(device))
     task = make_task(checked, planned, network, prepared, terms, metrics, scaling)
@@ -195,6 +200,8 @@ def make_task(
     changing.put_into(network, planned)
     for module in pairing.back.values():
         module.to(prepared.train.device)
+    first = planned.at_first()
+    penalties = _changing(changing, _penalties(experiment, planned, network, terms, pairing))
     return Task(
         network=network,
         forward=forward_in(experiment.train.precision, network, prepared.train.device),
@@ -205,16 +212,39 @@ def make_task(
             [replace(term, loss=changing.current(term.loss)) for term in terms], pairing, prepared.train.device
         ),
         watched=metrics,
-        penalties=[
-            replace(penalty, regularizer=changing.current(penalty.regularizer))
-            for penalty in _penalties(experiment, planned, network, terms, pairing)
-        ],
-        bounds=[Bound(*pair) for pair in trained_weights(planned, network, "constraints", experiment.constraints)],
-        groups=_groups(groups, network),
+        penalties=_changing(changing, _penalties(experiment, first, network, terms, pairing)),
+        bounds=_bounds(experiment, first, network),
+        groups=_groups(planned, groups, network),
         changing=changing,
         settings=experiment.train,
         seed=experiment.seed,
+        unfreezing=_unfreezing(experiment, planned, network, prepared, penalties),
     )
+
+
+def _unfreezing(
+    experiment: Experiment, planned: Plan, network: torch.nn.Module, prepared: Prepared, penalties: list[Penalty]
+) -> Unfreezing | None:
+    """What changes when the weights that are frozen at first begin to move, with all penalties from then on."""
+    until = experiment.need("model").frozen_until
+    if until is None:
+        return None
+    step = until.in_steps(Length.of(experiment.train, len(prepared.train)).per_epoch)
+    first = planned.at_first()
+    still = [one.name for one in planned.layers if first.is_still(one) and not planned.is_still(one)]
+    layers = [network.get_submodule(torch_path(name)) for name in still]
+    return Unfreezing(step, layers, penalties, _bounds(experiment, planned, network))
+
+
+def _bounds(experiment: Experiment, planned: Plan, network: torch.nn.Module) -> list[Bound]:
+    return [Bound(*pair) for pair in trained_weights(planned, network, "constraints", experiment.constraints)]
+
+
+def _changing(
+    changing: ChangingNumbers, penalties: Sequence[WeightPenalty | OutputPenalty | PredictionPenalty]
+) -> list[Penalty]:
+    """The penalties with the coefficients that schedules change."""
+    return [replace(penalty, regularizer=changing.current(penalty.regularizer)) for penalty in penalties]
 
 
 def _penalties(
@@ -246,15 +276,16 @@ def _objective(checked: Checked, planned: Plan, loaded: Loaded) -> tuple[list[Te
         raise SpecError([Problem(error.message, place, error.hint)]) from None
 
 
-def _groups(groups: Sequence[Moved], network: torch.nn.Module) -> list[WeightGroup]:
+def _groups(planned: Plan, groups: Sequence[Moved], network: torch.nn.Module) -> list[WeightGroup]:
     """The weights of each optimizer, in the order of the network's."""
     named = network.state_dict(keep_vars=True)
     owners = {id(named[name]): number for number, group in enumerate(groups) for name in group.weights}
-    found: list[list[torch.nn.Parameter]] = [[] for _ in groups]
+    late = {id(named[name]) for name in planned.late if name in named}
+    found: list[tuple[list[torch.nn.Parameter], list[torch.nn.Parameter]]] = [([], []) for _ in groups]
     for parameter in network.parameters():
-        if parameter.requires_grad:
-            found[owners[id(parameter)]].append(parameter)
-    return [WeightGroup(group.optimizer, own) for group, own in zip(groups, found, strict=True)]
+        if (number := owners.get(id(parameter))) is not None:
+            found[number][id(parameter) in late].append(parameter)
+    return [WeightGroup(group.optimizer, *own) for group, own in zip(groups, found, strict=True)]
 
 
 def make_augmenter(checked: Checked, planned: Plan, terms: Sequence[Term]) -> Augmenter:
@@ -271,20 +302,24 @@ def _start_from(checked: Checked, planned: Plan, network: torch.nn.Module) -> st
     """Load the weights that the spec names, if it does; returns the SHA-256 of their file.
 
     Raises:
-        SpecError: a weight is not finite.
+        SpecError: the file cannot be read any more, or is another one; a weight is not finite.
     """
-    path = checked.experiment.need("model").weights
-    if path is None:
+    reading, settings = checked.reading, checked.experiment.need("model").start
+    if settings is None:
         return ""
-    import safetensors.torch
-
-    data = (checked.reading.folder / path).read_bytes()
-    weights = safetensors.torch.load(data)
-    chosen = {name: weights[name] for name in expected(planned)}
+    path = reading.folder / settings.source
+    try:
+        data = path.read_bytes()
+        taken = start_in(BytesIO(data), path, reading, planned).taken
+    except OSError as error:
+        raise SpecError([reading.problem(f"cannot read {path}: {error.strerror}", ("model", "weights"))]) from None
+    except (WeightsError, StartError) as error:
+        raise SpecError([weights_problem(reading, error)]) from None
+    chosen = weights_in(data, taken)
     for name, values in chosen.items():
         single = values.to(torch.float32)
         if not (finite := single.isfinite()).all():
             message = f"'{name}' holds {values[~finite][0].item():g} in {path}; a weight is a finite number of float32"
-            raise SpecError([Problem(message, checked.reading.place(("model", "weights")))])
+            raise SpecError([reading.problem(message, ("model", "weights"))])
     network.load_state_dict(chosen, strict=False)
     return hashlib.sha256(data).hexdigest()

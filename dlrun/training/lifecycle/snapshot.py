@@ -15,7 +15,7 @@ from dlrun.training.loop import Training
 
 WEIGHTS, BEST, AVERAGE, OPTIMIZER, PROGRESS = "weights", "best", "average", "optimizer", "progress"
 METRIC, CPU, CUDA = "metric/", "generator/cpu", "generator/cuda/"
-FIELDS = ("epoch", "step", "best_epoch", "best_value", "waited", "stopped_early", "schedules")
+FIELDS = ("epoch", "step", "best_epoch", "best_value", "waited", "stopped_early", "schedules", "unfrozen")
 
 Tensors = dict[str, dict[str, torch.Tensor]]
 
@@ -57,6 +57,8 @@ def restore(training: Training, checkpoint: Checkpoint) -> None:
     for name in FIELDS:
         setattr(state, name, data[name])
     state.seconds = data["seconds"]
+    if state.unfrozen:
+        training.unfreeze()
     network = training.task.network
     network.load_state_dict(tensors[WEIGHTS], strict=False)  # a tied weight is stored once
     if BEST in tensors:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain, islice
 
 import torch
+from torch import nn
 
-from dlrun.components.optimizers import OptimizerState
+from dlrun.components.optimizers import Optimizer, OptimizerState
 from dlrun.data.batches import Batch, Tensors
 from dlrun.training.schedules import Moves
 from dlrun.training.speed.capture import Repeated, can_capture
 from dlrun.training.speed.flat_weights import FlatWeights
 from dlrun.training.step import Mean, TrainedWeights, backward, clip, step
-from dlrun.training.task import Task, WeightGroup
+from dlrun.training.task import Task
 
 
 class FastStep:
@@ -21,11 +23,18 @@ class FastStep:
     def __init__(self, task: Task):
         self.task = task
         device = task.device.type
-        self.weights = [_weights(group, device) for group in task.groups]
+        parts = [(number, group.parameters) for number, group in enumerate(task.groups)]
+        if task.unfreezing is None:
+            parts += [(number, group.late) for number, group in enumerate(task.groups)]
+        parts = [(number, parameters) for number, parameters in parts if parameters]
+        self.owners = [number for number, _ in parts]
+        """For each part of the weights the number of its group; weights that begin later are a part of their own."""
+        self.weights = [_weights(task.groups[number].optimizer, parameters, device) for number, parameters in parts]
         self.states = [
-            group.optimizer.begin(weights.values) for group, weights in zip(task.groups, self.weights, strict=True)
+            task.groups[number].optimizer.begin(weights.values)
+            for number, weights in zip(self.owners, self.weights, strict=True)
         ]
-        """The optimizer's state for each group."""
+        """The optimizer's state for each part."""
         self.losses = task.losses
         """How many losses a step returns."""
         self.gradients = sum(len(weights.values) for weights in self.weights)
@@ -34,7 +43,7 @@ class FastStep:
         """Whether a step has several batches, of which each is captured by itself."""
         self.mean = Mean()
         """The losses and gradients of the step's batches so far."""
-        parameters = [parameter for group in task.groups for parameter in group.parameters]
+        parameters = [parameter for _, some in parts for parameter in some]
         self.captures = can_capture(device, sum(parameter.numel() for parameter in parameters))
         """Whether steps are captured, and validation too."""
         flat = all(isinstance(weights, FlatWeights) for weights in self.weights)
@@ -95,7 +104,8 @@ class FastStep:
         """The optimizers' step, by default as they are written; then the constraints hold again."""
         left = iter(gradients)
         moves = moves or [(group.optimizer, group.optimizer.lr) for group in self.task.groups]
-        for (optimizer, lr), weights, state in zip(moves, self.weights, self.states, strict=True):
+        for number, weights, state in zip(self.owners, self.weights, self.states, strict=True):
+            optimizer, lr = moves[number]
             optimizer.step(weights.values, list(islice(left, len(weights.values))), state, lr)
         if self.task.bounds:
             (self._bound if self.moves else self.bounding)(self.no_rows)
@@ -116,6 +126,6 @@ class FastStep:
         return [*self.task.network.parameters(), *self.task.network.buffers(), *scales, *held, *moved]
 
 
-def _weights(group: WeightGroup, device: str) -> TrainedWeights:
-    flat = device == "cpu" and group.optimizer.elementwise and FlatWeights.suits(group.parameters)
-    return FlatWeights(group.parameters) if flat else TrainedWeights(group.parameters)
+def _weights(optimizer: Optimizer, parameters: Sequence[nn.Parameter], device: str) -> TrainedWeights:
+    flat = device == "cpu" and optimizer.elementwise and FlatWeights.suits(parameters)
+    return FlatWeights(parameters) if flat else TrainedWeights(parameters)

@@ -90,6 +90,14 @@ def test_a_dropout_that_changes_goes_on_to_the_same_bits(tmp_path: Path) -> None
     assert len({metrics["noisy.p"] for metrics in whole.watcher.epochs}) == 3  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("until", ["1 epoch", "3 steps"])
+@pytest.mark.parametrize("optimizer", kinds("optimizers"))
+def test_weights_that_are_frozen_at_first_go_on_to_the_same_bits(optimizer: str, until: str, tmp_path: Path) -> None:
+    text = LARGE % f"[{optimizer}: {{weights: linear_1.weight}}, adam: {{}}]"
+    frozen = f"  freeze: {{names: [conv2d_1, batch_norm_1, linear_1], until: {until}}}\n"
+    resumes_to_the_same_bits(tmp_path, text.replace("model:\n", f"model:\n{frozen}"))
+
+
 def resumes_to_the_same_bits(folder: Path, text: str) -> Training:
     whole, half = begun(folder, text), begun(folder, text)
     assert sum(weight.numel() for weight in whole.task.network.parameters()) > MOST

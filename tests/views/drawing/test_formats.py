@@ -5,7 +5,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from places import ROOT
+from places import DRAWN_SPECS
 
 from dlrun.checks.check import check_model
 from dlrun.views.drawing.dot import dot
@@ -15,7 +15,6 @@ from dlrun.views.drawing.placing import place
 from dlrun.views.drawing.svg import svg
 from dlrun.views.drawing.text_width import text_width
 
-SPECS = [*sorted((ROOT / "specs").rglob("*.yaml")), ROOT / "benchmarks" / "specs" / "vgg16.yaml"]
 SVG = "{http://www.w3.org/2000/svg}"
 SMALL = """
 model:
@@ -31,7 +30,7 @@ def drawn_svg(drawn: Picture) -> str:
     return svg(drawn, place(drawn))
 
 
-@pytest.mark.parametrize("file", SPECS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", DRAWN_SPECS, ids=lambda file: file.stem)
 def test_a_shipped_spec_draws_in_every_format(file: Path) -> None:
     drawn = picture(check_model(file), file.stem)
     root = ElementTree.fromstring(drawn_svg(drawn))
@@ -42,7 +41,7 @@ def test_a_shipped_spec_draws_in_every_format(file: Path) -> None:
         assert re.findall(arrow, text, re.MULTILINE) == [(edge.source, edge.target) for edge in drawn.edges]
 
 
-@pytest.mark.parametrize("file", SPECS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", DRAWN_SPECS, ids=lambda file: file.stem)
 def test_the_same_spec_gives_the_same_picture(file: Path) -> None:
     assert drawn_svg(picture(check_model(file), "net")) == drawn_svg(picture(check_model(file), "net"))
 

@@ -3,14 +3,12 @@
 from pathlib import Path
 
 import pytest
-from places import ROOT
+from places import DRAWN_SPECS, ROOT
 
 from dlrun.checks.check import check_model
 from dlrun.plan.network import Plan
 from dlrun.views.drawing.captions import FOLDED, style_of
 from dlrun.views.drawing.picture import Box, Edge, Frame, Picture, picture
-
-SPECS = [*sorted((ROOT / "specs").rglob("*.yaml")), ROOT / "benchmarks" / "specs" / "vgg16.yaml"]
 
 
 def lines(drawn: Picture) -> list[list[str]]:
@@ -51,7 +49,7 @@ def assert_nothing_is_lost(plan: Plan, drawn: Picture) -> None:
     assert made == edges
 
 
-@pytest.mark.parametrize("file", SPECS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", DRAWN_SPECS, ids=lambda file: file.stem)
 @pytest.mark.parametrize("depth", [None, 0, 1])
 def test_every_step_and_every_edge_of_a_shipped_spec_is_drawn(file: Path, depth: int | None) -> None:
     plan = check_model(file)

@@ -4,13 +4,12 @@ from itertools import combinations, pairwise
 from pathlib import Path
 
 import pytest
-from places import ROOT
+from places import DRAWN_SPECS
 
 from dlrun.checks.check import check_model
 from dlrun.views.drawing.picture import Frame, Picture, picture
 from dlrun.views.drawing.placing import Placed, Rectangle, place
 
-SPECS = [*sorted((ROOT / "specs").rglob("*.yaml")), ROOT / "benchmarks" / "specs" / "vgg16.yaml"]
 SKIPS = """
 model:
   input: [4, 16, 16]
@@ -88,7 +87,7 @@ def assert_edges_meet_their_boxes(drawn: Picture, placed: Placed) -> None:
             assert not texts, (edge, texts)
 
 
-@pytest.mark.parametrize("file", SPECS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", DRAWN_SPECS, ids=lambda file: file.stem)
 @pytest.mark.parametrize("with_weights", [False, True])
 def test_nothing_overlaps_in_a_shipped_spec(file: Path, with_weights: bool) -> None:
     drawn = picture(check_model(file), file.stem, with_weights=with_weights)
