@@ -142,7 +142,7 @@ def test_gradients_reach_every_weight_and_the_input(kind: str) -> None:
     met: set[str] = set()
     moved: set[str] = set()
 
-    @draws(60)
+    @draws(150)
     @given(layers_and_shapes(kind, largest=6), st.integers(0, 2**32))
     def holds(pair: tuple[Any, Shape], seed: int) -> None:
         layer, shape = pair
@@ -264,6 +264,7 @@ def test_multiply_adds_are_half_of_what_torch_counts_as_operations(kind: str) ->
     def holds(pair: tuple[Any, Shape]) -> None:
         layer, shape = pair
         assume(takes(layer, shape))
+        assume(getattr(layer, "peepholes", "") != "full")  # torch's counter does not know products in place
         with torch_as_a_judge(), torch.device("meta"), FlopCounterMode(display=False) as counter:
             layer.build(shape)(a_batch(layer, shape, 1, "meta"))
         assert 2 * layer.macs(shape) == counter.get_total_flops()
