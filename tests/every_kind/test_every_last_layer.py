@@ -115,16 +115,21 @@ def smallest(kind: str, loss: Loss, shape: Shape, target: np.ndarray) -> float:
     return least
 
 
-@pytest.mark.parametrize("loss", kinds("losses"))
+OWN = ("binary_dice", "cosine", "ctc", "dice", "gaussian_nll", "kl_divergence", "nll", "poisson_nll", "triplet")
+"""Losses for outputs or targets of a form of their own, which their checks ask for."""
+WRITTEN = {"quantile": "{quantile: 0.5}"}
+
+
+@pytest.mark.parametrize("loss", [kind for kind in kinds("losses") if kind not in OWN])
 @pytest.mark.parametrize("kind", LAST)
 def test_a_last_layer_that_cannot_say_what_the_loss_asks_for_is_not_silent(
     kind: str, loss: str, tmp_path: Path
 ) -> None:
-    component, shape = choose("losses", loss), taken(kind)
+    component, shape = choose("losses", {"quantile": 0.5} if loss == "quantile" else loss), taken(kind)
     assert isinstance(component, Loss) and shape is not None
     layer = layer_of(kind)
     target = rows(component, numel(layer.output_shape(shape)))
-    said = verdict(tmp_path, kind, loss, shape, target)
+    said = verdict(tmp_path, kind, WRITTEN.get(loss, loss), shape, target)
     if not layer.differentiable:
         assert said == "error"
     elif not layer.output_form:

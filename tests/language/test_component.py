@@ -366,7 +366,7 @@ def test_a_component_writes_every_setting_that_has_a_value() -> None:
 
 def test_durations_and_names_of_python_are_written_as_a_spec_has_them() -> None:
     step = choose("schedules", {"step": "10 epochs"})
-    assert written(step) == {"warmup": "0 epochs", "step_size": "10 epochs", "gamma": 0.1}
+    assert written(step) == {"of": ["lr"], "warmup": "0 epochs", "step_size": "10 epochs", "gamma": 0.1}
     repeat = choose("layers", {"repeat": {"times": 2, "as": "i", "layers": ("relu",)}})
     assert repeat.written() == {"repeat": {"times": 2, "as": "i", "layers": [{"relu": {}}]}}
 

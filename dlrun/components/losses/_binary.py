@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from dlrun.components.losses import OutputForm
 from dlrun.components.losses._compared import ComparingLoss, need_same_shape
 from dlrun.language.target_kind import TargetKind
-from dlrun.shapes import Shape, ShapeError
+from dlrun.shapes import Range, Shape, ShapeError
 
 if TYPE_CHECKING:
     import torch
@@ -46,6 +46,11 @@ class MarginLoss(BinaryLoss):
         if output_form:
             last = "log_sigmoid" if output_form == "log_probabilities" else "sigmoid"
             raise ShapeError(f"{self.kind} takes scores, which may be any numbers", f"remove the final `{last}`")
+
+    def probabilities(self, output: Shape, taken: Range, output_form: OutputForm) -> Range:
+        # A score is sure where it has the margin 1.
+        low, high = (0.5 + 0.5 * max(-1.0, min(1.0, end)) for end in taken)
+        return low, high
 
 
 def signs(target: torch.Tensor) -> torch.Tensor:

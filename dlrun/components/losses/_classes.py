@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -11,7 +12,7 @@ from dlrun.components.losses import Loss, OutputForm, WeightError
 from dlrun.language.component import checked
 from dlrun.language.suggestions import did_you_mean, shorten
 from dlrun.language.target_kind import TargetKind, at_one_position
-from dlrun.shapes import Shape, ShapeError, show
+from dlrun.shapes import Range, Shape, ShapeError, show
 
 if TYPE_CHECKING:
     import torch
@@ -148,6 +149,12 @@ def need_class_outputs(kind: str, output: Shape, target: Shape, classes: int | N
         raise ShapeError(
             f"the data has {classes} classes, but the network outputs {show(output)}", "end in `- linear: $classes`"
         )
+
+
+def range_of_softmax(classes: int, taken: Range) -> Range:
+    """The lowest and the highest probability that logits in a range can give a class."""
+    gap, others = min(taken[1] - taken[0], 700.0), classes - 1  # the others are then all at the other end of the range
+    return 1 / (1 + others * math.exp(gap)), 1 / (1 + others * math.exp(-gap))
 
 
 def need_logits(kind: str, output_form: OutputForm) -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+from dlrun.components.losses import OutputForm
 from dlrun.components.losses._binary import MarginLoss, signs
 from dlrun.language.fields import NonNegative, Share
+from dlrun.shapes import Range, Shape
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +30,10 @@ class BinaryFocal(MarginLoss):
     """How little the rows count that are predicted well."""
     alpha: Share | None = None
     """The weight of the target 1; that of 0 is 1 - alpha."""
+
+    def probabilities(self, output: Shape, taken: Range, output_form: OutputForm) -> Range:
+        low, high = (0.5 + 0.5 * math.tanh(0.5 * end) for end in taken)
+        return low, high
 
     def mean(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         from torch.nn import functional

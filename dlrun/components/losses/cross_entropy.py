@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from dlrun.components.losses import IGNORED, OutputForm
-from dlrun.components.losses._classes import ClassesLoss, divisor, need_class_outputs, need_logits
+from dlrun.components.losses._classes import ClassesLoss, divisor, need_class_outputs, need_logits, range_of_softmax
 from dlrun.shapes import Range, Shape
 
 if TYPE_CHECKING:
@@ -46,10 +45,7 @@ class CrossEntropy(ClassesLoss):
         need_class_outputs(self.kind, output, target, classes)
 
     def probabilities(self, output: Shape, taken: Range, output_form: OutputForm) -> Range:
-        # The others are then all at the other end of the range.
-        gap = min(taken[1] - taken[0], 700.0)
-        others = output[0] - 1
-        return 1 / (1 + others * math.exp(gap)), 1 / (1 + others * math.exp(-gap))
+        return range_of_softmax(output[0], taken)
 
     def __call__(
         self,

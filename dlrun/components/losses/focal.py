@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dlrun.components.losses import OutputForm
-from dlrun.components.losses._classes import ClassesLoss, need_class_outputs, need_logits
+from dlrun.components.losses._classes import ClassesLoss, need_class_outputs, need_logits, range_of_softmax
 from dlrun.language.fields import NonNegative
-from dlrun.shapes import Shape
+from dlrun.shapes import Range, Shape
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +30,9 @@ class Focal(ClassesLoss):
     def check(self, output: Shape, target: Shape, classes: int | None, output_form: OutputForm) -> None:
         need_logits(self.kind, output_form)
         need_class_outputs(self.kind, output, target, classes)
+
+    def probabilities(self, output: Shape, taken: Range, output_form: OutputForm) -> Range:
+        return range_of_softmax(output[0], taken)
 
     def rows(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         logs = output.log_softmax(1)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from dlrun.components.losses import OutputForm
 from dlrun.components.losses._classes import ClassesLoss, need_class_outputs
 from dlrun.language.fields import PositiveFloat
-from dlrun.shapes import Shape, ShapeError
+from dlrun.shapes import Range, Shape, ShapeError
 
 if TYPE_CHECKING:
     import torch
@@ -33,6 +33,10 @@ class MultiMargin(ClassesLoss):
             last = {"distribution": "softmax", "log_distribution": "log_softmax"}.get(output_form, "sigmoid")
             raise ShapeError("multi_margin takes scores, which may be any numbers", f"remove the final `{last}`")
         need_class_outputs(self.kind, output, target, classes)
+
+    def probabilities(self, output: Shape, taken: Range, output_form: OutputForm) -> Range:
+        # The right class is sure where it can be above the others by the margin.
+        return (0.0, 1.0) if taken[1] - taken[0] >= self.margin else (0.5, 0.5)
 
     def rows(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
         if target.is_floating_point():  # of mixed targets: the losses of the classes by their shares

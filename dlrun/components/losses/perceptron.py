@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dlrun.components.losses import OutputForm
 from dlrun.components.losses._binary import MarginLoss, signs
+from dlrun.shapes import Range, Shape
 
 if TYPE_CHECKING:
     import torch
@@ -19,6 +21,10 @@ class Perceptron(MarginLoss):
     """
 
     synonyms = ("perceptron_loss", "perceptron_criterion")
+
+    def probabilities(self, output: Shape, taken: Range, output_form: OutputForm) -> Range:
+        # A score of 0 is no mistake.
+        return (0.0 if taken[0] <= 0 else 1.0), (1.0 if taken[1] >= 0 else 0.0)
 
     def mean(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return (-signs(target) * output).clamp(min=0).mean()
