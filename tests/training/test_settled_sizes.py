@@ -66,8 +66,6 @@ def test_an_error_that_shows_after_fitting_has_its_place(rows: Path, layers: str
 @pytest.mark.parametrize("kind", ["mse", "l1", "binary_cross_entropy"])
 def test_no_loss_repeats_a_smaller_target(kind: str, shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
     given, wanted = map(torch.rand, shapes)
-    objective = Objective(
-        [Term(choose("losses", kind), "output", Answer("y", False), "", False, "", kind)], Pairing([])
-    )
+    objective = Objective([Term(choose("losses", kind), "output", Answer("y"), "", False, "", kind)], Pairing([]))
     with pytest.raises(RuntimeError, match="has the shape"):
         objective(given, Batch((given,), {"y": wanted}))

@@ -26,9 +26,9 @@ def _read_pos_weight(value: Any) -> str | float:
 class BinaryCrossEntropy(BinaryLoss):
     """Minus the log of the predicted probability of the correct label, for binary targets.
 
-    It is minus the log likelihood of a Bernoulli distribution.
     After a final `sigmoid` the outputs are probabilities, and the loss is computed from the logits under it. Without it
     they are logits, and the loss includes the sigmoid. Both stay exact where the probability rounds to 0 or 1.
+    It is minus the log likelihood of a Bernoulli distribution.
 
     Shape: output (1,), target 0 or 1 (or as many as outputs). -(pos_weight*y*log(p) + (1 - y)*log(1 - p))
     Reference: Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.2.2.

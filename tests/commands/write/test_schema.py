@@ -209,7 +209,7 @@ def test_a_file_that_extends_another_may_be_incomplete_and_no_other():
         ("loss: {cross_entropy: {}, mse: {}}", "loss: cross_entropy"),
         ("loss: {cross_entropy: {smoothing: 0.1}}", "loss: cross_entropy"),
         ("loss: {cross_entropy: {label_smoothing: 2}}", "loss: cross_entropy"),
-        ("loss: {mse: 3}", "loss: cross_entropy"),
+        ("loss: {mse: [3]}", "loss: cross_entropy"),
         ("optimizer: {adam: {learning_rate: 1e-3}}", "optimizer: {adam: {lr: 1e-3}}"),
         ("optimizer: {adam: {lr: fast}}", "optimizer: {adam: {lr: 1e-3}}"),
         ("optimizer: {adam: {lr: 0}}", "optimizer: {adam: {lr: 1e-3}}"),

@@ -80,7 +80,7 @@ def test_the_loop_computes_what_a_plain_torch_loop_computes(train, tmp_path: Pat
     outcome = train(*overrides)
     loaded = rows_of(check(tmp_path / "spec.yaml", overrides))
 
-    rows, classes = loaded.features["input"], torch.as_tensor(loaded.targets["target"].values)
+    rows, classes = loaded.features["input"], torch.as_tensor(loaded.targets["target"].values).long()
     own = rows[loaded.splits.train]
     x = torch.tensor((own - own.mean(0)) / own.std(0), dtype=torch.float32)
     y = classes[loaded.splits.train]
@@ -112,7 +112,7 @@ def test_a_saved_network_takes_raw_rows_and_gives_the_test_metrics(train, tmp_pa
     loaded = rows_of(check(tmp_path / "spec.yaml"))
     network = load_network(outcome.folder, "last")
     rows = torch.as_tensor(loaded.features["input"][loaded.splits.test])
-    target = torch.as_tensor(loaded.targets["target"].values[loaded.splits.test])
+    target = torch.as_tensor(loaded.targets["target"].values[loaded.splits.test]).long()
     with torch.no_grad():
         output = network(rows)
     assert functional.cross_entropy(output, target).item() == pytest.approx(outcome.test["loss"], rel=1e-5)
@@ -392,7 +392,10 @@ def test_a_run_with_several_inputs_and_outputs_is_saved_for_raw_rows_of_each(tra
     with torch.no_grad():
         given = network(torch.tensor(words[test]), torch.tensor(table[test]))
     kind, size = (torch.tensor(loaded.targets[name].values[test]) for name in ("kind", "size"))
-    losses = functional.cross_entropy(given["kind"], kind).item(), functional.mse_loss(given["size"], size).item()
+    losses = (
+        functional.cross_entropy(given["kind"], kind.long()).item(),
+        functional.mse_loss(given["size"], size).item(),
+    )
     assert outcome.test == {
         "loss": pytest.approx(losses[0] + 0.5 * losses[1], rel=1e-5),
         "kind/cross_entropy": pytest.approx(losses[0], rel=1e-5),

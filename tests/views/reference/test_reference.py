@@ -64,7 +64,7 @@ def test_the_docstrings_parts_are_separated():
     entry = describe_kind("losses", "binary_cross_entropy")
     assert entry.summary == "Minus the log of the predicted probability of the correct label, for binary targets."
     assert entry.description.startswith("After a final `sigmoid` the outputs are probabilities")
-    assert entry.shape.endswith("-(y*log(p) + (1 - y)*log(1 - p))")
+    assert entry.shape.endswith("-(pos_weight*y*log(p) + (1 - y)*log(1 - p))")
     assert entry.example == "binary_cross_entropy"
 
 
