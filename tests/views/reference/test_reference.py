@@ -65,7 +65,7 @@ def test_the_docstrings_parts_are_separated():
     assert entry.summary == "Minus the log of the predicted probability of the correct label, for binary targets."
     assert entry.description.startswith("After a final `sigmoid` the outputs are probabilities")
     assert entry.shape.endswith("-(pos_weight*y*log(p) + (1 - y)*log(1 - p))")
-    assert entry.example == "binary_cross_entropy"
+    assert entry.example == "binary_cross_entropy: {pos_weight: 2}"
 
 
 def test_the_shared_settings_of_a_family_are_separate_from_a_kinds_own():
