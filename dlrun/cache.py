@@ -300,8 +300,8 @@ def _make_room(home: Path, size: int) -> None:
     for path in home.iterdir():
         if path.name.startswith("."):  # a lock, or what is being made
             continue
-        files = list(path.iterdir()) if path.is_dir() else [path]
         with contextlib.suppress(OSError):
+            files = list(path.iterdir()) if path.is_dir() else [path]
             used = (path / ABOUT if path.is_dir() else path).stat().st_mtime
             found.append((used, sum(file.stat().st_size for file in files), path))
     now, left = time.time(), sum(taken for _, taken, _ in found)

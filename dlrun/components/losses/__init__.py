@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from dlrun.errors import LocatedError
 from dlrun.language.component import Component
@@ -23,6 +23,16 @@ IGNORED = -100
 
 class WeightError(LocatedError):
     """The weights of classes do not fit the classes of the data; `at` is the path below the loss."""
+
+
+class Compared(NamedTuple):
+    """A batch of outputs with what they are compared with: see `Loss.__call__`."""
+
+    output: torch.Tensor
+    target: torch.Tensor
+    output_form: OutputForm
+    weight: torch.Tensor | None
+    further: Sequence[torch.Tensor]
 
 
 class Loss(Component):
@@ -75,12 +85,13 @@ class Loss(Component):
         """The class whose positions do not count; None where the spec names none."""
         return None
 
-    def weights(self, labels: Sequence[str], counts: Sequence[int] | None) -> tuple[float, ...] | None:
+    def weights(self, labels: Sequence[str], counts: Sequence[int | None] | None) -> tuple[float, ...] | None:
         """The weight of each class in the loss, in their order; None where all count alike.
 
         Args:
             labels: the classes; for a binary target that for which it is 0, and that for which it is 1.
-            counts: the training rows, or positions, of each; None where they are not known yet.
+            counts: the training rows, or positions, of each, None for a class that does not count; None where they are
+                not known yet, and () where the target is probabilities.
 
         Raises:
             WeightError: the weights do not fit the classes.
@@ -121,4 +132,8 @@ class Loss(Component):
             weight: what `weights` gives, where it gives some.
             further: the outputs that `further` names.
         """
+        return self.mean(Compared(output, target, output_form, weight, further))
+
+    def mean(self, batch: Compared) -> torch.Tensor:
+        """The mean loss of a batch, a tensor with no axes."""
         raise NotImplementedError

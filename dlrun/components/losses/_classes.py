@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from dlrun.components.losses import Loss, OutputForm, WeightError
+from dlrun.components.losses import Compared, Loss, OutputForm, WeightError
 from dlrun.language.component import checked
 from dlrun.language.suggestions import did_you_mean, shorten
 from dlrun.language.target_kind import TargetKind, at_one_position
@@ -79,7 +79,7 @@ class ClassesLoss(Loss):
     def ignored_class(self) -> str | None:
         return self.ignore_index
 
-    def weights(self, labels: Sequence[str], counts: Sequence[int] | None) -> tuple[float, ...] | None:
+    def weights(self, labels: Sequence[str], counts: Sequence[int | None] | None) -> tuple[float, ...] | None:
         if isinstance(self.weight, tuple) and len(self.weight) != len(labels):
             message = f"`weight` has {len(self.weight)} numbers, and the data has {len(labels)} classes"
             raise WeightError(message, f"the classes in order are {', '.join(labels[:10])}", ("weight",))
@@ -93,33 +93,29 @@ class ClassesLoss(Loss):
             return self.weight
         if counts is None:
             return (1.0,) * len(labels)
-        known = [count for label, count in zip(labels, counts, strict=True) if label != self.ignore_index]
-        lacking = [label for label, n in zip(labels, counts, strict=True) if not n and label != self.ignore_index]
-        if lacking:
+        if not counts:
+            message = "`balanced` counts rows of classes, and the target is probabilities"
+            raise WeightError(message, "write a list or a mapping of weights", ("weight",))
+        known = {label: count for label, count in zip(labels, counts, strict=True) if count is not None}
+        if lacking := [label for label, count in known.items() if not count]:
             message = f"the class '{lacking[0]}' has no training row, so it has no balanced weight"
             raise WeightError(message, "write a mapping of weights, or split with `stratify: true`", ("weight",))
-        return tuple(sum(known) / (len(known) * count) if count else 0.0 for count in counts)
+        total = sum(known.values())
+        return tuple(total / (len(known) * known[label]) if label in known else 0.0 for label in labels)
 
     def amount(self, target: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
         assert weight is not None
         return row_weights(target, weight).sum()
 
-    def rows(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
+    def rows(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """(M,) the loss of each row or position; every class number is 0 or more."""
         raise NotImplementedError
 
-    def __call__(
-        self,
-        output: torch.Tensor,
-        target: torch.Tensor,
-        output_form: OutputForm,
-        weight: torch.Tensor | None = None,
-        further: Sequence[torch.Tensor] = (),
-    ) -> torch.Tensor:
-        if weight is None:
-            return self.rows(output, target, output_form).mean()
-        weights = row_weights(target, weight)
-        return (self.rows(output, target.clamp(min=0), output_form) * weights).sum() / divisor(weights.sum())
+    def mean(self, batch: Compared) -> torch.Tensor:
+        if batch.weight is None:
+            return self.rows(batch.output, batch.target).mean()
+        weights = row_weights(batch.target, batch.weight)
+        return (self.rows(batch.output, batch.target.clamp(min=0)) * weights).sum() / divisor(weights.sum())
 
 
 def row_weights(target: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlrun.components.losses import DATA, Loss, OutputForm
+from dlrun.components.losses import DATA, Compared, Loss
 from dlrun.language.fields import NameOrNumber
 from dlrun.shapes import Shape, ShapeError, show
 
@@ -30,19 +29,12 @@ class ComparingLoss(Loss):
     def follows_target(self) -> bool:
         return self.target_gradient
 
-    def mean(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """The mean loss over all numbers of a batch."""
+    def compare(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """The mean loss of outputs and of what they are compared with."""
         raise NotImplementedError
 
-    def __call__(
-        self,
-        output: torch.Tensor,
-        target: torch.Tensor,
-        output_form: OutputForm,
-        weight: torch.Tensor | None = None,
-        further: Sequence[torch.Tensor] = (),
-    ) -> torch.Tensor:
-        return self.mean(output, target)
+    def mean(self, batch: Compared) -> torch.Tensor:
+        return self.compare(batch.output, batch.target)
 
 
 def need_same_shape(output: Shape, target: Shape) -> None:

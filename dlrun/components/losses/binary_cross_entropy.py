@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from dlrun.components.losses import OutputForm, WeightError
+from dlrun.components.losses import Compared, OutputForm, WeightError
 from dlrun.components.losses._binary import BinaryLoss
 from dlrun.language.component import checked
 from dlrun.language.suggestions import shorten
@@ -61,7 +61,7 @@ class BinaryCrossEntropy(BinaryLoss):
         low, high = (0.5 + 0.5 * math.tanh(0.5 * end) for end in taken)
         return low, high
 
-    def weights(self, labels: Sequence[str], counts: Sequence[int] | None) -> tuple[float, ...] | None:
+    def weights(self, labels: Sequence[str], counts: Sequence[int | None] | None) -> tuple[float, ...] | None:
         if self.pos_weight is None:
             return None
         if self.pos_weight != "balanced":
@@ -71,23 +71,18 @@ class BinaryCrossEntropy(BinaryLoss):
             raise WeightError(message, "write a number", ("pos_weight",))
         if counts is None:
             return (1.0,)
-        if not all(counts):
-            lacking = labels[counts.index(0)]
+        known = [count or 0 for count in counts]
+        if not all(known):
+            lacking = labels[known.index(0)]
             message = f"the class '{lacking}' has no training row, so there is no balanced weight"
             raise WeightError(message, "write a number, or split with `stratify: true`", ("pos_weight",))
-        return (counts[0] / counts[1],)
+        return (known[0] / known[1],)
 
-    def __call__(
-        self,
-        output: torch.Tensor,
-        target: torch.Tensor,
-        output_form: OutputForm,
-        weight: torch.Tensor | None = None,
-        further: Sequence[torch.Tensor] = (),
-    ) -> torch.Tensor:
+    def mean(self, batch: Compared) -> torch.Tensor:
         from torch.nn import functional
 
-        if output_form == "probabilities":
+        output, target, weight = batch.output, batch.target, batch.weight
+        if batch.output_form == "probabilities":
             factor = None if weight is None else 1 + (weight - 1) * target
             return functional.binary_cross_entropy(output, target, factor)
         return functional.binary_cross_entropy_with_logits(output, target, pos_weight=weight)

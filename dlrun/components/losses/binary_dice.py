@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlrun.components.losses import OutputForm
+from dlrun.components.losses import Compared, OutputForm
 from dlrun.components.losses._binary import BinaryLoss
 from dlrun.language.fields import NonNegative
 from dlrun.shapes import Shape, ShapeError
@@ -34,15 +33,8 @@ class BinaryDice(BinaryLoss):
             raise ShapeError("binary_dice takes logits or probabilities", "end in `- sigmoid`")
         super().check(output, target, classes, output_form)
 
-    def __call__(
-        self,
-        output: torch.Tensor,
-        target: torch.Tensor,
-        output_form: OutputForm,
-        weight: torch.Tensor | None = None,
-        further: Sequence[torch.Tensor] = (),
-    ) -> torch.Tensor:
-        chances = (output if output_form == "probabilities" else output.sigmoid()).flatten(1)
-        right = target.flatten(1)
+    def mean(self, batch: Compared) -> torch.Tensor:
+        chances = batch.output if batch.output_form == "probabilities" else batch.output.sigmoid()
+        chances, right = chances.flatten(1), batch.target.flatten(1)
         overlap = 2 * (chances * right).sum(1) + self.smooth
         return (1 - overlap / (chances.sum(1) + right.sum(1) + self.smooth)).mean()

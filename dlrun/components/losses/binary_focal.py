@@ -35,7 +35,7 @@ class BinaryFocal(MarginLoss):
         low, high = (0.5 + 0.5 * math.tanh(0.5 * end) for end in taken)
         return low, high
 
-    def mean(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def compare(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         from torch.nn import functional
 
         margin = signs(target) * output  # the logit of the correct label

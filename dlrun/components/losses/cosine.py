@@ -22,7 +22,7 @@ class Cosine(NumbersLoss):
 
     synonyms = ("cosine_similarity", "cosine_embedding", "cosine_embedding_loss", "cosine_proximity")
 
-    def mean(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def compare(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         from torch.nn import functional
 
         return 1 - functional.cosine_similarity(output.flatten(1), target.flatten(1), dim=1).mean()

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from dlrun.components.losses import IGNORED, OutputForm
+from dlrun.components.losses import IGNORED, Compared, OutputForm
 from dlrun.components.losses._classes import ClassesLoss, divisor, need_class_outputs, need_logits, range_of_softmax
 from dlrun.shapes import Range, Shape
 
@@ -47,16 +46,10 @@ class CrossEntropy(ClassesLoss):
     def probabilities(self, output: Shape, taken: Range, output_form: OutputForm) -> Range:
         return range_of_softmax(output[0], taken)
 
-    def __call__(
-        self,
-        output: torch.Tensor,
-        target: torch.Tensor,
-        output_form: OutputForm,
-        weight: torch.Tensor | None = None,
-        further: Sequence[torch.Tensor] = (),
-    ) -> torch.Tensor:
+    def mean(self, batch: Compared) -> torch.Tensor:
         from torch.nn import functional
 
+        output, target, weight = batch.output, batch.target, batch.weight
         if weight is None:
             return functional.cross_entropy(output, target, label_smoothing=self.label_smoothing)
         total = functional.cross_entropy(

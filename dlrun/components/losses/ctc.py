@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlrun.components.losses import Loss, OutputForm
+from dlrun.components.losses import Compared, Loss, OutputForm
 from dlrun.components.losses._classes import ClassName, need_logits
 from dlrun.shapes import Shape, ShapeError, show
 
@@ -51,17 +50,11 @@ class Ctc(Loss):
 
         return torch.full((), float(len(target)), device=target.device)
 
-    def __call__(
-        self,
-        output: torch.Tensor,
-        target: torch.Tensor,
-        output_form: OutputForm,
-        weight: torch.Tensor | None = None,
-        further: Sequence[torch.Tensor] = (),
-    ) -> torch.Tensor:
+    def mean(self, batch: Compared) -> torch.Tensor:
         import torch
         from torch.nn import functional
 
+        output, target = batch.output, batch.target
         logs = output.log_softmax(-1).transpose(0, 1)
         steps = torch.full((len(output),), output.shape[1], dtype=torch.int64, device=output.device)
         lengths = (target >= 0).sum(1)

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlrun.components.losses import OutputForm
+from dlrun.components.losses import Compared, OutputForm
 from dlrun.components.losses._classes import ClassesLoss, divisor, need_class_outputs, need_logits
 from dlrun.language.fields import NonNegative
 from dlrun.shapes import Shape, ShapeError
@@ -42,18 +41,12 @@ class Dice(ClassesLoss):
     def amount(self, target: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
         return (target >= 0).flatten(1).any(1).sum().float()
 
-    def __call__(
-        self,
-        output: torch.Tensor,
-        target: torch.Tensor,
-        output_form: OutputForm,
-        weight: torch.Tensor | None = None,
-        further: Sequence[torch.Tensor] = (),
-    ) -> torch.Tensor:
+    def mean(self, batch: Compared) -> torch.Tensor:
         import torch
 
-        output = output.movedim(1, -1) if target.dim() > 2 else output
-        output, target = output.flatten(1, -2), target.flatten(1)
+        weight = batch.weight
+        output = batch.output.movedim(1, -1) if batch.target.dim() > 2 else batch.output
+        output, target = output.flatten(1, -2), batch.target.flatten(1)
         counts = (target >= 0)[:, :, None]
         chances = output.softmax(-1) * counts
         right = (target[:, :, None] == torch.arange(output.shape[-1], device=output.device)) * counts

@@ -34,7 +34,7 @@ class Focal(ClassesLoss):
     def probabilities(self, output: Shape, taken: Range, output_form: OutputForm) -> Range:
         return range_of_softmax(output[0], taken)
 
-    def rows(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
+    def rows(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         logs = output.log_softmax(1)
         losses = -logs * (1 - logs.exp()).clamp(min=0) ** self.gamma
         if target.is_floating_point():

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlrun.components.losses import OutputForm
+from dlrun.components.losses import Compared
 from dlrun.components.losses._numbers import NumbersLoss
 from dlrun.language.fields import PositiveFloat
 
@@ -32,13 +31,6 @@ class GaussianNll(NumbersLoss):
     def further(self) -> tuple[str, ...]:
         return (self.variance,)
 
-    def __call__(
-        self,
-        output: torch.Tensor,
-        target: torch.Tensor,
-        output_form: OutputForm,
-        weight: torch.Tensor | None = None,
-        further: Sequence[torch.Tensor] = (),
-    ) -> torch.Tensor:
-        variance = further[0].clamp(min=self.eps)
-        return 0.5 * (variance.log() + (output - target).square() / variance).mean()
+    def mean(self, batch: Compared) -> torch.Tensor:
+        variance = batch.further[0].clamp(min=self.eps)
+        return 0.5 * (variance.log() + (batch.output - batch.target).square() / variance).mean()

@@ -20,5 +20,5 @@ class Hinge(MarginLoss):
 
     synonyms = ("hinge_loss", "svm")
 
-    def mean(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def compare(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return (1 - signs(target) * output).clamp(min=0).mean()

@@ -25,7 +25,7 @@ class Huber(NumbersLoss):
     delta: PositiveFloat = 1.0
     """The error from which on it grows in a straight line."""
 
-    def mean(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def compare(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         from torch.nn import functional
 
         return functional.huber_loss(output, target, delta=self.delta)

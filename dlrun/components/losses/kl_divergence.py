@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlrun.components.losses import OutputForm
+from dlrun.components.losses import Compared, OutputForm
 from dlrun.components.losses._numbers import NumbersLoss
 from dlrun.shapes import Shape, ShapeError
 
@@ -35,18 +34,12 @@ class KlDivergence(NumbersLoss):
             )
         super().check(output, target, classes, output_form)
 
-    def __call__(
-        self,
-        output: torch.Tensor,
-        target: torch.Tensor,
-        output_form: OutputForm,
-        weight: torch.Tensor | None = None,
-        further: Sequence[torch.Tensor] = (),
-    ) -> torch.Tensor:
+    def mean(self, batch: Compared) -> torch.Tensor:
         import torch
 
-        if output_form == "distribution":
+        output, target = batch.output, batch.target
+        if batch.output_form == "distribution":
             logs = output.clamp(min=torch.finfo(output.dtype).tiny).log()
         else:
-            logs = output if output_form == "log_distribution" else output.log_softmax(-1)
+            logs = output if batch.output_form == "log_distribution" else output.log_softmax(-1)
         return (torch.special.xlogy(target, target) - target * logs).sum() / len(output)

@@ -18,7 +18,7 @@ class L1(NumbersLoss):
 
     synonyms = ("mean_absolute_error", "mae", "l1_loss")
 
-    def mean(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def compare(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         from torch.nn import functional
 
         return functional.l1_loss(output, target)

@@ -21,7 +21,7 @@ class LogCosh(NumbersLoss):
 
     synonyms = ("logcosh", "log_cosh_loss")
 
-    def mean(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def compare(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         from torch.nn import functional
 
         error = output - target

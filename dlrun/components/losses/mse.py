@@ -18,7 +18,7 @@ class Mse(NumbersLoss):
 
     synonyms = ("mean_squared_error", "mse_loss", "l2")
 
-    def mean(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def compare(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         from torch.nn import functional
 
         return functional.mse_loss(output, target)

@@ -38,7 +38,7 @@ class MultiMargin(ClassesLoss):
         # The right class is sure where it can be above the others by the margin.
         return (0.0, 1.0) if taken[1] - taken[0] >= self.margin else (0.5, 0.5)
 
-    def rows(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
+    def rows(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         if target.is_floating_point():  # of mixed targets: the losses of the classes by their shares
             each = (self.margin - output[:, :, None] + output[:, None, :]).clamp(min=0).mean(2)
             return ((each - self.margin / output.shape[1]) * target).sum(1)

@@ -30,7 +30,7 @@ class Nll(ClassesLoss):
             )
         need_class_outputs(self.kind, output, target, classes)
 
-    def rows(self, output: torch.Tensor, target: torch.Tensor, output_form: OutputForm) -> torch.Tensor:
+    def rows(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         if target.is_floating_point():
             return -(output * target).sum(1)
         return -output.gather(1, target[:, None]).squeeze(1)

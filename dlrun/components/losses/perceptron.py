@@ -26,5 +26,5 @@ class Perceptron(MarginLoss):
         # A score of 0 is no mistake.
         return (0.0 if taken[0] <= 0 else 1.0), (1.0 if taken[1] >= 0 else 0.0)
 
-    def mean(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def compare(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return (-signs(target) * output).clamp(min=0).mean()

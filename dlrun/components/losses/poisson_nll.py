@@ -26,7 +26,7 @@ class PoissonNll(NumbersLoss):
     """Whether the outputs are the logs of the expected counts; otherwise they are the expected counts, which are never
     negative after `softplus`."""
 
-    def mean(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def compare(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         from torch.nn import functional
 
         return functional.poisson_nll_loss(output, target, log_input=self.log_input)

@@ -27,6 +27,6 @@ class Quantile(NumbersLoss):
     quantile: Annotated[float, Field(gt=0, lt=1)]
     """Which one, between 0 and 1."""
 
-    def mean(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def compare(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         short = target - output
         return (self.quantile * short).maximum((self.quantile - 1) * short).mean()

@@ -25,7 +25,7 @@ class SmoothL1(NumbersLoss):
     beta: PositiveFloat = 1.0
     """The error from which on it is the absolute error."""
 
-    def mean(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def compare(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         from torch.nn import functional
 
         return functional.smooth_l1_loss(output, target, beta=self.beta)

@@ -19,5 +19,5 @@ class SquaredHinge(MarginLoss):
     Example: squared_hinge
     """
 
-    def mean(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def compare(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return (1 - signs(target) * output).clamp(min=0).square().mean()

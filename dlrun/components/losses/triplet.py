@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlrun.components.losses import Loss, OutputForm
+from dlrun.components.losses import Compared, Loss, OutputForm
 from dlrun.components.losses._classes import divisor
 from dlrun.language.fields import PositiveFloat
 from dlrun.shapes import Shape, ShapeError, show
@@ -38,16 +37,10 @@ class Triplet(Loss):
         if target:
             raise ShapeError("triplet is for one class a row, and the target has a class at each of several positions")
 
-    def __call__(
-        self,
-        output: torch.Tensor,
-        target: torch.Tensor,
-        output_form: OutputForm,
-        weight: torch.Tensor | None = None,
-        further: Sequence[torch.Tensor] = (),
-    ) -> torch.Tensor:
+    def mean(self, batch: Compared) -> torch.Tensor:
         import torch
 
+        output, target = batch.output, batch.target
         # A distance of 0 has no gradient.
         distance = (output[:, None] - output[None]).square().sum(-1).clamp(min=1e-12).sqrt()
         same = target[:, None] == target[None]

@@ -119,19 +119,18 @@ class InCache(Filling):
         self,
         numbers: Sequence[str],
         texts: Sequence[str],
-        together: Sequence[Sequence[str]],
+        groups: Sequence[tuple[str, ...]],
         writer: Writer,
         watch: Callable[[float], None],
     ):
-        """`together`: columns that lie side by side, in order; each other one lies by itself. `watch` is called with
-        the share of the rows that are there, about."""
+        """`groups`: the columns by the array that has them: see `groups_of`. `watch` is called with the share of the
+        rows that are there, about."""
         super().__init__(numbers, texts)
         self.writer, self.watch = writer, watch
         self._expected = 0
-        self.groups = groups_of(numbers, together)
         places = {name: place for place, name in enumerate(numbers)}
-        self._places = [[places[name] for name in group] for group in self.groups]
-        self._extents: list[Extent | None] = [None for _ in self.groups]
+        self._places = [[places[name] for name in group] for group in groups]
+        self._extents: list[Extent | None] = [None for _ in groups]
 
     def expect(self, rows: int) -> None:
         self._expected = rows
@@ -152,7 +151,7 @@ class InCache(Filling):
     def clear(self) -> None:
         super().clear()
         self.writer.clear()
-        self._extents = [None for _ in self.groups]
+        self._extents = [None for _ in self._extents]
 
     def known(self) -> dict[str, Any]:
         """What the entry says besides its arrays."""
@@ -208,7 +207,8 @@ def cached_texts(names: Sequence[str], entry: Entry) -> dict[str, Texts]:
 
 
 def groups_of(numbers: Sequence[str], together: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
-    """Columns of numbers by the array that has them."""
+    """Columns of numbers by the array that has them: those of `together` side by side, in order, each other one by
+    itself."""
     groups = [tuple(group) for group in together if set(group) <= set(numbers)]
     grouped = {name for group in groups for name in group}
     return [*dict.fromkeys(groups), *((name,) for name in numbers if name not in grouped)]
