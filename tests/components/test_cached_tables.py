@@ -194,6 +194,8 @@ def test_without_a_cache_the_rows_are_in_memory_and_a_note_says_so(
     )
     assert note.hint == "set DLRUN_CACHE to a folder with room, or make room there"
     assert tuple(others) == before.pop("notes") and after == before
+    info = checked(tmp_path, spec(kind)).data_info
+    assert info is not None and not any(feature.stored for feature in info.features.values())  # so memory is counted
 
 
 @pytest.mark.parametrize("kind", KINDS)

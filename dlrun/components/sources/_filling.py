@@ -111,6 +111,14 @@ class Numbers:
             return self.values[:, places[0] : places[0] + len(places)]
         return self.values[:, places]
 
+    def digest(self, names: Sequence[str]) -> str | None:
+        """That of columns in the cache is known."""
+        return None
+
+    def extent(self, names: Sequence[str]) -> Extent | None:
+        """That of columns in the cache is known."""
+        return None
+
 
 class InCache(Filling):
     """Rows that go to an entry of the cache as they come."""
@@ -138,6 +146,8 @@ class InCache(Filling):
     def add(self, numbers: Array) -> None:
         import numpy as np
 
+        if not len(numbers):
+            return
         for number, places in enumerate(self._places):
             block = np.ascontiguousarray(numbers[:, places])
             self.writer.add(array_of_group(number), block)

@@ -46,6 +46,7 @@ class FileTable(Table):
         self._texts: dict[str, Texts] = {}
         self._notes: tuple[SourceNote, ...] = ()
         self._together: Sequence[Sequence[str]] = ()
+        self._can_cache = True
 
     def fill(
         self,
@@ -78,6 +79,7 @@ class FileTable(Table):
                 return
             except cache.CacheError as error:
                 message = f"the rows of {self.name} are read into the memory: {error.message}"
+                self._can_cache = False
                 failure = (SourceNote("no_cache", message, self.at, error.hint),)
         rows = InMemory(list(numbers), list(texts))
         self._notes = (*failure, *self.fill(rows, numbers, texts, lacking))
@@ -90,13 +92,13 @@ class FileTable(Table):
         return self._texts[name]
 
     def stores(self, names: Collection[str]) -> bool:
-        return self.bytes_of(names) > WHOLE
+        return self._can_cache and self.bytes_of(names) > WHOLE
 
     def digest(self, names: Sequence[str]) -> str | None:
-        return self._columns.digest(names) if isinstance(self._columns, CachedNumbers) else None
+        return self._columns.digest(names)
 
     def extent(self, names: Sequence[str]) -> Extent | None:
-        return self._columns.extent(names) if isinstance(self._columns, CachedNumbers) else None
+        return self._columns.extent(names)
 
     def vocabulary(self, names: Sequence[str]) -> int | None:
         if (found := self.extent(names)) is not None:
