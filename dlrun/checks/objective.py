@@ -15,7 +15,7 @@ from dlrun.language.experiment import as_tuple
 from dlrun.language.target_kind import IN_WORDS, at_one_position
 from dlrun.plan.data_info import DataInfo
 from dlrun.plan.network import Plan
-from dlrun.plan.objective import ObjectiveError, Term, answer_shape, called, term, watched
+from dlrun.plan.objective import ObjectiveError, Term, answer_shape, called, output_form, term, watched
 from dlrun.plan.ranges import in_words, limiting, output_ranges
 from dlrun.plan.steps import Step
 from dlrun.shapes import Range, ShapeError, show
@@ -42,7 +42,7 @@ def check_objective(reading: Reading, planned: Plan) -> Iterator[Problem]:
             yield from _check_loss(reading, planned, ranges, found, path)
     if len(terms) < len(losses):
         return
-    judged = {found.output for found in terms} | {name for found in terms for name in found.loss.further}
+    judged = {found.output for found in terms} | {name for found in terms for name in found.loss.further.values()}
     judged |= {found.answer.name for found in terms if found.answer.origin == "output"}
     for output, step in planned.outputs.items():
         if output not in judged:
@@ -105,14 +105,41 @@ def _check_loss(reading: Reading, planned: Plan, ranges: list[Range], found: Ter
         last = planned.steps[planned.outputs[found.output]]
         notes = ((f"the network's output {show(output)} comes from here", last.place),) if last.place else ()
         hint = error.hint
-        if (
-            answer.origin == "input" and len(planned.inputs) == len(shape) == 1
-        ):  # a number would not follow what fitting decides
+        # A number would not follow what fitting decides.
+        if answer.origin == "input" and len(planned.inputs) == len(shape) == 1:
             hint = "end in `- linear: $features`"
         yield Problem(error.message, reading.place(path), hint, notes)
     else:
         yield from _check_range(reading, planned, ranges, found, path)
         yield from _check_random(planned, planned.outputs[found.output])
+        yield from _check_others(reading, planned, ranges, found, path)
+
+
+def _check_others(
+    reading: Reading, planned: Plan, ranges: list[Range], found: Term, path: SpecPath
+) -> Iterator[Problem]:
+    """Refuse another output, or a number, for which a loss is not defined; the values of the data are looked at when
+    they are loaded."""
+    loss, answer, least = found.loss, found.answer, found.loss.lowest_target
+    for setting, name in loss.further.items():
+        if ranges[planned.outputs[name]][0] < 0:
+            message = f"{loss.kind} needs a {setting} that is never below 0, and the output '{name}' can be"
+            yield reading.problem(message, (*path, loss.kind, setting), f"end '{name}' in `- softplus`")
+    path = (*path, loss.kind, "target")
+    if answer.origin == "output":
+        if loss.target_sum is not None and output_form(planned, answer.name) != "distribution":
+            message = f"{loss.kind} compares with probabilities, and the output '{answer.name}' ends in no softmax"
+            yield reading.problem(message, path, f"end '{answer.name}' in `- softmax`")
+        elif least is not None and ranges[planned.outputs[answer.name]][0] < least:
+            message = f"{loss.kind} needs targets of {least:g} or more, and the output '{answer.name}' can be less"
+            yield reading.problem(message, path, f"end '{answer.name}' in `- softplus`")
+    elif answer.origin == "number":
+        if loss.target_sum is not None:
+            message = f"{loss.kind} compares with the probabilities of classes, and a number is none"
+            yield reading.problem(message, path, "name an output that ends in a softmax")
+        elif least is not None and answer.number < least:
+            message = f"{loss.kind} needs targets of {least:g} or more; received {answer.number:g}"
+            yield reading.problem(message, path)
 
 
 def _check_range(

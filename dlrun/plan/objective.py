@@ -163,19 +163,21 @@ def term(loss: Loss, plan: Plan, data_info: DataInfo, counts: ClassCounts | None
 
 def _weight(loss: Loss, target: Target | None, answer: Answer, counts: ClassCounts | None) -> tuple[float, ...] | None:
     """The weights of a loss; ones where only some positions count."""
-    if target is not None and target.wants == "probabilities" and getattr(loss, "weight", None) == "balanced":
-        hint = "write a list or a mapping of weights"
-        raise ObjectiveError("`balanced` counts rows of classes, and the target is probabilities", hint, ("weight",))
-    labels, rows = target.labels or () if target else (), None
-    if counts is not None and answer.name in counts:
-        rows = [counts[answer.name][label][0] for label in labels]
+    labels: tuple[str, ...] = target.labels or () if target else ()
+    rows: Sequence[int | None] | None = None
+    if target is not None and target.wants == "probabilities":
+        rows = ()
+    elif target is not None and counts is not None and answer.name in counts:
+        found = [counts[answer.name][label][0] for label in labels]
+        rows = [None if number == target.ignored else count for number, count in enumerate(found)]
     if target is not None and target.positive == 0:  # the first class is that for which the target is 1
-        labels, rows = labels[::-1], rows[::-1] if rows else None
+        labels, rows = labels[::-1], rows[::-1] if rows else rows
     try:
-        found = loss.weights(labels, rows)
+        weights = loss.weights(labels, rows)
     except WeightError as error:
         raise ObjectiveError(error.message, error.hint, error.at) from None
-    return (1.0,) * len(labels) if found is None and target is not None and target.ignored is not None else found
+    is_partial = target is not None and target.ignored is not None
+    return (1.0,) * len(labels) if weights is None and is_partial else weights
 
 
 def _need_ignored(loss: Loss, target: Target | None) -> None:
@@ -200,21 +202,16 @@ def _need_further(loss: Loss, output: str, plan: Plan) -> None:
     Raises:
         ObjectiveError: there is no such output, or it has another shape.
     """
-    for name in loss.further:
+    for setting, name in loss.further.items():
         if name not in plan.outputs or name == output:
             others = [one for one in plan.outputs if one != output]
             meant = did_you_mean(name, others, {})
             hint = f"the other outputs are {', '.join(others)}" if others else "`model.outputs` lists several"
-            raise ObjectiveError(f"the network has no other output '{name}'{meant}", hint, (_setting(loss, name),))
+            raise ObjectiveError(f"the network has no other output '{name}'{meant}", hint, (setting,))
         shapes = plan.output_shape(output), plan.output_shape(name)
         if shapes[0] != shapes[1]:
             message = f"the output '{name}' is {show(shapes[1])}, and '{output}' is {show(shapes[0])}"
-            raise ObjectiveError(message, "end both in layers of one size", (_setting(loss, name),))
-
-
-def _setting(loss: Loss, name: str) -> str:
-    """The setting of a loss that names a further output."""
-    return next(setting for setting, value in loss if value == name and setting != "output")
+            raise ObjectiveError(message, "end both in layers of one size", (setting,))
 
 
 def _need_class(label: str, target: Target | None, setting: str = "of") -> None:

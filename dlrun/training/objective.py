@@ -164,5 +164,5 @@ class Objective:
 
     def _value(self, place: int, output: torch.Tensor, answer: torch.Tensor, outputs: Outputs) -> torch.Tensor:
         term, weight = self.terms[place], self.weights[place]
-        further = [self.pairing.output(name, outputs) for name in term.loss.further]
+        further = [self.pairing.output(name, outputs) for name in term.loss.further.values()]
         return term.loss(output, answer, "" if term.from_logits else term.output_form, weight, further)

@@ -68,6 +68,29 @@ def test_a_loss_whose_rows_count_unequally_is_averaged_by_what_counts() -> None:
     assert totals.mean() == pytest.approx(float((each * weights).sum() / weights.sum()), rel=1e-6)
 
 
+def test_of_several_losses_each_is_averaged_by_what_counts_in_it() -> None:
+    loss: Any = choose("losses", {"cross_entropy": {"coefficient": 0.5}})
+    mse: Any = choose("losses", "mse")
+    uneven = Term(loss, "a", Answer("a"), "", "a", False, "", weight=(1.0, 3.0), wants="classes")
+    found = Objective([uneven, Term(mse, "b", Answer("b"), "", "b", False, "")], Pairing({}))
+    logits, classes = torch.tensor([[0.0, 1.0], [2.0, 0.0], [1.0, 0.0]]), torch.tensor([0, 1, 1])
+    numbers, wanted = torch.tensor([[1.0], [2.0], [4.0]]), torch.zeros(3, 1)
+    whole = torch.nn.functional.cross_entropy(logits, classes, torch.tensor([1.0, 3.0])).item()
+    totals = LossTotals(TrainingState(), found)
+    for rows in (slice(0, 1), slice(1, 3)):
+        batch = Batch((torch.zeros(rows.stop - rows.start, 1),), {"a": classes[rows], "b": wanted[rows]})
+        totals.add(found({"a": logits[rows], "b": numbers[rows]}, batch), len(batch))
+    totals.read()
+    again = LossTotals(TrainingState(), found)
+    again.load(totals.as_data())
+    for one in (totals, again):
+        assert one.metrics() == {
+            "train/loss": pytest.approx(0.5 * whole + 7),
+            "train/a": pytest.approx(whole),
+            "train/b": pytest.approx((1 + 4 + 16) / 3),
+        }
+
+
 def test_losses_that_were_kept_halfway_go_on_to_the_same_means() -> None:
     whole, first, second = (LossTotals(TrainingState(), objective("a", "b")) for _ in range(3))
     rows = [([torch.tensor(0.1 * step), torch.tensor(1.0 / step), torch.tensor(0.3)], step) for step in range(1, 5)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from dlrun.errors import LocatedError
@@ -76,9 +76,10 @@ class Loss(Component):
         return False
 
     @property
-    def further(self) -> tuple[str, ...]:
-        """The names of further outputs that it takes, in the order in which it takes them."""
-        return ()
+    def further(self) -> Mapping[str, str]:
+        """The names of further outputs that it takes, none of which may be below 0, by the settings that name them; in
+        the order in which it takes them."""
+        return {}
 
     @property
     def ignored_class(self) -> str | None:

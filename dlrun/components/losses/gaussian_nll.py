@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from dlrun.components.losses import Compared
@@ -28,8 +29,8 @@ class GaussianNll(NumbersLoss):
     """The least variance."""
 
     @property
-    def further(self) -> tuple[str, ...]:
-        return (self.variance,)
+    def further(self) -> Mapping[str, str]:
+        return {"variance": self.variance}
 
     def mean(self, batch: Compared) -> torch.Tensor:
         variance = batch.further[0].clamp(min=self.eps)
