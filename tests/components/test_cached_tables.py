@@ -52,6 +52,20 @@ train: {epochs: 2, batch_size: 7}
 tracking: off
 """
 
+NUMBERS = """
+data:
+  source: {csv: "part-*"}
+  features: [a, b, c]
+  target: y
+  split: {validation: 0.3, test: 0.3}
+  preprocess: [standardize]
+model: {layers: [linear: $classes]}
+loss: cross_entropy
+optimizer: adam
+train: {epochs: 1}
+tracking: off
+"""
+
 
 def columns() -> dict[str, list[Any]]:
     random = np.random.default_rng(8)
@@ -98,12 +112,12 @@ def spec(kind: str) -> str:
     return SPEC.replace("KIND", kind)
 
 
-def facts(folder: Path, kind: str) -> dict[str, Any]:
+def facts(folder: Path, kind: str, text: str = "") -> dict[str, Any]:
     """All that a run takes of the data, and what it comes to."""
-    done = checked(folder, spec(kind))
+    done = checked(folder, text or spec(kind))
     rows, info = rows_of(done), done.data_info
     assert info is not None
-    trained = train(folder, spec(kind))
+    trained = train(folder, text or spec(kind))
     return {
         "digests": (rows.digest, rows.split_digest, [rows.fingerprint(name) for name in rows.splits.named()]),
         "inputs": {name: np.asarray(values).tolist() for name, values in rows.features.items()},
@@ -156,12 +170,42 @@ def test_other_columns_and_settings_are_read_anew(kind: str, tmp_path: Path, lar
     wide = rows_of(checked(tmp_path, spec(kind))).features["size"]
     narrow = rows_of(checked(tmp_path, spec(kind).replace("[a, b, c]", "[c, a]"))).features["size"]
     assert np.array_equal(np.asarray(narrow), np.asarray(wide)[:, [2, 0]])
-    encoders = []
-    for split in ("{column: part}", "{validation: 0.3, test: 0.3}"):
-        info = checked(tmp_path, spec(kind).replace("{column: part}", split)).data_info
-        assert info is not None
-        encoders.append([one.learned for one in info.features["sort"].encoded])
-    assert encoders[0] != encoders[1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_learned_of_other_rows_is_not_taken(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the seed of the split is another one: the same columns are read, and other rows are for training."""
+    write(tmp_path, kind, columns())
+    drawn = [spec(kind).replace("{column: part}", f"{{validation: 0.3, test: 0.3, seed: {seed}}}") for seed in (1, 2)]
+    in_memory = [facts(tmp_path, kind, text) for text in drawn]
+    request.getfixturevalue("large")
+    assert [facts(tmp_path, kind, text) for text in drawn] == in_memory
+    assert in_memory[0]["features"] != in_memory[1]["features"]
+
+
+def test_scales_that_were_fitted_on_other_rows_are_not_taken(tmp_path: Path, large: None) -> None:
+    write(tmp_path, "csv", columns())
+    means = []
+    for seed in (1, 2, 1):
+        trained = train(tmp_path, NUMBERS, f"data.split.seed={seed}")
+        means.append(trained.ready.fitted["preprocess.standardize_1"].state["offset"].tolist())
+    assert means[0] == means[2] != means[1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_of_a_later_block_is_told_by_its_place(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    found = columns()
+    found["colour"][57] = None  # a test or validation row, so that it is met when all rows are encoded
+    write(tmp_path, kind, found)
+    told = []
+    for _ in range(2):
+        with pytest.raises(SpecError) as caught:
+            checked(tmp_path, spec(kind))
+        told.append(str(caught.value))
+        request.getfixturevalue("large")
+    assert told[0] == told[1] and "part-1" in told[0]
 
 
 @pytest.mark.parametrize("kind", KINDS)
