@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.sources import Extent, SourceError, SourceNote, SplitName, Table
+from dlrun.components.sources import SourceError, SourceNote, SplitName, Table
+from dlrun.components.sources._extents import Extent
 from dlrun.language.split import Split
 from dlrun.language.target_kind import TargetKind
 from dlrun.plan.encode import EncodedStep, NumberColumn

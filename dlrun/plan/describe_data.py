@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun.components.losses import Loss
 from dlrun.components.preprocess import Encoder
-from dlrun.components.sources import Source, SourceError, Table, index_count, vocabulary
+from dlrun.components.sources import Source, SourceError, Table
+from dlrun.components.sources._extents import index_count, vocabulary
 from dlrun.components.sources._labels import judge
 from dlrun.language.experiment import DataSection
 from dlrun.language.split import Split

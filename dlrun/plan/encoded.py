@@ -11,7 +11,8 @@ from dlrun import cache
 from dlrun.cache import Writer, report
 from dlrun.components.preprocess import Encoder
 from dlrun.components.preprocess._categories import CategoryEncoder
-from dlrun.components.sources import Extent, SourceError, SplitName, Table, known_extent, wider
+from dlrun.components.sources import SourceError, SplitName, Table
+from dlrun.components.sources._extents import Extent, known_extent, wider
 from dlrun.plan.encode import EncodedStep, Encoding, Fields, NumberColumn, encode, learn
 from dlrun.plan.encoders import Steps
 from dlrun.plan.fields import Chosen

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from dlrun.components.sources._extents import Extent
 from dlrun.errors import LocatedError, SpecPath
 from dlrun.language.component import Component
 from dlrun.language.field_type import FieldType
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-
-Extent = tuple[float, float, bool]
-"""The least and the greatest of some numbers, and whether all are whole."""
 
 SplitName = Literal["validation", "test"]
 """A split whose rows a source may keep apart."""
@@ -248,36 +245,6 @@ class Source(Component):
     def origin(self) -> tuple[str, str]:
         """The name of the data and where it is, for people and trackers."""
         return self.kind, self.kind
-
-
-def wider(before: Extent | None, block: Array) -> Extent:
-    """The extent of numbers and of a block of more; its ends are NaN where a number is."""
-    import numpy as np
-
-    ends, whole = (block.min(), block.max()), bool((block == np.floor(block)).all())
-    if before is not None:
-        ends = np.minimum(before[0], ends[0]), np.maximum(before[1], ends[1])
-    return float(ends[0]), float(ends[1]), whole and (before is None or before[2])
-
-
-def known_extent(extent: Extent | None) -> Extent | None:
-    """An extent of numbers that are all finite; None for others, or where there are no numbers."""
-    return extent if extent is not None and math.isfinite(extent[0]) and math.isfinite(extent[1]) else None
-
-
-def vocabulary(values: Array) -> int | None:
-    """The largest index plus one, where all values are whole numbers from 0 on."""
-    import numpy as np
-
-    if not all(column.min() >= 0 and (column == np.floor(column)).all() for column in values.T):
-        return None
-    return int(values.max()) + 1
-
-
-def index_count(extent: Extent) -> int | None:
-    """The largest index plus one, where all numbers of an extent are whole ones from 0 on."""
-    low, high, whole = extent
-    return int(high) + 1 if whole and low >= 0 else None
 
 
 def resolve(

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dlrun.cache import Entry, Writer
-from dlrun.components.sources import Extent, Texts, known_extent, wider
+from dlrun.components.sources import Texts
 from dlrun.components.sources._collected import Collected
+from dlrun.components.sources._extents import Extent, known_extent, wider
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun import cache
 from dlrun.cache import Writer, report
-from dlrun.components.sources import Extent, SourceError, SourceNote, Table, Texts, index_count, vocabulary
+from dlrun.components.sources import SourceError, SourceNote, Table, Texts
+from dlrun.components.sources._extents import Extent, index_count, vocabulary
 from dlrun.components.sources._files import WHOLE, TableFile, cannot_be_read, rows_apart
 from dlrun.components.sources._filling import (
     CachedNumbers,
