@@ -93,8 +93,7 @@ def _entries(header: dict[str, Any], start: int, size: int) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
     for name, entry in header.items():
         kind, shape, place = _parts(name, entry)
-        bits = BITS[kind] if kind in BITS else _bits(kind)
-        if 8 * (place[1] - place[0]) != bits * numel(shape):
+        if 8 * (place[1] - place[0]) != bits(kind) * numel(shape):
             message = f"{show(shape)} values of type {kind} do not take the {place[1] - place[0]} bytes"
             raise ValueError(f"{message} that the header gives to {shorten(name)}")
         places.append((*place, name))
@@ -124,5 +123,6 @@ def _parts(name: str, entry: Any) -> tuple[str, Shape, tuple[int, int]]:
     return kind, tuple(entry["shape"]), (first, last)
 
 
-def _bits(kind: str) -> int:
-    return 8 if kind == "BOOL" else int(kind.lstrip("BFICU"))
+def bits(kind: str) -> int:
+    """The bits of a number of a type."""
+    return BITS.get(kind) or (8 if kind == "BOOL" else int(kind.lstrip("BFICU")))

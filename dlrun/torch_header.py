@@ -7,6 +7,7 @@ list or a mapping. Nothing is imported or called, and any other operation or nam
 
 from __future__ import annotations
 
+import struct
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,13 @@ from io import BytesIO
 from typing import IO, Any
 
 from dlrun.language.suggestions import shorten
+from dlrun.safetensors_header import bits
 from dlrun.shapes import Shape, numel, show
 
-LONGEST = 1 << 24
-"""Bytes of a pickle; a tensor takes about 150 of them."""
+LONGEST, MOST = 1 << 24, 1 << 21
+"""Bytes and operations of a pickle; a tensor takes about 150 and 35 of them."""
+AXES = 64
+"""The most axes of a tensor, in torch and in numpy."""
 ZIP, OLD = b"PK\x03\x04", b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 """How a file begins: since torch 1.6, and before."""
 DICT, TENSOR, PARAMETER = (
@@ -38,12 +42,17 @@ STORAGES = {
     "torch BoolStorage": "BOOL",
 }
 """The type of the numbers of each of torch's storages."""
-SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
-"""The bytes of a number of each type."""
+DAMAGES = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError)
+DAMAGES += (EOFError, struct.error, zipfile.BadZipFile)
+"""What Python raises where a file is damaged, in words that are not for the user."""
 
 
 class MoreThanWeightsError(ValueError):
     """The file holds something else than tensors by their names."""
+
+
+class _DamagedError(ValueError):
+    """What is wrong with a file, in words for the user; any other error of reading it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,11 @@ class _Storage:
     type: str
     key: str
     length: int
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.length * bits(self.type) // 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +124,9 @@ def read_torch_header(stream: IO[bytes]) -> dict[str, TorchEntry]:
             raise MoreThanWeightsError(f"these of its entries are no tensors: {few or 'those without a name'}")
         size = stream.seek(0, 2)
         return {name: _entry(name, tensor, places, size) for name, tensor in found.items()}
-    except (LookupError, TypeError, AttributeError, RuntimeError, zipfile.BadZipFile):
+    except (MoreThanWeightsError, _DamagedError):
+        raise
+    except DAMAGES:
         raise ValueError("its header is not one that torch writes") from None
 
 
@@ -118,36 +134,37 @@ Places = Callable[[_Storage], int]
 """Where the bytes of a storage begin.
 
 Raises:
-    ValueError: they are not there, or not as many as there should be.
+    _DamagedError: they are not there, or not as many as there should be.
 """
 
 
 def _in_zip(stream: IO[bytes]) -> tuple[Any, Places]:
     archive = zipfile.ZipFile(stream)
-    [header] = [entry for entry in archive.infolist() if entry.filename.count("/") == 1 and _is(entry, "data.pkl")]
-    folder = header.filename.removesuffix("data.pkl")
-    if header.compress_type != zipfile.ZIP_STORED or header.file_size > LONGEST:
-        raise ValueError("its header is compressed, or too long")
     known = {entry.filename: entry for entry in archive.infolist()}
-    order = known.get(f"{folder}byteorder")
-    if order is not None and (order.file_size != 6 or archive.read(order) != b"little"):
-        raise ValueError("its numbers have their high bytes first")
+    headers = [name for name in known if name.count("/") == 1 and name.endswith("/data.pkl")]
+    if len(headers) != 1:
+        raise _DamagedError("it is a zip file, but not one that torch writes")
+    folder = headers[0].removesuffix("data.pkl")
+
+    def content(name: str, longest: int) -> bytes:
+        entry = known[name]
+        if entry.compress_type != zipfile.ZIP_STORED or not entry.compress_size == entry.file_size <= longest:
+            raise _DamagedError("its header is compressed, or too long")
+        return archive.read(entry)
+
+    if (order := f"{folder}byteorder") in known and content(order, len("little")) != b"little":
+        raise _DamagedError("its numbers have their high bytes first")
 
     def place(storage: _Storage) -> int:
         entry = known.get(f"{folder}data/{storage.key}")
-        size = storage.length * SIZES[storage.type]
-        if entry is None or entry.compress_type != zipfile.ZIP_STORED or entry.file_size != size:
-            raise ValueError(f"the numbers of {shorten(storage.key)} are not there")
+        if entry is None or entry.compress_type != zipfile.ZIP_STORED or entry.file_size != storage.size:
+            raise _DamagedError(f"the numbers of {shorten(storage.key)} are not there")
         stream.seek(entry.header_offset + 26)
         lengths = stream.read(4)
         after = int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little")
         return entry.header_offset + 30 + after
 
-    return _value(BytesIO(archive.read(header))), place
-
-
-def _is(entry: zipfile.ZipInfo, name: str) -> bool:
-    return entry.filename.rpartition("/")[2] == name
+    return _value(BytesIO(content(headers[0], LONGEST))), place
 
 
 def _in_old(stream: IO[bytes]) -> tuple[Any, Places]:
@@ -156,7 +173,7 @@ def _in_old(stream: IO[bytes]) -> tuple[Any, Places]:
     _value(content)  # the number that files of torch begin with
     _value(content)  # the version
     if _value(content).get("little_endian") is not True:
-        raise ValueError("its numbers have their high bytes first")
+        raise _DamagedError("its numbers have their high bytes first")
     found = _value(content)
     keys = _value(content)
     types = {tensor.storage.key: tensor.storage for tensor in found.values() if isinstance(tensor, _Tensor)}
@@ -165,21 +182,24 @@ def _in_old(stream: IO[bytes]) -> tuple[Any, Places]:
         storage = types[key]
         stream.seek(at)
         if int.from_bytes(stream.read(8), "little") != storage.length:
-            raise ValueError(f"the numbers of {shorten(key)} are not there")
+            raise _DamagedError(f"the numbers of {shorten(key)} are not there")
         starts[key] = at + 8
-        at += 8 + storage.length * SIZES[storage.type]
+        at += 8 + storage.size
     return found, lambda storage: starts[storage.key]
 
 
 def _entry(name: str, tensor: _Tensor, place: Places, size: int) -> TorchEntry:
-    storage, shape, strides = tensor.storage, tensor.shape, tensor.strides
-    last = tensor.first + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
-    if numel(shape) and last >= storage.length:
-        raise ValueError(f"the tensor {shorten(name)} has {show(shape)} numbers, and its storage {storage.length}")
+    storage, shape, first = tensor.storage, tensor.shape, tensor.first
+    pairs = list(zip(shape, tensor.strides, strict=True))
+    strides = tuple(stride if count > 1 else 0 for count, stride in pairs)  # one number has no neighbour
+    if not numel(shape):
+        first, strides = 0, (0,) * len(shape)
+    elif first + sum((count - 1) * stride for count, stride in pairs) >= storage.length:
+        raise _DamagedError(f"the tensor {shorten(name)} has {show(shape)} numbers, and its storage {storage.length}")
     start = place(storage)
-    if start + storage.length * SIZES[storage.type] > size:
-        raise ValueError(f"it is cut off: the numbers of {shorten(name)} end behind its end")
-    return TorchEntry(storage.type, shape, strides, tensor.first, start, storage.length)
+    if start + storage.size > size:
+        raise _DamagedError(f"it is cut off: the numbers of {shorten(name)} end behind its end")
+    return TorchEntry(storage.type, shape, strides, first, start, storage.length)
 
 
 def _value(stream: IO[bytes]) -> Any:
@@ -187,7 +207,7 @@ def _value(stream: IO[bytes]) -> Any:
 
     Raises:
         MoreThanWeightsError: it names something that no file of weights does.
-        ValueError, IndexError, KeyError, TypeError, AttributeError: it is damaged.
+        _DamagedError, or one of DAMAGES: it is damaged.
     """
     import pickletools  # takes operations apart, and runs none
 
@@ -201,7 +221,9 @@ def _value(stream: IO[bytes]) -> Any:
         del stack[start:]
         return taken
 
-    for operation, given, _ in pickletools.genops(stream):
+    for count, (operation, given, _) in enumerate(pickletools.genops(stream)):
+        if count > MOST:
+            raise _DamagedError("its header is too long")
         match operation.name:
             case "PROTO":
                 pass
@@ -220,8 +242,8 @@ def _value(stream: IO[bytes]) -> Any:
             case "EMPTY_TUPLE":
                 stack.append(())
             case "TUPLE1" | "TUPLE2" | "TUPLE3":
-                count = int(operation.name[-1])
-                stack[-count:] = [tuple(stack[-count:])]
+                size = int(operation.name[-1])
+                stack[-size:] = [tuple(stack[-size:])]
             case "TUPLE":
                 stack.append(tuple(since_mark()))
             case "APPEND":
@@ -253,7 +275,7 @@ def _value(stream: IO[bytes]) -> Any:
                 stack.pop()
             case name:
                 raise MoreThanWeightsError(f"it has the operation {name}, which no file of weights needs")
-    raise ValueError("its header has no end")
+    raise _DamagedError("its header has no end")
 
 
 def _named(name: str) -> _Name:
@@ -269,26 +291,31 @@ def _made(of: _Name, arguments: tuple[Any, ...]) -> Any:
     if of.name == PARAMETER and isinstance(arguments[0], _Tensor):
         return arguments[0]
     if of.name == TENSOR:
-        storage, first, shape, strides, *_ = arguments
+        storage, first, shape, strides = arguments[:4]
         if isinstance(storage, _Storage) and _counts((first,)) and _counts(shape) and _counts(strides):
             return _Tensor(storage, first, tuple(shape), tuple(strides))
     raise TypeError
 
 
 def _storage(entry: tuple[Any, ...]) -> _Storage:
-    word, kind, key, _, length, *views = entry
+    word, kind, key, _, length = entry[:5]
     if (
         word != "storage"
         or not isinstance(key, str)
         or not _counts((length,))
-        or any(view is not None for view in views)
+        or entry[5:6] not in ((), (None,))  # a view of another storage
+        or len(entry) > 6
     ):
         raise TypeError
     return _Storage(STORAGES[kind.name], key, length)
 
 
 def _counts(values: Sequence[Any]) -> bool:
-    return isinstance(values, tuple) and all(type(value) is int and 0 <= value < 2**63 for value in values)
+    return (
+        isinstance(values, tuple)
+        and len(values) <= AXES
+        and all(type(value) is int and 0 <= value < 2**63 for value in values)
+    )
 
 
 def _list(value: Any) -> list[Any]:
@@ -298,7 +325,11 @@ def _list(value: Any) -> list[Any]:
 
 
 def _put(into: Any, entries: Sequence[Any]) -> None:
-    """Add keys and values; a key is a text or a number, since others may take for ever to compare."""
-    if not isinstance(into, dict) or len(entries) % 2 or not all(type(key) in (str, int) for key in entries[::2]):
+    """Add keys and values; a key is a text or a small number, since others may take for ever to compare."""
+    if not isinstance(into, dict) or len(entries) % 2 or not all(_is_key(key) for key in entries[::2]):
         raise TypeError
     into.update(zip(entries[::2], entries[1::2], strict=True))
+
+
+def _is_key(value: Any) -> bool:
+    return isinstance(value, str) or (type(value) is int and 0 <= value < 2**32)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import collections
 import pickle
+import re
 import sys
 import zipfile
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -18,7 +20,7 @@ from strategies import draws
 from torch import nn
 
 from dlrun.network.weights_file import tensors_in
-from dlrun.torch_header import MoreThanWeightsError, is_torch, read_torch_header
+from dlrun.torch_header import MOST, MoreThanWeightsError, is_torch, read_torch_header
 
 TYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16]
 TYPES += [torch.int8, torch.uint8, torch.bool]
@@ -121,33 +123,101 @@ def test_a_compressed_header_is_refused_before_it_is_unpacked() -> None:
         read_torch_header(BytesIO(stream.getvalue()))
 
 
-def test_a_key_that_would_take_for_ever_to_compare_is_refused() -> None:
-    nested = b"\x80\x02}(K\x01\x85" + b"q\x00h\x00h\x00\x86" * 60 + b"K\x01u."
+def zipped(header: bytes, how: int = zipfile.ZIP_STORED, **others: bytes) -> bytes:
+    """A file of torch with a pickle made by hand, and the number 1.5 in the storage 0."""
     stream = BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr("a/data.pkl", nested)
-    with pytest.raises(ValueError, match="not one that torch writes"):
+        archive.writestr("a/data.pkl", b"\x80\x02" + header)
+        archive.writestr("a/data/0", b"\x00\x00\xc0\x3f")
+        for name, content in others.items():
+            archive.writestr(f"a/{name}", content, how)
+    return stream.getvalue()
+
+
+STORAGE = b"X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x01"
+LARGE = b"\x8a\x08" + b"\xff" * 7 + b"\x7f"
+
+
+def tensor(first: bytes, shape: bytes, strides: bytes) -> bytes:
+    parts = b"(" + b"(" + STORAGE + b"tQ" + first + shape + strides + b"\x89}t"
+    return b"}X\x01\x00\x00\x00wctorch._utils\n_rebuild_tensor_v2\n" + parts + b"Rs."
+
+
+def colliding(count: int) -> bytes:
+    """Numbers that a dictionary takes for equal until it has compared each with each."""
+    keys = (((2**61 - 1) * number).to_bytes(12, "little") for number in range(1, count))
+    return b"}(" + b"".join(b"\x8a\x0c" + key + b"N" for key in keys) + b"u."
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"}(K\x01\x85" + b"q\x00h\x00h\x00\x86" * 60 + b"K\x01u.",
+        colliding(100_000),
+        tensor(
+            b"K\x00", b"(" + LARGE + b"q\x00" + b"h\x00" * 500_000 + b"t", b"(K\x00q\x01" + b"h\x01" * 500_000 + b"t"
+        ),
+        b"](" + b"N" * MOST + b"e.",
+        b"](" + b"(" + STORAGE + b"N" * 300_000 + b"tq\x00" + b"h\x00Q" * 300_000 + b"e.",
+    ],
+    ids=["nested keys", "keys of one hash", "many axes", "many operations", "long entry of a storage"],
+)
+def test_a_header_that_would_take_for_ever_is_refused(header: bytes) -> None:
+    with pytest.raises(ValueError, match=r"not one that torch writes|too long"):
+        read_torch_header(BytesIO(zipped(header)))
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_the_order_of_bytes_is_not_unpacked_either(how: int) -> None:
+    with pytest.raises(ValueError, match="its header is compressed"):
+        read_torch_header(BytesIO(zipped(b"}.", how, byteorder=b"little")))
+
+
+def test_strides_that_nothing_depends_on_may_be_any() -> None:
+    one = zipped(tensor(b"K\x00", b"K\x01\x85", LARGE + b"\x85"))
+    read_torch_header(BytesIO(one))
+    assert tensors_in(one, ["w"])["w"].tolist() == [1.5]
+    none = zipped(tensor(LARGE, b"K\x00\x85", LARGE + b"\x85"))
+    read_torch_header(BytesIO(none))
+    assert tensors_in(none, ["w"])["w"].tolist() == []
+
+
+def test_another_zip_file_is_refused_in_words() -> None:
+    stream = BytesIO()
+    np.savez(stream, weight=np.zeros(3))
+    with pytest.raises(ValueError, match="it is a zip file, but not one that torch writes"):
         read_torch_header(BytesIO(stream.getvalue()))
+
+
+def test_a_storage_that_ends_behind_every_file_is_refused() -> None:
+    data = saved({"a": torch.zeros(3), "b": torch.zeros(3)}, old=True)
+    length = (2**62).to_bytes(8, "little")
+    changed = data.replace(b"K\x03Nt", b"\x8a\x08" + length + b"Nt").replace(b"\x03" + bytes(7), length)
+    assert len(changed) > len(data)
+    with pytest.raises(ValueError, match="its header is not one that torch writes"):
+        read_torch_header(BytesIO(changed))
 
 
 @pytest.mark.parametrize("old", [False, True])
 def test_a_changed_file_is_read_or_refused_in_words(old: bool) -> None:
     data = saved(nn.Linear(2, 3).state_dict(), old)
 
-    @draws(300)
-    @given(st.lists(st.tuples(st.integers(0, len(data) - 1), st.integers(0, 255)), min_size=1, max_size=4), st.data())
-    def holds(changes: list[tuple[int, int]], more: Any) -> None:
+    places = st.integers(0, len(data) - 1) | st.integers(1, 400).map(lambda back: len(data) - back)
+    parts = st.binary(max_size=8) | st.sampled_from([b"\xff" * 4, b"\xff" * 8])
+
+    @draws(500)
+    @given(st.lists(st.tuples(places, st.integers(0, 8), parts), min_size=1, max_size=4), st.booleans(), places)
+    def holds(changes: list[tuple[int, int, bytes]], cut: bool, end: int) -> None:
         changed = bytearray(data)
-        for place, value in changes:
-            changed[place] = value
-        cut = more.draw(st.integers(len(data) // 2, len(data)))
+        for place, count, part in changes:
+            changed[place : place + count] = part
+        content = bytes(changed[:end] if cut else changed)
         try:
-            header = read_torch_header(BytesIO(bytes(changed[:cut])))
+            header = read_torch_header(BytesIO(content))
         except ValueError as error:
-            assert str(error)
+            assert re.fullmatch(r"(it|its|the|these) .*", str(error)), error
             return
-        few = [name for name, entry in header.items() if entry.shape in ((3, 2), (3,))]
-        tensors_in(bytes(changed[:cut]), few)
+        tensors_in(content, [name for name, entry in header.items() if entry.shape in ((3, 2), (3,))])
 
     holds()
 

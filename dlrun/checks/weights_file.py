@@ -10,7 +10,7 @@ from dlrun.checks.reading import Reading
 from dlrun.errors import LocatedError, Problem, SpecError
 from dlrun.language.experiment import ModelSection
 from dlrun.language.start_weights import StartWeights, is_run_name, read_names
-from dlrun.language.suggestions import did_you_mean
+from dlrun.language.suggestions import did_you_mean, shorten
 from dlrun.language.text.document import read_document
 from dlrun.plan.names import around
 from dlrun.plan.network import Plan
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 TYPES_OF_WEIGHTS = ("F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL")
 """The types of weights and buffers."""
+LONGEST_NAME = 1000
+"""Characters of a name; to compare much longer ones with patterns would take for ever."""
 
 
 class WeightsError(LocatedError):
@@ -95,7 +97,7 @@ def held_in(stream: IO[bytes], path: Path) -> dict[str, Shape]:
     """The name and shape of every tensor in a file of weights.
 
     Raises:
-        WeightsError: it is no such file, or a type is none of a weight.
+        WeightsError: it is no such file, or a name or a type is none of a weight.
     """
     from dlrun.safetensors_header import header_in
     from dlrun.torch_header import OLD, MoreThanWeightsError, is_torch, read_torch_header
@@ -112,6 +114,8 @@ def held_in(stream: IO[bytes], path: Path) -> dict[str, Shape]:
         what = "file of torch" if of_torch else "safetensors file"
         raise WeightsError(f"{path} is not a {what}, or is damaged: {error}", "copy it again") from None
     for name, entry in entries.items():
+        if len(name) > LONGEST_NAME:
+            raise WeightsError(f"a name in {path} is longer than {LONGEST_NAME} characters: {shorten(name)}")
         if entry.type not in TYPES_OF_WEIGHTS:
             what = f"'{name}' is of the type {entry.type} in {path}; a weight is a real number"
             raise WeightsError(what, "types are " + ", ".join(TYPES_OF_WEIGHTS))

@@ -34,11 +34,23 @@ class Taken:
         return " + ".join(self.names) + (" transposed" if self.transposed else "")
 
     def shape(self, held: Mapping[str, Shape]) -> Shape:
-        """The weight's, from the shapes in the file."""
-        shapes = [held[name][::-1] if self.transposed else held[name] for name in self.names]
-        if len(shapes) > 1 and all(shape and shape[1:] == shapes[0][1:] for shape in shapes):
-            return (sum(shape[0] for shape in shapes), *shapes[0][1:])
-        return shapes[0]
+        """The weight's, from the shapes in the file.
+
+        Raises:
+            StartError: there are more than two axes to exchange, or the tensors differ in another axis than the first.
+        """
+        shapes = [held[name] for name in self.names]
+        if self.transposed:
+            if longer := [name for name in self.names if len(held[name]) > 2]:
+                message = f"'{longer[0]}' of the file is {show(held[longer[0]])}; `transposed` exchanges two axes"
+                raise StartError(message, "write the name without `transposed`", ("rename",))
+            shapes = [shape[::-1] for shape in shapes]
+        if len(shapes) == 1:
+            return shapes[0]
+        if not all(shape and shape[1:] == shapes[0][1:] for shape in shapes):
+            shown = ", ".join(f"'{name}' is {show(held[name])}" for name in self.names)
+            raise StartError(f"parts of one weight differ in the first axis alone; {shown}", "", ("rename",))
+        return (sum(shape[0] for shape in shapes), *shapes[0][1:])
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,15 +182,17 @@ class Training:
         task, state, size = self.task, self.state, self.length.batch
         start = step * self.step_rows
         stop = min(start + self.step_rows, self.length.rows)
-        rows, moves = stop - start, self.schedules.moves(state.step)
-        while stop - start > size:
-            batch = task.augment(task.data.train, state.epoch, self.order.part(start, start + size))
-            self.measurement.add(self.step.accumulate(batch, size / rows))
-            start += size
-        batch = task.augment(task.data.train, state.epoch, self.order.part(start, stop))
-        losses, measured = self.step(batch, moves, (stop - start) / rows)
-        self.losses.add(losses, rows)
-        self.measurement.add(measured)
+        moves = self.schedules.moves(state.step)
+        for first in range(start, stop, size):
+            last = min(first + size, stop)
+            share = (last - first) / (stop - start)
+            batch = task.augment(task.data.train, state.epoch, self.order.part(first, last))
+            if last < stop:
+                losses, measured = self.step.accumulate(batch, share)
+            else:
+                losses, measured = self.step(batch, moves, share)
+            self.losses.add(losses, last - first, share)
+            self.measurement.add(measured)
 
     def _add_to_average(self, average: AveragedWeights) -> None:
         """Add the weights to their average, if it has begun; some averages then need a pass over the epoch's rows."""

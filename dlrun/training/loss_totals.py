@@ -13,7 +13,7 @@ from dlrun.training.objective import Objective
 from dlrun.training.state import TrainingState
 
 MOST = 4096
-"""Steps whose losses stay on the device before they are read."""
+"""Batches whose losses stay on the device before they are read."""
 
 
 class LossError(RunError):
@@ -21,25 +21,34 @@ class LossError(RunError):
 
 
 class LossTotals:
-    """The losses of an epoch's steps, which stay on the device until they are read."""
+    """The losses of an epoch's batches, which stay on the device until they are read."""
 
     def __init__(self, state: TrainingState, objective: Objective, penalized: bool = False):
-        """`penalized`: whether each step has a penalty too."""
+        """`penalized`: whether each batch has a penalty too."""
         self.unread: list[torch.Tensor] = []
         self.sizes: list[int] = []
+        self.of_steps: list[float] = []
+        """The share that each batch has of its step."""
         self.state, self.objective, self.penalized = state, objective, penalized
-        self.rows = self.steps = 0
+        self.rows, self.steps = 0, 0.0
         self.totals = [0.0] * (1 + len(objective.names))
         """The sums of the loss and of each term, each times what counts."""
         self.amounts = [0.0] * len(objective.uneven)
         """The sums of what counts, for each loss whose rows count unequally."""
         self.penalty = 0.0
-        """The sum over the steps."""
+        """The sum over the steps, of the mean over the rows of each."""
 
-    def add(self, losses: Sequence[torch.Tensor], rows: int) -> None:
-        """Add what the objective returns for a step, and its penalty where there is one."""
+    def add(self, losses: Sequence[torch.Tensor], rows: int, share: float = 1.0) -> None:
+        """Add what the objective returns for a batch, and its penalty where there is one.
+
+        Args:
+            losses: what it returns, and the penalty.
+            rows: of the batch.
+            share: the batch's share of the rows of its step.
+        """
         self.unread += losses
         self.sizes.append(rows)
+        self.of_steps.append(share)
         if len(self.sizes) == MOST:
             self.read()
 
@@ -53,27 +62,28 @@ class LossTotals:
             return
         read = torch.stack(self.unread).tolist()
         width = self.objective.width + self.penalized
-        for step, rows in enumerate(self.sizes):
-            values = read[step * width : (step + 1) * width]
-            self.steps += 1
+        for batch, (rows, share) in enumerate(zip(self.sizes, self.of_steps, strict=True)):
+            values = read[batch * width : (batch + 1) * width]
+            self.steps += share
             loss = values[0] + (values[-1] if self.penalized else 0.0)
             if not math.isfinite(loss):
                 raise LossError(
-                    f"the loss became {loss} in epoch {self.state.epoch + 1}, step {self.steps}; "
+                    f"the loss became {loss} in epoch {self.state.epoch + 1}, step {math.ceil(round(self.steps, 6))}; "
                     "try a smaller lr, `clip_grad_norm`, or `preprocess: [standardize]`"
                 )
             if self.amounts:
-                for place, share in enumerate(self.objective.shares(values, rows)):
-                    self.totals[place] += values[place] * share
+                for place, counted in enumerate(self.objective.shares(values, rows)):
+                    self.totals[place] += values[place] * counted
                 for place in range(len(self.amounts)):
                     self.amounts[place] += values[len(self.totals) + place]
             else:  # without a call, as small networks have many steps
                 for place in range(len(self.totals)):
                     self.totals[place] += values[place] * rows
-            self.penalty += values[-1] if self.penalized else 0.0
+            self.penalty += values[-1] * share if self.penalized else 0.0
             self.rows += rows
         self.unread.clear()
         self.sizes.clear()
+        self.of_steps.clear()
 
     def mean(self) -> float:
         """The mean loss over what was read so far."""
@@ -84,7 +94,7 @@ class LossTotals:
         names = ("loss", *self.objective.names)
         metrics = {f"train/{name}": mean for name, mean in zip(names, self._means(), strict=True)}
         if self.penalized:
-            metrics["train/penalty"] = self.penalty / max(1, self.steps)
+            metrics["train/penalty"] = self.penalty / max(1.0, self.steps)
         return metrics
 
     def as_data(self) -> dict[str, Any]:

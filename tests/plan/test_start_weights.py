@@ -89,6 +89,23 @@ def test_what_is_missing_starts_as_without_a_file_where_that_is_allowed() -> Non
 
 
 @pytest.mark.parametrize(
+    ("rename", "message"),
+    [
+        ({"q": "a.weight part 1 of 2", "v": "a.weight part 2 of 2"}, "first axis alone; 'q' is (6, 3), 'v' is (2, 5)"),
+        ({"s": "a.weight part 1 of 2", "t": "a.weight part 2 of 2"}, "first axis alone; 's' is (), 't' is ()"),
+        ({"w": "a.weight transposed"}, "'w' of the file is (3, 3, 3); `transposed` exchanges two axes"),
+    ],
+)
+@pytest.mark.parametrize("shape", [(6, 3), (), (3, 3, 3)])
+def test_what_cannot_be_put_together_or_exchanged_is_an_error_whatever_the_network_has(
+    rename: dict[str, str], message: str, shape: tuple[int, ...]
+) -> None:
+    held = {"q": (6, 3), "v": (2, 5), "s": (), "t": (), "w": (3, 3, 3)}
+    with pytest.raises(StartError, match=re.escape(message)):
+        matched(StartWeights.read({"from": "old.pt", "rename": rename}), held, {"a.weight": shape}, [])
+
+
+@pytest.mark.parametrize(
     ("held", "settings", "message", "hint", "at"),
     [
         (OTHER, {}, "old.pt has no trunk.conv.weight, trunk.conv.bias, head.weight, head.bias", "`rename` gives", ()),

@@ -56,6 +56,18 @@ def test_four_batches_of_8_are_a_batch_of_32(
         assert ours == pytest.approx(other, rel=1e-4, abs=1e-5)
 
 
+def test_the_loss_of_an_epoch_counts_every_row_as_its_weight_says(tmp_path: Path) -> None:
+    """Class 0 counts nothing, so the loss is the mean over the others, also of batches and steps of other sizes.
+
+    The weights hardly move, so it is the loss of one batch of all rows.
+    """
+    loss = "loss={cross_entropy: {weight: {class_0: 0, class_1: 2, class_2: 3}}}"
+    few = (loss, "train.epochs=1", "optimizer.sgd.lr=1e-9")
+    several = networks.train(tmp_path, SPEC % "{sgd: {}}", *few)
+    whole = networks.train(tmp_path, SPEC % "{sgd: {}}", *few, "train.batch_size=full", "train.accumulate=1")
+    assert several.epochs[0]["train/loss"] == pytest.approx(whole.epochs[0]["train/loss"], rel=1e-5)
+
+
 def test_a_step_of_one_batch_is_a_step_to_the_bit(tmp_path: Path) -> None:
     """All training rows are in one batch, so there is nothing to add up."""
     spec = SPEC % "adam"

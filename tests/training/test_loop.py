@@ -51,6 +51,19 @@ def test_each_of_several_losses_is_averaged_over_rows_and_the_penalty_over_steps
     }
 
 
+def test_batches_of_a_step_count_as_one_step() -> None:
+    losses = LossTotals(TrainingState(epoch=2), objective(), penalized=True)
+    for value, penalty, rows, share in ((1.0, 3.0, 8, 0.8), (2.0, 0.5, 2, 0.2), (3.0, 1.5, 2, 1.0)):
+        losses.add([torch.tensor(value), torch.tensor(penalty)], rows, share)
+    losses.read()
+    assert losses.metrics() == {"train/loss": pytest.approx(18 / 12), "train/penalty": pytest.approx((2.5 + 1.5) / 2)}
+    for _ in range(7):
+        losses.add([torch.tensor(1.0), torch.tensor(0.0)], 1, 1 / 7)
+    losses.add([torch.tensor(math.nan), torch.tensor(0.0)], 1, 1 / 7)
+    with pytest.raises(LossError, match="nan in epoch 3, step 4"):
+        losses.read()
+
+
 def test_a_loss_whose_rows_count_unequally_is_averaged_by_what_counts() -> None:
     """With the weights 1 and 3, and a class that does not count: by hand, over batches of different sizes."""
     loss: Any = choose("losses", "cross_entropy")

@@ -120,6 +120,7 @@ def test_a_file_of_torch_is_taken_with_other_names(spec: Path, old: bool) -> Non
         ("lst", "there is no run lst in runs"),
         ("{from: absent.pt}", "cannot read .*absent.pt: No such file or directory"),
         ("whole.pt", "whole.pt has more than weights in it: it names 'torch.nn.modules.linear.Linear'"),
+        ("long.pt", "a name in .*long.pt is longer than 1000 characters: 'nnn"),
         ("cut.pt", "cut.pt is not a file of torch, or is damaged"),
         ("runs", "there is no run runs in runs"),
         ("./empty", "empty has no best.safetensors"),
@@ -132,6 +133,7 @@ def test_a_wrong_place_to_start_from_is_an_error_before_anything_runs(spec: Path
     torch.save(torch.nn.Linear(2, 3), "whole.pt")
     torch.save(torch.nn.Linear(2, 3).state_dict(), "cut.pt")
     Path("cut.pt").write_bytes(Path("cut.pt").read_bytes()[:-40])
+    torch.save({"n" * 1001: torch.zeros(2)}, "long.pt")
     Path("empty").mkdir()
     for command in (dlrun.check, dlrun.train):
         with pytest.raises(dlrun.SpecError, match=message) as caught:

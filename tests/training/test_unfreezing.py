@@ -112,6 +112,12 @@ def test_one_optimizer_may_move_the_late_weights_alone(tmp_path: Path) -> None:
     assert [epoch["train/loss"] for epoch in done.epochs[:2]] == [epoch["train/loss"] for epoch in frozen.epochs]
 
 
+def test_a_layer_that_is_used_twice_begins_to_move_once(tmp_path: Path) -> None:
+    text = SPEC.replace("batch_norm, relu", "batch_norm: {name: norm}, relu, use: norm")
+    weights = state(networks.train(tmp_path, text))
+    assert weights["trunk.norm.num_batches_tracked"] > 0
+
+
 @pytest.mark.parametrize(
     ("freeze", "message"),
     [

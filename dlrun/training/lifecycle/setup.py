@@ -231,7 +231,8 @@ def _unfreezing(
         return None
     step = until.in_steps(Length.of(experiment.train, len(prepared.train)).per_epoch)
     first = planned.at_first()
-    still = [one.name for one in planned.layers if first.is_still(one) and not planned.is_still(one)]
+    own = [one for one in planned.layers if not one.shared]
+    still = [one.name for one in own if first.is_still(one) and not planned.is_still(one)]
     layers = [network.get_submodule(torch_path(name)) for name in still]
     return Unfreezing(step, layers, penalties, _bounds(experiment, planned, network))
 

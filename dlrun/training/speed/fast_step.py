@@ -42,7 +42,7 @@ class FastStep:
         self.accumulates = task.settings.accumulate > 1
         """Whether a step has several batches, of which each is captured by itself."""
         self.mean = Mean()
-        """The losses and gradients of the step's batches so far."""
+        """The gradients of the step's batches so far."""
         parameters = [parameter for _, some in parts for parameter in some]
         self.captures = can_capture(device, sum(parameter.numel() for parameter in parameters))
         """Whether steps are captured, and validation too."""
@@ -65,24 +65,23 @@ class FastStep:
             share: the batch's share of the step's rows.
 
         Returns:
-            The losses as `step` returns them, over all rows of the step; each metric's partial result for the batch.
+            The losses as `step` returns them, and each metric's partial result, for the batch.
         """
         results = self.repeated(batch)
         losses, metrics = results[: self.losses], results[self.losses :]
         if not self.moves:
             metrics, gradients = metrics[: -self.gradients], metrics[-self.gradients :]
             if self.accumulates:
-                self.mean.add([*losses, *gradients], share)
-                means = self.mean.take()
-                losses, gradients = means[: self.losses], clip(means[self.losses :], self.task.settings)
+                self.mean.add(gradients, share)
+                gradients = clip(self.mean.take(), self.task.settings)
             self._move(gradients, moves)
         return losses, metrics
 
-    def accumulate(self, batch: Batch, share: float) -> Tensors:
-        """Add a batch to the step that the next ones complete; returns each metric's partial result."""
+    def accumulate(self, batch: Batch, share: float) -> tuple[Tensors, Tensors]:
+        """Add a batch to the step that the next ones complete; returns the same as a call."""
         results = self.repeated(batch)
-        self.mean.add([*results[: self.losses], *results[-self.gradients :]], share)
-        return results[self.losses : -self.gradients]
+        self.mean.add(results[-self.gradients :], share)
+        return results[: self.losses], results[self.losses : -self.gradients]
 
     def resume(self, states: list[OptimizerState]) -> None:
         """Continue from the optimizers' states in a checkpoint."""
