@@ -34,7 +34,7 @@ def weights_in(data: bytes, taken: Mapping[str, Taken]) -> dict[str, torch.Tenso
 
 
 def _put_together(parts: list[torch.Tensor], taken: Taken) -> torch.Tensor:
-    parts = [part.T for part in parts] if taken.transposed else parts
+    parts = [part.t() for part in parts] if taken.transposed else parts
     return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 

@@ -77,6 +77,25 @@ def test_parts_are_put_together_and_axes_exchanged() -> None:
         matched(StartWeights.read({"from": "old.pt", "rename": fewer}), held, wanted, [])
 
 
+@pytest.mark.parametrize("others", [(1, 2), (6,), (6, 3, 1), ()])
+def test_parts_that_do_not_fit_each_other_are_refused_though_the_first_has_the_shape_of_the_weight(
+    others: tuple[int, ...],
+) -> None:
+    settings = StartWeights.read({"from": "old.pt", "rename": {"q": "all part 1 of 2", "k": "all part 2 of 2"}})
+    with pytest.raises(StartError, match=r"cannot be put together along the first axis: 'q' is \(6, 3\), 'k' is"):
+        matched(settings, {"q": (6, 3), "k": others}, {"all": (6, 3)}, [])
+
+
+def test_only_a_matrix_can_be_transposed_and_a_bias_beside_it_stays() -> None:
+    settings = StartWeights.read({"from": "old.pt", "rename": {"kernel": "conv transposed", "old": "new transposed"}})
+    held, wanted = {"old.weight": (5, 2), "old.bias": (2,)}, {"new.weight": (2, 5), "new.bias": (2,)}
+    found = matched(settings, {**held, "kernel": (5, 4)}, {**wanted, "conv": (4, 5)}, [])
+    assert taken(found)["new.bias"] == "old.bias transposed"
+    # All axes of an image's kernel the other way round would be its mirror image, without a word.
+    with pytest.raises(StartError, match=r"exchanges the two axes of a matrix; 'kernel' is \(3, 3, 1, 8\)"):
+        matched(settings, {**held, "kernel": (3, 3, 1, 8)}, {**wanted, "conv": (8, 1, 3, 3)}, [])
+
+
 def test_the_first_pattern_that_fits_changes_a_name() -> None:
     rename = {"features.0.weight": "trunk.conv.weight", "features.0.*": "trunk.conv.*"}
     assert start(OTHER, only="trunk", rename=rename).taken["trunk.conv.bias"].names == ("features.0.bias",)
