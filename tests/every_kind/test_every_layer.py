@@ -267,6 +267,44 @@ def test_activations_hold_at_least_the_output_and_multiply_adds_are_never_negati
     holds()
 
 
+MIXING = [kind for kind in KINDS if find("layers", kind).room in ("convolution", "dense") and kind != "embedding"]
+
+
+@pytest.mark.parametrize("kind", MIXING)
+def test_a_row_by_unit_holds_what_leads_into_one_channel(kind: str) -> None:
+    met = 0
+
+    @draws(40)
+    @given(layers_and_shapes(kind, largest=6), st.integers(0, 2**32))
+    def holds(pair: tuple[Any, Shape], seed: int) -> None:
+        nonlocal met
+        layer, shape = pair
+        assume(takes(layer, shape))
+        torch.manual_seed(seed)
+        module, x = layer.build(shape), torch.rand(4, *shape) + 1
+        axis = 1 if layer.channel_axis == "first" else -1
+
+        def channels() -> torch.Tensor:
+            return module(x).detach().movedim(axis, 0).flatten(1)
+
+        for name, weight in module.named_parameters():
+            if layer.role(name) == "weight" and not name.startswith("depthwise."):  # whose channels are inside
+                before, parts = channels(), layer.by_unit(weight.detach())
+                assert sum(map(len, parts)) == len(before)
+                row = seed % len(parts[-1])
+                written = weight.detach().clone()
+                weight.data += 1
+                assume((channels() != before).any(1).all())  # not if all windows of a convolution lie on padding
+                weight.data.copy_(written)
+                parts[-1][row] += 1
+                changed = (channels() != before).any(1)
+                assert changed.nonzero().flatten().tolist() == [len(changed) - len(parts[-1]) + row]
+                met += 1
+
+    holds()
+    assert met >= 5
+
+
 CONVOLUTIONS = [f"{name}{rank}d" for name in ("conv", "conv_transpose") for rank in (1, 2, 3)]
 CONVOLUTIONS += ["depthwise_conv2d", "separable_conv2d"]
 
