@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from strategies import draws
 from torch import nn
 
-from dlrun.network.weights_file import tensors_in
+from dlrun.network.weights_file import tensors_in, weights_in
+from dlrun.plan.start_weights import Taken
 from dlrun.torch_header import MOST, MoreThanWeightsError, is_torch, read_torch_header
 
 TYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16]
@@ -67,6 +68,15 @@ def test_the_weights_of_a_module_are_what_torch_reads(old: bool) -> None:
     found = tensors_in(data, list(read_torch_header(BytesIO(data))))
     assert found.keys() == network.state_dict().keys()
     assert all(torch.equal(found[name], value) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_a_transposed_weight_has_its_axes_exchanged_and_a_bias_stays(old: bool) -> None:
+    weight, bias = torch.randn(3, 2), torch.randn(2)
+    taken = {"new.weight": Taken(("weight",), transposed=True), "new.bias": Taken(("bias",), transposed=True)}
+    found = weights_in(saved({"weight": weight, "bias": bias}, old), taken)
+    assert torch.equal(found["new.weight"], weight.t())
+    assert torch.equal(found["new.bias"], bias)
 
 
 class Planted:

@@ -89,18 +89,18 @@ class ChangingDropout(nn.Module):
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         if not self.training:
             return input
-        kept = self.draw(input)
-        scale = torch.where(self.p < 1, 1 / (1 - self.p), 0.0)
-        return input * (kept * scale).to(input.dtype)
+        kept, p = self.draw(input)
+        return input * (kept * torch.where(p < 1, 1 / (1 - p), 0.0)).to(input.dtype)
 
-    def draw(self, input: torch.Tensor) -> torch.Tensor:
-        """1 for what is kept and 0 for what is dropped, float32."""
+    def draw(self, input: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """1 for what is kept and 0 for what is dropped, float32; and the probability, rounded as the words need it."""
         shape = input.shape[: self.axes] + (1,) * len(input.shape[self.axes :] if self.axes else ())
         if input.device.type != "cpu":
-            return (torch.rand(shape, device=input.device) >= self.p).to(torch.float32)
+            return (torch.rand(shape, device=input.device) >= self.p).to(torch.float32), self.p
         words = (_divert or draw_words)(shape.numel(), BITS).view(shape)
-        threshold = (self.p * 2**BITS).round() - 2 ** (BITS - 1)
-        return words.to(torch.float32).sub_(threshold - 1).clamp_(0, 1)
+        dropped = (self.p * 2**BITS).round()
+        kept = words.to(torch.float32).sub_(dropped - 2 ** (BITS - 1) - 1).clamp_(0, 1)
+        return kept, dropped / 2**BITS
 
 
 class ChangingAlphaDropout(ChangingDropout):
@@ -110,7 +110,7 @@ class ChangingAlphaDropout(ChangingDropout):
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         if not self.training:
             return input
-        kept, p = self.draw(input), self.p
+        kept, p = self.draw(input)
         factor = torch.where(p < 1, ((1 - p) * (1 + p * SMALLEST_SELU**2)).rsqrt(), 0.0)
         moved = input * kept.to(input.dtype) + ((1 - kept) * SMALLEST_SELU).to(input.dtype)
         return moved * factor.to(input.dtype) - (factor * p * SMALLEST_SELU).to(input.dtype)

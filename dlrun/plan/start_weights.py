@@ -28,29 +28,19 @@ class Taken:
 
     names: tuple[str, ...]
     transposed: bool = False
-    """Whether the two axes of each are exchanged."""
+    """Whether the two axes of each are exchanged; a tensor of one axis stays as it is."""
 
     def __str__(self) -> str:
         return " + ".join(self.names) + (" transposed" if self.transposed else "")
 
-    def shape(self, held: Mapping[str, Shape]) -> Shape:
-        """The weight's, from the shapes in the file.
+    def parts(self, held: Mapping[str, Shape]) -> list[Shape]:
+        """The shapes of the tensors as they become the weight, from those in the file."""
+        return [held[name][::-1] if self.transposed else held[name] for name in self.names]
 
-        Raises:
-            StartError: there are more than two axes to exchange, or the tensors differ in another axis than the first.
-        """
-        shapes = [held[name] for name in self.names]
-        if self.transposed:
-            if longer := [name for name in self.names if len(held[name]) > 2]:
-                message = f"'{longer[0]}' of the file is {show(held[longer[0]])}; `transposed` exchanges two axes"
-                raise StartError(message, "write the name without `transposed`", ("rename",))
-            shapes = [shape[::-1] for shape in shapes]
-        if len(shapes) == 1:
-            return shapes[0]
-        if not all(shape and shape[1:] == shapes[0][1:] for shape in shapes):
-            shown = ", ".join(f"'{name}' is {show(held[name])}" for name in self.names)
-            raise StartError(f"parts of one weight differ in the first axis alone; {shown}", "", ("rename",))
-        return (sum(shape[0] for shape in shapes), *shapes[0][1:])
+    def shape(self, held: Mapping[str, Shape]) -> Shape:
+        """The weight's, from the shapes in the file, of tensors that can be put together."""
+        shapes = self.parts(held)
+        return (sum(shape[0] for shape in shapes), *shapes[0][1:]) if len(shapes) > 1 else shapes[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +109,8 @@ def matched(
         if taken:
             hint = "`missing: allow` starts them as if there were no file, " + hint
         raise StartError(f"{settings.source} has no {which}", hint)
+    for name, other in taken.items():
+        _check_parts(other, held, f"'{name}' is {show(wanted[name])} in this network")
     differing = [name for name, other in taken.items() if other.shape(held) != wanted[name]]
     if differing:
         shown = [_differing(name, taken[name], held, wanted, settings.source) for name in differing]
@@ -127,6 +119,22 @@ def matched(
     left = tuple(name for name in wanted if name not in picked)
     known = {other for name in wanted if name in renamed for other in renamed[name].names}
     return Start(taken, missing, left, tuple(name for name in _of_weights(held) if name not in known))
+
+
+def _check_parts(taken: Taken, held: Mapping[str, Shape], hint: str) -> None:
+    """Refuse tensors whose axes cannot be exchanged, or that cannot be put together.
+
+    Raises:
+        StartError: with this hint.
+    """
+    shapes = taken.parts(held)
+    longer = [name for name in taken.names if len(held[name]) > 2]
+    if taken.transposed and longer:
+        message = f"`transposed` exchanges the two axes of a matrix; '{longer[0]}' is {show(held[longer[0]])}"
+        raise StartError(message, hint, ("rename",))
+    if len(shapes) > 1 and not all(shape and shape[1:] == shapes[0][1:] for shape in shapes):
+        shown = ", ".join(f"'{name}' is {show(held[name])}" for name in taken.names)
+        raise StartError(f"these cannot be put together along the first axis: {shown}", hint, ("rename",))
 
 
 def few(names: Sequence[str], between: str = ", ") -> str:

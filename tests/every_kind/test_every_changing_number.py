@@ -69,6 +69,14 @@ def test_a_module_gives_what_the_plain_one_gives_at_the_same_number(kind: str, v
         assert ours.mean().item() == pytest.approx(2, abs=0.02)
 
 
+def test_the_factor_is_that_of_the_rounded_share_as_in_the_plain_dropout() -> None:
+    module, _ = changing("dropout", 0.9999)
+    x = torch.ones(100_000)
+    expected = layer("dropout", 0.9999).build((100_000,)).train()(x).max()
+    assert expected == pytest.approx(65536 / 7)
+    assert module(x).max() == expected
+
+
 def _spread_within(x: torch.Tensor) -> torch.Tensor:
     """The mean spread of the numbers of a row, and of a channel."""
     rows = x.flatten(1)

@@ -77,6 +77,16 @@ def test_parts_are_put_together_and_axes_exchanged() -> None:
         matched(StartWeights.read({"from": "old.pt", "rename": fewer}), held, wanted, [])
 
 
+def test_only_a_matrix_can_be_transposed_and_a_bias_beside_it_stays() -> None:
+    settings = StartWeights.read({"from": "old.pt", "rename": {"kernel": "conv transposed", "old": "new transposed"}})
+    held, wanted = {"old.weight": (5, 2), "old.bias": (2,)}, {"new.weight": (2, 5), "new.bias": (2,)}
+    found = matched(settings, {**held, "kernel": (5, 4)}, {**wanted, "conv": (4, 5)}, [])
+    assert taken(found)["new.bias"] == "old.bias transposed"
+    # All axes of an image's kernel the other way round would be its mirror image, without a word.
+    with pytest.raises(StartError, match=r"exchanges the two axes of a matrix; 'kernel' is \(3, 3, 1, 8\)"):
+        matched(settings, {**held, "kernel": (3, 3, 1, 8)}, {**wanted, "conv": (8, 1, 3, 3)}, [])
+
+
 def test_the_first_pattern_that_fits_changes_a_name() -> None:
     rename = {"features.0.weight": "trunk.conv.weight", "features.0.*": "trunk.conv.*"}
     assert start(OTHER, only="trunk", rename=rename).taken["trunk.conv.bias"].names == ("features.0.bias",)
@@ -91,9 +101,9 @@ def test_what_is_missing_starts_as_without_a_file_where_that_is_allowed() -> Non
 @pytest.mark.parametrize(
     ("rename", "message"),
     [
-        ({"q": "a.weight part 1 of 2", "v": "a.weight part 2 of 2"}, "first axis alone; 'q' is (6, 3), 'v' is (2, 5)"),
-        ({"s": "a.weight part 1 of 2", "t": "a.weight part 2 of 2"}, "first axis alone; 's' is (), 't' is ()"),
-        ({"w": "a.weight transposed"}, "'w' of the file is (3, 3, 3); `transposed` exchanges two axes"),
+        ({"q": "a.weight part 1 of 2", "v": "a.weight part 2 of 2"}, "the first axis: 'q' is (6, 3), 'v' is (2, 5)"),
+        ({"s": "a.weight part 1 of 2", "t": "a.weight part 2 of 2"}, "the first axis: 's' is (), 't' is ()"),
+        ({"w": "a.weight transposed"}, "`transposed` exchanges the two axes of a matrix; 'w' is (3, 3, 3)"),
     ],
 )
 @pytest.mark.parametrize("shape", [(6, 3), (), (3, 3, 3)])

@@ -97,6 +97,12 @@ class MaxPool(Pool):
     def gaps(self) -> Sizes:
         return self.dilation
 
+    def output_shape(self, shape: Shape) -> Shape:
+        output = super().output_shape(shape)
+        for slide, count in zip(self.slides(shape), output[1:], strict=True):
+            need_points_in_windows(slide, count)
+        return output
+
     def outside(self, windows: list[Slide]) -> float | None:
         return -math.inf if any(2 * slide.after > slide.kernel for slide in windows) else None
 
@@ -148,6 +154,22 @@ def need_whole_window(windows: list[Slide]) -> None:
                 f"a window that spans {slide.kernel} voxels is larger than the input, {slide.size}",
                 "use less pooling, here or before",
             )
+
+
+def need_points_in_windows(slide: Slide, count: int) -> None:
+    """Require that each of these windows holds a point of the input. Where one holds none, torch gives -inf, and in the
+    backward pass writes outside of its memory, which may abort the process at any later time.
+
+    Raises:
+        ShapeError: a window holds padding alone.
+    """
+    before = range(-slide.before, 0, slide.stride)[:count]  # a window that begins at a point of the input holds that
+    if any(start % slide.dilation >= slide.size for start in before):
+        raise ShapeError(
+            f"a window with dilation {slide.dilation} holds no point of the input, only padding: "
+            f"the size of the input there is {slide.size}",
+            "use a smaller dilation",
+        )
 
 
 def places(slide: Slide, ceil_mode: bool, rank: int) -> int:
