@@ -60,18 +60,28 @@ def check_unfreezing(reading: Reading, planned: Plan, length: Length) -> Iterato
 
 
 def check_acting(reading: Reading, planned: Plan, setting: str) -> Iterator[Problem]:
-    """Hold each component of a section that acts on weights, such as a regularizer, to a weight that it acts on."""
+    """Hold each component that acts on weights, such as a regularizer, to a weight that it acts on.
+
+    One of the section needs a trained weight; a layer's own may be frozen with the layer.
+    """
     components = reading.sections.get(setting, ())
     known = [step.name for step in planned.steps if step.weights]
-    for component, names in acting(planned, setting, components):
-        index = _place(components, component)
-        if index is not None and not names:
-            pattern = component.weights
+    for component, names, owner in acting(planned, setting, components):
+        pattern = component.weights
+        if not names:
             message = f"{component.kind} acts on no weight: '{pattern}'{did_you_mean(pattern, known, {})}"
             hint = "biases and norm scales are left out unless asked for; `dlrun params` shows the names"
             if component.least_rank > 1:
                 hint += f"; {component.kind} needs a weight with {component.least_rank} axes"
-            yield reading.problem(message, (setting, index), hint)
+        elif owner is None and planned.frozen.issuperset(names):
+            message = f"{component.kind} has no effect: all its weights are frozen: '{pattern}'"
+            hint = "name weights that are trained, or change `model.freeze`"
+        else:
+            continue
+        if owner is None:
+            yield reading.problem(message, (setting, _place(components, component)), hint)
+        else:
+            yield Problem(message, owner.place, hint)
 
 
 def _place(components: Sequence[Component], component: Component) -> int | None:
@@ -84,7 +94,7 @@ def check_constraints(reading: Reading, planned: Plan) -> Iterator[Problem]:
     yield from check_acting(reading, planned, "constraints")
     section = reading.sections.get("constraints", ())
     on_weight: dict[str, list[Constraint]] = {}
-    for constraint, names in acting(planned, "constraints", section):
+    for constraint, names, _ in acting(planned, "constraints", section):
         for name in names:
             on_weight.setdefault(name, []).append(constraint)
     seen: set[tuple[int, int]] = set()

@@ -144,11 +144,10 @@ def _type_hint(kind: str, received: Any) -> str:
 
 
 def _unknown_setting(word: str, cls: type[BaseModel], path: SpecPath) -> SettingProblem:
-    known = setting_names(cls)
-    if word in EXPLAINED:
-        return SettingProblem(f"unknown setting '{word}'", path, EXPLAINED[word], at_key=True)
+    known, kind = setting_names(cls), getattr(cls, "kind", None)
+    if explained := EXPLAINED.get(word) or EXPLAINED.get(f"{kind}.{word}"):
+        return SettingProblem(f"unknown setting '{word}'", path, explained, at_key=True)
     meant = did_you_mean(word, known, SETTINGS)
-    kind = getattr(cls, "kind", None)
     if kind:
         hint = f"{kind} has " + (", ".join(known) if known else "no settings")
     else:

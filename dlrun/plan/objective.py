@@ -389,8 +389,7 @@ def predicted(regularizer: PredictionRegularizer, plan: Plan, terms: Sequence[Te
     """
     output = _output(regularizer, plan)
     for found in terms:
-        shape = plan.output_shape(output)
-        if found.output == output and found.loss.probabilities(shape, (-1.0, 1.0), found.output_form) is not None:
+        if found.output == output and found.loss.of_probabilities:
             return found
     message = f"{regularizer.kind} is for predicted probabilities, and no loss takes the output '{output}' as such"
     raise ObjectiveError(message, "it goes with `cross_entropy` and `binary_cross_entropy`")

@@ -25,8 +25,10 @@ def expected(plan: Plan) -> dict[str, Shape]:
     return found
 
 
-def acting(plan: Plan, setting: str, components: tuple[Component, ...]) -> list[tuple[Any, list[str]]]:
-    """Each component that acts on weights with their full names: those of the section, then layers' own.
+def acting(plan: Plan, setting: str, components: tuple[Component, ...]) -> list[tuple[Any, list[str], Step | None]]:
+    """Each component that acts on weights, with their full names, and the layer whose own it is, if it is one's.
+
+    Those of the section come first.
 
     Args:
         plan: the network.
@@ -34,11 +36,12 @@ def acting(plan: Plan, setting: str, components: tuple[Component, ...]) -> list[
         components: those of the section of that name, which act on all layers.
     """
     every = [(step.name, weight, step) for step in plan.steps if not step.shared for weight in step.weights]
-    found = [(component, _chosen(component, every)) for component in components if _acts_on_weights(component)]
+    of_section = (component for component in components if _acts_on_weights(component))
+    found: list[tuple[Any, list[str], Step | None]] = [(one, _chosen(one, every), None) for one in of_section]
     for step in plan.steps:
         own = getattr(step.layer, setting) if isinstance(step.layer, WeightedLayer) and not step.shared else ()
         names = [(step.name, weight, step) for weight in step.weights]
-        found += [(component, _chosen(component, names)) for component in own if _acts_on_weights(component)]
+        found += [(component, _chosen(component, names), step) for component in own if _acts_on_weights(component)]
     return found
 
 

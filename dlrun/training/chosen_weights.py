@@ -31,7 +31,7 @@ def trained_weights(
     layers = {name: step.layer for name, _, step in plan.weights() if step.layer is not None}
     found: list[tuple[Any, Pairs]] = [
         (component, [(layers[name], weights[name]) for name in names if name not in plan.frozen])
-        for component, names in acting(plan, setting, components)
+        for component, names, _ in acting(plan, setting, components)
     ]
     return [(component, pairs) for component, pairs in found if pairs]
 

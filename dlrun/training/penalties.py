@@ -55,9 +55,10 @@ class PredictionPenalty:
     pairing: Pairing
 
     def __call__(self, outputs: Outputs, batch: Batch) -> torch.Tensor:
-        output, _ = self.pairing.compared(self.term, outputs, batch)
+        output, answer = self.pairing.compared(self.term, outputs, batch)
         form = "" if self.term.from_logits else self.term.output_form
-        return self.regularizer.penalty(output, self.term.loss.wants, form)
+        counted = answer >= 0 if self.term.positions and self.term.is_uneven else None
+        return self.regularizer.penalty(output, self.term.loss.wants, form, counted)
 
 
 def sum_of_penalties(penalties: Sequence[Penalty], outputs: Outputs, batch: Batch) -> torch.Tensor:

@@ -155,7 +155,7 @@ def test_penalties_and_initializers_leave_a_prelus_slopes_alone(tmp_path: Path) 
     from dlrun.plan.weights import acting
 
     checked = check(spec)
-    assert [names for _, names in acting(checked.plan, "regularizers", checked.experiment.regularizers)] == [
+    assert [names for _, names, _ in acting(checked.plan, "regularizers", checked.experiment.regularizers)] == [
         ["first.weight"]
     ]
     network = build(checked.plan, checked.experiment.need("model"))

@@ -246,7 +246,7 @@ def test_penalties_and_initializers_leave_the_scales_of_norms_alone(tmp_path: Pa
         "loss: cross_entropy\noptimizer: adam\nregularizers: [l2: 0.1]\n"
     )
     checked = check(spec)
-    assert [names for _, names in acting(checked.plan, "regularizers", checked.experiment.regularizers)] == [
+    assert [names for _, names, _ in acting(checked.plan, "regularizers", checked.experiment.regularizers)] == [
         ["last.weight"]
     ]
     network = build(checked.plan, checked.experiment.need("model"))

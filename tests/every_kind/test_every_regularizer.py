@@ -206,6 +206,11 @@ def test_the_entropy_of_a_yes_or_no_is_that_of_scipy(form: str) -> None:
     torch.testing.assert_close(logits.grad, torch.from_numpy(expected))
 
 
+def test_the_losses_whose_outputs_are_probabilities_and_not_scores_are_known() -> None:
+    found = {kind for kind in kinds("losses") if find("losses", kind).of_probabilities}  # type: ignore[attr-defined]
+    assert found == {"binary_cross_entropy", "binary_focal", "cross_entropy", "focal"}
+
+
 def test_the_entropy_stays_a_number_where_a_network_is_sure() -> None:
     for output, wants, form in (
         (torch.tensor([[200.0, 0.0]]), "classes", ""),

@@ -129,6 +129,38 @@ def test_the_entropy_of_a_yes_or_no_comes_from_the_logits_under_a_sigmoid(tmp_pa
     assert done.epochs[0]["train/penalty"] == pytest.approx(expected, rel=1e-5)
 
 
+POSITIONS = ("data.features=steps", "data.target=words", "model.layers=[{linear: {out_features: 3, name: last}}]")
+
+
+@pytest.fixture
+def positions(tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    words = random.choice(["p", "q", "r"], size=(160, 5))
+    np.savez(tmp_path / "rows.npz", steps=random.normal(size=(160, 5, 4)).astype(np.float32), words=words)
+
+
+@pytest.mark.usefixtures("positions")
+def test_the_entropy_leaves_out_positions_that_do_not_count_in_the_loss(tmp_path: Path) -> None:
+    for loss in ("cross_entropy", "{cross_entropy: {ignore_index: r}}"):
+        done = in_first_weights(tmp_path, "entropy: 0.5", *POSITIONS, f"loss={loss}")
+        p = scipy.special.softmax(outputs_of(done, "last").detach().numpy(), axis=-1)
+        entropy = scipy.special.entr(p).sum(axis=-1)
+        classes = done.ready.task.data.train.batch(slice(None)).targets["target"].numpy()
+        assert (classes >= 0).all() == (loss == "cross_entropy")
+        assert done.epochs[0]["train/penalty"] == pytest.approx(-0.5 * entropy[classes >= 0].mean(), rel=1e-5)
+
+
+@pytest.mark.usefixtures("positions")
+@pytest.mark.skipif(not can_capture(), reason="this Python's torch cannot capture a step")
+def test_a_captured_training_with_positions_that_do_not_count_has_the_bits_of_one_that_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = ("train.epochs=6", "train.batch_size=32", "regularizers=[entropy: 0.1]")
+    changes += (*POSITIONS, "loss={cross_entropy: {ignore_index: r}}")
+    codes = networks.two_ways(tmp_path, SPEC, monkeypatch, *changes)
+    assert codes and all(code is not None for code in codes)
+
+
 def test_predictions_that_pay_for_being_sure_are_less_sure(tmp_path: Path) -> None:
     def sure(coefficient: float) -> float:
         done = trained(tmp_path, f"entropy: {coefficient}", "train.epochs=200")

@@ -97,7 +97,8 @@ def test_statistics_penalties_and_constraints_begin_with_the_weights(tmp_path: P
     until = networks.train(tmp_path, SPEC, *own, "model.freeze.until=3 epochs", "train.epochs=4")
     # The penalty is there from the start, so that each epoch has the same metrics; it is 0 while nothing is penalized.
     assert [epoch["train/penalty"] == 0 for epoch in until.epochs] == [True, True, True, False]
-    start = networks.train(tmp_path, SPEC, *own, "model.freeze=trunk", "train.epochs=1")
+    for_all = (change.replace("weights: trunk", "weights: '*'") for change in own)
+    start = networks.train(tmp_path, SPEC, *for_all, "model.freeze=trunk", "train.epochs=1")
     assert state(start)["trunk.linear_1.weight"].norm(dim=1).min() > 0.1  # a frozen weight need not obey
     weights = state(until)
     assert weights["trunk.linear_1.weight"].norm(dim=1).max() <= 0.01 + 1e-6

@@ -46,6 +46,8 @@ class Loss(Component):
     """Whether it takes the positions of a row together, not each by itself."""
     predicts: ClassVar[bool] = True
     """Whether its outputs predict the target, so that metrics and baselines can be compared by it."""
+    of_probabilities: ClassVar[bool] = False
+    """Whether it reads the outputs as probabilities of classes, or as their logits; not as scores of any meaning."""
     lowest_target: ClassVar[float | None] = None
     """The least number that a target may be; None for any."""
     target_sum: ClassVar[float | None] = None

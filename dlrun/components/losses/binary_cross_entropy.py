@@ -36,6 +36,7 @@ class BinaryCrossEntropy(BinaryLoss):
     """
 
     synonyms = ("log_loss", "bce", "bce_loss", "binary_crossentropy", "bce_with_logits", "bce_with_logits_loss")
+    of_probabilities = True
 
     pos_weight: (
         Annotated[

@@ -25,6 +25,7 @@ class BinaryFocal(MarginLoss):
 
     synonyms = ("sigmoid_focal_loss", "binary_focal_crossentropy", "binary_focal_loss")
     main = "gamma"
+    of_probabilities = True
 
     gamma: NonNegative = 2.0
     """How little the rows count that are predicted well."""

@@ -35,6 +35,7 @@ class CrossEntropy(ClassesLoss):
         "ce",
     )
     main = "label_smoothing"
+    of_probabilities = True
 
     label_smoothing: Annotated[float, Field(ge=0, le=1)] = 0.0
     """The share of the target that is spread evenly over all classes."""

@@ -23,6 +23,7 @@ class Focal(ClassesLoss):
 
     synonyms = ("focal_loss", "categorical_focal_crossentropy")
     main = "gamma"
+    of_probabilities = True
 
     gamma: NonNegative = 2.0
     """How little the rows count that are predicted well."""

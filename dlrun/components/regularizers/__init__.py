@@ -46,12 +46,15 @@ class PredictionRegularizer(Regularizer):
     output: str | None = None
     """The name of the network's output that it penalizes; required where there are several."""
 
-    def penalty(self, output: torch.Tensor, wants: TargetKind, output_form: OutputForm) -> torch.Tensor:
+    def penalty(
+        self, output: torch.Tensor, wants: TargetKind, output_form: OutputForm, counted: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """The penalty, a tensor with no axes.
 
         Args:
             output: (N, classes) for `classes`; otherwise a yes or no for each number.
             wants: what the output's loss reads the target as: `classes` or `binary`.
             output_form: what the outputs are: logits, unless it is `probabilities`.
+            counted: (N,) whether each row of the classes counts in the loss; None where all do.
         """
         raise NotImplementedError

@@ -18,7 +18,7 @@ class Entropy(PredictionRegularizer):
 
     A network that is sure of its predictions pays for it, so they become less extreme. The penalty is below 0, and
     `train/penalty` shows that. The entropy is the mean over the rows, and over the positions or the outputs of a row
-    where there are several, as in the loss.
+    where there are several. Positions that do not count in the loss, such as padding, do not count here.
 
     As a prior: predictions near the uniform distribution are more probable.
 
@@ -30,12 +30,16 @@ class Entropy(PredictionRegularizer):
 
     synonyms = ("confidence_penalty", "entropy_penalty", "negative_entropy")
 
-    def penalty(self, output: torch.Tensor, wants: TargetKind, output_form: OutputForm) -> torch.Tensor:
+    def penalty(
+        self, output: torch.Tensor, wants: TargetKind, output_form: OutputForm, counted: torch.Tensor | None = None
+    ) -> torch.Tensor:
         from torch.nn import functional
 
         if wants == "classes":
             logarithms = output.log_softmax(-1)
-            return (logarithms.exp() * logarithms).sum(-1).mean() * self.coefficient
+            each = (logarithms.exp() * logarithms).sum(-1)
+            mean = each.mean() if counted is None else (each * counted).sum() / counted.sum().clamp(min=1)
+            return mean * self.coefficient
         if output_form == "probabilities":
             p = output.clamp(NEAREST, 1 - NEAREST)
             return (p * p.log() + (1 - p) * (1 - p).log()).mean() * self.coefficient
