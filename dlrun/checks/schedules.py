@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from pydantic import ValidationError
 
@@ -35,8 +35,11 @@ def check_schedules(reading: Reading, planned: Plan, length: Length, sizes: Spli
     groups, _ = moved(planned, sections.get("optimizer"))
     losses, regularizers = as_tuple(sections.get("loss")), sections.get("regularizers", ())
     found = entries(planned, groups, sections.get("schedule"), losses, regularizers)
+    # Which numbers there are is not known before the sections that have them are right.
+    owners = {"optimizer", "loss", *({"regularizers"} & reading.written)}
+    settings = {name for group in groups for name in group.optimizer.changeable()}
     for entry in found:
-        unknown = list(_unknown(reading, entry))
+        unknown = list(_unknown(reading, entry, settings)) if owners <= sections.keys() else []
         yield from unknown
         if unknown:
             continue
@@ -54,15 +57,15 @@ def check_schedules(reading: Reading, planned: Plan, length: Length, sizes: Spli
             yield from _check_values(reading, one, length)
 
 
-def _unknown(reading: Reading, entry: Entry) -> Iterator[Problem]:
-    """The names and patterns of a schedule that name no number."""
-    if not entry.numbers and all(number.group is None for number in entry.known):
-        message = "no optimizer uses this schedule: each has a `schedule` of its own"
-        yield reading.problem(message, entry.path[:1], "remove one of them", at_key=True)
-        return
+def _unknown(reading: Reading, entry: Entry, settings: Collection[str]) -> Iterator[Problem]:
+    """The names and patterns of a schedule that name no number; `settings` are the numbers of all optimizers."""
     names = list(dict.fromkeys(number.name for number in entry.known))
     for index, of in enumerate(entry.schedule.of):
         if any(is_named(name, of) for name in names):
+            continue
+        if entry.path[0] == "schedule" and any(is_named(name, of) for name in settings):
+            message = f"no optimizer uses this schedule: each that has '{of}' has a `schedule` of its own"
+            yield reading.problem(message, entry.path[:1], "remove one of them", at_key=True)
             continue
         few = ", ".join(names[:CHOICE]) + (", …" if len(names) > CHOICE else "")
         message = f"there is no number '{of}' that a schedule can change{did_you_mean(of, names, {})}"

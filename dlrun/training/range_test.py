@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import torch
-
+from dlrun.errors import RunError
 from dlrun.plan.length import Length
 from dlrun.training.order import Order
+from dlrun.training.schedules import Moves
+from dlrun.training.speed.capture import SavedState
 from dlrun.training.speed.fast_step import FastStep
 from dlrun.training.task import Task
 
@@ -67,23 +68,17 @@ def range_test(task: Task, length: Length) -> RangeTest:
 
     The rate is that of the optimizer with the largest `lr`; those of others keep their proportion to it. All other
     numbers are as they are written.
+
+    Raises:
+        RunError: the first loss is no finite number.
     """
     network = task.network
-    held = [*network.parameters(), *network.buffers()]
-    before, generators = [tensor.detach().clone() for tensor in held], _generators(task.device)
+    before = SavedState([*network.parameters(), *network.buffers()], task.device)
     network.train()
     try:
         return _rising(task, length)
     finally:
-        for tensor, value in zip(held, before, strict=True):
-            tensor.detach().copy_(value)
-        torch.set_rng_state(generators[0])
-        for state in generators[1:]:
-            torch.cuda.set_rng_state(state, task.device)
-
-
-def _generators(device: torch.device) -> list[torch.Tensor]:
-    return [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
+        before.restore()
 
 
 def _rising(task: Task, length: Length) -> RangeTest:
@@ -93,16 +88,29 @@ def _rising(task: Task, length: Length) -> RangeTest:
     losses: list[float] = []
     for number in range(STEPS):
         rates.append(FIRST * (LAST / FIRST) ** (number / (STEPS - 1)))
-        epoch, place = divmod(number, length.per_epoch)
-        order = Order(task.seed, epoch, len(task.data.train), task.device)
-        rows = order.part(place * length.batch, (place + 1) * length.batch)
         moves = [(group.optimizer, rates[-1] * group.optimizer.lr / largest) for group in task.groups]
-        measured, _ = step(task.augment(task.data.train, epoch, rows), moves)
-        losses.append(measured[0].item())
+        losses.append(_loss_of_step(task, length, step, number, moves))
         if _has_diverged(losses):
             break
     finite = [loss for loss in losses if math.isfinite(loss)]
+    if not finite:
+        raise RunError(f"the loss is {losses[0]} in the first step; try `preprocess: [standardize]`")
     return RangeTest(tuple(rates[: len(finite)]), _smoothed(finite))
+
+
+def _loss_of_step(task: Task, length: Length, step: FastStep, number: int, moves: Moves) -> float:
+    """Take a step, of several batches where `accumulate` is; the numbers of steps go on from epoch to epoch."""
+    epoch, place = divmod(number, length.per_epoch)
+    order = Order(task.seed, epoch, len(task.data.train), task.device)
+    start = place * length.batch * length.accumulate
+    stop = min(start + length.batch * length.accumulate, length.rows)
+    rows = stop - start
+    while stop - start > length.batch:
+        batch = task.augment(task.data.train, epoch, order.part(start, start + length.batch))
+        step.accumulate(batch, length.batch / rows)
+        start += length.batch
+    losses, _ = step(task.augment(task.data.train, epoch, order.part(start, stop)), moves, (stop - start) / rows)
+    return losses[0].item()
 
 
 def _has_diverged(losses: Sequence[float]) -> bool:

@@ -44,7 +44,7 @@ class Schedules:
                 moves[number.group] = moves[number.group][0], value
             else:
                 # Never 0, because optimizers keep nothing for a setting of 0; this has the same effect.
-                changed.setdefault(number.group, {})[number.setting] = max(value, SMALLEST)
+                changed.setdefault(number.group, {})[number.setting] = value if value < 0 else max(value, SMALLEST)
         for group, values in changed.items():
             optimizer, lr = moves[group]
             moves[group] = optimizer.with_numbers(values), lr

@@ -433,6 +433,7 @@ def radam(lr: float, b1: float, b2: float, eps: float) -> Moves:
         ({"nadam": {"lr": 0.1, "betas": (0.5, 0.6), "momentum_decay": 0.3}}, nadam(0.1, 0.5, 0.6, 1e-8, 0.3)),
         ("radam", radam(1e-3, 0.9, 0.999, 1e-8)),
         ({"radam": {"lr": 0.1, "betas": (0.5, 0.8), "eps": 0.1}}, radam(0.1, 0.5, 0.8, 0.1)),
+        ({"radam": {"lr": 0.1, "betas": (0.5, 0.6)}}, radam(0.1, 0.5, 0.6, 1e-8)),  # never certain
     ],
 )
 def test_ten_steps_follow_the_formula_in_the_docstring(written: Any, moves: Moves) -> None:

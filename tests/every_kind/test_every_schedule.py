@@ -189,6 +189,13 @@ def test_a_straight_line_rises_too() -> None:
     assert [0.6 * chosen.at(0.6, step, 10, 2) for step in (0, 2, 4, 9)] == pytest.approx([0.6, 0.75, 0.9, 0.9])
 
 
+@pytest.mark.parametrize("value", [0.5, -0.5])
+def test_reduce_on_plateau_lowers_a_number_below_0_too(value: float) -> None:
+    chosen = schedule({"reduce_on_plateau": {"patience": 0, "factor": 0.5}})
+    assert isinstance(chosen, FollowingSchedule)
+    assert chosen.after_epoch(chosen.begin(), value, math.nan, False)["rate"] == 0.5
+
+
 values = st.floats(-10, 10) | st.just(math.nan)
 
 

@@ -9,6 +9,7 @@ import networks
 import pytest
 import torch
 
+from dlrun.errors import RunError
 from dlrun.plan.length import Length
 from dlrun.training.loop import Training
 from dlrun.training.range_test import FIRST, LAST, STEPS, WIDTH, RangeTest, _smoothed, range_test
@@ -71,6 +72,27 @@ def test_a_training_after_it_has_the_bits_of_one_without(optimizer: str, tmp_pat
     for name, value in trained.ready.network.state_dict().items():
         assert torch.equal(value, after.ready.network.state_dict()[name]), name
     assert [e["train/loss"] for e in alone.epochs] == [e["train/loss"] for e in after.epochs]
+
+
+def test_its_steps_are_of_as_many_rows_as_those_of_the_training(tmp_path: Path) -> None:
+    plain = (
+        DIGITS.replace("{dropout: 0.3}, ", "")
+        .replace("batch_norm, ", "")
+        .replace("augment: [gaussian_noise: 0.1], ", "")
+    )
+    found = [
+        range_of(
+            networks.prepare_training(networks.checked(tmp_path, plain % "sgd", f"train.batch_size={size}", times))
+        )
+        for size, times in ((256, "train.accumulate=1"), (32, "train.accumulate=8"))
+    ]
+    assert found[1].losses == pytest.approx(found[0].losses, rel=1e-3)
+
+
+def test_a_first_loss_that_is_no_number_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("x,y\n" + "1e30,1\n" * 20)
+    with pytest.raises(RunError, match="the loss is inf in the first step; try `preprocess"):
+        range_of(networks.prepare_training(networks.checked(tmp_path, QUADRATIC)))
 
 
 def test_a_smoothed_loss_is_the_mean_around_its_step() -> None:

@@ -8,6 +8,8 @@ import networks
 import pytest
 import torch
 
+from dlrun.language.component import choose
+from dlrun.language.kinds import kinds
 from dlrun.training.speed.capture import can_capture
 
 SPEC = """
@@ -19,6 +21,19 @@ schedule: %s
 train: {epochs: 3, batch_size: 128}
 """
 needs_capture = pytest.mark.skipif(not can_capture(), reason="this Python's torch cannot capture a step")
+
+
+@pytest.mark.parametrize("kind", kinds("optimizers"))
+def test_numbers_of_an_optimizer_that_stay_as_they_are_written_have_no_effect(kind: str, tmp_path: Path) -> None:
+    names = [name for name, value in choose("optimizers", kind).changeable().items() if value]  # some are below 0
+    matrices = "model.layers=[linear: {out_features: 12, bias: false}, linear: {out_features: 10, bias: false}]"
+    weights = []
+    for schedule in ("null", f"{{linear: {{of: {names}, end_factor: 1}}}}"):
+        done = networks.train(tmp_path, SPEC % (kind, schedule), matrices, "train.epochs=null", "train.steps=3")
+        weights.append(done.ready.network.state_dict())
+    assert done.epochs[-1].keys() >= {*names}
+    for name, weight in weights[0].items():
+        assert weight.isfinite().all() and torch.equal(weights[1][name], weight), name
 
 
 def test_the_journal_has_each_number_that_changes(tmp_path: Path) -> None:

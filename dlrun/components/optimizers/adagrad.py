@@ -45,8 +45,7 @@ class Adagrad(GradientDecay):
             foreach_add_,
             foreach_addcdiv_,
             foreach_addcmul_,
-            foreach_div,
-            foreach_div_,
+            foreach_mul_,
             foreach_sqrt,
         )
 
@@ -56,9 +55,6 @@ class Adagrad(GradientDecay):
         foreach_add_(roots, self.eps)
         if self.lr_decay:
             (steps,) = state["step"]
-            moves = foreach_div(grads, roots)
-            foreach_div_(moves, steps * self.lr_decay + 1)
-            foreach_add_(weights, moves, alpha=-lr)
+            foreach_mul_(roots, steps * self.lr_decay + 1)
             steps.add_(1)
-        else:
-            foreach_addcdiv_(weights, grads, roots, value=-lr)
+        foreach_addcdiv_(weights, grads, roots, value=-lr)

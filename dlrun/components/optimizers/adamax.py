@@ -36,9 +36,9 @@ class Adamax(Moments, GradientDecay):
         from dlrun.modules.private_torch import (
             foreach_abs,
             foreach_add_,
+            foreach_addcdiv_,
             foreach_clamp_min_,
-            foreach_div,
-            foreach_div_,
+            foreach_mul,
             foreach_mul_,
         )
 
@@ -50,6 +50,4 @@ class Adamax(Moments, GradientDecay):
         sizes = foreach_abs(grads)
         foreach_add_(sizes, self.eps)
         foreach_clamp_min_(largest, sizes)
-        moves = foreach_div(means, largest)
-        foreach_div_(moves, 1 - self.betas[0] ** steps)
-        foreach_add_(weights, moves, alpha=-lr)
+        foreach_addcdiv_(weights, means, foreach_mul(largest, 1 - self.betas[0] ** steps), value=-lr)

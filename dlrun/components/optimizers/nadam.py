@@ -35,7 +35,7 @@ class Nadam(Moments, EitherDecay):
     def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
         import torch
 
-        from dlrun.modules.private_torch import foreach_add_, foreach_div, foreach_div_, foreach_mul, foreach_sqrt_
+        from dlrun.modules.private_torch import foreach_add_, foreach_addcdiv_, foreach_div, foreach_mul, foreach_sqrt_
 
         (steps,), (product,), means = state["step"], state["mu_product"], state["exp_avg"]
         steps.add_(1)
@@ -51,7 +51,6 @@ class Nadam(Moments, EitherDecay):
         roots = foreach_div(state["exp_avg_sq"], 1 - self.betas[1] ** steps)
         foreach_sqrt_(roots)
         foreach_add_(roots, self.eps)
-        moves = foreach_mul(means, ahead / (1 - product * ahead))
+        moves = foreach_div(means, ahead.reciprocal() - product)  # times ahead / (1 - ahead*product)
         foreach_add_(moves, foreach_mul(grads, (1 - mu) / (1 - product)))
-        foreach_div_(moves, roots)
-        foreach_add_(weights, moves, alpha=-lr)
+        foreach_addcdiv_(weights, moves, roots, value=-lr)

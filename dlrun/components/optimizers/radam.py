@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -35,34 +36,25 @@ class Radam(Moments, EitherDecay):
     def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
         import torch
 
-        from dlrun.modules.private_torch import (
-            foreach_add_,
-            foreach_div_,
-            foreach_mul,
-            foreach_mul_,
-            foreach_reciprocal_,
-            foreach_sqrt,
-        )
+        from dlrun.modules.private_torch import foreach_add_, foreach_addcdiv_, foreach_mul, foreach_mul_, foreach_sqrt
 
         (steps,), means = state["step"], state["exp_avg"]
         steps.add_(1)
         grads = self.shrink(weights, grads, lr)
         self.renew_mean(means, grads)
         self.renew_squares(state["exp_avg_sq"], grads)
+        # Each operation on a number takes as long as one on a small weight, so there are few of them.
         most = 2 / (1 - self.betas[1]) - 1
+        factor = most / ((most - 4) * (most - 2)) if most > 5 else 0.0  # of a mean square that stays uncertain: rho < 5
         power = self.betas[1] ** steps
-        correction = 1 - power
-        rho = torch.rsub(steps * power / correction, most, alpha=2)
-        certain = rho > 5
-        # rho is at most R; each operation on a number takes as long as one on a small weight.
-        factor = most / ((most - 4) * (most - 2)) if most > 5 else 0.0
-        rectified = ((rho - 4) * (rho - 2) / rho * correction * factor).sqrt()  # times sqrt(1 - b2**t)
-        # Both forms at once, without a branch: 1/(roots/0) is 0, as long as the mean square is uncertain.
-        moves = foreach_sqrt(state["exp_avg_sq"])
-        foreach_add_(moves, self.eps)
-        foreach_div_(moves, torch.where(certain, rectified, 0.0))
-        foreach_reciprocal_(moves)
-        foreach_mul_(moves, means)
-        foreach_add_(moves, foreach_mul(means, (~certain).to(rho.dtype)))
-        foreach_div_(moves, 1 - self.betas[0] ** steps)
-        foreach_add_(weights, moves, alpha=-lr)
+        scaled = torch.rsub(power, factor, alpha=factor)  # (1 - b2**t) * factor
+        rho = torch.rsub(steps * power / scaled, most, alpha=2 * factor)
+        rectified = ((rho - 6).add(rho.reciprocal(), alpha=8) * scaled).sqrt()  # r * sqrt(1 - b2**t)
+        first = 1 - self.betas[0] ** steps
+        ratio, certain = first / rectified, rho > 5
+        # Both forms one after the other, without a branch: one of them adds 0, divided by inf or multiplied by 0.
+        roots = foreach_sqrt(state["exp_avg_sq"])
+        foreach_add_(roots, self.eps)
+        foreach_mul_(roots, torch.where(certain, ratio, math.inf))
+        foreach_addcdiv_(weights, means, roots, value=-lr)
+        foreach_add_(weights, foreach_mul(means, ~certain / first), alpha=-lr)

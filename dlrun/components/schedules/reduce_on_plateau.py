@@ -51,7 +51,7 @@ class ReduceOnPlateau(FollowingSchedule):
             cooling, waited = cooling - 1, 0
         if waited > self.patience:
             lower = max(rate * self.factor, self.min_lr / lr)
-            rate = lower if (rate - lower) * lr > self.eps else rate
+            rate = lower if (rate - lower) * abs(lr) > self.eps else rate
             cooling, waited = self.cooldown, 0
         return {"rate": rate, "best": best, "waited": waited, "cooling": cooling}
 

@@ -115,9 +115,9 @@ def capture(
         The results, and the code that computes them again; None if it cannot be captured.
     """
     device = inputs[0].device
-    before = _SavedState(held, device)
+    before = SavedState(held, device)
     results = compute(*inputs)
-    after = _SavedState(held, device)
+    after = SavedState(held, device)
     working = None
     with contextlib.suppress(Exception):  # whatever fails here, the step itself has succeeded
         before.restore()
@@ -148,13 +148,13 @@ def _reproduces(
     code: Captured,
     compute: Callable[..., Tensors],
     trials: Sequence[Sequence[torch.Tensor]],
-    before: _SavedState,
+    before: SavedState,
 ) -> bool:
     """Whether code gives, for each trial's inputs, the results of `compute` and the same state afterwards."""
     for number, inputs in enumerate(trials):
         before.restore(number)
         results = compute(*inputs)
-        after = _SavedState(before.tensors, before.device)
+        after = SavedState(before.tensors, before.device)
         before.restore(number)
         try:
             if not (_equal(results, code(*inputs)) and after.matches()):
@@ -164,7 +164,7 @@ def _reproduces(
     return True
 
 
-class _SavedState:
+class SavedState:
     """A copy of some tensors and of the states of torch's generators."""
 
     def __init__(self, tensors: Sequence[torch.Tensor], device: torch.device):

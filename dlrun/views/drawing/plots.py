@@ -45,8 +45,10 @@ class Plot:
 
 
 def plot_of(curves: Sequence[Curve], right: str, title: str = "") -> Plot:
-    """Curves from 0 on, up to the largest value, or to 1 where all are 0; from step 0 on."""
-    return Plot(curves, 0.0, max(max(curve.values) for curve in curves) or 1.0, "0", right, title)
+    """Curves from step 0 on, with 0 and all values between the ends, or 0 and 1 where all are 0."""
+    low = min(0.0, *(min(curve.values) for curve in curves))
+    high = max(0.0, *(max(curve.values) for curve in curves))
+    return Plot(curves, low, high if high > low else 1.0, "0", right, title)
 
 
 def text(plot: Plot, width: int) -> list[str]:
@@ -60,7 +62,7 @@ def text(plot: Plot, width: int) -> list[str]:
     labels = {HEIGHT - 1: f"{plot.high:.3g}", 0: f"{plot.low:.3g}"}
     lines = [visible(plot.title)] if plot.title else []
     lines += [f"{labels.get(row, ''):>{LABEL}} |{''.join(cells[row]).rstrip()}" for row in reversed(range(HEIGHT))]
-    last = f"{plot.left}{plot.right:>{max(0, columns - len(plot.left))}}"
+    last = f"{plot.left}{plot.right:>{max(len(plot.right) + 1, columns - len(plot.left))}}"
     lines += [" " * LABEL + " +" + "-" * columns, " " * (LABEL + 2) + last]
     if len(plot.curves) > 1:
         lines += [f"{MARKS[n % len(MARKS)]:>{LABEL}}  {visible(curve.name)}" for n, curve in enumerate(plot.curves)]

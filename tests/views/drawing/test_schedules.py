@@ -68,6 +68,18 @@ def test_a_rate_of_zero_alone_is_drawn_at_zero() -> None:
     assert lines[HEIGHT - 1].endswith("*" * 60) and "*" not in lines[0]
 
 
+def test_a_number_below_0_is_drawn_from_its_least_value_up_to_0() -> None:
+    rising = curve("a", -4.0, Linear(end_factor=0.5), LENGTH)
+    lines = text({"a": [rising]}, LENGTH, 73).splitlines()
+    assert lines[0].split() == ["0", "|"] and lines[HEIGHT - 1].split()[:2] == ["-4", "|" + "*" * 6]
+    assert [bool(line.count("*")) for line in lines[:HEIGHT]] == [False] * 6 + [True] * 6  # up to -2, the middle
+
+
+def test_the_ends_of_a_short_plot_stand_apart() -> None:
+    short = Length(8, 1, 3, 8)
+    assert text({"lr": [curve("a", 0.3, None, short)]}, short, 73).splitlines()[-1].split() == ["0", "3", "epochs"]
+
+
 def test_each_number_has_a_plot_with_its_name() -> None:
     curves = {"lr": [FALLING], "betas.0": [STEADY]}
     lines = text(curves, LENGTH, 73).splitlines()
