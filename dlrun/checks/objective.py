@@ -13,9 +13,12 @@ from dlrun.components.metrics import Metric
 from dlrun.errors import Problem, SpecPath
 from dlrun.language.experiment import as_tuple
 from dlrun.language.target_kind import IN_WORDS, at_one_position
+from dlrun.plan.answers import answer_shape
 from dlrun.plan.data_info import DataInfo
+from dlrun.plan.losses import Term, term
+from dlrun.plan.metrics import watched
 from dlrun.plan.network import Plan
-from dlrun.plan.objective import ObjectiveError, Term, answer_shape, called, term, watched
+from dlrun.plan.outputs import ObjectiveError, called
 from dlrun.plan.ranges import in_words, limiting, output_ranges
 from dlrun.plan.steps import Step
 from dlrun.shapes import Range, ShapeError, show

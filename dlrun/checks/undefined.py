@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dlrun.checks.reading import Reading
 from dlrun.errors import Problem
 from dlrun.language.experiment import INPUT, TARGET, TrainSection
-from dlrun.plan.objective import Answer, ClassCounts, Watched
-from dlrun.plan.split_sizes import SPLITS, Sameness
+from dlrun.plan.answers import Answer
+from dlrun.plan.metrics import Watched
+from dlrun.plan.split_sizes import SPLITS, ClassCounts, Sameness
 
 STRATIFY = "`data.split.stratify: true` gives every split rows of each class"
 ROWS = "add rows of the class, or monitor another metric"

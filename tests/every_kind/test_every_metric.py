@@ -22,7 +22,8 @@ from dlrun.data.batches import Batch
 from dlrun.language.component import choose
 from dlrun.language.fields import OutputForm
 from dlrun.language.kinds import find, kinds
-from dlrun.plan.objective import Answer, Watched
+from dlrun.plan.answers import Answer
+from dlrun.plan.metrics import Watched
 from dlrun.shapes import ShapeError
 from dlrun.training.evaluation import Measurement, measure_batch
 from dlrun.training.objective import Pairing

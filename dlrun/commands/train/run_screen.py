@@ -22,7 +22,8 @@ from dlrun.shapes import readable, show_named
 
 if TYPE_CHECKING:
     from dlrun.checks.check import Checked
-    from dlrun.plan.objective import Term, Watched
+    from dlrun.plan.losses import Term
+    from dlrun.plan.metrics import Watched
     from dlrun.runs.info import Tracking
     from dlrun.training.lifecycle.run import Outcome
     from dlrun.training.loop import Progress
@@ -258,7 +259,7 @@ def _objective(checked: Checked) -> tuple[list[Term], list[Watched]]:
 
 def _table(checked: Checked, every: int | None) -> EpochTable:
     """The table of a run's epochs; which metric decides is as in training."""
-    from dlrun.plan.objective import monitor
+    from dlrun.plan.monitor import monitor
 
     assert checked.sizes is not None
     _, watched = _objective(checked)
