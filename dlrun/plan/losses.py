@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dlrun.components.losses import Loss, WeightError
 from dlrun.components.regularizers import PredictionRegularizer
 from dlrun.language.fields import OutputForm
+from dlrun.language.labels import in_spec
 from dlrun.language.suggestions import did_you_mean
 from dlrun.language.target_kind import TargetKind
 from dlrun.plan.answers import Answer, answer_of, need_class
@@ -97,9 +98,10 @@ def _need_ignored(loss: Loss, target: Target | None) -> None:
         return
     assert target is not None
     if not target.shape:
-        hint = "leave the rows of this class out of the data, or give it the weight 0: `weight: {CLASS: 0}`"
+        weighed = f"`weight: {{{in_spec(loss.ignored_class)}: 0}}`"
         message = "'ignore_index' is for a class at each of several positions, and the target is one class a row"
-        raise ObjectiveError(message, hint.replace("CLASS", loss.ignored_class), ("ignore_index",))
+        hint = f"leave the rows of this class out of the data, or give it the weight 0: {weighed}"
+        raise ObjectiveError(message, hint, ("ignore_index",))
     need_class(loss.ignored_class, target, "ignore_index")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dlrun.components.metrics import Metric
 from dlrun.language.fields import OutputForm
-from dlrun.language.labels import in_names
+from dlrun.language.labels import in_names, in_spec
 from dlrun.language.target_kind import at_one_position
 from dlrun.plan.answers import Answer, need_class
 from dlrun.plan.data_info import DataInfo
@@ -115,7 +115,9 @@ def _class_of(metric: Metric, judge: Term, data_info: DataInfo) -> tuple[int | N
             if metric.named_class:
                 why = "`of` names one, and `average` is over all"
             message = f"{metric.kind} is asked for one class and for several: {why}"
-            hint = f"`{metric.kind}: {{of: {metric.named_class or labels[0]}}}`" if labels else "remove `average`"
+            hint = (
+                f"`{metric.kind}: {{of: {in_spec(metric.named_class or labels[0])}}}`" if labels else "remove `average`"
+            )
             raise ObjectiveError(message, hint)
         return None, ""
     assert target is not None and labels is not None
