@@ -306,7 +306,7 @@ def _show_table(one: Watched, outcome: Outcome) -> None:
         (true, *(f"{value:,.0f}" if math.isfinite(value) else screen.show_value(value) for value in of_true))
         for true, of_true in zip(classes, values, strict=True)
     ]
-    if sum(2 + max(map(len, column)) for column in zip(head, *rows, strict=True)) > screen.width():
+    if screen.fitting(head, rows) < len(head):
         screen.say_folded(f"  {one.name}: too wide for the screen; its values are in {outcome.folder}")
     else:
         screen.table(head, rows, right=classes)
