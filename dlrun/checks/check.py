@@ -148,7 +148,7 @@ def _undefined(
         _, found = objective(losses, metrics, planned, reading.data.info)
     except ObjectiveError:  # reported by check_objective
         return
-    yield from check_defined(reading, found, classes, sameness)
+    yield from check_defined(reading, planned, found, classes, sameness)
 
 
 def check_settled(checked: Checked, planned: Plan) -> None:

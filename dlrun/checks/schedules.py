@@ -31,10 +31,7 @@ SAMPLES = 1000
 
 def check_schedules(reading: Reading, planned: Plan, length: Length, sizes: SplitSizes) -> Iterator[Problem]:
     """Hold each schedule to numbers, to the length of the training, and to metrics that there are."""
-    sections = reading.sections
-    groups, _ = moved(planned, sections.get("optimizer"))
-    losses, regularizers = as_tuple(sections.get("loss")), sections.get("regularizers", ())
-    found = entries(planned, groups, sections.get("schedule"), losses, regularizers)
+    found = schedules_of(reading, planned)
     for entry in found:
         unknown = list(_unknown(reading, entry))
         yield from unknown
@@ -52,6 +49,14 @@ def check_schedules(reading: Reading, planned: Plan, length: Length, sizes: Spli
             yield Problem(message, reading.place(one.path[:-1]), "`of` says which numbers a schedule changes", places)
         else:
             yield from _check_values(reading, one, length)
+
+
+def schedules_of(reading: Reading, planned: Plan) -> list[Entry]:
+    """All schedules of a spec, with the numbers that each changes."""
+    sections = reading.sections
+    groups, _ = moved(planned, sections.get("optimizer"))
+    losses, regularizers = as_tuple(sections.get("loss")), sections.get("regularizers", ())
+    return entries(planned, groups, sections.get("schedule"), losses, regularizers)
 
 
 def _unknown(reading: Reading, entry: Entry) -> Iterator[Problem]:

@@ -51,7 +51,8 @@ def check_loaded(
     reading = checked.reading
     _check_ranges(checked, planned, prepared, terms)
     found = [reading.note(note.name, note.message, ("data", *note.at), note.hint) for note in loaded.notes]
-    found += check_defined(reading, metrics, loaded.class_counts, _sameness(loaded, planned, prepared, metrics))
+    sameness = _sameness(loaded, planned, prepared, metrics)
+    found += check_defined(reading, planned, metrics, loaded.class_counts, sameness)
     if wrong := [problem for problem in found if not problem.note]:
         raise SpecError(wrong)
     found += check_scale(reading, _numbers(checked, loaded), loaded.splits.train)
