@@ -17,7 +17,7 @@ from dlrun.language.durations import IntervalField, PositiveDuration
 from dlrun.language.experiment import DataSection, Experiment, ModelSection, TrainSection
 from dlrun.language.kinds import find, kinds
 from dlrun.language.text import document, expansion, expressions, overrides, yaml_events
-from dlrun.plan import objective
+from dlrun.plan import metrics
 from dlrun.tracking import delivery_process
 from dlrun.training.lifecycle import run
 from dlrun.training.speed import capture
@@ -152,7 +152,7 @@ NUMBERS = [
     (LANGUAGE, "{} values once everything is expanded", "200,000", yaml_events.MAX_NODES, 200_000),
     (LANGUAGE, "{} layers made by blocks, repeats and `use`", "20,000", expansion.MAX_LAYERS, 20_000),
     (LANGUAGE, "an expression of more than {} characters", "500", expressions.MAX_LENGTH, 500),
-    (LANGUAGE, "A metric has at most {} values", "1024", objective.MOST_VALUES, 1024),
+    (LANGUAGE, "A metric has at most {} values", "1024", metrics.MOST_VALUES, 1024),
     (LANGUAGE, "more than {} bases one after the other", "20", overrides.MAX_EXTENDS, 20),
     (LANGUAGE, "has at least {} of the rows", "80%", notes.UNEQUAL, 0.8),
     (README, "shows a table of about {} epochs", "20", progress.ROWS, 20),

@@ -9,8 +9,9 @@ from dlrun.errors import Problem
 from dlrun.language.experiment import as_tuple
 from dlrun.language.target_kind import IN_WORDS
 from dlrun.plan.baselines import no_baseline, suiting
+from dlrun.plan.losses import term
 from dlrun.plan.network import Plan
-from dlrun.plan.objective import ObjectiveError, term
+from dlrun.plan.outputs import ObjectiveError
 
 
 def check_baselines(reading: Reading, planned: Plan) -> Iterator[Problem]:

@@ -38,13 +38,16 @@ from dlrun.checks.weights_file import settle_weights, start_weights
 from dlrun.errors import Problem, SpecError, distinct
 from dlrun.language.experiment import Experiment, TrainSection, as_tuple
 from dlrun.language.suggestions import few_suggestions
+from dlrun.plan.answers import Answer
 from dlrun.plan.data_info import DataInfo
 from dlrun.plan.length import Length
 from dlrun.plan.memory import Memory, needed_memory
+from dlrun.plan.metrics import Watched
 from dlrun.plan.network import Plan, plan
-from dlrun.plan.objective import Answer, ClassCounts, ObjectiveError, Watched, objective
+from dlrun.plan.objective import objective
 from dlrun.plan.optimizers import moved
-from dlrun.plan.split_sizes import Sameness, SplitSizes, split_sizes
+from dlrun.plan.outputs import ObjectiveError
+from dlrun.plan.split_sizes import ClassCounts, Sameness, SplitSizes, split_sizes
 
 if TYPE_CHECKING:
     from dlrun.plan.start_weights import Start
@@ -145,7 +148,7 @@ def _undefined(
         _, found = objective(losses, metrics, planned, reading.data.info)
     except ObjectiveError:  # reported by check_objective
         return
-    yield from check_defined(reading, found, classes, sameness)
+    yield from check_defined(reading, planned, found, classes, sameness)
 
 
 def check_settled(checked: Checked, planned: Plan) -> None:

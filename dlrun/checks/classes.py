@@ -12,8 +12,8 @@ from dlrun.components.sources import SourceError
 from dlrun.errors import Problem
 from dlrun.language.experiment import TARGET
 from dlrun.language.suggestions import shorten
-from dlrun.plan.objective import Answer, ClassCounts
-from dlrun.plan.split_sizes import SPLITS, Sameness
+from dlrun.plan.answers import Answer
+from dlrun.plan.split_sizes import SPLITS, ClassCounts, Sameness
 from dlrun.shapes import numel
 
 

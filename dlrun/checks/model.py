@@ -16,9 +16,10 @@ from dlrun.language.experiment import ModelSection, as_tuple
 from dlrun.language.kinds import synonyms
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.length import Length
+from dlrun.plan.losses import predicted, term
 from dlrun.plan.names import around, is_named, matches
 from dlrun.plan.network import Plan
-from dlrun.plan.objective import ObjectiveError, predicted, term
+from dlrun.plan.outputs import ObjectiveError
 from dlrun.plan.weights import acting, fitting_init, is_meant, penalized_values
 from dlrun.shapes import show
 

@@ -12,10 +12,14 @@ from dlrun.components.losses._compared import need_same_shape
 from dlrun.components.metrics import Metric
 from dlrun.errors import Problem, SpecPath
 from dlrun.language.experiment import as_tuple
+from dlrun.language.labels import in_spec
 from dlrun.language.target_kind import IN_WORDS, at_one_position
+from dlrun.plan.answers import answer_shape
 from dlrun.plan.data_info import DataInfo
+from dlrun.plan.losses import Term, term
+from dlrun.plan.metrics import watched
 from dlrun.plan.network import Plan
-from dlrun.plan.objective import ObjectiveError, Term, answer_shape, called, output_form, term, watched
+from dlrun.plan.outputs import ObjectiveError, called, output_form
 from dlrun.plan.ranges import in_words, limiting, output_ranges
 from dlrun.plan.steps import Step
 from dlrun.shapes import Range, ShapeError, show
@@ -105,9 +109,8 @@ def _check_loss(reading: Reading, planned: Plan, ranges: list[Range], found: Ter
         last = planned.steps[planned.outputs[found.output]]
         notes = ((f"the network's output {show(output)} comes from here", last.place),) if last.place else ()
         hint = error.hint
-        # A number would not follow what fitting decides.
         if answer.origin == "input" and len(planned.inputs) == len(shape) == 1:
-            hint = "end in `- linear: $features`"
+            hint = "end in `- linear: $features`"  # a number would not follow what fitting decides
         yield Problem(error.message, reading.place(path), hint, notes)
     else:
         yield from _check_range(reading, planned, ranges, found, path)
@@ -215,12 +218,20 @@ def _check_metrics(
             metric.check(found.shape, loss.wants)
         except ShapeError as error:
             yield reading.problem(error.message, path, error.hint)
-        labels = data_info.targets[found.answer.name].labels if found.answer.of_data else None
+        target = data_info.targets[found.answer.name] if found.answer.of_data else None
+        labels = target.labels if target else None
         over_all = metric.needs_every_class and found.of is None and loss.wants == "classes"
         if over_all and labels is not None and len(labels) < found.shape[0]:
             message = f"{metric.kind} is over the {found.shape[0]} outputs, and the data has {len(labels)} classes"
-            hint = f"end in `- linear: $classes`, or name one class: `{metric.kind}: {{of: {labels[0]}}}`"
+            hint = f"end in `- linear: $classes`, or name one class: `{metric.kind}: {{of: {in_spec(labels[0])}}}`"
             yield reading.problem(message, path, hint)
+        if target is not None and labels is not None and target.ignored is not None:
+            ignored = labels[target.ignored]
+            if over_all or found.label == ignored:
+                about = "about" if found.label else "over all classes, also"
+                message = f"{metric.kind} is {about} '{ignored}', whose positions do not count"
+                other = next((label for label in labels if label != ignored), ignored)
+                yield reading.problem(message, path, f"name another class: `{metric.kind}: {{of: {in_spec(other)}}}`")
         if found.name in seen:
             yield reading.problem(f"{found.name} is listed twice", path, "each value in the journal needs its own name")
         seen.add(found.name)
@@ -231,9 +242,12 @@ def value_names(reading: Reading, planned: Plan) -> dict[str, bool]:
     is better."""
     losses, data_info = as_tuple(reading.sections.get("loss")), reading.data.info
     names = {called(loss, loss.output or "", planned): True for loss in losses} if len(losses) > 1 else {}
-    for metric in reading.sections.get("metrics", ()):
-        with contextlib.suppress(ObjectiveError):  # reported by check_objective
-            if data_info is not None:
-                found = watched(metric, planned, [term(loss, planned, data_info) for loss in losses], data_info)
+    if data_info is None:
+        return names
+    with contextlib.suppress(ObjectiveError):  # reported by check_objective, as that of a metric is
+        terms = [term(loss, planned, data_info) for loss in losses]
+        for metric in reading.sections.get("metrics", ()):
+            with contextlib.suppress(ObjectiveError):
+                found = watched(metric, planned, terms, data_info)
                 names |= dict.fromkeys(found.names, metric.greater_is_better is not None)
     return names

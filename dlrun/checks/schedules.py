@@ -33,8 +33,7 @@ def check_schedules(reading: Reading, planned: Plan, length: Length, sizes: Spli
     """Hold each schedule to numbers, to the length of the training, and to metrics that there are."""
     sections = reading.sections
     groups, _ = moved(planned, sections.get("optimizer"))
-    losses, regularizers = as_tuple(sections.get("loss")), sections.get("regularizers", ())
-    found = entries(planned, groups, sections.get("schedule"), losses, regularizers)
+    found = schedules_of(reading, planned)
     # Which numbers there are is not known before the sections that have them are right.
     owners = {"optimizer", "loss", *({"regularizers"} & reading.written)}
     settings = {name for group in groups for name in group.optimizer.changeable()}
@@ -55,6 +54,14 @@ def check_schedules(reading: Reading, planned: Plan, length: Length, sizes: Spli
             yield Problem(message, reading.place(one.path[:-1]), "`of` says which numbers a schedule changes", places)
         else:
             yield from _check_values(reading, one, length)
+
+
+def schedules_of(reading: Reading, planned: Plan) -> list[Entry]:
+    """All schedules of a spec, with the numbers that each changes."""
+    sections = reading.sections
+    groups, _ = moved(planned, sections.get("optimizer"))
+    losses, regularizers = as_tuple(sections.get("loss")), sections.get("regularizers", ())
+    return entries(planned, groups, sections.get("schedule"), losses, regularizers)
 
 
 def _unknown(reading: Reading, entry: Entry, settings: Collection[str]) -> Iterator[Problem]:

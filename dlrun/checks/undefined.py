@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from dlrun.checks.reading import Reading
-from dlrun.errors import Problem
+from dlrun.checks.schedules import schedules_of
+from dlrun.components.schedules import FollowingSchedule
+from dlrun.errors import Problem, SpecPath
 from dlrun.language.experiment import INPUT, TARGET, TrainSection
-from dlrun.plan.objective import Answer, ClassCounts, Watched
-from dlrun.plan.split_sizes import SPLITS, Sameness
+from dlrun.plan.answers import Answer
+from dlrun.plan.metrics import Watched
+from dlrun.plan.network import Plan
+from dlrun.plan.split_sizes import SPLITS, ClassCounts, Sameness
 
 STRATIFY = "`data.split.stratify: true` gives every split rows of each class"
 ROWS = "add rows of the class, or monitor another metric"
@@ -16,18 +20,22 @@ OTHER = "monitor another metric, such as the loss, or change the split"
 
 
 def check_defined(
-    reading: Reading, metrics: Sequence[Watched], counts: ClassCounts, sameness: Mapping[Answer, Sameness]
+    reading: Reading,
+    planned: Plan,
+    metrics: Sequence[Watched],
+    counts: ClassCounts,
+    sameness: Mapping[Answer, Sameness],
 ) -> Iterator[Problem]:
-    """A note about each metric without a value on a split; an error, if the metric decides which weights are the best.
+    """A note about each metric without a value on a split; an error where one watches it to decide something.
 
     Args:
         reading: the spec.
+        planned: its network.
         metrics: all metrics of the spec.
         counts: the rows of each class, for each target of classes, as far as they are known.
         sameness: what is the same in all rows of a split, for each answer of numbers, as far as that is known.
     """
-    train = reading.sections.get("train", TrainSection())
-    deciding, setting = train.early_stopping or train.best, "early_stopping" if train.early_stopping else "best"
+    watching = list(_watching(reading, planned))
     for index, one in enumerate(metrics):
         classes = counts.get(one.answer.name, {}) if one.answer.of_data else {}
         same = sameness.get(one.answer)
@@ -39,10 +47,23 @@ def check_defined(
                 message, hint = f"{_sameness(one.answer, same, number)}, so {one.name} is not defined there", OTHER
                 found = dict.fromkeys(one.names, message)
             undefined = {f"{split}/{name}": message for name, message in found.items()}
-            if deciding is not None and deciding.monitor in undefined:
-                yield reading.problem(undefined[deciding.monitor], ("train", setting, "monitor"), hint)
-            elif undefined:
+            wrong = [(monitor, path) for monitor, path in watching if monitor in undefined]
+            for monitor, path in wrong:
+                yield reading.problem(undefined[monitor], (*path, "monitor"), hint)
+            if undefined and not wrong:
                 yield reading.note("undefined_metric", next(iter(undefined.values())), ("metrics", index), hint)
+
+
+def _watching(reading: Reading, planned: Plan) -> Iterator[tuple[str, SpecPath]]:
+    """Each metric that decides something, and the path of what watches it."""
+    train = reading.sections.get("train", TrainSection())
+    if train.early_stopping is not None:
+        yield train.early_stopping.monitor, ("train", "early_stopping")
+    if train.best is not None:
+        yield train.best.monitor, ("train", "best")
+    for entry in schedules_of(reading, planned):
+        if isinstance(entry.schedule, FollowingSchedule):
+            yield entry.schedule.monitor, entry.path
 
 
 def _lacking(one: Watched, rows: Mapping[str, int]) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from dlrun.errors import Problem, SpecError
 
 NARROWEST, WIDE = 60, 120
+AROUND, BETWEEN = 2, 3
+"""Characters at both ends of a table's line together, and between two of its columns."""
 BAR_WITH_VALUE = 90
 
 
@@ -135,6 +137,18 @@ def table(
     with _losing(sys.stdout):
         console().print(grid)
         sys.stdout.flush()
+
+
+def fitting(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """How many columns of a table fit in a line, from the first one on."""
+    from rich.cells import cell_len
+
+    room = width() - AROUND + BETWEEN
+    for count, cells in enumerate(zip(columns, *rows, strict=True)):
+        room -= BETWEEN + max(cell_len(visible(cell)) for cell in cells)
+        if room < 0:
+            return count
+    return len(columns)
 
 
 def width(stderr: bool = False) -> int:

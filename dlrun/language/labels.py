@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,6 +22,11 @@ def class_labels(values: Iterable[Any]) -> tuple[str, ...]:
 def shown(label: str) -> str:
     """A label as people see it: in quotes where it is blank, such as a space."""
     return label if label.strip() and label.isprintable() else repr(label)
+
+
+def in_spec(label: str) -> str:
+    """The label as a spec writes it: in quotes, since `0` alone is a number and `no` a truth value."""
+    return json.dumps(label, ensure_ascii=False)
 
 
 def in_names(labels: Iterable[str]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from dlrun.modules.still import keep_still
 from dlrun.network.names import argument, call, keep_names, torch_path
 from dlrun.network.rewrites import arrange_relus
 from dlrun.plan.network import Plan, Step
-from dlrun.plan.objective import logits_of, steps_to_form, value_of
+from dlrun.plan.outputs import logits_of, steps_to_form, value_of
 from dlrun.plan.steps import Mask
 from dlrun.plan.weights import fitting_init
 from dlrun.shapes import Shape

@@ -8,8 +8,8 @@ from dlrun.components.baselines import Baseline
 from dlrun.language.experiment import Experiment
 from dlrun.language.kinds import find, kinds
 from dlrun.language.target_kind import TargetKind
+from dlrun.plan.losses import Term
 from dlrun.plan.network import Plan
-from dlrun.plan.objective import Term
 
 AUTO = (
     *("majority", "mean", "linear_mmse", "affine_mmse", "logistic_regression", "gaussian_nb"),

@@ -32,6 +32,16 @@ class Length:
     """Batches a step, except for an epoch's last."""
 
     @property
+    def step_rows(self) -> int:
+        """Rows a step, except for an epoch's last."""
+        return self.batch * self.accumulate
+
+    def batches(self, step: int) -> list[range]:
+        """The places, in the order of the rows, of each batch of a step of an epoch, by its number there."""
+        stop = min((step + 1) * self.step_rows, self.rows)
+        return [range(first, min(first + self.batch, stop)) for first in range(step * self.step_rows, stop, self.batch)]
+
+    @property
     def epochs(self) -> int:
         """Epochs altogether, the last one perhaps cut short."""
         return math.ceil(self.steps / self.per_epoch)

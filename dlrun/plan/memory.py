@@ -10,8 +10,8 @@ from pathlib import Path
 from dlrun.language.experiment import TrainSection
 from dlrun.plan.data_info import DataInfo
 from dlrun.plan.length import Length
+from dlrun.plan.metrics import Watched
 from dlrun.plan.network import Plan
-from dlrun.plan.objective import Watched
 from dlrun.plan.optimizers import Moved
 from dlrun.plan.split_sizes import SplitSizes
 from dlrun.shapes import numel

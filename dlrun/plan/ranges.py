@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dlrun.components.layers import EVERY, Container, Layer, Merging, Range
 from dlrun.plan.network import Plan
-from dlrun.plan.objective import steps_to_form
+from dlrun.plan.outputs import steps_to_form
 from dlrun.plan.steps import Step
 from dlrun.shapes import Shape, numel
 

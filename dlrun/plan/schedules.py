@@ -16,8 +16,8 @@ from dlrun.language.experiment import as_tuple
 from dlrun.plan.length import Length
 from dlrun.plan.names import is_named
 from dlrun.plan.network import Plan
-from dlrun.plan.objective import called
 from dlrun.plan.optimizers import Moved
+from dlrun.plan.outputs import called
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from dlrun.language.split import SHARE, Split
 
 NONE_APART: Mapping[str, int] = MappingProxyType({})
 SPLITS = ("train", "validation", "test")
+ClassCounts = Mapping[str, Mapping[str, Sequence[int]]]
+"""For each target and each class how many rows, or positions, it has in training, validation and test."""
 
 
 @dataclass(frozen=True, slots=True)

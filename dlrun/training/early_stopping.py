@@ -9,7 +9,8 @@ from torch import nn
 
 from dlrun.language.experiment import TrainSection
 from dlrun.plan.length import Length
-from dlrun.plan.objective import Watched, monitor
+from dlrun.plan.metrics import Watched
+from dlrun.plan.monitor import monitor
 from dlrun.training.state import TrainingState
 
 

@@ -10,7 +10,7 @@ import torch
 from dlrun.components.metrics import MERGED
 from dlrun.data.batches import Batch, Tensors
 from dlrun.data.rows import Rows
-from dlrun.plan.objective import Watched
+from dlrun.plan.metrics import Watched
 from dlrun.shapes import numel
 from dlrun.training.objective import Forward, Objective, Outputs, Pairing
 from dlrun.training.speed.capture import Repeated

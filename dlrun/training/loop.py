@@ -138,8 +138,7 @@ class Training:
         self.order = Order(task.seed, state.epoch, len(task.data.train), self.device)
         self.steps = min(self.length.per_epoch, self.length.steps - state.epoch * self.length.per_epoch)
         self.losses = LossTotals(state, task.objective, task.penalized)
-        self.step_rows = self.length.batch * self.length.accumulate
-        self.rows = min(self.steps * self.step_rows, self.length.rows)
+        self.rows = min(self.steps * self.length.step_rows, self.length.rows)
         self.measurement = Measurement(task.watched, self.rows)
         self.started = time.perf_counter()
         self.report_at = self.started + REPORT_EVERY
@@ -179,19 +178,17 @@ class Training:
 
     def _step(self, step: int) -> None:
         """Do a step of the epoch, by its number; of several batches, the last one completes it."""
-        task, state, size = self.task, self.state, self.length.batch
-        start = step * self.step_rows
-        stop = min(start + self.step_rows, self.length.rows)
+        task, state, batches = self.task, self.state, self.length.batches(step)
         moves = self.schedules.moves(state.step)
-        for first in range(start, stop, size):
-            last = min(first + size, stop)
-            share = (last - first) / (stop - start)
-            batch = task.augment(task.data.train, state.epoch, self.order.part(first, last))
-            if last < stop:
+        start, stop = batches[0].start, batches[-1].stop
+        for rows in batches:
+            share = len(rows) / (stop - start)
+            batch = task.augment(task.data.train, state.epoch, self.order.part(rows.start, rows.stop))
+            if rows.stop < stop:
                 losses, measured = self.step.accumulate(batch, share)
             else:
                 losses, measured = self.step(batch, moves, share)
-            self.losses.add(losses, last - first, share)
+            self.losses.add(losses, len(rows), share)
             self.measurement.add(measured)
 
     def _add_to_average(self, average: AveragedWeights) -> None:

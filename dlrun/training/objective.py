@@ -9,7 +9,10 @@ import torch
 
 from dlrun.data.batches import Batch
 from dlrun.modules.frozen_map import FrozenMap, back
-from dlrun.plan.objective import Answer, Term, Watched, logits_of
+from dlrun.plan.answers import Answer
+from dlrun.plan.losses import Term
+from dlrun.plan.metrics import Watched
+from dlrun.plan.outputs import logits_of
 
 Outputs = torch.Tensor | dict[str, torch.Tensor]
 """The result of a network: a batch, or one for each output by its name."""

@@ -10,7 +10,8 @@ import torch
 
 from dlrun.components.regularizers import PredictionRegularizer, WeightRegularizer
 from dlrun.data.batches import Batch
-from dlrun.plan.objective import Term, value_of
+from dlrun.plan.losses import Term
+from dlrun.plan.outputs import value_of
 from dlrun.training.chosen_weights import Pairs, as_taken
 from dlrun.training.objective import Outputs, Pairing
 

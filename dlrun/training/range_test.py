@@ -102,15 +102,15 @@ def _loss_of_step(task: Task, length: Length, step: FastStep, number: int, moves
     """Take a step, of several batches where `accumulate` is; the numbers of steps go on from epoch to epoch."""
     epoch, place = divmod(number, length.per_epoch)
     order = Order(task.seed, epoch, len(task.data.train), task.device)
-    start = place * length.batch * length.accumulate
-    stop = min(start + length.batch * length.accumulate, length.rows)
-    rows = stop - start
-    while stop - start > length.batch:
-        batch = task.augment(task.data.train, epoch, order.part(start, start + length.batch))
-        step.accumulate(batch, length.batch / rows)
-        start += length.batch
-    losses, _ = step(task.augment(task.data.train, epoch, order.part(start, stop)), moves, (stop - start) / rows)
-    return losses[0].item()
+    batches = length.batches(place)
+    start, stop = batches[0].start, batches[-1].stop
+    loss = 0.0
+    for rows in batches:
+        share = len(rows) / (stop - start)
+        batch = task.augment(task.data.train, epoch, order.part(rows.start, rows.stop))
+        losses, _ = step.accumulate(batch, share) if rows.stop < stop else step(batch, moves, share)
+        loss += share * losses[0].item()
+    return loss
 
 
 def _has_diverged(losses: Sequence[float]) -> bool:

@@ -9,7 +9,7 @@ from dlrun.components.optimizers import LR, Optimizer
 from dlrun.components.schedules import FollowingSchedule
 from dlrun.language.component import SMALLEST
 from dlrun.plan.length import Length
-from dlrun.plan.objective import is_rising
+from dlrun.plan.monitor import is_rising
 from dlrun.plan.schedules import value_at
 from dlrun.training.state import TrainingState
 from dlrun.training.task import Task

@@ -13,7 +13,7 @@ from dlrun.data.augment import Augmenter
 from dlrun.data.prepare import Prepared
 from dlrun.language.experiment import TrainSection
 from dlrun.modules.still import move_again
-from dlrun.plan.objective import Watched
+from dlrun.plan.metrics import Watched
 from dlrun.training.changing_numbers import ChangingNumbers
 from dlrun.training.chosen_weights import Bound
 from dlrun.training.objective import Forward, Objective

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,36 @@ def test_a_metric_of_all_classes_needs_as_many_outputs_as_classes(kind: str, row
             checked(rows, spec("classes", kind, more=2))
     else:
         checked(rows, spec("classes", kind, more=2))
+
+
+@pytest.mark.parametrize("kind", kinds("metrics"))
+def test_a_metric_that_a_class_without_a_count_leaves_undefined_is_an_error(kind: str, tmp_path: Path) -> None:
+    metric = choose("metrics", kind)
+    assert isinstance(metric, Metric)
+    if "classes" not in metric.suits:
+        return
+    draw = np.random.default_rng(0)
+    np.savez(tmp_path / "steps.npz", x=draw.normal(size=(90, 4, 3)), y=draw.integers(0, 3, (90, 4)))
+    text = f"""
+        data: {{source: {{npz: steps.npz}}, features: x, target: y}}
+        model: {{layers: [linear: $classes]}}
+        loss: {{cross_entropy: {{ignore_index: 0}}}}
+        metrics: [{kind}]
+        optimizer: adam
+    """
+    if metric.needs_every_class:
+        with pytest.raises(
+            SpecError, match=f"{kind} is over all classes, also '0', whose positions do not count"
+        ) as of:
+            checked(tmp_path, text)
+        written = re.search(r"name another class: `(.*)`", str(of.value))
+        assert written is not None
+        checked(tmp_path, text.replace(f"[{kind}]", f"[{written[1]}]"))
+    else:
+        checked(tmp_path, text)
+    if metric.is_of_one(2):
+        with pytest.raises(SpecError, match=f"{kind} is about '0', whose positions do not count"):
+            checked(tmp_path, text.replace(f"[{kind}]", f"[{kind}: {{of: '0'}}]"))
 
 
 @pytest.mark.parametrize("kind", kinds("metrics"))

@@ -14,6 +14,7 @@ from places import SPECS
 from typer.testing import CliRunner
 
 import dlrun
+from dlrun.commands import screen
 from dlrun.commands.app import app
 from dlrun.commands.write.check import is_override
 from dlrun.errors import SpecError, visible
@@ -250,3 +251,15 @@ def test_output_that_cannot_be_written_is_one_error(command: list[str]) -> None:
         done = subprocess.run([sys.executable, "-m", "dlrun", *command], stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
     assert done.stderr == "error: the output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("last", [1, 7, 8, 40])
+def test_the_columns_of_a_table_that_fit_are_not_broken(last: int, capsys: pytest.CaptureFixture[str]) -> None:
+    columns, row = ("猫" * 5, "b" * 95, "c" * last), ("1", "2", "3")  # 猫 is two wide
+    fitting = screen.fitting(columns, [row])
+    assert fitting == (3 if last <= 7 else 2)
+    screen.table(columns[:fitting], [row[:fitting]])
+    shown = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip() and "─" not in line]
+    assert shown == [list(columns[:fitting]), list(row[:fitting])]
+    screen.table(columns, [row])
+    assert (len(capsys.readouterr().out.split()) == 7) == (fitting == 3)

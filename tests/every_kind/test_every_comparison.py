@@ -15,7 +15,9 @@ from dlrun.components.preprocess.standardize import Standardize
 from dlrun.data.batches import Batch
 from dlrun.language.component import choose
 from dlrun.language.kinds import find, kinds
-from dlrun.plan.objective import Answer, Term, Watched
+from dlrun.plan.answers import Answer
+from dlrun.plan.losses import Term
+from dlrun.plan.metrics import Watched
 from dlrun.shapes import ShapeError
 from dlrun.training.evaluation import Measurement, measure_batch
 from dlrun.training.objective import Objective, Pairing

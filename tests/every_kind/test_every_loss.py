@@ -28,7 +28,8 @@ from dlrun.components.losses._compared import ComparingLoss
 from dlrun.data.batches import Batch
 from dlrun.language.component import choose
 from dlrun.language.kinds import find, kinds
-from dlrun.plan.objective import Answer, Term
+from dlrun.plan.answers import Answer
+from dlrun.plan.losses import Term
 from dlrun.shapes import Shape, ShapeError
 from dlrun.training.objective import Objective, Pairing
 

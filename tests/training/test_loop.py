@@ -9,8 +9,9 @@ import torch
 from dlrun.data.batches import Batch
 from dlrun.language.component import choose
 from dlrun.modules.random_streams import nth
+from dlrun.plan.answers import Answer
 from dlrun.plan.length import evaluation_batch
-from dlrun.plan.objective import Answer, Term
+from dlrun.plan.losses import Term
 from dlrun.training.loss_totals import LossError, LossTotals
 from dlrun.training.objective import Objective, Pairing
 from dlrun.training.state import TrainingState

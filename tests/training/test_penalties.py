@@ -13,7 +13,7 @@ import torch
 from dlrun import train
 from dlrun.language.kinds import find, kinds
 from dlrun.network.files import load_network
-from dlrun.plan.objective import value_of
+from dlrun.plan.outputs import value_of
 from dlrun.training.penalties import OutputPenalty, WeightPenalty
 from dlrun.training.speed.capture import can_capture
 

@@ -20,7 +20,9 @@ from dlrun.data.batches import Batch
 from dlrun.language.component import choose
 from dlrun.language.kinds import find, kinds
 from dlrun.language.target_kind import at_one_position
-from dlrun.plan.objective import Answer, Term, Watched
+from dlrun.plan.answers import Answer
+from dlrun.plan.losses import Term
+from dlrun.plan.metrics import Watched
 from dlrun.training.evaluation import Measurement, measure_batch
 from dlrun.training.objective import Objective, Pairing
 

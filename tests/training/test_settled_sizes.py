@@ -12,7 +12,8 @@ from networks import checked
 from dlrun.data.batches import Batch
 from dlrun.errors import SpecError
 from dlrun.language.component import choose
-from dlrun.plan.objective import Answer, Term
+from dlrun.plan.answers import Answer
+from dlrun.plan.losses import Term
 from dlrun.training.lifecycle.setup import prepare_training
 from dlrun.training.objective import Objective, Pairing
 

@@ -126,12 +126,13 @@ RARE = ["pos" if i == IN_TRAINING else "neg" for i in range(60)]
 
 
 @pytest.mark.parametrize(("metric", "what"), [("roc_auc", "not defined"), ("f1", "0 or not defined")])
-@pytest.mark.parametrize("setting", ["early_stopping", "best"])
+@pytest.mark.parametrize("setting", ["train.early_stopping", "train.best", "schedule.reduce_on_plateau"])
 @pytest.mark.parametrize("source", ["csv", "npz"])
-def test_weights_are_not_chosen_by_a_metric_that_validation_lacks_a_class_for(
+def test_nothing_is_decided_by_a_metric_that_validation_lacks_a_class_for(
     tmp_path: Path, source: str, setting: str, metric: str, what: str
 ) -> None:
-    stopping = f"train={{epochs: 4, {setting}: {{monitor: validation/{metric}}}}}"
+    section, _, name = setting.partition(".")
+    stopping = f"{section}={{{name}: {{monitor: validation/{metric}}}}}"
     file, changed = spec(tmp_path, RARE, stratify=False), [f"metrics=[{metric}]"]
     if source == "npz":
         np.savez(tmp_path / "data.npz", x=_features(tmp_path).numpy(), y=np.array(RARE))

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from dlrun.runs.baselines import Comparison
 
 NETWORK = "network"
-GAP, WIDEST = 3, 9
-"""Characters between two columns of figures, and of the widest figure, as in 1.234e-05."""
 
 
 def show_comparison(comparison: Comparison, better: Mapping[str, bool | None]) -> None:
@@ -63,18 +61,17 @@ def _show(
     better: Mapping[str, bool | None],
 ) -> None:
     """Print a row of figures for each name, the best of each column bold; as many figures as fit on the screen."""
-    room, fitting = screen.width() - max(map(len, (title, *names))), 0
-    while fitting < len(figures) and (room := room - GAP - max(len(figures[fitting]), WIDEST)) >= 0:
-        fitting += 1
-    left_out, figures, columns = len(figures) - fitting, figures[:fitting], columns[:fitting]
+    rows = [(name, *map(screen.show_value, values)) for name, *values in zip(names, *columns, strict=True)]
+    head = (title, *figures)
+    fitting = screen.fitting(head, rows)
     strong = {
         (row, place)
         for place, (figure, values) in enumerate(zip(figures, columns, strict=True), 1)
         for row in _best(values, better[figure])
+        if place < fitting
     }
-    rows = [(name, *map(screen.show_value, values)) for name, *values in zip(names, *columns, strict=True)]
-    screen.table((title, *figures), rows, right=figures, strong=strong)
-    if left_out:
+    screen.table(head[:fitting], [row[:fitting] for row in rows], right=figures, strong=strong)
+    if left_out := len(head) - fitting:
         screen.say(f"  {left_out} more of each are in baselines.json of the run")
 
 

@@ -110,8 +110,10 @@ def show_tests(outcome: Outcome, better: Mapping[str, bool | None]) -> None:
             for number, test in enumerate(tests, 1)]  # fmt: skip
     rows.append(("mean", *(screen.show_value(outcome.test[name]) for name in names)))
     rows.append(("std", *(screen.show_value(outcome.test[name + STD]) for name in names)))
-    screen.table(("test", *names), rows, right=names)
-    if more := len(tests[0]) - len(names):
+    head = ("test", *names)
+    fitting = screen.fitting(head, rows)
+    screen.table(head[:fitting], [row[:fitting] for row in rows], right=names)
+    if more := len(tests[0]) + 1 - fitting:
         screen.say(f"  the means of {more} more values are in the run's metrics.jsonl")
     compared = [read_comparison(place) for place in folds_of(outcome.folder)]
     show_means([one for one in compared if one is not None], better)

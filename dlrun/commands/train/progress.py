@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dlrun.commands import screen
 
 if TYPE_CHECKING:
-    from dlrun.plan.objective import Monitor
+    from dlrun.plan.monitor import Monitor
 
 ROWS = 20
 """About how many rows a training has, unless `--every` says otherwise."""

@@ -22,7 +22,8 @@ from dlrun.shapes import readable, show_named
 
 if TYPE_CHECKING:
     from dlrun.checks.check import Checked
-    from dlrun.plan.objective import Term, Watched
+    from dlrun.plan.losses import Term
+    from dlrun.plan.metrics import Watched
     from dlrun.runs.info import Tracking
     from dlrun.training.lifecycle.run import Outcome
     from dlrun.training.loop import Progress
@@ -258,7 +259,7 @@ def _objective(checked: Checked) -> tuple[list[Term], list[Watched]]:
 
 def _table(checked: Checked, every: int | None) -> EpochTable:
     """The table of a run's epochs; which metric decides is as in training."""
-    from dlrun.plan.objective import monitor
+    from dlrun.plan.monitor import monitor
 
     assert checked.sizes is not None
     _, watched = _objective(checked)
@@ -305,7 +306,7 @@ def _show_table(one: Watched, outcome: Outcome) -> None:
         (true, *(f"{value:,.0f}" if math.isfinite(value) else screen.show_value(value) for value in of_true))
         for true, of_true in zip(classes, values, strict=True)
     ]
-    if sum(2 + max(map(len, column)) for column in zip(head, *rows, strict=True)) > screen.width():
+    if screen.fitting(head, rows) < len(head):
         screen.say_folded(f"  {one.name}: too wide for the screen; its values are in {outcome.folder}")
     else:
         screen.table(head, rows, right=classes)

@@ -64,6 +64,7 @@ class Ranking(OfClass):
         outputs = numel(output)
         scores, truth = measured[:, :outputs], measured[:, outputs:]
         if truth.shape[1] == outputs:
+            scores, truth = (-scores, 1 - truth) if of == 0 else (scores, truth)
             values = [self._of(scores[:, i].double(), truth[:, i] == 1) for i in range(outputs)]
             return torch.stack(values).mean()
         classes = truth[:, 0]

@@ -22,7 +22,7 @@ from dlrun.data.rows import Rows
 from dlrun.errors import RunError
 from dlrun.plan.baselines import names
 from dlrun.plan.length import evaluation_batch
-from dlrun.plan.objective import judging
+from dlrun.plan.metrics import judging
 from dlrun.runs.baselines import BaselineResult, Comparison, read_comparison, write_comparison
 from dlrun.training.baselines.figures import figures, noise, some, without_inputs
 from dlrun.training.baselines.rows import Array, Predicted, blocks, features, sample

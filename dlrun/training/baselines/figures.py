@@ -9,7 +9,7 @@ import torch
 
 from dlrun.data.batches import Batch
 from dlrun.data.rows import Rows, blocks
-from dlrun.plan.objective import Watched
+from dlrun.plan.metrics import Watched
 from dlrun.training.evaluation import Measurement, measure_batch
 from dlrun.training.objective import Objective, Outputs, each
 

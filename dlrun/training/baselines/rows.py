@@ -12,7 +12,8 @@ from dlrun.components.baselines import Baseline
 from dlrun.data.batches import Batch
 from dlrun.data.rows import InMemory, Rows
 from dlrun.language.target_kind import TargetKind
-from dlrun.plan.objective import Term, logits_of
+from dlrun.plan.losses import Term
+from dlrun.plan.outputs import logits_of
 from dlrun.training.objective import Outputs
 
 Array = np.ndarray[Any, Any]

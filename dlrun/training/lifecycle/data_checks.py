@@ -18,9 +18,11 @@ from dlrun.data.load import SUM, Loaded
 from dlrun.data.prepare import Prepared
 from dlrun.data.rows import Rows, blocks
 from dlrun.errors import Problem, SpecError, SpecPath, distinct
+from dlrun.plan.answers import Answer
 from dlrun.plan.data_info import numbers
+from dlrun.plan.losses import Term
+from dlrun.plan.metrics import Watched
 from dlrun.plan.network import Plan
-from dlrun.plan.objective import Answer, Term, Watched
 from dlrun.plan.ranges import fixed_total, in_words, limiting, output_ranges
 from dlrun.plan.split import sameness
 from dlrun.plan.split_sizes import Sameness
@@ -49,7 +51,8 @@ def check_loaded(
     reading = checked.reading
     _check_ranges(checked, planned, prepared, terms)
     found = [reading.note(note.name, note.message, ("data", *note.at), note.hint) for note in loaded.notes]
-    found += check_defined(reading, metrics, loaded.class_counts, _sameness(loaded, planned, prepared, metrics))
+    sameness = _sameness(loaded, planned, prepared, metrics)
+    found += check_defined(reading, planned, metrics, loaded.class_counts, sameness)
     if wrong := [problem for problem in found if not problem.note]:
         raise SpecError(wrong)
     found += check_scale(reading, _numbers(checked, loaded), loaded.splits.train)

@@ -30,9 +30,12 @@ from dlrun.network.weights_file import weights_in
 from dlrun.plan.data_info import numbers
 from dlrun.plan.inputs import front_chains
 from dlrun.plan.length import Length
+from dlrun.plan.losses import Term, predicted
+from dlrun.plan.metrics import Watched
 from dlrun.plan.network import Plan, plan
-from dlrun.plan.objective import ObjectiveError, Term, Watched, objective, predicted
+from dlrun.plan.objective import objective
 from dlrun.plan.optimizers import Moved, moved
+from dlrun.plan.outputs import ObjectiveError
 from dlrun.plan.schedules import entries, scheduled
 from dlrun.plan.start_weights import StartError
 from dlrun.plan.weights import penalized_values

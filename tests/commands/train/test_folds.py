@@ -54,6 +54,18 @@ def test_the_screen_of_folds_has_metrics_of_one_value_and_the_journal_all(tmp_pa
     assert sum(one[0] for one in rows) == pytest.approx(178 / 3)  # the wines, each in one of three tests
 
 
+def test_metrics_of_folds_that_do_not_fit_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dlrun.commands.screen.width", lambda *_, **__: 60)
+    metrics = "[accuracy, balanced_accuracy, top_k_accuracy, average_precision, log_loss]"
+    (tmp_path / "spec.yaml").write_text(SPEC.replace("[accuracy]", metrics).replace("[majority]", "off"))
+    found = CliRunner().invoke(app, ["train", str(tmp_path / "spec.yaml"), "--runs", str(tmp_path / "runs")])
+    assert found.exit_code == 0, found.output
+    lines = [line.split() for line in found.output.splitlines()]
+    assert ["test", "loss", "accuracy", "balanced_accuracy"] in lines
+    assert "the means of 3 more values are in the run's metrics.jsonl" in found.output
+    assert [len(line) for line in lines if line[:1] in (["mean"], ["std"])] == [4, 4]
+
+
 def test_the_screen_says_once_that_images_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DLRUN_CACHE", str(tmp_path / "cache"))
     for number in range(24):

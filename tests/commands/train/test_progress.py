@@ -5,7 +5,7 @@ import math
 import pytest
 
 from dlrun.commands.train.progress import EpochTable
-from dlrun.plan.objective import Monitor
+from dlrun.plan.monitor import Monitor
 
 METRICS = ("loss", "accuracy", "f1", "roc_auc")
 

@@ -23,7 +23,7 @@ from dlrun.data.batches import Batch
 from dlrun.data.rows import InMemory
 from dlrun.language.component import choose
 from dlrun.plan.baselines import baselines
-from dlrun.plan.objective import term
+from dlrun.plan.losses import term
 from dlrun.runs.baselines import NAME, Comparison, has_unfinished, read_comparison
 from dlrun.runs.run_json import read_run
 from dlrun.tracking.open import NoTracking

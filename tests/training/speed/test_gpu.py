@@ -111,7 +111,7 @@ def test_no_step_waits_for_the_gpu(schedule: str, tmp_path: Path, monkeypatch: p
 
     def watched(training: Training, step: int) -> None:
         seen, captured = training.step.repeated.seen, training.step.repeated.captured
-        rows = min(training.step_rows, training.length.rows - step * training.step_rows)
+        rows = sum(map(len, training.length.batches(step)))
         capturing_now = seen[rows] == capturing.AFTER and rows not in captured
         torch.cuda.set_sync_debug_mode("default" if capturing_now else "error")
         try:

@@ -1,0 +1,39 @@
+"""The metric that decides which weights are the best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dlrun.language.experiment import TrainSection
+from dlrun.plan.metrics import Watched
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """The metric that decides which weights are the best."""
+
+    name: str
+    rising: bool
+    """Whether a larger value is better."""
+    delta: float
+    """Only a change larger than this is better."""
+
+    def is_better(self, value: float, best: float) -> bool:
+        """Whether a finite value is better than the best so far, which is NaN at first."""
+        return math.isnan(best) or (value > best + self.delta if self.rising else value < best - self.delta)
+
+
+def monitor(train: TrainSection, watched: Iterable[Watched], validated: bool) -> Monitor:
+    """The metric of early stopping or of `best`; else the loss of the validation rows, or of the training rows without
+    those."""
+    stopping, chosen = train.early_stopping, train.early_stopping or train.best
+    name = chosen.monitor if chosen else "validation/loss" if validated else "train/loss"
+    return Monitor(name, is_rising(name, watched), stopping.min_delta if stopping else 0.0)
+
+
+def is_rising(name: str, watched: Iterable[Watched]) -> bool:
+    """Whether a larger value is better, of a metric such as `validation/accuracy`; a smaller loss is better."""
+    measured = name.partition("/")[2]
+    return any(measured in one.names and one.metric.greater_is_better for one in watched)
