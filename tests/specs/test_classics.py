@@ -76,6 +76,15 @@ def test_a_stronger_penalty_makes_the_weights_of_the_neuron_smaller(trained: Tra
     assert norms[1] < norms[0] / 2
 
 
+def test_a_refit_on_all_labelled_digits_is_right_on_more(trained: Training) -> None:
+    refit = trained("early_stopping_refit.yaml")
+    search = dlrun.read_run(refit.info.folder.parent)
+    errors = [1 - run.metric("test/accuracy")[0] for run in (search, refit)]
+    losses = [run.metric("test/loss")[0] for run in (search, refit)]
+    assert errors[1] < 0.9 * errors[0]
+    assert losses[1] < 0.9 * losses[0]
+
+
 def test_a_deep_network_of_sigmoids_does_not_learn_and_one_of_relus_does(trained: Training) -> None:
     relu = trained("vanishing_gradients.yaml").metric("validation/accuracy")
     sigmoid = trained("vanishing_gradients.yaml vars.activation=sigmoid").metric("validation/accuracy")

@@ -77,7 +77,11 @@ def train(
 
         return run(checked, watcher, runs, tracking, store, mlflow_experiment)
 
-    show_run(checked, runs, store, mlflow_experiment, start, every)
+    searched = show_run(checked, runs, store, mlflow_experiment, start, every)
+    if checked.experiment.train.refits:
+        from dlrun.commands.train.refit import show_refit
+
+        show_refit(searched.folder, every)
 
 
 def _find_lr(spec: Path, overrides: Sequence[str], strict: bool, output: Path | None, asked: bool) -> None:
