@@ -40,6 +40,7 @@ from dlrun.training.order import Order
 from dlrun.training.schedules import Schedules
 from dlrun.training.speed.fast_step import FastStep
 from dlrun.training.state import TrainingState
+from dlrun.training.step_batches import step_batches
 from dlrun.training.task import Task
 
 REPORT_EVERY = 0.1
@@ -178,17 +179,10 @@ class Training:
 
     def _step(self, step: int) -> None:
         """Do a step of the epoch, by its number; of several batches, the last one completes it."""
-        task, state, batches = self.task, self.state, self.length.batches(step)
-        moves = self.schedules.moves(state.step)
-        start, stop = batches[0].start, batches[-1].stop
-        for rows in batches:
-            share = len(rows) / (stop - start)
-            batch = task.augment(task.data.train, state.epoch, self.order.part(rows.start, rows.stop))
-            if rows.stop < stop:
-                losses, measured = self.step.accumulate(batch, share)
-            else:
-                losses, measured = self.step(batch, moves, share)
-            self.losses.add(losses, len(rows), share)
+        moves = self.schedules.moves(self.state.step)
+        for batch, rows, share, is_last in step_batches(self.task, self.length, self.order, self.state.epoch, step):
+            losses, measured = self.step(batch, moves, share) if is_last else self.step.accumulate(batch, share)
+            self.losses.add(losses, rows, share)
             self.measurement.add(measured)
 
     def _add_to_average(self, average: AveragedWeights) -> None:

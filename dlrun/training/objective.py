@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -132,6 +133,34 @@ class Objective:
         assert total is not None
         amounts = [self.terms[place].loss.amount(compared[place][1], self.weights[place]) for place in self.uneven]
         return [total, *(values if self.names else ()), *amounts]
+
+    def of_one_step(self, batches: Sequence[Batch]) -> list[Batch]:
+        """The batches of a step with `factors`, one for each loss whose rows count unequally.
+
+        A factor is how much the rows of the batch count on average, divided by that of the rows of all batches: with
+        it, the mean over all rows of the batches' losses is the loss of all of them.
+        """
+        factors: list[list[torch.Tensor]] = [[] for _ in batches]
+        for place in self.uneven:
+            term = self.terms[place]
+            amounts = [term.loss.amount(self.pairing.given(term.answer, one), self.weights[place]) for one in batches]
+            total = torch.stack(amounts).sum()
+            mean = torch.where(total > 0, total, 1.0) / sum(map(len, batches))
+            for own, amount, batch in zip(factors, amounts, batches, strict=True):
+                own.append(amount / len(batch) / mean)
+        return [replace(batch, factors=tuple(own)) for batch, own in zip(batches, factors, strict=True)]
+
+    def in_step(self, losses: Sequence[torch.Tensor], batch: Batch) -> torch.Tensor:
+        """The quantity to minimise for a batch, as a part of its step, from what a call returned."""
+        if not batch.factors:
+            return losses[0]
+        if not self.names:
+            return losses[0] * batch.factors[0]
+        factors = dict(zip(self.uneven, batch.factors, strict=True))
+        parts = [
+            term.loss.coefficient * losses[1 + place] * factors.get(place, 1.0) for place, term in enumerate(self.terms)
+        ]
+        return torch.stack(parts).sum()
 
     def means(self, sums: Sequence[float], rows: float, amounts: Sequence[float]) -> list[float]:
         """The mean loss over many batches, then that of each loss where there are several.
