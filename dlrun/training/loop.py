@@ -120,11 +120,17 @@ class Training:
 
     def unfreeze(self) -> None:
         """Let the weights that were frozen at first move too. Captured code knows the others alone, and is dropped."""
+        # Weights that begin to move have not changed so far, so they are their own average.
+        average, averages = self.state.average, measured_weights(self.task.network, self.state.average)
         self.task, self.state.unfrozen = self.task.unfrozen(), True
         for bound in self.task.bounds:
             bound()
         before, self.step = self.step, FastStep(self.task)
         self.step.resume([*before.states, *self.step.states[len(before.states) :]])
+        if average is not None:
+            self.state.average = AveragedWeights(average.kind, self.step.weights, self.task.network)
+            if average.count:
+                self.state.average.begin(averages, average.count, self.task.network)
         self.evaluate = self._evaluator()
 
     def finish(self) -> None:
