@@ -144,7 +144,7 @@ class Training:
         task, state = self.task, self.state
         self.order = Order(task.seed, state.epoch, len(task.data.train), self.device)
         self.steps = min(self.length.per_epoch, self.length.steps - state.epoch * self.length.per_epoch)
-        self.losses = LossTotals(state, task.objective, task.penalized)
+        self.losses = LossTotals(state, task.minimised, task.penalized)
         self.rows = min(self.steps * self.length.step_rows, self.length.rows)
         self.measurement = Measurement(task.watched, self.rows)
         self.started = time.perf_counter()

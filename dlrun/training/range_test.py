@@ -106,7 +106,7 @@ def _loss_of_step(task: Task, length: Length, step: FastStep, number: int, moves
     loss = 0.0
     for batch, _, share, is_last in step_batches(task, length, order, epoch, place):
         losses, _ = step(batch, moves, share) if is_last else step.accumulate(batch, share)
-        loss += share * task.objective.in_step(losses, batch).item()
+        loss += share * task.minimised.in_step(losses, batch).item()
     return loss
 
 

@@ -76,6 +76,26 @@ def test_four_batches_are_one_where_rows_count_unequally(loss: str, schedule: tu
         assert ours == pytest.approx(other, rel=1e-4, abs=1e-5)
 
 
+def test_the_loss_of_an_epoch_has_the_coefficients_of_each_step(tmp_path: Path) -> None:
+    changes = (
+        f"loss=[{WEIGHTED}, multi_margin]",
+        "schedule={linear: {of: loss.cross_entropy.coefficient, end_factor: 0.2}}",
+        "optimizer.sgd.lr=1e-9",  # the weights hardly move, so the losses of the batches are those of one network
+        "train={epochs: 2, batch_size: 48, drop_last: true}",
+    )
+    done = networks.train(tmp_path, SPEC % "{sgd: {}}", *changes)
+    for number, epoch in enumerate(done.epochs):
+        # Two steps an epoch; the class weights of both batches are summed, and the coefficients differ.
+        one, other = (0.5 * (1 - 0.8 * (2 * number + step) / 4) for step in (0, 1))
+        lowest, highest = (one_of * epoch["train/cross_entropy"] for one_of in (other, one))
+        assert lowest < epoch["train/loss"] - epoch["train/multi_margin"] < highest
+    whole = networks.train(tmp_path, SPEC % "{sgd: {}}", *changes, "train={epochs: 4, batch_size: full}")
+    for number, epoch in enumerate(whole.epochs):
+        coefficient = 0.5 * (1 - 0.8 * number / 4)
+        expected = coefficient * epoch["train/cross_entropy"] + epoch["train/multi_margin"]
+        assert epoch["train/loss"] == pytest.approx(expected, rel=1e-6)
+
+
 def test_positions_that_do_not_count_do_not_dilute_the_batches_with_few_others(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     words = np.where(
