@@ -42,7 +42,9 @@ def check_optimizers(reading: Reading, planned: Plan) -> Iterator[Problem]:
             hint = f"give it those that it takes: `optimizer: [{group.optimizer.kind}: {{weights: …}}, adam]`"
             yield reading.problem(message, group.path, hint)
     if left:
-        hint = "add an optimizer without `weights` as the last one; `model.freeze` names weights that do not move"
+        alone = isinstance(groups[0].optimizer, SearchingOptimizer)
+        hint = "remove `weights`" if alone else "add an optimizer without `weights` as the last one"
+        hint += "; `model.freeze` names weights that do not move"
         yield reading.problem(f"no optimizer moves {_few(left)}", ("optimizer",), hint)
 
 
