@@ -61,8 +61,10 @@ def check_searching(
         message = f"{kind} moves all weights together, so it is the only optimizer"
         hint = "keep one optimizer; `model.freeze` names weights that do not move"
         yield reading.problem(message, ("optimizer", found), hint)
-    if sizes is not None and sizes.train and Length.of(train, sizes.train).batch < sizes.train:
-        message = f"{kind} needs all {sizes.train} training rows in each step, and `batch_size` is {train.batch_size}"
+    rows = sizes.train if sizes is not None else 0
+    is_read = "train" in reading.sections or "train" not in reading.written
+    if rows and is_read and Length.of(train, rows).batch < rows:
+        message = f"{kind} needs all {rows} training rows in each step, and `batch_size` is {train.batch_size}"
         hint = "write `train: {batch_size: full}`, or use an optimizer for batches, such as adam"
         yield reading.problem(message, ("train", "batch_size") if "train" in reading.written else ("optimizer",), hint)
     data = reading.sections.get("data")
@@ -85,7 +87,8 @@ def check_searching(
 def _constraints(reading: Reading, planned: Plan, kind: str) -> Iterator[Problem]:
     """The constraints, of the section and of layers: they move weights after a step."""
     section = reading.sections.get("constraints", ())
-    owners = [owner for _, _, owner in acting(planned, "constraints", section)]
+    found = acting(planned, "constraints", section)
+    owners = [owner for _, names, owner in found if not planned.frozen.issuperset(names)]
     message = f"{kind} compares the gradients of its steps, and a constraint moves the weights between them"
     hint = "a penalty in `regularizers` is a part of the loss; or use another optimizer, such as adam"
     if None in owners:

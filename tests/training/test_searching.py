@@ -131,10 +131,10 @@ def test_the_memory_of_the_history_is_counted(tmp_path: Path) -> None:
     assert checked.memory.state == 4 * (2 * 7 + 2) * 42
 
 
-def test_frozen_weights_stay(tmp_path: Path) -> None:
-    text = SPEC % "linear: {out_features: 6, name: stem}, tanh, linear: 3"
+def test_frozen_weights_stay_and_need_not_obey(tmp_path: Path) -> None:
+    text = SPEC % "linear: {out_features: 6, name: stem, constraints: [unit_norm]}, tanh, linear: 3"
     done = networks.train(tmp_path, text, "model.freeze=stem", "regularizers=[]")
-    start = networks.prepare_training(networks.checked(tmp_path, text)).network.state_dict()
+    start = networks.prepare_training(networks.checked(tmp_path, text, "model.freeze=stem")).network.state_dict()
     assert done.state.last_weights is not None
     assert {name for name in start if not torch.equal(start[name], done.state.last_weights[name])} == {
         "linear_1.weight",
