@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from dlrun.errors import SpecError
-from dlrun.language.kinds import kinds
 from dlrun.training.loop import Training
 from dlrun.training.speed import capture as capturing
 
@@ -41,7 +40,7 @@ def state(done: networks.Trained) -> dict[str, torch.Tensor]:
     return done.state.last_weights
 
 
-OPTIMIZERS = [kind if kind != "muon" else "[muon: {weights: '*linear*.weight'}, sgd]" for kind in kinds("optimizers")]
+OPTIMIZERS = [kind if kind != "muon" else "[muon: {weights: '*linear*.weight'}, sgd]" for kind in networks.STEPPING]
 
 
 @pytest.mark.parametrize("captured", [True, False])
