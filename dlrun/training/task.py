@@ -43,13 +43,26 @@ class Unfreezing:
 
 
 @dataclass(frozen=True, slots=True)
+class WholeNetwork:
+    """What a task has where no trunk is computed once."""
+
+    forward: Forward
+    data: Prepared
+    """The rows with the network's inputs."""
+    threads: int
+    """For a step."""
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """The network, the data, the objective, the metrics and the optimizers."""
 
     network: nn.Module
+    """The whole network."""
     forward: Forward
-    """The network's forward pass, in the precision of the spec."""
+    """The network's forward pass, in the precision of the spec; that of its head where its trunk is computed once."""
     data: Prepared
+    """The rows as `forward` takes them."""
     augment: Augmenter
     objective: Objective
     """With its coefficients as they are written."""
@@ -69,6 +82,21 @@ class Task:
     seed: int
     unfreezing: Unfreezing | None = None
     """What is yet to change; None where no weight is frozen for a time, or is so no more."""
+    whole: WholeNetwork | None = None
+    """What takes the place of `forward` and `data` once all weights are trained; None where they are of the whole
+    network already."""
+
+    def for_head(self, forward: Forward, data: Prepared, threads: int) -> Task:
+        """The task of training the head alone.
+
+        Args:
+            forward: its forward pass.
+            data: the rows with the values of the trunk.
+            threads: for a step; those of now are for the whole network.
+        """
+        whole = WholeNetwork(self.forward, self.data, torch.get_num_threads())
+        torch.set_num_threads(threads)
+        return replace(self, forward=forward, data=data, whole=whole)
 
     def unfrozen(self) -> Task:
         """The task from the step on in which the weights that were frozen at first begin to move."""
@@ -79,7 +107,16 @@ class Task:
         for layer in self.unfreezing.layers:
             move_again(layer)
         penalties, bounds = self.unfreezing.penalties, self.unfreezing.bounds
-        return replace(self, penalties=penalties, bounds=bounds, unfreezing=None)
+        task = replace(self, penalties=penalties, bounds=bounds, unfreezing=None)
+        if (whole := self.whole) is None:
+            return task
+        torch.set_num_threads(whole.threads)
+        return replace(task, forward=whole.forward, data=whole.data, whole=None)
+
+    @property
+    def given(self) -> Prepared:
+        """The rows with the network's inputs."""
+        return self.data if self.whole is None else self.whole.data
 
     @property
     def device(self) -> torch.device:
