@@ -24,7 +24,7 @@ class Parts:
 
 
 def divide(network: fx.GraphModule, plan: Plan, with_inputs: bool = False) -> Parts:
-    """Divide a network, where `find_trunk` finds a trunk; what its weights are does not matter.
+    """Divide a network, where `find_trunk` finds a trunk.
 
     Args:
         network: as `build` gives it for the plan, so that both parts make the calls that it makes.
@@ -34,9 +34,9 @@ def divide(network: fx.GraphModule, plan: Plan, with_inputs: bool = False) -> Pa
     steady = {torch_path(step.name) for step in plan.layers if is_steady(plan, step)}
     fixed = dict[fx.Node, None]()
     for node in network.graph.nodes:
-        of_fixed = fixed.keys() >= set(node.all_input_nodes) and node.op != "output"
-        if of_fixed and (node.op != "call_module" or node.target in steady):
-            fixed[node] = None
+        computed = node.op == "call_function" or (node.op == "call_module" and node.target in steady)
+        if node.op == "placeholder" or (computed and fixed.keys() >= set(node.all_input_nodes)):
+            fixed[node] = None  # not a method, which gives only a view of what is kept
     kept = [node for node in fixed if not fixed.keys() >= node.users.keys()]
     places = {node: place for place, node in enumerate(node for node in fixed if node.op == "placeholder")}
     inputs = tuple(place for node, place in places.items() if with_inputs or node in kept)

@@ -34,7 +34,7 @@ class Trunk:
     macs: int
     """Multiply-adds for one sample."""
     row_bytes: int
-    """The most bytes that are kept of a row; in bfloat16 they are fewer."""
+    """Bytes that are kept of a row; in bfloat16 they are fewer."""
 
 
 def trunk(plan: Plan, data: DataSection, train: TrainSection, sizes: SplitSizes, device: str) -> Trunk | None:

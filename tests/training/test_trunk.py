@@ -14,6 +14,7 @@ from watching import Silent, run_silently
 
 from dlrun.data.rows import OnDisk
 from dlrun.plan import memory
+from dlrun.plan.trunk import find_trunk
 from dlrun.training.lifecycle import trunk as computing
 
 ROWS = 200
@@ -89,6 +90,8 @@ def assert_same(once: networks.Trained, plain: networks.Trained, atol: float = 1
         "train.accumulate=2",
         "train.average={swa: 1 epoch}",
         "train.early_stopping={patience: 1}",
+        "data.split={validation: 0.2, test: 0}",
+        "data.split={validation: 0.2, test: 0.2, train_on_validation: true}",
     ],
 )
 def test_a_training_gives_the_numbers_of_one_that_computes_the_trunk_in_each_step(
@@ -165,6 +168,19 @@ def test_a_loss_that_compares_with_the_input_still_has_it(tmp_path: Path, monkey
     once, plain = both_ways(tmp_path, AUTOENCODER.replace(", target: none", ""), monkeypatch)
     assert_same(once, plain)
     assert [value.shape[1:] for value in once.ready.task.data.train.batch(slice(0, 5)).inputs] == [(3, 8, 8), (12,)]
+
+
+def test_a_penalty_on_padded_values_of_the_head_leaves_the_padding_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trunk = f"{EMBEDDING}, {{gru: {{hidden_size: 8, output: sequence}}}}"
+    text = SPEC % (*WORDS, trunk, "{linear: {name: steps, out_features: 6}}, {select: -1}, {linear: 4}")
+    once, plain = both_ways(tmp_path, text, monkeypatch, "regularizers=[l1: {coefficient: 1, output: steps}]")
+    assert_same(once, plain, 1e-5)
+    assert once.epochs[0]["train/penalty"] > 0
+    kept = once.ready.task.data.train.batch(slice(0, 7)).inputs
+    found = find_trunk(once.ready.plan)
+    assert found is not None and sum(value.nbytes for value in kept) <= 7 * found.row_bytes
 
 
 def test_the_logits_of_a_sigmoid_come_from_the_head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
