@@ -12,10 +12,14 @@ import pytest
 import torch
 from watching import Silent, run_silently
 
+from dlrun.checks.check import check
 from dlrun.data.rows import OnDisk
 from dlrun.plan import memory
 from dlrun.plan.trunk import find_trunk
+from dlrun.runs.folder import LAST, RESOLVED
+from dlrun.tracking.open import open_tracking
 from dlrun.training.lifecycle import trunk as computing
+from dlrun.training.lifecycle.resume import resume
 
 ROWS = 200
 SPEC = """
@@ -301,3 +305,18 @@ def test_the_screen_says_it_once(tmp_path: Path, capsys: pytest.CaptureFixture[s
     checked = networks.checked(tmp_path, SPEC % NETWORKS["convolutions"])
     computing.compute_trunk(networks.prepare_training(checked), RunScreen(checked))
     assert re.findall(r"trunk.*", capsys.readouterr().out) == ["trunk   frozen: computed once for each of 200 rows"]
+
+
+@pytest.mark.parametrize("freeze", ["trunk", "{names: trunk, until: 12 steps}"])
+def test_a_run_that_is_made_longer_ends_in_the_bits_of_one_that_was_so_long(freeze: str, tmp_path: Path) -> None:
+    text = SPEC % NETWORKS["convolutions"] + "baselines: off\ntracking: off\n"
+
+    def begun(epochs: int) -> Path:
+        longer = networks.checked(tmp_path, text, f"model.freeze={freeze}", f"train.epochs={epochs}")
+        return run_silently(longer, tmp_path / str(epochs)).folder
+
+    short, whole = begun(2), begun(5)
+    longer = check(short / RESOLVED, ["train.epochs=5"], training=True)
+    with open_tracking(longer.experiment.tracking, tmp_path) as tracking:
+        resume(short, longer, Silent(), tracking)
+    assert (short / LAST).read_bytes() == (whole / LAST).read_bytes()
