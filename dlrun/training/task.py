@@ -43,14 +43,17 @@ class Unfreezing:
 
 
 @dataclass(frozen=True, slots=True)
-class WholeNetwork:
-    """What a task has where no trunk is computed once."""
+class Head:
+    """The part of a network that is left where its trunk is computed once, and what it stands in place of."""
 
-    forward: Forward
-    data: Prepared
+    network: nn.Module
+    """Its modules are those of the whole network."""
+    whole: Forward
+    """The forward pass of the whole network."""
+    given: Prepared
     """The rows with the network's inputs."""
     threads: int
-    """For a step."""
+    """For a step of the whole network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +85,21 @@ class Task:
     seed: int
     unfreezing: Unfreezing | None = None
     """What is yet to change; None where no weight is frozen for a time, or is so no more."""
-    whole: WholeNetwork | None = None
-    """What takes the place of `forward` and `data` once all weights are trained; None where they are of the whole
-    network already."""
+    head: Head | None = None
+    """The part that `forward` computes; None where that is the whole network."""
 
-    def for_head(self, forward: Forward, data: Prepared, threads: int) -> Task:
+    def of_head(self, head: nn.Module, forward: Forward, data: Prepared, threads: int) -> Task:
         """The task of training the head alone.
 
         Args:
+            head: the head.
             forward: its forward pass.
             data: the rows with the values of the trunk.
             threads: for a step; those of now are for the whole network.
         """
-        whole = WholeNetwork(self.forward, self.data, torch.get_num_threads())
+        found = Head(head, self.forward, self.data, torch.get_num_threads())
         torch.set_num_threads(threads)
-        return replace(self, forward=forward, data=data, whole=whole)
+        return replace(self, forward=forward, data=data, head=found)
 
     def unfrozen(self) -> Task:
         """The task from the step on in which the weights that were frozen at first begin to move."""
@@ -108,15 +111,20 @@ class Task:
             move_again(layer)
         penalties, bounds = self.unfreezing.penalties, self.unfreezing.bounds
         task = replace(self, penalties=penalties, bounds=bounds, unfreezing=None)
-        if (whole := self.whole) is None:
+        if (head := self.head) is None:
             return task
-        torch.set_num_threads(whole.threads)
-        return replace(task, forward=whole.forward, data=whole.data, whole=None)
+        torch.set_num_threads(head.threads)
+        return replace(task, forward=head.whole, data=head.given, head=None)
+
+    @property
+    def computed(self) -> nn.Module:
+        """What `forward` computes: the network, or its head."""
+        return self.network if self.head is None else self.head.network
 
     @property
     def given(self) -> Prepared:
         """The rows with the network's inputs."""
-        return self.data if self.whole is None else self.whole.data
+        return self.data if self.head is None else self.head.given
 
     @property
     def device(self) -> torch.device:

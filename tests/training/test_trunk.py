@@ -61,11 +61,11 @@ def both_ways(
 ) -> tuple[networks.Trained, networks.Trained]:
     """The training with the trunk computed once, and that without."""
     once = networks.train(folder, text, *overrides)
-    assert once.ready.task.whole is not None
+    assert once.ready.task.head is not None
     with monkeypatch.context() as patch:
         patch.setattr(computing, "trunk", lambda *_: None)
         plain = networks.train(folder, text, *overrides)
-    assert plain.ready.task.whole is None
+    assert plain.ready.task.head is None
     return once, plain
 
 
@@ -214,7 +214,7 @@ def test_steps_are_captured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def found(folder: Path, text: str, *overrides: str) -> bool:
     """Whether the trunk is computed once."""
     setup = networks.prepare_training(networks.checked(folder, text, *overrides))
-    return computing.compute_trunk(setup, Silent()).task.whole is not None
+    return computing.compute_trunk(setup, Silent()).task.head is not None
 
 
 @pytest.mark.parametrize(

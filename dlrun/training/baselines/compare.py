@@ -172,12 +172,12 @@ class Comparing:
         task = self.task
         size = task.settings.batch_size
         size = evaluation_batch(len(task.data.train) if size == "full" else size)
-        was_training = task.network.training
-        task.network.eval()
+        was_training = task.computed.training
+        task.computed.eval()
         count = len(rows) if most is None else min(most, len(rows))
         starts = range(0, count, size)
         parts = [task.forward(*rows.batch(slice(start, min(start + size, count))).inputs) for start in starts]
-        task.network.train(was_training)
+        task.computed.train(was_training)
         return _concatenated([each(part, lambda values: values.double()) for part in parts])
 
 

@@ -74,7 +74,7 @@ def compute_trunk(setup: TrainingSetup, watcher: TrunkWatcher, checkpoint: Check
     task.network.train()
     forward = forward_in(settings.precision, parts.head, setup.device)
     threads = choose_threads(setup.plan.macs - found.macs, batch)
-    return replace(setup, task=task.for_head(forward, Prepared(*computed), threads))
+    return replace(setup, task=task.of_head(parts.head, forward, Prepared(*computed), threads))
 
 
 def _values(network: nn.Module, rows: Rows, size: int, count: Callable[[int], None]) -> Tensors:
