@@ -140,6 +140,13 @@ def test_the_trunk_with_the_layer_and_the_head_give_what_the_network_gives(kind:
     assert found
 
 
+def test_there_is_no_trunk_where_an_output_depends_on_no_trained_weight() -> None:
+    layers = "{linear: {name: kept, out_features: 6}}, {linear: {name: free, out_features: 2}}"
+    for outputs, is_found in (("[free]", True), ("[kept, free]", False)):
+        plan = plan_of(f"{{input: [6], outputs: {outputs}, freeze: kept, layers: [{layers}]}}")
+        assert (find_trunk(plan) is not None) == is_found
+
+
 def test_a_layer_that_changes_the_trunk_ends_it() -> None:
     for layer in ("{dropout: 0.5}", "batch_norm", "{linear: {name: free, out_features: 6}}"):
         text = f"{{input: [6], freeze: 'kept*', layers: [{{linear: {{name: kept_1, out_features: 6}}}}, {layer}, "
