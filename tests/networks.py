@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from torch import fx
+from watching import Silent
 
 from dlrun.checks.check import Checked, check
 from dlrun.checks.reading import read
@@ -20,6 +21,7 @@ from dlrun.language.text.document import parse_text
 from dlrun.network.build import build
 from dlrun.plan.network import Plan, plan
 from dlrun.training.lifecycle.setup import TrainingSetup, prepare_training
+from dlrun.training.lifecycle.trunk import compute_trunk
 from dlrun.training.loop import Training
 from dlrun.training.speed import capture as capturing
 from dlrun.training.state import TrainingState
@@ -99,7 +101,7 @@ def two_ways(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch, *override
 
 def train(folder: Path, text: str, *overrides: str) -> Trained:
     """Train by a spec, in memory alone."""
-    done = Trained(prepare_training(checked(folder, text, *overrides)))
+    done = Trained(compute_trunk(prepare_training(checked(folder, text, *overrides)), Silent()))
     training = Training(done.ready.task, done, done, done.state)
     training.run()
     training.finish()

@@ -96,6 +96,11 @@ optimizer: [nadam: {weights: "*.bias"}, radam: {weights: "linear_*"}, lion: {}]
   freeze: {names: [linear_1, batch_norm_1], until: 1.8 epochs}
 optimizer: {adam: {lr: 0.002}}
 """,
+    "trunk": """
+  layers: [{linear: 32}, {batch_norm: {name: norm}}, relu, {dropout: 0.3}, {linear: 32}, relu, {linear: $classes}]
+  freeze: [linear_1, norm]
+optimizer: {adam: {lr: 0.002}}
+""",
     "following": """
   layers: [{linear: 32}, relu, {linear: $classes}]
 optimizer:
@@ -108,8 +113,8 @@ optimizer: {lbfgs: {history_size: 5}}
 """,
 }
 """Networks whose steps are captured in a run's second epoch: one of 1.6 million weights, one with its optimizer, one
-with three optimizers, one with weights that are frozen at first, one with rates that change, and one whose loss is
-computed several times in a step, which is of all rows."""
+with three optimizers, one with weights that are frozen at first, one with rates that change, one with a trunk that is
+computed once, and one whose loss is computed several times in a step, which is of all rows."""
 
 
 def captured_spec(network: str) -> str:

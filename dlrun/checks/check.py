@@ -48,6 +48,7 @@ from dlrun.plan.objective import objective
 from dlrun.plan.optimizers import moved
 from dlrun.plan.outputs import ObjectiveError
 from dlrun.plan.split_sizes import ClassCounts, Sameness, SplitSizes, split_sizes
+from dlrun.plan.trunk import trunk
 
 if TYPE_CHECKING:
     from dlrun.plan.start_weights import Start
@@ -230,7 +231,11 @@ def _memory(reading: Reading, planned: Plan, sizes: SplitSizes | None) -> Memory
         losses, metrics = as_tuple(reading.sections.get("loss")), reading.sections.get("metrics", ())
         with suppress(ObjectiveError):  # `check_objective` says what is wrong
             _, watched = objective(losses, metrics, planned, reading.data.info)
-    return needed_memory(planned, groups, train, reading.data.info, sizes, watched)
+    data = reading.sections.get("data")
+    found = trunk(planned, data, train, sizes, "cpu") if data and sizes else None
+    return needed_memory(
+        planned, groups, train, reading.data.info, sizes, watched, found.row_bytes if found is not None else 0
+    )
 
 
 def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None, memory: Memory) -> Iterator[Problem]:

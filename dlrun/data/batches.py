@@ -9,7 +9,7 @@ import torch
 Tensors = list[torch.Tensor]
 Some = slice | torch.Tensor
 """Some rows: a slice, or a tensor (n,) of their numbers."""
-AS_THEY_ARE = (torch.float32, torch.int64, torch.float64)
+NARROW = (torch.int8, torch.int16, torch.int32)
 WIDE_BYTES = 1 << 26
 """Bytes of whole numbers as int64 from which on they are kept as the smallest numbers that hold them."""
 
@@ -18,8 +18,7 @@ def narrowest(count: int, most: int | None) -> torch.dtype:
     """The type in which so many whole numbers are kept, from IGNORED to `most`, where that is known."""
     if 8 * count <= WIDE_BYTES or most is None:
         return torch.int64
-    kinds = (torch.int8, torch.int16, torch.int32)
-    return next((kind for kind in kinds if most <= torch.iinfo(kind).max), torch.int64)
+    return next((kind for kind in NARROW if most <= torch.iinfo(kind).max), torch.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +27,7 @@ class Batch:
 
     inputs: tuple[torch.Tensor, ...]
     """One for each input of the network: float32, or int64 where it takes indices; whole numbers of all rows of a split
-    may be smaller."""
+    may be smaller. In place of inputs there may be values of a frozen trunk, of the types that it gives."""
     targets: dict[str, torch.Tensor]
     """What the losses compare with."""
     exact: dict[str, torch.Tensor] = field(default_factory=dict)
@@ -52,7 +51,7 @@ class Batch:
 def _some(tensor: torch.Tensor, rows: Some) -> torch.Tensor:
     """Some rows; whole numbers that are kept as smaller ones become int64."""
     found = _taken(tensor, rows)
-    return found if found.dtype in AS_THEY_ARE else found.long()
+    return found.long() if found.dtype in NARROW else found
 
 
 def _taken(tensor: torch.Tensor, rows: Some) -> torch.Tensor:

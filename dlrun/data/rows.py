@@ -37,6 +37,11 @@ class Rows(Protocol):
         """
         ...
 
+    def with_inputs(self, inputs: Sequence[int | torch.Tensor]) -> Rows:
+        """The same rows with other inputs, on the device: each is one of theirs, by its place, or a tensor (rows, ...)
+        in the order of the rows."""
+        ...
+
 
 class InMemory:
     """Rows that are on the device: a batch is an index."""
@@ -53,6 +58,11 @@ class InMemory:
 
     def batch(self, rows: Some) -> Batch:
         return self.rows[rows]
+
+    def with_inputs(self, inputs: Sequence[int | torch.Tensor]) -> Rows:
+        kept = self.rows
+        found = tuple(kept.inputs[one] if isinstance(one, int) else one for one in inputs)
+        return InMemory(Batch(found, kept.targets, kept.exact), self.fingerprint)
 
 
 Reader = Callable[[Indices], torch.Tensor]
@@ -94,6 +104,16 @@ class OnDisk:
         except SourceError as error:
             raise RunError(error.message) from None
         return Batch(tuple(inputs), kept.targets, kept.exact)
+
+    def with_inputs(self, inputs: Sequence[int | torch.Tensor]) -> Rows:
+        others = iter(self.kept.inputs)
+        own = [next(others) if read is None else read for read in self.readers]
+        found = [own[one] if isinstance(one, int) else one for one in inputs]
+        kept = Batch(tuple(one for one in found if isinstance(one, torch.Tensor)), self.kept.targets, self.kept.exact)
+        readers = [None if isinstance(one, torch.Tensor) else one for one in found]
+        if not any(readers):
+            return InMemory(kept, self.fingerprint)
+        return OnDisk(readers, kept, self.numbers, self.device, self.fingerprint)
 
 
 def blocks(rows: Rows) -> Iterator[Batch]:

@@ -66,7 +66,7 @@ class Dropout(nn.Dropout):
         self.scale = words / (words - dropped) if dropped < words else 0.0
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        if not self.training or input.device.type != "cpu":
+        if not self.training or not self.p or input.device.type != "cpu":
             return functional.dropout(input, self.p, self.training)
         words = (_divert or draw_words)(input.numel(), self.bits).view(input.shape)
         # 0 below the threshold and 1 from it on. Whole numbers are exact, and comparing would take three times as long.

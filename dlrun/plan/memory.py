@@ -33,7 +33,7 @@ class Memory:
     activations: int
     """The values that the layers keep for the backward pass, at the batch size."""
     data: int
-    """All rows, as the network takes them, and their targets."""
+    """All rows, as the network takes them, their targets, and the values of a frozen trunk."""
     metrics: int
     """What the metrics keep of the rows of an epoch or a split."""
     batch: int
@@ -59,8 +59,12 @@ def needed_memory(
     data_info: DataInfo | None,
     sizes: SplitSizes | None,
     watched: Sequence[Watched] = (),
+    trunk_bytes: int = 0,
 ) -> Memory:
-    """The memory that training by this plan needs; without data, a batch of the given size, and one row for `full`."""
+    """The memory that training by this plan needs; without data, a batch of the given size, and one row for `full`.
+
+    `trunk_bytes` is what the values of a frozen trunk take of a row.
+    """
     train_rows = sizes.train if sizes else 0
     rows = train_rows or (1 if train.batch_size == "full" else train.batch_size)
     batch = Length.of(train, rows).batch
@@ -74,7 +78,7 @@ def needed_memory(
         state=FLOAT * (averaged + sum(group.optimizer.state_per_weight() * group.count for group in groups)),
         activations=FLOAT * batch * activations,
         # Targets twice: as they are loaded, and as the losses take them.
-        data=row * data_info.rows + 2 * _targets(data_info) if data_info else 0,
+        data=(row + trunk_bytes) * data_info.rows + 2 * _targets(data_info) if data_info else 0,
         metrics=_metrics(data_info, sizes, watched) if data_info and sizes else 0,
         batch=batch,
         preparing=_preparing(plan, data_info, train_rows, row) if data_info else 0,

@@ -54,6 +54,11 @@ class Step:
         return 0 if self.shared else sum(numel(shape) for shape in self.weights.values())
 
     @property
+    def computed_with(self) -> set[str]:
+        """The full names of the weights that it computes with, its own and those of other steps."""
+        return {*(f"{self.name}.{weight}" for weight in self.weights), *self.tied.values()}
+
+    @property
     def macs(self) -> int:
         """Multiply-adds for one sample."""
         if self.layer is None or isinstance(self.layer, Container):

@@ -77,8 +77,7 @@ def _steps_that_training_changes(plan: Plan) -> set[int]:
     """The steps whose values depend on a trained weight."""
     moving: set[int] = set()
     for index, step in enumerate(plan.steps):
-        names = {*(f"{step.name}.{weight}" for weight in step.weights), *step.tied.values()}
-        if names - plan.frozen or moving.intersection(step.inputs):
+        if step.computed_with - plan.frozen or moving.intersection(step.inputs):
             moving.add(index)
     return moving
 

@@ -116,7 +116,7 @@ class Training:
 
     def _evaluator(self) -> Evaluator:
         task = self.task
-        return Evaluator(task.network, task.forward, task.objective, task.watched, self.step.captures)
+        return Evaluator(task.computed, task.forward, task.objective, task.watched, self.step.captures)
 
     def unfreeze(self) -> None:
         """Let the weights that were frozen at first move too. Captured code knows the others alone, and is dropped."""

@@ -43,13 +43,29 @@ class Unfreezing:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """The part of a network that is left where its trunk is computed once, and what it stands in place of."""
+
+    network: nn.Module
+    """Its modules are those of the whole network."""
+    whole: Forward
+    """The forward pass of the whole network."""
+    given: Prepared
+    """The rows with the network's inputs."""
+    threads: int
+    """For a step of the whole network."""
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """The network, the data, the objective, the metrics and the optimizers."""
 
     network: nn.Module
+    """The whole network."""
     forward: Forward
-    """The network's forward pass, in the precision of the spec."""
+    """The network's forward pass, in the precision of the spec; that of its head where its trunk is computed once."""
     data: Prepared
+    """The rows as `forward` takes them."""
     augment: Augmenter
     objective: Objective
     """With its coefficients as they are written."""
@@ -69,6 +85,21 @@ class Task:
     seed: int
     unfreezing: Unfreezing | None = None
     """What is yet to change; None where no weight is frozen for a time, or is so no more."""
+    head: Head | None = None
+    """The part that `forward` computes; None where that is the whole network."""
+
+    def of_head(self, head: nn.Module, forward: Forward, data: Prepared, threads: int) -> Task:
+        """The task of training the head alone.
+
+        Args:
+            head: the head.
+            forward: its forward pass.
+            data: the rows with the values of the trunk.
+            threads: for a step; those of now are for the whole network.
+        """
+        found = Head(head, self.forward, self.data, torch.get_num_threads())
+        torch.set_num_threads(threads)
+        return replace(self, forward=forward, data=data, head=found)
 
     def unfrozen(self) -> Task:
         """The task from the step on in which the weights that were frozen at first begin to move."""
@@ -79,7 +110,21 @@ class Task:
         for layer in self.unfreezing.layers:
             move_again(layer)
         penalties, bounds = self.unfreezing.penalties, self.unfreezing.bounds
-        return replace(self, penalties=penalties, bounds=bounds, unfreezing=None)
+        task = replace(self, penalties=penalties, bounds=bounds, unfreezing=None)
+        if (head := self.head) is None:
+            return task
+        torch.set_num_threads(head.threads)
+        return replace(task, forward=head.whole, data=head.given, head=None)
+
+    @property
+    def computed(self) -> nn.Module:
+        """What `forward` computes: the network, or its head."""
+        return self.network if self.head is None else self.head.network
+
+    @property
+    def given(self) -> Prepared:
+        """The rows with the network's inputs."""
+        return self.data if self.head is None else self.head.given
 
     @property
     def device(self) -> torch.device:

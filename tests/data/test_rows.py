@@ -159,3 +159,22 @@ def test_a_file_that_changes_during_training_ends_the_run_with_an_error(tmp_path
     (tmp_path / "x.bin").write_bytes(b"")
     with pytest.raises(RunError, match="was changed while it was read"):
         found.train.batch(slice(0, 2))
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_other_inputs_leave_the_rest_of_the_rows_as_it_is(
+    tmp_path: Path, on_disk: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if on_disk:
+        monkeypatch.setitem(memory.IN_MEMORY, "cpu", 0)
+    rows = prepared(in_file(tmp_path, numbers()), NUMBERS).validation
+    assert isinstance(rows, OnDisk if on_disk else InMemory)
+    own, some = torch.arange(8.0)[:, None], torch.tensor([6, 0, 3])
+    both, alone = rows.with_inputs([own, 0]), rows.with_inputs([own])
+    assert isinstance(both, OnDisk if on_disk else InMemory) and isinstance(alone, InMemory)
+    for changed in (both, alone):
+        assert len(changed) == 8 and changed.fingerprint == rows.fingerprint
+        batch = changed.batch(some)
+        assert batch.inputs[0].flatten().tolist() == [6, 0, 3]
+        assert torch.equal(batch.targets["target"], rows.batch(some).targets["target"])
+    assert torch.equal(both.batch(some).inputs[1], rows.batch(some).inputs[0])

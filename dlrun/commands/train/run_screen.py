@@ -173,12 +173,22 @@ class RunScreen:
         if what != self.cached:
             self.cached = what
             screen.say_folded(f"  cache   {what}")
+        self._show_share("cache", share)
+
+    def trunk(self, rows: int, share: float) -> None:
+        """Say that a frozen trunk is computed once, and show how much is done."""
+        if share == 0:
+            screen.say_folded(f"  trunk   frozen: computed once for each of {rows:,} rows")
+        self._show_share("trunk", share)
+
+    def _show_share(self, title: str, share: float) -> None:
+        """Show how much is done of what comes before training."""
         if share >= 1:
             self._stop_bar()
         elif self.bar is None and screen.has_live_line():
             self.bar = screen.Bar()
         if self.bar is not None:
-            self.bar.show(share, "cache", "")
+            self.bar.show(share, title, "")
 
     def ready(self, plan: Any, loaded: Any, folder: Path, device: str) -> None:
         """Print the run's folder and device; training begins."""

@@ -166,6 +166,11 @@ class Layer(Component):
         """The fewest rows that a batch may have: 2 where statistics are taken over the rows alone."""
         return 1
 
+    def same_in_training(self) -> bool:
+        """Whether training computes what evaluation computes: each row by itself, without drawing random numbers and
+        without statistics that move."""
+        return True
+
     def build(self, shape: Shape) -> torch.nn.Module:
         """The module that computes it."""
         raise NotImplementedError

@@ -48,8 +48,10 @@ class Comparing:
         self.task, self.state = training.task, training.state
         self.folder, self.chosen = folder, tuple(zip(names(chosen), chosen, strict=True))
         term = self.task.objective.terms[0]
-        data = self.task.data
+        data, given = self.task.data, self.task.given
         self.splits = {name: rows for name, rows in (("validation", data.validation), ("test", data.test)) if len(rows)}
+        self.given = {"validation": given.validation, "test": given.test}
+        """The rows of each split with the network's inputs."""
         self.deciding = next(reversed(self.splits), "")
         first = self.network_outputs(data.train, 1)
         shape = (first[term.output] if isinstance(first, dict) else first).shape[1:]
@@ -91,7 +93,7 @@ class Comparing:
 
     def _result(self, worker: Worker, name: str, baseline: Baseline) -> BaselineResult:
         task, started = self.task, self._now()
-        train = sample(task.data.train, baseline, task.seed)
+        train = sample(task.given.train, baseline, task.seed)
         settings = {key: str(value) for key, value in baseline.written()[baseline.kind].items()}
         settings = {"baseline": baseline.kind, **settings, "rows": str(len(train))}
         metrics: dict[str, float] = {}
@@ -117,8 +119,8 @@ class Comparing:
             rows = ((features(block), predicted.answers(block, fit)) for block in blocks(train))
             own, remark = worker.fit(baseline, rows, predicted.classes, task.seed)
             metrics |= own
-            for split, part in self.splits.items():
-                found[split].append(np.concatenate([worker.predict(features(block)) for block in blocks(part)]))
+            for split, parts in found.items():
+                parts.append(np.concatenate([worker.predict(features(block)) for block in blocks(self.given[split])]))
         for split, part in self.splits.items():
             outputs = predicted.outputs(found[split], task.device)
             values = figures(outputs, without_inputs(part), task.objective, task.watched)
@@ -170,12 +172,12 @@ class Comparing:
         task = self.task
         size = task.settings.batch_size
         size = evaluation_batch(len(task.data.train) if size == "full" else size)
-        was_training = task.network.training
-        task.network.eval()
+        was_training = task.computed.training
+        task.computed.eval()
         count = len(rows) if most is None else min(most, len(rows))
         starts = range(0, count, size)
         parts = [task.forward(*rows.batch(slice(start, min(start + size, count))).inputs) for start in starts]
-        task.network.train(was_training)
+        task.computed.train(was_training)
         return _concatenated([each(part, lambda values: values.double()) for part in parts])
 
 

@@ -72,7 +72,7 @@ def _compute_in_float32(network: nn.Module) -> None:
     has written; and those of which a kernel may lie around an axis, with no point on it, end the process.
     """
     for module in network.modules():
-        if isinstance(module, Convolution):
+        if isinstance(module, Convolution) and "forward" not in vars(module):  # not twice in parts of a network
             module.forward = _exact(module, module.forward)
 
 

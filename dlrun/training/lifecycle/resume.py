@@ -23,6 +23,7 @@ from dlrun.training.lifecycle.process import process_of_a_run
 from dlrun.training.lifecycle.run import Outcome, RunWatcher, train
 from dlrun.training.lifecycle.setup import TrainingSetup, prepare_training
 from dlrun.training.lifecycle.snapshot import restore
+from dlrun.training.lifecycle.trunk import compute_trunk
 from dlrun.training.loop import Training
 from dlrun.training.signals import stop_on_signals
 from dlrun.training.state import TrainingState
@@ -63,6 +64,7 @@ def finish_baselines(folder: Path, checked: Checked, watcher: RunWatcher) -> Com
         check_settings(folder, checkpoint.state["settings"], now)
         setup = prepare_training(checked, checkpoint.tensors.get(FITTED, {}))
         _check_data(folder, known.info, checkpoint, setup.identity())
+        setup = compute_trunk(setup, watcher, checkpoint)
         state = TrainingState()
         with stop_on_signals(state.stop_request):
             training = Training(setup.task, watcher, _Nothing(), state)
@@ -91,6 +93,7 @@ def resume(folder: Path, checked: Checked, watcher: RunWatcher, tracking: Tracki
         if checkpoint is None:
             _check_weights(folder, known.info, setup.weights_digest)
         _check_length(folder, checkpoint, setup, known.status == "FINISHED")
+        setup = compute_trunk(setup, watcher, checkpoint)
         _notify_start(checkpoint, setup, watcher)
         info = _mark_resumed(known.info, setup)
         return train(setup, info, watcher, tracking, checkpoint)

@@ -32,6 +32,7 @@ from dlrun.training.lifecycle.columns import columns
 from dlrun.training.lifecycle.describe import describe, now
 from dlrun.training.lifecycle.process import process_of_a_run
 from dlrun.training.lifecycle.setup import TrainingSetup, prepare_training
+from dlrun.training.lifecycle.trunk import TrunkWatcher, compute_trunk
 from dlrun.training.loop import Progress, Training, Watcher
 from dlrun.training.loss_totals import LossError
 from dlrun.training.signals import Terminated, stop_on_signals
@@ -47,7 +48,7 @@ class UndefinedError(RunError):
     """The metric that decides which weights are the best was never defined."""
 
 
-class RunWatcher(Watcher, Protocol):
+class RunWatcher(Watcher, TrunkWatcher, Protocol):
     """Is called as a run goes on: at each event of its training, and of the run itself."""
 
     def ready(self, plan: Plan, loaded: Loaded, folder: Path, device: str) -> None:
@@ -142,6 +143,7 @@ def run(
             watcher.note(note)
         if (start := checked.start) is not None and (start.missing or start.left or start.unused):
             watcher.notice(f"weights: {'; '.join(start.lines(checked.experiment.need('model').start.source))}")
+        setup = compute_trunk(setup, watcher)
         place = run_folder.make_folder(runs, checked.experiment.name) if within is None else within(setup)
         with lock(place):
             info = describe(setup, place, store, mlflow_experiment, None if within is None else place.parent)

@@ -106,7 +106,7 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
     notes = check_loaded(checked, planned, loaded, prepared, terms, metrics)
     keep_memory()
     make_deterministic(experiment.seed, device)
-    torch.set_num_threads(choose_threads(planned, Length.of(experiment.train, len(prepared.train)).batch))
+    torch.set_num_threads(choose_threads(planned.macs, Length.of(experiment.train, len(prepared.train)).batch))
     logits = dict.fromkeys(found.output for found in terms if found.from_logits)
     values = {step for _, steps in penalized_values(planned, experiment.regularizers) for step in steps}
     network = build(planned.at_first(), experiment.need("model"), tuple(logits), sorted(values))

@@ -152,7 +152,7 @@ class FastStep:
         moved = [*values, *chain.from_iterable(states)] if self.moves else []
         scales = [*self.task.objective.tensors(), *self.task.minimised.tensors()]
         held = [tensor for tensor in self.task.changing.tensors if tensor is not None]
-        return [*self.task.network.parameters(), *self.task.network.buffers(), *scales, *held, *moved]
+        return [*self.task.computed.parameters(), *self.task.computed.buffers(), *scales, *held, *moved]
 
 
 def _weights(optimizer: Optimizer, parameters: Sequence[nn.Parameter], device: str) -> TrainedWeights:

@@ -6,17 +6,16 @@ from pathlib import Path
 
 import torch
 
-from dlrun.plan.network import Plan
-
 WORTH = 30_000_000
 """Multiply-adds of a step, about one millisecond; in a smaller step threads cost more than they save."""
 FORWARD_AND_BACKWARD = 3
 """Products of a step for each product of its forward pass: the backward pass takes two."""
 
 
-def choose_threads(plan: Plan, batch: int) -> int:
-    """Threads for steps of `batch` rows, by the network and the machine alone: the bits of a result depend on it."""
-    if FORWARD_AND_BACKWARD * plan.macs * batch < WORTH:
+def choose_threads(macs: int, batch: int) -> int:
+    """Threads for steps of `batch` rows with so many multiply-adds for one sample, by these and the machine alone: the
+    bits of a result depend on it."""
+    if FORWARD_AND_BACKWARD * macs * batch < WORTH:
         return 1
     return max(1, min(torch.get_num_threads(), given_processors() or torch.get_num_threads()))
 

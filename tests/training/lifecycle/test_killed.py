@@ -121,6 +121,7 @@ def test_a_kill_loses_nothing_where_steps_are_captured(program: Program, runs: P
     folder = the_run(runs / "alone")
     assert whole.code == 0 and folder is not None, whole.said
     assert "captured" in whole.said and "not captured" not in whole.said
+    assert ("computed once for each of 240 rows" in whole.said) == (network in ("trunk", "unfreezing"))
     alone, random, began = result_of(folder), Random(3), 0
     for number in range(MANY // 20 or 3):
         own = runs / str(number)

@@ -25,16 +25,16 @@ def four_threads():
 
 def test_a_small_step_has_one_thread_and_a_large_one_all(four_threads, monkeypatch) -> None:
     monkeypatch.setattr("dlrun.training.speed.threads.given_processors", lambda: None)
-    assert choose_threads(networks.plan_of(SMALL), 128) == 1
-    assert choose_threads(networks.plan_of(LARGE), 128) == 4
-    assert choose_threads(networks.plan_of(LARGE), 1) == 1  # as many products as the small one in a large batch
+    assert choose_threads(networks.plan_of(SMALL).macs, 128) == 1
+    assert choose_threads(networks.plan_of(LARGE).macs, 128) == 4
+    assert choose_threads(networks.plan_of(LARGE).macs, 1) == 1  # as many products as the small one in a large batch
 
 
 def test_no_more_threads_than_the_control_group_gives(four_threads, monkeypatch) -> None:
     monkeypatch.setattr("dlrun.training.speed.threads.given_processors", lambda: 2)
-    assert choose_threads(networks.plan_of(LARGE), 128) == 2
+    assert choose_threads(networks.plan_of(LARGE).macs, 128) == 2
     monkeypatch.setattr("dlrun.training.speed.threads.given_processors", lambda: 64)
-    assert choose_threads(networks.plan_of(LARGE), 128) == 4
+    assert choose_threads(networks.plan_of(LARGE).macs, 128) == 4
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,9 @@ class Rrelu(TorchLayer):
             raise ValueError(f"lower = {self.lower:g} is above upper = {self.upper:g}")
         return self
 
+    def same_in_training(self) -> bool:
+        return False
+
     def output_range(self, taken: Range) -> Range:
         ends = (*bent(taken, self.lower), *bent(taken, self.upper))
         return min(ends), max(ends)

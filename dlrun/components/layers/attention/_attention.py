@@ -95,6 +95,9 @@ class MultiheadLayer(WeightedLayer):
     dropout: Share = 0.0
     """The share of the attention weights that is dropped in training."""
 
+    def same_in_training(self) -> bool:
+        return self.dropout == 0
+
     def steps_read(self, *shapes: Shape) -> int:
         return shapes[-1][0]
 
@@ -124,6 +127,10 @@ class TransformerLayer(WeightedLayer):
     """The activation in the small network: one without weights, such as relu, gelu, or `{gelu: tanh}` as in GPT-2."""
     layer_norm_eps: PositiveFloat = 1e-5
     """Added to the variance in each norm; 1e-12 in BERT."""
+
+    def same_in_training(self) -> bool:
+        activation: Any = self.activation
+        return self.dropout == 0 and activation.same_in_training()
 
     def need_features(self, features: int) -> None:
         """Require features that the heads can divide and the norms can tell apart.

@@ -33,6 +33,9 @@ class ScaledDotProductAttention(Layer):
         need_rank(shape, "time, features")
         return shape
 
+    def same_in_training(self) -> bool:
+        return self.dropout == 0
+
     def output_range(self, taken: Range) -> Range:
         return dropped(taken, self.dropout)
 

@@ -32,6 +32,9 @@ class AnyDropout(TorchLayer):
     p: Share = 0.5
     """The share that is dropped; 1 - p is kept."""
 
+    def same_in_training(self) -> bool:
+        return self.p == 0
+
     def changeable(self) -> dict[str, float]:
         return {"p": self.p}
 

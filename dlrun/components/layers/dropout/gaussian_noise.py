@@ -24,6 +24,9 @@ class GaussianNoise(Layer):
     std: NonNegative
     """The standard deviation of the noise."""
 
+    def same_in_training(self) -> bool:
+        return False
+
     def changeable(self) -> dict[str, float]:
         return {"std": self.std}
 

@@ -28,6 +28,9 @@ class StochasticDepth(Layer):
     p: Share = 0.5
     """The share of samples that is dropped; 1 - p is kept."""
 
+    def same_in_training(self) -> bool:
+        return self.p == 0
+
     def changeable(self) -> dict[str, float]:
         return {"p": self.p}
 

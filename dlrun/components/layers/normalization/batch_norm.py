@@ -51,6 +51,9 @@ class BatchNorm(Norm):
             return {}
         return {"running_mean": shape[:1], "running_var": shape[:1], "num_batches_tracked": ()}
 
+    def same_in_training(self) -> bool:
+        return False
+
     def least_rows(self, shape: Shape, training: bool) -> int:
         over_the_batch = training or not self.track_running_stats
         return 2 if over_the_batch and numel(shape[1:]) == 1 else 1

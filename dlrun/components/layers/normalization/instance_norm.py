@@ -59,6 +59,9 @@ class InstanceNorm(Norm):
             return {}
         return {"running_mean": shape[:1], "running_var": shape[:1], "num_batches_tracked": ()}
 
+    def same_in_training(self) -> bool:
+        return not self.track_running_stats
+
     def build(self, shape: Shape) -> torch.nn.Module:
         from torch import nn
 

@@ -46,6 +46,9 @@ class Recurrent(WeightedLayer):
             raise ValueError("reverse cannot be used with bidirectional, which reads both ways already")
         return self
 
+    def same_in_training(self) -> bool:
+        return self.dropout == 0
+
     def directions(self) -> int:
         """2 if bidirectional, else 1."""
         return 2 if self.bidirectional else 1
