@@ -21,7 +21,7 @@ from safetensors.numpy import load_file
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import dlrun
 from dlrun.api import Run
@@ -100,6 +100,34 @@ def test_momentum_needs_far_fewer_steps_in_an_ill_conditioned_valley(trained: Tr
     assert steps["sgd"] > 2 * max(steps["rmsprop"], steps["adam"])
     assert {name for name, of in losses.items() if min(of[-100:]) > 1e-4} == {"rmsprop"}
     assert max(losses[name][-1] for name in ("sgd", "momentum", "adam")) < 1e-4
+
+
+MEAN_IMAGE = 0.0745
+"""The loss of a network that gives the mean image for every digit."""
+STAY = ["", " optimizer.sgd.lr=1", " optimizer.sgd.lr=10", " optimizer.sgd.momentum=0.9"]
+STAY += [" optimizer.sgd.momentum=0.9 optimizer.sgd.lr=1"]
+LEAVE = {
+    " 'optimizer={adagrad: {lr: 0.03}}'": 0.06,
+    " 'optimizer={rmsprop: {lr: 0.003}}'": 0.06,
+    " 'optimizer={adam: {lr: 0.01}}'": 0.03,
+    " 'optimizer={adamw: {lr: 0.01}}'": 0.03,
+}
+
+
+def test_the_mean_image_has_the_loss_that_the_page_says() -> None:
+    digits = MinMaxScaler().fit_transform(load_digits().data)
+    assert digits.var(axis=0).mean() == pytest.approx(MEAN_IMAGE, abs=5e-5)
+    assert f" {MEAN_IMAGE}, the mean variance" in PAGE
+
+
+@pytest.mark.parametrize("change", STAY)
+def test_gradient_descent_stays_on_a_plateau_at_each_rate(change: str, trained: Training) -> None:
+    assert min(trained(f"optimizers.yaml{change}").metric("train/loss")) > 0.074
+
+
+@pytest.mark.parametrize(("change", "loss"), LEAVE.items())
+def test_optimizers_that_scale_each_gradient_leave_a_plateau(change: str, loss: float, trained: Training) -> None:
+    assert trained(f"optimizers.yaml{change}").metric("train/loss")[-1] < loss
 
 
 @pytest.mark.parametrize("change", ["vars.dropout=0.5", "'regularizers=[{l2: 1e-3}]'", "'constraints=[{max_norm: 1}]'"])
