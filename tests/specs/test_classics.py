@@ -218,10 +218,10 @@ TRANSFERRED = {
 
 def test_a_trunk_that_knows_other_digits_learns_new_ones_from_few_images(trained: Training) -> None:
     right = {name: trained(command, TRANSFER).metric("test/accuracy")[0] for name, command in TRANSFERRED.items()}
-    assert right["trunk and head"] > 0.65
+    assert right["trunk and head"] > 0.62
     assert right["trunk and head"] > right["head alone"] + 0.1
-    assert right["head alone"] > right["nothing"] + 0.05
-    assert right["nothing"] < 0.45
+    assert right["head alone"] > right["nothing"] + 0.08
+    assert right["nothing"] < 0.42
 
 
 def test_the_shipped_trunk_is_that_of_its_spec(trained: Training) -> None:
@@ -234,7 +234,7 @@ def test_the_shipped_trunk_is_that_of_its_spec(trained: Training) -> None:
 
 def test_a_trunk_that_was_just_trained_does_what_the_shipped_one_does(trained: Training, tmp_path: Path) -> None:
     start = f"model.weights.from={trained('trunk.yaml', TRANSFER).info.folder}"
-    assert dlrun.train(TRANSFER / "head.yaml", start, "tracking=off", runs=tmp_path).test["accuracy"] > 0.65
+    assert dlrun.train(TRANSFER / "head.yaml", start, "tracking=off", runs=tmp_path).test["accuracy"] > 0.62
 
 
 def test_the_trunk_has_many_images_and_the_head_few(trained: Training) -> None:
