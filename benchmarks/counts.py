@@ -161,6 +161,7 @@ def _spec_with(family: str, kind: str) -> list[str]:
     """A spec with a kind of a family: with its defaults, or as in its example where settings have none."""
     from pydantic import ValidationError
 
+    from dlrun.components.optimizers import SearchingOptimizer
     from dlrun.language.component import choose
     from dlrun.language.kinds import find
 
@@ -176,14 +177,15 @@ def _spec_with(family: str, kind: str) -> list[str]:
     layers = f"layers: [linear: 8, tanh, linear: {outputs}]"
     if family == "losses" and kind in OWN_NETS:
         layers, written = OWN_NETS[kind]
+    alone = family == "optimizers" and issubclass(cls, SearchingOptimizer)
     sections = {
-        "optimizers": f"optimizer: [{kind}: {{weights: '*.weight'}}, sgd]",
+        "optimizers": f"optimizer: {kind}" if alone else f"optimizer: [{kind}: {{weights: '*.weight'}}, sgd]",
         "losses": f"loss: {written}",
     }
     return [
         f"data: {{source: {source}, preprocess: [standardize], split: {{test: 0}}}}",
         f"model: {{{layers}}}",
-        "train: {device: cpu, batch_size: 32}",
+        f"train: {{device: cpu, batch_size: {'full' if alone else 32}}}",
         sections.get(family, f"{family}: [{written}]"),
         *([] if family == "optimizers" else ["optimizer: rmsprop"]),
         *([] if family == "losses" else [f"loss: {loss}"]),

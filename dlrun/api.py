@@ -43,7 +43,8 @@ def train(spec: Path | str, *overrides: str, runs: Path | str = "runs") -> Outco
 
     Returns:
         The run's `folder`, its `status`, its `test` metrics, and what could not be sent to the tracker. Of several
-        folds these are the mean of each metric and, by its name and `_std`, its standard deviation.
+        folds these are the mean of each metric and, by its name and `_std`, its standard deviation; of a run with a
+        refit, all is that of the refit.
 
     Raises:
         SpecError: the spec or its data is wrong.
@@ -69,7 +70,13 @@ def train(spec: Path | str, *overrides: str, runs: Path | str = "runs") -> Outco
     with open_tracking(tracker, runs) as tracking:
         from dlrun.training.lifecycle.run import run
 
-        return run(checked, _Silent(), runs, tracking, store, experiment)
+        searched = run(checked, _Silent(), runs, tracking, store, experiment)
+    if not checked.experiment.train.refits:
+        return searched
+    from dlrun.training.lifecycle.refit import check_refit, refit
+
+    with open_tracking(tracker, runs) as tracking:
+        return refit(searched.folder, check_refit(searched.folder), _Silent(), tracking)
 
 
 class _Silent:

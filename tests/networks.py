@@ -13,7 +13,9 @@ from torch import fx
 
 from dlrun.checks.check import Checked, check
 from dlrun.checks.reading import read
+from dlrun.components.optimizers import SearchingOptimizer
 from dlrun.data.load import Loaded, load
+from dlrun.language.kinds import find, kinds
 from dlrun.language.text.document import parse_text
 from dlrun.network.build import build
 from dlrun.plan.network import Plan, plan
@@ -21,6 +23,10 @@ from dlrun.training.lifecycle.setup import TrainingSetup, prepare_training
 from dlrun.training.loop import Training
 from dlrun.training.speed import capture as capturing
 from dlrun.training.state import TrainingState
+
+STEPPING = [kind for kind in kinds("optimizers") if not issubclass(find("optimizers", kind), SearchingOptimizer)]
+SEARCHING = [kind for kind in kinds("optimizers") if kind not in STEPPING]
+"""The optimizers that take batches, and those that need all rows in each step."""
 
 
 def plan_of(model: str) -> Plan:

@@ -171,11 +171,17 @@ log = Path(sys.argv[1])
 def make(writer):
     with log.open("a") as file:
         file.write("made ")
-    time.sleep(0.5)
+    while not log.with_name("waits").exists():
+        time.sleep(0.01)
     writer.add("images", np.arange(60, dtype=np.uint8).reshape(5, 3, 4))
     return {"classes": ["a", "b"]}
 
-with cache.watching(lambda what, share: print(what, share)):
+def said(what, share):
+    print(what, share)
+    if what.startswith("waiting"):
+        log.with_name("waits").touch()
+
+with cache.watching(said):
     found = cache.entry("images-1", "five images", 60, make).arrays["images"]
 print(found.values[:].sum(), found.digest)
 """

@@ -102,13 +102,19 @@ optimizer:
   - muon: {weights: linear_1.weight, schedule: {reduce_on_plateau: {patience: 0, threshold: 0.5, factor: 0.5}}}
   - adam: {schedule: {cyclic: {base_lr: 1e-4, step_size_up: 5 steps}}}
 """,
+    "searching": """
+  layers: [{linear: 8}, batch_norm, tanh, {dropout: 0.3}, {linear: $classes}]
+optimizer: {lbfgs: {history_size: 5}}
+""",
 }
 """Networks whose steps are captured in a run's second epoch: one of 1.6 million weights, one with its optimizer, one
-with three optimizers, one with weights that are frozen at first, and one with rates that change."""
+with three optimizers, one with weights that are frozen at first, one with rates that change, and one whose loss is
+computed several times in a step, which is of all rows."""
 
 
 def captured_spec(network: str) -> str:
     """A run of 48 steps, of which the first 20 and those that follow a resume are computed as they are written."""
+    length = "epochs: 48, batch_size: full" if network == "searching" else "epochs: 4, batch_size: 12"
     return f"""
 name: {network}
 seed: 4
@@ -116,7 +122,7 @@ data: {{source: {{csv: digits.csv}}, target: digit, split: {{validation: 0.2, te
 model:{CAPTURED[network]}
 loss: cross_entropy
 metrics: [accuracy]
-train: {{epochs: 4, batch_size: 12, device: cpu, early_stopping: {{patience: 50}}, checkpoint: {{every: 5 steps}}}}
+train: {{{length}, device: cpu, early_stopping: {{patience: 50}}, checkpoint: {{every: 5 steps}}}}
 tracking: off
 """
 

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import networks
 import numpy as np
 from hypothesis import strategies as st
 from strategies import written_components
@@ -215,7 +216,18 @@ def specs(draw: st.DrawFn) -> Drawn:
     }
     for schedule in draw(some("schedules")):
         spec["schedule"] = _of_an_optimizer(schedule, draw(st.sampled_from(("lr", ["lr", "weight*"], "eps"))))
+    if optimizer in networks.SEARCHING:
+        _of_all_rows(spec, {optimizer: drawn})
     return spec, shape
+
+
+def _of_all_rows(spec: dict[str, Any], optimizer: dict[str, Any]) -> None:
+    """Change a spec to one for an optimizer that needs the same loss in each step."""
+    spec |= {"optimizer": optimizer, "constraints": []}
+    spec["data"]["augment"] = []
+    apart = ("accumulate", "clip_grad_norm", "clip_grad_value")
+    spec["train"] = {name: value for name, value in spec["train"].items() if name not in apart}
+    spec["train"]["batch_size"] = "full"
 
 
 def _of_an_optimizer(schedule: Any, of: Any) -> Any:

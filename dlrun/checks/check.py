@@ -30,7 +30,7 @@ from dlrun.checks.model import (
 )
 from dlrun.checks.notes import check_planned_notes
 from dlrun.checks.objective import check_objective
-from dlrun.checks.optimizers import check_optimizers
+from dlrun.checks.optimizers import check_optimizers, check_searching
 from dlrun.checks.reading import Reading, read_spec
 from dlrun.checks.training import check_process, check_training
 from dlrun.checks.undefined import check_defined
@@ -248,6 +248,7 @@ def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None, me
     yield from check_initializers(planned)
     yield from check_init_entries(reading, planned)
     yield from check_optimizers(reading, planned)
+    yield from check_searching(reading, planned, train, sizes)
     if sizes is not None:
         yield from check_training(reading, planned, train, sizes)
         if sizes.train > 0:

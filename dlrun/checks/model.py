@@ -53,11 +53,6 @@ def check_unfreezing(reading: Reading, planned: Plan, length: Length) -> Iterato
     if step >= length.steps:
         message = f"the training ends after {length.steps} steps, and these weights would be trained after {step}"
         yield reading.problem(message, path, "train longer, or write the names alone to keep the weights as they are")
-    train = reading.sections.get("train")
-    if train is not None and train.average is not None:
-        message = "weights that are frozen for a time have no average"
-        hint = "write the names alone to keep the weights as they are, or remove `average`"
-        yield reading.problem(message, ("train", "average"), hint, at_key=True)
 
 
 def check_acting(reading: Reading, planned: Plan, setting: str) -> Iterator[Problem]:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from dlrun.checks.reading import Reading
+from dlrun.components.optimizers import SearchingOptimizer
 from dlrun.errors import Problem
+from dlrun.language.experiment import TrainSection, as_tuple
 from dlrun.language.suggestions import did_you_mean
+from dlrun.plan.length import Length
 from dlrun.plan.names import matches
 from dlrun.plan.network import Plan
 from dlrun.plan.optimizers import Moved, moved
+from dlrun.plan.split_sizes import SplitSizes
+from dlrun.plan.weights import acting
 from dlrun.shapes import Shape, show
 
 FEW = 3
@@ -37,8 +42,60 @@ def check_optimizers(reading: Reading, planned: Plan) -> Iterator[Problem]:
             hint = f"give it those that it takes: `optimizer: [{group.optimizer.kind}: {{weights: …}}, adam]`"
             yield reading.problem(message, group.path, hint)
     if left:
-        hint = "add an optimizer without `weights` as the last one; `model.freeze` names weights that do not move"
+        alone = isinstance(groups[0].optimizer, SearchingOptimizer)
+        hint = "remove `weights`" if alone else "add an optimizer without `weights` as the last one"
+        hint += "; `model.freeze` names weights that do not move"
         yield reading.problem(f"no optimizer moves {_few(left)}", ("optimizer",), hint)
+
+
+def check_searching(
+    reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes | None
+) -> Iterator[Problem]:
+    """Hold a training with an optimizer that compares the loss at several weights to one loss, of the same rows."""
+    optimizers = as_tuple(reading.sections.get("optimizer"))
+    found = next((place for place, one in enumerate(optimizers) if isinstance(one, SearchingOptimizer)), None)
+    if found is None:
+        return
+    kind = optimizers[found].kind
+    if len(optimizers) > 1:
+        message = f"{kind} moves all weights together, so it is the only optimizer"
+        hint = "keep one optimizer; `model.freeze` names weights that do not move"
+        yield reading.problem(message, ("optimizer", found), hint)
+    rows = sizes.train if sizes is not None else 0
+    is_read = "train" in reading.sections or "train" not in reading.written
+    if rows and is_read and Length.of(train, rows).batch < rows:
+        message = f"{kind} needs all {rows} training rows in each step, and `batch_size` is {train.batch_size}"
+        hint = "write `train: {batch_size: full}`, or use an optimizer for batches, such as adam"
+        yield reading.problem(message, ("train", "batch_size") if "train" in reading.written else ("optimizer",), hint)
+    data = reading.sections.get("data")
+    if data is not None and data.augment:
+        message = f"{kind} compares the gradients of its steps, and `augment` changes the rows between them"
+        hint = "remove `augment`, or use another optimizer, such as adam"
+        yield reading.problem(message, ("data", "augment"), hint, at_key=True)
+    for name in ("clip_grad_value", "clip_grad_norm"):
+        if getattr(train, name) is not None:
+            message = f"{kind} needs the gradient of the loss, and `{name}` changes it"
+            hint = f"remove `{name}`; the line search finds how far a step may go"
+            yield reading.problem(message, ("train", name), hint, at_key=True)
+    yield from _constraints(reading, planned, kind)
+    if reading.sections["model"].frozen_until is not None:
+        message = f"{kind} moves the same weights in every step, and here more of them move after a time"
+        hint = "write the names alone to keep the weights as they are, or use another optimizer, such as adam"
+        yield reading.problem(message, ("model", "freeze", "until"), hint, at_key=True)
+
+
+def _constraints(reading: Reading, planned: Plan, kind: str) -> Iterator[Problem]:
+    """The constraints, of the section and of layers: they move weights after a step."""
+    section = reading.sections.get("constraints", ())
+    found = acting(planned, "constraints", section)
+    owners = [owner for _, names, owner in found if not planned.frozen.issuperset(names)]
+    message = f"{kind} compares the gradients of its steps, and a constraint moves the weights between them"
+    hint = "a penalty in `regularizers` is a part of the loss; or use another optimizer, such as adam"
+    if None in owners:
+        yield reading.problem(message, ("constraints",), hint, at_key=True)
+    for owner in owners:
+        if owner is not None:
+            yield Problem(message, owner.place, hint)
 
 
 def _unknown(reading: Reading, group: Moved, trained: list[str], layers: list[str], planned: Plan) -> Iterator[Problem]:

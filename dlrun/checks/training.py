@@ -8,7 +8,8 @@ from typing import Any
 
 from dlrun.checks.monitor import check_monitor
 from dlrun.checks.reading import Reading
-from dlrun.checks.schedules import check_schedules
+from dlrun.checks.schedules import check_schedules, schedules_of
+from dlrun.components.schedules import FollowingSchedule
 from dlrun.errors import Problem, SpecPath
 from dlrun.language.durations import Duration
 from dlrun.language.experiment import TrainSection
@@ -51,6 +52,8 @@ def check_training(reading: Reading, planned: Plan, train: TrainSection, sizes: 
         return
     length = Length.of(train, sizes.train)
     yield from check_schedules(reading, planned, length, sizes)
+    if train.refits:
+        yield from _check_refit(reading, planned, train, sizes)
     average: Any = train.average
     if average is not None:
         yield from _check_start(reading, average.start(), average.kind, ("train", "average"), length)
@@ -58,7 +61,7 @@ def check_training(reading: Reading, planned: Plan, train: TrainSection, sizes: 
         path = ("train", "early_stopping", "start_after")
         yield from _check_start(reading, train.early_stopping.start_after, "early stopping", path, length)
     yield from _check_evaluation_batches(reading, planned, train, sizes)
-    yield from _check_training_batches(reading, planned, train, sizes, length.batch)
+    yield from _check_training_batches(reading, planned, train, sizes.train, length.batch)
 
 
 def _check_early_stopping(reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes) -> Iterator[Problem]:
@@ -71,6 +74,20 @@ def _check_early_stopping(reading: Reading, planned: Plan, train: TrainSection, 
         message = "the `monitor` of early stopping decides which weights are the best"
         hint = "write `monitor` in `early_stopping`, and remove `best`"
         yield reading.problem(message, ("train", "best"), hint, at_key=True)
+
+
+def _check_refit(reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes) -> Iterator[Problem]:
+    """Refuse what a training without validation rows, of another number of rows, could not do."""
+    at = ("train", "early_stopping", "then")
+    if reading.sections["data"].split.folds is not None:
+        hint = "remove one of the two: the folds say how good a training is, and a refit uses all rows for one network"
+        yield reading.problem("a run of several folds has no refit", at, hint)
+    for entry in schedules_of(reading, planned):
+        if isinstance(entry.schedule, FollowingSchedule):
+            message = f"{entry.schedule.kind} watches {entry.schedule.monitor}, and a refit has no validation rows"
+            yield reading.problem(message, entry.path, "choose another schedule, or remove `then: refit`")
+    rows = sizes.train + sizes.validation
+    yield from _check_training_batches(reading, planned, train, rows, Length.of(train, rows).batch, " of the refit")
 
 
 def _check_start(reading: Reading, start: Duration, whose: str, path: SpecPath, length: Length) -> Iterator[Problem]:
@@ -106,19 +123,19 @@ def _check_evaluation_batches(
 
 
 def _check_training_batches(
-    reading: Reading, planned: Plan, train: TrainSection, sizes: SplitSizes, batch: int
+    reading: Reading, planned: Plan, train: TrainSection, rows: int, batch: int, whose: str = ""
 ) -> Iterator[Problem]:
-    """Refuse batches of one row where a layer takes its statistics over the rows."""
+    """Refuse batches of one row where a layer takes its statistics over the rows; `whose` says of which training."""
     moving = (step for step in planned.steps if not planned.is_still(step))
     norm = next((step for step in moving if step.least_rows(training=True) > 1), None)
-    if norm is None or (batch > 1 and (sizes.train % batch != 1 or train.drop_last)):
+    if norm is None or (batch > 1 and (rows % batch != 1 or train.drop_last)):
         return
     message = f"{norm.kind} needs more than one row a batch"
     if batch == 1:
         message += ", and `batch_size` is 1"
         hint = "a mean over one row is the row itself: use layer_norm, or larger batches"
     else:
-        message += f"; {sizes.train} rows in batches of {batch} leave a last batch of 1"
+        message += f"; {rows} rows{whose} in batches of {batch} leave a last batch of 1"
         hint = "set `drop_last: true`, or another batch_size"
     notes = ((f"this {norm.kind}", norm.place),) if norm.place else ()
     yield Problem(message, reading.place(("train", "batch_size")), hint, notes)

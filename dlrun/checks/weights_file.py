@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from dlrun.checks.reading import Reading
-from dlrun.errors import LocatedError, Problem, SpecError
+from dlrun.errors import LocatedError, Problem, RunError, SpecError
 from dlrun.language.experiment import ModelSection
 from dlrun.language.start_weights import StartWeights, is_run_name, read_names
 from dlrun.language.suggestions import did_you_mean, shorten
@@ -65,6 +65,7 @@ def _file_of(source: str, folder: Path, runs: Path, of_folds: bool) -> str | Non
         return None
     from dlrun.runs import folder as run_folder
     from dlrun.runs.find import LAST, find_run
+    from dlrun.runs.refit import learned_in
 
     if source == LAST and of_folds:
         raise WeightsError("`last` is another run for each of the folds", "write the name of the run")
@@ -78,12 +79,17 @@ def _file_of(source: str, folder: Path, runs: Path, of_folds: bool) -> str | Non
     if folds := run_folder.folds_of(run):
         message = f"{run} is a run of several folds, and each has a network of its own"
         raise WeightsError(message, f"name one of them, such as {folds[0]}")
-    file = run / run_folder.BEST
+    try:
+        learned = learned_in(run)
+    except RunError as error:
+        message, _, hint = str(error).partition("; ")
+        raise WeightsError(message, hint) from None
+    file = learned / run_folder.BEST
     if not file.exists():
         last = run / run_folder.LAST
         hint = f"{last} has the weights of the last epoch" if last.exists() else ""
         raise WeightsError(f"{run} has no {run_folder.BEST}", hint)
-    return str(file if is_name else Path(source) / run_folder.BEST)
+    return str(file if is_name else Path(source) / file.relative_to(run))
 
 
 def _is_folder(path: Path) -> bool:

@@ -34,6 +34,8 @@ class Batch:
     exact: dict[str, torch.Tensor] = field(default_factory=dict)
     """What the metrics compare with, where `targets` are another thing: numbers as the data has them, float64, where
     those are rounded or scaled; the class of the largest share, where classes are mixed."""
+    factors: tuple[torch.Tensor, ...] = ()
+    """Of one of several batches of a step: see `Objective.of_one_step`."""
 
     def __len__(self) -> int:
         return len(self.inputs[0])

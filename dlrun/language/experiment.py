@@ -126,6 +126,9 @@ class EarlyStopping(Settings):
     """Only a change larger than this counts as an improvement."""
     start_after: DurationField = Duration(0, "epochs")
     """Epochs that end until this time, such as `10 epochs`, do not count as epochs without improvement."""
+    then: Literal["refit"] | None = None
+    """What follows: `refit` trains again, from the start, on the training and the validation rows, for as many steps as
+    were best."""
 
 
 class Best(Settings):
@@ -177,6 +180,11 @@ class TrainSection(Settings):
     """How exactly the network computes. tf32 (GPUs only) rounds the factors of each product to a mantissa of 10 bits;
     bfloat16 computes products, and what follows from them, in 16 bits with a mantissa of 7 bits. Weights and losses
     stay float32."""
+
+    @property
+    def refits(self) -> bool:
+        """Whether a refit follows the training."""
+        return self.early_stopping is not None and self.early_stopping.then == "refit"
 
 
 class Experiment(Settings):

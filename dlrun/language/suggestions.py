@@ -49,6 +49,10 @@ def suggest(word: str, known: Iterable[str], synonyms: Mapping[str, str] | Mappi
         for name in (meant,) if isinstance(meant, str) else meant or ():
             if name.split(":")[0] in names:
                 return name
+    letters = sorted(snake)
+    for name in names:  # the right letters in another order: difflib takes a longer name for nearer
+        if len(name) == len(snake) and sorted(name.lower()) == letters:
+            return name
     import difflib  # slow to import, and only a mistake needs it
 
     close = difflib.get_close_matches(snake[:100], names, 1, 0.7)

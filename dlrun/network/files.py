@@ -28,6 +28,7 @@ from dlrun.plan.inputs import front_chains
 from dlrun.plan.network import Plan, plan
 from dlrun.plan.weights import expected
 from dlrun.runs import folder as run_folder
+from dlrun.runs.refit import learned_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +64,18 @@ def load_network(folder: Path | str, which: Literal["best", "last"] = "best") ->
     The data is not needed, and nothing in the folder is executed: the spec is YAML, the weights are safetensors.
 
     Args:
-        folder: a run's folder.
+        folder: a run's folder; of a run with a refit, its refit is loaded.
         which: the weights of the best epoch, or of the last one.
 
     Raises:
         SpecError: the folder is not a run's, or a file in it is damaged.
+        RunError: the run's refit is not complete.
     """
     folder = Path(folder)
     if folds := run_folder.folds_of(folder):
         message = f"{folder} is a run of several folds, and each has a network of its own"
         raise SpecError(f"{message}\n  `load_network('{folds[0]}')` loads that of the first")
+    folder = learned_in(folder)
     reading = read_spec(folder / run_folder.RESOLVED)
     if reading.problems:
         raise SpecError(reading.problems)

@@ -19,18 +19,22 @@ class Monitor:
     """Whether a larger value is better."""
     delta: float
     """Only a change larger than this is better."""
+    newest: bool = False
+    """Whether the last epoch is the best, as there are no validation rows that could tell."""
 
     def is_better(self, value: float, best: float) -> bool:
         """Whether a finite value is better than the best so far, which is NaN at first."""
-        return math.isnan(best) or (value > best + self.delta if self.rising else value < best - self.delta)
+        return (
+            self.newest or math.isnan(best) or (value > best + self.delta if self.rising else value < best - self.delta)
+        )
 
 
 def monitor(train: TrainSection, watched: Iterable[Watched], validated: bool) -> Monitor:
-    """The metric of early stopping or of `best`; else the loss of the validation rows, or of the training rows without
-    those."""
+    """The metric of early stopping or of `best`, else the loss, of the validation rows; without those the last epoch is
+    the best."""
     stopping, chosen = train.early_stopping, train.early_stopping or train.best
     name = chosen.monitor if chosen else "validation/loss" if validated else "train/loss"
-    return Monitor(name, is_rising(name, watched), stopping.min_delta if stopping else 0.0)
+    return Monitor(name, is_rising(name, watched), stopping.min_delta if stopping else 0.0, not validated)
 
 
 def is_rising(name: str, watched: Iterable[Watched]) -> bool:

@@ -19,6 +19,10 @@ PARAMS, JOURNAL, LABELS, COLUMNS = "params.txt", "metrics.jsonl", "labels.json",
 BEST, LAST, FITTED = "best.safetensors", "last.safetensors", "preprocess.safetensors"
 FOLD = "fold-"
 """How the name of a fold's folder begins; its number follows."""
+REFIT = "refit"
+"""The folder of a run's refit: see runs/refit.py."""
+PARTS = (f"{FOLD}*", REFIT)
+"""The patterns of the folders of runs that are parts of another."""
 
 
 def fold_of(folder: Path, number: int) -> Path:
@@ -33,6 +37,12 @@ def folds_of(folder: Path) -> list[Path]:
     except (OSError, ValueError):  # it can be no folder's path
         return []
     return sorted(found, key=lambda path: (len(path.name), path.name))
+
+
+def parts_of(folder: Path) -> list[Path]:
+    """The folders of the runs that are parts of a run and have begun: its folds, or its refit."""
+    refit = folder / REFIT
+    return [*folds_of(folder), *([refit] if (refit / STARTED).is_file() else [])]
 
 
 def runs_of(folder: Path) -> Path:

@@ -206,8 +206,8 @@ def deliver_others(own: Path, trainer: Trainer) -> None:
     """
     runs = run_folder.runs_of(own)
     own = own.resolve()
-    folds = runs.glob(f"*/{run_folder.FOLD}*/{run_folder.STARTED}")
-    for file in [*sorted(runs.glob(f"*/{run_folder.STARTED}")), *sorted(folds)]:
+    patterns = ("*", *(f"*/{part}" for part in run_folder.PARTS))
+    for file in [file for one in patterns for file in sorted(runs.glob(f"{one}/{run_folder.STARTED}"))]:
         if trainer.is_over():
             return
         with contextlib.suppress(RunError):

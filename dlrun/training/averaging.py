@@ -58,6 +58,14 @@ class AveragedWeights:
         for norm, momentum in zip(self.norms, momenta, strict=True):
             norm.momentum = momentum
 
+    @torch.no_grad()
+    def begin(self, averages: dict[str, torch.Tensor], count: int, network: nn.Module) -> None:
+        """Continue from the averages of another, by the names of weights and buffers: see `measured_weights`."""
+        own = measured_weights(network, None)
+        network.load_state_dict(averages)
+        self.values, self.count = [tensor.clone() for tensor in self.live], count
+        network.load_state_dict(own)
+
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """The network has the averages, and afterwards its own weights again; without an average it keeps these."""

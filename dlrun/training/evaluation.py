@@ -134,15 +134,9 @@ class Evaluator:
 
     def _means(self, read: Sequence[Sequence[float]], sizes: Sequence[int]) -> list[float]:
         """The mean of each loss: `read` has for each value of the objective those of all batches."""
-        shares = [
-            self.objective.shares(values, size) for values, size in zip(zip(*read, strict=True), sizes, strict=True)
-        ]
-        columns = list(zip(*shares, strict=True))
-        sums = [
-            math.fsum(value * share for value, share in zip(values, column, strict=True))
-            for values, column in zip(read, columns, strict=False)
-        ]
-        return self.objective.means(sums, sum(sizes), [math.fsum(amounts) for amounts in read[len(columns) :]])
+        batches = zip(zip(*read, strict=True), sizes, strict=True)
+        parts = [self.objective.summed(values, size) for values, size in batches]
+        return self.objective.means([math.fsum(column) for column in zip(*parts, strict=True)], sum(sizes))
 
     def _lost(self, means: Sequence[float]) -> set[str]:
         """The outputs that are not numbers, which shows in their loss: a decision made of them would look like one."""

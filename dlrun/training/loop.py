@@ -40,6 +40,7 @@ from dlrun.training.order import Order
 from dlrun.training.schedules import Schedules
 from dlrun.training.speed.fast_step import FastStep
 from dlrun.training.state import TrainingState
+from dlrun.training.step_batches import step_batches
 from dlrun.training.task import Task
 
 REPORT_EVERY = 0.1
@@ -119,11 +120,17 @@ class Training:
 
     def unfreeze(self) -> None:
         """Let the weights that were frozen at first move too. Captured code knows the others alone, and is dropped."""
+        # Weights that begin to move have not changed so far, so they are their own average.
+        average, averages = self.state.average, measured_weights(self.task.network, self.state.average)
         self.task, self.state.unfrozen = self.task.unfrozen(), True
         for bound in self.task.bounds:
             bound()
         before, self.step = self.step, FastStep(self.task)
         self.step.resume([*before.states, *self.step.states[len(before.states) :]])
+        if average is not None:
+            self.state.average = AveragedWeights(average.kind, self.step.weights, self.task.network)
+            if average.count:
+                self.state.average.begin(averages, average.count, self.task.network)
         self.evaluate = self._evaluator()
 
     def finish(self) -> None:
@@ -137,7 +144,7 @@ class Training:
         task, state = self.task, self.state
         self.order = Order(task.seed, state.epoch, len(task.data.train), self.device)
         self.steps = min(self.length.per_epoch, self.length.steps - state.epoch * self.length.per_epoch)
-        self.losses = LossTotals(state, task.objective, task.penalized)
+        self.losses = LossTotals(state, task.minimised, task.penalized)
         self.rows = min(self.steps * self.length.step_rows, self.length.rows)
         self.measurement = Measurement(task.watched, self.rows)
         self.started = time.perf_counter()
@@ -178,17 +185,10 @@ class Training:
 
     def _step(self, step: int) -> None:
         """Do a step of the epoch, by its number; of several batches, the last one completes it."""
-        task, state, batches = self.task, self.state, self.length.batches(step)
-        moves = self.schedules.moves(state.step)
-        start, stop = batches[0].start, batches[-1].stop
-        for rows in batches:
-            share = len(rows) / (stop - start)
-            batch = task.augment(task.data.train, state.epoch, self.order.part(rows.start, rows.stop))
-            if rows.stop < stop:
-                losses, measured = self.step.accumulate(batch, share)
-            else:
-                losses, measured = self.step(batch, moves, share)
-            self.losses.add(losses, len(rows), share)
+        moves = self.schedules.moves(self.state.step)
+        for batch, rows, share, is_last in step_batches(self.task, self.length, self.order, self.state.epoch, step):
+            losses, measured = self.step(batch, moves, share) if is_last else self.step.accumulate(batch, share)
+            self.losses.add(losses, rows, share)
             self.measurement.add(measured)
 
     def _add_to_average(self, average: AveragedWeights) -> None:

@@ -31,10 +31,8 @@ class LossTotals:
         """The share that each batch has of its step."""
         self.state, self.objective, self.penalized = state, objective, penalized
         self.rows, self.steps = 0, 0.0
-        self.totals = [0.0] * (1 + len(objective.names))
-        """The sums of the loss and of each term, each times what counts."""
-        self.amounts = [0.0] * len(objective.uneven)
-        """The sums of what counts, for each loss whose rows count unequally."""
+        self.totals = [0.0] * len(objective.summed([0.0] * objective.width, 0))
+        """The sums of what `Objective.summed` gives of each batch."""
         self.penalty = 0.0
         """The sum over the steps, of the mean over the rows of each."""
 
@@ -71,11 +69,9 @@ class LossTotals:
                     f"the loss became {loss} in epoch {self.state.epoch + 1}, step {math.ceil(round(self.steps, 6))}; "
                     "try a smaller lr, `clip_grad_norm`, or `preprocess: [standardize]`"
                 )
-            if self.amounts:
-                for place, counted in enumerate(self.objective.shares(values, rows)):
-                    self.totals[place] += values[place] * counted
-                for place in range(len(self.amounts)):
-                    self.amounts[place] += values[len(self.totals) + place]
+            if self.objective.uneven:
+                for place, part in enumerate(self.objective.summed(values, rows)):
+                    self.totals[place] += part
             else:  # without a call, as small networks have many steps
                 for place in range(len(self.totals)):
                     self.totals[place] += values[place] * rows
@@ -100,15 +96,14 @@ class LossTotals:
     def as_data(self) -> dict[str, Any]:
         """All that has been added, for a checkpoint."""
         self.read()
-        sums = {"totals": list(self.totals), "amounts": list(self.amounts), "penalty": self.penalty}
-        return {"rows": self.rows, "steps": self.steps, **sums}
+        return {"rows": self.rows, "steps": self.steps, "penalty": self.penalty, "totals": list(self.totals)}
 
     def load(self, data: dict[str, Any]) -> None:
         """Continue from what `as_data` returned."""
         self.rows, self.steps, self.penalty = data["rows"], data["steps"], data["penalty"]
-        self.totals, self.amounts = list(data["totals"]), list(data["amounts"])
+        self.totals = list(data["totals"])
 
     def _means(self) -> list[float]:
         if not self.rows:
-            return [math.nan] * len(self.totals)
-        return self.objective.means(self.totals, self.rows, self.amounts)
+            return [math.nan] * (1 + len(self.objective.names))
+        return self.objective.means(self.totals, self.rows)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -108,11 +110,17 @@ class Objective:
         self.weights = [None if t.weight is None else torch.tensor(t.weight, device=device) for t in terms]
         self.uneven = [place for place, term in enumerate(terms) if term.is_uneven]
         """The places of the losses whose rows count unequally."""
+        self.moving = [
+            place
+            for place, term in enumerate(terms)
+            if self.names and self.uneven and isinstance(term.loss.coefficient, torch.Tensor)
+        ]
+        """The places of the losses whose coefficients schedules change, where the total cannot be added up without."""
 
     @property
     def width(self) -> int:
         """How many values a call returns."""
-        return 1 + len(self.names) + len(self.uneven)
+        return 1 + len(self.names) + len(self.uneven) + len(self.moving)
 
     def tensors(self) -> list[torch.Tensor]:
         """The tensors that it computes with."""
@@ -120,7 +128,7 @@ class Objective:
 
     def __call__(self, outputs: Outputs, batch: Batch) -> list[torch.Tensor]:
         """The mean loss over a batch; then, where there are several, each loss without its coefficient; then how much
-        of the batch counts, for each loss whose rows count unequally."""
+        of the batch counts, for each loss whose rows count unequally; then the coefficients of `moving`."""
         compared = [self.pairing.compared(term, outputs, batch) for term in self.terms]
         values = [self._value(place, *pair, outputs) for place, pair in enumerate(compared)]
         total: torch.Tensor | None = None
@@ -131,39 +139,69 @@ class Objective:
             total = weighted if total is None else total + weighted
         assert total is not None
         amounts = [self.terms[place].loss.amount(compared[place][1], self.weights[place]) for place in self.uneven]
-        return [total, *(values if self.names else ()), *amounts]
+        coefficients: list[Any] = [self.terms[place].loss.coefficient for place in self.moving]
+        return [total, *(values if self.names else ()), *amounts, *(number.clone() for number in coefficients)]
 
-    def means(self, sums: Sequence[float], rows: float, amounts: Sequence[float]) -> list[float]:
-        """The mean loss over many batches, then that of each loss where there are several.
+    def of_one_step(self, batches: Sequence[Batch]) -> list[Batch]:
+        """The batches of a step with `factors`, one for each loss whose rows count unequally.
 
-        Args:
-            sums: of each value that a call returns as a mean, each times how much of its batch counts: the rows of the
-                batch, or what the call returned for a loss whose rows count unequally.
-            rows: of all batches.
-            amounts: the sums of what counts, for each loss whose rows count unequally.
+        A factor is how much the rows of the batch count on average, divided by that of the rows of all batches: with
+        it, the mean over all rows of the batches' losses is the loss of all of them.
         """
-        if not self.uneven:
-            return [value / rows for value in sums]
-        counted = dict(zip(self.uneven, amounts, strict=True))
-        each = sums[1:] if self.names else [sums[0] / self.terms[0].loss.coefficient]
-        means = [
-            value / (counted.get(place, rows) or math.nan)  # nothing counts in any batch
-            for place, value in enumerate(each)
-        ]
-        total = math.fsum(term.loss.coefficient * mean for term, mean in zip(self.terms, means, strict=True))
-        return [total, *(means if self.names else ())]
+        factors: list[list[torch.Tensor]] = [[] for _ in batches]
+        for place in self.uneven:
+            term = self.terms[place]
+            amounts = [term.loss.amount(self.pairing.given(term.answer, one), self.weights[place]) for one in batches]
+            total = torch.stack(amounts).sum()
+            mean = torch.where(total > 0, total, 1.0) / sum(map(len, batches))
+            for own, amount, batch in zip(factors, amounts, batches, strict=True):
+                own.append(amount / len(batch) / mean)
+        return [replace(batch, factors=tuple(own)) for batch, own in zip(batches, factors, strict=True)]
 
-    def shares(self, values: Sequence[float], rows: int) -> list[float]:
-        """What each mean of a call counts, in order: the total, then each loss where there are several.
+    def in_step(self, losses: Sequence[torch.Tensor], batch: Batch) -> torch.Tensor:
+        """The quantity to minimise for a batch, as a part of its step, from what a call returned."""
+        if not batch.factors:
+            return losses[0]
+        if not self.names:
+            return losses[0] * batch.factors[0]
+        factors = dict(zip(self.uneven, batch.factors, strict=True))
+        parts = [
+            term.loss.coefficient * losses[1 + place] * factors.get(place, 1.0) for place, term in enumerate(self.terms)
+        ]
+        return torch.stack(parts).sum()
+
+    def summed(self, values: Sequence[float], rows: int) -> list[float]:
+        """What adds up over batches, for `means`.
 
         Args:
             values: what a call returned.
             rows: of its batch.
         """
-        counted = dict(zip(self.uneven, values[1 + len(self.names) :], strict=False))
-        if not self.names:
-            return [counted.get(0, rows)]
-        return [rows, *(counted.get(place, rows) for place in range(len(self.terms)))]
+        count = len(self.names)
+        if not self.uneven:
+            return [value * rows for value in values]
+        amounts = dict(zip(self.uneven, values[1 + count :], strict=False))
+        if not count:
+            return [values[0] * amounts[0], amounts[0]]
+        counted = [amounts.get(place, rows) for place in range(count)]
+        each = [value * amount for value, amount in zip(values[1:], counted, strict=False)]
+        moved = dict(zip(self.moving, values[1 + count + len(self.uneven) :], strict=False))
+        factors = [moved.get(place, term.loss.coefficient) for place, term in enumerate(self.terms)]
+        return [*each, *(value * factor for value, factor in zip(each, factors, strict=True)), *counted]
+
+    def means(self, sums: Sequence[float], rows: int) -> list[float]:
+        """The mean loss over many batches, then that of each loss where there are several; NaN where nothing counts.
+
+        Args:
+            sums: of what `summed` returned for each batch.
+            rows: of all batches.
+        """
+        if not self.uneven:
+            return [value / rows for value in sums]
+        count = len(self.terms)
+        *values, amounts = (sums[start : start + count] for start in range(0, len(sums), count))
+        means = [[value / (amount or math.nan) for value, amount in zip(some, amounts, strict=True)] for some in values]
+        return [math.fsum(means[-1]), *(means[0] if self.names else ())]
 
     def _value(self, place: int, output: torch.Tensor, answer: torch.Tensor, outputs: Outputs) -> torch.Tensor:
         term, weight = self.terms[place], self.weights[place]

@@ -16,6 +16,7 @@ from dlrun.training.order import Order
 from dlrun.training.schedules import Moves
 from dlrun.training.speed.capture import SavedState
 from dlrun.training.speed.fast_step import FastStep
+from dlrun.training.step_batches import step_batches
 from dlrun.training.task import Task
 
 FIRST, LAST, STEPS = 1e-7, 10.0, 100
@@ -102,14 +103,10 @@ def _loss_of_step(task: Task, length: Length, step: FastStep, number: int, moves
     """Take a step, of several batches where `accumulate` is; the numbers of steps go on from epoch to epoch."""
     epoch, place = divmod(number, length.per_epoch)
     order = Order(task.seed, epoch, len(task.data.train), task.device)
-    batches = length.batches(place)
-    start, stop = batches[0].start, batches[-1].stop
     loss = 0.0
-    for rows in batches:
-        share = len(rows) / (stop - start)
-        batch = task.augment(task.data.train, epoch, order.part(rows.start, rows.stop))
-        losses, _ = step.accumulate(batch, share) if rows.stop < stop else step(batch, moves, share)
-        loss += share * losses[0].item()
+    for batch, _, share, is_last in step_batches(task, length, order, epoch, place):
+        losses, _ = step(batch, moves, share) if is_last else step.accumulate(batch, share)
+        loss += share * task.minimised.in_step(losses, batch).item()
     return loss
 
 

@@ -62,7 +62,7 @@ def backward(task: Task, weights: Sequence[TrainedWeights], batch: Batch) -> tup
     outputs = task.forward(*batch.inputs)  # forward
 
     losses = task.minimised(outputs, batch)  # loss
-    total = losses[0]
+    total = task.minimised.in_step(losses, batch)
     if task.penalized:
         none_yet = torch.zeros_like(total)  # until the weights that they act on are trained
         losses.append(penalty := sum_of_penalties(task.penalties, outputs, batch) if task.penalties else none_yet)

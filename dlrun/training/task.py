@@ -89,7 +89,7 @@ class Task:
     @property
     def losses(self) -> int:
         """How many losses a step returns: the loss, its terms where there are several, the penalty if there is one."""
-        return self.objective.width + self.penalized
+        return self.minimised.width + self.penalized
 
     @property
     def penalized(self) -> bool:

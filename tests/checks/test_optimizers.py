@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import networks
+import pytest
 
+from dlrun.checks.check import check
 from dlrun.commands.write.check import as_data, optimizer_lines
+from dlrun.errors import SpecError
 
 SPEC = """
 data: {source: {sklearn: iris}}
@@ -33,3 +36,16 @@ def test_one_optimizer_needs_no_line_and_the_memory_of_several_is_their_sum(tmp_
     assert optimizer_lines(alone) == [] and alone.memory.state == 4 * 2 * 67
     several = networks.checked(tmp_path, SPEC % "[adam: {weights: stem}, sgd: {momentum: 0.9}]")
     assert several.memory.state == 4 * (2 * 40 + 27)
+
+
+@pytest.mark.parametrize("batches", ["batch_size: full", "batch_size: 150", "batch_size: full, drop_last: true"])
+def test_all_rows_in_a_step_may_be_said_by_their_number(batches: str, tmp_path: Path) -> None:
+    assert networks.checked(tmp_path, SPEC % "lbfgs" + f"train: {{{batches}}}").memory.batch == 106
+
+
+def test_a_mistake_beside_the_size_of_batches_is_the_only_error(tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(SPEC % "lbfgs" + "train: {batch_size: full, epoch: 3}")
+    with pytest.raises(SpecError) as caught:
+        check(tmp_path / "spec.yaml")
+    (problem,) = caught.value.problems
+    assert problem.message == "unknown setting 'epoch'; did you mean 'epochs'?"

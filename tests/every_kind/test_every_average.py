@@ -153,10 +153,13 @@ def test_moving_statistics_of_the_average_are_those_of_torch(kind: str, tmp_path
         assert torch.equal(task.network.state_dict()[name], last[name]), name
 
 
+@pytest.mark.parametrize("until", [None, "1.5 epochs", "2.5 epochs"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_average_goes_on_to_the_same_bits(kind: str, tmp_path: Path) -> None:
+def test_every_average_goes_on_to_the_same_bits(kind: str, until: str | None, tmp_path: Path) -> None:
+    freeze = () if until is None else (f"model.freeze={{names: [linear_1, norm], until: {until}}}",)
+
     def begun() -> Training:
-        done = networks.Trained(networks.prepare_training(networks.checked(tmp_path, spec(kind))))
+        done = networks.Trained(networks.prepare_training(networks.checked(tmp_path, spec(kind), *freeze)))
         return Training(done.ready.task, done, done, TrainingState())
 
     whole = begun()

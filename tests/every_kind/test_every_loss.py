@@ -379,9 +379,8 @@ def test_the_loss_over_uneven_batches_is_that_of_all_rows_together(kind: str) ->
         whole = [np.concatenate(parts) for parts in zip(*[(x, y) for x, y, _ in cases], strict=True)]
         further = [np.concatenate(parts) for parts in zip(*[rest for _, _, rest in cases], strict=True)]
         found = [(of(*one), len(one[0])) for one in cases]
-        sums = [math.fsum(values[0] * objective.shares(values, rows)[0] for values, rows in found)]
-        amounts = [math.fsum(values[1 + place] for values, _ in found) for place in range(len(objective.uneven))]
-        mean = objective.means(sums, sum(rows for _, rows in found), amounts)[0]
+        parts = zip(*[objective.summed(values, rows) for values, rows in found], strict=True)
+        mean = objective.means(list(map(math.fsum, parts)), sum(rows for _, rows in found))[0]
         assert mean == pytest.approx(of(*whole, further)[0], rel=1e-6)
 
 

@@ -132,6 +132,8 @@ def test_a_kind_without_settings_takes_none(value: Any) -> None:
         ("losses", "BCEWithLogitsLoss", "binary_cross_entropy"),
         ("optimizers", "AdamW", "adamw"),
         ("optimizers", "RMSProp", "rmsprop"),
+        ("optimizers", "L-BFGS", "lbfgs"),
+        ("optimizers", "LBFGS-B", "lbfgs"),
         ("schedules", "CosineAnnealingLR", "cosine_annealing"),
         ("initializers", "glorot_uniform", "xavier_uniform"),
         ("initializers", "HeNormal", "kaiming_normal"),

@@ -56,6 +56,64 @@ def test_four_batches_of_8_are_a_batch_of_32(
         assert ours == pytest.approx(other, rel=1e-4, abs=1e-5)
 
 
+WEIGHTED = "{cross_entropy: {weight: {class_0: 0, class_1: 1, class_2: 5}, coefficient: 0.5}}"
+
+
+@pytest.mark.parametrize(
+    "loss", [WEIGHTED, f"[{WEIGHTED}, {{focal: {{weight: balanced}}}}, {{multi_margin: {{coefficient: 2}}}}]"]
+)
+@pytest.mark.parametrize("schedule", [(), ("schedule={linear: {of: 'loss*.coefficient', end_factor: 0.2}}",)])
+def test_four_batches_are_one_where_rows_count_unequally(loss: str, schedule: tuple[str, ...], tmp_path: Path) -> None:
+    overrides = (f"loss={loss}", *schedule)
+    several = networks.train(tmp_path, SPEC % "{sgd: {lr: 0.3, momentum: 0.9}}", *overrides)
+    one = (*overrides, "train.batch_size=32", "train.accumulate=1")
+    whole = networks.train(tmp_path, SPEC % "{sgd: {lr: 0.3, momentum: 0.9}}", *one)
+    theirs = whole.ready.network.state_dict()
+    for name, weight in several.ready.network.state_dict().items():
+        torch.testing.assert_close(weight, theirs[name], rtol=1e-4, atol=1e-5, msg=name)
+    for ours, other in zip(several.epochs, whole.epochs, strict=True):
+        del ours["time/epoch"], other["time/epoch"]
+        assert ours == pytest.approx(other, rel=1e-4, abs=1e-5)
+
+
+def test_the_loss_of_an_epoch_has_the_coefficients_of_each_step(tmp_path: Path) -> None:
+    changes = (
+        f"loss=[{WEIGHTED}, multi_margin]",
+        "schedule={linear: {of: loss.cross_entropy.coefficient, end_factor: 0.2}}",
+        "optimizer.sgd.lr=1e-9",  # the weights hardly move, so the losses of the batches are those of one network
+        "train={epochs: 2, batch_size: 48, drop_last: true}",
+    )
+    done = networks.train(tmp_path, SPEC % "{sgd: {}}", *changes)
+    for number, epoch in enumerate(done.epochs):
+        # Two steps an epoch; the class weights of both batches are summed, and the coefficients differ.
+        one, other = (0.5 * (1 - 0.8 * (2 * number + step) / 4) for step in (0, 1))
+        lowest, highest = (one_of * epoch["train/cross_entropy"] for one_of in (other, one))
+        assert lowest < epoch["train/loss"] - epoch["train/multi_margin"] < highest
+    whole = networks.train(tmp_path, SPEC % "{sgd: {}}", *changes, "train={epochs: 4, batch_size: full}")
+    for number, epoch in enumerate(whole.epochs):
+        coefficient = 0.5 * (1 - 0.8 * number / 4)
+        expected = coefficient * epoch["train/cross_entropy"] + epoch["train/multi_margin"]
+        assert epoch["train/loss"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_positions_that_do_not_count_do_not_dilute_the_batches_with_few_others(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    words = np.where(
+        random.random((64, 6)) < np.linspace(0.05, 0.95, 64)[:, None], "pad", random.choice(["p", "q"], (64, 6))
+    )
+    np.savez(tmp_path / "rows.npz", x=random.normal(size=(64, 6, 3)).astype(np.float32), y=words)
+    changes = (
+        "loss={cross_entropy: {ignore_index: pad}}",
+        "model.layers=[linear: $classes]",
+        "optimizer={sgd: {lr: 1}}",
+    )
+    several = networks.train(tmp_path, SMALL, *changes, "train={epochs: 3, batch_size: 8, accumulate: 4}")
+    whole = networks.train(tmp_path, SMALL, *changes, "train={epochs: 3, batch_size: 32}")
+    assert [epoch["train/loss"] for epoch in several.epochs] == pytest.approx(
+        [epoch["train/loss"] for epoch in whole.epochs], rel=1e-5
+    )
+
+
 def test_the_loss_of_an_epoch_counts_every_row_as_its_weight_says(tmp_path: Path) -> None:
     """Class 0 counts nothing, so the loss is the mean over the others, also of batches and steps of other sizes.
 
@@ -78,9 +136,13 @@ def test_a_step_of_one_batch_is_a_step_to_the_bit(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not can_capture(), reason="this Python's torch cannot capture a step")
+@pytest.mark.parametrize("loss", ["cross_entropy", WEIGHTED])
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
-def test_each_batch_of_a_step_is_captured(optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    codes = networks.two_ways(tmp_path, SPEC % optimizer, monkeypatch, "train.epochs=8", "train.clip_grad_norm=1.0")
+def test_each_batch_of_a_step_is_captured(
+    optimizer: str, loss: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = ("train.epochs=8", "train.clip_grad_norm=1.0", f"loss={loss}")
+    codes = networks.two_ways(tmp_path, SPEC % optimizer, monkeypatch, *changes)
     assert len(codes) >= 3  # batches of 8 and of 6, and validation
     assert all(code is not None for code in codes)
 

@@ -29,7 +29,8 @@ def test_numbers_of_an_optimizer_that_stay_as_they_are_written_have_no_effect(ki
     matrices = "model.layers=[linear: {out_features: 12, bias: false}, linear: {out_features: 10, bias: false}]"
     weights = []
     for schedule in ("null", f"{{linear: {{of: {names}, end_factor: 1}}}}"):
-        done = networks.train(tmp_path, SPEC % (kind, schedule), matrices, "train.epochs=null", "train.steps=3")
+        own = ("train.epochs=null", "train.steps=3", *(["train.batch_size=full"] if kind in networks.SEARCHING else []))
+        done = networks.train(tmp_path, SPEC % (kind, schedule), matrices, *own)
         weights.append(done.ready.network.state_dict())
     assert done.epochs[-1].keys() >= {*names}
     for name, weight in weights[0].items():

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from dlrun.errors import SpecError
-from dlrun.language.kinds import kinds
+from dlrun.training.loop import Training
 from dlrun.training.speed import capture as capturing
 
 SPEC = """
@@ -40,7 +40,7 @@ def state(done: networks.Trained) -> dict[str, torch.Tensor]:
     return done.state.last_weights
 
 
-OPTIMIZERS = [kind if kind != "muon" else "[muon: {weights: '*linear*.weight'}, sgd]" for kind in kinds("optimizers")]
+OPTIMIZERS = [kind if kind != "muon" else "[muon: {weights: '*linear*.weight'}, sgd]" for kind in networks.STEPPING]
 
 
 @pytest.mark.parametrize("captured", [True, False])
@@ -103,6 +103,33 @@ def test_statistics_penalties_and_constraints_begin_with_the_weights(tmp_path: P
     weights = state(until)
     assert weights["trunk.linear_1.weight"].norm(dim=1).max() <= 0.01 + 1e-6
     assert weights["trunk.batch_norm_1.num_batches_tracked"] > 0
+
+
+@pytest.mark.parametrize("start", ["ema: 0.9", "swa: 0 epochs", "swa: 2 epochs", "swa: 3 epochs"])
+def test_the_average_is_over_them_as_if_they_had_been_trained_from_the_start(start: str, tmp_path: Path) -> None:
+    done = networks.Trained(
+        networks.prepare_training(networks.checked(tmp_path, SPEC, f"train.average={{{start}}}", "train.device=cpu"))
+    )
+    network, moments = done.ready.network, []
+
+    def noted(training: Training) -> None:
+        moments.append({name: value.clone().double() for name, value in network.named_parameters()})
+
+    done.after_step = noted  # type: ignore[method-assign]
+    Training(done.ready.task, done, done, done.state).run()
+    kind, _, from_epoch = start.partition(": ")
+    each = len(moments) // 4
+    if kind == "swa":
+        moments = moments[each - 1 :: each][max(0, int(from_epoch[0]) - 1) :]
+    for name, last in moments[-1].items():
+        expected = moments[0][name]
+        for count, moment in enumerate(moments[1:], 1):
+            expected = expected.lerp(moment[name], 0.1 if kind == "ema" else 1 / (count + 1))
+        assert done.state.average is not None
+        with done.state.average.in_place():
+            found = network.get_parameter(name).detach().double()
+        assert not torch.equal(found, last)
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6, msg=name)
 
 
 def test_one_optimizer_may_move_the_late_weights_alone(tmp_path: Path) -> None:

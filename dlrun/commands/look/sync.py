@@ -35,14 +35,14 @@ def sync(
     when it was trained on a machine without a network.
     """
     from dlrun.runs.find import all_runs, find_run
-    from dlrun.runs.folder import folds_of
+    from dlrun.runs.folder import parts_of
 
     if (run is None) != everything:
         raise SpecError("name a run: RUN, `last`, or --all")
     folders = [find_run(run, runs)] if run is not None else all_runs(runs)
     if not folders:
         raise SpecError(f"there are no runs in {runs}; --runs says where they are")
-    folders = [one for folder in folders for one in (folder, *folds_of(folder))]
+    folders = [one for folder in folders for one in (folder, *parts_of(folder))]
     if run is not None:
         for folder in folders:
             deliver(folder, to, even_without_tracker=True)

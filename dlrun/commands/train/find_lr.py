@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dlrun.commands import screen
 from dlrun.commands.picture_file import TEXTS, as_png, format_of, write
+from dlrun.components.optimizers import SearchingOptimizer
 from dlrun.errors import Problem, SpecError, visible
 
 if TYPE_CHECKING:
@@ -23,6 +24,19 @@ def need_a_picture(output: Path) -> None:
     """
     if (kind := format_of(output)) in TEXTS:
         raise SpecError([Problem(f"a range test is not drawn as {kind}", hint="use the ending .svg or .png")])
+
+
+def need_a_rate(checked: Checked) -> None:
+    """Hold a range test to optimizers whose rate depends on the problem.
+
+    Raises:
+        SpecError: one searches for its rate in each step.
+    """
+    for optimizer in checked.experiment.optimizers:
+        if isinstance(optimizer, SearchingOptimizer):
+            place = checked.reading.place(("optimizer",))
+            hint = "leave `lr` at 1; its line search finds the rate of each step"
+            raise SpecError([Problem(f"there is no learning rate to find for {optimizer.kind}", place, hint)])
 
 
 def find_lr(checked: Checked, output: Path | None) -> None:

@@ -44,7 +44,9 @@ class EpochTable:
         """The epoch to be shown next, its metrics, and whether it is the best so far."""
 
     def seen(self, metrics: dict[str, float]) -> bool:
-        """Note an epoch's metrics; whether it is the best so far."""
+        """Note an epoch's metrics; whether it is marked as the best so far."""
+        if self.monitor.newest:
+            return False
         value = metrics.get(self.monitor.name, math.nan)
         if not math.isfinite(value) or not self.monitor.is_better(value, self.best):
             return False

@@ -13,7 +13,7 @@ from dlrun.commands.look.sync import deliver
 from dlrun.commands.train.baselines import show_comparison
 from dlrun.commands.train.run_screen import RunScreen, directions, show_run
 from dlrun.commands.train.train import Every
-from dlrun.errors import CompleteError, RunError
+from dlrun.errors import CompleteError, RunError, SpecError
 
 if TYPE_CHECKING:
     from dlrun.checks.check import Checked
@@ -37,10 +37,12 @@ def resume(
     A run that is complete is delivered to MLflow, as far as it is not there yet.
     """
     from dlrun.checks.check import check as check_spec
+    from dlrun.commands.train.refit import show_refit
     from dlrun.runs.baselines import has_unfinished
     from dlrun.runs.checkpoints import Checkpoints
     from dlrun.runs.find import find_run
     from dlrun.runs.folder import RESOLVED, runs_of
+    from dlrun.runs.refit import has_begun, is_complete, refit_of
     from dlrun.runs.run_json import read_run
 
     folder = find_run(run, runs)
@@ -48,7 +50,12 @@ def resume(
     if not overrides and known.status == "FINISHED":
         if has_unfinished(folder):
             finish_baselines(folder)
-        show_complete(folder)
+        if (refit := refit_of(folder)) is None or is_complete(refit):
+            if refit is not None and has_unfinished(refit):
+                finish_baselines(refit)
+            show_complete(folder)
+        else:
+            show_refit(folder, every)
         return
     if "data.split.folds" in known.info.params and "data.split.fold" not in known.info.params:
         _resume_folds(folder, known.info, list(overrides or ()), every)
@@ -61,10 +68,16 @@ def resume(
 
         return resume_run(folder, checked, watcher, tracking)
 
+    if overrides and (refit := refit_of(folder)) is not None and has_begun(refit):
+        message = f"the refit of {folder.name} was trained for as long as was best, so the run cannot be longer"
+        raise SpecError(f"{message}\n  `dlrun train` starts a new run")
     try:
         show_run(checked, runs_of(folder), known.info.store, known.info.experiment, start, every)
     except CompleteError:
         show_complete(folder)
+        return
+    if checked.experiment.train.refits:
+        show_refit(folder, every)
 
 
 def _resume_folds(folder: Path, info: RunInfo, overrides: list[str], every: int | None) -> None:
@@ -109,13 +122,13 @@ def finish_baselines(folder: Path) -> None:
 
 def show_complete(folder: Path) -> None:
     """Say that a run is complete, and deliver what its store lacks; the run is no failure if that fails."""
-    from dlrun.runs.folder import folds_of
+    from dlrun.runs.folder import parts_of
     from dlrun.runs.run_json import read_run
 
     screen.say_folded(f"{folder.name} is complete{_when(folder)}", hanging=2)
     try:
         deliver(folder)
-        for one in folds_of(folder) if read_run(folder).info.store is not None else ():
+        for one in parts_of(folder) if read_run(folder).info.store is not None else ():
             deliver(one)
     except RunError as error:
         screen.failure(f"the tracker: {error}; `dlrun sync {folder}` delivers the rest", word="warning")

@@ -39,7 +39,7 @@ def show_run(
     mlflow_experiment: str,
     start: Callable[[RunScreen, Tracking], Outcome],
     every: int | None,
-) -> None:
+) -> Outcome:
     """Start a run, and show it from its first line to its last."""
     from dlrun.tracking.open import open_store
 
@@ -50,6 +50,7 @@ def show_run(
         with until_stopped(watcher):
             outcome = start(watcher, tracking)
         show_outcome(outcome, watcher)
+    return outcome
 
 
 class Stoppable(Protocol):
@@ -140,11 +141,13 @@ def show_plan(checked: Checked) -> None:
 
 def next_step(folder: Path | None) -> str:
     """What can be done with a run once it was interrupted; '' where there is none."""
+    from dlrun.runs.refit import is_complete, refit_of
     from dlrun.runs.run_json import read_run
 
     if folder is None:
         return ""
-    if read_run(folder).status == "FINISHED":
+    refit = refit_of(folder)
+    if read_run(folder).status == "FINISHED" and (refit is None or is_complete(refit)):
         return f"; the run {folder} is complete"
     return f"; `dlrun resume {folder}` resumes it"
 
@@ -277,7 +280,8 @@ def directions(checked: Checked) -> dict[str, bool | None]:
 
 def show_outcome(outcome: Outcome, watcher: RunScreen) -> None:
     """Print the best epoch, the test metrics beside those of the baselines, the run's folder, and where to compare."""
-    show_best(outcome, watcher.table.monitor.name)
+    if not watcher.table.monitor.newest:
+        show_best(outcome, watcher.table.monitor.name)
     if outcome.test:
         show_test(outcome, _objective(watcher.checked)[1], watcher.cells)
     else:

@@ -77,14 +77,18 @@ def train(
 
         return run(checked, watcher, runs, tracking, store, mlflow_experiment)
 
-    show_run(checked, runs, store, mlflow_experiment, start, every)
+    searched = show_run(checked, runs, store, mlflow_experiment, start, every)
+    if checked.experiment.train.refits:
+        from dlrun.commands.train.refit import show_refit
+
+        show_refit(searched.folder, every)
 
 
 def _find_lr(spec: Path, overrides: Sequence[str], strict: bool, output: Path | None, asked: bool) -> None:
     """The range test; of several folds, in the first one."""
     from dlrun.checks.check import check as check_spec
     from dlrun.commands.picture_file import check_path
-    from dlrun.commands.train.find_lr import find_lr, need_a_picture
+    from dlrun.commands.train.find_lr import find_lr, need_a_picture, need_a_rate
 
     if not asked:
         raise SpecError([Problem("a picture is drawn of a range test alone", hint="add --find-lr")])
@@ -94,5 +98,6 @@ def _find_lr(spec: Path, overrides: Sequence[str], strict: bool, output: Path | 
     checked = check_spec(spec, overrides, training=True, strict=strict)
     if checked.experiment.need("data").split.every_fold:
         checked = check_spec(spec, [*overrides, "data.split.fold=1"], training=True, strict=strict)
+    need_a_rate(checked)
     screen.notes(checked.notes)
     find_lr(checked, output)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
@@ -20,6 +20,8 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 
 OptimizerState = dict[str, list["torch.Tensor"]]
 """The state of an optimizer: under each name, a tensor for each weight, or one number for all weights."""
+Evaluate = Callable[[], tuple["torch.Tensor", "torch.Tensor"]]
+"""Gives the loss, with the penalties, and its gradient, of the rows of a step at the weights as they are now."""
 
 
 class Optimizer(Component):
@@ -79,6 +81,38 @@ class Optimizer(Component):
             grads: the gradient of each weight.
             state: the state from `begin` and the steps so far.
             lr: the learning rate of this step.
+        """
+        raise NotImplementedError
+
+
+class SearchingOptimizer(Optimizer):
+    """An optimizer that compares the loss at several weights, for the same rows, before it moves.
+
+    It learns from the differences between the gradients of its steps, so each step has the same rows: all of them. It
+    moves all weights, as one vector, and is the only optimizer. What it does depends on values, so a step reads some
+    back from the device, and is not captured; the computation of the loss and the gradient is.
+    """
+
+    elementwise = False
+
+    def search(
+        self,
+        weights: torch.Tensor,
+        loss: torch.Tensor,
+        gradient: torch.Tensor,
+        state: OptimizerState,
+        lr: float,
+        evaluate: Evaluate,
+    ) -> None:
+        """Change the weights and the state in place, without autograd; in place of `step`.
+
+        Args:
+            weights: all trained weights, (n,).
+            loss: the loss at these weights.
+            gradient: its gradient, (n,).
+            state: the state from `begin` and the steps so far.
+            lr: the learning rate of this step.
+            evaluate: gives both for other weights, once `weights` has been changed.
         """
         raise NotImplementedError
 

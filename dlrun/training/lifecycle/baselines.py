@@ -26,10 +26,10 @@ class RunNotices(BaselineWatcher, Protocol):
 def begin(
     setup: TrainingSetup, training: Training, folder: Path, test: dict[str, float], watcher: RunNotices
 ) -> Comparing | None:
-    """Write that the baselines are to be computed; None where the run has none."""
+    """Write that the baselines are to be computed; None where the run has none, as before a refit, which has them."""
     task = setup.task
     chosen = baselines(setup.checked.experiment, setup.plan, task.objective.terms)
-    if not chosen or not (len(task.data.validation) or len(task.data.test)):
+    if task.settings.refits or not chosen or not (len(task.data.validation) or len(task.data.test)):
         with contextlib.suppress(OSError):
             (folder / NAME).unlink(missing_ok=True)  # of a shorter training of this run
         return None

@@ -17,6 +17,7 @@ from dlrun.errors import visible, without_password
 from dlrun.language.resolved import as_yaml, resolved
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import DataSet, RunInfo
+from dlrun.runs.run_json import read_run
 from dlrun.shapes import numel
 from dlrun.training.lifecycle.commit import git_commit
 from dlrun.training.lifecycle.setup import TrainingSetup
@@ -72,7 +73,7 @@ def describe(
     raw = [entry.raw for entry in planned.inputs]
     shape = raw[0] if len(raw) == 1 else (sum(map(numel, raw)),)
     return RunInfo(
-        name=called(experiment.name, reading.document.overrides) or place.name,
+        name=_name(setup, place, parent),
         experiment=mlflow_experiment,
         description=experiment.description,
         folder=place,
@@ -89,6 +90,14 @@ def describe(
         store=store,
         parent=parent,
     )
+
+
+def _name(setup: TrainingSetup, place: Path, parent: Path | None) -> str:
+    """The run's name for people: that of its folder, or the experiment's with the settings that the run overrides."""
+    if parent is not None and place.name == run_folder.REFIT:
+        return f"{read_run(parent).info.name} {place.name}"
+    checked = setup.checked
+    return called(checked.experiment.name, checked.reading.document.overrides) or place.name
 
 
 def command(file: Path | None, overrides: Sequence[str]) -> str:

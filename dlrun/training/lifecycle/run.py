@@ -178,7 +178,8 @@ def train(
         training.run()
         checkpointing.write(training)
         training.finish()
-        tested = f"epoch {state.epoch} (last)" if state.best_weights is None else f"epoch {state.best_epoch} (best)"
+        is_last = state.best_weights is None or training.best.monitor.newest
+        tested = f"epoch {state.epoch} (last)" if is_last else f"epoch {state.best_epoch} (best)"
         outcome.test, outcome.test_of = _test(training, reporter), tested
         if state.best_weights is None:
             raise UndefinedError(

@@ -20,6 +20,7 @@ import contextlib
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 import torch
 
@@ -63,7 +64,7 @@ class Repeated:
         """The results of `compute`, bit for bit."""
         if not self.enabled:
             return self.compute(batch)
-        rows, given = len(batch), [*batch.inputs, *batch.targets.values(), *batch.exact.values()]
+        rows, given = len(batch), [*batch.inputs, *batch.targets.values(), *batch.exact.values(), *batch.factors]
         if rows in self.captured:
             code = self.captured[rows]
             return self.compute(batch) if code is None else code(*given)
@@ -77,15 +78,10 @@ class Repeated:
 
     def _of_tensors(self, like: Batch) -> Callable[..., Tensors]:
         def of_tensors(*given: torch.Tensor) -> Tensors:
-            inputs, answers = given[: len(like.inputs)], given[len(like.inputs) :]
-            targets, exact = answers[: len(like.targets)], answers[len(like.targets) :]
-            return self.compute(
-                Batch(
-                    inputs,
-                    dict(zip(like.targets, targets, strict=True)),
-                    dict(zip(like.exact, exact, strict=True)),
-                )
-            )
+            left = iter(given)
+            inputs = tuple(islice(left, len(like.inputs)))
+            targets, exact = dict(zip(like.targets, left, strict=False)), dict(zip(like.exact, left, strict=False))
+            return self.compute(Batch(inputs, targets, exact, tuple(left)))
 
         return of_tensors
 

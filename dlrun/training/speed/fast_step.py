@@ -8,10 +8,10 @@ from itertools import chain, islice
 import torch
 from torch import nn
 
-from dlrun.components.optimizers import Optimizer, OptimizerState
+from dlrun.components.optimizers import Optimizer, OptimizerState, SearchingOptimizer
 from dlrun.data.batches import Batch, Tensors
 from dlrun.training.schedules import Moves
-from dlrun.training.speed.capture import Repeated, can_capture
+from dlrun.training.speed.capture import Repeated, SavedState, can_capture
 from dlrun.training.speed.flat_weights import FlatWeights
 from dlrun.training.step import Mean, TrainedWeights, backward, clip, step
 from dlrun.training.task import Task
@@ -49,7 +49,9 @@ class FastStep:
         flat = all(isinstance(weights, FlatWeights) for weights in self.weights)
         movable = device != "cpu" or (flat and not any(group.optimizer.fused for group in task.groups))
         constant = all(one.number.group is None for one in task.changing.scheduled)
-        self.moves = self.captures and movable and constant and not self.accumulates
+        self.searches = any(isinstance(group.optimizer, SearchingOptimizer) for group in task.groups)
+        """Whether the loss is computed at several weights before they move."""
+        self.moves = self.captures and movable and constant and not self.accumulates and not self.searches
         """Whether the optimizers' step is captured too: its settings must be constant and its kernels recordable."""
         self.repeated = Repeated(self._compute, self._tensors, self.captures)
         self.bounding = Repeated(self._bound, lambda: [*parameters], self.captures)
@@ -67,6 +69,8 @@ class FastStep:
         Returns:
             The losses as `step` returns them, and each metric's partial result, for the batch.
         """
+        if self.searches:
+            return self._search(batch, moves)
         results = self.repeated(batch)
         losses, metrics = results[: self.losses], results[self.losses :]
         if not self.moves:
@@ -82,6 +86,32 @@ class FastStep:
         results = self.repeated(batch)
         self.mean.add(results[-self.gradients :], share)
         return results[: self.losses], results[self.losses : -self.gradients]
+
+    def _search(self, batch: Batch, moves: Moves) -> tuple[Tensors, Tensors]:
+        """Take a step with an optimizer that compares the loss at several weights.
+
+        All are for the same rows, random numbers and statistics. What is returned is for the first weights, and the
+        moving statistics move once, by these.
+        """
+        buffers, device = [*self.task.network.buffers()], self.task.device
+        before = SavedState(buffers, device)
+        results = self.repeated(batch)
+        after = SavedState(buffers, device)
+
+        def evaluate() -> tuple[torch.Tensor, torch.Tensor]:
+            before.restore()
+            return self._loss_and_gradient(self.repeated(batch))
+
+        ((optimizer, lr),), (weights,), (state,) = moves, self.weights, self.states
+        assert isinstance(optimizer, SearchingOptimizer)
+        optimizer.search(weights.values[0], *self._loss_and_gradient(results), state, lr, evaluate)
+        after.restore()
+        return results[: self.losses], results[self.losses : -1]
+
+    def _loss_and_gradient(self, results: Tensors) -> tuple[torch.Tensor, torch.Tensor]:
+        """The loss, with the penalty if there is one, and its gradient, of the results for flat weights."""
+        loss = results[0] + results[self.losses - 1] if self.task.penalized else results[0]
+        return loss, results[-1]
 
     def resume(self, states: list[OptimizerState]) -> None:
         """Continue from the optimizers' states in a checkpoint."""
@@ -126,5 +156,6 @@ class FastStep:
 
 
 def _weights(optimizer: Optimizer, parameters: Sequence[nn.Parameter], device: str) -> TrainedWeights:
-    flat = device == "cpu" and optimizer.elementwise and FlatWeights.suits(parameters)
+    fast = device == "cpu" and optimizer.elementwise and FlatWeights.suits(parameters)
+    flat = fast or isinstance(optimizer, SearchingOptimizer)
     return FlatWeights(parameters) if flat else TrainedWeights(parameters)

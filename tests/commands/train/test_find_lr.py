@@ -43,6 +43,14 @@ def test_a_loss_that_never_falls_has_no_suggestion(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == "the loss did not fall at any rate, so there is nothing to suggest"
 
 
+def test_an_optimizer_that_searches_has_no_rate_to_find(tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(SPEC % ("", "lbfgs") + "train: {batch_size: full}\n")
+    done = find(tmp_path, "--find-lr")
+    assert done.returncode == 2 and done.stdout == ""
+    assert "error: there is no learning rate to find for lbfgs\n --> spec.yaml:5:12  optimizer" in done.stderr
+    assert "= help: leave `lr` at 1; its line search finds the rate of each step" in done.stderr
+
+
 def test_a_picture_needs_a_test_and_a_format_for_curves(tmp_path: Path) -> None:
     (tmp_path / "spec.yaml").write_text(SPEC % ("", "adam"))
     for arguments, message in (

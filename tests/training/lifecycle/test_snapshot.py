@@ -43,7 +43,7 @@ def begun(folder: Path, text: str) -> Training:
     [
         *("{adam: {amsgrad: true}}", "adamw", "{rmsprop: {momentum: 0.5, centered: true}}", "{sgd: {momentum: 0.9}}"),
         "{adagrad: {lr_decay: 0.1}}",
-        *(f"[{kind}: {{weights: linear_1.weight}}, sgd: {{momentum: 0.9}}]" for kind in kinds("optimizers")),
+        *(f"[{kind}: {{weights: linear_1.weight}}, sgd: {{momentum: 0.9}}]" for kind in networks.STEPPING),
         "{sgd: {momentum: 0.5, schedule: [step: 1, reduce_on_plateau: {of: momentum, patience: 0, threshold: 0.9}]}}",
         "adam\nregularizers: [l2: 1e-3]\nschedule: {linear: {of: '*.coefficient', end_factor: 9}}",
         "[adam: {weights: conv*, schedule: {reduce_on_plateau: {patience: 0, threshold: 0.9}}}, nadam: {}]",
@@ -51,6 +51,15 @@ def begun(folder: Path, text: str) -> Training:
 )
 def test_a_network_of_convolutions_goes_on_to_the_same_bits(optimizer: str, tmp_path: Path) -> None:
     resumes_to_the_same_bits(tmp_path, LARGE % optimizer)
+
+
+@pytest.mark.parametrize("optimizer", networks.SEARCHING)
+def test_an_optimizer_that_searches_goes_on_to_the_same_bits(optimizer: str, tmp_path: Path) -> None:
+    text = LARGE.replace("global_avg_pool", "global_avg_pool\n    - dropout: 0.2") % optimizer
+    text = text.replace("validation: 0.8", "validation: 0.95").replace(
+        "epochs: 3, batch_size: 32", "steps: 6, batch_size: full"
+    )
+    resumes_to_the_same_bits(tmp_path, text + "schedule: {linear: 0.1}")
 
 
 SCHEDULES = {
@@ -91,7 +100,7 @@ def test_a_dropout_that_changes_goes_on_to_the_same_bits(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("until", ["1 epoch", "3 steps"])
-@pytest.mark.parametrize("optimizer", kinds("optimizers"))
+@pytest.mark.parametrize("optimizer", networks.STEPPING)
 def test_weights_that_are_frozen_at_first_go_on_to_the_same_bits(optimizer: str, until: str, tmp_path: Path) -> None:
     text = LARGE % f"[{optimizer}: {{weights: linear_1.weight}}, adam: {{}}]"
     frozen = f"  freeze: {{names: [conv2d_1, batch_norm_1, linear_1], until: {until}}}\n"

@@ -63,7 +63,7 @@ def test_a_captured_training_ends_in_the_bits_of_one_that_was_not(
 
 
 @needs_capture
-@pytest.mark.parametrize("optimizer", kinds("optimizers"))
+@pytest.mark.parametrize("optimizer", networks.STEPPING)
 def test_a_captured_training_ends_in_the_bits_of_one_that_was_not_with_every_optimizer(
     optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +71,17 @@ def test_a_captured_training_ends_in_the_bits_of_one_that_was_not_with_every_opt
     decay = f"{{{optimizer}: {{weight_decay: 1e-2}}}}"
     codes = networks.two_ways(tmp_path, DIGITS % (layers, "cross_entropy", "accuracy", decay), monkeypatch)
     assert len(codes) == 4 and all(code is not None for code in codes)
+
+
+@needs_capture
+@pytest.mark.parametrize("optimizer", networks.SEARCHING)
+def test_a_captured_training_ends_in_the_bits_of_one_that_was_not_where_the_loss_is_searched(
+    optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = "[flatten, {linear: 24}, batch_norm, tanh, {dropout: 0.3}, {linear: 10}]"
+    spec = DIGITS.replace("epochs: 6, batch_size: 64, clip_grad_norm: 1.0", "epochs: 8, batch_size: full")
+    codes = networks.two_ways(tmp_path, spec % (layers, "cross_entropy", "accuracy", optimizer), monkeypatch)
+    assert len(codes) == 2 and all(code is not None for code in codes)  # steps and validation
 
 
 @needs_capture

@@ -104,6 +104,16 @@ def test_on_a_gpu_a_training_from_graphs_ends_in_the_bits_of_one_without(
 
 
 @needs_gpu
+@pytest.mark.parametrize("optimizer", networks.SEARCHING)
+def test_on_a_gpu_a_search_over_graphs_ends_in_the_bits_of_one_without(
+    optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = (f"optimizer={optimizer}", "train.batch_size=full", "train.epochs=12")
+    codes = networks.two_ways(tmp_path, DIGITS % ("", ""), monkeypatch, ON_GPU, *own)
+    assert len(codes) == 2 and {type(code) for code in codes} == {graphs.CudaGraph}
+
+
+@needs_gpu
 @pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype feature:UserWarning")
 @pytest.mark.parametrize("schedule", ["", SCHEDULE, CHANGING])
 def test_no_step_waits_for_the_gpu(schedule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
