@@ -3,7 +3,8 @@
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SPECS, NETS, CLASSICS = ROOT / "specs", ROOT / "specs" / "nets", ROOT / "specs" / "classics"
+SPECS = ROOT / "specs"
+NETS, CLASSICS, TRANSFER = SPECS / "nets", SPECS / "classics", SPECS / "transfer"
 DOCS, BENCHMARKS = ROOT / "docs", ROOT / "benchmarks"
 SHIPPED = sorted({*SPECS.rglob("*.yaml")} - {*(NETS / "names").iterdir()})
 """Every shipped spec; files of names are none."""

@@ -1,4 +1,4 @@
-"""The classic experiments under specs/classics/, and what docs/classics.md says of them.
+"""The experiments under specs/classics/ and specs/transfer/, and what docs/classics.md says of them.
 
 Both sides of a comparison are trained by the commands of the page. Each conclusion is asserted with room: a factor, or
 a distance several times that between two seeds.
@@ -16,11 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from places import CLASSICS, DOCS, SPECS
-from sklearn.datasets import load_breast_cancer
+from places import CLASSICS, DOCS, SPECS, TRANSFER
+from safetensors.numpy import load_file
+from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import dlrun
 from dlrun.api import Run
@@ -28,7 +29,8 @@ from dlrun.checks.check import check
 
 PAGE = (DOCS / "classics.md").read_text("utf-8")
 MODELINE = "# yaml-language-server: $schema=../../docs/schema.json"
-Training = Callable[[str], Run]
+FILES = sorted([*CLASSICS.glob("*.yaml"), *TRANSFER.glob("*.yaml")])
+Training = Callable[..., Run]
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +39,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Training:
     runs = tmp_path_factory.mktemp("classics")
 
     @cache
-    def train(command: str) -> Run:
-        assert f"\n    dlrun train specs/classics/{command}\n" in PAGE
+    def train(command: str, room: Path = CLASSICS) -> Run:
+        assert f"\n    dlrun train specs/{room.name}/{command}\n" in PAGE
         spec, *overrides = shlex.split(command)
-        return dlrun.read_run(dlrun.train(CLASSICS / spec, *overrides, "tracking=off", runs=runs).folder)
+        return dlrun.read_run(dlrun.train(room / spec, *overrides, "tracking=off", runs=runs).folder)
 
     return train
 
 
-@pytest.mark.parametrize("file", sorted(CLASSICS.glob("*.yaml")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_classic_checks_without_a_note_and_says_what_one_sees(file: Path) -> None:
     assert check(file, training=True).notes == ()
     first, *others = file.read_text("utf-8").splitlines()
@@ -54,8 +56,8 @@ def test_a_classic_checks_without_a_note_and_says_what_one_sees(file: Path) -> N
 
 
 def test_the_page_trains_every_classic() -> None:
-    shown = re.findall(r"^    dlrun train specs/classics/(\w+\.yaml)", PAGE, re.MULTILINE)
-    assert set(shown) == {file.name for file in CLASSICS.glob("*.yaml")}
+    shown = re.findall(r"^    dlrun train specs/(\w+/\w+\.yaml)", PAGE, re.MULTILINE)
+    assert set(shown) == {file.relative_to(SPECS).as_posix() for file in FILES}
 
 
 def distance_to_scikit_learns(run: Run, C: float) -> float:
@@ -126,6 +128,34 @@ def test_momentum_needs_far_fewer_steps_in_an_ill_conditioned_valley(trained: Tr
     assert max(losses[name][-1] for name in losses if name != "rmsprop") < 1e-4
 
 
+MEAN_IMAGE = 0.0745
+"""The loss of a network that gives the mean image for every digit."""
+STAY = ["", " optimizer.sgd.lr=1", " optimizer.sgd.lr=10", " optimizer.sgd.momentum=0.9"]
+STAY += [" optimizer.sgd.momentum=0.9 optimizer.sgd.lr=1"]
+LEAVE = {
+    " 'optimizer={adagrad: {lr: 0.03}}'": 0.06,
+    " 'optimizer={rmsprop: {lr: 0.003}}'": 0.06,
+    " 'optimizer={adam: {lr: 0.01}}'": 0.03,
+    " 'optimizer={adamw: {lr: 0.01}}'": 0.03,
+}
+
+
+def test_the_mean_image_has_the_loss_that_the_page_says() -> None:
+    digits = MinMaxScaler().fit_transform(load_digits().data)
+    assert digits.var(axis=0).mean() == pytest.approx(MEAN_IMAGE, abs=5e-5)
+    assert f"The loss is then {MEAN_IMAGE}, the mean variance" in PAGE
+
+
+@pytest.mark.parametrize("change", STAY)
+def test_gradient_descent_stays_on_a_plateau_at_each_rate(change: str, trained: Training) -> None:
+    assert min(trained(f"optimizers.yaml{change}").metric("train/loss")) > 0.074
+
+
+@pytest.mark.parametrize(("change", "loss"), LEAVE.items())
+def test_optimizers_that_scale_each_gradient_leave_a_plateau(change: str, loss: float, trained: Training) -> None:
+    assert trained(f"optimizers.yaml{change}").metric("train/loss")[-1] < loss
+
+
 @pytest.mark.parametrize("change", ["vars.dropout=0.5", "'regularizers=[{l2: 1e-3}]'", "'constraints=[{max_norm: 1}]'"])
 def test_what_keeps_a_large_network_from_overfitting(change: str, trained: Training) -> None:
     bare, kept = trained("overfitting.yaml"), trained(f"overfitting.yaml {change}")
@@ -184,7 +214,7 @@ def test_two_directions_of_lda_are_as_good_as_all_numbers_and_two_of_raw_pca_are
     assert right["pca"] < 0.8
 
 
-def test_the_directions_of_raw_pca_are_hardly_more_than_two_columns() -> None:
+def test_the_directions_of_raw_pca_are_nearly_two_columns() -> None:
     rows = np.loadtxt(SPECS / "wine.csv", delimiter=",", skiprows=1, usecols=range(13))
     largest = np.argsort(rows.std(axis=0))[-2:]
     directions = PCA(n_components=2).fit(rows).components_
@@ -205,10 +235,60 @@ def test_the_sum_to_predict_is_that_of_the_numbers_with_a_mark() -> None:
         assert file["sum"].astype(np.float64).var() == pytest.approx(1 / 6, rel=0.05)
 
 
-def test_the_script_makes_the_shipped_data(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, CLASSICS / "data" / "make_classics.py", tmp_path], check=True, timeout=60)
+TRANSFERRED = {
+    "trunk and head": "head.yaml",
+    "head alone": "head.yaml model.freeze=trunk",
+    "nothing": "head.yaml model.weights=null model.freeze=null",
+}
+
+
+def test_a_trunk_that_knows_other_digits_learns_new_ones_from_few_images(trained: Training) -> None:
+    right = {name: trained(command, TRANSFER).metric("test/accuracy")[0] for name, command in TRANSFERRED.items()}
+    assert right["trunk and head"] > 0.62
+    assert right["trunk and head"] > right["head alone"] + 0.1
+    assert right["head alone"] > right["nothing"] + 0.08
+    assert right["nothing"] < 0.42
+
+
+def test_the_shipped_trunk_is_that_of_its_spec(trained: Training) -> None:
+    run = trained("trunk.yaml", TRANSFER)
+    assert run.metric("test/accuracy")[0] > 0.95
+    ours = dlrun.load_network(run.info.folder).state_dict()
+    theirs = load_file(TRANSFER / "trunk.safetensors")
+    assert {name: of.shape for name, of in theirs.items()} == {name: of.shape for name, of in ours.items()}
+
+
+def test_a_trunk_that_was_just_trained_does_what_the_shipped_one_does(trained: Training, tmp_path: Path) -> None:
+    start = f"model.weights.from={trained('trunk.yaml', TRANSFER).info.folder}"
+    assert dlrun.train(TRANSFER / "head.yaml", start, "tracking=off", runs=tmp_path).test["accuracy"] > 0.62
+
+
+def test_the_trunk_has_many_images_and_the_head_few(trained: Training) -> None:
+    for command, rows in (("trunk.yaml", 2164), ("head.yaml", 100)):
+        assert sum(split[0] for split in trained(command, TRANSFER).info.classes["target"].values()) == rows
+
+
+def test_no_digit_is_in_two_splits_or_in_both_files() -> None:
+    originals = []
+    for file in sorted((TRANSFER / "data").glob("*.npz")):
+        with np.load(file) as arrays:
+            digits, labels = load_digits(return_X_y=True)
+            for image, label, original in zip(arrays["image"], arrays["digit"], arrays["original"], strict=True):
+                assert label == labels[original]
+                places = np.lib.stride_tricks.sliding_window_view(image[0], (8, 8)).reshape(-1, 64)
+                assert (places == digits[original]).all(axis=1).any()
+            originals.append(arrays["original"])
+    low, high = originals
+    assert not set(low) & set(high)
+    assert len(set(high)) == len(high)  # so those of head.yaml can be split as they like
+    assert check(TRANSFER / "trunk.yaml").experiment.data.split.group == "original"
+
+
+@pytest.mark.parametrize("room", [CLASSICS, TRANSFER], ids=lambda room: room.name)
+def test_the_script_makes_the_shipped_data(room: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, room / "data" / f"make_{room.name}.py", tmp_path], check=True, timeout=60)
     for made in sorted(tmp_path.iterdir()):
-        shipped = CLASSICS / "data" / made.name
+        shipped = room / "data" / made.name
         if made.suffix == ".npz":  # another zlib packs the same numbers into other bytes
             with np.load(made) as ours, np.load(shipped) as theirs:
                 assert {name: ours[name].tobytes() for name in ours} == {

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from places import CLASSICS, NETS, SPECS
+from places import CLASSICS, NETS, SPECS, TRANSFER
 from watching import Silent, run_silently
 from whole_runs import MANY, differences, result_of
 
@@ -19,6 +19,7 @@ from dlrun.training.lifecycle.resume import resume
 EPOCHS = {file.stem: 4 for file in sorted(SPECS.glob("*.yaml"))}
 """How many epochs of each are enough to be interrupted in."""
 EPOCHS |= {file.stem: 2 for file in sorted(CLASSICS.glob("*.yaml"))}
+EPOCHS |= {"trunk": 2, "head": 22}  # the trunk of the head moves after 20
 EPOCHS |= {"lenet_digits": 2, "lstm_digits": 2, "autoencoder_digits": 2, "transformer_digits": 4}
 EPOCHS |= {"mobilenet_digits": 2, "inception_digits": 2}
 if MANY:  # these take half a minute each
@@ -37,7 +38,9 @@ class Interrupting(Silent):
 def test_a_shipped_spec_is_resumed_and_trained_from_its_resolved_spec(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = next(folder / f"{name}.yaml" for folder in (SPECS, CLASSICS, NETS) if (folder / f"{name}.yaml").is_file())
+    file = next(
+        folder / f"{name}.yaml" for folder in (SPECS, CLASSICS, TRANSFER, NETS) if (folder / f"{name}.yaml").is_file()
+    )
     overrides = ["tracking=off", f"train.epochs={EPOCHS[name]}", "train.checkpoint.every=3 steps"]
     alone = run_silently(check(file, overrides, training=True), tmp_path / "alone").folder
 
