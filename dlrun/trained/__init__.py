@@ -1,0 +1,1 @@
+"""A run that has learned, at work: predictions for new rows, and how good they are."""

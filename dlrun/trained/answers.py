@@ -1,0 +1,40 @@
+"""What a network answers for some rows, as people read it: classes with probabilities, or numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+AnswerKind = Literal["classes", "yes_or_no", "numbers"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What one output of a network says of some rows, and what is true of them where that is known."""
+
+    output: str
+    """The name of the output."""
+    kind: AnswerKind
+    """`classes`: one of several, also of two. `yes_or_no`: each field by itself. `numbers`: in the units of the data."""
+    fields: tuple[str, ...]
+    """The fields of the data that it predicts, or names of its own where the data has none."""
+    labels: tuple[str, ...]
+    """The classes, in the order of `chances`; () unless it is `classes`."""
+    values: Array
+    """float64: the probability of each class (N, classes), or that of a yes for each field (N, fields), or numbers
+    (N, fields); with positions in between, (N, ..., classes)."""
+    true: Array | None = None
+    """What the data says: class numbers (N, ...), -1 where one is not known or does not count; 0 and 1, or numbers,
+    (N, fields)."""
+
+    @property
+    def decided(self) -> Array:
+        """The class number of the most probable class, (N, ...); 1 where a yes is more probable than not, (N, fields);
+        the numbers."""
+        if self.kind == "classes":
+            return self.values.argmax(-1)
+        return (self.values > 0.5).astype(np.int64) if self.kind == "yes_or_no" else self.values
