@@ -27,7 +27,7 @@ def columns_of(predicted: Predicted) -> Columns:
         raise SpecError("the outputs have answers at different positions, so one table cannot hold them; write an .npz")
     (shape,) = positions
     count = int(np.prod(shape))
-    numbers = np.arange(predicted.numbers.start, predicted.numbers.stop)
+    numbers = predicted.numbers
     found: Columns = {ROW: numbers.repeat(count)}
     if shape:
         places = [",".join(map(str, place)) for place in np.ndindex(*shape)]

@@ -26,8 +26,8 @@ BLOCK = 1024
 class Predicted:
     """The answers for some neighbouring rows."""
 
-    numbers: range
-    """Of the rows in the file, from 0 on."""
+    numbers: Array
+    """(n,) of the rows in the data, from 0 on."""
     answers: tuple[Answers, ...]
     """Of each output."""
 

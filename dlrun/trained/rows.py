@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from dlrun.data.prepare import indices, need_float32
 from dlrun.errors import Problem, SpecError
 from dlrun.language.component import choose
 from dlrun.language.suggestions import did_you_mean
+from dlrun.plan.data_info import Target
 from dlrun.plan.encode import Fields, encode
 from dlrun.plan.unseen import UnseenCounts
 from dlrun.shapes import show
@@ -55,8 +56,8 @@ def source_of(run: TrainedRun, file: Path) -> Source:
 class NewRows:
     """The rows of a file, as the network of a run takes them."""
 
-    def __init__(self, run: TrainedRun, source: Source):
-        """Open and read the fields that the network takes.
+    def __init__(self, run: TrainedRun, source: Source, targets: Mapping[str, Target] | None = None):
+        """Open and read the fields that the network takes, and those of targets.
 
         Raises:
             SpecError: the file lacks fields, or a value cannot be read.
@@ -65,11 +66,14 @@ class NewRows:
         self.name = source.origin()[0]
         try:
             self.table = table = source.open(Path())
-            self._need_fields(table)
-            numbers = {name: one for entry in run.inputs for name, one in _at(entry) if name not in entry.texts}
-            texts = {name: one for entry in run.inputs for name, one in _at(entry) if name in entry.texts}
+            labelled = [one for one in (targets or {}).values() if one.labels and one.wants != "probabilities"]
+            answers = [name for one in (targets or {}).values() for name in one.fields]
+            self._need_fields(table, answers)
+            texts = {name for entry in run.inputs for name in entry.texts} | {one.fields[0] for one in labelled}
+            names = dict.fromkeys([*(name for entry in run.inputs for name in entry.types), *answers], AT)
+            numbers = {name: AT for name in names if name not in texts}
             table.lay_out([list(entry.types) for entry in run.inputs if entry.encoding is None])
-            table.read(numbers, texts, {name for entry in run.inputs for name in entry.lacking})
+            table.read(numbers, dict.fromkeys(texts, AT), {name for entry in run.inputs for name in entry.lacking})
             self.fields = {
                 entry.name: Fields(table, entry.chosen, entry.texts) for entry in run.inputs if entry.encoding
             }
@@ -88,11 +92,11 @@ class NewRows:
         except SourceError as error:
             raise SpecError([Problem(error.message)]) from None
 
-    def blocks(self, size: int) -> Iterator[tuple[range, tuple[torch.Tensor, ...]]]:
+    def blocks(self, size: int) -> Iterator[tuple[Array, tuple[torch.Tensor, ...]]]:
         """All rows in order, some at a time, with their numbers."""
         for start in range(0, self.rows, size):
-            numbers = range(start, min(start + size, self.rows))
-            yield numbers, self.inputs(numbers.start, numbers.stop)
+            stop = min(start + size, self.rows)
+            yield np.arange(start, stop), self.inputs(start, stop)
 
     def _values(self, entry: TrainedInput, start: int, stop: int) -> Array:
         numbers = np.arange(start, stop)
@@ -110,13 +114,13 @@ class NewRows:
         need_float32(values, numbers)
         return values.astype(np.float64, copy=False)
 
-    def _need_fields(self, table: Table) -> None:
-        """Hold the file to the fields that the network takes.
+    def _need_fields(self, table: Table, answers: Sequence[str]) -> None:
+        """Hold the file to the fields that the network takes, and to those of targets.
 
         Raises:
             SpecError: some are missing.
         """
-        wanted = [name for entry in self.run.inputs for name in entry.types]
+        wanted = [*(name for entry in self.run.inputs for name in entry.types), *answers]
         missing = [name for name in dict.fromkeys(wanted) if name not in table.fields]
         if not missing:
             return
@@ -124,8 +128,5 @@ class NewRows:
         meant = did_you_mean(missing[0], table.fields, {}) if len(missing) == 1 else ""
         shown = ", ".join(f"'{name}'" for name in missing[:FEW]) + more
         message = f"{table.name} lacks the {table.noun}{'s' * (len(missing) > 1)} {shown}{meant}"
-        raise SpecError([Problem(f"{message}, which the network takes", hint=table.listed())])
-
-
-def _at(entry: TrainedInput) -> Sequence[tuple[str, tuple[str, ...]]]:
-    return [(name, AT) for name in entry.types]
+        what = "which the network takes" if missing[0] not in answers else "which the run predicts"
+        raise SpecError([Problem(f"{message}, {what}", hint=table.listed())])

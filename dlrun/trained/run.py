@@ -18,6 +18,7 @@ from dlrun.language.experiment import TARGET, as_tuple
 from dlrun.language.field_type import FieldType
 from dlrun.language.fields import OutputForm
 from dlrun.network.files import load_network
+from dlrun.plan.data_info import Target
 from dlrun.plan.encode import EncodedStep, Encoding
 from dlrun.plan.encoders import how_to_read, steps_of
 from dlrun.plan.fields import Chosen
@@ -61,6 +62,8 @@ class TrainedOutput:
     """What an output of the network means."""
 
     name: str
+    target: str
+    """The target of the data that it predicts; '' where it predicts none."""
     kind: AnswerKind
     fields: tuple[str, ...]
     """The fields of the data that it predicts, or names of its own."""
@@ -83,6 +86,11 @@ class TrainedRun:
     """From raw rows of each input, after the encoders, to outputs in the units of the data."""
     inputs: tuple[TrainedInput, ...]
     outputs: tuple[TrainedOutput, ...]
+    reading: Reading
+    """Its spec."""
+    plan: Plan
+    targets: dict[str, Target]
+    """The targets of the training data. Classes are in the order of the outputs: of two, that of 0 comes first."""
 
 
 def open_run(folder: Path) -> TrainedRun:
@@ -99,11 +107,12 @@ def open_run(folder: Path) -> TrainedRun:
     try:
         columns = json.loads(run_folder.read_text(learned / run_folder.COLUMNS))
         inputs = tuple(_input(name, columns["inputs"][name], reading, planned) for name in planned.input_shapes)
-        outputs = tuple(_output(name, columns["targets"], learned, reading, planned) for name in planned.outputs)
+        targets = {name: _target(name, one, learned) for name, one in columns["targets"].items()}
+        outputs = tuple(_output(name, targets, reading, planned) for name in planned.outputs)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise RunError(f"{learned / run_folder.COLUMNS} is damaged, or an older dlrun wrote it: {what}") from None
-    return TrainedRun(learned, reading.sections["data"].source, network, inputs, outputs)
+    return TrainedRun(learned, reading.sections["data"].source, network, inputs, outputs, reading, planned, targets)
 
 
 def _input(name: str, content: dict[str, Any], reading: Reading, planned: Plan) -> TrainedInput:
@@ -131,26 +140,33 @@ def _input(name: str, content: dict[str, Any], reading: Reading, planned: Plan) 
     )
 
 
-def _output(name: str, targets: dict[str, Any], folder: Path, reading: Reading, planned: Plan) -> TrainedOutput:
+def _target(name: str, content: dict[str, Any], folder: Path) -> Target:
+    labels, wants, fields = _labels(folder, name), content["wants"], tuple(content["fields"])
+    if wants == "probabilities" and not labels:
+        count = numel(tuple(content["shape"]))
+        labels = fields if len(fields) == count else tuple(map(str, range(count)))
+    positive = 1 if wants == "binary" and labels else None
+    return Target(tuple(content["shape"]), labels or None, wants, None, fields, positive, content["ignored"])
+
+
+def _output(name: str, targets: dict[str, Target], reading: Reading, planned: Plan) -> TrainedOutput:
     losses: tuple[Loss, ...] = as_tuple(reading.sections["loss"])
     form, size = output_form(planned, name), planned.output_shape(name)
     judge = next((loss for loss in losses if loss.output in (None, name) and loss.compared_with == DATA), None)
     target = name if name in targets else TARGET
     if judge is None or target not in targets:
-        return TrainedOutput(name, "numbers", _numbered(name, numel(size)), (), form, True)
-    wants, fields = targets[target]["wants"], tuple(targets[target]["fields"])
+        return TrainedOutput(name, "", "numbers", _numbered(name, numel(size)), (), form, True)
+    wants, fields, labels = targets[target].wants, targets[target].fields, targets[target].labels or ()
     are_probabilities = judge.of_probabilities or form != ""
-    labels = _labels(folder, target)
     if wants in ("classes", "probabilities") or (wants == "binary" and labels):
         count = 2 if wants == "binary" else size[0] if len(size) != 2 else size[1]
-        names = labels if wants != "probabilities" else fields if len(fields) == count else ()
         own = (fields[0] if wants != "probabilities" else target,)
-        labels = (*names[:count], *(str(number) for number in range(len(names), count)))
-        return TrainedOutput(name, "classes", own, labels, form, are_probabilities)
+        labels = (*labels[:count], *(str(number) for number in range(len(labels), count)))
+        return TrainedOutput(name, target, "classes", own, labels, form, are_probabilities)
     kind: AnswerKind = "yes_or_no" if wants == "binary" else "numbers"
     if len(fields) != numel(size):
         fields = _numbered(fields[0] if len(fields) == 1 else name, numel(size))
-    return TrainedOutput(name, kind, fields, (), form, are_probabilities)
+    return TrainedOutput(name, target, kind, fields, (), form, are_probabilities)
 
 
 def _numbered(name: str, count: int) -> tuple[str, ...]:

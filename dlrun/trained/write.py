@@ -127,7 +127,7 @@ class _Arrays:
         self.parts: dict[str, list[Any]] = {}
 
     def add(self, predicted: Predicted) -> None:
-        self._keep("row", np.arange(predicted.numbers.start, predicted.numbers.stop))
+        self._keep("row", predicted.numbers)
         for answers in predicted.answers:
             if answers.kind == "classes":
                 (field,), labels = answers.fields, np.array(answers.labels, str)

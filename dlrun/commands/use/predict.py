@@ -73,7 +73,8 @@ def predict(
                     lacking += block.lacking
                     write.add(block)
                     if bar is not None:
-                        bar.show(block.numbers.stop / rows.rows, "predict", f"{block.numbers.stop:,} rows")
+                        done = int(block.numbers[-1]) + 1
+                        bar.show(done / rows.rows, "predict", f"{done:,} rows")
         finally:
             if bar is not None:
                 bar.stop()

@@ -19,7 +19,12 @@ def columns(setup: TrainingSetup) -> dict[str, Any]:
     return {
         "inputs": {entry.name: _input(entry, data_info.features[entry.name], fields) for entry in setup.plan.inputs},
         "targets": {
-            name: {"fields": list(target.fields), "wants": target.wants, "shape": list(target.shape)}
+            name: {
+                "fields": list(target.fields),
+                "wants": target.wants,
+                "shape": list(target.shape),
+                "ignored": target.ignored,
+            }
             for name, target in data_info.targets.items()
         },
     }
