@@ -9,15 +9,17 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from dlrun.errors import visible, without_password
+from dlrun.views.grid import show_value as show_value
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from dlrun.errors import Problem, SpecError
+    from dlrun.views.grid import Grid
 
 NARROWEST, WIDE = 60, 120
 AROUND, BETWEEN = 2, 3
@@ -137,6 +139,17 @@ def table(
     with _losing(sys.stdout):
         console().print(grid)
         sys.stdout.flush()
+
+
+def grids(found: Iterable[Grid]) -> None:
+    """Print tables, each with its title above it and its line below it."""
+    for one in found:
+        say()
+        heading(one.title)
+        if one.columns:
+            table(one.columns, one.rows, one.right)
+        if one.below:
+            say_folded(one.below, hanging=2)
 
 
 def fitting(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
@@ -292,11 +305,6 @@ def failure(text: str, word: str = "error") -> None:
         colour = "\033[31m" if word == "error" else "\033[33m"
         text = f"{colour}\033[1m{word}\033[0m{text.removeprefix(word)}"
     _print(text, stderr=True)
-
-
-def show_value(value: float) -> str:
-    """A metric's value for a table; a dash where it is not defined."""
-    return "-" if value != value else f"{value:.4f}" if 1e-3 <= abs(value) < 1e5 or value == 0 else f"{value:.4g}"
 
 
 class Bar:

@@ -19,7 +19,8 @@ class Answers:
     output: str
     """The name of the output."""
     kind: AnswerKind
-    """`classes`: one of several, also of two. `yes_or_no`: each field by itself. `numbers`: in the units of the data."""
+    """`classes`: one of several, also of two. `yes_or_no`: each field by itself. `numbers`: in the units of the
+    data."""
     fields: tuple[str, ...]
     """The fields of the data that it predicts, or names of its own where the data has none."""
     labels: tuple[str, ...]

@@ -1,0 +1,38 @@
+"""A table with a title: for the screen and for a page alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table with a title."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    right: tuple[str, ...] = ()
+    """The columns that are numbers."""
+    below: str = ""
+    """A line under it."""
+
+
+def distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names for the columns of a grid, which finds them by name."""
+    seen: dict[str, int] = {}
+    found = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return tuple(found)
+
+
+def and_more(count: int, what: str, plural: str = "") -> str:
+    """What follows the first of many: `and 3 more columns`."""
+    return f"and {count:,} more {what if count == 1 else plural or what + 's'}"
+
+
+def show_value(value: float) -> str:
+    """A metric's value for a table; a dash where it is not defined."""
+    return "-" if value != value else f"{value:.4f}" if 1e-3 <= abs(value) < 1e5 or value == 0 else f"{value:.4g}"
