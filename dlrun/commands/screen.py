@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from dlrun.errors import visible, without_password
+from dlrun.views.grid import fitting as grid_fitting
 from dlrun.views.grid import show_value as show_value
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from dlrun.views.grid import Grid
 
 NARROWEST, WIDE = 60, 120
-AROUND, BETWEEN = 2, 3
-"""Characters at both ends of a table's line together, and between two of its columns."""
 BAR_WITH_VALUE = 90
 
 
@@ -154,14 +153,7 @@ def grids(found: Iterable[Grid]) -> None:
 
 def fitting(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
     """How many columns of a table fit in a line, from the first one on."""
-    from rich.cells import cell_len
-
-    room = width() - AROUND + BETWEEN
-    for count, cells in enumerate(zip(columns, *rows, strict=True)):
-        room -= BETWEEN + max(cell_len(visible(cell)) for cell in cells)
-        if room < 0:
-            return count
-    return len(columns)
+    return grid_fitting(columns, rows, width())
 
 
 def width(stderr: bool = False) -> int:

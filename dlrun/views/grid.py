@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from dlrun.errors import visible
+
+AROUND, BETWEEN = 2, 3
+"""Characters at both ends of a table's line on the screen together, and between two of its columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,18 @@ def distinct(names: tuple[str, ...]) -> tuple[str, ...]:
         seen[name] = seen.get(name, 0) + 1
         found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return tuple(found)
+
+
+def fitting(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> int:
+    """How many columns of a table fit in a line of the screen, from the first one on."""
+    from rich.cells import cell_len
+
+    room = width - AROUND + BETWEEN
+    for count, cells in enumerate(zip(columns, *rows, strict=True)):
+        room -= BETWEEN + max(cell_len(visible(cell)) for cell in cells)
+        if room < 0:
+            return count
+    return len(columns)
 
 
 def and_more(count: int, what: str, plural: str = "") -> str:

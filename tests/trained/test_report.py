@@ -397,6 +397,14 @@ def test_r2_is_not_defined_where_all_true_numbers_are_the_same(true: Any) -> Non
     assert field.mae == 1.0 and math.isnan(field.r2) and sum(field.details.histogram.counts) == len(true)
 
 
+@pytest.mark.parametrize("error", [0.0, 1.0, -1e-300, 1e20])
+def test_residuals_that_are_the_same_but_for_rounding_are_in_one_bin(error: float) -> None:
+    true = np.arange(1.0, 21.0)[:, None] / 7
+    (field,) = of(numbers(true - error, true)).fields
+    histogram = field.details.histogram
+    assert max(histogram.counts) == 20 and histogram.low < error < histogram.high
+
+
 def test_numbers_that_are_not_finite_are_counted_and_are_in_no_figure() -> None:
     values = [[1.0, NAN], [INF, NAN], [3.0, NAN], [4.0, NAN], [1e308, NAN]]
     first, second = of(numbers(values, [[1.0, 0], [2.0, 0], [3.5, 0], [NAN, 0], [-1e308, 0]])).fields

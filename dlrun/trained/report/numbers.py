@@ -17,6 +17,8 @@ MOST_POINTS = 500
 MOST_ROWS = 10
 """Rows with large errors that are listed."""
 BINS = 30
+CLOSE = 1e-9
+"""Residuals that differ by this share of their size are the same."""
 NOT_DEFINED = float("nan")
 SHARES = (0, 5, 25, 50, 75, 95, 100)
 """Of the quantiles, in percent."""
@@ -89,5 +91,8 @@ def _histogram(residuals: Array) -> Histogram:
     low, high = float(residuals.min()), float(residuals.max())
     if not math.isfinite(high - low):
         return Histogram(low, high, (len(residuals),))
-    counts, edges = np.histogram(residuals, BINS)
-    return Histogram(float(edges[0]), float(edges[-1]), tuple(counts.tolist()))
+    size = max(abs(low), abs(high))
+    if high - low <= CLOSE * size or high == low:  # one value, but for rounding: in the middle
+        low, high = low - max(0.5, size / 2), high + max(0.5, size / 2)
+    counts, _ = np.histogram(residuals, BINS, (low, high))
+    return Histogram(low, high, tuple(counts.tolist()))
