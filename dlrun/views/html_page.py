@@ -22,11 +22,13 @@ body {{ font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var
   max-width: 70rem; padding: 0 1.5rem; }}
 h1 {{ font-size: 1.5rem; margin: 0; overflow-wrap: anywhere; }} h2 {{ font-size: 1.1rem; margin: 2.2rem 0 .6rem; }}
 p {{ color: var(--soft); margin: .3rem 0; overflow-wrap: anywhere; }}
+@media (max-width: 40rem) {{ body {{ margin: 1rem auto; padding: 0 1rem; }} }}
 .wide {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: .25rem .8rem .25rem 0; text-align: left; border-bottom: 1px solid var(--line);
   white-space: nowrap; }}
 th {{ color: var(--soft); font-weight: 600; }} .right {{ text-align: right; }}
+.key {{ display: inline-block; margin-right: .6rem; }}
 svg {{ display: block; }} .bar {{ fill: var(--colour-0); }} .axis {{ stroke: var(--line); }}
 svg text {{ font: 12px system-ui, sans-serif; fill: var(--soft); }}
 """
@@ -67,7 +69,10 @@ def colour(number: int) -> str:
 
 def legend(names: Iterable[str]) -> str:
     """What has which colour, as HTML."""
-    return " ".join(f'<span style="color:{colour(number)}">●</span> {html(name)}' for number, name in enumerate(names))
+    return " ".join(
+        f'<span class="key"><span style="color:{colour(number)}">●</span> {html(name)}</span>'
+        for number, name in enumerate(names)
+    )
 
 
 def table(grid: Grid, pictures: Sequence[str] = ()) -> str:

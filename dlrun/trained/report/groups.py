@@ -66,4 +66,4 @@ def _figures(answers: Sequence[Answers]) -> Iterator[tuple[str, str, FigureName,
 
 
 def _of_rows(values: Array) -> Array:
-    return values.reshape(len(values), -1).sum(1)
+    return values.sum(tuple(range(1, values.ndim)))

@@ -95,7 +95,7 @@ def classes(one: ClassesReport, before: str) -> Grid:
     listed = [item for item in one.classes if item.label in set(one.matrix.labels)]
     areas = {roc.label: (roc.area, both.area) for roc, both in zip(one.roc, one.precision_recall, strict=True)}
     head = ("class", what(one), "recall", "precision", "f1", "ROC area", "average precision", "most often")
-    if len(one.classes) == 2:
+    if len(one.classes) <= 2:
         head = (*head[:5], *head[7:])
     rows = []
     for item in listed:
