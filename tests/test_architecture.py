@@ -46,7 +46,7 @@ def test_the_tree_names_every_file_of_the_rooms_that_it_lists_whole() -> None:
     tree = PAGE[PAGE.index("dlrun/\n  errors.py") :].split("```")[0]
     named = set(re.findall(r"\w+", tree))
     rooms = ("language", "language/text", "plan", "checks", "runs", "data", "network", "training")
-    rooms += ("training/lifecycle", "training/speed", "training/baselines")
+    rooms += ("trained", "trained/report", "training/lifecycle", "training/speed", "training/baselines")
     files = {file.stem for room in rooms for file in (ROOT / "dlrun" / room).glob("*.py")} - {"__init__"}
     assert files <= named, files - named
 

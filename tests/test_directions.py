@@ -10,19 +10,8 @@ from places import ROOT
 
 ROOMS = (
     *("errors", "shapes", "runs", "stored", "cache", "language", "safetensors_header", "torch_header"),
-    *(
-        "modules",
-        "components",
-        "plan",
-        "checks",
-        "views",
-        "data",
-        "network",
-        "tracking",
-        "training",
-        "trained",
-        "commands",
-    ),
+    *("modules", "components", "plan", "checks", "views", "data", "network", "tracking", "training", "trained"),
+    "commands",
 )
 """From the bottom to the top."""
 ALLOWED = {"runs": {"errors"}}

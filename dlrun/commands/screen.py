@@ -9,19 +9,20 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from dlrun.errors import visible, without_password
+from dlrun.views.grid import fitting as grid_fitting
+from dlrun.views.grid import show_value as show_value
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from dlrun.errors import Problem, SpecError
+    from dlrun.views.grid import Grid
 
 NARROWEST, WIDE = 60, 120
-AROUND, BETWEEN = 2, 3
-"""Characters at both ends of a table's line together, and between two of its columns."""
 BAR_WITH_VALUE = 90
 
 
@@ -139,16 +140,20 @@ def table(
         sys.stdout.flush()
 
 
+def grids(found: Iterable[Grid]) -> None:
+    """Print tables, each with its title above it and its line below it."""
+    for one in found:
+        say()
+        heading(one.title)
+        if one.columns:
+            table(one.columns, one.rows, one.right)
+        if one.below:
+            say_folded(one.below, hanging=2)
+
+
 def fitting(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
     """How many columns of a table fit in a line, from the first one on."""
-    from rich.cells import cell_len
-
-    room = width() - AROUND + BETWEEN
-    for count, cells in enumerate(zip(columns, *rows, strict=True)):
-        room -= BETWEEN + max(cell_len(visible(cell)) for cell in cells)
-        if room < 0:
-            return count
-    return len(columns)
+    return grid_fitting(columns, rows, width())
 
 
 def width(stderr: bool = False) -> int:
@@ -292,11 +297,6 @@ def failure(text: str, word: str = "error") -> None:
         colour = "\033[31m" if word == "error" else "\033[33m"
         text = f"{colour}\033[1m{word}\033[0m{text.removeprefix(word)}"
     _print(text, stderr=True)
-
-
-def show_value(value: float) -> str:
-    """A metric's value for a table; a dash where it is not defined."""
-    return "-" if value != value else f"{value:.4f}" if 1e-3 <= abs(value) < 1e5 or value == 0 else f"{value:.4g}"
 
 
 class Bar:

@@ -59,17 +59,13 @@ def _show(found: Overview) -> None:
 
     screen.heading(found.name, f"{found.rows:,} rows, SHA-256 {found.digest[:DIGEST]}")
     several = len({one.input for one in found.stages}) > 1
-    for grid in (
-        *tables.splits(found),
-        tables.fields(found.fields, MOST_FIELDS),
-        *(tables.stage(one, several) for one in found.stages),
-    ):
-        screen.say()
-        screen.heading(grid.title)
-        if grid.columns:
-            screen.table(grid.columns, grid.rows, grid.right)
-        if grid.below:
-            screen.say_folded(grid.below, hanging=2)
+    screen.grids(
+        [
+            *tables.splits(found),
+            tables.fields(found.fields, MOST_FIELDS),
+            *(tables.stage(one, several) for one in found.stages),
+        ]
+    )
 
 
 def _write(found: Overview, file: Path) -> None:

@@ -4,34 +4,16 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Sequence
-from html import escape
 
-from dlrun.errors import visible
+from dlrun.views import html_page
 from dlrun.views.data import tables
 from dlrun.views.data.overview import FieldSummary, Overview, Picture, Sample, Stage
+from dlrun.views.html_page import colour, html, legend, table
 
-COLOURS = ("#2f6199", "#a8443a", "#467a2a", "#a86a12", "#6b4a9e", "#2c7a62", "#9c3b6e", "#5b6472", "#8a7a1c", "#1c7a8a")
-"""Of classes, in order; of more classes the first ones come again."""
 STYLE = """
-:root { color-scheme: light dark; --ink: #1d2430; --soft: #5b6472; --line: #d8dce2; --back: #ffffff; --bar: #2f6199; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6e8ec; --soft: #a2aab6; --line: #3a424e; --back: #14181f; --bar: #7fb0e6; }
-}
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back); margin: 2rem auto;
-  max-width: 70rem; padding: 0 1.5rem; }
-h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2.2rem 0 .6rem; }
-p { color: var(--soft); margin: .3rem 0; overflow-wrap: anywhere; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .8rem .25rem 0; text-align: left; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th { color: var(--soft); font-weight: 600; } .right { text-align: right; }
-svg { display: block; } .bar { fill: var(--bar); } .axis { stroke: var(--line); }
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; } figcaption { color: var(--soft); }
 img { image-rendering: pixelated; margin-right: 4px; border: 1px solid var(--line); }
-svg text { font: 12px system-ui, sans-serif; fill: var(--soft); }
 """
-MOST_LINES = 24
-"""Lines of a table that is open at first."""
 WIDE, HIGH = 120, 24
 """Pixels of a histogram."""
 PLOT = 320
@@ -42,51 +24,19 @@ PICTURE = 96
 
 def page(overview: Overview) -> str:
     """The page, HTML."""
-    name = _text(overview.name)
     several = len({one.input for one in overview.stages}) > 1
     parts = [
-        "<!doctype html>",
-        '<html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{name}</title><style>{STYLE}</style></head><body>",
-        f"<h1>{name}</h1>",
-        f"<p>{_text(overview.where)} · {overview.rows:,} rows · SHA-256 {overview.digest}</p>",
-        *(_grid(grid) for grid in tables.splits(overview, None)),
+        f"<p>{html(overview.where)} · {overview.rows:,} rows · SHA-256 {overview.digest}</p>",
+        *(table(grid) for grid in tables.splits(overview, None)),
         _fields(overview.fields),
         *(_stage(one, several) for one in overview.stages),
         *_samples(overview.samples),
-        "</body></html>",
     ]
-    return "\n".join(parts) + "\n"
-
-
-def _text(text: str) -> str:
-    return escape(visible(text))
-
-
-def _grid(grid: tables.Grid, pictures: Sequence[str] = ()) -> str:
-    """A table; `pictures` are the cells of one more column."""
-    sides = ["right" if column in grid.right else "left" for column in grid.columns]
-
-    def cells(tag: str, texts: Sequence[str]) -> str:
-        return "".join(f'<{tag} class="{side}">{_text(t)}</{tag}>' for t, side in zip(texts, sides, strict=True))
-
-    head = cells("th", grid.columns)
-    lines = [
-        f"<tr>{cells('td', row)}{f'<td>{pictures[number]}</td>' if pictures else ''}</tr>"
-        for number, row in enumerate(grid.rows)
-    ]
-    more = "<th></th>" if pictures else ""
-    below = f"<p>{_text(grid.below)}</p>" if grid.below else ""
-    table = f"<table><tr>{head}{more}</tr>{''.join(lines)}</table>" if grid.columns else ""
-    wide = f'<div class="wide">{table}</div>'
-    if len(lines) > MOST_LINES:
-        wide = f"<details><summary>{len(lines):,} lines</summary>{wide}</details>"
-    return f"<h2>{_text(grid.title)}</h2>{wide}{below}"
+    return html_page.page(overview.name, parts, STYLE)
 
 
 def _fields(found: Sequence[FieldSummary]) -> str:
-    return _grid(tables.fields(found), [_bars(one.histogram) for one in found])
+    return table(tables.fields(found), [_bars(one.histogram) for one in found])
 
 
 def _bars(counts: Sequence[int]) -> str:
@@ -103,7 +53,7 @@ def _bars(counts: Sequence[int]) -> str:
 
 
 def _stage(one: Stage, several: bool) -> str:
-    found = _grid(tables.stage(one, several, None))
+    found = table(tables.stage(one, several, None))
     if one.variance:
         found += _shares(one.variance)
     if one.points:
@@ -124,7 +74,7 @@ def _shares(variance: Sequence[float]) -> str:
         )
         line.append(f"{(place + 0.5) * wide:.1f},{high - total * high:.1f}")
     width = wide * len(variance)
-    path = f'<polyline points="{" ".join(line)}" fill="none" stroke="{COLOURS[1]}" stroke-width="1.5"/>'
+    path = f'<polyline points="{" ".join(line)}" fill="none" stroke="{colour(1)}" stroke-width="1.5"/>'
     axis = f'<line class="axis" x1="0" y1="{high}" x2="{width:.1f}" y2="{high}"/>'
     return (
         f'<svg width="{width + 4:.0f}" height="{high + 2}" role="img">{"".join(bars)}{axis}{path}</svg>'
@@ -139,16 +89,13 @@ def _points(one: Stage) -> str:
     dots = "".join(
         f'<circle cx="{6 + (x - x0) / ((x1 - x0) or 1) * (PLOT - 12):.1f}" '
         f'cy="{PLOT - 6 - (y - y0) / ((y1 - y0) or 1) * (PLOT - 12):.1f}" r="3" '
-        f'fill="{COLOURS[number % len(COLOURS)]}" fill-opacity="0.7"/>'
+        f'fill="{colour(number)}" fill-opacity="0.7"/>'
         for x, y, number in one.points
-    )
-    legend = " ".join(
-        f'<span style="color:{COLOURS[number % len(COLOURS)]}">●</span> {_text(label)}'
-        for number, label in enumerate(one.labels)
     )
     return (
         f'<svg width="{PLOT}" height="{PLOT}" role="img"><rect width="{PLOT}" height="{PLOT}" fill="none" '
-        f'class="axis"/>{dots}</svg><p>{len(one.points)} training rows in the first two directions {legend}</p>'
+        f'class="axis"/>{dots}</svg><p>{len(one.points)} training rows in the first two directions '
+        f"{legend(one.labels)}</p>"
     )
 
 
@@ -160,7 +107,7 @@ def _samples(samples: Sequence[Sample]) -> Iterator[str]:
     yield f'<h2>Training rows as pictures</h2><p>{what}</p><div class="pictures">'
     for sample in samples:
         images = "".join(_image(picture) for picture in sample.pictures)
-        yield f"<figure>{images}<figcaption>{_text(sample.label)}</figcaption></figure>"
+        yield f"<figure>{images}<figcaption>{html(sample.label)}</figcaption></figure>"
     yield "</div>"
 
 

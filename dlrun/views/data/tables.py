@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from dlrun.language.labels import shown as label_shown
 from dlrun.shapes import show
 from dlrun.views.data.overview import DIGEST, FieldSummary, Overview, Stage
+from dlrun.views.grid import Grid, and_more, distinct
 
 MOST_CLASSES = 12
 """Classes that get a column of their own; of more, the page shows them all, the screen the first."""
 MOST_COLUMNS = 8
 """Columns of the first rows that a screen shows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """A table with a title."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    right: tuple[str, ...] = ()
-    """The columns that are numbers."""
-    below: str = ""
-    """A line under it."""
 
 
 def splits(overview: Overview, most: int | None = MOST_CLASSES) -> Iterator[Grid]:
@@ -51,7 +38,7 @@ def splits(overview: Overview, most: int | None = MOST_CLASSES) -> Iterator[Grid
             for label in shown
         )
         names = tuple(one.name for one in overview.splits)
-        more = f"and {_more(len(labels) - len(shown), 'class', 'classes')}" if len(shown) < len(labels) else ""
+        more = and_more(len(labels) - len(shown), "class", "classes") if len(shown) < len(labels) else ""
         what = "Classes" if len(targets) == 1 else f"Classes of {target}"
         yield Grid(what, ("class", *names), rows, names, more)
 
@@ -62,7 +49,7 @@ def fields(found: Sequence[FieldSummary], most: int | None = None) -> Grid:
     rows = tuple(
         (one.name, one.type, one.use, "" if one.missing is None else f"{one.missing:,}", one.summary) for one in shown
     )
-    more = f"and {_more(len(found) - len(shown), 'field')}" if len(shown) < len(found) else ""
+    more = and_more(len(found) - len(shown), "field") if len(shown) < len(found) else ""
     columns = ("field", "type", "use", "missing", "in the training rows")
     return Grid("Fields", columns, rows, ("missing",), more)
 
@@ -73,11 +60,11 @@ def stage(one: Stage, several: bool, most: int | None = MOST_COLUMNS) -> Grid:
     rows = tuple(row[:shown] for row in one.rows)
     more = []
     if shown < len(one.columns):
-        more.append(f"and {_more(len(one.columns) - shown, 'column')}")
+        more.append(and_more(len(one.columns) - shown, "column"))
     if one.variance:
         more.append(variance(one, most))
     where = f"{one.input}: " if several else ""
-    names = _distinct(one.columns[:shown])
+    names = distinct(one.columns[:shown])
     return Grid(f"{where}{one.title}  {show(one.shape)}", names, rows, names, "; ".join(more))
 
 
@@ -86,17 +73,3 @@ def variance(one: Stage, most: int | None = MOST_COLUMNS) -> str:
     shares = one.variance if most is None else one.variance[:most]
     parts = ", ".join(f"{share:.1%}" for share in shares) + (", …" if len(shares) < len(one.variance) else "")
     return f"variance along each direction {parts}; together {sum(one.variance):.1%}"
-
-
-def _more(count: int, what: str, plural: str = "") -> str:
-    return f"{count:,} more {what if count == 1 else plural or what + 's'}"
-
-
-def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Names for the columns of a grid, which finds them by name."""
-    seen: dict[str, int] = {}
-    found = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return tuple(found)

@@ -1,0 +1,119 @@
+"""The few lines of a report that a training ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from dlrun.trained.report import tables
+from dlrun.trained.report.figures import (
+    ClassesReport,
+    Counted,
+    NotKnown,
+    NumberField,
+    NumbersReport,
+    OutputReport,
+    Report,
+    YesOrNoField,
+    YesOrNoReport,
+)
+from dlrun.trained.report.tables import name_of
+from dlrun.views.grid import show_value
+from dlrun.views.text_table import grid
+
+MOST_OUTPUTS = 3
+MOST_WORST = 3
+"""The worst classes or fields, where there is one output; with several outputs one of each."""
+WORST = "worst"
+INDENT = "  "
+
+
+def lines(report: Report, width: int) -> list[str]:
+    """At most twelve lines: the metrics, and where the network is worst.
+
+    Args:
+        report: of the rows.
+        width: how many characters fit in a line; a line that is longer is cut.
+    """
+    found = [_metrics(report.metrics, width)] if report.metrics else []
+    shown = report.outputs[:MOST_OUTPUTS]
+    for one in shown:
+        found += _output(one, MOST_WORST if len(report.outputs) == 1 else 1, tables.prefix(report, one))
+    if len(shown) < len(report.outputs):
+        found.append(INDENT + tables.and_more(len(report.outputs) - len(shown), "output"))
+    return [line if len(line) <= width else line[: width - 1] + "…" for line in found]
+
+
+def _metrics(metrics: Mapping[str, float], width: int) -> str:
+    """As many metrics as fit in a line."""
+    texts = [f"{name} {show_value(value)}" for name, value in metrics.items()]
+    count = len(texts)
+    while True:
+        more = [tables.and_more(len(texts) - count, "metric")] if count < len(texts) else []
+        line = INDENT + ", ".join([*texts[:count], *more])
+        if len(line) <= width or count == 1:
+            return line
+        count -= 1
+
+
+def _output(one: OutputReport, most: int, before: str) -> Iterator[str]:
+    if isinstance(one, NotKnown):
+        yield f"{INDENT}{one.output}: {tables.NO_TRUTH}"
+    elif isinstance(one, ClassesReport):
+        yield from _classes(one, most, before)
+    elif isinstance(one, YesOrNoReport):
+        yield from _yes_or_no(one, most, before)
+    else:
+        yield from _numbers(one, most, before)
+
+
+def _classes(one: ClassesReport, most: int, before: str) -> Iterator[str]:
+    what = tables.what(one)
+    yield _wrong(one.counted.used - sum(item.right for item in one.classes), one.counted, what, before)
+    worst = sorted((item for item in one.classes if item.errors), key=lambda item: item.f1)[:most]
+    rows = [(name_of(item.label), f"{item.rows:,}", *tables.scores(item), tables.taken(item)) for item in worst]
+    yield from _table((WORST, what, "recall", "precision", "f1", "most often"), rows, words=1)
+    if most > 1:
+        for far in one.most_certain[:1]:
+            probability = show_value(far.probabilities[far.predicted])
+            names = f"{name_of(far.true)} taken for {name_of(far.predicted)}"
+            yield f"{INDENT}most certain error: row {tables.place(far)}, probability {probability}, {names}"
+
+
+def _yes_or_no(one: YesOrNoReport, most: int, before: str) -> Iterator[str]:
+    yield _wrong(sum(item.errors for item in one.fields), _together(one.fields), "answers", before)
+    worst = sorted((item for item in one.fields if item.errors), key=lambda item: -item.errors)[:most]
+    rows = [(name_of(item.field), f"{item.counted.used:,}", f"{item.errors:,}", *tables.scores(item)) for item in worst]
+    yield from _table((WORST, "rows", "wrong", "recall", "precision", "f1"), rows)
+
+
+def _numbers(one: NumbersReport, most: int, before: str) -> Iterator[str]:
+    counted = _together(one.fields)
+    yield f"{INDENT}{before}{'; '.join([f'{counted.used:,} numbers compared', *tables.left_out(counted, 'numbers')])}"
+    worst = [item for item in sorted(one.fields, key=lambda item: (item.r2 != item.r2, item.r2)) if item.details]
+    rows = []
+    for item in worst[:most]:
+        assert item.details is not None
+        far = item.details.largest_errors[0]
+        said = f"row {far.row:,}, {show_value(far.predicted)} where {show_value(far.true)} is true"
+        rows.append(
+            (name_of(item.field), f"{item.counted.used:,}", *map(show_value, (item.mae, item.rmse, item.r2)), said)
+        )
+    first = WORST if len(rows) < len(one.fields) else "field"
+    yield from _table((first, "rows", "MAE", "RMSE", "R2", "largest error"), rows, words=1)
+
+
+def _wrong(wrong: int, counted: Counted, what: str, before: str) -> str:
+    texts = [f"{wrong:,} of {counted.used:,} {what} wrong", *tables.left_out(counted, what)]
+    return f"{INDENT}{before}{'; '.join(texts)}"
+
+
+def _together(fields: Sequence[YesOrNoField] | Sequence[NumberField]) -> Counted:
+    counts = [one.counted for one in fields]
+    return Counted(*(sum(getattr(one, name) for one in counts) for name in ("used", "unknown", "not_finite")))
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], words: int = 0) -> Iterator[str]:
+    """A table, if it has rows. The first column is words, and so are as many of the last ones."""
+    if rows:
+        for part in grid(head, rows, head[1 : len(head) - words]):
+            yield from (INDENT + line for line in part)

@@ -1,0 +1,179 @@
+"""A report as a page that stands alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from dlrun.trained.report import plots, tables
+from dlrun.trained.report.figures import (
+    Calibration,
+    ClassesReport,
+    Curve,
+    NotKnown,
+    NumbersReport,
+    OutputReport,
+    Report,
+    YesOrNoReport,
+)
+from dlrun.trained.report.tables import name_of
+from dlrun.views import html_page
+from dlrun.views.grid import show_value
+from dlrun.views.html_page import html, legend, table
+
+MOST_CURVES = 8
+"""In one plot."""
+STRONGEST = 60
+"""The share of the colour of a cell in percent, so that its number can be read."""
+STRAIGHT, SHORT = 6, 8
+"""Classes of a matrix, and characters of each name, that are not turned above the columns."""
+STYLE = """
+.plots { display: flex; flex-wrap: wrap; gap: 1.5rem; } figure { margin: 0; max-width: 340px; }
+figcaption { color: var(--soft); overflow-wrap: anywhere; }
+.plot { max-width: 100%; height: auto; } .diagonal { stroke: var(--soft); stroke-dasharray: 4 4; fill: none; }
+.matrix td, .matrix th { padding: .25rem .5rem; } .matrix td { text-align: right; }
+.matrix th:first-child { padding-left: 0; }
+.none { color: var(--soft); opacity: .5; }
+.turned { vertical-align: bottom; } .turned span { writing-mode: vertical-rl; transform: rotate(180deg); }
+"""
+RIGHT, WRONG = "47 97 153", "168 68 58"
+"""The colours of cells, with light or dark numbers on them."""
+
+
+def as_html(report: Report, title: str, about: Mapping[str, str]) -> str:
+    """The page, HTML.
+
+    Args:
+        report: what it shows.
+        title: its title.
+        about: what the report is of, in a few words, by name.
+    """
+    parts = [
+        f"<p>{' · '.join(f'{html(name)} {html(text)}' for name, text in about.items())}</p>" if about else "",
+        f"<p>{report.rows:,} rows</p>",
+        *([table(tables.metrics(report))] if report.metrics else []),
+        *(part for one in report.outputs for part in _output(one, tables.prefix(report, one))),
+        *(table(tables.groups(one)) for one in report.groups),
+    ]
+    return html_page.page(title, parts, STYLE)
+
+
+def _output(one: OutputReport, before: str) -> Iterator[str]:
+    if isinstance(one, NotKnown):
+        yield table(tables.not_known(one))
+    elif isinstance(one, ClassesReport):
+        yield from _classes(one, before)
+    elif isinstance(one, YesOrNoReport):
+        yield from _yes_or_no(one, before)
+    else:
+        yield from _numbers(one, before)
+
+
+def _classes(one: ClassesReport, before: str) -> Iterator[str]:
+    if not one.counted.used:
+        yield table(tables.nothing_counts(one, before))
+        return
+    yield table(tables.classes(one, before))
+    yield _matrix(one, before)
+    if one.matrix.others:
+        yield table(tables.confusions(one, before))
+    yield _plots(one.roc, one.precision_recall, [one.calibration], before)
+    yield from map(table, tables.wrong_classes(one, before))
+
+
+def _matrix(one: ClassesReport, before: str) -> str:
+    """The confusion matrix; the more of a row's answers a cell has, the stronger its colour."""
+    grid = tables.matrix(one, before)
+    names = grid.columns[1:]
+    side = "turned" if len(names) > STRAIGHT or max(map(len, names)) > SHORT else "right"
+    head = "".join(f'<th class="{side}"><span>{html(name)}</span></th>' for name in names)
+    lines = []
+    for number, (counts, row) in enumerate(zip(one.matrix.counts, grid.rows, strict=True)):
+        total = sum(counts)
+        cells = []
+        for place, (count, text) in enumerate(zip(counts, row[1:], strict=True)):
+            share = count / total if total else 0.0
+            hint = html(f"{row[0]} predicted as {names[place]}: {share:.1%}")
+            mixed = one.matrix.others and number == place == len(counts) - 1
+            cells.append(f'<td{"" if mixed else _shade(share, number == place)} title="{hint}">{text}</td>')
+        lines.append(f"<tr><th>{html(row[0])}</th>{''.join(cells)}</tr>")
+    return (
+        f'<h2>{html(grid.title)}</h2><div class="wide"><table class="matrix"><tr><th>{html(grid.columns[0])}</th>{head}'
+        f"</tr>{''.join(lines)}</table></div>"
+        "<p>blue: right; red: wrong; the stronger, the larger is the share of the row</p>"
+    )
+
+
+def _shade(share: float, right: bool) -> str:
+    """The attributes of a cell with so much of its row. The root of the share shows small ones too."""
+    if not share:
+        return ' class="none"'
+    strength = f"{math.sqrt(share) * STRONGEST:.0f}%"
+    return f' style="background:rgb({RIGHT if right else WRONG}/{strength})"'
+
+
+def _plots(roc: Sequence[Curve], precision_recall: Sequence[Curve], found: Sequence[Calibration], before: str) -> str:
+    """ROC curves, precision against recall, and calibration side by side. A class has the same colour in all.
+
+    Of many classes those with the lowest average precision are drawn.
+
+    Args:
+        roc: of each class.
+        precision_recall: of each class.
+        found: of each class, or one for all.
+        before: what stands before the title.
+    """
+    order = sorted((n for n, one in enumerate(precision_recall) if one.x), key=lambda n: precision_recall[n].area)
+    chosen = sorted(order[:MOST_CURVES])
+    few = f", the {MOST_CURVES} classes with the lowest average precision" if len(chosen) < len(order) else ""
+    figures = []
+    for draw, what, curves in (
+        (plots.roc, "ROC area", roc),
+        (plots.precision_recall, "average precision", precision_recall),
+    ):
+        drawn = [curves[number] for number in chosen]
+        if any(one.x for one in drawn):
+            names = legend(f"{name_of(one.label)} {show_value(one.area)}" for one in drawn)
+            figures.append(_figure(draw(drawn), f"{html(what + few)}: {names}"))
+    few_found = [found[number] for number in chosen] if len(found) > 1 and chosen else found[:MOST_CURVES]
+    names = legend(
+        f"{name_of(one.of) if one.of else 'the predicted class'} {show_value(one.error)}" for one in few_found
+    )
+    figures.append(_figure(plots.calibration(few_found), f"expected calibration error: {names}"))
+    return f'<h2>{html(before)}Curves and calibration</h2><div class="plots">{"".join(figures)}</div>'
+
+
+def _figure(plot: str, below: str) -> str:
+    return f"<figure>{plot}<figcaption>{below}</figcaption></figure>"
+
+
+def _yes_or_no(one: YesOrNoReport, before: str) -> Iterator[str]:
+    yield table(tables.yes_or_no(one, before))
+    detailed = [(item.field, item.details) for item in one.fields if item.details and item.counted.used]
+    if detailed:
+        yield _plots(
+            [replace(details.roc, label=field) for field, details in detailed],
+            [replace(details.precision_recall, label=field) for field, details in detailed],
+            [replace(details.calibration, of=field) for field, details in detailed],
+            before,
+        )
+        yield table(tables.wrong_yes(one, before))
+
+
+def _numbers(one: NumbersReport, before: str) -> Iterator[str]:
+    yield table(tables.numbers(one, before))
+    detailed = [(item.field, item.details) for item in one.fields if item.details]
+    if detailed:
+        yield table(tables.residuals(one, before))
+        figures = [
+            _figure(plot, html(name_of(field)))
+            for field, details in detailed
+            for plot in (
+                plots.predicted_against_true(details.true, details.predicted),
+                plots.histogram(details.histogram),
+            )
+            if plot
+        ]
+        yield f'<h2>{html(before)}Predicted and true numbers</h2><div class="plots">{"".join(figures)}</div>'
+        yield table(tables.largest_errors(one, before))
