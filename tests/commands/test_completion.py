@@ -37,7 +37,8 @@ def test_tab_offers_what_the_argument_may_be(line: str, offered: list[str], tmp_
         (tmp_path / name).touch()
     for part in ("fold-1", "fold-2"):
         make_run(tmp_path / "here" / "digits-2" / part)
-    complete_run(tmp_path / "good" / "wine-1", {"validation/loss": 0.1}, {}, experiment="wine")
+    known = {"experiment": "wine", "greater_is_better": {"loss": False}}
+    complete_run(tmp_path / "good" / "wine-1", {"validation/loss": 0.1}, {}, **known)
     asked = {"_DLRUN_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
     code = "from dlrun.commands.app import app; app(prog_name='dlrun')"
     out = subprocess.run(
