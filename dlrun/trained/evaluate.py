@@ -28,7 +28,7 @@ from dlrun.runs import folder as run_folder
 from dlrun.runs.run_json import read_run
 from dlrun.trained.answers import Answers, Array
 from dlrun.trained.predict import BLOCK, answers_of
-from dlrun.trained.rows import NewRows, source_of
+from dlrun.trained.rows import AT, NewRows, source_of
 from dlrun.trained.run import TrainedRun
 from dlrun.training.evaluation import Measurement, measure_batch
 from dlrun.training.objective import Objective, Pairing
@@ -216,6 +216,27 @@ def _with_truth(answers: Answers, true: Array | None) -> Answers:
 def _joined(parts: Sequence[Answers]) -> Answers:
     true = None if parts[0].true is None else np.concatenate([one.true for one in parts if one.true is not None])
     return replace(parts[0], values=np.concatenate([one.values for one in parts]), true=true)
+
+
+def texts_of(run: TrainedRun, data: Path | None, column: str) -> Array:
+    """The values of a column as texts, for every row of a file, or of the run's own data.
+
+    Raises:
+        SpecError: there is no such column, or it cannot be read so.
+    """
+    source = run.source if data is None else source_of(run, data)
+    try:
+        table = source.open(run.folder)
+        if column not in table.fields:
+            message = f"{table.name} has no {table.noun} '{column}'{did_you_mean(column, table.fields, {})}"
+            raise SpecError([Problem(message, hint=table.listed())])
+        table.read({}, {column: AT})
+        found = table.texts(column)
+    except SourceError as error:
+        raise SpecError([Problem(error.message, hint=error.hint)]) from None
+    if len(found.rows) != table.rows:
+        raise SpecError(f"'{column}' has several values in each row, so it divides no rows")
+    return np.array(found.distinct, object)[found.rows]
 
 
 def rows_of(run: TrainedRun, data: Path | None, split: str) -> LabelledRows:

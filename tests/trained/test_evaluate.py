@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import dlrun
+from dlrun.commands.app import app
 from dlrun.errors import SpecError
 from dlrun.runs.run_json import read_run
-from dlrun.trained.evaluate import Evaluation, NewLabelledRows, OwnRows, evaluate
+from dlrun.trained.evaluate import Evaluation, NewLabelledRows, OwnRows, evaluate, texts_of
 from dlrun.trained.rows import source_of
 from dlrun.trained.run import open_run
 
@@ -164,3 +167,60 @@ baselines: off
     assert found.metrics["digit/accuracy"] == pytest.approx(told["digit/accuracy"])
     assert found.metrics["digit/cross_entropy"] == pytest.approx(told["digit/cross_entropy"], rel=1e-5)
     assert not any(name.startswith("image") or name == "loss" for name in found.metrics) and math.isfinite(told["loss"])
+
+
+def invoke(*arguments: str | Path) -> Any:
+    return CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
+
+
+def test_the_command_shows_tables_data_and_a_page(tmp_path: Path) -> None:
+    folder, rows = run_of(tmp_path, "classes")
+    told = read_run(folder).test
+    shown = invoke(folder, "--by", "place")
+    assert shown.exit_code == 0, shown.output
+    for text in ("Classes of kind", "Confusion matrix", "Calibration", "By place", f"{told['accuracy']:.4f}"):
+        assert text in shown.output
+    done = invoke(folder, "--json", "--html", tmp_path / "page.html", "--by", "place")
+    content = json.loads(done.stdout)
+    assert content["metrics"]["accuracy"] == pytest.approx(told["accuracy"])
+    assert content["of"] == "test rows of the run" and content["rows"] == 90
+    page = (tmp_path / "page.html").read_text()
+    assert page.startswith("<!doctype html>") and "<svg" in page and folder.name in page
+    whole = json.loads(invoke(folder, "--data", tmp_path / "rows.csv", "--json").stdout)
+    assert whole["rows"] == len(rows)
+    train = json.loads(invoke(folder, "--split", "train", "--json").stdout)
+    assert train["rows"] == 150
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--by", "plce"), "has no column 'plce'; did you mean 'place'?"),
+        (("--data", "nowhere.csv"), "there is no file nowhere.csv"),
+        (("--html", "nowhere/page.html"), "cannot write nowhere/page.html: there is no folder"),
+    ],
+)
+def test_a_wrong_option_is_one_error(
+    arguments: tuple[str, str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = run_of(tmp_path, "classes")
+    monkeypatch.chdir(tmp_path)
+    done = invoke(folder, *arguments)
+    assert isinstance(done.exception, SpecError)
+    assert message in str(done.exception)
+
+
+def test_a_group_is_the_rows_with_one_value_in_a_column(tmp_path: Path) -> None:
+    folder, rows = run_of(tmp_path, "classes")
+    found, run = own(folder), open_run(folder)
+    places = texts_of(run, None, "place")
+    assert places.tolist() == [row["place"] for row in rows]
+    content = json.loads(invoke(folder, "--by", "place", "--json").stdout)
+    (answers,) = found.answers
+    assert answers.true is not None
+    right = answers.decided == answers.true
+    shown = json.dumps(content["groups"])
+    for place in ("near", "far"):
+        chosen = places[found.rows] == place
+        assert str(int(chosen.sum())) in shown
+        assert f"{right[chosen].mean():.4f}"[:5] in shown

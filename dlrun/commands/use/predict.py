@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from dlrun.commands import completion, screen
-from dlrun.commands.arguments import Runs, usable_or_none
+from dlrun.commands import screen
+from dlrun.commands.arguments import RunArgument, Runs, usable_or_none
 from dlrun.errors import SpecError
 from dlrun.language.usable import usable
 
@@ -21,12 +21,7 @@ STDIN = "-"
 
 
 def predict(
-    run: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN", help="A run's folder or name, or `last`.", show_default=False, autocompletion=completion.runs
-        ),
-    ],
+    run: Annotated[str, RunArgument],
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="The rows, or `-` for the standard input.", show_default=False)
     ],
