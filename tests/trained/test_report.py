@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -212,6 +214,21 @@ def test_the_worst_rows_worked_by_hand() -> None:
     close([one.loss for one in found.highest_loss], [INF, -math.log(0.1), -math.log(0.2), -math.log(0.8)])
     assert list(found.highest_loss[0].probabilities.items()) == [("dog", 0.6), ("emu", 0.4), ("cat", 0.0)]
     assert found.classes[1].taken_for == "cat" and found.classes[1].taken == 1 and found.classes[2].taken_for == ""
+
+
+def test_a_certain_and_right_answer_has_no_loss() -> None:
+    for answers in (classes([[0.0, 1.0]], [1]), yes_or_no([[1.0]], [[1]])):
+        output = of(answers)
+        (far,) = output.highest_loss if output.kind == "classes" else output.fields[0].details.highest_loss
+        assert str(far.loss) == "0.0"
+
+
+def test_the_report_and_its_lines_import_nothing_heavy() -> None:
+    code = (
+        "import sys, dlrun.trained.report.report, dlrun.trained.report.lines; "
+        "print(*{name.partition('.')[0] for name in sys.modules} & {'torch', 'sklearn', 'scipy', 'pandas', 'rich'})"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
 
 
 def test_an_infinite_loss_is_null_in_the_data() -> None:

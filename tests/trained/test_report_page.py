@@ -126,8 +126,8 @@ def test_all_others_are_neither_right_nor_wrong() -> None:
     page = as_html(report([answers("classes", 200, 0, 40, 0.0)], {}, np.arange(200)), "many", {})
     (cell,) = re.findall(r'<td([^>]*) title="all others predicted as all others[^>]*>', page)
     assert cell == "" and "Most frequent confusions" in page
-    assert "the 8 classes with the lowest average precision" in page
-    assert page.count('stroke-width="1.8"') == 8 + 8 + 1
+    assert "the 10 classes with the lowest average precision" in page
+    assert page.count('stroke-width="1.8"') == 10 + 10 + 1
 
 
 def test_the_page_of_numbers_has_two_plots_for_each_field() -> None:

@@ -48,11 +48,11 @@ def random_classes(count: int, rows: int) -> Answers:
 def test_the_lines_of_classes() -> None:
     assert lines(of(PETS, metrics={"accuracy": 0.5, "loss": NAN}), 200) == [
         "  accuracy 0.5000, loss -",
-        "  2 of 4 rows wrong; 1 rows without a known true value are left out; 1 rows are left out, "
-        "since the network gives no finite number for them",
+        "  2 of 4 rows wrong; 1 row is left out, without a known true value; 1 row is left out, for which the network "
+        "gives no finite number",
         "  worst  rows  recall  precision      f1  most often",
         "  emu       0       -     0.0000  0.0000",
-        "  dog       3  0.3333     1.0000  0.5000  taken for cat, 1",
+        "  dog       3  0.3333     1.0000  0.5000  taken for cat, once",
         "  cat       1  1.0000     0.5000  0.6667",
         "  most certain error: row 103, probability 0.8000, dog taken for emu",
     ]
@@ -65,7 +65,7 @@ def test_the_lines_of_yes_or_no_and_of_numbers_together() -> None:
         "  wild      3      1  1.0000     0.5000  0.6667",
         "  size: 3 numbers compared",
         "  field  rows     MAE    RMSE       R2  largest error",
-        "  size      3  0.8333  1.1902  -1.1250  row 101, 4.0000 where 2.0000 is true",
+        "  size      3  0.8333  1.1902  -1.1250  row 101: 4.0000, true 2.0000",
     ]
 
 
@@ -98,8 +98,8 @@ def test_the_table_of_classes_and_what_it_leaves_out() -> None:
         ("mean", "4", "0.6667", "0.5000", "0.3889"),
         ("mean by rows", "4", "0.5000", "0.8750", "0.5417"),
     ]
-    assert grid.rows[1][-1] == "taken for cat, 1" and grid.rows[2][5:7] == ("-", "-")
-    assert "accuracy 0.5000" in grid.below and "1 rows without a known true value" in grid.below
+    assert grid.rows[1][-1] == "taken for cat, once" and grid.rows[2][5:7] == ("-", "-")
+    assert "accuracy 0.5000" in grid.below and "1 row is left out, without a known true value" in grid.below
 
 
 def titled(found: Report, width: int = 200) -> dict[str, Grid]:
@@ -114,7 +114,7 @@ def test_the_whole_has_a_table_for_each_part() -> None:
     ]
     assert found["Confusion matrix"].rows[1] == ("dog", "1", "1", "1")
     far = found["Wrong, with the highest probability"].rows
-    assert far[0] == ("103", "dog", "emu", "2.3026", "emu 0.800, cat 0.100, dog 0.100")
+    assert far[0] == ("103", "dog", "emu", "2.3026", "emu: 0.800, cat: 0.100, dog: 0.100")
     assert sum(int(row[1]) for row in found["Calibration"].rows) == 4
 
 
@@ -159,7 +159,7 @@ def test_of_many_classes_and_fields_some_are_shown_and_the_others_counted() -> N
 
 def test_rows_of_which_none_counts_are_said_and_have_no_tables() -> None:
     (grid,) = tables.whole(of(replace(PETS, true=np.full(6, -1))), 200)
-    assert grid.rows == () and grid.below == "6 rows without a known true value are left out"
+    assert grid.rows == () and grid.below == "6 rows are left out, without a known true value"
     (grid,) = tables.whole(of(replace(PETS, true=None)), 200)
     assert (grid.title, grid.below) == ("pet", tables.NO_TRUTH)
     (grid,) = tables.whole(of(replace(SIZES, values=np.full((3, 1), NAN))), 200)

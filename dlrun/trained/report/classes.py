@@ -37,27 +37,20 @@ def report_classes(answers: Answers, true: Array, rows: Array) -> ClassesReport:
     if len(places) < len(true):
         values, true = values[places], true[places]
     predicted = values.argmax(1)
-    positions = np.unravel_index(places, shape)
 
     pairs = _pairs(true, predicted, len(labels))
     figures = _figures(labels, true, predicted, pairs)
     chosen = sorted(largest(np.array([one.errors for one in figures]), MOST_CLASSES))
     both = [curves(labels[c], values[:, c], true == c) for c in (chosen if len(labels) > 2 else chosen[1:])]
     two = len(labels) == 2
-    loss = _losses(values, true)
+    losses = _losses(values, true)
 
-    def listed(order: Sequence[int]) -> tuple[WrongClass, ...]:
-        return tuple(
-            WrongClass(
-                int(rows[positions[0][i]]),
-                tuple(int(axis[i]) for axis in positions[1:]),
-                labels[int(true[i])],
-                labels[int(predicted[i])],
-                float(loss[i]),
-                _probabilities(labels, values[i], int(true[i])),
-            )
-            for i in order
-        )
+    def far(number: int) -> WrongClass:
+        row, *position = map(int, np.unravel_index(places[number], shape))
+        one, other = int(true[number]), int(predicted[number])
+        probabilities = _probabilities(labels, values[number], one)
+        loss = float(losses[number])
+        return WrongClass(int(rows[row]), tuple(position), labels[one], labels[other], loss, probabilities)
 
     wrong = np.flatnonzero(true != predicted)
     return ClassesReport(
@@ -74,14 +67,14 @@ def report_classes(answers: Answers, true: Array, rows: Array) -> ClassesReport:
         tuple(roc for roc, _ in both),
         tuple(precision_recall for _, precision_recall in both),
         calibration(labels[1], values[:, 1], true == 1) if two else calibration("", values.max(1), true == predicted),
-        listed(wrong[largest(values[wrong, predicted[wrong]], MOST_ROWS)].tolist()),
-        listed(largest(loss, MOST_ROWS)),
+        tuple(map(far, wrong[largest(values[wrong, predicted[wrong]], MOST_ROWS)].tolist())),
+        tuple(map(far, largest(losses, MOST_ROWS))),
     )
 
 
 def _losses(values: Array, true: Array) -> Array:
     with np.errstate(divide="ignore"):
-        return -np.log(values[np.arange(len(true)), true])
+        return 0.0 - np.log(values[np.arange(len(true)), true])
 
 
 def _pairs(true: Array, predicted: Array, classes: int) -> list[tuple[int, int, int]]:

@@ -94,7 +94,7 @@ def _numbers(one: NumbersReport, most: int, before: str) -> Iterator[str]:
     for item in worst[:most]:
         assert item.details is not None
         far = item.details.largest_errors[0]
-        said = f"row {far.row:,}, {show_value(far.predicted)} where {show_value(far.true)} is true"
+        said = f"row {far.row:,}: {show_value(far.predicted)}, true {show_value(far.true)}"
         rows.append(
             (name_of(item.field), f"{item.counted.used:,}", *map(show_value, (item.mae, item.rmse, item.r2)), said)
         )

@@ -22,12 +22,12 @@ from dlrun.views import html_page
 from dlrun.views.grid import show_value
 from dlrun.views.html_page import html, legend, table
 
-MOST_CURVES = 8
+MOST_CURVES = 10
 """In one plot."""
 STRONGEST = 60
 """The share of the colour of a cell in percent, so that its number can be read."""
-STRAIGHT, SHORT = 6, 8
-"""Classes of a matrix, and characters of each name, that are not turned above the columns."""
+FEW, SHORT, SHORTEST = 6, 8, 3
+"""A longer name is turned above its column of the matrix: than 8 characters where there are few, or than 3."""
 STYLE = """
 .plots { display: flex; flex-wrap: wrap; gap: 1.5rem; } figure { margin: 0; max-width: 340px; }
 figcaption { color: var(--soft); overflow-wrap: anywhere; }
@@ -86,7 +86,7 @@ def _matrix(one: ClassesReport, before: str) -> str:
     """The confusion matrix; the more of a row's answers a cell has, the stronger its colour."""
     grid = tables.matrix(one, before)
     names = grid.columns[1:]
-    side = "turned" if len(names) > STRAIGHT or max(map(len, names)) > SHORT else "right"
+    side = "turned" if max(map(len, names)) > (SHORT if len(names) <= FEW else SHORTEST) else "right"
     head = "".join(f'<th class="{side}"><span>{html(name)}</span></th>' for name in names)
     lines = []
     for number, (counts, row) in enumerate(zip(one.matrix.counts, grid.rows, strict=True)):
@@ -134,13 +134,13 @@ def _plots(roc: Sequence[Curve], precision_recall: Sequence[Curve], found: Seque
     ):
         drawn = [curves[number] for number in chosen]
         if any(one.x for one in drawn):
-            names = legend(f"{name_of(one.label)} {show_value(one.area)}" for one in drawn)
-            figures.append(_figure(draw(drawn), f"{html(what + few)}: {names}"))
+            names = legend(f"{name_of(one.label)}: {show_value(one.area)}" for one in drawn)
+            figures.append(_figure(draw(drawn), f"{html(what + few)} {names}"))
     few_found = [found[number] for number in chosen] if len(found) > 1 and chosen else found[:MOST_CURVES]
     names = legend(
-        f"{name_of(one.of) if one.of else 'the predicted class'} {show_value(one.error)}" for one in few_found
+        f"{name_of(one.of) if one.of else 'the predicted class'}: {show_value(one.error)}" for one in few_found
     )
-    figures.append(_figure(plots.calibration(few_found), f"expected calibration error: {names}"))
+    figures.append(_figure(plots.calibration(few_found), f"expected calibration error {names}"))
     return f'<h2>{html(before)}Curves and calibration</h2><div class="plots">{"".join(figures)}</div>'
 
 

@@ -131,10 +131,14 @@ def left_out(counted: Counted, of: str) -> list[str]:
     """What the figures leave out, in words; `of` is what an answer is for, in the plural."""
     found = []
     if counted.unknown:
-        found.append(f"{counted.unknown:,} {of} without a known true value are left out")
+        found.append(f"{_are(counted.unknown, of)} left out, without a known true value")
     if counted.not_finite:
-        found.append(f"{counted.not_finite:,} {of} are left out, since the network gives no finite number for them")
+        found.append(f"{_are(counted.not_finite, of)} left out, for which the network gives no finite number")
     return found
+
+
+def _are(count: int, of: str) -> str:
+    return f"1 {of.removesuffix('s')} is" if count == 1 else f"{count:,} {of} are"
 
 
 def scores(one: Scored) -> list[str]:
@@ -144,7 +148,12 @@ def scores(one: Scored) -> list[str]:
 
 def taken(one: ClassFigures) -> str:
     """The class that it is taken for most often, and how often."""
-    return f"taken for {name_of(one.taken_for)}, {one.taken:,}" if one.taken else ""
+    return f"taken for {name_of(one.taken_for)}, {times(one.taken)}" if one.taken else ""
+
+
+def times(count: int) -> str:
+    """How often."""
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def name_of(label: str) -> str:
@@ -209,7 +218,7 @@ def _far(title: str, found: Sequence[WrongClass], most: int | None) -> Grid:
             name_of(one.true),
             name_of(one.predicted),
             show_value(one.loss),
-            ", ".join(f"{name_of(label)} {p:.3f}" for label, p in list(one.probabilities.items())[:most]),
+            ", ".join(f"{name_of(label)}: {p:.3f}" for label, p in list(one.probabilities.items())[:most]),
         )
         for one in found
     )

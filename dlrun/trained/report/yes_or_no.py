@@ -61,7 +61,7 @@ def _field(name: str, values: Array, true: Array, counted: Counted) -> YesOrNoFi
 
 def _details(values: Array, true: Array, rows: Array) -> YesOrNoDetails:
     with np.errstate(divide="ignore"):
-        loss = -np.log(np.where(true, values, 1 - values))
+        loss = 0.0 - np.log(np.where(true, values, 1 - values))
     worst = tuple(
         WrongYes(int(rows[i]), bool(true[i]), bool(values[i] > 0.5), float(values[i]), float(loss[i]))
         for i in largest(loss, MOST_ROWS)
