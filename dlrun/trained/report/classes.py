@@ -8,7 +8,15 @@ import numpy as np
 
 from dlrun.trained.answers import Answers, Array
 from dlrun.trained.report.calibration import calibration
-from dlrun.trained.report.figures import ClassesReport, ClassFigures, Confusion, Counted, Matrix, WrongClass
+from dlrun.trained.report.figures import (
+    Calibration,
+    ClassesReport,
+    ClassFigures,
+    Confusion,
+    Counted,
+    Matrix,
+    WrongClass,
+)
 from dlrun.trained.report.largest import largest
 from dlrun.trained.report.means import macro, scores, weighted
 from dlrun.trained.report.ranking import curves
@@ -42,7 +50,6 @@ def report_classes(answers: Answers, true: Array, rows: Array) -> ClassesReport:
     figures = _figures(labels, true, predicted, pairs)
     chosen = sorted(largest(np.array([one.errors for one in figures]), MOST_CLASSES))
     both = [curves(labels[c], values[:, c], true == c) for c in (chosen if len(labels) > 2 else chosen[1:])]
-    two = len(labels) == 2
     losses = _losses(values, true)
 
     def far(number: int) -> WrongClass:
@@ -54,22 +61,29 @@ def report_classes(answers: Answers, true: Array, rows: Array) -> ClassesReport:
 
     wrong = np.flatnonzero(true != predicted)
     return ClassesReport(
-        answers.output,
-        answers.fields[0],
-        Counted(len(places), int((~known).sum()), int((known & ~finite).sum())),
-        len(shape) > 1,
-        float((true == predicted).mean()) if len(true) else float("nan"),
-        figures,
-        macro(figures),
-        weighted(figures, [one.rows for one in figures]),
-        _matrix(labels, true, predicted, chosen),
-        tuple(Confusion(labels[a], labels[b], count) for a, b, count in pairs[:MOST_CONFUSIONS]),
-        tuple(roc for roc, _ in both),
-        tuple(precision_recall for _, precision_recall in both),
-        calibration(labels[1], values[:, 1], true == 1) if two else calibration("", values.max(1), true == predicted),
-        tuple(map(far, wrong[largest(values[wrong, predicted[wrong]], MOST_ROWS)].tolist())),
-        tuple(map(far, largest(losses, MOST_ROWS))),
+        output=answers.output,
+        field=answers.fields[0],
+        counted=Counted(len(places), int((~known).sum()), int((known & ~finite).sum())),
+        positions=len(shape) > 1,
+        accuracy=float((true == predicted).mean()) if len(true) else float("nan"),
+        classes=figures,
+        macro=macro(figures),
+        weighted=weighted(figures, [one.rows for one in figures]),
+        matrix=_matrix(labels, true, predicted, chosen),
+        confusions=tuple(Confusion(labels[a], labels[b], count) for a, b, count in pairs[:MOST_CONFUSIONS]),
+        roc=tuple(roc for roc, _ in both),
+        precision_recall=tuple(precision_recall for _, precision_recall in both),
+        calibration=_calibration(labels, values, true, predicted),
+        most_certain=tuple(map(far, wrong[largest(values[wrong, predicted[wrong]], MOST_ROWS)].tolist())),
+        highest_loss=tuple(map(far, largest(losses, MOST_ROWS))),
     )
+
+
+def _calibration(labels: Sequence[str], values: Array, true: Array, predicted: Array) -> Calibration:
+    """That of the second of two classes, or else of the predicted one, as the metric calibration_error has it."""
+    if len(labels) == 2:
+        return calibration(labels[1], values[:, 1], true == 1)
+    return calibration("", values.max(1), true == predicted)
 
 
 def _losses(values: Array, true: Array) -> Array:
