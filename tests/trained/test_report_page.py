@@ -20,6 +20,7 @@ from dlrun.trained.report.figures import Bin, Calibration, Curve, Histogram
 from dlrun.trained.report.lines import lines
 from dlrun.trained.report.page import as_html
 from dlrun.trained.report.report import report
+from dlrun.trained.report.words import NO_TRUTH
 
 EVIL = "<script>alert('x')</script>&\"\x1b[2J"
 VOID = {"meta", "br"}
@@ -140,7 +141,7 @@ def test_the_page_of_numbers_has_two_plots_for_each_field() -> None:
 
 def test_rows_whose_truth_is_not_known_are_said() -> None:
     unknown = Answers("out", "numbers", ("a",), (), np.zeros((2, 1)))
-    assert tables.NO_TRUTH in as_html(report([unknown], {}, np.arange(2)), "nothing", {})
+    assert NO_TRUTH in as_html(report([unknown], {}, np.arange(2)), "nothing", {})
 
 
 def test_the_ticks_of_an_axis_are_round_numbers() -> None:

@@ -14,6 +14,7 @@ from dlrun.trained.report import tables
 from dlrun.trained.report.figures import Report
 from dlrun.trained.report.lines import lines
 from dlrun.trained.report.report import report
+from dlrun.trained.report.words import NO_TRUTH
 from dlrun.views.grid import Grid, fitting
 
 NAN = math.nan
@@ -71,7 +72,7 @@ def test_the_lines_of_yes_or_no_and_of_numbers_together() -> None:
 
 def test_the_lines_of_rows_whose_truth_is_not_known() -> None:
     (line,) = lines(of(replace(PETS, true=None)), 120)
-    assert line == f"  pet: {tables.NO_TRUTH}"
+    assert line == f"  pet: {NO_TRUTH}"
 
 
 def test_nothing_wrong_needs_one_line() -> None:
@@ -118,6 +119,11 @@ def test_the_whole_has_a_table_for_each_part() -> None:
     assert sum(int(row[1]) for row in found["Calibration"].rows) == 4
 
 
+def test_metrics_of_many_values_are_cut_on_the_screen() -> None:
+    grid = titled(of(PETS, metrics={f"f1/{number}": 0.5 for number in range(100)}))["Metrics"]
+    assert len(grid.rows) == 30 and grid.below == "and 70 more values"
+
+
 def test_several_outputs_are_named_and_groups_come_last() -> None:
     towns = {"town": np.array(["Rome", "Oslo", "Rome"])}
     found = titled(of(TAGS, SIZES, groups=towns))
@@ -161,7 +167,7 @@ def test_rows_of_which_none_counts_are_said_and_have_no_tables() -> None:
     (grid,) = tables.whole(of(replace(PETS, true=np.full(6, -1))), 200)
     assert grid.rows == () and grid.below == "6 rows are left out, without a known true value"
     (grid,) = tables.whole(of(replace(PETS, true=None)), 200)
-    assert (grid.title, grid.below) == ("pet", tables.NO_TRUTH)
+    assert (grid.title, grid.below) == ("pet", NO_TRUTH)
     (grid,) = tables.whole(of(replace(SIZES, values=np.full((3, 1), NAN))), 200)
     assert grid.rows == (("size", "0", "-", "-", "-"),) and "no finite number" in grid.below
 

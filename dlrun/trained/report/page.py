@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from dlrun.trained.report import plots, tables
+from dlrun.trained.report import plots, tables, tables_of_classes, tables_of_numbers, tables_of_yes_or_no
 from dlrun.trained.report.figures import (
     Calibration,
     ClassesReport,
@@ -17,7 +17,7 @@ from dlrun.trained.report.figures import (
     Report,
     YesOrNoReport,
 )
-from dlrun.trained.report.tables import name_of
+from dlrun.trained.report.words import name_of, prefix
 from dlrun.views import html_page
 from dlrun.views.grid import show_value
 from dlrun.views.html_page import html, legend, table
@@ -53,7 +53,7 @@ def as_html(report: Report, title: str, about: Mapping[str, str]) -> str:
         f"<p>{' · '.join(f'{html(name)} {html(text)}' for name, text in about.items())}</p>" if about else "",
         f"<p>{report.rows:,} rows</p>",
         *([table(tables.metrics(report))] if report.metrics else []),
-        *(part for one in report.outputs for part in _output(one, tables.prefix(report, one))),
+        *(part for one in report.outputs for part in _output(one, prefix(report, one))),
         *(table(tables.groups(one)) for one in report.groups),
     ]
     return html_page.page(title, parts, STYLE)
@@ -72,19 +72,19 @@ def _output(one: OutputReport, before: str) -> Iterator[str]:
 
 def _classes(one: ClassesReport, before: str) -> Iterator[str]:
     if not one.counted.used:
-        yield table(tables.nothing_counts(one, before))
+        yield table(tables_of_classes.nothing_counts(one, before))
         return
-    yield table(tables.classes(one, before))
+    yield table(tables_of_classes.classes(one, before))
     yield _matrix(one, before)
     if one.matrix.others:
-        yield table(tables.confusions(one, before))
+        yield table(tables_of_classes.confusions(one, before))
     yield _plots(one.roc, one.precision_recall, [one.calibration], before)
-    yield from map(table, tables.wrong_classes(one, before))
+    yield from map(table, tables_of_classes.wrong_classes(one, before))
 
 
 def _matrix(one: ClassesReport, before: str) -> str:
     """The confusion matrix; the more of a row's answers a cell has, the stronger its colour."""
-    grid = tables.matrix(one, before)
+    grid = tables_of_classes.matrix(one, before)
     names = grid.columns[1:]
     side = "turned" if max(map(len, names)) > (SHORT if len(names) <= FEW else SHORTEST) else "right"
     head = "".join(f'<th class="{side}"><span>{html(name)}</span></th>' for name in names)
@@ -149,7 +149,7 @@ def _figure(plot: str, below: str) -> str:
 
 
 def _yes_or_no(one: YesOrNoReport, before: str) -> Iterator[str]:
-    yield table(tables.yes_or_no(one, before))
+    yield table(tables_of_yes_or_no.yes_or_no(one, before))
     detailed = [(item.field, item.details) for item in one.fields if item.details and item.counted.used]
     if detailed:
         yield _plots(
@@ -158,14 +158,14 @@ def _yes_or_no(one: YesOrNoReport, before: str) -> Iterator[str]:
             [replace(details.calibration, of=field) for field, details in detailed],
             before,
         )
-        yield table(tables.wrong_yes(one, before))
+        yield table(tables_of_yes_or_no.wrong_yes(one, before))
 
 
 def _numbers(one: NumbersReport, before: str) -> Iterator[str]:
-    yield table(tables.numbers(one, before))
+    yield table(tables_of_numbers.numbers(one, before))
     detailed = [(item.field, item.details) for item in one.fields if item.details]
     if detailed:
-        yield table(tables.residuals(one, before))
+        yield table(tables_of_numbers.residuals(one, before))
         figures = [
             _figure(plot, html(name_of(field)))
             for field, details in detailed
@@ -176,4 +176,4 @@ def _numbers(one: NumbersReport, before: str) -> Iterator[str]:
             if plot
         ]
         yield f'<h2>{html(before)}Predicted and true numbers</h2><div class="plots">{"".join(figures)}</div>'
-        yield table(tables.largest_errors(one, before))
+        yield table(tables_of_numbers.largest_errors(one, before))
