@@ -15,6 +15,7 @@ from dlrun.commands import screen
 from dlrun.commands.interrupts import INTERRUPTED
 from dlrun.commands.look import data, sync, ui
 from dlrun.commands.train import resume, train
+from dlrun.commands.use import predict
 from dlrun.commands.write import check, draw, kinds, new, params, schema
 from dlrun.errors import DlrunError, SpecError, visible
 
@@ -72,6 +73,7 @@ def _root(
 ROOMS = {
     "Write": (new.new, kinds.kinds, schema.schema, check.check, params.params, draw.draw),
     "Train": (train.train, resume.resume),
+    "Use": (predict.predict,),
     "Look": (data.data, ui.ui, sync.sync),
 }
 """What people do, and the commands for it, in the order of `dlrun --help`."""

@@ -147,7 +147,7 @@ def _inputs(features: Array | StoredArray, rows: Indices, steps: Steps, kind: _K
     for start in range(0, len(rows), portion):
         chosen = rows[start : start + portion]
         values = _apply(steps, features[chosen], chosen, plan) if steps else features[chosen]
-        values = _whole(values, chosen, kind.limit) if kind.indices else _single(values, chosen)
+        values = indices(values, chosen, kind.limit) if kind.indices else need_float32(values, chosen)
         inputs[start : start + portion] = torch.from_numpy(values).reshape(-1, *kind.shape)
     return inputs
 
@@ -170,7 +170,12 @@ def _apply(steps: Steps, features: Array, rows: Indices, plan: Plan) -> Array:
     return values.numpy()
 
 
-def _single(values: Array, rows: Indices) -> Array:
+def need_float32(values: Array, rows: Indices) -> Array:
+    """Numbers as float32; `rows` are the numbers of their rows, for errors.
+
+    Raises:
+        SourceError: one is too large.
+    """
     with np.errstate(over="ignore"):
         single = values.astype(np.float32, copy=False)
     finite = np.isfinite(single)
@@ -180,7 +185,12 @@ def _single(values: Array, rows: Indices) -> Array:
     return single
 
 
-def _whole(values: Array, rows: Indices, limit: int | None) -> Array:
+def indices(values: Array, rows: Indices, limit: int | None) -> Array:
+    """Numbers as indices below `limit`, int64; `rows` are the numbers of their rows, for errors.
+
+    Raises:
+        SourceError: one is no index.
+    """
     wrong = values != np.floor(values) if values.dtype.kind == "f" else np.zeros(values.shape, bool)
     if wrong.any():
         row, value = _first(wrong, values, rows)

@@ -19,7 +19,7 @@ from dlrun.components.preprocess import Map, Preprocess
 from dlrun.data.fit import Fitted, on_columns
 from dlrun.errors import SpecError
 from dlrun.language.experiment import TARGET, as_tuple
-from dlrun.modules.frozen_map import back
+from dlrun.modules.frozen_map import FrozenMap, back
 from dlrun.network.build import build
 from dlrun.network.names import front_path
 from dlrun.network.preprocessing import states_by_step, with_preprocessing
@@ -100,8 +100,8 @@ def load_network(folder: Path | str, which: Literal["best", "last"] = "best") ->
     return whole.eval()
 
 
-def _targets_back(folder: Path, reading: Reading, outputs: list[str]) -> dict[str, torch.nn.Module]:
-    """For each output with a scaled target the module that brings it back to the units of the data."""
+def target_steps(folder: Path, reading: Reading) -> dict[str, list[FrozenMap]]:
+    """For each target of a run that is scaled its fitted steps in order."""
     data, losses = reading.sections["data"], as_tuple(reading.sections["loss"])
     if not data.target_preprocess:
         return {}
@@ -109,12 +109,20 @@ def _targets_back(folder: Path, reading: Reading, outputs: list[str]) -> dict[st
     targets = [name for name in names if wanted(name, data.target, losses, losses_by_output(losses)) == "numbers"]
     chains = front_chains(data.target_preprocess, targets, "target_preprocess")
     states = states_by_step(safetensors.torch.load_file(folder / run_folder.FITTED))
+    return {
+        target: [step.build(states.get(key, {})) for key, _, step in chain] for target, chain in chains.items() if chain
+    }
+
+
+def _targets_back(folder: Path, reading: Reading, outputs: list[str]) -> dict[str, torch.nn.Module]:
+    """For each output with a scaled target the module that brings it back to the units of the data."""
+    steps, losses = target_steps(folder, reading), as_tuple(reading.sections["loss"])
     found = {}
     for output in outputs:
-        target = output if output in chains else TARGET
+        target = output if output in steps else TARGET
         judged = any(loss.compared_with == DATA and loss.output in (None, output) for loss in losses)
-        if target in chains and judged:
-            found[output] = back([step.build(states.get(key, {})) for key, _, step in chains[target]])
+        if target in steps and judged:
+            found[output] = back(steps[target])
     return found
 
 

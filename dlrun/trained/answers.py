@@ -19,8 +19,7 @@ class Answers:
     output: str
     """The name of the output."""
     kind: AnswerKind
-    """`classes`: one of several, also of two. `yes_or_no`: each field by itself. `numbers`: in the units of the
-    data."""
+    """`classes`: one of several, or of two. `yes_or_no`: each field by itself. `numbers`: in the units of the data."""
     fields: tuple[str, ...]
     """The fields of the data that it predicts, or names of its own where the data has none."""
     labels: tuple[str, ...]
@@ -28,6 +27,8 @@ class Answers:
     values: Array
     """float64: the probability of each class (N, classes), or that of a yes for each field (N, fields), or numbers
     (N, fields); with positions in between, (N, ..., classes)."""
+    are_probabilities: bool = True
+    """Whether values of classes are probabilities; a margin loss, such as hinge, learns scores alone."""
     true: Array | None = None
     """What the data says: class numbers (N, ...), -1 where one is not known or does not count; 0 and 1, or numbers,
     (N, fields)."""

@@ -29,7 +29,10 @@ def data(
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what the network will see: the fields, the splits, and the first rows before and after each step."""
+    """Show what the network will see of the data.
+
+    These are the fields, the splits, and the first rows before and after each step.
+    """
     from dlrun.checks.check import check
 
     checked = check(spec, overrides or [], strict=strict)

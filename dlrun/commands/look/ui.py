@@ -65,7 +65,7 @@ def ui(
     ] = 5000,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Open the runs in MLflow, to compare them in a browser on this machine."""
+    """Open the runs in MLflow, in a browser on this machine."""
     file = _store(runs)
     if file is None:
         return

@@ -32,9 +32,10 @@ def resume(
     runs: Runs = Path("runs"),
     every: Every = None,
 ) -> None:
-    """Resume a run, bit-for-bit identical to one that was never interrupted; train.epochs=50 trains a run longer.
+    """Resume a run that was interrupted, or train one longer.
 
-    A run that is complete is delivered to MLflow, as far as it is not there yet.
+    The result is bit-for-bit identical to that of a run that was never interrupted. `train.epochs=50` trains longer. A
+    run that is complete is delivered to MLflow, as far as it is not there yet.
     """
     from dlrun.checks.check import check as check_spec
     from dlrun.commands.train.refit import show_refit

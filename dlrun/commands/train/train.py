@@ -51,7 +51,10 @@ def train(
     find_lr: FindLr = False,
     output: Output = None,
 ) -> None:
-    """Train the network of a spec; metrics are written to the run's folder and to MLflow."""
+    """Train the network of a spec.
+
+    Metrics are written to the run's folder and to MLflow.
+    """
     if find_lr or output is not None:
         _find_lr(spec, overrides or (), strict, output, find_lr)
         return

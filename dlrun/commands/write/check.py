@@ -40,7 +40,10 @@ def check(
     as_json: AsJson = False,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Validate specs without training: the language, the shapes, the wiring, the data's columns, the memory."""
+    """Validate specs without training.
+
+    The language, the shapes, the wiring, the data's columns and the memory are checked.
+    """
     from dlrun.checks.check import check as check_spec
 
     files = [usable(Path(text)) for text in specs if not is_override(text)]

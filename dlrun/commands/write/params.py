@@ -36,7 +36,7 @@ def params(
     compare: Annotated[bool, typer.Option("--compare", help="Compare the networks of several specs.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Count a network's weights and multiply-adds, and show the shape after every layer."""
+    """Count weights and multiply-adds, and show the shape after each layer."""
     files = [usable(Path(text)) for text in specs if not is_override(text)]
     overrides = [text for text in specs if is_override(text)]
     if compare:

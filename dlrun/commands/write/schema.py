@@ -6,7 +6,10 @@ from dlrun.commands import screen
 
 
 def schema() -> None:
-    """Print the JSON Schema of a spec: `dlrun schema > dlrun.schema.json`."""
+    """Print the JSON Schema of a spec, for an editor.
+
+    `dlrun schema > dlrun.schema.json` writes it to a file.
+    """
     from dlrun.views.reference.json_schema import language_schema
 
     screen.show_json(language_schema())

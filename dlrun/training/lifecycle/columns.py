@@ -18,7 +18,15 @@ def columns(setup: TrainingSetup) -> dict[str, Any]:
     fields = data_info.table.fields
     return {
         "inputs": {entry.name: _input(entry, data_info.features[entry.name], fields) for entry in setup.plan.inputs},
-        "targets": {name: {"fields": list(target.fields)} for name, target in data_info.targets.items()},
+        "targets": {
+            name: {
+                "fields": list(target.fields),
+                "wants": target.wants,
+                "shape": list(target.shape),
+                "ignored": target.ignored,
+            }
+            for name, target in data_info.targets.items()
+        },
     }
 
 
@@ -26,6 +34,7 @@ def _input(entry: Input, feature: Feature, fields: Mapping[str, Field]) -> dict[
     recipes = {name: dict(fields[name].recipe) for name in feature.fields if fields[name].recipe}
     return {
         "fields": {name: fields[name].type for name in feature.fields},
+        "shape": list(feature.shape),
         **({"recipes": recipes} if recipes else {}),
         "encoders": [
             {

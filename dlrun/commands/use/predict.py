@@ -1,0 +1,102 @@
+"""`dlrun predict`: what the network of a run says of new rows."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dlrun.commands import completion, screen
+from dlrun.commands.arguments import Runs, usable_or_none
+from dlrun.errors import SpecError
+from dlrun.language.usable import usable
+
+STDIN = "-"
+
+
+def predict(
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", help="A run's folder or name, or `last`.", show_default=False, autocompletion=completion.runs
+        ),
+    ],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="The rows, or `-` for the standard input.", show_default=False)
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="The file to write: .csv, .tsv, .parquet, .jsonl or .npz; else csv on the standard output.",
+            callback=usable_or_none,
+        ),
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="LAYER", help="Give the output of a layer in place of the predictions.")
+    ] = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Predict new rows with the network of a run.
+
+    The columns of the file are found by their names; their order and other columns do not matter. For classes, a
+    column TARGET=CLASS has the probability of each.
+    """
+    from dlrun.runs.find import find_run
+
+    folder = find_run(run, runs)
+    if out is not None:
+        from dlrun.trained.endings import check_ending
+
+        check_ending(out)
+    from dlrun.trained.predict import predict as predict_rows
+    from dlrun.trained.rows import NewRows, source_of
+    from dlrun.trained.run import open_run
+    from dlrun.trained.write import writer
+
+    trained = open_run(folder)
+    with _given(file, trained.source.kind) as path:
+        rows = NewRows(trained, source_of(trained, path))
+        bar = screen.Bar() if out is not None and screen.has_live_line() else None
+        lacking = 0
+        try:
+            with writer(out) as write:
+                for block in predict_rows(trained, rows, at):
+                    lacking += block.lacking
+                    write.add(block)
+                    if bar is not None:
+                        done = int(block.numbers[-1]) + 1
+                        bar.show(done / rows.rows, "predict", f"{done:,} rows")
+        finally:
+            if bar is not None:
+                bar.stop()
+    if lacking:
+        noun = "row has" if lacking == 1 else "rows have"
+        screen.failure(f"{lacking:,} {noun} no prediction: the network's output is not a number", word="note")
+    if out is not None:
+        screen.say(f"{rows.rows:,} rows predicted: {out}")
+
+
+@contextlib.contextmanager
+def _given(file: str, kind: str) -> Iterator[Path]:
+    """The file with the rows; what comes on the standard input is kept in one while it is used."""
+    if file != STDIN:
+        path = usable(Path(file))
+        if not path.exists():
+            raise SpecError(f"there is no file {file}")
+        yield path
+        return
+    ending = kind if kind in ("csv", "tsv", "jsonl") else "csv"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"stdin.{ending}"
+        with path.open("wb") as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+        yield path

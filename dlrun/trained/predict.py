@@ -1,0 +1,126 @@
+"""The network of a run at work on new rows: its answers, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import fx
+
+from dlrun.components.metrics._probabilities import log_probabilities
+from dlrun.errors import SpecError
+from dlrun.language.suggestions import did_you_mean
+from dlrun.modules.frozen_map import OutOfDomainError
+from dlrun.network.names import torch_path
+from dlrun.trained.answers import Answers, Array
+from dlrun.trained.rows import NewRows
+from dlrun.trained.run import TrainedOutput, TrainedRun
+
+BLOCK = 1024
+"""Rows that pass through the network together."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predicted:
+    """The answers for some neighbouring rows."""
+
+    numbers: Array
+    """(n,) of the rows in the data, from 0 on."""
+    answers: tuple[Answers, ...]
+    """Of each output."""
+
+    @property
+    def lacking(self) -> int:
+        """How many rows have an output that is not a number."""
+        found = [~np.isfinite(one.values).reshape(len(self.numbers), -1).all(1) for one in self.answers]
+        return int(np.any(found, axis=0).sum())
+
+
+def predict(run: TrainedRun, rows: NewRows, at: str | None = None) -> Iterator[Predicted]:
+    """The answers for all rows, in order.
+
+    Args:
+        run: the run.
+        rows: the rows.
+        at: a layer whose output is given in place of the answers.
+
+    Raises:
+        SpecError: a row cannot be what the network takes; there is no such layer.
+    """
+    network = run.network if at is None else until(run.network, at)
+    with torch.inference_mode():
+        for numbers, inputs in rows.blocks(BLOCK):
+            try:
+                found = network(*inputs)
+            except OutOfDomainError as error:
+                raise SpecError(
+                    f"row {numbers[error.row]} of {rows.name} holds {error.value:g}; {error.message}"
+                ) from None
+            if at is not None:
+                yield Predicted(numbers, (_of_layer(at, found),))
+                continue
+            outputs: Mapping[str, torch.Tensor] = found if isinstance(found, dict) else {run.outputs[0].name: found}
+            yield Predicted(numbers, tuple(answers_of(output, outputs[output.name]) for output in run.outputs))
+
+
+def answers_of(output: TrainedOutput, values: torch.Tensor) -> Answers:
+    """What an output of the network, a batch (N, ...), says."""
+    return Answers(
+        output.name, output.kind, output.fields, output.labels, _values(output, values), output.are_probabilities
+    )
+
+
+def _values(output: TrainedOutput, values: torch.Tensor) -> Array:
+    """Probabilities, scores or numbers, in the form that `Answers` has."""
+    if output.kind == "numbers":
+        return values.flatten(1).numpy()
+    if output.kind == "yes_or_no" or (len(output.labels) == 2 and values[:1].numel() == 1):
+        single = values.flatten(1)
+        if output.are_probabilities:
+            single = log_probabilities(single, torch.zeros_like(single), output.form)[0][:, 1].exp().view(single.shape)
+        else:
+            single = (single > 0).to(single.dtype)
+        return (torch.cat((1 - single, single), 1) if output.kind == "classes" else single).double().numpy()
+    values = values.movedim(1, -1) if values.dim() > 3 else values
+    if not output.are_probabilities:
+        return values.double().numpy()
+    flat = values.flatten(0, -2)
+    zeros = torch.zeros(len(flat), dtype=torch.int64)
+    return log_probabilities(flat, zeros, output.form)[0].exp().view(values.shape).double().numpy()
+
+
+def _of_layer(name: str, values: torch.Tensor) -> Answers:
+    flat = values.flatten(1).float()
+    fields = (name,) if flat.shape[1] == 1 else tuple(f"{name}[{number}]" for number in range(flat.shape[1]))
+    return Answers(name, "numbers", fields, (), flat.numpy())
+
+
+def until(network: fx.GraphModule, layer: str) -> fx.GraphModule:
+    """The same network up to the output of a layer; it shares the modules.
+
+    Raises:
+        SpecError: there is no such layer.
+    """
+    calls = {str(node.target): node for node in network.graph.nodes if node.op == "call_module"}
+    names = {name.replace("__", "."): name for name in calls}
+    path = torch_path(layer)
+    if path not in calls:
+        meant = did_you_mean(layer, names, {})
+        raise SpecError(
+            f"the network has no layer '{layer}'{meant}\n  `dlrun params` of the run's spec.yaml shows the names"
+        )
+    graph = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    for node in network.graph.nodes:
+        if node.op == "output":
+            break
+        copies[node] = graph.node_copy(node, copies.__getitem__)
+        if node is calls[path]:
+            break
+    graph.output(copies[calls[path]])
+    found = fx.GraphModule(network, graph)
+    found.graph.eliminate_dead_code()
+    found.recompile()
+    return found.eval()

@@ -1,0 +1,132 @@
+"""New rows for a run: the file is read as the training data was, and its fields are matched by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dlrun.components.sources import Source, SourceError, Table
+from dlrun.data.prepare import indices, need_float32
+from dlrun.errors import Problem, SpecError
+from dlrun.language.component import choose
+from dlrun.language.suggestions import did_you_mean
+from dlrun.plan.data_info import Target
+from dlrun.plan.encode import Fields, encode
+from dlrun.plan.unseen import UnseenCounts
+from dlrun.shapes import show
+from dlrun.trained.run import TrainedInput, TrainedRun
+
+Array = np.ndarray[Any, Any]
+
+AT = ("source",)
+READABLE = ("csv", "tsv", "jsonl", "parquet", "npz", "npy", "safetensors")
+"""The sources whose files are known by their endings."""
+OTHER_ENDINGS = {"ndjson": "jsonl", "pq": "parquet"}
+PACKED = (".gz", ".zst")
+FEW = 5
+"""How many missing fields an error names."""
+
+
+def source_of(run: TrainedRun, file: Path) -> Source:
+    """The source that reads a file: that of the training with its settings, if it reads such files, else by the ending.
+
+    Raises:
+        SpecError: no source reads such a file.
+    """
+    own = run.source
+    if own.kind in ("text", "words"):
+        raise SpecError(f"{own.kind} makes windows of a text, and a prediction is for rows that stand by themselves")
+    names = [suffix for suffix in file.suffixes if suffix not in PACKED]
+    kind = names[-1].removeprefix(".").lower() if names else ""
+    kind = OTHER_ENDINGS.get(kind, kind)
+    if own.kind == kind or (kind not in READABLE and "path" in type(own).model_fields):
+        own_files = {split: None for split in ("validation", "test") if split in type(own).model_fields}
+        return own.model_copy(update={"path": str(file.resolve()), **own_files})
+    if kind in READABLE:
+        found = choose("sources", {kind: str(file.resolve())})
+        assert isinstance(found, Source)
+        return found
+    raise SpecError(f"{file} is none of {', '.join(f'.{one}' for one in READABLE)}")
+
+
+class NewRows:
+    """The rows of a file, as the network of a run takes them."""
+
+    def __init__(self, run: TrainedRun, source: Source, targets: Mapping[str, Target] | None = None):
+        """Open and read the fields that the network takes, and those of targets.
+
+        Raises:
+            SpecError: the file lacks fields, or a value cannot be read.
+        """
+        self.run = run
+        self.name = source.origin()[0]
+        try:
+            self.table = table = source.open(Path())
+            labelled = [one for one in (targets or {}).values() if one.labels and one.wants != "probabilities"]
+            answers = [name for one in (targets or {}).values() for name in one.fields]
+            self._need_fields(table, answers)
+            texts = {name for entry in run.inputs for name in entry.texts} | {one.fields[0] for one in labelled}
+            names = dict.fromkeys([*(name for entry in run.inputs for name in entry.types), *answers], AT)
+            numbers = {name: AT for name in names if name not in texts}
+            table.lay_out([list(entry.types) for entry in run.inputs if entry.encoding is None])
+            table.read(numbers, dict.fromkeys(texts, AT), {name for entry in run.inputs for name in entry.lacking})
+            self.fields = {
+                entry.name: Fields(table, entry.chosen, entry.texts) for entry in run.inputs if entry.encoding
+            }
+        except SourceError as error:  # a hint would be about the spec, and that is as it is
+            raise SpecError([Problem(error.message)]) from None
+        self.rows = table.rows
+
+    def inputs(self, start: int, stop: int) -> tuple[torch.Tensor, ...]:
+        """Some neighbouring rows of each input, after its encoders.
+
+        Raises:
+            SpecError: a value cannot be what the network takes.
+        """
+        try:
+            return tuple(torch.from_numpy(self._values(entry, start, stop)) for entry in self.run.inputs)
+        except SourceError as error:
+            raise SpecError([Problem(error.message)]) from None
+
+    def blocks(self, size: int) -> Iterator[tuple[Array, tuple[torch.Tensor, ...]]]:
+        """All rows in order, some at a time, with their numbers."""
+        for start in range(0, self.rows, size):
+            stop = min(start + size, self.rows)
+            yield np.arange(start, stop), self.inputs(start, stop)
+
+    def _values(self, entry: TrainedInput, start: int, stop: int) -> Array:
+        numbers = np.arange(start, stop)
+        if entry.encoding is not None:
+            counts = UnseenCounts(self.rows, {})
+            values = encode(self.fields[entry.name], entry.encoding, start, stop, counts)
+        else:
+            values = np.asarray(self.table.numbers(list(entry.types))[start:stop])
+        if values[:1].size != int(np.prod(entry.shape)) and len(values):
+            message = f"'{next(iter(entry.types))}' has {show(values.shape[1:])} values in each row of {self.name}"
+            raise SourceError(f"{message}, and the run learned from {show(entry.shape)}", AT)
+        values = values.reshape(-1, *entry.shape)
+        if entry.indices:
+            return indices(values, numbers, entry.limit)
+        need_float32(values, numbers)
+        return values.astype(np.float64, copy=False)
+
+    def _need_fields(self, table: Table, answers: Sequence[str]) -> None:
+        """Hold the file to the fields that the network takes, and to those of targets.
+
+        Raises:
+            SpecError: some are missing.
+        """
+        wanted = [*(name for entry in self.run.inputs for name in entry.types), *answers]
+        missing = [name for name in dict.fromkeys(wanted) if name not in table.fields]
+        if not missing:
+            return
+        more = f" and {len(missing) - FEW} more" if len(missing) > FEW else ""
+        meant = did_you_mean(missing[0], table.fields, {}) if len(missing) == 1 else ""
+        shown = ", ".join(f"'{name}'" for name in missing[:FEW]) + more
+        message = f"{table.name} lacks the {table.noun}{'s' * (len(missing) > 1)} {shown}{meant}"
+        what = "which the network takes" if missing[0] not in answers else "which the run predicts"
+        raise SpecError([Problem(f"{message}, {what}", hint=table.listed())])
