@@ -24,14 +24,14 @@ PETS = Answers(
     ("pet",),
     ("cat", "dog", "emu"),
     np.array([[0.7, 0.2, 0.1], [0.8, 0.1, 0.1], [0.1, 0.6, 0.3], [0.1, 0.1, 0.8], [NAN, 0, 0], [0.5, 0.5, 0]]),
-    np.array([1, 0, 1, 1, 0, -1]),
+    true=np.array([1, 0, 1, 1, 0, -1]),
 )
 """Of dog, cat, dog, dog: cat, cat, dog, emu."""
-SIZES = Answers("size", "numbers", ("size",), (), np.array([[1.0], [4.0], [2.5]]), np.array([[1.0], [2.0], [3.0]]))
+SIZES = Answers("size", "numbers", ("size",), (), np.array([[1.0], [4.0], [2.5]]), true=np.array([[1.0], [2.0], [3.0]]))
 TAGS = Answers(
     *("tags", "yes_or_no", ("wild", "tame"), ()),
     np.array([[0.9, 0.2], [0.6, 0.9], [0.3, 0.75]]),
-    np.array([[1, 0], [0, 0], [0, 1]]),
+    true=np.array([[1, 0], [0, 0], [0, 1]]),
 )
 
 
@@ -43,7 +43,7 @@ def random_classes(count: int, rows: int) -> Answers:
     random = np.random.default_rng(0)
     values = random.dirichlet(np.ones(count), rows)
     labels = tuple(f"class {number}" for number in range(count))
-    return Answers("out", "classes", ("kind",), labels, values, random.integers(0, count, rows))
+    return Answers("out", "classes", ("kind",), labels, values, true=random.integers(0, count, rows))
 
 
 def test_the_lines_of_classes() -> None:
@@ -76,7 +76,7 @@ def test_the_lines_of_rows_whose_truth_is_not_known() -> None:
 
 
 def test_nothing_wrong_needs_one_line() -> None:
-    right = Answers("out", "classes", ("pet",), ("a", "b"), np.eye(2), np.arange(2))
+    right = Answers("out", "classes", ("pet",), ("a", "b"), np.eye(2), true=np.arange(2))
     assert lines(of(right), 80) == ["  0 of 2 rows wrong"]
 
 
@@ -157,9 +157,11 @@ def test_of_many_classes_and_fields_some_are_shown_and_the_others_counted() -> N
     grid = titled(of(random_classes(50, 300)))["Classes of kind"]
     assert len(grid.rows) == 22 and "and 30 more classes, with fewer errors" in grid.below
     true = np.random.default_rng(0).normal(size=(20, 30))
-    many = Answers("out", "numbers", tuple(map(str, range(30))), (), true + 1, true)
+    many = Answers("out", "numbers", tuple(map(str, range(30))), (), true + 1, true=true)
     assert "and 18 more fields, with a higher R2 or none" in titled(of(many))["Numbers"].below
-    binary = Answers("out", "yes_or_no", tuple(map(str, range(30))), (), np.full((20, 30), 0.7), (true > 0).astype(int))
+    binary = Answers(
+        "out", "yes_or_no", tuple(map(str, range(30))), (), np.full((20, 30), 0.7), true=(true > 0).astype(int)
+    )
     assert "and 18 more fields, with fewer errors" in titled(of(binary))["Yes or no"].below
 
 
@@ -170,6 +172,17 @@ def test_rows_of_which_none_counts_are_said_and_have_no_tables() -> None:
     assert (grid.title, grid.below) == ("pet", NO_TRUTH)
     (grid,) = tables.whole(of(replace(SIZES, values=np.full((3, 1), NAN))), 200)
     assert grid.rows == (("size", "0", "-", "-", "-"),) and "no finite number" in grid.below
+
+
+def test_scores_are_called_scores() -> None:
+    scores = replace(PETS, are_probabilities=False)
+    found = titled(of(scores))
+    assert list(found) == ["Classes of pet", "Confusion matrix", "Wrong, with the highest score"]
+    assert "no probabilities" in found["Classes of pet"].below and "ROC area" not in found["Classes of pet"].columns
+    assert found["Wrong, with the highest score"].rows[0][3:] == ("-", "emu: 0.800, cat: 0.100, dog: 0.100")
+    assert lines(of(scores), 200)[-1] == "  most certain error: row 103, score 0.8000, dog taken for emu"
+    found = titled(of(replace(TAGS, are_probabilities=False)))
+    assert list(found) == ["Yes or no"] and "no probabilities" in found["Yes or no"].below
 
 
 def test_a_long_or_blank_label_is_shown_as_one_cell() -> None:

@@ -26,7 +26,7 @@ MOST_CLASSES = 20
 MOST_CONFUSIONS = 10
 MOST_ROWS = 10
 """Wrong answers that are listed."""
-MOST_PROBABILITIES = 5
+MOST_VALUES = 5
 """Of an answer, of more than ten classes."""
 
 
@@ -49,15 +49,16 @@ def report_classes(answers: Answers, true: Array, rows: Array) -> ClassesReport:
     pairs = _pairs(true, predicted, len(labels))
     figures = _figures(labels, true, predicted, pairs)
     chosen = sorted(largest(np.array([one.errors for one in figures]), MOST_CLASSES))
-    both = [curves(labels[c], values[:, c], true == c) for c in (chosen if len(labels) > 2 else chosen[1:])]
-    losses = _losses(values, true)
+    ranked = (chosen if len(labels) > 2 else chosen[1:]) if answers.are_probabilities else []
+    both = [curves(labels[c], values[:, c], true == c) for c in ranked]
+    losses = _losses(values, true) if answers.are_probabilities else np.full(len(true), np.nan)
 
     def far(number: int) -> WrongClass:
         row, *position = map(int, np.unravel_index(places[number], shape))
         one, other = int(true[number]), int(predicted[number])
-        probabilities = _probabilities(labels, values[number], one)
+        listed = _highest(labels, values[number], one)
         loss = float(losses[number])
-        return WrongClass(int(rows[row]), tuple(position), labels[one], labels[other], loss, probabilities)
+        return WrongClass(int(rows[row]), tuple(position), labels[one], labels[other], loss, listed)
 
     wrong = np.flatnonzero(true != predicted)
     return ClassesReport(
@@ -65,6 +66,7 @@ def report_classes(answers: Answers, true: Array, rows: Array) -> ClassesReport:
         field=answers.fields[0],
         counted=Counted(len(places), int((~known).sum()), int((known & ~finite).sum())),
         positions=len(shape) > 1,
+        probabilities=answers.are_probabilities,
         accuracy=float((true == predicted).mean()) if len(true) else float("nan"),
         classes=figures,
         macro=macro(figures),
@@ -73,9 +75,9 @@ def report_classes(answers: Answers, true: Array, rows: Array) -> ClassesReport:
         confusions=tuple(Confusion(labels[a], labels[b], count) for a, b, count in pairs[:MOST_CONFUSIONS]),
         roc=tuple(roc for roc, _ in both),
         precision_recall=tuple(precision_recall for _, precision_recall in both),
-        calibration=_calibration(labels, values, true, predicted),
+        calibration=_calibration(labels, values, true, predicted) if answers.are_probabilities else None,
         most_certain=tuple(map(far, wrong[largest(values[wrong, predicted[wrong]], MOST_ROWS)].tolist())),
-        highest_loss=tuple(map(far, largest(losses, MOST_ROWS))),
+        highest_loss=tuple(map(far, largest(losses, MOST_ROWS))) if answers.are_probabilities else (),
     )
 
 
@@ -133,6 +135,6 @@ def _matrix(labels: Sequence[str], true: Array, predicted: Array, chosen: Sequen
     return Matrix(tuple(labels[number] for number in chosen), tuple(map(tuple, counts.tolist())), others)
 
 
-def _probabilities(labels: Sequence[str], values: Array, true: int) -> dict[str, float]:
-    shown = largest(values, len(values) if len(values) <= 2 * MOST_PROBABILITIES else MOST_PROBABILITIES)
+def _highest(labels: Sequence[str], values: Array, true: int) -> dict[str, float]:
+    shown = largest(values, len(values) if len(values) <= 2 * MOST_VALUES else MOST_VALUES)
     return {labels[number]: float(values[number]) for number in dict.fromkeys([*shown, true])}

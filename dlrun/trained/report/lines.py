@@ -74,9 +74,9 @@ def _classes(one: ClassesReport, most: int, before: str) -> Iterator[str]:
     yield from _table((WORST, answers, "recall", "precision", "f1", "most often"), rows, words=1)
     if most > 1:
         for far in one.most_certain[:1]:
-            probability = show_value(far.probabilities[far.predicted])
+            value = f"{'probability' if one.probabilities else 'score'} {show_value(far.values[far.predicted])}"
             names = f"{name_of(far.true)} taken for {name_of(far.predicted)}"
-            yield f"{INDENT}most certain error: row {place(far)}, probability {probability}, {names}"
+            yield f"{INDENT}most certain error: row {place(far)}, {value}, {names}"
 
 
 def _yes_or_no(one: YesOrNoReport, most: int, before: str) -> Iterator[str]:

@@ -78,7 +78,8 @@ def _classes(one: ClassesReport, before: str) -> Iterator[str]:
     yield _matrix(one, before)
     if one.matrix.others:
         yield table(tables_of_classes.confusions(one, before))
-    yield _plots(one.roc, one.precision_recall, [one.calibration], before)
+    if one.calibration:
+        yield _plots(one.roc, one.precision_recall, [one.calibration], before)
     yield from map(table, tables_of_classes.wrong_classes(one, before))
 
 
@@ -151,11 +152,11 @@ def _figure(plot: str, below: str) -> str:
 def _yes_or_no(one: YesOrNoReport, before: str) -> Iterator[str]:
     yield table(tables_of_yes_or_no.yes_or_no(one, before))
     detailed = [(item.field, item.details) for item in one.fields if item.details and item.counted.used]
-    if detailed:
+    if detailed and one.probabilities:
         yield _plots(
             [replace(details.roc, label=field) for field, details in detailed],
             [replace(details.precision_recall, label=field) for field, details in detailed],
-            [replace(details.calibration, of=field) for field, details in detailed],
+            [replace(details.calibration, of=field) for field, details in detailed if details.calibration],
             before,
         )
         yield table(tables_of_yes_or_no.wrong_yes(one, before))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from dlrun.trained.report.figures import ClassesReport, ClassFigures, WrongClass
-from dlrun.trained.report.words import NOTHING_WRONG, left_out, name_of, scores, times
+from dlrun.trained.report.figures import Calibration, ClassesReport, ClassFigures, WrongClass
+from dlrun.trained.report.words import NO_PROBABILITIES, NOTHING_WRONG, left_out, name_of, scores, times
 from dlrun.views.grid import Grid, and_more, distinct, fitting, show_value
 
-MOST_PROBABILITIES = 3
+MOST_VALUES = 3
 """Of a row, on the screen."""
 OTHERS = "all others"
 
@@ -21,8 +21,9 @@ def tables_of_classes(one: ClassesReport, before: str, width: int) -> Iterator[G
     yield classes(one, before)
     table = matrix(one, before)
     yield table if fitting(table.columns, table.rows, width) == len(table.columns) else confusions(one, before)
-    yield calibration(one, before)
-    yield from wrong_classes(one, before, MOST_PROBABILITIES)
+    if one.calibration:
+        yield calibration(one.calibration, one, before)
+    yield from wrong_classes(one, before, MOST_VALUES)
 
 
 def nothing_counts(one: ClassesReport, before: str) -> Grid:
@@ -36,12 +37,12 @@ def classes(one: ClassesReport, before: str) -> Grid:
     listed = [item for item in one.classes if item.label in chosen]
     areas = {roc.label: (roc.area, both.area) for roc, both in zip(one.roc, one.precision_recall, strict=True)}
     head = ("class", what(one), "recall", "precision", "f1", "ROC area", "average precision", "most often")
-    if len(one.classes) <= 2:
+    if not areas or len(one.classes) <= 2:
         head = (*head[:5], *head[7:])
     rows = []
     for item in listed:
         cells = [name_of(item.label), f"{item.rows:,}", *scores(item)]
-        if len(one.classes) > 2:
+        if item.label in areas and len(one.classes) > 2:
             cells += [show_value(area) for area in areas[item.label]]
         rows.append((*cells, taken(item)))
     spare = [""] * (len(head) - 5)
@@ -55,6 +56,7 @@ def classes(one: ClassesReport, before: str) -> Grid:
         )
     if len(listed) < len(one.classes):
         remarks.append(f"{and_more(len(one.classes) - len(listed), 'class', 'classes')}, with fewer errors")
+    remarks += [] if one.probabilities else [NO_PROBABILITIES]
     remarks += _left(one)
     return Grid(f"{before}Classes of {name_of(one.field)}", head, tuple(rows), head[1:-1], "; ".join(remarks))
 
@@ -90,9 +92,8 @@ def confusions(one: ClassesReport, before: str) -> Grid:
     return Grid(f"{before}Most frequent confusions", ("true", "predicted", what(one)), rows, (what(one),), none)
 
 
-def calibration(one: ClassesReport, before: str) -> Grid:
+def calibration(found: Calibration, one: ClassesReport, before: str) -> Grid:
     """The bins of the calibration that have an answer."""
-    found = one.calibration
     rows = tuple(
         (
             f"{number / 10:.1f} to {(number + 1) / 10:.1f}",
@@ -110,27 +111,30 @@ def calibration(one: ClassesReport, before: str) -> Grid:
 
 
 def wrong_classes(one: ClassesReport, before: str, most: int | None = None) -> Iterator[Grid]:
-    """The answers that are furthest from the truth, each with `most` of its probabilities.
+    """The answers that are furthest from the truth, each with `most` of its probabilities or scores.
 
     With two classes the wrong answers with the highest probability often are those with the highest loss.
     """
-    yield _far(f"{before}Wrong, with the highest probability", one.most_certain, most)
+    if not one.probabilities:
+        yield _far(f"{before}Wrong, with the highest score", one.most_certain, "scores", most)
+        return
+    yield _far(f"{before}Wrong, with the highest probability", one.most_certain, "probabilities", most)
     if one.highest_loss != one.most_certain:
-        yield _far(f"{before}Highest loss", one.highest_loss, most)
+        yield _far(f"{before}Highest loss", one.highest_loss, "probabilities", most)
 
 
-def _far(title: str, found: Sequence[WrongClass], most: int | None) -> Grid:
+def _far(title: str, found: Sequence[WrongClass], values: str, most: int | None) -> Grid:
     rows = tuple(
         (
             place(one),
             name_of(one.true),
             name_of(one.predicted),
             show_value(one.loss),
-            ", ".join(f"{name_of(label)}: {p:.3f}" for label, p in list(one.probabilities.items())[:most]),
+            ", ".join(f"{name_of(label)}: {value:.3f}" for label, value in list(one.values.items())[:most]),
         )
         for one in found
     )
-    columns = ("row", "true", "predicted", "loss", "probabilities")
+    columns = ("row", "true", "predicted", "loss", values)
     return Grid(title, columns, rows, ("row", "loss"), "" if rows else NOTHING_WRONG)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dlrun.trained.report.figures import YesOrNoReport
-from dlrun.trained.report.words import left_out, name_of, scores
+from dlrun.trained.report.words import NO_PROBABILITIES, left_out, name_of, scores
 from dlrun.views.grid import Grid, and_more, show_value
 
 MOST_ROWS = 20
@@ -15,7 +15,8 @@ MOST_ROWS = 20
 def tables_of_yes_or_no(one: YesOrNoReport, before: str) -> Iterator[Grid]:
     """All of them; `before` stands before their titles."""
     yield yes_or_no(one, before)
-    yield wrong_yes(one, before)
+    if one.probabilities:
+        yield wrong_yes(one, before)
 
 
 def yes_or_no(one: YesOrNoReport, before: str) -> Grid:
@@ -29,7 +30,7 @@ def yes_or_no(one: YesOrNoReport, before: str) -> Grid:
         cells = (name_of(item.field), f"{item.counted.used:,}", f"{sum(item.counts[1]):,}", show_value(item.accuracy))
         rows.append((*cells, *scores(item), *map(show_value, areas)))
     rows.append(("mean", "", "", show_value(one.accuracy), *scores(one.macro), "", ""))
-    remarks = []
+    remarks = [] if one.probabilities else [NO_PROBABILITIES]
     if len(listed) < len(one.fields):
         remarks.append(f"{and_more(len(one.fields) - len(listed), 'field')}, with fewer errors")
     remarks += [f"{name_of(item.field)}: {text}" for item in listed for text in left_out(item.counted, "rows")]
