@@ -27,11 +27,11 @@ class Answers:
     values: Array
     """float64: the probability of each class (N, classes), or that of a yes for each field (N, fields), or numbers
     (N, fields); with positions in between, (N, ..., classes)."""
-    are_probabilities: bool = True
-    """Whether values of classes are probabilities; a margin loss, such as hinge, learns scores alone."""
     true: Array | None = None
     """What the data says: class numbers (N, ...), -1 where one is not known or does not count; 0 and 1, or numbers,
     (N, fields)."""
+    are_probabilities: bool = True
+    """Whether values of classes are probabilities; a margin loss, such as hinge, learns scores alone."""
 
     @property
     def decided(self) -> Array:

@@ -68,7 +68,12 @@ def predict(run: TrainedRun, rows: NewRows, at: str | None = None) -> Iterator[P
 def answers_of(output: TrainedOutput, values: torch.Tensor) -> Answers:
     """What an output of the network, a batch (N, ...), says."""
     return Answers(
-        output.name, output.kind, output.fields, output.labels, _values(output, values), output.are_probabilities
+        output.name,
+        output.kind,
+        output.fields,
+        output.labels,
+        _values(output, values),
+        are_probabilities=output.are_probabilities,
     )
 
 
