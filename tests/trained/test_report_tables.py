@@ -59,6 +59,12 @@ def test_the_lines_of_classes() -> None:
     ]
 
 
+def test_of_classes_that_are_as_bad_the_one_with_the_most_errors_comes_first() -> None:
+    true = np.array([0, 1, 1, 1, 2])
+    found = lines(of(Answers("out", "classes", ("x",), ("a", "b", "c"), np.eye(3)[[2, 2, 2, 2, 2]], true=true)), 100)
+    assert [line.split()[0] for line in found[2:5]] == ["b", "a", "c"]
+
+
 def test_the_lines_of_yes_or_no_and_of_numbers_together() -> None:
     assert lines(of(TAGS, SIZES), 120) == [
         "  tags: 2 of 6 answers wrong",

@@ -69,7 +69,7 @@ def _output(one: OutputReport, most: int, before: str) -> Iterator[str]:
 def _classes(one: ClassesReport, most: int, before: str) -> Iterator[str]:
     answers = what(one)
     yield _wrong(one.counted.used - sum(item.right for item in one.classes), one.counted, answers, before)
-    worst = sorted((item for item in one.classes if item.errors), key=lambda item: item.f1)[:most]
+    worst = sorted((item for item in one.classes if item.errors), key=lambda item: (item.f1, -item.errors))[:most]
     rows = [(name_of(item.label), f"{item.rows:,}", *scores(item), taken(item)) for item in worst]
     yield from _table((WORST, answers, "recall", "precision", "f1", "most often"), rows, words=1)
     if most > 1:

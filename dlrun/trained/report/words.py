@@ -9,7 +9,7 @@ from dlrun.views.grid import show_value
 
 LONGEST = 24
 """Characters of a name or a label."""
-NO_TRUTH = "The true values of these rows are not known, so there is nothing to compare with."
+NO_TRUTH = "The data does not say what is true here, so there is nothing to compare with."
 NO_PROBABILITIES = "the network gives no probabilities, so there are no curves, no calibration and no losses"
 NOTHING_WRONG = "No answer is wrong."
 
