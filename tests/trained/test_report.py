@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,17 +28,17 @@ WORDS = ("red", "green", "blue", "grey")
 def classes(values: Any, true: Any, labels: tuple[str, ...] | None = None) -> Answers:
     values = np.asarray(values, float)
     labels = labels or tuple(f"c{number}" for number in range(values.shape[-1]))
-    return Answers("out", "classes", ("colour",), labels, values, None if true is None else np.asarray(true))
+    return Answers("out", "classes", ("colour",), labels, values, true=None if true is None else np.asarray(true))
 
 
 def yes_or_no(values: Any, true: Any) -> Answers:
     values = np.asarray(values, float)
-    return Answers("out", "yes_or_no", WORDS[: values.shape[1]], (), values, np.asarray(true))
+    return Answers("out", "yes_or_no", WORDS[: values.shape[1]], (), values, true=np.asarray(true))
 
 
 def numbers(values: Any, true: Any) -> Answers:
     values = np.asarray(values, float)
-    return Answers("out", "numbers", WORDS[: values.shape[1]], (), values, np.asarray(true, float))
+    return Answers("out", "numbers", WORDS[: values.shape[1]], (), values, true=np.asarray(true, float))
 
 
 def of(answers: Answers, rows: Any = None) -> Any:
@@ -210,8 +213,23 @@ def test_the_worst_rows_worked_by_hand() -> None:
     ]
     assert [one.row for one in found.highest_loss] == [30, 20, 40, 10]
     close([one.loss for one in found.highest_loss], [INF, -math.log(0.1), -math.log(0.2), -math.log(0.8)])
-    assert list(found.highest_loss[0].probabilities.items()) == [("dog", 0.6), ("emu", 0.4), ("cat", 0.0)]
+    assert list(found.highest_loss[0].values.items()) == [("dog", 0.6), ("emu", 0.4), ("cat", 0.0)]
     assert found.classes[1].taken_for == "cat" and found.classes[1].taken == 1 and found.classes[2].taken_for == ""
+
+
+def test_a_certain_and_right_answer_has_no_loss() -> None:
+    for answers in (classes([[0.0, 1.0]], [1]), yes_or_no([[1.0]], [[1]])):
+        output = of(answers)
+        (far,) = output.highest_loss if output.kind == "classes" else output.fields[0].details.highest_loss
+        assert str(far.loss) == "0.0"
+
+
+def test_the_report_and_its_lines_import_nothing_heavy() -> None:
+    code = (
+        "import sys, dlrun.trained.report.report, dlrun.trained.report.lines; "
+        "print(*{name.partition('.')[0] for name in sys.modules} & {'torch', 'sklearn', 'scipy', 'pandas', 'rich'})"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
 
 
 def test_an_infinite_loss_is_null_in_the_data() -> None:
@@ -287,7 +305,7 @@ def test_of_many_classes_those_with_the_most_errors_are_shown_and_the_others_tog
     assert np.sum(matrix.counts) == 3000 and matrix.counts[-1][-2] == 11
     assert [sum(row) for row in matrix.counts[:-1]] == [3] * 20
     assert len(found.confusions) == 10 and found.confusions[0].predicted == "c999"
-    assert len(found.most_certain[0].probabilities) == 6  # the five most probable classes, and the true one
+    assert len(found.most_certain[0].values) == 6  # the five most probable classes, and the true one
     assert len(json.dumps(report([classes(values, true)], {}, np.arange(3000)).as_data())) < 1_000_000
 
 
@@ -296,6 +314,19 @@ def test_rows_whose_truth_is_not_known_have_no_report() -> None:
     whole = report([answers], {}, np.arange(1), {"town": np.array(["Rome"])})
     assert whole.as_data()["outputs"] == [{"output": "out", "kind": "classes", "known": False}]
     assert whole.groups[0].groups[0].figures == ()
+
+
+def test_scores_that_are_no_probabilities_have_no_curves_no_calibration_and_no_losses() -> None:
+    scores = classes([[3.0, -1.0, 0.5], [2.0, 2.5, -4.0], [0.0, 1.0, 7.0]], [0, 0, 1], ("cat", "dog", "emu"))
+    found = of(replace(scores, are_probabilities=False))
+    assert not found.probabilities and found.roc == found.precision_recall == found.highest_loss == ()
+    assert found.calibration is None and [one.row for one in found.most_certain] == [2, 1]
+    assert math.isnan(found.most_certain[0].loss)
+    assert list(found.most_certain[0].values.items()) == [("emu", 7.0), ("dog", 1.0), ("cat", 0.0)]
+    close(found.accuracy, 1 / 3)
+    (field,) = of(replace(yes_or_no([[1.0], [0.0], [0.0]], [[1], [1], [0]]), are_probabilities=False)).fields
+    assert field.counts == ((1, 0), (1, 1)) and field.details.calibration is None
+    assert field.details.highest_loss == () and math.isnan(field.details.roc.area)
 
 
 # Yes or no
@@ -343,7 +374,9 @@ def test_a_field_leaves_out_what_is_not_known_and_what_is_no_number() -> None:
 def test_of_many_fields_those_with_the_most_errors_have_details() -> None:
     true = np.zeros((40, 30), int)
     true[np.arange(30) > np.arange(40)[:, None]] = 1
-    whole = report([Answers("out", "yes_or_no", tuple(map(str, range(30))), (), true * 0.0, true)], {}, np.arange(40))
+    whole = report(
+        [Answers("out", "yes_or_no", tuple(map(str, range(30))), (), true * 0.0, true=true)], {}, np.arange(40)
+    )
     (output,) = whole.outputs
     assert [one.field for one in output.fields if one.details] == [str(number) for number in range(18, 30)]
     is_json(whole)
@@ -420,7 +453,7 @@ def test_residuals_too_far_apart_for_a_histogram_have_one_bin() -> None:
 
 def test_of_many_fields_those_with_the_lowest_r2_have_details() -> None:
     true = np.random.default_rng(0).normal(size=(50, 40))
-    answers = Answers("out", "numbers", tuple(map(str, range(40))), (), true * np.linspace(0, 1, 40), true)
+    answers = Answers("out", "numbers", tuple(map(str, range(40))), (), true * np.linspace(0, 1, 40), true=true)
     assert [one.field for one in of(answers).fields if one.details] == [str(number) for number in range(12)]
 
 
@@ -451,7 +484,7 @@ def test_the_figure_of_a_group_is_that_of_its_rows_alone(one: Answers, other: An
     rows = min(len(one.values), len(other.values))
     names = np.random.default_rng(seed).choice(["x", "y", "z"], rows).astype(object)
     both = [
-        Answers(each.output, each.kind, each.fields, each.labels, each.values[:rows], truth(each)[:rows])
+        Answers(each.output, each.kind, each.fields, each.labels, each.values[:rows], true=truth(each)[:rows])
         for each in (one, other)
     ]
     (found,) = report(both, {}, np.arange(rows), {"name": names}).groups

@@ -20,6 +20,7 @@ from dlrun.trained.report.figures import Bin, Calibration, Curve, Histogram
 from dlrun.trained.report.lines import lines
 from dlrun.trained.report.page import as_html
 from dlrun.trained.report.report import report
+from dlrun.trained.report.words import NO_TRUTH
 
 EVIL = "<script>alert('x')</script>&\"\x1b[2J"
 VOID = {"meta", "br"}
@@ -63,7 +64,7 @@ def stands_alone(page: str) -> Nesting:
     return found
 
 
-def answers(kind: str, rows: int, seed: int, count: int = 4, broken: float = 0.1) -> Answers:
+def answers(kind: str, rows: int, seed: int, count: int = 4, broken: float = 0.1, sure: bool = True) -> Answers:
     """Of one output, with unknown truths and outputs that are no numbers among them."""
     random = np.random.default_rng(seed)
     names = tuple(f"{EVIL}{number}" for number in range(count))
@@ -71,13 +72,15 @@ def answers(kind: str, rows: int, seed: int, count: int = 4, broken: float = 0.1
     if kind == "classes":
         values = random.dirichlet(np.ones(count), rows)
         true = random.integers(-1, count, rows)
-        return Answers(EVIL, "classes", (EVIL,), names, np.where(bad, math.nan, values), true)
+        return Answers(EVIL, "classes", (EVIL,), names, np.where(bad, math.nan, values), sure, true)
     if kind == "yes_or_no":
         values = random.random((rows, count)).round(1)
-        return Answers(EVIL, "yes_or_no", names, (), np.where(bad, math.nan, values), random.integers(-1, 2, bad.shape))
+        return Answers(
+            EVIL, "yes_or_no", names, (), np.where(bad, math.nan, values), sure, random.integers(-1, 2, bad.shape)
+        )
     true = random.normal(size=bad.shape) * 10.0 ** random.integers(-5, 5, count)
     values = true + random.normal(size=bad.shape)
-    return Answers("numbers", "numbers", names, (), np.where(bad, math.inf, values), true)
+    return Answers("numbers", "numbers", names, (), np.where(bad, math.inf, values), true=true)
 
 
 KINDS = ("classes", "yes_or_no", "numbers")
@@ -102,7 +105,7 @@ def test_the_page_stands_alone_and_shows_what_is_written_as_text(kind: str, coun
     st.integers(0, 2**32 - 1),
 )
 def test_any_answers_have_a_page_tables_and_lines(kind: str, rows: int, count: int, broken: float, seed: int) -> None:
-    both = [answers(kind, rows, seed, count, broken)] * (1 + seed % 2)
+    both = [answers(kind, rows, seed, count, broken, sure=seed % 3 > 0)] * (1 + seed % 2)
     whole = report(both, {"loss": 0.5}, np.arange(rows), {"part": np.array(["a"] * rows)})
     stands_alone(as_html(whole, "title", {}))
     assert all(len(row) == len(grid.columns) for grid in tables.whole(whole, 80) for row in grid.rows)
@@ -110,7 +113,9 @@ def test_any_answers_have_a_page_tables_and_lines(kind: str, rows: int, count: i
 
 
 def test_the_page_of_classes_has_its_parts() -> None:
-    found = Answers("out", "classes", ("pet",), ("cat", "dog", "emu"), np.eye(3)[[0, 0, 1, 2]], np.array([0, 1, 1, 2]))
+    found = Answers(
+        "out", "classes", ("pet",), ("cat", "dog", "emu"), np.eye(3)[[0, 0, 1, 2]], true=np.array([0, 1, 1, 2])
+    )
     page = as_html(report([found], {"accuracy": 0.75}, np.arange(4)), "pets", {"run": "runs/pets", "split": "test"})
     assert "<h1>pets</h1>" in page and "run runs/pets · split test" in page
     titles = re.findall("<h2>(.*?)</h2>", page)
@@ -126,8 +131,8 @@ def test_all_others_are_neither_right_nor_wrong() -> None:
     page = as_html(report([answers("classes", 200, 0, 40, 0.0)], {}, np.arange(200)), "many", {})
     (cell,) = re.findall(r'<td([^>]*) title="all others predicted as all others[^>]*>', page)
     assert cell == "" and "Most frequent confusions" in page
-    assert "the 8 classes with the lowest average precision" in page
-    assert page.count('stroke-width="1.8"') == 8 + 8 + 1
+    assert "the 10 classes with the lowest average precision" in page
+    assert page.count('stroke-width="1.8"') == 10 + 10 + 1
 
 
 def test_the_page_of_numbers_has_two_plots_for_each_field() -> None:
@@ -140,7 +145,7 @@ def test_the_page_of_numbers_has_two_plots_for_each_field() -> None:
 
 def test_rows_whose_truth_is_not_known_are_said() -> None:
     unknown = Answers("out", "numbers", ("a",), (), np.zeros((2, 1)))
-    assert tables.NO_TRUTH in as_html(report([unknown], {}, np.arange(2)), "nothing", {})
+    assert NO_TRUTH in as_html(report([unknown], {}, np.arange(2)), "nothing", {})
 
 
 def test_the_ticks_of_an_axis_are_round_numbers() -> None:

@@ -14,6 +14,7 @@ from dlrun.trained.report import tables
 from dlrun.trained.report.figures import Report
 from dlrun.trained.report.lines import lines
 from dlrun.trained.report.report import report
+from dlrun.trained.report.words import NO_TRUTH
 from dlrun.views.grid import Grid, fitting
 
 NAN = math.nan
@@ -23,14 +24,14 @@ PETS = Answers(
     ("pet",),
     ("cat", "dog", "emu"),
     np.array([[0.7, 0.2, 0.1], [0.8, 0.1, 0.1], [0.1, 0.6, 0.3], [0.1, 0.1, 0.8], [NAN, 0, 0], [0.5, 0.5, 0]]),
-    np.array([1, 0, 1, 1, 0, -1]),
+    true=np.array([1, 0, 1, 1, 0, -1]),
 )
 """Of dog, cat, dog, dog: cat, cat, dog, emu."""
-SIZES = Answers("size", "numbers", ("size",), (), np.array([[1.0], [4.0], [2.5]]), np.array([[1.0], [2.0], [3.0]]))
+SIZES = Answers("size", "numbers", ("size",), (), np.array([[1.0], [4.0], [2.5]]), true=np.array([[1.0], [2.0], [3.0]]))
 TAGS = Answers(
     *("tags", "yes_or_no", ("wild", "tame"), ()),
     np.array([[0.9, 0.2], [0.6, 0.9], [0.3, 0.75]]),
-    np.array([[1, 0], [0, 0], [0, 1]]),
+    true=np.array([[1, 0], [0, 0], [0, 1]]),
 )
 
 
@@ -42,20 +43,26 @@ def random_classes(count: int, rows: int) -> Answers:
     random = np.random.default_rng(0)
     values = random.dirichlet(np.ones(count), rows)
     labels = tuple(f"class {number}" for number in range(count))
-    return Answers("out", "classes", ("kind",), labels, values, random.integers(0, count, rows))
+    return Answers("out", "classes", ("kind",), labels, values, true=random.integers(0, count, rows))
 
 
 def test_the_lines_of_classes() -> None:
     assert lines(of(PETS, metrics={"accuracy": 0.5, "loss": NAN}), 200) == [
         "  accuracy 0.5000, loss -",
-        "  2 of 4 rows wrong; 1 rows without a known true value are left out; 1 rows are left out, "
-        "since the network gives no finite number for them",
+        "  2 of 4 rows wrong; 1 row is left out, without a known true value; 1 row is left out, for which the network "
+        "gives no finite number",
         "  worst  rows  recall  precision      f1  most often",
         "  emu       0       -     0.0000  0.0000",
-        "  dog       3  0.3333     1.0000  0.5000  taken for cat, 1",
+        "  dog       3  0.3333     1.0000  0.5000  taken for cat, once",
         "  cat       1  1.0000     0.5000  0.6667",
         "  most certain error: row 103, probability 0.8000, dog taken for emu",
     ]
+
+
+def test_of_classes_that_are_as_bad_the_one_with_the_most_errors_comes_first() -> None:
+    true = np.array([0, 1, 1, 1, 2])
+    found = lines(of(Answers("out", "classes", ("x",), ("a", "b", "c"), np.eye(3)[[2, 2, 2, 2, 2]], true=true)), 100)
+    assert [line.split()[0] for line in found[2:5]] == ["b", "a", "c"]
 
 
 def test_the_lines_of_yes_or_no_and_of_numbers_together() -> None:
@@ -65,17 +72,17 @@ def test_the_lines_of_yes_or_no_and_of_numbers_together() -> None:
         "  wild      3      1  1.0000     0.5000  0.6667",
         "  size: 3 numbers compared",
         "  field  rows     MAE    RMSE       R2  largest error",
-        "  size      3  0.8333  1.1902  -1.1250  row 101, 4.0000 where 2.0000 is true",
+        "  size      3  0.8333  1.1902  -1.1250  row 101: 4.0000, true 2.0000",
     ]
 
 
 def test_the_lines_of_rows_whose_truth_is_not_known() -> None:
     (line,) = lines(of(replace(PETS, true=None)), 120)
-    assert line == f"  pet: {tables.NO_TRUTH}"
+    assert line == f"  pet: {NO_TRUTH}"
 
 
 def test_nothing_wrong_needs_one_line() -> None:
-    right = Answers("out", "classes", ("pet",), ("a", "b"), np.eye(2), np.arange(2))
+    right = Answers("out", "classes", ("pet",), ("a", "b"), np.eye(2), true=np.arange(2))
     assert lines(of(right), 80) == ["  0 of 2 rows wrong"]
 
 
@@ -98,8 +105,8 @@ def test_the_table_of_classes_and_what_it_leaves_out() -> None:
         ("mean", "4", "0.6667", "0.5000", "0.3889"),
         ("mean by rows", "4", "0.5000", "0.8750", "0.5417"),
     ]
-    assert grid.rows[1][-1] == "taken for cat, 1" and grid.rows[2][5:7] == ("-", "-")
-    assert "accuracy 0.5000" in grid.below and "1 rows without a known true value" in grid.below
+    assert grid.rows[1][-1] == "taken for cat, once" and grid.rows[2][5:7] == ("-", "-")
+    assert "accuracy 0.5000" in grid.below and "1 row is left out, without a known true value" in grid.below
 
 
 def titled(found: Report, width: int = 200) -> dict[str, Grid]:
@@ -114,8 +121,13 @@ def test_the_whole_has_a_table_for_each_part() -> None:
     ]
     assert found["Confusion matrix"].rows[1] == ("dog", "1", "1", "1")
     far = found["Wrong, with the highest probability"].rows
-    assert far[0] == ("103", "dog", "emu", "2.3026", "emu 0.800, cat 0.100, dog 0.100")
+    assert far[0] == ("103", "dog", "emu", "2.3026", "emu: 0.800, cat: 0.100, dog: 0.100")
     assert sum(int(row[1]) for row in found["Calibration"].rows) == 4
+
+
+def test_metrics_of_many_values_are_cut_on_the_screen() -> None:
+    grid = titled(of(PETS, metrics={f"f1/{number}": 0.5 for number in range(100)}))["Metrics"]
+    assert len(grid.rows) == 30 and grid.below == "and 70 more values"
 
 
 def test_several_outputs_are_named_and_groups_come_last() -> None:
@@ -151,19 +163,32 @@ def test_of_many_classes_and_fields_some_are_shown_and_the_others_counted() -> N
     grid = titled(of(random_classes(50, 300)))["Classes of kind"]
     assert len(grid.rows) == 22 and "and 30 more classes, with fewer errors" in grid.below
     true = np.random.default_rng(0).normal(size=(20, 30))
-    many = Answers("out", "numbers", tuple(map(str, range(30))), (), true + 1, true)
+    many = Answers("out", "numbers", tuple(map(str, range(30))), (), true + 1, true=true)
     assert "and 18 more fields, with a higher R2 or none" in titled(of(many))["Numbers"].below
-    binary = Answers("out", "yes_or_no", tuple(map(str, range(30))), (), np.full((20, 30), 0.7), (true > 0).astype(int))
+    binary = Answers(
+        "out", "yes_or_no", tuple(map(str, range(30))), (), np.full((20, 30), 0.7), true=(true > 0).astype(int)
+    )
     assert "and 18 more fields, with fewer errors" in titled(of(binary))["Yes or no"].below
 
 
 def test_rows_of_which_none_counts_are_said_and_have_no_tables() -> None:
     (grid,) = tables.whole(of(replace(PETS, true=np.full(6, -1))), 200)
-    assert grid.rows == () and grid.below == "6 rows without a known true value are left out"
+    assert grid.rows == () and grid.below == "6 rows are left out, without a known true value"
     (grid,) = tables.whole(of(replace(PETS, true=None)), 200)
-    assert (grid.title, grid.below) == ("pet", tables.NO_TRUTH)
+    assert (grid.title, grid.below) == ("pet", NO_TRUTH)
     (grid,) = tables.whole(of(replace(SIZES, values=np.full((3, 1), NAN))), 200)
     assert grid.rows == (("size", "0", "-", "-", "-"),) and "no finite number" in grid.below
+
+
+def test_scores_are_called_scores() -> None:
+    scores = replace(PETS, are_probabilities=False)
+    found = titled(of(scores))
+    assert list(found) == ["Classes of pet", "Confusion matrix", "Wrong, with the highest score"]
+    assert "no probabilities" in found["Classes of pet"].below and "ROC area" not in found["Classes of pet"].columns
+    assert found["Wrong, with the highest score"].rows[0][3:] == ("-", "emu: 0.800, cat: 0.100, dog: 0.100")
+    assert lines(of(scores), 200)[-1] == "  most certain error: row 103, score 0.8000, dog taken for emu"
+    found = titled(of(replace(TAGS, are_probabilities=False)))
+    assert list(found) == ["Yes or no"] and "no probabilities" in found["Yes or no"].below
 
 
 def test_a_long_or_blank_label_is_shown_as_one_cell() -> None:

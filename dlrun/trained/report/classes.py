@@ -8,7 +8,15 @@ import numpy as np
 
 from dlrun.trained.answers import Answers, Array
 from dlrun.trained.report.calibration import calibration
-from dlrun.trained.report.figures import ClassesReport, ClassFigures, Confusion, Counted, Matrix, WrongClass
+from dlrun.trained.report.figures import (
+    Calibration,
+    ClassesReport,
+    ClassFigures,
+    Confusion,
+    Counted,
+    Matrix,
+    WrongClass,
+)
 from dlrun.trained.report.largest import largest
 from dlrun.trained.report.means import macro, scores, weighted
 from dlrun.trained.report.ranking import curves
@@ -18,7 +26,7 @@ MOST_CLASSES = 20
 MOST_CONFUSIONS = 10
 MOST_ROWS = 10
 """Wrong answers that are listed."""
-MOST_PROBABILITIES = 5
+MOST_VALUES = 5
 """Of an answer, of more than ten classes."""
 
 
@@ -37,51 +45,52 @@ def report_classes(answers: Answers, true: Array, rows: Array) -> ClassesReport:
     if len(places) < len(true):
         values, true = values[places], true[places]
     predicted = values.argmax(1)
-    positions = np.unravel_index(places, shape)
 
     pairs = _pairs(true, predicted, len(labels))
     figures = _figures(labels, true, predicted, pairs)
     chosen = sorted(largest(np.array([one.errors for one in figures]), MOST_CLASSES))
-    both = [curves(labels[c], values[:, c], true == c) for c in (chosen if len(labels) > 2 else chosen[1:])]
-    two = len(labels) == 2
-    loss = _losses(values, true)
+    ranked = (chosen if len(labels) > 2 else chosen[1:]) if answers.are_probabilities else []
+    both = [curves(labels[c], values[:, c], true == c) for c in ranked]
+    losses = _losses(values, true) if answers.are_probabilities else np.full(len(true), np.nan)
 
-    def listed(order: Sequence[int]) -> tuple[WrongClass, ...]:
-        return tuple(
-            WrongClass(
-                int(rows[positions[0][i]]),
-                tuple(int(axis[i]) for axis in positions[1:]),
-                labels[int(true[i])],
-                labels[int(predicted[i])],
-                float(loss[i]),
-                _probabilities(labels, values[i], int(true[i])),
-            )
-            for i in order
-        )
+    def far(number: int) -> WrongClass:
+        row, *position = map(int, np.unravel_index(places[number], shape))
+        one, other = int(true[number]), int(predicted[number])
+        listed = _highest(labels, values[number], one)
+        loss = float(losses[number])
+        return WrongClass(int(rows[row]), tuple(position), labels[one], labels[other], loss, listed)
 
     wrong = np.flatnonzero(true != predicted)
     return ClassesReport(
-        answers.output,
-        answers.fields[0],
-        Counted(len(places), int((~known).sum()), int((known & ~finite).sum())),
-        len(shape) > 1,
-        float((true == predicted).mean()) if len(true) else float("nan"),
-        figures,
-        macro(figures),
-        weighted(figures, [one.rows for one in figures]),
-        _matrix(labels, true, predicted, chosen),
-        tuple(Confusion(labels[a], labels[b], count) for a, b, count in pairs[:MOST_CONFUSIONS]),
-        tuple(roc for roc, _ in both),
-        tuple(precision_recall for _, precision_recall in both),
-        calibration(labels[1], values[:, 1], true == 1) if two else calibration("", values.max(1), true == predicted),
-        listed(wrong[largest(values[wrong, predicted[wrong]], MOST_ROWS)].tolist()),
-        listed(largest(loss, MOST_ROWS)),
+        output=answers.output,
+        field=answers.fields[0],
+        counted=Counted(len(places), int((~known).sum()), int((known & ~finite).sum())),
+        positions=len(shape) > 1,
+        probabilities=answers.are_probabilities,
+        accuracy=float((true == predicted).mean()) if len(true) else float("nan"),
+        classes=figures,
+        macro=macro(figures),
+        weighted=weighted(figures, [one.rows for one in figures]),
+        matrix=_matrix(labels, true, predicted, chosen),
+        confusions=tuple(Confusion(labels[a], labels[b], count) for a, b, count in pairs[:MOST_CONFUSIONS]),
+        roc=tuple(roc for roc, _ in both),
+        precision_recall=tuple(precision_recall for _, precision_recall in both),
+        calibration=_calibration(labels, values, true, predicted) if answers.are_probabilities else None,
+        most_certain=tuple(map(far, wrong[largest(values[wrong, predicted[wrong]], MOST_ROWS)].tolist())),
+        highest_loss=tuple(map(far, largest(losses, MOST_ROWS))) if answers.are_probabilities else (),
     )
+
+
+def _calibration(labels: Sequence[str], values: Array, true: Array, predicted: Array) -> Calibration:
+    """That of the second of two classes, or else of the predicted one, as the metric calibration_error has it."""
+    if len(labels) == 2:
+        return calibration(labels[1], values[:, 1], true == 1)
+    return calibration("", values.max(1), true == predicted)
 
 
 def _losses(values: Array, true: Array) -> Array:
     with np.errstate(divide="ignore"):
-        return -np.log(values[np.arange(len(true)), true])
+        return 0.0 - np.log(values[np.arange(len(true)), true])
 
 
 def _pairs(true: Array, predicted: Array, classes: int) -> list[tuple[int, int, int]]:
@@ -126,6 +135,6 @@ def _matrix(labels: Sequence[str], true: Array, predicted: Array, chosen: Sequen
     return Matrix(tuple(labels[number] for number in chosen), tuple(map(tuple, counts.tolist())), others)
 
 
-def _probabilities(labels: Sequence[str], values: Array, true: int) -> dict[str, float]:
-    shown = largest(values, len(values) if len(values) <= 2 * MOST_PROBABILITIES else MOST_PROBABILITIES)
+def _highest(labels: Sequence[str], values: Array, true: int) -> dict[str, float]:
+    shown = largest(values, len(values) if len(values) <= 2 * MOST_VALUES else MOST_VALUES)
     return {labels[number]: float(values[number]) for number in dict.fromkeys([*shown, true])}

@@ -116,9 +116,10 @@ class WrongClass:
     true: str
     predicted: str
     loss: float
-    """Minus the logarithm of the probability of the true class."""
-    probabilities: dict[str, float]
-    """Of the most probable classes and the true one, from the highest on."""
+    """Minus the logarithm of the probability of the true class; not defined for scores."""
+    values: dict[str, float]
+    """The probabilities, or the scores, of the classes with the highest ones and of the true one, from the highest
+    on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,9 @@ class ClassesReport:
     counted: Counted
     positions: bool
     """Whether a row has several answers."""
+    probabilities: bool
+    """Whether the network gives probabilities. Of scores there are no curves, no calibration and no losses, since the
+    scores of one row cannot be compared with those of another."""
     accuracy: float
     classes: tuple[ClassFigures, ...]
     macro: Means
@@ -145,9 +149,9 @@ class ClassesReport:
     the classes of the matrix; of two classes, of the second one alone."""
     precision_recall: tuple[Curve, ...]
     """The precision (y) against the recall (x), for the same; the area is the average precision."""
-    calibration: Calibration
+    calibration: Calibration | None
     most_certain: tuple[WrongClass, ...]
-    """The wrong answers with the highest probabilities."""
+    """The wrong answers with the highest probabilities, or scores."""
     highest_loss: tuple[WrongClass, ...]
     kind: Literal["classes"] = "classes"
     known: Literal[True] = True
@@ -171,7 +175,7 @@ class YesOrNoDetails:
 
     roc: Curve
     precision_recall: Curve
-    calibration: Calibration
+    calibration: Calibration | None
     highest_loss: tuple[WrongYes, ...]
 
 
@@ -201,6 +205,8 @@ class YesOrNoReport:
     """How good the answers of an output are that says yes or no for each of its fields."""
 
     output: str
+    probabilities: bool
+    """Whether the network gives probabilities; if not, there are no curves, no calibration and no losses."""
     accuracy: float
     """The share of all answers, for any field, that are right."""
     macro: Means

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from dlrun.trained.report import tables
 from dlrun.trained.report.figures import (
     ClassesReport,
     Counted,
@@ -16,8 +15,9 @@ from dlrun.trained.report.figures import (
     YesOrNoField,
     YesOrNoReport,
 )
-from dlrun.trained.report.tables import name_of
-from dlrun.views.grid import show_value
+from dlrun.trained.report.tables_of_classes import place, taken, what
+from dlrun.trained.report.words import NO_TRUTH, left_out, name_of, prefix, scores
+from dlrun.views.grid import and_more, show_value
 from dlrun.views.text_table import grid
 
 MOST_OUTPUTS = 3
@@ -37,9 +37,9 @@ def lines(report: Report, width: int) -> list[str]:
     found = [_metrics(report.metrics, width)] if report.metrics else []
     shown = report.outputs[:MOST_OUTPUTS]
     for one in shown:
-        found += _output(one, MOST_WORST if len(report.outputs) == 1 else 1, tables.prefix(report, one))
+        found += _output(one, MOST_WORST if len(report.outputs) == 1 else 1, prefix(report, one))
     if len(shown) < len(report.outputs):
-        found.append(INDENT + tables.and_more(len(report.outputs) - len(shown), "output"))
+        found.append(INDENT + and_more(len(report.outputs) - len(shown), "output"))
     return [line if len(line) <= width else line[: width - 1] + "…" for line in found]
 
 
@@ -48,7 +48,7 @@ def _metrics(metrics: Mapping[str, float], width: int) -> str:
     texts = [f"{name} {show_value(value)}" for name, value in metrics.items()]
     count = len(texts)
     while True:
-        more = [tables.and_more(len(texts) - count, "metric")] if count < len(texts) else []
+        more = [and_more(len(texts) - count, "metric")] if count < len(texts) else []
         line = INDENT + ", ".join([*texts[:count], *more])
         if len(line) <= width or count == 1:
             return line
@@ -57,7 +57,7 @@ def _metrics(metrics: Mapping[str, float], width: int) -> str:
 
 def _output(one: OutputReport, most: int, before: str) -> Iterator[str]:
     if isinstance(one, NotKnown):
-        yield f"{INDENT}{one.output}: {tables.NO_TRUTH}"
+        yield f"{INDENT}{one.output}: {NO_TRUTH}"
     elif isinstance(one, ClassesReport):
         yield from _classes(one, most, before)
     elif isinstance(one, YesOrNoReport):
@@ -67,34 +67,34 @@ def _output(one: OutputReport, most: int, before: str) -> Iterator[str]:
 
 
 def _classes(one: ClassesReport, most: int, before: str) -> Iterator[str]:
-    what = tables.what(one)
-    yield _wrong(one.counted.used - sum(item.right for item in one.classes), one.counted, what, before)
-    worst = sorted((item for item in one.classes if item.errors), key=lambda item: item.f1)[:most]
-    rows = [(name_of(item.label), f"{item.rows:,}", *tables.scores(item), tables.taken(item)) for item in worst]
-    yield from _table((WORST, what, "recall", "precision", "f1", "most often"), rows, words=1)
+    answers = what(one)
+    yield _wrong(one.counted.used - sum(item.right for item in one.classes), one.counted, answers, before)
+    worst = sorted((item for item in one.classes if item.errors), key=lambda item: (item.f1, -item.errors))[:most]
+    rows = [(name_of(item.label), f"{item.rows:,}", *scores(item), taken(item)) for item in worst]
+    yield from _table((WORST, answers, "recall", "precision", "f1", "most often"), rows, words=1)
     if most > 1:
         for far in one.most_certain[:1]:
-            probability = show_value(far.probabilities[far.predicted])
+            value = f"{'probability' if one.probabilities else 'score'} {show_value(far.values[far.predicted])}"
             names = f"{name_of(far.true)} taken for {name_of(far.predicted)}"
-            yield f"{INDENT}most certain error: row {tables.place(far)}, probability {probability}, {names}"
+            yield f"{INDENT}most certain error: row {place(far)}, {value}, {names}"
 
 
 def _yes_or_no(one: YesOrNoReport, most: int, before: str) -> Iterator[str]:
     yield _wrong(sum(item.errors for item in one.fields), _together(one.fields), "answers", before)
     worst = sorted((item for item in one.fields if item.errors), key=lambda item: -item.errors)[:most]
-    rows = [(name_of(item.field), f"{item.counted.used:,}", f"{item.errors:,}", *tables.scores(item)) for item in worst]
+    rows = [(name_of(item.field), f"{item.counted.used:,}", f"{item.errors:,}", *scores(item)) for item in worst]
     yield from _table((WORST, "rows", "wrong", "recall", "precision", "f1"), rows)
 
 
 def _numbers(one: NumbersReport, most: int, before: str) -> Iterator[str]:
     counted = _together(one.fields)
-    yield f"{INDENT}{before}{'; '.join([f'{counted.used:,} numbers compared', *tables.left_out(counted, 'numbers')])}"
+    yield f"{INDENT}{before}{'; '.join([f'{counted.used:,} numbers compared', *left_out(counted, 'numbers')])}"
     worst = [item for item in sorted(one.fields, key=lambda item: (item.r2 != item.r2, item.r2)) if item.details]
     rows = []
     for item in worst[:most]:
         assert item.details is not None
         far = item.details.largest_errors[0]
-        said = f"row {far.row:,}, {show_value(far.predicted)} where {show_value(far.true)} is true"
+        said = f"row {far.row:,}: {show_value(far.predicted)}, true {show_value(far.true)}"
         rows.append(
             (name_of(item.field), f"{item.counted.used:,}", *map(show_value, (item.mae, item.rmse, item.r2)), said)
         )
@@ -102,8 +102,8 @@ def _numbers(one: NumbersReport, most: int, before: str) -> Iterator[str]:
     yield from _table((first, "rows", "MAE", "RMSE", "R2", "largest error"), rows, words=1)
 
 
-def _wrong(wrong: int, counted: Counted, what: str, before: str) -> str:
-    texts = [f"{wrong:,} of {counted.used:,} {what} wrong", *tables.left_out(counted, what)]
+def _wrong(wrong: int, counted: Counted, of: str, before: str) -> str:
+    texts = [f"{wrong:,} of {counted.used:,} {of} wrong", *left_out(counted, of)]
     return f"{INDENT}{before}{'; '.join(texts)}"
 
 

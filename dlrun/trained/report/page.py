@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from dlrun.trained.report import plots, tables
+from dlrun.trained.report import plots, tables, tables_of_classes, tables_of_numbers, tables_of_yes_or_no
 from dlrun.trained.report.figures import (
     Calibration,
     ClassesReport,
@@ -17,17 +17,17 @@ from dlrun.trained.report.figures import (
     Report,
     YesOrNoReport,
 )
-from dlrun.trained.report.tables import name_of
+from dlrun.trained.report.words import name_of, prefix
 from dlrun.views import html_page
 from dlrun.views.grid import show_value
 from dlrun.views.html_page import html, legend, table
 
-MOST_CURVES = 8
+MOST_CURVES = 10
 """In one plot."""
 STRONGEST = 60
 """The share of the colour of a cell in percent, so that its number can be read."""
-STRAIGHT, SHORT = 6, 8
-"""Classes of a matrix, and characters of each name, that are not turned above the columns."""
+FEW, SHORT, SHORTEST = 6, 8, 3
+"""A longer name is turned above its column of the matrix: than 8 characters where there are few, or than 3."""
 STYLE = """
 .plots { display: flex; flex-wrap: wrap; gap: 1.5rem; } figure { margin: 0; max-width: 340px; }
 figcaption { color: var(--soft); overflow-wrap: anywhere; }
@@ -53,7 +53,7 @@ def as_html(report: Report, title: str, about: Mapping[str, str]) -> str:
         f"<p>{' · '.join(f'{html(name)} {html(text)}' for name, text in about.items())}</p>" if about else "",
         f"<p>{report.rows:,} rows</p>",
         *([table(tables.metrics(report))] if report.metrics else []),
-        *(part for one in report.outputs for part in _output(one, tables.prefix(report, one))),
+        *(part for one in report.outputs for part in _output(one, prefix(report, one))),
         *(table(tables.groups(one)) for one in report.groups),
     ]
     return html_page.page(title, parts, STYLE)
@@ -72,21 +72,22 @@ def _output(one: OutputReport, before: str) -> Iterator[str]:
 
 def _classes(one: ClassesReport, before: str) -> Iterator[str]:
     if not one.counted.used:
-        yield table(tables.nothing_counts(one, before))
+        yield table(tables_of_classes.nothing_counts(one, before))
         return
-    yield table(tables.classes(one, before))
+    yield table(tables_of_classes.classes(one, before))
     yield _matrix(one, before)
     if one.matrix.others:
-        yield table(tables.confusions(one, before))
-    yield _plots(one.roc, one.precision_recall, [one.calibration], before)
-    yield from map(table, tables.wrong_classes(one, before))
+        yield table(tables_of_classes.confusions(one, before))
+    if one.calibration:
+        yield _plots(one.roc, one.precision_recall, [one.calibration], before)
+    yield from map(table, tables_of_classes.wrong_classes(one, before))
 
 
 def _matrix(one: ClassesReport, before: str) -> str:
     """The confusion matrix; the more of a row's answers a cell has, the stronger its colour."""
-    grid = tables.matrix(one, before)
+    grid = tables_of_classes.matrix(one, before)
     names = grid.columns[1:]
-    side = "turned" if len(names) > STRAIGHT or max(map(len, names)) > SHORT else "right"
+    side = "turned" if max(map(len, names)) > (SHORT if len(names) <= FEW else SHORTEST) else "right"
     head = "".join(f'<th class="{side}"><span>{html(name)}</span></th>' for name in names)
     lines = []
     for number, (counts, row) in enumerate(zip(one.matrix.counts, grid.rows, strict=True)):
@@ -134,13 +135,13 @@ def _plots(roc: Sequence[Curve], precision_recall: Sequence[Curve], found: Seque
     ):
         drawn = [curves[number] for number in chosen]
         if any(one.x for one in drawn):
-            names = legend(f"{name_of(one.label)} {show_value(one.area)}" for one in drawn)
-            figures.append(_figure(draw(drawn), f"{html(what + few)}: {names}"))
+            names = legend(f"{name_of(one.label)}: {show_value(one.area)}" for one in drawn)
+            figures.append(_figure(draw(drawn), f"{html(what + few)} {names}"))
     few_found = [found[number] for number in chosen] if len(found) > 1 and chosen else found[:MOST_CURVES]
     names = legend(
-        f"{name_of(one.of) if one.of else 'the predicted class'} {show_value(one.error)}" for one in few_found
+        f"{name_of(one.of) if one.of else 'the predicted class'}: {show_value(one.error)}" for one in few_found
     )
-    figures.append(_figure(plots.calibration(few_found), f"expected calibration error: {names}"))
+    figures.append(_figure(plots.calibration(few_found), f"expected calibration error {names}"))
     return f'<h2>{html(before)}Curves and calibration</h2><div class="plots">{"".join(figures)}</div>'
 
 
@@ -149,23 +150,23 @@ def _figure(plot: str, below: str) -> str:
 
 
 def _yes_or_no(one: YesOrNoReport, before: str) -> Iterator[str]:
-    yield table(tables.yes_or_no(one, before))
+    yield table(tables_of_yes_or_no.yes_or_no(one, before))
     detailed = [(item.field, item.details) for item in one.fields if item.details and item.counted.used]
-    if detailed:
+    if detailed and one.probabilities:
         yield _plots(
             [replace(details.roc, label=field) for field, details in detailed],
             [replace(details.precision_recall, label=field) for field, details in detailed],
-            [replace(details.calibration, of=field) for field, details in detailed],
+            [replace(details.calibration, of=field) for field, details in detailed if details.calibration],
             before,
         )
-        yield table(tables.wrong_yes(one, before))
+        yield table(tables_of_yes_or_no.wrong_yes(one, before))
 
 
 def _numbers(one: NumbersReport, before: str) -> Iterator[str]:
-    yield table(tables.numbers(one, before))
+    yield table(tables_of_numbers.numbers(one, before))
     detailed = [(item.field, item.details) for item in one.fields if item.details]
     if detailed:
-        yield table(tables.residuals(one, before))
+        yield table(tables_of_numbers.residuals(one, before))
         figures = [
             _figure(plot, html(name_of(field)))
             for field, details in detailed
@@ -176,4 +177,4 @@ def _numbers(one: NumbersReport, before: str) -> Iterator[str]:
             if plot
         ]
         yield f'<h2>{html(before)}Predicted and true numbers</h2><div class="plots">{"".join(figures)}</div>'
-        yield table(tables.largest_errors(one, before))
+        yield table(tables_of_numbers.largest_errors(one, before))

@@ -8,7 +8,7 @@ import numpy as np
 
 from dlrun.trained.answers import Answers, Array
 from dlrun.trained.report.calibration import calibration
-from dlrun.trained.report.figures import Counted, WrongYes, YesOrNoDetails, YesOrNoField, YesOrNoReport
+from dlrun.trained.report.figures import Counted, Curve, WrongYes, YesOrNoDetails, YesOrNoField, YesOrNoReport
 from dlrun.trained.report.largest import largest
 from dlrun.trained.report.means import macro, scores
 from dlrun.trained.report.ranking import curves
@@ -18,6 +18,9 @@ MOST_FIELDS = 12
 MOST_ROWS = 10
 """Wrong answers of a field that are listed."""
 YES = "yes"
+NO_CURVE = Curve(YES, float("nan"))
+NO_DETAILS = YesOrNoDetails(NO_CURVE, NO_CURVE, None, ())
+"""Where there are no probabilities."""
 
 
 def report_yes_or_no(answers: Answers, true: Array, rows: Array) -> YesOrNoReport:
@@ -35,11 +38,12 @@ def report_yes_or_no(answers: Answers, true: Array, rows: Array) -> YesOrNoRepor
     ]
     for number in largest(np.array([one.errors for one in fields]), MOST_FIELDS):
         places = used[number][0]
-        details = _details(answers.values[places, number], true[places, number] == 1, rows[places])
+        values, member = answers.values[places, number], true[places, number] == 1
+        details = _details(values, member, rows[places]) if answers.are_probabilities else NO_DETAILS
         fields[number] = replace(fields[number], details=details)
     total = sum(one.counted.used for one in fields)
     accuracy = 1 - sum(one.errors for one in fields) / total if total else float("nan")
-    return YesOrNoReport(answers.output, accuracy, macro(fields), tuple(fields))
+    return YesOrNoReport(answers.output, answers.are_probabilities, accuracy, macro(fields), tuple(fields))
 
 
 def _used(values: Array, true: Array) -> tuple[Array, Counted]:
@@ -61,7 +65,7 @@ def _field(name: str, values: Array, true: Array, counted: Counted) -> YesOrNoFi
 
 def _details(values: Array, true: Array, rows: Array) -> YesOrNoDetails:
     with np.errstate(divide="ignore"):
-        loss = -np.log(np.where(true, values, 1 - values))
+        loss = 0.0 - np.log(np.where(true, values, 1 - values))
     worst = tuple(
         WrongYes(int(rows[i]), bool(true[i]), bool(values[i] > 0.5), float(values[i]), float(loss[i]))
         for i in largest(loss, MOST_ROWS)
