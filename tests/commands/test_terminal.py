@@ -113,6 +113,9 @@ def test_an_error_of_usage_shows_what_controls_a_terminal(tmp_path: Path, argume
         ["resume", "last", "--runs", "?"],
         ["sync", "last", "--runs", "?"],
         ["sync", "--all", "--runs", "?"],
+        ["runs", "--runs", "?"],
+        ["diff", "?.yaml", "spec.yaml"],
+        ["diff", "last", "spec.yaml", "--runs", "?"],
         ["ui", "--runs", "?"],
     ],
     ids="_".join,
@@ -177,6 +180,8 @@ COMMANDS = {
     "draw": ["draw", "net.yaml", "-o", "net.svg"],
     "train": ["train", "net.yaml"],
     "resume": ["resume", "last"],
+    "runs": ["runs", "--sort", "validation/loss", "--where", "optimizer=adam"],
+    "diff": ["diff", "net.yaml", "last", "best:test/loss"],
     "sync": ["sync", "last"],
     "ui": ["ui", "--runs", "nowhere"],
 }
