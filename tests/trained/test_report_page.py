@@ -70,14 +70,13 @@ def answers(kind: str, rows: int, seed: int, count: int = 4, broken: float = 0.1
     names = tuple(f"{EVIL}{number}" for number in range(count))
     bad = random.random((rows, count)) < broken
     if kind == "classes":
-        values = random.dirichlet(np.ones(count), rows)
+        values = np.where(bad, math.nan, random.dirichlet(np.ones(count), rows))
         true = random.integers(-1, count, rows)
-        return Answers(EVIL, "classes", (EVIL,), names, np.where(bad, math.nan, values), sure, true)
+        return Answers(EVIL, "classes", (EVIL,), names, values, true=true, are_probabilities=sure)
     if kind == "yes_or_no":
-        values = random.random((rows, count)).round(1)
-        return Answers(
-            EVIL, "yes_or_no", names, (), np.where(bad, math.nan, values), sure, random.integers(-1, 2, bad.shape)
-        )
+        values = np.where(bad, math.nan, random.random((rows, count)).round(1))
+        true = random.integers(-1, 2, bad.shape)
+        return Answers(EVIL, "yes_or_no", names, (), values, true=true, are_probabilities=sure)
     true = random.normal(size=bad.shape) * 10.0 ** random.integers(-5, 5, count)
     values = true + random.normal(size=bad.shape)
     return Answers("numbers", "numbers", names, (), np.where(bad, math.inf, values), true=true)
