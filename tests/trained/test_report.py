@@ -239,6 +239,44 @@ def test_an_infinite_loss_is_null_in_the_data() -> None:
     assert data["outputs"][0]["kind"] == "classes" and data["outputs"][0]["known"] is True
 
 
+KEYS = {
+    "": "rows metrics outputs groups",
+    "outputs.0": "output field counted positions probabilities accuracy classes macro weighted matrix confusions roc "
+    "precision_recall calibration most_certain highest_loss kind known",
+    "outputs.0.counted": "used unknown not_finite",
+    "outputs.0.classes.0": "label rows predicted right precision recall f1 taken_for taken",
+    "outputs.0.macro": "precision recall f1",
+    "outputs.0.matrix": "labels counts others",
+    "outputs.0.confusions.0": "true predicted count",
+    "outputs.0.roc.0": "label area x y",
+    "outputs.0.calibration": "of error bins",
+    "outputs.0.calibration.bins.0": "count probability share",
+    "outputs.0.most_certain.0": "row position true predicted loss values",
+    "outputs.1": "output probabilities accuracy macro fields kind known",
+    "outputs.1.fields.0": "field counted accuracy precision recall f1 counts details",
+    "outputs.1.fields.0.details": "roc precision_recall calibration highest_loss",
+    "outputs.1.fields.0.details.highest_loss.0": "row true predicted probability loss",
+    "outputs.2": "output fields kind known",
+    "outputs.2.fields.0": "field counted mae rmse r2 details",
+    "outputs.2.fields.0.details": "quantiles histogram true predicted largest_errors",
+    "outputs.2.fields.0.details.histogram": "low high counts",
+    "outputs.2.fields.0.details.largest_errors.0": "row true predicted residual",
+    "groups.0": "column groups",
+    "groups.0.groups.0": "name rows joined figures",
+    "groups.0.groups.0.figures.0": "output field name value",
+}
+"""What programs that read the data rely on."""
+
+
+@pytest.mark.parametrize("path", KEYS)
+def test_the_keys_of_the_data_stay(path: str) -> None:
+    some = (classes(np.eye(2), [0, 0]), yes_or_no(np.eye(2), np.eye(2)), numbers(np.eye(2), np.eye(2)))
+    data: Any = report(some, {}, np.arange(2), {"town": np.array(["a", "a"])}).as_data()
+    for step in path.split(".") if path else ():
+        data = data[int(step) if step.isdigit() else step]
+    assert list(data) == KEYS[path].split()
+
+
 def test_only_ten_wrong_rows_are_listed_and_of_equal_ones_the_first() -> None:
     found = of(classes(np.tile([0.75, 0.25], (30, 1)), np.ones(30, int)))
     assert [one.row for one in found.most_certain] == list(range(10))

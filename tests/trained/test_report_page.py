@@ -116,7 +116,7 @@ def test_the_page_of_classes_has_its_parts() -> None:
         "out", "classes", ("pet",), ("cat", "dog", "emu"), np.eye(3)[[0, 0, 1, 2]], true=np.array([0, 1, 1, 2])
     )
     page = as_html(report([found], {"accuracy": 0.75}, np.arange(4)), "pets", {"run": "runs/pets", "split": "test"})
-    assert "<h1>pets</h1>" in page and "run runs/pets · split test" in page
+    assert "<h1>pets</h1>" in page and "run: runs/pets · split: test" in page
     titles = re.findall("<h2>(.*?)</h2>", page)
     assert titles[:4] == ["Metrics", "Classes of pet", "Confusion matrix", "Curves and calibration"]
     assert titles[4:] == ["Wrong, with the highest probability", "Highest loss"]

@@ -35,7 +35,7 @@ figcaption { color: var(--soft); overflow-wrap: anywhere; }
 .matrix td, .matrix th { padding: .25rem .5rem; } .matrix td { text-align: right; }
 .matrix th:first-child { padding-left: 0; }
 .none { color: var(--soft); opacity: .5; }
-.turned { vertical-align: bottom; } .turned span { writing-mode: vertical-rl; transform: rotate(180deg); }
+.matrix th { vertical-align: bottom; } .turned span { writing-mode: vertical-rl; transform: rotate(180deg); }
 """
 RIGHT, WRONG = "47 97 153", "168 68 58"
 """The colours of cells, with light or dark numbers on them."""
@@ -50,7 +50,7 @@ def as_html(report: Report, title: str, about: Mapping[str, str]) -> str:
         about: what the report is of, in a few words, by name.
     """
     parts = [
-        f"<p>{' · '.join(f'{html(name)} {html(text)}' for name, text in about.items())}</p>" if about else "",
+        f"<p>{' · '.join(f'{html(name)}: {html(text)}' for name, text in about.items())}</p>" if about else "",
         f"<p>{report.rows:,} rows</p>",
         *([table(tables.metrics(report))] if report.metrics else []),
         *(part for one in report.outputs for part in _output(one, prefix(report, one))),
@@ -87,8 +87,10 @@ def _matrix(one: ClassesReport, before: str) -> str:
     """The confusion matrix; the more of a row's answers a cell has, the stronger its colour."""
     grid = tables_of_classes.matrix(one, before)
     names = grid.columns[1:]
-    side = "turned" if max(map(len, names)) > (SHORT if len(names) <= FEW else SHORTEST) else "right"
-    head = "".join(f'<th class="{side}"><span>{html(name)}</span></th>' for name in names)
+    longest = SHORT if len(names) <= FEW else SHORTEST
+    head = "".join(
+        f'<th class="{"turned" if len(name) > longest else "right"}"><span>{html(name)}</span></th>' for name in names
+    )
     lines = []
     for number, (counts, row) in enumerate(zip(one.matrix.counts, grid.rows, strict=True)):
         total = sum(counts)
