@@ -114,7 +114,7 @@ def read_run(run: Path | str = "last", runs: Path | str = "runs") -> Run:
     """Read a run; torch is not imported.
 
     Args:
-        run: its folder, its name, or `last` for the run that was started last.
+        run: its folder, its name, `last`, or another way to name a run: see `dlrun.runs.find.find_run`.
         runs: the folder in which a name is looked up.
 
     Raises:

@@ -14,7 +14,7 @@ from typing import Any
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import Record, RunInfo
 from dlrun.runs.journal import Journal
-from dlrun.runs.run_json import about
+from dlrun.runs.run_json import Best, about, about_ended
 
 STARTED = 1_700_000_000_000
 
@@ -56,6 +56,14 @@ def end_run(info: RunInfo, status: str) -> None:
     """Write run.json again, with another status."""
     ended = {} if status == "RUNNING" else {"ended": STARTED + 10_000}
     run_folder.write_json(info.folder / run_folder.STARTED, {**about(info), "status": status, **ended})
+
+
+def complete_run(folder: Path, best: dict[str, float], test: dict[str, float], **known: Any) -> RunInfo:
+    """The folder of a run that is complete after one epoch with these metrics."""
+    info = make_run(folder, [Record(1, 10, STARTED + 1, best)], **known)
+    content = about_ended(info, "FINISHED", info.started + 10_000, Best(1, best), test, "epoch 1 (best)")
+    run_folder.write_json(folder / run_folder.STARTED, content)
+    return info
 
 
 def rows(records: Sequence[Record]) -> list[tuple[Any, ...]]:

@@ -29,6 +29,12 @@ Spec = Annotated[
         autocompletion=completion.specs,
     ),
 ]
+RunArgument = typer.Argument(
+    metavar="RUN",
+    help="A run: its folder, its name or a beginning that is enough, `last`, or `best:validation/loss@EXPERIMENT`.",
+    show_default=False,
+    autocompletion=completion.runs,
+)
 Runs = Annotated[Path, typer.Option(help="The folder of the runs.", callback=usable)]
 Overrides = Annotated[
     list[str] | None,

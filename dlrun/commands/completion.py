@@ -26,11 +26,23 @@ def specs(incomplete: str) -> list[str]:
 
 
 def runs(context: typer.Context, incomplete: str) -> list[str]:
-    """The runs in the folder that `--runs` names, the newest first, and `last`."""
-    from dlrun.runs.find import LAST
-    from dlrun.runs.folder import STARTED
+    """The runs in the folder that `--runs` names, the newest first, and `last`; after a `/` the parts of a run, and
+    after `best:` the metrics and then the experiments."""
+    from dlrun.runs.find import BEST, LAST, WITHIN, metrics_of, summaries
+    from dlrun.runs.folder import STARTED, parts_of
 
     folder = Path(context.params.get("runs") or "runs")
+    if incomplete.startswith(BEST):
+        known, _ = summaries(folder)
+        metric, within, _ = incomplete.partition(WITHIN)
+        if within:
+            offered = [f"{metric}{WITHIN}{name}" for name in sorted({one.info.experiment for one in known})]
+        else:
+            offered = [f"{BEST}{name}" for name in metrics_of(known)]
+        return [text for text in offered if text.startswith(incomplete)]
+    name, slash, _ = incomplete.rpartition("/")
+    if slash:
+        return [text for part in parts_of(folder / name) if (text := f"{name}/{part.name}").startswith(incomplete)]
     try:
         found = [path.name for path in folder.iterdir() if (path / STARTED).is_file()]
     except (OSError, ValueError):

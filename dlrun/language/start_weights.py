@@ -17,11 +17,13 @@ from dlrun.language.suggestions import shorten
 
 ENDINGS = (".safetensors", ".pt", ".pth", ".bin")
 """How the name of a file of weights ends."""
+BEST = "best:"
+"""What the best run by a metric begins with, as runs/find.py reads it."""
 
 
 def is_run_name(text: str) -> bool:
-    """Whether a text is the name of a run, or `last`, and not a path."""
-    return "/" not in text and not text.endswith(ENDINGS)
+    """Whether a text is the name of a run, `last` or `best:METRIC`, and not a path."""
+    return text.startswith(BEST) or ("/" not in text and not text.endswith(ENDINGS))
 
 
 def _moved(text: str, folder: Path, source: Source) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dlrun.language.experiment import TrainSection
+from dlrun.plan.losses import Term
 from dlrun.plan.metrics import Watched
 
 
@@ -35,6 +36,15 @@ def monitor(train: TrainSection, watched: Iterable[Watched], validated: bool) ->
     stopping, chosen = train.early_stopping, train.early_stopping or train.best
     name = chosen.monitor if chosen else "validation/loss" if validated else "train/loss"
     return Monitor(name, is_rising(name, watched), stopping.min_delta if stopping else 0.0, not validated)
+
+
+def directions(terms: Iterable[Term], watched: Iterable[Watched]) -> dict[str, bool]:
+    """Whether more is better, for the losses and for each value of a metric of which more, or less, is better."""
+    found = dict.fromkeys(["loss", *(term.name for term in terms)], False)
+    for one in watched:
+        if one.metric.greater_is_better is not None:
+            found |= dict.fromkeys(one.names, one.metric.greater_is_better)
+    return found
 
 
 def is_rising(name: str, watched: Iterable[Watched]) -> bool:

@@ -52,6 +52,10 @@ class RunInfo:
     """The address of the MLflow store for the run; None for no store."""
     parent: Path | None = None
     """The folder of the run that this one is a part of, as each fold of several is; it is the folder around its own."""
+    monitor: str = ""
+    """The metric that decides which weights are the best, such as `validation/loss`."""
+    greater_is_better: dict[str, bool] = field(default_factory=dict)
+    """The losses and the metrics, without the part of the data in front, of which more, or less, is better."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,13 +13,25 @@ from dlrun.errors import RunError
 from dlrun.runs import durable
 from dlrun.runs import folder as run_folder
 from dlrun.runs.checksummed_json import as_json
-from dlrun.runs.info import DataSet, RunInfo, Status
-from dlrun.runs.journal import read_journal
+from dlrun.runs.info import DataSet, Record, RunInfo, Status
+from dlrun.runs.journal import CLOCK, TEST, read_journal
 from dlrun.runs.lock import is_locked, lock
 
 RUNNING = "RUNNING"
 STATUSES = (RUNNING, "FINISHED", "FAILED", "KILLED")
 TEXTS = (run_folder.SPEC, run_folder.RESOLVED, run_folder.PARAMS)
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The metrics of the best epoch, whose weights are kept."""
+
+    epoch: int | None
+    """None where there is none, and for the means over several folds."""
+    metrics: dict[str, float]
+
+
+NO_BEST = Best(None, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +44,17 @@ class KnownRun:
     """Milliseconds since 1970."""
     test: dict[str, float]
     """The test metrics, without their prefix; empty before the test, and without test rows."""
+    best: Best = NO_BEST
+    """None while it runs, and where it was killed."""
+
+
+def best_of(records: Iterable[Record], epoch: int) -> Best:
+    """The metrics of an epoch from the records of a journal, without times and tests; none where it is not there."""
+    for record in records:
+        metrics = {name: value for name, value in record.metrics.items() if not name.startswith((CLOCK, TEST))}
+        if record.epoch == epoch and metrics:
+            return Best(epoch, metrics)
+    return NO_BEST
 
 
 def about(info: RunInfo) -> dict[str, Any]:
@@ -46,13 +69,24 @@ def about(info: RunInfo) -> dict[str, Any]:
         "tags": info.tags,
         "data": info.data and asdict(info.data),
         "classes": info.classes,
+        "monitor": info.monitor,
+        "greater_is_better": info.greater_is_better,
         **({"parent": ".."} if info.parent is not None else {}),
     }
 
 
-def about_ended(info: RunInfo, status: Status, time: int, test: Mapping[str, float], test_of: str) -> dict[str, Any]:
+def about_ended(
+    info: RunInfo, status: Status, time: int, best: Best, test: Mapping[str, float], test_of: str
+) -> dict[str, Any]:
     """The content of run.json once a run has ended; `test_of` says which weights the test metrics are of."""
-    return {**about(info), "status": status, "ended": time, "test": as_json(test), "test_of": test_of}
+    return {
+        **about(info),
+        "status": status,
+        "ended": time,
+        "best": {"epoch": best.epoch, "metrics": as_json(best.metrics)},
+        "test": as_json(test),
+        "test_of": test_of,
+    }
 
 
 def read_run(folder: Path) -> KnownRun:
@@ -89,18 +123,29 @@ def _known(folder: Path, content: Any) -> KnownRun:
         classes=_expect(content["classes"], dict),
         store=None if content["store"] is None else _expect(content["store"], str),
         parent=folder.resolve().parent if content.get("parent") == ".." else None,
+        monitor=_expect(content.get("monitor", ""), str),
+        greater_is_better={
+            name: _expect(more, bool) for name, more in _expect(content.get("greater_is_better", {}), dict).items()
+        },
     )
     status, ended = content["status"], content.get("ended")
     if status not in STATUSES:
         raise ValueError(f"unknown status {status!r}")
-    test = {name: float(value) for name, value in _expect(content.get("test", {}), dict).items()}
-    return KnownRun(info, status, None if ended is None else _expect(ended, int), test)
+    best = content.get("best", {"epoch": None, "metrics": {}})
+    epoch = best["epoch"]
+    known_best = Best(None if epoch is None else _expect(epoch, int), _numbers(best["metrics"]))
+    ended = None if ended is None else _expect(ended, int)
+    return KnownRun(info, status, ended, _numbers(content.get("test", {})), known_best)
 
 
 def _expect(value: Any, kind: type) -> Any:
     if type(value) is not kind:
         raise TypeError(f"expected {kind.__name__}, got {value!r}")
     return value
+
+
+def _numbers(value: Any) -> dict[str, float]:
+    return {name: float(number) for name, number in _expect(value, dict).items()}
 
 
 def _texts(value: Any) -> dict[str, str]:

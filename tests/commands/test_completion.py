@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from run_folders import complete_run, make_run
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,9 @@ import pytest
         ("dlrun new ima", ["images"]),
         ("dlrun resume --runs here ", ["last", "digits-2", "digits-1"]),
         ("dlrun sync --runs here digits-1", ["digits-1"]),
+        ("dlrun resume --runs here digits-2/", ["digits-2/fold-1", "digits-2/fold-2"]),
+        ("dlrun resume --runs good best:val", ["best:validation/loss"]),
+        ("dlrun resume --runs good best:validation/loss@w", ["best:validation/loss@wine"]),
         ("dlrun resume ", []),
     ],
 )
@@ -31,9 +35,13 @@ def test_tab_offers_what_the_argument_may_be(line: str, offered: list[str], tmp_
     for name in ("digits.yaml", "notes.txt", "deep/cnn.yml", "here/digits-1/run.json", "here/digits-2/run.json"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
+    for part in ("fold-1", "fold-2"):
+        make_run(tmp_path / "here" / "digits-2" / part)
+    known = {"experiment": "wine", "greater_is_better": {"loss": False}}
+    complete_run(tmp_path / "good" / "wine-1", {"validation/loss": 0.1}, {}, **known)
     asked = {"_DLRUN_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
     code = "from dlrun.commands.app import app; app(prog_name='dlrun')"
     out = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, **asked}, capture_output=True, text=True
     )
-    assert [word for word in out.stdout.split() if word != "here/"] == offered, out.stderr
+    assert [word for word in out.stdout.split() if word not in ("here/", "good/")] == offered, out.stderr

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlrun.commands import completion, interrupts, screen
-from dlrun.commands.arguments import Runs
+from dlrun.commands import interrupts, screen
+from dlrun.commands.arguments import RunArgument, Runs
 from dlrun.errors import RunError, SpecError, without_password
 
 if TYPE_CHECKING:
@@ -16,12 +16,7 @@ if TYPE_CHECKING:
 
 
 def sync(
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="RUN", help="A run's folder or name, or `last`.", show_default=False, autocompletion=completion.runs
-        ),
-    ] = None,
+    run: Annotated[str | None, RunArgument] = None,
     everything: Annotated[bool, typer.Option("--all", help="Deliver all runs.")] = False,
     to: Annotated[
         str | None,
@@ -38,7 +33,7 @@ def sync(
     from dlrun.runs.folder import parts_of
 
     if (run is None) != everything:
-        raise SpecError("name a run: RUN, `last`, or --all")
+        raise SpecError("name a run, or all of them with --all")
     folders = [find_run(run, runs)] if run is not None else all_runs(runs)
     if not folders:
         raise SpecError(f"there are no runs in {runs}; --runs says where they are")

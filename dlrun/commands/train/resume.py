@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from dlrun.commands import completion, interrupts, screen
-from dlrun.commands.arguments import Overrides, Runs
+from dlrun.commands import interrupts, screen
+from dlrun.commands.arguments import Overrides, RunArgument, Runs
 from dlrun.commands.look.sync import deliver
 from dlrun.commands.train.baselines import show_comparison
 from dlrun.commands.train.run_screen import RunScreen, directions, show_run
@@ -22,12 +20,7 @@ if TYPE_CHECKING:
 
 
 def resume(
-    run: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN", help="A run's folder or name, or `last`.", show_default=False, autocompletion=completion.runs
-        ),
-    ],
+    run: Annotated[str, RunArgument],
     overrides: Overrides = None,
     runs: Runs = Path("runs"),
     every: Every = None,

@@ -15,6 +15,7 @@ import torch
 from dlrun import __version__
 from dlrun.errors import visible, without_password
 from dlrun.language.resolved import as_yaml, resolved
+from dlrun.plan.monitor import directions, monitor
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import DataSet, RunInfo
 from dlrun.runs.run_json import read_run
@@ -46,7 +47,7 @@ def describe(
         mlflow_experiment: the MLflow experiment that the run belongs to.
         parent: the folder of the run that it is a part of.
     """
-    planned, loaded = setup.plan, setup.loaded
+    planned, loaded, watched = setup.plan, setup.loaded, setup.task.watched
     experiment, reading = setup.checked.experiment, setup.checked.reading
     text = as_yaml(resolved(experiment, reading.folder, planned.input_shapes))
     source = experiment.need("data").source
@@ -63,7 +64,7 @@ def describe(
         "params.trainable": str(planned.trainable),
         "run.folder": str(place.resolve()),
         "run.command": command(reading.document.file, reading.document.overrides),
-        **{f"class.{one.name}": one.label for one in (*setup.task.objective.terms, *setup.task.watched) if one.label},
+        **{f"class.{one.name}": one.label for one in (*setup.task.objective.terms, *watched) if one.label},
         **git_commit(reading.folder),
     }
     if reading.document.overrides:
@@ -89,6 +90,8 @@ def describe(
         classes=loaded.class_counts,
         store=store,
         parent=parent,
+        monitor=monitor(experiment.train, watched, len(setup.task.data.validation) > 0).name,
+        greater_is_better=directions(setup.task.objective.terms, watched),
     )
 
 

@@ -21,7 +21,7 @@ from dlrun.runs import folder as run_folder
 from dlrun.runs.info import Record, RunInfo, Status, Tracking
 from dlrun.runs.journal import TEST, Journal, Tail, read_journal
 from dlrun.runs.lock import lock
-from dlrun.runs.run_json import RUNNING, about, about_ended, read_run
+from dlrun.runs.run_json import NO_BEST, RUNNING, Best, about, about_ended, read_run
 from dlrun.training.lifecycle.describe import describe, now
 from dlrun.training.lifecycle.resume import check_settings, resume
 from dlrun.training.lifecycle.run import DELIVERY, DELIVERY_WHEN_STOPPED, Outcome, RunWatcher, run
@@ -252,7 +252,9 @@ def _record(info: RunInfo, test: dict[str, float]) -> None:
 
 def _end(info: RunInfo, outcome: Outcome, open_tracking: Callable[[], Tracking]) -> None:
     """However the folds ended: write the status, and deliver it."""
-    content = about_ended(info, outcome.status, now(), outcome.test, outcome.test_of)
+    known = [read_run(place).best.metrics for place in run_folder.folds_of(info.folder)] if outcome.test else []
+    best = Best(None, summary(known)) if known and all(known) else NO_BEST
+    content = about_ended(info, outcome.status, now(), best, outcome.test, outcome.test_of)
     with _unless_stopped(outcome.status):
         run_folder.write_json(info.folder / run_folder.STARTED, content)
     with open_tracking() as tracking:

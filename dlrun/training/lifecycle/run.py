@@ -22,9 +22,9 @@ from dlrun.runs import folder as run_folder
 from dlrun.runs.baselines import Comparison
 from dlrun.runs.checkpoints import Checkpoint
 from dlrun.runs.info import Record, RunInfo, Status, Tracking
-from dlrun.runs.journal import Journal
+from dlrun.runs.journal import Journal, read_journal
 from dlrun.runs.lock import lock
-from dlrun.runs.run_json import RUNNING, about, about_ended
+from dlrun.runs.run_json import NO_BEST, RUNNING, about, about_ended, best_of
 from dlrun.training.averaging import measured_weights
 from dlrun.training.lifecycle import baselines
 from dlrun.training.lifecycle.checkpointing import CheckpointPolicy
@@ -278,7 +278,10 @@ def _write_end(setup: TrainingSetup, info: RunInfo, outcome: Outcome, status: St
     except (RunError, RuntimeError, MemoryError):
         if status == "FINISHED":
             raise
-    content = about_ended(info, status, now(), outcome.test, outcome.test_of)
+    found = NO_BEST
+    with contextlib.suppress(RunError):  # a damaged journal is no failure of the training
+        found = best_of(read_journal(info.folder / run_folder.JOURNAL), outcome.state.best_epoch)
+    content = about_ended(info, status, now(), found, outcome.test, outcome.test_of)
     run_folder.write_json(info.folder / run_folder.STARTED, content)
 
 

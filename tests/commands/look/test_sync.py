@@ -109,7 +109,7 @@ def test_a_run_that_is_not_there_is_an_error_that_names_one_that_is(runs: Path, 
     with pytest.raises(SpecError, match="is not the folder of a run"):
         sync(str(tmp_path), runs=runs)
     for run, everything in ((None, False), ("last", True)):
-        with pytest.raises(SpecError, match="name a run: RUN, `last`, or --all"):
+        with pytest.raises(SpecError, match="name a run, or all of them with --all"):
             sync(run, everything=everything, runs=runs)
 
 
