@@ -4,14 +4,17 @@
 
 Every round runs each command once, in turn, so that a change in the machine's load affects all of them alike. The
 output shows the medians, the median over the rounds of the ratio to `import torch`, and the largest peak memory.
+`dlrun runs` lists a thousand folders: copies of a run that is trained first.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -25,7 +28,10 @@ COMMANDS = {
     "dlrun kinds": [PYTHON, "-m", "dlrun", "kinds"],
     "dlrun schema": [PYTHON, "-m", "dlrun", "schema"],
 }
-LIMITS = {"dlrun --help": 1 / 4, "dlrun check vgg16": 1 / 3, "dlrun params vgg16": 1 / 3}
+TRAINED = str(Path(__file__).parents[1] / "specs" / "iris_logistic.yaml")
+RUNS = 1000
+LISTING = f"dlrun runs, {RUNS:,}"
+LIMITS = {"dlrun --help": 1 / 4, "dlrun check vgg16": 1 / 3, "dlrun params vgg16": 1 / 3, LISTING: 1 / 2}
 MEMORY_LIMIT = {"dlrun check vgg16": 80, "dlrun params vgg16": 80}
 
 
@@ -41,14 +47,30 @@ def measure(command: list[str]) -> tuple[float, float]:
     return seconds, usage.ru_maxrss * 1024 / 1e6
 
 
+def copied_runs(folder: Path) -> Path:
+    """A folder of many runs: one that is trained, and copies of it."""
+    train = [PYTHON, "-m", "dlrun", "train", TRAINED, "tracking=off", "baselines=off", "--runs", str(folder / "one")]
+    subprocess.run(train, stdout=subprocess.DEVNULL, check=True)
+    (trained,) = (folder / "one").iterdir()
+    for number in range(RUNS):
+        shutil.copytree(trained, folder / "many" / f"{trained.name}-{number}")
+    return folder / "many"
+
+
 def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        runs = copied_runs(Path(folder))
+        compare({**COMMANDS, LISTING: [PYTHON, "-m", "dlrun", "runs", "--runs", str(runs)]})
+
+
+def compare(commands: dict[str, list[str]]) -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 9
-    for command in COMMANDS.values():  # load the files into the cache and compile the byte code
+    for command in commands.values():  # load the files into the cache and compile the byte code
         measure(command)
-    times: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    memory = dict.fromkeys(COMMANDS, 0.0)
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    memory = dict.fromkeys(commands, 0.0)
     for _ in range(rounds):
-        for name, command in COMMANDS.items():
+        for name, command in commands.items():
             seconds, megabytes = measure(command)
             times[name].append(seconds)
             memory[name] = max(memory[name], megabytes)

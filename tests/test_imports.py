@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from places import SPECS
+from run_folders import complete_run, make_run
 
 HEAVY = ("torch", "mlflow", "sklearn", "pandas", "scipy")
 PROBE = """
@@ -50,6 +51,13 @@ def imported_by(*arguments: str) -> set[str]:
 )
 def test_a_command_that_does_not_train_imports_nothing_heavy(arguments: list[str]) -> None:
     assert not imported_by(*arguments) & set(HEAVY)
+
+
+def test_looking_at_runs_imports_nothing_heavy(tmp_path: Path) -> None:
+    complete_run(tmp_path / "a", {"validation/loss": 0.5}, {"loss": 0.5})
+    make_run(tmp_path / "b", params={"optimizer": "sgd"}, status="RUNNING")
+    for arguments in (["--sort", "started"], ["--where", "optimizer=adam"], ["--json"]):
+        assert not imported_by("runs", "--runs", str(tmp_path), *arguments) & {*HEAVY, "numpy"}
 
 
 def test_training_imports_what_it_needs_of_torch_and_neither_its_compiler_nor_mlflow(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def grid(
 
 
 def _broken(name: str, width: int) -> list[str]:
-    return [name] if len(name) <= width else re.findall(r"[^ -]+-?", name)
+    return [name] if len(name) <= width else re.findall(r"[^ /-]+[/-]?", name)
 
 
 def _line(cells: Sequence[str], aligned: Sequence[tuple[bool, int]]) -> str:

@@ -113,6 +113,7 @@ def test_an_error_of_usage_shows_what_controls_a_terminal(tmp_path: Path, argume
         ["resume", "last", "--runs", "?"],
         ["sync", "last", "--runs", "?"],
         ["sync", "--all", "--runs", "?"],
+        ["runs", "--runs", "?"],
         ["ui", "--runs", "?"],
     ],
     ids="_".join,
@@ -177,6 +178,7 @@ COMMANDS = {
     "draw": ["draw", "net.yaml", "-o", "net.svg"],
     "train": ["train", "net.yaml"],
     "resume": ["resume", "last"],
+    "runs": ["runs", "--sort", "validation/loss", "--where", "optimizer=adam"],
     "sync": ["sync", "last"],
     "ui": ["ui", "--runs", "nowhere"],
 }

@@ -24,10 +24,10 @@ def sync(
     ] = None,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Deliver a run to MLflow, complete and without duplicates, even if a part of it is there already.
+    """Deliver a run to MLflow, complete and without duplicates.
 
-    A run's folder holds everything. So a run can be delivered later, when the tracking server could not be reached, or
-    when it was trained on a machine without a network.
+    A part of it may be there already. A run's folder holds everything. So a run can be delivered later, when the
+    tracking server could not be reached, or when it was trained on a machine without a network.
     """
     from dlrun.runs.find import all_runs, find_run
     from dlrun.runs.folder import parts_of

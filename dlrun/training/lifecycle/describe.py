@@ -6,7 +6,6 @@ import hashlib
 import platform
 import shlex
 import time
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,15 +18,14 @@ from dlrun.plan.monitor import directions, monitor
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import DataSet, RunInfo
 from dlrun.runs.run_json import read_run
+from dlrun.runs.settings import NOT_COMPUTED, short_names, short_value
 from dlrun.shapes import numel
 from dlrun.training.lifecycle.commit import git_commit
 from dlrun.training.lifecycle.setup import TrainingSetup
 from dlrun.views.table import as_text
 
-NOT_IN_NAME = ("name", "description", "baselines", "tracking")
-"""Sections that change nothing in what a run computes, so they are no part of its name."""
-LONGEST_NAME, LONGEST_VALUE = 100, 30
-"""Characters of a run's name, and of a value in it."""
+LONGEST_NAME = 100
+"""Characters of a run's name."""
 
 
 def now() -> int:
@@ -114,12 +112,7 @@ def called(name: str, overrides: Sequence[str]) -> str:
     Of a setting's path only the end is shown: as much as distinguishes it from the others.
     """
     pairs = [text.split("=", 1) for text in overrides]
-    pairs = [(place.split("."), value) for place, value in pairs if place.split(".")[0] not in NOT_IN_NAME]
-    ends = Counter(place[-1] for place, _ in pairs)
-    settings = [".".join(place[-2 if ends[place[-1]] > 1 else -1 :]) + f"={_short(value)}" for place, value in pairs]
-    return _short(" ".join([name, *settings]), LONGEST_NAME) if settings else ""
-
-
-def _short(value: str, most: int = LONGEST_VALUE) -> str:
-    text = without_password(" ".join(value.split()))
-    return text if len(text) <= most else text[: most - 1] + "…"
+    pairs = [(place, value) for place, value in pairs if place.split(".")[0] not in NOT_COMPUTED]
+    ends = short_names([place for place, _ in pairs])
+    settings = [f"{end}={short_value(value)}" for end, (_, value) in zip(ends, pairs, strict=True)]
+    return short_value(" ".join([name, *settings]), LONGEST_NAME) if settings else ""

@@ -1,0 +1,33 @@
+"""Short names of settings, and which settings differ."""
+
+from __future__ import annotations
+
+import pytest
+
+from dlrun.runs.settings import differing, short_names, short_value
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        (["optimizer.lr", "seed"], ["lr", "seed"]),
+        (["optimizer.0.lr", "optimizer.1.lr"], ["optimizer.0.lr", "optimizer.1.lr"]),
+        (["model.layers.2", "model.layers.2.p", "metrics.2"], ["layers.2", "p", "metrics.2"]),
+        (["lr", "optimizer.lr"], ["lr", "optimizer.lr"]),
+        ([], []),
+    ],
+)
+def test_a_short_name_is_the_end_that_no_other_setting_has(names: list[str], short: list[str]) -> None:
+    assert short_names(names) == short
+
+
+def test_a_long_value_is_cut_and_a_password_is_hidden() -> None:
+    assert short_value("a " * 40) == "a " * 14 + "a…"
+    assert short_value("http://me:secret@host") == "http://me:***@host"
+
+
+def test_settings_of_all_runs_come_before_those_that_one_lacks() -> None:
+    first = {"name": "a", "optimizer": "sgd", "optimizer.momentum": "0.9", "seed": "1", "train.epochs": "5"}
+    second = {"name": "b", "optimizer": "adam", "seed": "1", "train.epochs": "6", "tracking": "off"}
+    assert differing([first, second]) == ["optimizer", "train.epochs", "optimizer.momentum"]
+    assert differing([first]) == []
