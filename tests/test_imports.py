@@ -58,6 +58,7 @@ def test_looking_at_runs_imports_nothing_heavy(tmp_path: Path) -> None:
     make_run(tmp_path / "b", params={"optimizer": "sgd"}, status="RUNNING")
     for arguments in (["--sort", "started"], ["--where", "optimizer=adam"], ["--json"]):
         assert not imported_by("runs", "--runs", str(tmp_path), *arguments) & {*HEAVY, "numpy"}
+    assert not imported_by("diff", "a", "b", "--runs", str(tmp_path)) & {*HEAVY, "numpy"}
 
 
 def test_training_imports_what_it_needs_of_torch_and_neither_its_compiler_nor_mlflow(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from dlrun import __version__
 from dlrun.commands import screen
 from dlrun.commands.interrupts import INTERRUPTED
-from dlrun.commands.look import data, runs, sync, ui
+from dlrun.commands.look import data, diff, runs, sync, ui
 from dlrun.commands.train import resume, train
 from dlrun.commands.write import check, draw, kinds, new, params, schema
 from dlrun.errors import DlrunError, SpecError, visible
@@ -72,7 +72,7 @@ def _root(
 ROOMS = {
     "Write": (new.new, kinds.kinds, schema.schema, check.check, params.params, draw.draw),
     "Train": (train.train, resume.resume),
-    "Look": (data.data, runs.runs, ui.ui, sync.sync),
+    "Look": (data.data, runs.runs, diff.diff, ui.ui, sync.sync),
 }
 """What people do, and the commands for it, in the order of `dlrun --help`."""
 for room, commands in ROOMS.items():

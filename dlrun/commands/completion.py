@@ -50,6 +50,11 @@ def runs(context: typer.Context, incomplete: str) -> list[str]:
     return [name for name in (LAST, *sorted(found, reverse=True)) if found and name.startswith(incomplete)]
 
 
+def runs_or_specs(context: typer.Context, incomplete: str) -> list[str]:
+    """The runs, then the YAML files."""
+    return [*runs(context, incomplete), *specs(incomplete)]
+
+
 def names(incomplete: str) -> list[str]:
     """The families, the kinds of all of them, the rooms of layers, and the sections."""
     from dlrun.language.kinds import families, find, kinds

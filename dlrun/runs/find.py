@@ -59,9 +59,7 @@ def find_run(run: str, runs: Path) -> Path:
     if len(begun) == 1:
         return runs / begun[0]
     if begun:
-        raise SpecError(
-            f"{len(begun)} runs in {runs} begin with {run}: {_few(begun[::-1], SHOWN)}\n  write more of the name"
-        )
+        raise SpecError(f"{len(begun)} runs in {runs} begin with {run}: {few(begun[::-1])}\n  write more of the name")
     if is_folder:
         raise SpecError(f"{run} is not the folder of a run: there is no {run_folder.STARTED} in it")
     near = difflib.get_close_matches(run, names, 1)
@@ -103,7 +101,7 @@ def best_run(run: str, runs: Path) -> Path:
         known = sorted({one.info.experiment for one in found})
         found = [one for one in found if one.info.experiment == experiment]
         if not found:
-            raise SpecError(f"no run in {runs} is of the experiment {experiment}; there are {_few(known, MOST_NAMES)}")
+            raise SpecError(f"no run in {runs} is of the experiment {experiment}; there are {few(known, MOST_NAMES)}")
     of = f" of the experiment {experiment}" if experiment else ""
     found = [one for one in found if one.status == FINISHED]
     if not found:
@@ -126,7 +124,7 @@ def _no_metric(metric: str, known: Sequence[str], who: str) -> str:
     """The error about a metric that no run has."""
     near = difflib.get_close_matches(metric, known, 1) or [name for name in known if name.endswith(f"/{metric}")]
     meant = f"; did you mean {near[0]}?" if near else ""
-    return f"{who} has the metric {metric}{meant}\n  there are {_few(known, MOST_NAMES)}"
+    return f"{who} has the metric {metric}{meant}\n  there are {few(known, MOST_NAMES)}"
 
 
 def metrics_of(found: Iterable[RunSummary]) -> list[str]:
@@ -135,7 +133,8 @@ def metrics_of(found: Iterable[RunSummary]) -> list[str]:
     return sorted(names, key=lambda name: (name.partition("/")[0] not in ("validation", "test"), name))
 
 
-def _few(names: Sequence[str], most: int) -> str:
+def few(names: Sequence[str], most: int = SHOWN) -> str:
+    """The first names of a list, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 

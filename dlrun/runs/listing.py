@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlrun.errors import SpecError
+from dlrun.runs.find import few
 from dlrun.runs.summary import RunSummary, greater_is_better
 
 STARTED, STATUS, EXPERIMENT = "started", "status", "experiment"
@@ -91,17 +92,13 @@ def full_name(name: str, found: Sequence[RunSummary], option: str) -> str:
         return name
     ending = sorted(setting for setting in settings if setting.endswith(f".{name}"))
     if len(ending) > 1:
-        raise SpecError(f"{option} {name}: several settings end so: {_few(ending)}\n  write more of the name")
+        raise SpecError(f"{option} {name}: several settings end so: {few(ending)}\n  write more of the name")
     if ending or name in metrics:
         return ending[0] if ending else name
     near = [metric for metric in sorted(metrics, reverse=True) if metric.endswith(f"/{name}")]
     near += difflib.get_close_matches(name, sorted(settings | metrics), 1)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise SpecError(f"{option} {name}: no run has a setting or a metric of this name{hint}")
-
-
-def _few(names: Sequence[str], most: int = 4) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def ordered(found: Iterable[RunSummary], name: str, read: Read) -> list[RunSummary]:

@@ -9,6 +9,8 @@ from dlrun.errors import without_password
 
 NOT_COMPUTED = ("name", "description", "baselines", "tracking")
 """Sections that change nothing in what a run computes."""
+LAYERS = "model.layers."
+"""How the settings of layers begin."""
 LONGEST_VALUE = 30
 """Characters of a value that is shown beside others."""
 
@@ -36,6 +38,33 @@ def short_value(value: str, most: int = LONGEST_VALUE) -> str:
     """A value in one line, cut where it is long, and without a password."""
     text = without_password(" ".join(value.split()))
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def by_kind(settings: Mapping[str, str]) -> dict[str, str]:
+    """The settings, where an entry of a list is named by its kind and not by its number: `metrics.f1.average`.
+
+    So an entry before it changes nothing. The list itself has its kinds as a value, `accuracy, f1`, and several of one
+    kind get numbers. Layers are left as they are.
+    """
+    kinds: dict[str, list[str]] = {}
+    names: dict[str, str] = {}
+    for name, value in settings.items():
+        place, _, number = name.rpartition(".")
+        if number.isdecimal() and place and not name.startswith(LAYERS):
+            before = kinds.setdefault(place, [])
+            before.append(value)
+            count = before.count(value)
+            names[name] = f"{place}.{value}" + (f" {count}" if count > 1 else "")
+    found: dict[str, str] = {}
+    for name, value in settings.items():
+        if name in names:
+            place = name.rpartition(".")[0]
+            found[place] = ", ".join(kinds[place])
+            continue
+        parts = name.split(".")
+        known = next((count for count in range(len(parts), 0, -1) if ".".join(parts[:count]) in names), 0)
+        found[".".join([names[".".join(parts[:known])], *parts[known:]]) if known else name] = value
+    return found
 
 
 def differing(settings: Sequence[Mapping[str, str]]) -> list[str]:

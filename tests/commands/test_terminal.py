@@ -114,6 +114,8 @@ def test_an_error_of_usage_shows_what_controls_a_terminal(tmp_path: Path, argume
         ["sync", "last", "--runs", "?"],
         ["sync", "--all", "--runs", "?"],
         ["runs", "--runs", "?"],
+        ["diff", "?.yaml", "spec.yaml"],
+        ["diff", "last", "spec.yaml", "--runs", "?"],
         ["ui", "--runs", "?"],
     ],
     ids="_".join,
@@ -179,6 +181,7 @@ COMMANDS = {
     "train": ["train", "net.yaml"],
     "resume": ["resume", "last"],
     "runs": ["runs", "--sort", "validation/loss", "--where", "optimizer=adam"],
+    "diff": ["diff", "net.yaml", "last", "best:test/loss"],
     "sync": ["sync", "last"],
     "ui": ["ui", "--runs", "nowhere"],
 }

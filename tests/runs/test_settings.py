@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dlrun.runs.settings import differing, short_names, short_value
+from dlrun.runs.settings import by_kind, differing, short_names, short_value
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,30 @@ def test_settings_of_all_runs_come_before_those_that_one_lacks() -> None:
     second = {"name": "b", "optimizer": "adam", "seed": "1", "train.epochs": "6", "tracking": "off"}
     assert differing([first, second]) == ["optimizer", "train.epochs", "optimizer.momentum"]
     assert differing([first]) == []
+
+
+def test_entries_of_lists_are_named_by_their_kind() -> None:
+    settings = {
+        "metrics.0": "accuracy",
+        "metrics.1": "f1",
+        "metrics.1.average": "macro",
+        "data.preprocess.0": "impute",
+        "data.preprocess.0.with": "mean",
+        "data.preprocess.1": "impute",
+        "data.preprocess.1.with": "median",
+        "model.layers.0": "linear",
+        "model.layers.0.out_features": "8",
+        "optimizer": "adam",
+        "optimizer.lr": "0.1",
+    }
+    assert by_kind(settings) == {
+        "metrics": "accuracy, f1",
+        "metrics.f1.average": "macro",
+        "data.preprocess": "impute, impute",
+        "data.preprocess.impute.with": "mean",
+        "data.preprocess.impute 2.with": "median",
+        "model.layers.0": "linear",
+        "model.layers.0.out_features": "8",
+        "optimizer": "adam",
+        "optimizer.lr": "0.1",
+    }

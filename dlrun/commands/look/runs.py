@@ -19,8 +19,6 @@ from dlrun.errors import SpecError
 if TYPE_CHECKING:
     from dlrun.runs.summary import RunSummary
 
-NAMED = 4
-"""How many columns that do not fit are named."""
 BEFORE_TIMES = 3
 """How many settings and test metrics are more important than the times: a run's name often says when it was started."""
 
@@ -111,6 +109,7 @@ class _Column:
 
 
 def _show(found: Sequence[RunSummary], sort: str) -> None:
+    from dlrun.runs.find import few
     from dlrun.views.text_table import grid
 
     columns = _columns(found, sort)
@@ -125,8 +124,7 @@ def _show(found: Sequence[RunSummary], sort: str) -> None:
     )
     screen.grid(*lines(count))
     if left := [column.name for column in columns[count:]]:
-        more = ", ".join(left[:NAMED]) + (f" and {len(left) - NAMED} more" if len(left) > NAMED else "")
-        screen.say_folded(f"not shown: {more}; --json has all", hanging=2)
+        screen.say_folded(f"not shown: {few(left)}; --json has all", hanging=2)
 
 
 def _columns(found: Sequence[RunSummary], sort: str) -> list[_Column]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -56,8 +57,8 @@ def text(plot: Plot, width: int) -> list[str]:
     columns = min(max(10, width - LABEL - 3), plot.steps)
     cells = [[" "] * columns for _ in range(HEIGHT)]
     for number, curve in enumerate(plot.curves):
-        for column, (low, high) in enumerate(_ranges(curve, columns)):
-            for row in range(_row(low, plot), _row(high, plot) + 1):
+        for column, pair in enumerate(_ranges(curve, columns)):
+            for row in range(_row(pair[0], plot), _row(pair[1], plot) + 1) if pair else ():
                 cells[row][column] = MARKS[number % len(MARKS)]
     labels = {HEIGHT - 1: f"{plot.high:.3g}", 0: f"{plot.low:.3g}"}
     lines = [visible(plot.title)] if plot.title else []
@@ -108,7 +109,7 @@ def _picture(plot: Plot, offset: float) -> list[str]:
         points = " ".join(
             f"{left + across * column:.1f},{bottom - (bottom - above) * _share(value, plot):.1f}"
             for column, pair in enumerate(ranges)
-            for value in dict.fromkeys(pair)
+            for value in dict.fromkeys(pair or ())
         )
         colour = LINES[number % len(LINES)]
         lines.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
@@ -118,12 +119,12 @@ def _picture(plot: Plot, offset: float) -> list[str]:
     return lines
 
 
-def _ranges(curve: Curve, columns: int) -> list[tuple[float, float]]:
-    """The least and the largest value of the steps of each column."""
+def _ranges(curve: Curve, columns: int) -> list[tuple[float, float] | None]:
+    """The least and the largest value of the steps of each column; None where no value is finite."""
     steps = len(curve.values)
     edges = [column * steps // columns for column in range(columns + 1)]
-    parts = [curve.values[first:last] for first, last in pairwise(edges)]
-    return [(min(part), max(part)) for part in parts]
+    parts = [list(filter(math.isfinite, curve.values[first:last])) for first, last in pairwise(edges)]
+    return [(min(part), max(part)) if part else None for part in parts]
 
 
 def _share(value: float, plot: Plot) -> float:
