@@ -61,8 +61,8 @@ def diff(
     compared: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN RUN...",
-            help="Runs, or spec files; the others are compared with the first.",
+            metavar="RUN",
+            help="Two or more runs or spec files; the others are compared with the first.",
             show_default=False,
             autocompletion=completion.runs_or_specs,
         ),

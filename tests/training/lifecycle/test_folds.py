@@ -16,9 +16,11 @@ from whole_runs import KILLED, TRAIN, Program, differences, result_of, status_of
 
 from dlrun.errors import SpecError
 from dlrun.network.files import load_network
-from dlrun.runs.folder import folds_of
+from dlrun.runs.find import find_run
+from dlrun.runs.folder import JOURNAL, folds_of
 from dlrun.runs.journal import read_journal
 from dlrun.runs.run_json import read_run
+from dlrun.runs.summary import summary_of
 from dlrun.training.lifecycle.folds import STD, figures_of, summary
 
 FOLDS = "data.split={folds: 3, stratify: true, validation: 0.2}"
@@ -63,6 +65,22 @@ def test_each_fold_is_bit_equal_to_a_run_of_that_fold_alone(program: Program, wh
         assert (one.params, one.classes) == (other.params, other.classes)
         assert one.tags["split.hash"] == other.tags["split.hash"]
         assert (one.parent, other.parent) == (whole.resolve(), None)
+
+
+def test_the_figures_of_all_folds_are_the_means_of_theirs(whole: Path) -> None:
+    parts = [summary_of(place) for place in folds_of(whole)]
+    for part in parts:
+        losses = [
+            record.metrics.get("validation/loss", math.inf) for record in read_journal(part.info.folder / JOURNAL)
+        ]
+        assert part.metrics["validation/loss"] == min(losses)
+        assert part.best_epoch == losses.index(min(losses)) + 1
+    found = summary_of(whole)
+    assert found.best_epoch is None
+    for name in ("validation/loss", "test/loss", "test/accuracy"):
+        assert found.metrics[name] == pytest.approx(np.mean([part.metrics[name] for part in parts]), rel=1e-12)
+    assert find_run("best:validation/loss", whole.parent) == whole
+    assert find_run("last/fold-2", whole.parent) == whole / "fold-2"
 
 
 def test_everything_is_fitted_anew_in_each_fold(whole: Path) -> None:

@@ -28,6 +28,7 @@ from dlrun.network.files import load_network
 from dlrun.runs.find import find_run
 from dlrun.runs.journal import read_journal
 from dlrun.runs.run_json import read_run
+from dlrun.runs.summary import summary_of
 from dlrun.training.lifecycle.refit import best_step
 
 REFIT = (
@@ -100,6 +101,16 @@ def test_it_is_a_run_below_the_other_and_the_other_is_the_last_run(whole: Path) 
     assert other.info.name == f"{one.info.name} refit"
     assert find_run("last", whole.parent) == whole
     assert one.status == other.status == "FINISHED"
+
+
+def test_its_figures_are_those_of_the_search_and_its_test_that_of_the_refit(whole: Path) -> None:
+    epochs, refitted = read_journal(whole / "metrics.jsonl"), read_run(whole / "refit")
+    found = summary_of(whole)
+    assert found.metrics["validation/loss"] == min(one.metrics.get("validation/loss", 9.0) for one in epochs)
+    assert found.metrics["test/loss"] == refitted.test["loss"]
+    assert refitted.test["loss"] != read_run(whole).test["loss"]
+    assert (found.status, found.info.folder) == ("FINISHED", find_run("best:test/loss", whole.parent))
+    assert find_run("last/refit", whole.parent) == whole / "refit"
 
 
 def test_who_takes_the_network_of_the_run_takes_that_of_the_refit(program: Program, whole: Path) -> None:
