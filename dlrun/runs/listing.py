@@ -14,7 +14,7 @@ from dlrun.runs.find import few
 from dlrun.runs.summary import RunSummary, greater_is_better
 
 STARTED, STATUS, EXPERIMENT = "started", "status", "experiment"
-_CONDITION = re.compile(r"\s*([^=!<>\s]+)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*")
+_CONDITION = re.compile(r"\s*([^=!<>]+?)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*")
 _INDEX = re.compile(r"\[(\d+)\]")
 
 Read = Callable[[str], Any]
@@ -52,9 +52,8 @@ def value_of(run: RunSummary, name: str, read: Read) -> Any:
     """The value of a setting, of a metric, or of what else a run has; None where it lacks it."""
     if name in (STATUS, EXPERIMENT, STARTED):
         return {STATUS: run.status, EXPERIMENT: run.info.experiment, STARTED: run.info.started}[name]
-    if name in run.info.params:
-        return read(run.info.params[name])
-    return run.metrics.get(name)
+    value = run.settings.get(name, run.info.params.get(name))
+    return run.metrics.get(name) if value is None else read(value)
 
 
 def _is_number(value: Any) -> bool:
@@ -86,11 +85,12 @@ def full_name(name: str, found: Sequence[RunSummary], option: str) -> str:
         SpecError: nothing has this name, or several settings end in it.
     """
     name = _INDEX.sub(r".\1", name)
-    settings = {setting for one in found for setting in one.info.params}
+    settings = {setting for one in found for setting in one.settings}
+    numbered = {setting for one in found for setting in one.info.params}
     metrics = {metric for one in found for metric in one.metrics}
-    if name in (STATUS, EXPERIMENT, STARTED) or name in settings:
+    if name in (STATUS, EXPERIMENT, STARTED) or name in settings or name in numbered:
         return name
-    ending = sorted(setting for setting in settings if setting.endswith(f".{name}"))
+    ending = _ending(name, settings) or _ending(name, numbered)
     if len(ending) > 1:
         raise SpecError(f"{option} {name}: several settings end so: {few(ending)}\n  write more of the name")
     if ending or name in metrics:
@@ -99,6 +99,10 @@ def full_name(name: str, found: Sequence[RunSummary], option: str) -> str:
     near += difflib.get_close_matches(name, sorted(settings | metrics), 1)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise SpecError(f"{option} {name}: no run has a setting or a metric of this name{hint}")
+
+
+def _ending(name: str, settings: Iterable[str]) -> list[str]:
+    return sorted(setting for setting in settings if setting.endswith(f".{name}"))
 
 
 def ordered(found: Iterable[RunSummary], name: str, read: Read) -> list[RunSummary]:

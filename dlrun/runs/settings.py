@@ -68,7 +68,7 @@ def by_kind(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def differing(settings: Sequence[Mapping[str, str]]) -> list[str]:
-    """The settings in which runs differ, also where one lacks it; those that all runs have first, in their order.
+    """The settings in which runs differ, also where one lacks it; those that all runs have first, those of layers last.
 
     Left out are sections that change nothing in what a run computes.
     """
@@ -78,4 +78,4 @@ def differing(settings: Sequence[Mapping[str, str]]) -> list[str]:
         for name in names
         if name.partition(".")[0] not in NOT_COMPUTED and len({one.get(name) for one in settings}) > 1
     ]
-    return sorted(found, key=lambda name: not all(name in one for one in settings))
+    return sorted(found, key=lambda name: (name.startswith(LAYERS), not all(name in one for one in settings)))

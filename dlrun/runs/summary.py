@@ -15,6 +15,7 @@ from dlrun.runs.journal import CLOCK, TEST, read_journal
 from dlrun.runs.lock import is_locked
 from dlrun.runs.refit import has_begun, refit_of
 from dlrun.runs.run_json import NO_BEST, RUNNING, Best, KnownRun, best_of, read_run
+from dlrun.runs.settings import by_kind
 
 VALIDATION, TRAIN = "validation/", "train/"
 FINISHED, DIED = "FINISHED", "KILLED"
@@ -30,6 +31,8 @@ class RunSummary:
     """RUNNING, FINISHED, FAILED or KILLED; of a run with a refit FINISHED only when the refit is complete."""
     seconds: float
     """How long it took, or takes already; that of a run that was resumed includes the time between."""
+    settings: dict[str, str]
+    """Those of `info`, with the entries of lists by their kinds: see `by_kind`."""
     best_epoch: int | None
     metrics: dict[str, float]
     """The metrics of the best epoch, and those of the test with `test/` in front; of several folds the means. Those of
@@ -68,7 +71,7 @@ def summary_of(folder: Path) -> RunSummary:
             status = DIED
     metrics = {**best.metrics, **{f"{TEST}{name}": value for name, value in test.items()}}
     seconds = max(0.0, (end - known.info.started) / 1000)
-    return RunSummary(known.info, status, seconds, best.epoch, metrics, damaged)
+    return RunSummary(known.info, status, seconds, by_kind(known.info.params), best.epoch, metrics, damaged)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,24 @@ def test_a_long_value_is_cut_and_a_password_is_hidden() -> None:
     assert short_value("http://me:secret@host") == "http://me:***@host"
 
 
-def test_settings_of_all_runs_come_before_those_that_one_lacks() -> None:
-    first = {"name": "a", "optimizer": "sgd", "optimizer.momentum": "0.9", "seed": "1", "train.epochs": "5"}
-    second = {"name": "b", "optimizer": "adam", "seed": "1", "train.epochs": "6", "tracking": "off"}
-    assert differing([first, second]) == ["optimizer", "train.epochs", "optimizer.momentum"]
+def test_settings_of_all_runs_come_before_those_that_one_lacks_and_before_those_of_layers() -> None:
+    first = {
+        "name": "a",
+        "model.layers.0": "relu",
+        "optimizer": "sgd",
+        "optimizer.momentum": "0.9",
+        "seed": "1",
+        "train.epochs": "5",
+    }
+    second = {
+        "name": "b",
+        "model.layers.0": "tanh",
+        "optimizer": "adam",
+        "seed": "1",
+        "train.epochs": "6",
+        "tracking": "off",
+    }
+    assert differing([first, second]) == ["optimizer", "train.epochs", "optimizer.momentum", "model.layers.0"]
     assert differing([first]) == []
 
 

@@ -97,6 +97,19 @@ def test_a_path_starts_from_the_file_that_has_it_and_a_run_s_name_does_not(spec:
         assert checked.start is not None and len(checked.start.taken) == 9
 
 
+def test_a_run_is_named_as_the_best_one_or_by_the_beginning_of_its_name(spec: Path) -> None:
+    best = dlrun.train(spec, "optimizer.sgd.lr=0.1", "train.epochs=5", "name=longer").folder
+    dlrun.train(spec)
+    for name in ("best:train/loss", "best:train/loss@longer", "longer"):
+        model = dlrun.check(spec, f"model.weights={name}").experiment.need("model")
+        assert model.start is not None
+        assert model.start.source == str(best.resolve() / "best.safetensors")
+    with pytest.raises(
+        dlrun.SpecError, match="no complete run in runs has the metric train/lss; did you mean train/loss"
+    ):
+        dlrun.check(spec, "model.weights=best:train/lss")
+
+
 def test_a_run_of_another_folder_of_runs_is_found_there(spec: Path) -> None:
     name = dlrun.train(spec, runs="elsewhere").folder.name
     with pytest.raises(dlrun.SpecError, match=f"there is no run {name} in runs"):

@@ -13,7 +13,7 @@ import typer
 
 from dlrun.commands import completion, screen
 from dlrun.commands.arguments import AsJson, Runs, problems_as_json, usable
-from dlrun.errors import Problem, RunError, SpecError
+from dlrun.errors import Problem, RunError, SpecError, without_password
 
 if TYPE_CHECKING:
     from dlrun.plan.network import Plan
@@ -169,7 +169,7 @@ class _Differences:
         metrics = _judged(runs) if both else []
         return cls(
             sides,
-            {name: [one.get(name) for one in all_settings] for name in names},
+            {name: [_shown(one.get(name)) for one in all_settings] for name in names},
             layers,
             _tags(sides, DATA) if both else {},
             _tags(sides, VERSIONS) if both else {},
@@ -281,6 +281,10 @@ class _Differences:
         plot = Plot(curves, low, high if high > low else low + 1, "epoch 1", str(last), run.monitor)
         for line in text(plot, room):
             screen.say(line)
+
+
+def _shown(value: str | None) -> str | None:
+    return None if value is None else without_password(value)
 
 
 def _as_data(one: LayerDifference) -> dict[str, str]:

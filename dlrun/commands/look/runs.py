@@ -14,7 +14,7 @@ import typer
 
 from dlrun.commands import screen
 from dlrun.commands.arguments import AsJson, Runs
-from dlrun.errors import SpecError
+from dlrun.errors import SpecError, without_password
 
 if TYPE_CHECKING:
     from dlrun.runs.summary import RunSummary
@@ -93,7 +93,7 @@ def as_data(run: RunSummary) -> dict[str, Any]:
         "seconds": run.seconds,
         "best_epoch": run.best_epoch,
         "monitor": run.monitor,
-        "settings": info.params,
+        "settings": {name: without_password(value) for name, value in info.params.items()},
         "metrics": as_json(run.metrics),
         "tags": info.tags,
     }
@@ -134,11 +134,11 @@ def _columns(found: Sequence[RunSummary], sort: str) -> list[_Column]:
     metrics = list(dict.fromkeys(one.monitor for one in found))
     if sort not in metrics and any(sort in one.metrics for one in found):
         metrics.append(sort)
-    settings = differing([one.info.params for one in found])
+    settings = differing([one.settings for one in found])
     if sort in settings:
         settings.insert(0, settings.pop(settings.index(sort)))
     of_settings = [
-        _Column(short, [short_value(one.info.params.get(name, "-")) for one in found], 1)
+        _Column(short, [short_value(one.settings.get(name, "-")) for one in found], 1)
         for name, short in zip(settings, short_names(settings), strict=True)
     ]
     of_tests = [_Column(name, _values(found, name), 3, True) for name in _tests(found) if name not in metrics]

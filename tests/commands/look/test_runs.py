@@ -11,6 +11,7 @@ import pytest
 from run_folders import STARTED, complete_run, make_run
 
 from dlrun.commands.look import runs as command
+from dlrun.commands.look.diff import diff
 from dlrun.commands.look.runs import runs as list_runs
 from dlrun.errors import SpecError
 from dlrun.runs.info import Record
@@ -126,6 +127,23 @@ def test_an_end_that_several_settings_have_is_an_error(tmp_path: Path) -> None:
     list_runs(runs=tmp_path, where=["optimizer[1].lr=0.2"])
 
 
+def test_an_entry_of_a_list_is_named_by_its_kind_or_by_its_number(tmp_path: Path, capsys: Screen) -> None:
+    first = {"regularizers.0": "l1", "regularizers.1": "l2", "regularizers.1.coefficient": "0.1"}
+    second = {"regularizers.0": "l2", "regularizers.0.coefficient": "0.2"}
+    for number, (name, params) in enumerate((("a", first), ("b", second))):
+        make_run(tmp_path / name, params=params, started=STARTED + number)
+    list_runs(runs=tmp_path)
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[1].split() == ["run", "status", "started", "took", "regularizers", "coefficient", "loss"]
+    assert "l1, l2" in shown[3]
+    for condition, name in (
+        ("l2.coefficient>0.1", "b"),
+        ("regularizers=l2", "b"),
+        ("regularizers.1.coefficient=0.1", "a"),
+    ):
+        assert listed(capsys, runs=tmp_path, where=[condition]) == [name]
+
+
 def test_without_runs_there_is_one_line(tmp_path: Path, capsys: Screen) -> None:
     list_runs(runs=tmp_path, sort="validation/loss", where=["optimizer=adam"])
     assert capsys.readouterr().out == f"there are no runs in {tmp_path}\n"
@@ -155,6 +173,18 @@ def test_the_data_has_everything(folder: Path, capsys: Screen) -> None:
     assert found[2]["metrics"]["validation/loss"] == "nan"
     assert (found[0]["path"], found[0]["seconds"], found[0]["best_epoch"]) == (str(folder / "first"), 10.0, 1)
     assert (found[0]["started"], found[3]["status"]) == ("2023-11-14T22:13:20+00:00", "KILLED")
+
+
+def test_a_password_is_in_no_output(tmp_path: Path, capsys: Screen) -> None:
+    for name in ("a", "b"):
+        make_run(tmp_path / name, params={"data.source.path": f"http://me:secret@host/{name}"})
+    list_runs(runs=tmp_path)
+    list_runs(runs=tmp_path, as_json=True)
+    diff(["a", "b"], runs=tmp_path)
+    diff(["a", "b"], as_json=True, runs=tmp_path)
+    out = capsys.readouterr().out
+    assert out.count("http://me:***@host/a") == 4
+    assert "secret" not in out
 
 
 def test_on_a_narrow_terminal_the_columns_that_are_left_out_are_named(
