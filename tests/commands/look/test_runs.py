@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from run_folders import STARTED, complete_run, make_run
 
-from dlrun.commands.look import runs as command
+from dlrun.commands.look import runs_table
 from dlrun.commands.look.diff import diff
 from dlrun.commands.look.runs import runs as list_runs
 from dlrun.errors import SpecError
@@ -61,7 +61,7 @@ def listed(capsys: Screen, **options: Any) -> list[str]:
 def test_the_table_has_what_differs_and_the_figures(
     folder: Path, capsys: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "_moment", lambda _: "2023-11-14 22:13")
+    monkeypatch.setattr(runs_table, "_moment", lambda _: "2023-11-14 22:13")
     list_runs(runs=folder)
     assert capsys.readouterr().out == TABLE
 
@@ -202,4 +202,4 @@ def test_on_a_narrow_terminal_the_columns_that_are_left_out_are_named(
     ("seconds", "text"), [(0.31, "0.3 s"), (59.6, "59.6 s"), (90, "1.5 min"), (5400, "1.5 h"), (129600, "1.5 d")]
 )
 def test_a_time_is_shown_in_the_largest_unit(seconds: float, text: str) -> None:
-    assert command._span(seconds) == text
+    assert runs_table._span(seconds) == text
