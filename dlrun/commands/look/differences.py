@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import ascii_uppercase
@@ -180,7 +180,7 @@ class Differences:
         if all(side.run for side in self.sides):
             for title, found in (("data", self.data), ("versions", self.versions)):
                 if found:
-                    screen.table((title, *letters), [(name, *values) for name, values in found.items()])
+                    _show_in_parts((title, *letters), [(name, *values) for name, values in found.items()])
                 else:
                     screen.say(f"{title}: the same")
             self._show_metrics(letters)
@@ -223,7 +223,7 @@ class Differences:
             apart = [_signed(value - values[0]) for value in values[1:]]
             rows.append((name, *map(screen.show_value, values), *apart))
         apart = [f"{letter} - {letters[0]}" for letter in letters[1:]]
-        screen.table(("metrics", *letters, *apart), rows, right=(*letters, *apart), strong=strong)
+        _show_in_parts(("metrics", *letters, *apart), rows, right=True, strong=strong)
         if more_there := len(self.metrics) - len(shown):
             screen.say(f"{more_there} more metrics are in --json")
 
@@ -280,13 +280,29 @@ def _judged(runs: Sequence[RunSummary]) -> list[str]:
 
 
 def _grouped(settings: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, ...]]:
-    """A row for each setting, with a line between sections."""
+    """A row for each setting below that of its section, with a line between sections."""
     section = ""
     for name, values in settings.items():
-        begun, section = section, name.partition(".")[0]
+        begun, (section, _, rest) = section, name.partition(".")
         if begun and begun != section:
             yield ("",) * (len(values) + 1)
-        yield (name, *values)
+        if rest and begun != section:
+            yield (section, *[""] * len(values))
+        yield (f"  {rest}" if rest else section, *values)
+
+
+def _show_in_parts(
+    head: Sequence[str], rows: Sequence[Sequence[str]], right: bool = False, strong: Collection[tuple[int, int]] = ()
+) -> None:
+    """Print a table as several, each with the first column, where it is too wide for the screen."""
+    start = 1
+    while start < len(head):
+        columns, cells = (head[0], *head[start:]), [(row[0], *row[start:]) for row in rows]
+        count = max(2, screen.fitting(columns, cells))
+        bold = {(row, place - start + 1) for row, place in strong if start <= place < start + count - 1}
+        shown = [row[:count] for row in cells]
+        screen.table(columns[:count], shown, right=columns[1:count] if right else (), strong=bold)
+        start += count - 1
 
 
 def _signed(value: float) -> str:

@@ -82,7 +82,7 @@ def test_the_screen_has_a_table_for_each_subject_and_the_curves(trained: Path, c
     assert lines[0].startswith("A first rings-")
     assert lines[1] == "B second rings lr=0.1 seed=3 epochs=4"
     for line in (
-        "optimizer.lr 0.01 0.1",
+        "lr 0.01 0.1",
         "~ linear_1 linear: out_features 4; 12 weights linear: out_features 6; 18 weights",
         "+ dropout_1 dropout: p 0.1",
         "~ linear_2 linear; 10 weights linear; 14 weights",
@@ -111,7 +111,7 @@ def test_more_than_two_are_compared_with_the_first(trained: Path, capsys: Screen
     assert "layers of A and B A B" in lines
     assert "layers of A and C: the same" in lines
     assert "metrics A B C B - A C - A" in lines
-    assert "optimizer.lr 0.01 0.1 0.01" in lines
+    assert "lr 0.01 0.1 0.01" in lines
 
 
 def test_differences_are_those_from_the_first_with_their_sign(tmp_path: Path, capsys: Screen) -> None:
@@ -150,7 +150,7 @@ def test_a_damaged_journal_is_a_note(trained: Path, tmp_path: Path, capsys: Scre
     diff(["first", "second"], runs=tmp_path / "runs")
     out, err = capsys.readouterr()
     assert "metrics.jsonl: line 1 is damaged" in err
-    assert "optimizer.lr" in out
+    assert "  lr " in out
 
 
 def test_what_cannot_be_compared_is_one_error(trained: Path) -> None:
@@ -162,3 +162,15 @@ def test_what_cannot_be_compared_is_one_error(trained: Path) -> None:
         f"there is no run thrid in {trained / 'runs'}",
         f"cannot read {trained / 'spce.yaml'}: No such file or directory",
     ]
+
+
+def test_on_a_narrow_terminal_the_figures_are_in_several_tables(
+    trained: Path, capsys: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dlrun.commands.screen.width", lambda *_, **__: 60)
+    diff(["first", "second", "first", "second"], runs=trained / "runs")
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    heads = [line for line in lines[lines.index("versions: the same") :] if line.startswith("metrics ")]
+    assert " ".join(line.removeprefix("metrics ") for line in heads) == "A B C D B - A C - A D - A"
+    assert len(heads) == 3
+    assert sum(line.startswith("test/loss ") for line in lines) == 3
