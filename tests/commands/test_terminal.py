@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -117,6 +118,11 @@ def test_an_error_of_usage_shows_what_controls_a_terminal(tmp_path: Path, argume
         ["diff", "?.yaml", "spec.yaml"],
         ["diff", "last", "spec.yaml", "--runs", "?"],
         ["ui", "--runs", "?"],
+        ["evaluate", "last", "--data", "?.csv"],
+        ["evaluate", "last", "--html", "?.html"],
+        ["predict", "last", "?.csv"],
+        ["predict", "last", "rows.csv", "--out", "?.csv"],
+        ["predict", "last", "rows.csv", "--runs", "?"],
     ],
     ids="_".join,
 )
@@ -180,6 +186,8 @@ COMMANDS = {
     "draw": ["draw", "net.yaml", "-o", "net.svg"],
     "train": ["train", "net.yaml"],
     "resume": ["resume", "last"],
+    "evaluate": ["evaluate", "last"],
+    "predict": ["predict", "last", "rows.csv", "--out", "out.csv"],
     "runs": ["runs", "--sort", "validation/loss", "--where", "optimizer=adam"],
     "diff": ["diff", "net.yaml", "last", "best:test/loss"],
     "sync": ["sync", "last"],
@@ -227,6 +235,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("terminal")
     (folder / "net.yaml").write_text(NET)
     assert dlrun_in(folder, "train", "net.yaml").returncode == 0
+    (columns,) = folder.glob("runs/*/columns.json")
+    names = list(json.loads(columns.read_text())["inputs"]["input"]["fields"])
+    (folder / "rows.csv").write_text(f"{','.join(names)}\n{','.join('1' for _ in names)}\n")
     return folder
 
 

@@ -47,6 +47,7 @@ def predict(
     """
     from dlrun.runs.find import find_run
 
+    given = None if file == STDIN else usable(Path(file))
     folder = find_run(run, runs)
     if out is not None:
         from dlrun.trained.endings import check_ending
@@ -58,7 +59,7 @@ def predict(
     from dlrun.trained.write import writer
 
     trained = open_run(folder)
-    with _given(file, trained.source.kind) as path:
+    with _given(given, trained.source.kind) as path:
         rows = NewRows(trained, source_of(trained, path))
         bar = screen.Bar() if out is not None and screen.has_live_line() else None
         lacking = 0
@@ -81,13 +82,12 @@ def predict(
 
 
 @contextlib.contextmanager
-def _given(file: str, kind: str) -> Iterator[Path]:
-    """The file with the rows; what comes on the standard input is kept in one while it is used."""
-    if file != STDIN:
-        path = usable(Path(file))
-        if not path.exists():
+def _given(file: Path | None, kind: str) -> Iterator[Path]:
+    """The file with the rows; what comes on the standard input, for None, is kept in one while it is used."""
+    if file is not None:
+        if not file.exists():
             raise SpecError(f"there is no file {file}")
-        yield path
+        yield file
         return
     ending = kind if kind in ("csv", "tsv", "jsonl") else "csv"
     with tempfile.TemporaryDirectory() as folder:
