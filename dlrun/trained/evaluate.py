@@ -128,7 +128,7 @@ class NewLabelledRows(NewRows):
         classes = class_numbers(found, target.labels).astype(np.int64).reshape(-1, *target.shape)
         if target.ignored is not None:
             classes = np.where(classes == target.ignored, IGNORED, classes)
-        return classes.reshape(-1, 1) if target.wants == "binary" else classes
+        return (classes == target.positive).astype(np.int64).reshape(-1, 1) if target.wants == "binary" else classes
 
 
 def evaluate(run: TrainedRun, rows: LabelledRows) -> Evaluation:

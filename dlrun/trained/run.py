@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from dlrun.plan.network import Plan, plan
 from dlrun.plan.outputs import output_form
 from dlrun.runs import folder as run_folder
 from dlrun.runs.refit import learned_in
+from dlrun.runs.run_json import read_run
 from dlrun.shapes import Shape, numel
 from dlrun.trained.answers import AnswerKind
 
@@ -90,7 +92,7 @@ class TrainedRun:
     """Its spec."""
     plan: Plan
     targets: dict[str, Target]
-    """The targets of the training data. Classes are in the order of the outputs: of two, that of 0 comes first."""
+    """The targets of the training data, with the rows that each class had there."""
 
 
 def open_run(folder: Path) -> TrainedRun:
@@ -107,7 +109,10 @@ def open_run(folder: Path) -> TrainedRun:
     try:
         columns = json.loads(run_folder.read_text(learned / run_folder.COLUMNS))
         inputs = tuple(_input(name, columns["inputs"][name], reading, planned) for name in planned.input_shapes)
-        targets = {name: _target(name, one, learned) for name, one in columns["targets"].items()}
+        counts = read_run(learned).info.classes
+        targets = {
+            name: _target(one, _labels(learned, name), counts.get(name, {})) for name, one in columns["targets"].items()
+        }
         outputs = tuple(_output(name, targets, reading, planned) for name in planned.outputs)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
@@ -140,13 +145,14 @@ def _input(name: str, content: dict[str, Any], reading: Reading, planned: Plan) 
     )
 
 
-def _target(name: str, content: dict[str, Any], folder: Path) -> Target:
-    labels, wants, fields = _labels(folder, name), content["wants"], tuple(content["fields"])
+def _target(content: dict[str, Any], labels: tuple[str, ...], counts: Mapping[str, Sequence[int]]) -> Target:
+    wants, fields, positive = content["wants"], tuple(content["fields"]), content["positive"]
     if wants == "probabilities" and not labels:
         count = numel(tuple(content["shape"]))
         labels = fields if len(fields) == count else tuple(map(str, range(count)))
-    positive = 1 if wants == "binary" and labels else None
-    return Target(tuple(content["shape"]), labels or None, wants, None, fields, positive, content["ignored"])
+    labels = labels[::-1] if positive == 0 else labels  # the file has them in the order of the outputs
+    rows = tuple(sum(counts[label]) for label in labels) if all(label in counts for label in labels) else None
+    return Target(tuple(content["shape"]), labels or None, wants, rows or None, fields, positive, content["ignored"])
 
 
 def _output(name: str, targets: dict[str, Target], reading: Reading, planned: Plan) -> TrainedOutput:
@@ -157,6 +163,7 @@ def _output(name: str, targets: dict[str, Target], reading: Reading, planned: Pl
     if judge is None or target not in targets:
         return TrainedOutput(name, "", "numbers", _numbered(name, numel(size)), (), form, True)
     wants, fields, labels = targets[target].wants, targets[target].fields, targets[target].labels or ()
+    labels = labels[::-1] if targets[target].positive == 0 else labels
     are_probabilities = judge.of_probabilities or form != ""
     if wants in ("classes", "probabilities") or (wants == "binary" and labels):
         count = 2 if wants == "binary" else size[0] if len(size) != 2 else size[1]

@@ -43,6 +43,8 @@ CASES = {
     "logs": ("kind", "linear: $classes, log_softmax", "nll", CLASSES),
     "margins": ("kind", "linear: $classes", "multi_margin", ("accuracy",)),
     "logits": ("up", "linear: 1", "binary_cross_entropy", BINARY),
+    "the other class": ("up", "linear: 1", "{binary_cross_entropy: {of: yes}}", BINARY),
+    "its opposite": ("up", "linear: 1", "{binary_cross_entropy: {of: no}}", (*BINARY, "precision: {of: yes}")),
     "sigmoid": ("up", "linear: 1, sigmoid", "{binary_cross_entropy: {pos_weight: 2}}", BINARY),
     "two classes": ("up", "linear: $classes", "cross_entropy", BINARY),
     "numbers": ("sum", "linear: 1", "mse", NUMBERS),

@@ -9,6 +9,7 @@ import typer
 
 from dlrun.commands import screen
 from dlrun.commands.arguments import AsJson, Overrides, Spec, Strict, problems_as_json, usable_or_none
+from dlrun.commands.page_file import check_folder, write_page
 from dlrun.errors import SpecError
 
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ def data(
     checked = check(spec, overrides or [], strict=strict)
     if checked.data_info is None:
         raise SpecError(f"{spec} has no `data`")
-    if html is not None and not html.absolute().parent.is_dir():
-        raise SpecError(f"cannot write {html}: there is no folder {html.absolute().parent}")
+    check_folder(html)
     from dlrun.training.lifecycle.overview import overview
 
     found = overview(checked, pictures=html is not None)
@@ -49,7 +49,9 @@ def data(
         _show(found)
         screen.notes(checked.notes)
     if html is not None:
-        _write(found, html)
+        from dlrun.views.data.page import page
+
+        write_page(html, page(found))
         screen.say(f"{html}: written", stderr=as_json)
 
 
@@ -66,18 +68,3 @@ def _show(found: Overview) -> None:
             *(tables.stage(one, several) for one in found.stages),
         ]
     )
-
-
-def _write(found: Overview, file: Path) -> None:
-    """Write the page beside, then in its place.
-
-    Raises:
-        SpecError: the file cannot be written.
-    """
-    from dlrun.runs import durable
-    from dlrun.views.data.page import page
-
-    try:
-        durable.replace_file(file, [page(found).encode()], shared=True)
-    except OSError as error:
-        raise SpecError(f"cannot write {file}: {error.strerror or error}") from None

@@ -9,7 +9,8 @@ import typer
 
 from dlrun.commands import screen
 from dlrun.commands.arguments import AsJson, RunArgument, Runs, problems_as_json, usable_or_none
-from dlrun.errors import RunError, SpecError
+from dlrun.commands.page_file import check_folder, write_page
+from dlrun.errors import SpecError
 
 By = Annotated[
     list[str] | None,
@@ -45,8 +46,7 @@ def evaluate(
     from dlrun.runs.find import find_run
 
     folder = find_run(run, runs)
-    if html is not None and not html.absolute().parent.is_dir():
-        raise SpecError(f"cannot write {html}: there is no folder {html.absolute().parent}")
+    check_folder(html)
     if data is not None and not data.exists():
         raise SpecError(f"there is no file {data}")
     from dlrun.trained.evaluate import evaluate as evaluate_rows
@@ -71,14 +71,5 @@ def evaluate(
         from dlrun.trained.report.page import as_html
 
         page = as_html(result, f"Evaluation of {trained.folder.name}", {"run": str(trained.folder), "rows": what})
-        _write(html, page)
+        write_page(html, page)
         screen.say(f"{html}: written", stderr=as_json)
-
-
-def _write(file: Path, page: str) -> None:
-    from dlrun.runs import durable
-
-    try:
-        durable.replace_file(file, [page.encode()])
-    except OSError as error:
-        raise RunError(f"cannot write {file}: {error.strerror}") from None

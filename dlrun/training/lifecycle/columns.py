@@ -23,6 +23,7 @@ def columns(setup: TrainingSetup) -> dict[str, Any]:
                 "fields": list(target.fields),
                 "wants": target.wants,
                 "shape": list(target.shape),
+                "positive": target.positive,
                 "ignored": target.ignored,
             }
             for name, target in data_info.targets.items()

@@ -1,0 +1,31 @@
+"""The file of a page that a command writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dlrun.errors import SpecError
+
+
+def check_folder(file: Path | None) -> None:
+    """Hold a file to a folder that there is, before anything is computed.
+
+    Raises:
+        SpecError: there is none.
+    """
+    if file is not None and not file.absolute().parent.is_dir():
+        raise SpecError(f"cannot write {file}: there is no folder {file.absolute().parent}")
+
+
+def write_page(file: Path, page: str) -> None:
+    """Write the page beside, then in its place.
+
+    Raises:
+        SpecError: the file cannot be written.
+    """
+    from dlrun.runs import durable
+
+    try:
+        durable.replace_file(file, [page.encode()], shared=True)
+    except OSError as error:
+        raise SpecError(f"cannot write {file}: {error.strerror or error}") from None
