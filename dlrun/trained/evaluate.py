@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -108,12 +109,10 @@ class NewLabelledRows(NewRows):
             rows = slice(int(numbers[0]), int(numbers[-1]) + 1)
             yield numbers, inputs, {name: values[rows] for name, values in self.truths.items()}
 
-    @property
+    @cached_property
     def truths(self) -> Truths:
         """Of all rows."""
-        if not hasattr(self, "_truths"):
-            self._truths = {name: self._truth(target) for name, target in self.run.targets.items()}
-        return self._truths
+        return {name: self._truth(target) for name, target in self.run.targets.items()}
 
     def _truth(self, target: Target) -> Array:
         if target.labels is None or target.wants == "probabilities":

@@ -88,7 +88,7 @@ class NewRows:
             SpecError: a value cannot be what the network takes.
         """
         try:
-            return tuple(torch.from_numpy(self._values(entry, start, stop)) for entry in self.run.inputs)
+            return tuple(torch.from_numpy(self._taken(entry, start, stop)) for entry in self.run.inputs)
         except SourceError as error:
             raise SpecError([Problem(error.message)]) from None
 
@@ -98,7 +98,7 @@ class NewRows:
             stop = min(start + size, self.rows)
             yield np.arange(start, stop), self.inputs(start, stop)
 
-    def _values(self, entry: TrainedInput, start: int, stop: int) -> Array:
+    def _taken(self, entry: TrainedInput, start: int, stop: int) -> Array:
         numbers = np.arange(start, stop)
         if entry.encoding is not None:
             counts = UnseenCounts(self.rows, {})
