@@ -28,7 +28,7 @@ from dlrun.plan.targets import class_numbers
 from dlrun.runs import folder as run_folder
 from dlrun.runs.run_json import read_run
 from dlrun.trained.answers import Answers, Array
-from dlrun.trained.predict import BLOCK, answers_of
+from dlrun.trained.predict import BLOCK, answers_of, outputs_of
 from dlrun.trained.rows import AT, NewRows, source_of
 from dlrun.trained.run import TrainedRun
 from dlrun.training.evaluation import Measurement, measure_batch
@@ -149,8 +149,7 @@ def evaluate(run: TrainedRun, rows: LabelledRows) -> Evaluation:
     parts: list[list[Answers]] = []
     with torch.inference_mode():
         for block, inputs, truths in rows.labelled(BLOCK):
-            found = run.network(*inputs)
-            given = found if isinstance(found, dict) else {run.outputs[0].name: found}
+            given = outputs_of(run.network, block, inputs, run.outputs[0].name)
             numbers.append(block)
             parts.append([_with_truth(answers_of(one, given[one.name]), truths.get(one.target)) for one in run.outputs])
             if wanted is None:
@@ -244,5 +243,4 @@ def rows_of(run: TrainedRun, data: Path | None, split: str) -> LabelledRows:
     Raises:
         SpecError: they cannot be read.
     """
-
     return OwnRows(run, split) if data is None else NewLabelledRows(run, source_of(run, data))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +34,7 @@ class Predicted:
     @property
     def lacking(self) -> int:
         """How many rows have an output that is not a number."""
-        found = [~np.isfinite(one.values).reshape(len(self.numbers), -1).all(1) for one in self.answers]
+        found = [np.isnan(one.values).reshape(len(self.numbers), -1).any(1) for one in self.answers]
         return int(np.any(found, axis=0).sum())
 
 
@@ -52,17 +52,27 @@ def predict(run: TrainedRun, rows: NewRows, at: str | None = None) -> Iterator[P
     network = run.network if at is None else until(run.network, at)
     with torch.inference_mode():
         for numbers, inputs in rows.blocks(BLOCK):
-            try:
-                found = network(*inputs)
-            except OutOfDomainError as error:
-                raise SpecError(
-                    f"row {numbers[error.row]} of {rows.name} holds {error.value:g}; {error.message}"
-                ) from None
             if at is not None:
-                yield Predicted(numbers, (_of_layer(at, found),))
+                (values,) = outputs_of(network, numbers, inputs, at).values()
+                yield Predicted(numbers, (_of_layer(at, values),))
                 continue
-            outputs: Mapping[str, torch.Tensor] = found if isinstance(found, dict) else {run.outputs[0].name: found}
+            outputs = outputs_of(network, numbers, inputs, run.outputs[0].name)
             yield Predicted(numbers, tuple(answers_of(output, outputs[output.name]) for output in run.outputs))
+
+
+def outputs_of(
+    network: fx.GraphModule, numbers: Array, inputs: Sequence[torch.Tensor], only: str
+) -> Mapping[str, torch.Tensor]:
+    """The outputs for some rows by name; one that is the only one is called `only`.
+
+    Raises:
+        SpecError: a step of the preprocessing is not defined for a number of a row.
+    """
+    try:
+        found = network(*inputs)
+    except OutOfDomainError as error:
+        raise SpecError(f"row {numbers[error.row]} holds {error.value:g}; {error.message}") from None
+    return found if isinstance(found, dict) else {only: found}
 
 
 def answers_of(output: TrainedOutput, values: torch.Tensor) -> Answers:
@@ -86,7 +96,7 @@ def _values(output: TrainedOutput, values: torch.Tensor) -> Array:
         if output.are_probabilities:
             single = log_probabilities(single, torch.zeros_like(single), output.form)[0][:, 1].exp().view(single.shape)
         else:
-            single = (single > 0).to(single.dtype)
+            single = torch.where(single.isnan(), single, (single > 0).to(single.dtype))
         return (torch.cat((1 - single, single), 1) if output.kind == "classes" else single).double().numpy()
     values = values.movedim(1, -1) if values.dim() > 3 else values
     if not output.are_probabilities:
@@ -109,13 +119,10 @@ def until(network: fx.GraphModule, layer: str) -> fx.GraphModule:
         SpecError: there is no such layer.
     """
     calls = {str(node.target): node for node in network.graph.nodes if node.op == "call_module"}
-    names = {name.replace("__", "."): name for name in calls}
     path = torch_path(layer)
     if path not in calls:
-        meant = did_you_mean(layer, names, {})
-        raise SpecError(
-            f"the network has no layer '{layer}'{meant}\n  `dlrun params` of the run's spec.yaml shows the names"
-        )
+        meant = did_you_mean(layer, calls, {})
+        raise SpecError(f"the network has no layer '{layer}'{meant}\n  params.txt of the run has the names")
     graph = fx.Graph()
     copies: dict[fx.Node, fx.Node] = {}
     for node in network.graph.nodes:

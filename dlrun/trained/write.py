@@ -131,7 +131,7 @@ class _Arrays:
         for answers in predicted.answers:
             if answers.kind == "classes":
                 (field,), labels = answers.fields, np.array(answers.labels, str)
-                self._keep(field, labels[answers.decided])
+                self._keep(field, np.where(np.isnan(answers.values).any(-1), "", labels[answers.decided]))
                 if answers.are_probabilities:
                     self._keep(f"{field}=", answers.values)
                     self.parts[f"{field}=classes"] = [labels]

@@ -25,7 +25,8 @@ from dlrun.plan.split import Splits
 from dlrun.runs.run_json import read_run
 from dlrun.trained.answers import Answers
 from dlrun.trained.endings import ENDINGS
-from dlrun.trained.predict import predict
+from dlrun.trained.evaluate import NewLabelledRows, evaluate
+from dlrun.trained.predict import answers_of, predict
 from dlrun.trained.rows import NewRows, source_of
 from dlrun.trained.run import TrainedRun, open_run
 from dlrun.trained.write import writer
@@ -284,6 +285,32 @@ def test_an_output_that_is_no_number_decides_nothing(tmp_path: Path) -> None:
     _, rows = rows_in(tmp_path / "out.csv")
     assert rows[0][1] is None and all(math.isnan(value) for value in rows[0][2:])
     assert all(row[1] is not None for row in rows[1:])
+    assert invoke(run.folder, tmp_path / "huge.csv", "--out", tmp_path / "out.npz").exit_code == 0
+    with np.load(tmp_path / "out.npz") as arrays:
+        assert [text == "" for text in arrays["kind"]] == [True, False, False, False, False]
+
+
+@pytest.mark.parametrize("loss", ["hinge", "perceptron"])
+def test_a_score_that_is_no_number_is_neither_yes_nor_no(loss: str, tmp_path: Path) -> None:
+    run = trained(tmp_path, "up", "1", loss)
+    (output,) = run.outputs
+    (yes, no, neither) = answers_of(output, torch.tensor([[2.0], [-1.0], [math.nan]])).values
+    assert (yes.tolist(), no.tolist()) == ([0, 1], [1, 0]) and np.isnan(neither).all()
+
+
+def test_a_number_that_a_step_is_not_defined_for_is_one_error_with_its_row(tmp_path: Path) -> None:
+    changes = ("data.preprocess=[log1p]", "data.features=[size]", "data.target=kind")
+    random = np.random.default_rng(0)
+    lines = [f"{value:.3f},{'big' if value > 2 else 'small'}" for value in random.uniform(1, 3, 60)]
+    (tmp_path / "sizes.csv").write_text("\n".join(["size,kind", *lines]))
+    (tmp_path / "spec.yaml").write_text(SPEC % ("kind", "$classes", "cross_entropy"))
+    source = "data.source={csv: sizes.csv}"
+    run = open_run(dlrun.train(tmp_path / "spec.yaml", source, *changes, runs=tmp_path / "runs").folder)
+    (tmp_path / "new.csv").write_text("size,kind\n1,big\n-2,small\n")
+    with pytest.raises(SpecError, match="row 1 holds -2; "):
+        answers(run, tmp_path / "new.csv")
+    with pytest.raises(SpecError, match="row 1 holds -2; "):
+        evaluate(run, NewLabelledRows(run, source_of(run, tmp_path / "new.csv")))
 
 
 def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
