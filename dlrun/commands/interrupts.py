@@ -1,4 +1,4 @@
-"""Ctrl-C before a run has begun, or where there is none: one line, and the process ends at once.
+"""Ctrl-C before a command has something to clean up: one line, and the process ends at once.
 
 An exception would come up wherever the interpreter happens to be, such as in an import inside another library, which
 may swallow it or make another error of it. Nothing is lost: whatever a command writes survives a kill at any moment.
@@ -20,12 +20,12 @@ SHOW_CURSOR = "\033[?25h"
 class _CtrlC:
     """What the signal does."""
 
-    training = False
-    """Whether a run has begun: then it is an exception."""
+    raises = False
+    """Whether it is an exception: a run has begun, or a file is being written."""
     next_step = ""
 
     def __call__(self, _number: int, _frame: Any) -> None:
-        if self.training:
+        if self.raises:
             raise KeyboardInterrupt
         with contextlib.suppress(Exception):  # where the signal came in the middle of writing
             sys.stdout.flush()
@@ -44,9 +44,9 @@ def end_at_once() -> None:
         signal.signal(signal.SIGINT, _ctrl_c)
 
 
-def training_begins() -> None:
-    """From now on Ctrl-C is an exception, which a run handles."""
-    _ctrl_c.training = True
+def raise_from_now_on() -> None:
+    """From now on Ctrl-C is an exception, for a command that must clean up."""
+    _ctrl_c.raises = True
 
 
 def say(next_step: str) -> None:

@@ -23,9 +23,6 @@ def write_page(file: Path, page: str) -> None:
     Raises:
         SpecError: the file cannot be written.
     """
-    from dlrun.runs import durable
+    from dlrun.commands.picture_file import write
 
-    try:
-        durable.replace_file(file, [page.encode()], shared=True)
-    except OSError as error:
-        raise SpecError(f"cannot write {file}: {error.strerror or error}") from None
+    write(file, page.encode())

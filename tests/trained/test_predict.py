@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -403,3 +405,22 @@ def test_a_run_with_a_refit_predicts_with_the_refit(tmp_path: Path) -> None:
     run = trained(tmp_path, "kind", "$classes", "cross_entropy", stopping)
     assert run.folder.name == "refit"
     assert open_run(run.folder.parent).folder.samefile(run.folder)
+
+
+def test_ctrl_c_leaves_the_old_file_and_no_part_of_a_new_one(tmp_path: Path) -> None:
+    run = trained(tmp_path, "kind", "$classes", "cross_entropy")
+    (tmp_path / "out.csv").write_text("mine")
+    program = (
+        "import os, signal, sys\n"
+        "import dlrun.trained.write as w\n"
+        "own = w._Table.add\n"
+        "def add(self, block):\n    own(self, block)\n    os.kill(os.getpid(), signal.SIGINT)\n"
+        "w._Table.add = add\n"
+        "from dlrun.__main__ import main\n"
+        "main()\n"
+    )
+    arguments = ["predict", str(run.folder), str(tmp_path / "rows.csv"), "--out", str(tmp_path / "out.csv")]
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 130 and "interrupted" in done.stderr, done.stderr
+    assert (tmp_path / "out.csv").read_text() == "mine"
+    assert not list(tmp_path.glob(".*"))

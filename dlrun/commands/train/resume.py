@@ -105,7 +105,7 @@ def finish_baselines(folder: Path) -> None:
     watcher = RunScreen(checked)
     from dlrun.training.lifecycle.resume import finish_baselines as compute
 
-    interrupts.training_begins()
+    interrupts.raise_from_now_on()
     try:
         comparison = compute(folder, checked, watcher)
     finally:

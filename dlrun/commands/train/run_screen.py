@@ -195,7 +195,7 @@ class RunScreen:
         from dlrun.runs.folder import JOURNAL
         from dlrun.runs.journal import read_journal
 
-        interrupts.training_begins()
+        interrupts.raise_from_now_on()
         self._stop_bar()
         self.folder = folder
         if not self.checked.plan.exact:

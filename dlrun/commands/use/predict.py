@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from dlrun.commands import screen
+from dlrun.commands import interrupts, screen
 from dlrun.commands.arguments import RunArgument, Runs, usable_or_none
 from dlrun.errors import SpecError
 from dlrun.language.usable import usable
@@ -64,6 +64,7 @@ def predict(
         bar = screen.Bar() if out is not None and screen.has_live_line() else None
         lacking = 0
         try:
+            interrupts.raise_from_now_on()  # so that no part of the file is left
             with writer(out) as write:
                 for block in predict_rows(trained, rows, at):
                     lacking += block.lacking
@@ -71,6 +72,9 @@ def predict(
                     if bar is not None:
                         done = int(block.numbers[-1]) + 1
                         bar.show(done / rows.rows, "predict", f"{done:,} rows")
+        except KeyboardInterrupt:
+            screen.failure("interrupted")
+            raise typer.Exit(interrupts.INTERRUPTED) from None
         finally:
             if bar is not None:
                 bar.stop()
