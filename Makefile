@@ -13,10 +13,14 @@ tables: export OMP_NUM_THREADS = 1
 tables:
 	DLRUN_TABLES=5000 pytest -s tests/components/test_spoiled_tables.py
 
-# Everything that needs a GPU: its tests, then the four works of benchmarks/peers, compared with the plain and the tuned
+# Everything that needs a GPU: its tests, those of kinds that train, there, then the four works of benchmarks/peers, compared with the plain and the tuned
 # loop. It installs nothing.
 gpu:
-	python -m pytest -q tests/training/speed/test_gpu.py
+	python -m pytest -q -n 8 tests/training/speed/test_gpu.py
+	DLRUN_TEST_DEVICE=cuda python -m pytest -q -n 8 tests/every_kind/test_every_layer_in_a_run.py \
+	  tests/every_kind/test_every_average.py tests/every_kind/test_every_changing_number.py \
+	  tests/every_kind/test_every_constraint.py tests/specs/test_resumed_specs.py tests/training/test_schedules.py \
+	  tests/training/test_accumulate.py tests/training/test_unfreezing.py
 	python benchmarks/peers --here --device cuda --without-tracking --parts speed --rounds 2 --peers plain,tuned
 
 .PHONY: faults tables gpu

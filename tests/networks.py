@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,9 @@ from dlrun.training.loop import Training
 from dlrun.training.speed import capture as capturing
 from dlrun.training.state import TrainingState
 
+DEVICE = os.environ.get("DLRUN_TEST_DEVICE", "cpu")
+"""Where the tests of kinds train: the same tests hold a GPU's steps, with DLRUN_TEST_DEVICE=cuda."""
+
 STEPPING = [kind for kind in kinds("optimizers") if not issubclass(find("optimizers", kind), SearchingOptimizer)]
 SEARCHING = [kind for kind in kinds("optimizers") if kind not in STEPPING]
 """The optimizers that take batches, and those that need all rows in each step."""
@@ -44,10 +48,10 @@ def built(model: str) -> fx.GraphModule:
 
 
 def checked(folder: Path, text: str, *overrides: str) -> Checked:
-    """A spec, written into a folder and checked for training, on the CPU unless an override says otherwise."""
+    """A spec, written into a folder and checked for training, on `DEVICE` unless an override says otherwise."""
     file = folder / "spec.yaml"
     file.write_text(text)
-    return check(file, ["train.device=cpu", *overrides], training=True)
+    return check(file, [f"train.device={DEVICE}", *overrides], training=True)
 
 
 def rows_of(checked: Checked) -> Loaded:

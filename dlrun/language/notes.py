@@ -10,6 +10,8 @@ from dlrun.language.component import checked
 from dlrun.language.suggestions import did_you_mean, shorten
 
 NOTES = {
+    "any_order": "on a GPU, torch adds the numbers of a gradient in any order, so that two runs differ in their "
+    "last bits",
     "axis_order": "a layer or an augmentation takes one axis for the channels or features, and another axis looks like "
     "them, or `reshape` mixes axes",
     "empty_folders": "a folder of images has folders of classes without an image in them",

@@ -12,6 +12,7 @@ from torch import nn
 from dlrun.data.batches import Batch, Tensors
 from dlrun.language.experiment import TrainSection
 from dlrun.modules.private_torch import foreach_add_, foreach_mul
+from dlrun.training.determinism import in_order
 from dlrun.training.evaluation import measure_batch
 from dlrun.training.objective import each
 from dlrun.training.penalties import sum_of_penalties
@@ -59,16 +60,17 @@ def step(
 
 def backward(task: Task, weights: Sequence[TrainedWeights], batch: Batch) -> tuple[Tensors, Tensors, Tensors]:
     """What `step` returns of a batch, and the gradients, before they are clipped."""
-    outputs = task.forward(*batch.inputs)  # forward
+    with in_order(task.in_order):
+        outputs = task.forward(*batch.inputs)  # forward
 
-    losses = task.minimised(outputs, batch)  # loss
-    total = task.minimised.in_step(losses, batch)
-    if task.penalized:
-        none_yet = torch.zeros_like(total)  # until the weights that they act on are trained
-        losses.append(penalty := sum_of_penalties(task.penalties, outputs, batch) if task.penalties else none_yet)
-        total = total + penalty
+        losses = task.minimised(outputs, batch)  # loss
+        total = task.minimised.in_step(losses, batch)
+        if task.penalized:
+            none_yet = torch.zeros_like(total)  # until the weights that they act on are trained
+            losses.append(penalty := sum_of_penalties(task.penalties, outputs, batch) if task.penalties else none_yet)
+            total = total + penalty
 
-    gradients = gradients_of(total, weights)  # gradient
+        gradients = gradients_of(total, weights)  # gradient
 
     metrics = measure_batch(task.watched, task.objective.pairing, each(outputs, torch.Tensor.detach), batch)
     return [value.detach() for value in losses], metrics, gradients

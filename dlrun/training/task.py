@@ -83,6 +83,8 @@ class Task:
     """The numbers that schedules change."""
     settings: TrainSection
     seed: int
+    in_order: bool = False
+    """Whether torch is told to refuse what it would compute in any order; on a processor it computes nothing so."""
     unfreezing: Unfreezing | None = None
     """What is yet to change; None where no weight is frozen for a time, or is so no more."""
     head: Head | None = None

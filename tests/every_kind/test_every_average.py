@@ -45,7 +45,7 @@ model:
 loss: cross_entropy
 metrics: [accuracy]
 optimizer: {sgd: {lr: 0.1, momentum: 0.9}}
-train: {epochs: 4, batch_size: 16, average: %s, device: cpu}
+train: {epochs: 4, batch_size: 16, average: %s}
 tracking: off
 baselines: off
 """
@@ -199,15 +199,15 @@ def test_the_files_of_a_run_have_the_average(kind: str, tmp_path: Path) -> None:
     for file, weights in (("last", outcome.state.last_weights), ("best", outcome.state.best_weights)):
         kept = safetensors.torch.load_file(outcome.folder / f"{file}.safetensors")
         for name, value in weights.items():  # type: ignore[union-attr]
-            assert torch.equal(kept[name], value), name
+            assert torch.equal(kept[name], value.cpu()), name
     last = safetensors.torch.load_file(plain.folder / "last.safetensors")
-    assert any(not torch.equal(value, last[name]) for name, value in outcome.state.last_weights.items())  # type: ignore[union-attr]
+    assert any(not torch.equal(value.cpu(), last[name]) for name, value in outcome.state.last_weights.items())  # type: ignore[union-attr]
 
 
 def test_a_frozen_norm_keeps_its_statistics(tmp_path: Path) -> None:
     done = networks.train(tmp_path, spec("swa").replace("model:\n", "model:\n  freeze: norm\n"))
     kept = done.state.last_weights
-    assert kept is not None and torch.equal(kept["norm.running_mean"], torch.zeros(16))
+    assert kept is not None and not kept["norm.running_mean"].any()
 
 
 def test_an_average_that_never_begins_is_refused(tmp_path: Path) -> None:

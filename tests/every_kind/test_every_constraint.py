@@ -156,7 +156,7 @@ def rows(tmp_path: Path) -> None:
 
 def by_unit(name: str, weight: torch.Tensor) -> Matrix:
     """A weight with a row for each output unit."""
-    weights = weight.detach().double().numpy()
+    weights = weight.detach().double().cpu().numpy()
     if name == "up.weight":  # (in, out / groups, ...): each half of the inputs leads to its own three outputs
         weights = np.concatenate([weights[:2].swapaxes(0, 1), weights[2:].swapaxes(0, 1)])
     return weights.reshape(len(weights), -1)
@@ -243,7 +243,7 @@ constraints: [non_negative: {weights: words}]
     done = networks.train(tmp_path, spec, "train.epochs=2")
     assert [bound.constraint.kind for bound in done.ready.task.bounds] == ["non_negative", "unit_norm"]
     assert all(len(bound.weights) == 1 for bound in done.ready.task.bounds)
-    words = done.ready.network.state_dict()["words.weight"]
+    words = done.ready.network.state_dict()["words.weight"].cpu()
     torch.testing.assert_close(words.norm(dim=1), torch.ones(9))
     assert (words >= 0).all()
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import networks
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -28,6 +29,9 @@ PRECISIONS = ("float32", "bfloat16")
 EXAMPLES = 1
 """Settings and shapes of each kind that train; more show the same for longer."""
 DRAWS = 20
+
+ANY_ORDER = [f"adaptive_{kind}_pool{axes}d" for kind in ("avg", "max") for axes in (1, 2, 3)]
+"""Layers whose gradient torch adds in any order on a GPU, where windows overlap: no bits are the same twice."""
 
 CONTAINERS: dict[str, Any] = {
     **{kind: {kind: [[], ["tanh", {"linear": 6}]]} for kind in ("add", "average", "concat", "maximum", "multiply")},
@@ -71,7 +75,13 @@ def spec(layer: Any, shape: Shape, accepts: str, trainable_before: bool, precisi
             "loss": [{"mse": {"output": name}} for name in places],
             "metrics": [{"mae": {"output": name}} for name in places],
             "optimizer": {"sgd": 1e-3},
-            "train": {"epochs": 2, "batch_size": 3, "device": "cpu", "precision": precision, "clip_grad_norm": 1.0},
+            "train": {
+                "epochs": 2,
+                "batch_size": 3,
+                "device": networks.DEVICE,
+                "precision": precision,
+                "clip_grad_norm": 1.0,
+            },
             "tracking": "off",
         }
     )
@@ -128,7 +138,8 @@ def trains(folder: Path, layer: Any, shape: Shape, output: Shape, known: Layer, 
         for after in (2, sys.maxsize):
             patch.setattr(capturing, "AFTER", after)
             found.append(results(folder, text))
-        assert found[0] == found[1], (precision, layer, shape)
+        in_order = networks.DEVICE == "cpu" or known.kind not in ANY_ORDER
+        assert not in_order or found[0] == found[1], (precision, layer, shape)
     return True
 
 

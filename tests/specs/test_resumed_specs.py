@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import networks
 import pytest
 from places import CLASSICS, NETS, SPECS, TRANSFER
 from watching import Silent, run_silently
@@ -41,7 +42,8 @@ def test_a_shipped_spec_is_resumed_and_trained_from_its_resolved_spec(
     file = next(
         folder / f"{name}.yaml" for folder in (SPECS, CLASSICS, TRANSFER, NETS) if (folder / f"{name}.yaml").is_file()
     )
-    overrides = ["tracking=off", f"train.epochs={EPOCHS[name]}", "train.checkpoint.every=3 steps"]
+    overrides = ["tracking=off", f"train.device={networks.DEVICE}", f"train.epochs={EPOCHS[name]}"]
+    overrides.append("train.checkpoint.every=3 steps")
     if "then: refit" in file.read_text("utf-8"):  # a run of its own: see test_refit.py
         overrides.append("train.early_stopping.then=null")
     alone = run_silently(check(file, overrides, training=True), tmp_path / "alone").folder

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import nn
 
 from dlrun.errors import SpecError
+from dlrun.plan.length import Length
+from dlrun.training.determinism import refused
 from dlrun.training.objective import Forward, Outputs, each
+from dlrun.training.speed.capture import SavedState
+from dlrun.training.step import TrainedWeights, backward
+from dlrun.training.task import Task
 
 Transposed = nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d | Transposed
@@ -35,6 +41,30 @@ def make_deterministic(seed: int, device: torch.device) -> None:
     # Not by use_deterministic_algorithms, which also imports torch's compiler: that takes longer than importing torch.
     torch.set_deterministic_debug_mode("warn" if device.type == "cuda" else "default")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def computed_in_any_order(task: Task) -> str:
+    """What torch can only compute in any order, so that its bits differ from time to time; '' where there is nothing.
+
+    It is the name of torch's operator. One batch is tried, with all weights that are ever trained.
+    """
+    if task.device.type != "cuda":
+        return ""
+    late = [weight for group in task.groups for weight in group.late]
+    before = SavedState([*task.network.buffers()], task.device)
+    rows = Length.of(task.settings, len(task.data.train)).batch
+    for weight in late:
+        weight.requires_grad_(True)
+    try:
+        weights = [TrainedWeights([*group.parameters, *group.late]) for group in task.groups]
+        backward(replace(task, in_order=True), weights, task.data.train.batch(slice(0, rows)))
+    except RuntimeError as error:  # another error comes again in the first step, which is told as one of training
+        return refused(error)
+    finally:
+        for weight in late:
+            weight.requires_grad_(False)
+        before.restore()
+    return ""
 
 
 def set_precision(precision: str, device: torch.device) -> None:

@@ -42,7 +42,13 @@ from dlrun.plan.weights import penalized_values
 from dlrun.training.changing_numbers import ChangingNumbers
 from dlrun.training.chosen_weights import Bound, trained_weights
 from dlrun.training.lifecycle.data_checks import check_loaded
-from dlrun.training.lifecycle.device import choose_device, forward_in, make_deterministic, set_precision
+from dlrun.training.lifecycle.device import (
+    choose_device,
+    computed_in_any_order,
+    forward_in,
+    make_deterministic,
+    set_precision,
+)
 from dlrun.training.lifecycle.fitting import fit_or_recall
 from dlrun.training.objective import Objective, Pairing
 from dlrun.training.penalties import OutputPenalty, Penalty, PredictionPenalty, WeightPenalty
@@ -115,8 +121,28 @@ def prepare_training(checked: Checked, learned: Mapping[str, torch.Tensor] | Non
     task = make_task(checked, planned, network, prepared, terms, metrics, scaling)
     for bound in task.bounds:  # from the first step on
         bound()
+    if device.type == "cuda":
+        any_order = computed_in_any_order(task)
+        task = replace(task, in_order=not any_order)
+        notes += _any_order_note(checked, any_order) if any_order else ()
     settings = flattened(experiment, checked.reading.folder, planned.input_shapes)
     return TrainingSetup(checked, device, loaded, fitted, planned, network, task, settings, notes, digest)
+
+
+def _any_order_note(checked: Checked, operator: str) -> tuple[Problem, ...]:
+    """That two runs on a GPU differ in their last bits, if the spec does not allow it; torch then says no more of it.
+
+    Raises:
+        SpecError: there is a note, with `checked.strict`.
+    """
+    for message in (".* does not have a deterministic implementation", ".* defaults to a non-deterministic algorithm"):
+        warnings.filterwarnings("ignore", message=message)
+    message = f"on a GPU torch computes {operator} by additions in any order, so two runs differ in their last bits"
+    note = checked.reading.note("any_order", message, ("train", "device"), "train.device=cpu gives the same bits")
+    notes = tuple(checked.reading.unsilenced([note]))
+    if notes and checked.strict:
+        raise SpecError(notes)
+    return notes
 
 
 def load_and_fit(

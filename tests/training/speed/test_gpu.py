@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import networks
+import numpy as np
 import pytest
 import torch
 
 from dlrun.components.optimizers._adam import AdamLike
+from dlrun.training.determinism import in_order, refused
 from dlrun.training.loop import Training
 from dlrun.training.speed import capture as capturing
 from dlrun.training.speed import cuda_graphs as graphs
@@ -111,6 +113,53 @@ def test_on_a_gpu_a_search_over_graphs_ends_in_the_bits_of_one_without(
     own = (f"optimizer={optimizer}", "train.batch_size=full", "train.epochs=12")
     codes = networks.two_ways(tmp_path, DIGITS % ("", ""), monkeypatch, ON_GPU, *own)
     assert len(codes) == 2 and {type(code) for code in codes} == {graphs.CudaGraph}
+
+
+ATTENTION = """
+data: {source: {npz: rows.npz}, features: x, target: y}
+model:
+  input: [12, 8]
+  layers: [{multihead_attention: {num_heads: 2}}, {linear: 8}, {%s: %s}, flatten, {linear: 1}]
+loss: mse
+optimizer: {adam: {lr: 1e-2}}
+train: {epochs: 4, batch_size: 64}
+"""
+
+
+def attending(folder: Path, pooled: bool, *overrides: str) -> networks.Trained:
+    draw = np.random.default_rng(0)
+    np.savez(folder / "rows.npz", x=draw.normal(size=(600, 12, 8)), y=draw.normal(size=600))
+    last = ("adaptive_avg_pool1d", 3) if pooled else ("dropout", 0.1)
+    return networks.train(folder, ATTENTION % last, ON_GPU, *overrides)
+
+
+@needs_gpu
+def test_gradients_that_torch_can_add_in_order_are_added_in_order(tmp_path: Path) -> None:
+    one, other = (attending(tmp_path, False) for _ in range(2))
+    assert one.ready.task.in_order and not one.ready.notes
+    weights = other.ready.network.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in one.ready.network.state_dict().items())
+
+
+@needs_gpu
+def test_what_torch_adds_in_any_order_is_a_note_that_a_spec_can_allow(tmp_path: Path) -> None:
+    done = attending(tmp_path, True)
+    (note,) = done.ready.notes
+    assert note.note == "any_order" and "adaptive_avg_pool" in note.message and not done.ready.task.in_order
+    assert not attending(tmp_path, True, "allow=[any_order]").ready.notes
+
+
+def test_torch_refuses_what_has_no_order_only_where_it_is_told_to() -> None:
+    """put_ has none on a processor, with indices that may be the same."""
+    target, places, values = torch.zeros(3), torch.tensor([1, 1]), torch.ones(2)
+    before = torch.get_deterministic_debug_mode()
+    with pytest.raises(RuntimeError) as caught, in_order(True):
+        target.put_(places, values)
+    assert refused(caught.value) == "put_"
+    assert not refused(RuntimeError("another error"))
+    assert torch.get_deterministic_debug_mode() == before
+    with in_order(False):
+        target.put_(places, values)
 
 
 @needs_gpu
