@@ -75,6 +75,7 @@ def test_the_readme_shows_every_spec():
 
 
 TABLES = {"## Penalties": "regularizers", "## Constraints": "constraints", "### Averages of weights": "averages"}
+TABLES |= {"## Decisions": "decisions"}
 
 
 @pytest.mark.parametrize(("heading", "family"), TABLES.items())

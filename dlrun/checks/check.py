@@ -18,6 +18,7 @@ from dlrun.checks.data import (
     check_target_preprocess,
     split_as_asked,
 )
+from dlrun.checks.decisions import check_decisions
 from dlrun.checks.gradients import stuck
 from dlrun.checks.memory import check_memory
 from dlrun.checks.model import (
@@ -243,6 +244,7 @@ def _check_planned(reading: Reading, planned: Plan, sizes: SplitSizes | None, me
     train = reading.sections.get("train", TrainSection())
     yield from check_objective(reading, planned)
     yield from check_baselines(reading, planned)
+    yield from check_decisions(reading, planned, train, sizes)
     yield from check_augment(reading, planned)
     yield from check_indices(reading, planned)
     yield from check_freeze(reading, planned)

@@ -43,6 +43,13 @@ Overrides = Annotated[
     ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="A note is an error.")]
+Decide = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DECISION",
+        help="A decision in place of the run's own, as a spec has it: '{bayes: {costs: [[0, 1], [10, 0]]}}'.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print data instead of text.")]
 
 P = ParamSpec("P")

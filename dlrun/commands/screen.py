@@ -64,9 +64,9 @@ def say(text: str = "", stderr: bool = False) -> None:
     _print(visible(text), stderr)
 
 
-def say_folded(text: str, hanging: int = 10) -> None:
+def say_folded(text: str, hanging: int = 10, stderr: bool = False) -> None:
     """Print a line; on a terminal it is broken between words, and its other lines begin `hanging` characters in."""
-    say(_folded(text, width(), hanging) if sys.stdout.isatty() else text)
+    say(_folded(text, width(), hanging) if sys.stdout.isatty() else text, stderr)
 
 
 def _folded(line: str, room: int, hanging: int) -> str:

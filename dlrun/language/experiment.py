@@ -221,6 +221,9 @@ class Experiment(Settings):
     baselines: Annotated[Literal["auto"] | tuple[Component, ...], AutoOrSome("baselines")] = "auto"
     """Simpler methods that are fitted after the training and compared with the network; `auto` chooses those that suit
     a table of numbers, and none for images and indices."""
+    decision: Annotated[Component | tuple[Component, ...], SomeOf("decisions")] | None = None
+    """How the probabilities of classes become one class for each row; the most probable class unless given. In a list,
+    each decision is for an `output` of its own."""
     allow: tuple[NoteName, ...] = ()
     """The notes that are not shown, by name: what they report is meant."""
     tracking: Annotated[Component, OneOf("trackers")] | None = None

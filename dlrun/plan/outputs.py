@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dlrun.components.decisions import Decision
 from dlrun.components.layers import Container, Layer
 from dlrun.components.losses import Loss
 from dlrun.components.metrics import Metric
@@ -17,7 +18,7 @@ class ObjectiveError(LocatedError):
     """A loss or a metric cannot be paired with an output and a target; `at` is the path below it."""
 
 
-def output_of(component: Loss | Metric | PredictionRegularizer, plan: Plan) -> str:
+def output_of(component: Loss | Metric | PredictionRegularizer | Decision, plan: Plan) -> str:
     """The output that a component is for: the one that it names, or the only one.
 
     Raises:

@@ -16,7 +16,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 Data = bytes | bytearray | memoryview
@@ -118,6 +118,18 @@ def read(path: Path) -> bytes:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
         return file.read()
+
+
+def read_folder(path: Path) -> dict[str, bytes]:
+    """The files of a folder that is part of a run, by name; no link is followed, and folders in it are left out."""
+    found = {}
+    with _open(path, inner=True) as folder:
+        for name in sorted(os.listdir(folder.path if folder.handle is None else folder.handle)):
+            if not stat.S_ISREG(os.lstat(folder.name(name), dir_fd=folder.handle).st_mode):
+                continue
+            with open(folder.open(name, os.O_RDONLY | AT_ONCE), "rb") as file:
+                found[name] = file.read()
+    return found
 
 
 def append(descriptor: int, data: Data) -> None:
@@ -240,6 +252,26 @@ def make_folder(path: Path, inner: bool = False) -> None:
     with _open(path.parent, inner) as folder:
         os.mkdir(folder.name(path.name), dir_fd=folder.handle)
         folder.sync()
+
+
+def replace_folder(path: Path, files: Mapping[str, Data]) -> None:
+    """Write a folder that is part of a run, with these files alone; readers see the old one, the new one, or none."""
+    beside, away = f".{path.name}.part", f".{path.name}.old"
+    with _open(path.parent) as folder:
+
+        def clear(*names: str) -> None:
+            for name in names:
+                if os.path.lexists(folder.path / name):
+                    _remove(folder, name)
+
+        clear(beside, away)
+        os.mkdir(folder.name(beside), dir_fd=folder.handle)
+        write_files(path.parent / beside, ((name, [data]) for name, data in files.items()))
+        if os.path.lexists(path):
+            folder.rename(path.name, away)
+        folder.rename(beside, path.name)
+        folder.sync()
+        clear(away)
 
 
 def rename_folder(old: Path, new: Path) -> None:

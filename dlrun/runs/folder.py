@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 STARTED, SPEC, RESOLVED = "run.json", "spec.yaml", "resolved.yaml"
 PARAMS, JOURNAL, LABELS, COLUMNS = "params.txt", "metrics.jsonl", "labels.json", "columns.json"
+DECISIONS = "decisions.json"
 BEST, LAST, FITTED = "best.safetensors", "last.safetensors", "preprocess.safetensors"
+EVALUATION = "evaluation"
+"""The folder of the evaluation on the test rows; that on other rows has their name behind it."""
+TABLE = ".table.json"
+"""How the names of its tables end."""
 FOLD = "fold-"
 """How the name of a fold's folder begins; its number follows."""
 REFIT = "refit"
@@ -108,6 +113,25 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], notes: Mappin
     from dlrun.runs.tensors import as_safetensors  # imports torch, which reading a run does not need
 
     _write(path, as_safetensors(tensors, notes))
+
+
+def evaluations_of(folder: Path) -> list[Path]:
+    """The folders of the evaluations of a run, in order."""
+    return sorted(path for path in folder.glob(f"{EVALUATION}*") if path.is_dir() and not path.is_symlink())
+
+
+def write_evaluation(folder: Path, rows: str, texts: Mapping[str, str]) -> Path:
+    """Write the files of an evaluation on some rows, whole or not at all; returns their folder in that of the run.
+
+    Raises:
+        RunError: they cannot be written.
+    """
+    place = folder / (EVALUATION if rows == "test" else f"{EVALUATION}-{rows}")
+    try:
+        durable.replace_folder(place, {name: text.encode() for name, text in texts.items()})
+    except OSError as error:
+        raise RunError(f"cannot write {place}: {error.strerror}") from None
+    return place
 
 
 def _write(path: Path, blocks: Iterable[durable.Data]) -> None:

@@ -17,7 +17,7 @@ from dlrun.runs.baselines import read_comparison
 from dlrun.runs.info import Record, Status
 from dlrun.runs.journal import Tail
 from dlrun.runs.run_json import RUNNING, read_run, with_texts
-from dlrun.tracking.baselines import uploads
+from dlrun.tracking import baselines, evaluation
 from dlrun.tracking.delivery_state import DeliveryState, recall, remember
 from dlrun.tracking.mlflow_limits import METRICS_AT_A_TIME, cut
 from dlrun.tracking.mlflow_run import MlflowRun, Upload
@@ -80,8 +80,8 @@ class Delivery:
         """Whether a part of the journal cannot be read."""
         self._others: list[Upload] = []
         """Everything to send besides the metrics."""
-        self._baselines: list[Upload] | None = None
-        """Those of them that are the results of baselines; None before the run has ended."""
+        self._results: list[Upload] | None = None
+        """Those of them that are the evaluations and the results of baselines; None before the run has ended."""
         self._refused: list[str] = []
         self._successes = 0
         self._status_sent = False
@@ -124,7 +124,7 @@ class Delivery:
             if failures:
                 time.sleep(PAUSE)
             before = self._successes
-            complete = self.attempt() and self._send_baselines() and self._terminate(status, time_ended)
+            complete = self.attempt() and self._send_results() and self._terminate(status, time_ended)
             failures = 0 if self._successes > before else failures + 1
         if not complete and self.reached and not self._stop():
             trouble = self._error
@@ -156,14 +156,19 @@ class Delivery:
         self._tail = Tail(self._journal, self._delivered)
         self._remember()
 
-    def _send_baselines(self) -> bool:
-        """Send the results of the baselines, each as a run below this one."""
-        if self._baselines is None:
-            try:
-                self._baselines = uploads(self._run, read_comparison(self.folder))
-            except RunError as error:  # there is nothing else to send in its place
-                self._baselines, self._refused = [], [*self._refused, f"the baselines ({reason(error)})"]
-            self._others += self._baselines
+    def _send_results(self) -> bool:
+        """Send the evaluations, and the results of the baselines, each as a run below this one."""
+        if self._results is None:
+            self._results = []
+            for what, uploads in (
+                ("the evaluations", lambda: evaluation.uploads(self._run, self.folder)),
+                ("the baselines", lambda: baselines.uploads(self._run, read_comparison(self.folder))),
+            ):
+                try:
+                    self._results += uploads()
+                except RunError as error:  # there is nothing else to send in its place
+                    self._refused.append(f"{what} ({reason(error)})")
+            self._others += self._results
         return self._send_others()
 
     def _terminate(self, status: Status, time_ended: int) -> bool:

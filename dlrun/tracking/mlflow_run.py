@@ -112,6 +112,11 @@ class MlflowRun:
         client, run_id = self._connection()
         client.set_tag(run_id, name, cut(visible(value), MAX_TAG))
 
+    def log_text(self, path: str, text: str) -> None:
+        """Send a file of text; one of that name is replaced."""
+        client, run_id = self._connection()
+        client.log_text(run_id, text, path)
+
     def terminate(self, status: Status, time: int) -> None:
         """End the run at `time`."""
         client, run_id = self._connection()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+
+from dlrun.trained.decided import Decided
 
 Array = np.ndarray[Any, Any]
 
@@ -32,6 +35,13 @@ class Answers:
     (N, fields)."""
     are_probabilities: bool = True
     """Whether values of classes are probabilities; a margin loss, such as hinge, learns scores alone."""
+    decision: Decided | None = None
+    """How a class is decided for; None is the most probable one."""
+
+    @property
+    def chosen(self) -> Array:
+        """The number of the class that is decided for, (N, ...); below 0 where a row is rejected."""
+        return self.decided if self.decision is None else self.decision.classes(self.values)
 
     @property
     def decided(self) -> Array:
@@ -40,3 +50,22 @@ class Answers:
         if self.kind == "classes":
             return self.values.argmax(-1)
         return (self.values > 0.5).astype(np.int64) if self.kind == "yes_or_no" else self.values
+
+
+def with_truth(answers: Answers, true: Array | None) -> Answers:
+    """Answers beside what is true, if it is known."""
+    if true is None:
+        return answers
+    if answers.kind == "classes":
+        if true.dtype.kind == "f" and true.ndim == 2 and true.shape[1] == len(answers.labels) > 1:
+            true = true.argmax(1)  # probabilities of classes: the most probable one
+        classes = np.asarray(true, np.int64)
+        return replace(answers, true=np.maximum(classes, -1).reshape(answers.values.shape[:-1]))
+    known = np.asarray(true, np.float64 if answers.kind == "numbers" else np.int64)
+    return replace(answers, true=known.reshape(answers.values.shape))
+
+
+def joined(parts: Sequence[Answers]) -> Answers:
+    """The answers of an output for several blocks of rows as those for all."""
+    true = None if parts[0].true is None else np.concatenate([one.true for one in parts if one.true is not None])
+    return replace(parts[0], values=np.concatenate([one.values for one in parts]), true=true)

@@ -43,7 +43,8 @@ def columns_of(predicted: Predicted) -> Columns:
 
 
 def _columns(answers: Answers) -> Sequence[tuple[str, Array]]:
-    values = answers.values.reshape(-1, answers.values.shape[-1]).astype(np.float32)  # more digits say nothing
+    given = answers.values if answers.decision is None else answers.decision.weighed(answers.values)
+    values = given.reshape(-1, given.shape[-1]).astype(np.float32)  # more digits say nothing
     if answers.kind == "numbers":
         return [(name, values[:, place]) for place, name in enumerate(answers.fields)]
     if answers.kind == "yes_or_no":
@@ -51,8 +52,9 @@ def _columns(answers: Answers) -> Sequence[tuple[str, Array]]:
         found = [(name, _unless_nan(decided[:, place], values[:, place])) for place, name in enumerate(answers.fields)]
         return found + [(f"{name}=1", values[:, place]) for place, name in enumerate(answers.fields)]
     (field,) = answers.fields
-    labels = np.array(answers.labels, object)[answers.decided.reshape(-1)]
-    labels[np.isnan(values).any(1)] = None
+    chosen = answers.chosen.reshape(-1)
+    labels = np.array(answers.labels, object)[chosen]
+    labels[np.isnan(values).any(1) | (chosen < 0)] = None
     found = [(field, labels)]
     if answers.are_probabilities:
         found += [(f"{field}={label}", values[:, place]) for place, label in enumerate(answers.labels)]

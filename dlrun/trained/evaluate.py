@@ -27,7 +27,7 @@ from dlrun.plan.objective import objective
 from dlrun.plan.targets import class_numbers
 from dlrun.runs import folder as run_folder
 from dlrun.runs.run_json import read_run
-from dlrun.trained.answers import Answers, Array
+from dlrun.trained.answers import Answers, Array, joined, with_truth
 from dlrun.trained.predict import BLOCK, answers_of, outputs_of
 from dlrun.trained.rows import AT, NewRows, source_of
 from dlrun.trained.run import TrainedRun
@@ -151,7 +151,7 @@ def evaluate(run: TrainedRun, rows: LabelledRows) -> Evaluation:
         for block, inputs, truths in rows.labelled(BLOCK):
             given = outputs_of(run.network, block, inputs, run.outputs[0].name)
             numbers.append(block)
-            parts.append([_with_truth(answers_of(one, given[one.name]), truths.get(one.target)) for one in run.outputs])
+            parts.append([with_truth(answers_of(one, given[one.name]), truths.get(one.target)) for one in run.outputs])
             if wanted is None:
                 continue
             batch = _batch(inputs, truths, run.targets, scales)
@@ -168,7 +168,7 @@ def evaluate(run: TrainedRun, rows: LabelledRows) -> Evaluation:
             if not wanted.names:
                 found_metrics[terms[0].name] = total / terms[0].loss.coefficient
         found_metrics |= measurement.values()
-    return Evaluation(np.concatenate(numbers), tuple(map(_joined, zip(*parts, strict=True))), found_metrics)
+    return Evaluation(np.concatenate(numbers), tuple(map(joined, zip(*parts, strict=True))), found_metrics)
 
 
 def _is_judged(run: TrainedRun, output: str | None) -> bool:
@@ -196,24 +196,6 @@ def _scaled(values: torch.Tensor, steps: Sequence[Any]) -> torch.Tensor:
     for step in steps:
         values = step(values.double())
     return values.float() if steps else values
-
-
-def _with_truth(answers: Answers, true: Array | None) -> Answers:
-    """Answers beside what is true."""
-    if true is None:
-        return answers
-    if answers.kind == "classes":
-        if true.dtype.kind == "f" and true.ndim == 2 and true.shape[1] == len(answers.labels) > 1:
-            true = true.argmax(1)  # probabilities of classes: the most probable one
-        classes = np.asarray(true, np.int64)
-        return replace(answers, true=np.maximum(classes, -1).reshape(answers.values.shape[:-1]))
-    known = np.asarray(true, np.float64 if answers.kind == "numbers" else np.int64)
-    return replace(answers, true=known.reshape(answers.values.shape))
-
-
-def _joined(parts: Sequence[Answers]) -> Answers:
-    true = None if parts[0].true is None else np.concatenate([one.true for one in parts if one.true is not None])
-    return replace(parts[0], values=np.concatenate([one.values for one in parts]), true=true)
 
 
 def texts_of(run: TrainedRun, data: Path | None, column: str) -> Array:

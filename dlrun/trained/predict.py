@@ -84,6 +84,7 @@ def answers_of(output: TrainedOutput, values: torch.Tensor) -> Answers:
         output.labels,
         _values(output, values),
         are_probabilities=output.are_probabilities,
+        decision=output.decision,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from dlrun.runs.refit import learned_in
 from dlrun.runs.run_json import read_run
 from dlrun.shapes import Shape, numel
 from dlrun.trained.answers import AnswerKind
+from dlrun.trained.decided import Decided
+from dlrun.trained.decisions import read_decisions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +76,8 @@ class TrainedOutput:
     form: OutputForm
     are_probabilities: bool
     """Whether the network's numbers say probabilities; a margin loss learns scores alone."""
+    decision: Decided | None = None
+    """How a class is decided for; None is the most probable one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,11 +117,18 @@ def open_run(folder: Path) -> TrainedRun:
         targets = {
             name: _target(one, _labels(learned, name), counts.get(name, {})) for name, one in columns["targets"].items()
         }
-        outputs = tuple(_output(name, targets, reading, planned) for name in planned.outputs)
+        decisions = read_decisions(learned)
+        outputs = outputs_of_plan(reading, planned, targets)
+        outputs = tuple(replace(one, decision=decisions.get(one.name)) for one in outputs)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise RunError(f"{learned / run_folder.COLUMNS} is damaged, or an older dlrun wrote it: {what}") from None
     return TrainedRun(learned, reading.sections["data"].source, network, inputs, outputs, reading, planned, targets)
+
+
+def outputs_of_plan(reading: Reading, planned: Plan, targets: Mapping[str, Target]) -> tuple[TrainedOutput, ...]:
+    """What each output of a network means, by its spec and its targets."""
+    return tuple(_output(name, targets, reading, planned) for name in planned.outputs)
 
 
 def _input(name: str, content: dict[str, Any], reading: Reading, planned: Plan) -> TrainedInput:
@@ -155,7 +166,7 @@ def _target(content: dict[str, Any], labels: tuple[str, ...], counts: Mapping[st
     return Target(tuple(content["shape"]), labels or None, wants, rows or None, fields, positive, content["ignored"])
 
 
-def _output(name: str, targets: dict[str, Target], reading: Reading, planned: Plan) -> TrainedOutput:
+def _output(name: str, targets: Mapping[str, Target], reading: Reading, planned: Plan) -> TrainedOutput:
     losses: tuple[Loss, ...] = as_tuple(reading.sections["loss"])
     form, size = output_form(planned, name), planned.output_shape(name)
     judge = next((loss for loss in losses if loss.output in (None, name) and loss.compared_with == DATA), None)

@@ -342,6 +342,7 @@ def _short_forms() -> list[tuple[str, str, str]]:
         "loss": "losses",
         "model.init": "initializers",
         "tracking": "trackers",
+        "decision": "decisions",
         "train.average": "averages",
     }
     found = []

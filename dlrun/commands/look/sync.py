@@ -54,8 +54,10 @@ def sync(
     screen.say("1 run is delivered" if len(folders) == 1 else f"{len(folders)} runs are delivered")
 
 
-def deliver(folder: Path, to: str | None = None, even_without_tracker: bool = False) -> None:
+def deliver(folder: Path, to: str | None = None, even_without_tracker: bool = False, stderr: bool = False) -> None:
     """Deliver what a store lacks of one run, and print the result; `to` is used instead of the run's own store.
+
+    With `stderr` it leaves the standard output to others.
 
     Raises:
         RunError: something is not delivered.
@@ -72,7 +74,7 @@ def deliver(folder: Path, to: str | None = None, even_without_tracker: bool = Fa
     if run is None:
         raise RunError("it is being trained; it is delivered during training")
     if run.info.store is None and not even_without_tracker:
-        screen.say(f"{folder.name}: has no tracker")
+        screen.say(f"{folder.name}: has no tracker", stderr=stderr)
         return
     interrupts.say(f"; `dlrun sync {folder}` delivers the rest")
     store = run.info.store or store_of_environment() or DEFAULT_STORE
@@ -93,4 +95,5 @@ def deliver(folder: Path, to: str | None = None, even_without_tracker: bool = Fa
     if missing := delivery.report():
         raise RunError(missing)
     shown = without_password(uri)
-    screen.say_folded(f"{folder.name}: {run.status}, complete in {shown}; {delivery.sent} values sent", hanging=2)
+    line = f"{folder.name}: {run.status}, complete in {shown}; {delivery.sent} values sent"
+    screen.say_folded(line, hanging=2, stderr=stderr)

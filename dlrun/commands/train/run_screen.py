@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from dlrun.plan.losses import Term
     from dlrun.plan.metrics import Watched
     from dlrun.runs.info import Tracking
+    from dlrun.trained.report.figures import Report
     from dlrun.training.lifecycle.run import Outcome
-    from dlrun.training.loop import Progress
+    from dlrun.training.lifecycle.setup import TrainingSetup
+    from dlrun.training.loop import Progress, Training
 
 TERMINATED = 143
 """The exit code after SIGTERM."""
@@ -162,6 +164,8 @@ class RunScreen:
         self.table = _table(checked, every)
         self.cells = {name for one in _objective(checked)[1] if one.metric.is_table for name in one.names}
         """The values that are shown as a table of their own, at the end."""
+        self.report: Report | None = None
+        """How good the network is on the test rows."""
         self.done: tuple[int, int] | None = None
         """The last epoch that is complete, and how many there are."""
         self.started = time.monotonic()
@@ -216,6 +220,12 @@ class RunScreen:
     def notice(self, text: str) -> None:
         """Print a note."""
         screen.failure(text, word="note")
+
+    def tested(self, setup: TrainingSetup, training: Training, outcome: Outcome) -> None:
+        """Keep the evaluation on the test rows, for the end."""
+        from dlrun.trained.of_training import keep_evaluation
+
+        self.report = keep_evaluation(setup, training, outcome)
 
     def baseline(self, name: str, number: int, count: int) -> None:
         """End the table of epochs, and show which baseline is computed."""
@@ -294,6 +304,8 @@ def show_outcome(outcome: Outcome, watcher: RunScreen) -> None:
         show_best(outcome, watcher.table.monitor.name)
     if outcome.test:
         show_test(outcome, _objective(watcher.checked)[1], watcher.cells)
+        if watcher.report is not None:
+            show_report(watcher.report)
     else:
         screen.say("  no test rows: `data.split.test` is 0")
     if outcome.comparison is not None:
@@ -309,6 +321,14 @@ def show_test(outcome: Outcome, watched: Sequence[Watched], cells: Collection[st
     for one in watched:
         if one.metric.is_table:
             _show_table(one, outcome)
+
+
+def show_report(report: Report) -> None:
+    """Print in a few lines where the network is wrong on the test rows."""
+    from dlrun.trained.report.lines import lines
+
+    for line in lines(report, screen.width()):
+        screen.say(line)
 
 
 def _show_table(one: Watched, outcome: Outcome) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from dlrun.commands import screen
-from dlrun.commands.arguments import AsJson, RunArgument, Runs, problems_as_json, usable_or_none
+from dlrun.commands.arguments import AsJson, Decide, RunArgument, Runs, problems_as_json, usable_or_none
 from dlrun.commands.page_file import check_folder, write_page
 from dlrun.errors import SpecError
+
+if TYPE_CHECKING:
+    from dlrun.trained.report.figures import Report
 
 By = Annotated[
     list[str] | None,
@@ -36,6 +40,10 @@ def evaluate(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page with plots too.", callback=usable_or_none)
     ] = None,
+    track: Annotated[
+        bool, typer.Option("--track", help="Keep it in the run's folder, and send it to the run in MLflow.")
+    ] = False,
+    decide: Decide = None,
     runs: Runs = Path("runs"),
     as_json: AsJson = False,
 ) -> None:
@@ -55,6 +63,10 @@ def evaluate(
     from dlrun.trained.run import open_run
 
     trained = open_run(folder)
+    if decide is not None:
+        from dlrun.trained.decide_anew import decide_anew
+
+        trained = decide_anew(trained, decide)
     rows = rows_of(trained, data, split)
     found = evaluate_rows(trained, rows)
     groups = {column: texts_of(trained, data, column)[found.rows] for column in by or ()}
@@ -73,3 +85,17 @@ def evaluate(
         page = as_html(result, f"Evaluation of {trained.folder.name}", {"run": str(trained.folder), "rows": what})
         write_page(html, page)
         screen.say(f"{html}: written", stderr=as_json)
+    if track:
+        _keep(trained.folder, result, split if data is None else data.stem, what)
+
+
+def _keep(folder: Path, result: Report, rows: str, what: str) -> None:
+    """Write the evaluation into the folder of its run, and send it to MLflow."""
+    from dlrun.commands.look.sync import deliver
+    from dlrun.runs.folder import write_evaluation
+    from dlrun.trained.report.files import files_of
+
+    name = re.sub(r"[^\w.-]+", "_", rows)[:60]
+    place = write_evaluation(folder, name, dict(files_of(result, folder.name, what)))
+    screen.say(f"{place}: written", stderr=True)
+    deliver(folder, stderr=True)

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from dlrun.commands import interrupts, screen
-from dlrun.commands.arguments import RunArgument, Runs, usable_or_none
+from dlrun.commands.arguments import Decide, RunArgument, Runs, usable_or_none
 from dlrun.errors import SpecError
 from dlrun.language.usable import usable
 
@@ -38,6 +38,7 @@ def predict(
     at: Annotated[
         str | None, typer.Option(metavar="LAYER", help="Give the output of a layer in place of the predictions.")
     ] = None,
+    decide: Decide = None,
     runs: Runs = Path("runs"),
 ) -> None:
     """Predict new rows with the network of a run.
@@ -59,6 +60,10 @@ def predict(
     from dlrun.trained.write import writer
 
     trained = open_run(folder)
+    if decide is not None:
+        from dlrun.trained.decide_anew import decide_anew
+
+        trained = decide_anew(trained, decide)
     with _given(given, trained.source.kind) as path:
         rows = NewRows(trained, source_of(trained, path))
         bar = screen.Bar() if out is not None and screen.has_live_line() else None

@@ -289,6 +289,49 @@ OutputReport = ClassesReport | YesOrNoReport | NumbersReport | NotKnown
 
 
 @dataclass(frozen=True, slots=True)
+class Risk:
+    """The mean cost of deciding in some way."""
+
+    of: str
+    expected: float
+    """By the probabilities that the network gives."""
+    observed: float
+    """By what is true; not defined where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A share of some rows, with the interval that holds the share of all rows with a confidence of 95%."""
+
+    count: int
+    rows: int
+    share: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionReport:
+    """What the decision of an output comes to."""
+
+    output: str
+    kind: str
+    rows: int
+    """Without those for which the network gives no finite number."""
+    rejected: int
+    threshold: float | None
+    """For the probability of `positive`; None for a decision by costs."""
+    positive: str
+    detection: Rate | None
+    """How many rows of `positive` are taken for it."""
+    false_alarm: Rate | None
+    """How many of the other rows are."""
+    risks: tuple[Risk, ...]
+    """First that of the network's decisions, then those of always deciding for one class."""
+    may_reject: bool
+
+
+@dataclass(frozen=True, slots=True)
 class GroupFigure:
     """The main figure of an output, or of a field, in a group."""
 
@@ -327,6 +370,8 @@ class Report:
     metrics: dict[str, float]
     outputs: tuple[OutputReport, ...]
     groups: tuple[Grouping, ...]
+    decisions: tuple[DecisionReport, ...] = ()
+    """Of the outputs that have one."""
 
     def as_data(self) -> dict[str, Any]:
         """The report as JSON-ready data: a number that is not finite is None."""

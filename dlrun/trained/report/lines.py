@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from dlrun.trained.report.figures import (
     ClassesReport,
@@ -16,7 +16,8 @@ from dlrun.trained.report.figures import (
     YesOrNoReport,
 )
 from dlrun.trained.report.tables_of_classes import place, taken, what
-from dlrun.trained.report.words import NO_TRUTH, left_out, name_of, prefix, scores
+from dlrun.trained.report.tables_of_decisions import line as line_of
+from dlrun.trained.report.words import left_out, name_of, prefix, scores
 from dlrun.views.grid import and_more, show_value
 from dlrun.views.text_table import grid
 
@@ -28,41 +29,29 @@ INDENT = "  "
 
 
 def lines(report: Report, width: int) -> list[str]:
-    """At most twelve lines: the metrics, and where the network is worst.
+    """At most fourteen lines: where the network is worst. An output whose truth is not known is left out.
 
     Args:
         report: of the rows.
         width: how many characters fit in a line; a line that is longer is cut.
     """
-    found = [_metrics(report.metrics, width)] if report.metrics else []
-    shown = report.outputs[:MOST_OUTPUTS]
+    found: list[str] = []
+    known = [one for one in report.outputs if not isinstance(one, NotKnown)]
+    shown = known[:MOST_OUTPUTS]
     for one in shown:
-        found += _output(one, MOST_WORST if len(report.outputs) == 1 else 1, prefix(report, one))
-    if len(shown) < len(report.outputs):
-        found.append(INDENT + and_more(len(report.outputs) - len(shown), "output"))
+        found += _output(one, MOST_WORST if len(known) == 1 else 1, prefix(report, one))
+    if len(shown) < len(known):
+        found.append(INDENT + and_more(len(known) - len(shown), "output"))
+    found += [INDENT + prefix(report, one) + line_of(one) for one in report.decisions[:MOST_OUTPUTS]]
     return [line if len(line) <= width else line[: width - 1] + "…" for line in found]
 
 
-def _metrics(metrics: Mapping[str, float], width: int) -> str:
-    """As many metrics as fit in a line."""
-    texts = [f"{name} {show_value(value)}" for name, value in metrics.items()]
-    count = len(texts)
-    while True:
-        more = [and_more(len(texts) - count, "metric")] if count < len(texts) else []
-        line = INDENT + ", ".join([*texts[:count], *more])
-        if len(line) <= width or count == 1:
-            return line
-        count -= 1
-
-
 def _output(one: OutputReport, most: int, before: str) -> Iterator[str]:
-    if isinstance(one, NotKnown):
-        yield f"{INDENT}{one.output}: {NO_TRUTH}"
-    elif isinstance(one, ClassesReport):
+    if isinstance(one, ClassesReport):
         yield from _classes(one, most, before)
     elif isinstance(one, YesOrNoReport):
         yield from _yes_or_no(one, most, before)
-    else:
+    elif isinstance(one, NumbersReport):
         yield from _numbers(one, most, before)
 
 

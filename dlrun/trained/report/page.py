@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
-from dlrun.trained.report import plots, tables, tables_of_classes, tables_of_numbers, tables_of_yes_or_no
+from dlrun.trained.report import tables, tables_of_classes, tables_of_numbers, tables_of_yes_or_no
 from dlrun.trained.report.figures import (
-    Calibration,
     ClassesReport,
-    Curve,
     NotKnown,
     NumbersReport,
     OutputReport,
     Report,
     YesOrNoReport,
 )
-from dlrun.trained.report.words import name_of, prefix
+from dlrun.trained.report.pictures import Picture, pictures
+from dlrun.trained.report.tables_of_decisions import tables_of_decisions
+from dlrun.trained.report.words import prefix
 from dlrun.views import html_page
-from dlrun.views.grid import show_value
 from dlrun.views.html_page import html, legend, table
 
-MOST_CURVES = 10
-"""In one plot."""
 STRONGEST = 60
 """The share of the colour of a cell in percent, so that its number can be read."""
 FEW, SHORT, SHORTEST = 6, 8, 3
@@ -54,6 +50,7 @@ def as_html(report: Report, title: str, about: Mapping[str, str]) -> str:
         f"<p>{report.rows:,} rows</p>",
         *([table(tables.metrics(report))] if report.metrics else []),
         *(part for one in report.outputs for part in _output(one, prefix(report, one))),
+        *(table(grid) for one in report.decisions for grid in tables_of_decisions(one, prefix(report, one))),
         *(table(tables.groups(one)) for one in report.groups),
     ]
     return html_page.page(title, parts, STYLE)
@@ -78,8 +75,7 @@ def _classes(one: ClassesReport, before: str) -> Iterator[str]:
     yield _matrix(one, before)
     if one.matrix.others:
         yield table(tables_of_classes.confusions(one, before))
-    if one.calibration:
-        yield _plots(one.roc, one.precision_recall, [one.calibration], before)
+    yield _plots(f"{before}Curves and calibration", list(pictures(one)))
     yield from map(table, tables_of_classes.wrong_classes(one, before))
 
 
@@ -116,67 +112,24 @@ def _shade(share: float, right: bool) -> str:
     return f' style="background:rgb({RIGHT if right else WRONG}/{strength})"'
 
 
-def _plots(roc: Sequence[Curve], precision_recall: Sequence[Curve], found: Sequence[Calibration], before: str) -> str:
-    """ROC curves, precision against recall, and calibration side by side. A class has the same colour in all.
-
-    Of many classes those with the lowest average precision are drawn.
-
-    Args:
-        roc: of each class.
-        precision_recall: of each class.
-        found: of each class, or one for all.
-        before: what stands before the title.
-    """
-    order = sorted((n for n, one in enumerate(precision_recall) if one.x), key=lambda n: precision_recall[n].area)
-    chosen = sorted(order[:MOST_CURVES])
-    few = f", the {MOST_CURVES} classes with the lowest average precision" if len(chosen) < len(order) else ""
-    figures = []
-    for draw, what, curves in (
-        (plots.roc, "ROC area", roc),
-        (plots.precision_recall, "average precision", precision_recall),
-    ):
-        drawn = [curves[number] for number in chosen]
-        if any(one.x for one in drawn):
-            names = legend(f"{name_of(one.label)}: {show_value(one.area)}" for one in drawn)
-            figures.append(_figure(draw(drawn), f"{html(what + few)} {names}"))
-    few_found = [found[number] for number in chosen] if len(found) > 1 and chosen else found[:MOST_CURVES]
-    names = legend(
-        f"{name_of(one.of) if one.of else 'the predicted class'}: {show_value(one.error)}" for one in few_found
-    )
-    figures.append(_figure(plots.calibration(few_found), f"expected calibration error {names}"))
-    return f'<h2>{html(before)}Curves and calibration</h2><div class="plots">{"".join(figures)}</div>'
-
-
-def _figure(plot: str, below: str) -> str:
-    return f"<figure>{plot}<figcaption>{below}</figcaption></figure>"
+def _plots(title: str, drawn: Sequence[Picture]) -> str:
+    """Plots side by side, each above its caption and its legend; '' where there are none."""
+    figures = [
+        f"<figure>{one.svg}<figcaption>{html(one.caption)} {legend(one.keys)}</figcaption></figure>" for one in drawn
+    ]
+    return f'<h2>{html(title)}</h2><div class="plots">{"".join(figures)}</div>' if figures else ""
 
 
 def _yes_or_no(one: YesOrNoReport, before: str) -> Iterator[str]:
     yield table(tables_of_yes_or_no.yes_or_no(one, before))
-    detailed = [(item.field, item.details) for item in one.fields if item.details and item.counted.used]
-    if detailed and one.probabilities:
-        yield _plots(
-            [replace(details.roc, label=field) for field, details in detailed],
-            [replace(details.precision_recall, label=field) for field, details in detailed],
-            [replace(details.calibration, of=field) for field, details in detailed if details.calibration],
-            before,
-        )
+    if drawn := list(pictures(one)):
+        yield _plots(f"{before}Curves and calibration", drawn)
         yield table(tables_of_yes_or_no.wrong_yes(one, before))
 
 
 def _numbers(one: NumbersReport, before: str) -> Iterator[str]:
     yield table(tables_of_numbers.numbers(one, before))
-    detailed = [(item.field, item.details) for item in one.fields if item.details]
-    if detailed:
+    if any(item.details for item in one.fields):
         yield table(tables_of_numbers.residuals(one, before))
-        figures = [
-            _figure(plot, html(name_of(field)))
-            for field, details in detailed
-            for plot in (
-                plots.predicted_against_true(details.true, details.predicted),
-                plots.histogram(details.histogram),
-            )
-            if plot
-        ]
-        yield f'<h2>{html(before)}Predicted and true numbers</h2><div class="plots">{"".join(figures)}</div>'
+        yield _plots(f"{before}Predicted and true numbers", list(pictures(one)))
         yield table(tables_of_numbers.largest_errors(one, before))

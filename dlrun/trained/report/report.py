@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from dlrun.trained.answers import Answers, Array
 from dlrun.trained.report.classes import report_classes
+from dlrun.trained.report.decisions import report_decision
 from dlrun.trained.report.figures import NotKnown, OutputReport, Report
 from dlrun.trained.report.groups import grouping
 from dlrun.trained.report.numbers import report_numbers
@@ -28,6 +29,7 @@ def report(
         {name: float(value) for name, value in metrics.items()},
         tuple(_output(one, rows) for one in answers),
         tuple(grouping(column, values, answers) for column, values in (groups or {}).items()),
+        tuple(found for one in answers if (found := report_decision(one)) is not None),
     )
 
 

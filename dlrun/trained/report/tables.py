@@ -8,6 +8,7 @@ from dataclasses import replace
 from dlrun.language.labels import shown
 from dlrun.trained.report.figures import ClassesReport, Grouping, NotKnown, OutputReport, Report, YesOrNoReport
 from dlrun.trained.report.tables_of_classes import tables_of_classes
+from dlrun.trained.report.tables_of_decisions import tables_of_decisions
 from dlrun.trained.report.tables_of_numbers import tables_of_numbers
 from dlrun.trained.report.tables_of_yes_or_no import tables_of_yes_or_no
 from dlrun.trained.report.words import NO_TRUTH, name_of, prefix
@@ -23,6 +24,9 @@ def whole(report: Report, width: int) -> Iterator[Grid]:
         yield _cut(metrics(report, MOST_METRICS), width)
     for one in report.outputs:
         for grid in _output(one, prefix(report, one), width):
+            yield _cut(grid, width)
+    for one in report.decisions:
+        for grid in tables_of_decisions(one, prefix(report, one)):
             yield _cut(grid, width)
     for one in report.groups:
         yield _cut(groups(one), width)

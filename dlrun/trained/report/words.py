@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dlrun.language.labels import shown
-from dlrun.trained.report.figures import Counted, OutputReport, Report
+from dlrun.trained.report.figures import Counted, DecisionReport, OutputReport, Report
 from dlrun.trained.report.means import Scored
 from dlrun.views.grid import show_value
 
@@ -14,7 +14,7 @@ NO_PROBABILITIES = "the network gives no probabilities, so there are no curves, 
 NOTHING_WRONG = "No answer is wrong."
 
 
-def prefix(report: Report, output: OutputReport) -> str:
+def prefix(report: Report, output: OutputReport | DecisionReport) -> str:
     """What stands before the titles of an output; '' where there is only one."""
     return f"{output.output}: " if len(report.outputs) > 1 else ""
 

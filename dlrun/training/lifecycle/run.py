@@ -63,6 +63,10 @@ class RunWatcher(Watcher, TrunkWatcher, Protocol):
         """A message for the user; the run continues."""
         ...
 
+    def tested(self, setup: TrainingSetup, training: Training, outcome: Outcome) -> None:
+        """The network has the weights that were tested; run.json does not say yet that the run is complete."""
+        ...
+
     def baseline(self, name: str, number: int, count: int) -> None:
         """The run is complete; baseline `number` of `count` begins."""
         ...
@@ -190,6 +194,10 @@ def train(
             )
         journal.sync()  # before run.json says that the run is complete
         comparing = baselines.begin(setup, training, place, outcome.test, watcher)
+        try:
+            watcher.tested(setup, training, outcome)
+        except RunError as error:  # the run is complete without what a watcher makes of it
+            watcher.notice(str(error))
         _write_end(setup, info, outcome, "FINISHED")
         outcome.status = "FINISHED"
         outcome.comparison = baselines.compare(comparing, watcher)

@@ -62,6 +62,7 @@ PLACES = {
     "sources": "{{extends: a.yaml, data: {{source: {example}}}}}",
     "averages": "{{extends: a.yaml, train: {{average: {example}}}}}",
     "trackers": "{{extends: a.yaml, tracking: {example}}}",
+    "decisions": "{{extends: a.yaml, decision: {example}}}",
     "baselines": "{{extends: a.yaml, baselines: [{example}]}}",
 }
 

@@ -1,0 +1,33 @@
+"""The decision with the least expected cost, as a module: the last part of a network that decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+
+class LeastCost(nn.Module):
+    """Probabilities (..., classes) -> the number of a decision (...), int64: a class, or behind these the rejection."""
+
+    factors: torch.Tensor
+    costs: torch.Tensor
+
+    def __init__(self, factors: Sequence[float], costs: Sequence[Sequence[float]]):
+        """
+        Args:
+            factors: what the probability of each class is multiplied by.
+            costs: for each true class the cost of each decision.
+        """
+        super().__init__()
+        self.register_buffer("factors", torch.tensor(factors, dtype=torch.float64))
+        self.register_buffer("costs", torch.tensor(costs, dtype=torch.float64))
+
+    def forward(self, chances: torch.Tensor) -> torch.Tensor:
+        return self.expected(chances).argmin(-1)
+
+    def expected(self, chances: torch.Tensor) -> torch.Tensor:
+        """The expected cost of each decision, (..., decisions)."""
+        weighed = chances * self.factors.to(chances.dtype)
+        return (weighed / weighed.sum(-1, keepdim=True)) @ self.costs.to(chances.dtype)
