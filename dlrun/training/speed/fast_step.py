@@ -46,8 +46,7 @@ class FastStep:
         parameters = [parameter for _, some in parts for parameter in some]
         self.captures = can_capture(device, sum(parameter.numel() for parameter in parameters))
         """Whether steps are captured, and validation too."""
-        flat = all(isinstance(weights, FlatWeights) for weights in self.weights)
-        movable = device != "cpu" or (flat and not any(group.optimizer.fused for group in task.groups))
+        movable = device != "cpu" or not any(group.optimizer.fused for group in task.groups)
         constant = all(one.number.group is None for one in task.changing.scheduled)
         self.searches = any(isinstance(group.optimizer, SearchingOptimizer) for group in task.groups)
         """Whether the loss is computed at several weights before they move."""
