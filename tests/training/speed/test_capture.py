@@ -384,7 +384,7 @@ def test_weights_that_are_one_tensor_move_as_they_would_apart(optimizer) -> None
         grads[0] = [torch.cat([grad.reshape(-1) for grad in grads[0]])]
         with torch.no_grad():
             for weights, own, state in zip(moved, grads, states, strict=True):
-                optimizer.step(weights, own, state, optimizer.lr)
+                optimizer.step(weights, own, state, optimizer.lr, optimizer.count(state))
         for one, other in zip(together.parameters(), apart.parameters(), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-7)
 
