@@ -115,7 +115,7 @@ class Moving:
     def move(self, evaluate: Callable[[], tuple[torch.Tensor, list[torch.Tensor]]]) -> None:
         (loss, grads), optimizer, values = evaluate(), self.optimizer, self.weights.values
         if not isinstance(optimizer, SearchingOptimizer):
-            optimizer.step(values, grads, self.state, optimizer.lr)
+            optimizer.step(values, grads, self.state, optimizer.lr, optimizer.count(self.state))
             return
 
         def again() -> tuple[torch.Tensor, torch.Tensor]:
@@ -337,6 +337,38 @@ def test_the_numbers_kept_for_each_weight_are_as_many_as_said(kind: str) -> None
             assert kept == optimizer.state_per_weight() * value.numel()
         alone = [tensors for tensors in moving.state.values() if not any(tensors is own for own in of_weights)]
         assert all(tensor.ndim == 0 for tensors in alone for tensor in tensors)
+
+    holds()
+
+
+@pytest.mark.parametrize("kind", STEPPING)
+def test_what_is_counted_is_one_number_and_changes_alone(kind: str) -> None:
+    @draws(30)
+    @given(components("optimizers", kind))
+    def holds(optimizer: Any) -> None:
+        weights = TrainedWeights(some_weights(optimizer)).values
+        state, start = optimizer.begin(weights), optimizer.begin(weights)
+        optimizer.count(state)
+        for name, tensors in state.items():
+            assert [tensor.ndim for tensor in tensors] == (
+                [0] if name in optimizer.counts else [w.ndim for w in weights]
+            )
+            assert (name in optimizer.counts) != all(map(torch.equal, tensors, start[name]))
+
+    holds()
+
+
+@pytest.mark.parametrize("kind", STEPPING)
+def test_what_is_counted_depends_on_the_settings_that_are_said_alone(kind: str) -> None:
+    @draws(60)
+    @given(components("optimizers", kind), components("optimizers", kind))
+    def holds(one: Any, other: Any) -> None:
+        other = other.model_copy(update={name: getattr(one, name) for name in one.counted_by})
+        weights = TrainedWeights(some_weights(one)).values
+        states = one.begin(weights), other.begin(weights)
+        for _ in range(3):
+            counted = [optimizer.count(state) for optimizer, state in zip((one, other), states, strict=True)]
+            torch.testing.assert_close(*counted, rtol=0, atol=0, equal_nan=True)
 
     holds()
 

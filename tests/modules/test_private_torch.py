@@ -181,7 +181,7 @@ def test_an_optimizer_without_private_names_moves_to_the_same_bits(
         weights, *gradients = lists(4, 1, 13, 1031)
         state = optimizer.begin(weights)
         for grads in gradients:
-            optimizer.step(weights, grads, state, optimizer.lr)
+            optimizer.step(weights, grads, state, optimizer.lr, optimizer.count(state))
         ends.append([*weights, *(tensor for kept in state.values() for tensor in kept)])
     assert all(torch.equal(one, other) for one, other in zip(*ends, strict=True))
 

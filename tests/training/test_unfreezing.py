@@ -68,7 +68,13 @@ def test_what_is_captured_before_and_after_gives_the_same_bits(tmp_path: Path, m
     assert len([code for code in codes if code is not None]) >= 6  # of two sizes a step, and of one the validation
 
 
-@pytest.mark.parametrize("optimizer", ["{adam: {lr: 0.01}}", "{sgd: {lr: 0.1, momentum: 0.9}}"])
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        *("{adam: {lr: 0.01}}", "{sgd: {lr: 0.1, momentum: 0.9}}"),
+        "[adam: {lr: 0.01, weights: '*.bias'}, adam: {lr: 0.01}]",
+    ],
+)
 def test_the_optimizer_begins_anew_for_them_and_goes_on_for_the_others(optimizer: str, tmp_path: Path) -> None:
     text = SPEC.replace("linear: 24, batch_norm, relu", "linear: 24, relu").replace("2 epochs", "5 steps")
     overrides = ("train.batch_size=full", "train.epochs=9", "train.early_stopping=null", f"optimizer={optimizer}")

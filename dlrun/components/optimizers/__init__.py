@@ -18,7 +18,8 @@ LR = "lr"
 """The name of the learning rate among the settings."""
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
-OptimizerState = dict[str, list["torch.Tensor"]]
+Tensors = list["torch.Tensor"]
+OptimizerState = dict[str, Tensors]
 """The state of an optimizer: under each name, a tensor for each weight, or one number for all weights."""
 Evaluate = Callable[[], tuple["torch.Tensor", "torch.Tensor"]]
 """Gives the loss, with the penalties, and its gradient, of the rows of a step at the weights as they are now."""
@@ -41,6 +42,10 @@ class Optimizer(Component):
     """What it moves, in words."""
     fixed: ClassVar[tuple[str, ...]] = ()
     """The numbers among its settings that only the first step reads."""
+    counts: ClassVar[tuple[str, ...]] = ()
+    """The names in its state of the numbers that `count` changes."""
+    counted_by: ClassVar[tuple[str, ...]] = ()
+    """The settings that `count` reads. Groups of weights for which these are the same are counted once for all."""
 
     lr: PositiveFloat
     """The learning rate."""
@@ -73,7 +78,11 @@ class Optimizer(Component):
         """The state before the first step."""
         raise NotImplementedError
 
-    def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
+    def count(self, state: OptimizerState) -> Tensors:
+        """Count a step, in place; the numbers of this step that are the same for all weights."""
+        return []
+
+    def step(self, weights: Tensors, grads: Tensors, state: OptimizerState, lr: float, numbers: Tensors) -> None:
         """Change the weights and the state in place, without autograd.
 
         Args:
@@ -81,6 +90,7 @@ class Optimizer(Component):
             grads: the gradient of each weight.
             state: the state from `begin` and the steps so far.
             lr: the learning rate of this step.
+            numbers: what `count` gave for this step.
         """
         raise NotImplementedError
 
@@ -117,14 +127,14 @@ class SearchingOptimizer(Optimizer):
         raise NotImplementedError
 
 
-def zeros(weights: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+def zeros(weights: Sequence[torch.Tensor]) -> Tensors:
     """Zeros of the shape and memory layout of each weight, which the kernels rely on."""
     import torch
 
     return [torch.zeros_like(weight, requires_grad=False) for weight in weights]
 
 
-def number(weights: Sequence[torch.Tensor], value: float = 0.0) -> list[torch.Tensor]:
+def number(weights: Sequence[torch.Tensor], value: float = 0.0) -> Tensors:
     """One number for all weights, on their device.
 
     It is a tensor, so that a step that counts can be captured, and float64: what follows from the number of steps, such
@@ -133,3 +143,8 @@ def number(weights: Sequence[torch.Tensor], value: float = 0.0) -> list[torch.Te
     import torch
 
     return [torch.full((), value, dtype=torch.float64, device=weights[0].device)]
+
+
+def rounded(numbers: Sequence[torch.Tensor], like: Tensors) -> Tensors:
+    """Numbers from `count` as the type of the weights, once and not in each operator that takes them."""
+    return [one.to(like[0].dtype) for one in numbers]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dlrun.components.optimizers import OptimizerState, zeros
+from dlrun.components.optimizers import OptimizerState, Tensors, zeros
 from dlrun.components.optimizers._moments import Moments
 from dlrun.language.fields import NonNegative, PositiveFloat
 
@@ -17,6 +17,7 @@ class AdamLike(Moments):
     """Running means of the gradient and of its square, in one kernel."""
 
     fused = True
+    counts = ("step",)
 
     lr: PositiveFloat = 1e-3
     amsgrad: bool = False
@@ -33,22 +34,22 @@ class AdamLike(Moments):
     def begin(self, weights: Sequence[torch.Tensor]) -> OptimizerState:
         import torch
 
-        # The kernels need a count of steps for each weight, on its device and in float32.
-        state = {"step": [torch.zeros((), device=weight.device) for weight in weights]}
+        state = {"step": [torch.zeros((), device=weights[0].device)]}  # the kernels take it as float32
         state |= {"exp_avg": zeros(weights), "exp_avg_sq": zeros(weights)}
         return state | ({"max_exp_avg_sq": zeros(weights)} if self.amsgrad else {})
 
-    def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
-        from dlrun.modules.private_torch import foreach_add_
+    def count(self, state: OptimizerState) -> Tensors:
+        state["step"][0].add_(1.0)
+        return state["step"]
 
-        foreach_add_(state["step"], 1)
+    def step(self, weights: Tensors, grads: Tensors, state: OptimizerState, lr: float, numbers: Tensors) -> None:
         self.kernel()(
             weights,
             grads,
             state["exp_avg"],
             state["exp_avg_sq"],
             state.get("max_exp_avg_sq", []),
-            state["step"],
+            numbers * len(weights),
             lr=lr,
             beta1=self.betas[0],
             beta2=self.betas[1],

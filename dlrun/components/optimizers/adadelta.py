@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlrun.components.optimizers import Beta, OptimizerState, zeros
+from dlrun.components.optimizers import Beta, OptimizerState, Tensors, zeros
 from dlrun.components.optimizers._decay import GradientDecay
 from dlrun.components.optimizers._moments import renew_squares
 from dlrun.language.fields import PositiveFloat
@@ -34,7 +34,7 @@ class Adadelta(GradientDecay):
     def begin(self, weights: Sequence[torch.Tensor]) -> OptimizerState:
         return {"square_avg": zeros(weights), "acc_delta": zeros(weights)}
 
-    def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
+    def step(self, weights: Tensors, grads: Tensors, state: OptimizerState, lr: float, numbers: Tensors) -> None:
         from dlrun.modules.private_torch import foreach_add, foreach_add_, foreach_div_, foreach_mul_, foreach_sqrt_
 
         grads = self.decayed(grads, weights)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlrun.components.optimizers import OptimizerState, number
+from dlrun.components.optimizers import OptimizerState, Tensors, number, rounded
 from dlrun.components.optimizers._decay import GradientDecay
 from dlrun.language.fields import NonNegative, PositiveFloat
 
@@ -21,6 +21,8 @@ class Adagrad(GradientDecay):
 
     synonyms = ("ada_grad",)
     fixed = ("initial_accumulator_value",)
+    counts = ("step",)
+    counted_by = ("lr_decay",)
 
     lr: PositiveFloat = 1e-2
     lr_decay: NonNegative = 0.0
@@ -40,7 +42,15 @@ class Adagrad(GradientDecay):
         sums = [torch.full_like(weight, first, requires_grad=False) for weight in weights]
         return {"sum": sums} | ({"step": number(weights)} if self.lr_decay else {})
 
-    def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
+    def count(self, state: OptimizerState) -> Tensors:
+        if not self.lr_decay:
+            return []
+        (steps,) = state["step"]
+        factor = steps * self.lr_decay + 1.0
+        steps.add_(1.0)
+        return rounded([factor], state["sum"])
+
+    def step(self, weights: Tensors, grads: Tensors, state: OptimizerState, lr: float, numbers: Tensors) -> None:
         from dlrun.modules.private_torch import (
             foreach_add_,
             foreach_addcdiv_,
@@ -53,8 +63,6 @@ class Adagrad(GradientDecay):
         foreach_addcmul_(state["sum"], grads, grads, value=1)
         roots = foreach_sqrt(state["sum"])
         foreach_add_(roots, self.eps)
-        if self.lr_decay:
-            (steps,) = state["step"]
-            foreach_mul_(roots, steps * self.lr_decay + 1)
-            steps.add_(1)
+        for factor in numbers:
+            foreach_mul_(roots, factor)
         foreach_addcdiv_(weights, grads, roots, value=-lr)

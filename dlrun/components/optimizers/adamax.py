@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlrun.components.optimizers import OptimizerState, number, zeros
+from dlrun.components.optimizers import OptimizerState, Tensors, number, rounded, zeros
 from dlrun.components.optimizers._decay import GradientDecay
 from dlrun.components.optimizers._moments import Moments
 from dlrun.language.fields import PositiveFloat
@@ -21,6 +21,8 @@ class Adamax(Moments, GradientDecay):
     """
 
     synonyms = ("ada_max",)
+    counts = ("step",)
+    counted_by = ("betas",)
 
     lr: PositiveFloat = 2e-3
     eps: PositiveFloat = 1e-8
@@ -32,7 +34,12 @@ class Adamax(Moments, GradientDecay):
     def begin(self, weights: Sequence[torch.Tensor]) -> OptimizerState:
         return {"step": number(weights), "exp_avg": zeros(weights), "exp_inf": zeros(weights)}
 
-    def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
+    def count(self, state: OptimizerState) -> Tensors:
+        (steps,) = state["step"]
+        steps.add_(1.0)
+        return rounded([1.0 - self.betas[0] ** steps], state["exp_avg"])
+
+    def step(self, weights: Tensors, grads: Tensors, state: OptimizerState, lr: float, numbers: Tensors) -> None:
         from dlrun.modules.private_torch import (
             foreach_abs,
             foreach_add_,
@@ -42,12 +49,11 @@ class Adamax(Moments, GradientDecay):
             foreach_mul_,
         )
 
-        (steps,), means, largest = state["step"], state["exp_avg"], state["exp_inf"]
-        steps.add_(1)
+        (corrected,), means, largest = numbers, state["exp_avg"], state["exp_inf"]
         grads = self.decayed(grads, weights)
         self.renew_mean(means, grads)
         foreach_mul_(largest, self.betas[1])
         sizes = foreach_abs(grads)
         foreach_add_(sizes, self.eps)
         foreach_clamp_min_(largest, sizes)
-        foreach_addcdiv_(weights, means, foreach_mul(largest, 1 - self.betas[0] ** steps), value=-lr)
+        foreach_addcdiv_(weights, means, foreach_mul(largest, corrected), value=-lr)

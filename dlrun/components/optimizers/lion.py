@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlrun.components.optimizers import Beta, OptimizerState, zeros
+from dlrun.components.optimizers import Beta, OptimizerState, Tensors, zeros
 from dlrun.components.optimizers._decay import DirectDecay
 from dlrun.language.fields import NonNegative, PositiveFloat
 
@@ -32,7 +32,7 @@ class Lion(DirectDecay):
     def begin(self, weights: Sequence[torch.Tensor]) -> OptimizerState:
         return {"exp_avg": zeros(weights)}
 
-    def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
+    def step(self, weights: Tensors, grads: Tensors, state: OptimizerState, lr: float, numbers: Tensors) -> None:
         from dlrun.modules.private_torch import foreach_add_, foreach_lerp, foreach_lerp_, foreach_sign_
 
         self.decay(weights, lr)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from dlrun.components.optimizers import OptimizerState, zeros
+from dlrun.components.optimizers import OptimizerState, Tensors, zeros
 from dlrun.components.optimizers._decay import DirectDecay
 from dlrun.language.fields import NonNegative, PositiveFloat
 from dlrun.shapes import Shape
@@ -56,7 +56,7 @@ class Muon(DirectDecay):
     def begin(self, weights: Sequence[torch.Tensor]) -> OptimizerState:
         return {"momentum_buffer": zeros(weights)}
 
-    def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
+    def step(self, weights: Tensors, grads: Tensors, state: OptimizerState, lr: float, numbers: Tensors) -> None:
         from dlrun.modules.private_torch import foreach_add_, foreach_lerp, foreach_lerp_
 
         moments = state["momentum_buffer"]

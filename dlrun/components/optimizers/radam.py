@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlrun.components.optimizers import OptimizerState, number, zeros
+from dlrun.components.optimizers import OptimizerState, Tensors, number, rounded, zeros
 from dlrun.components.optimizers._decay import EitherDecay
 from dlrun.components.optimizers._moments import Moments
 from dlrun.language.fields import PositiveFloat
@@ -24,6 +23,8 @@ class Radam(Moments, EitherDecay):
     """
 
     synonyms = ("rectified_adam",)
+    counts = ("step",)
+    counted_by = ("betas", "eps")
 
     lr: PositiveFloat = 1e-3
 
@@ -33,28 +34,37 @@ class Radam(Moments, EitherDecay):
     def begin(self, weights: Sequence[torch.Tensor]) -> OptimizerState:
         return {"step": number(weights), "exp_avg": zeros(weights), "exp_avg_sq": zeros(weights)}
 
-    def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
+    def count(self, state: OptimizerState) -> Tensors:
+        """The numbers a and b, for a step of m/(a*sqrt(v) + b).
+
+        There are few operations, because each of them takes as long as one on a small weight.
+        """
         import torch
 
-        from dlrun.modules.private_torch import foreach_add_, foreach_addcdiv_, foreach_mul, foreach_mul_, foreach_sqrt
-
-        (steps,), means = state["step"], state["exp_avg"]
-        steps.add_(1)
-        grads = self.shrink(weights, grads, lr)
-        self.renew_mean(means, grads)
-        self.renew_squares(state["exp_avg_sq"], grads)
-        # Each operation on a number takes as long as one on a small weight, so there are few of them.
+        (steps,) = state["step"]
+        steps.add_(1.0)
+        first = 1.0 - self.betas[0] ** steps
         most = 2 / (1 - self.betas[1]) - 1
-        factor = most / ((most - 4) * (most - 2)) if most > 5 else 0.0  # of a mean square that stays uncertain: rho < 5
+        if most <= 5:  # a mean square that stays uncertain
+            return rounded([torch.zeros_like(first), first], state["exp_avg"])
+        factor = most / ((most - 4) * (most - 2))
         power = self.betas[1] ** steps
         scaled = torch.rsub(power, factor, alpha=factor)  # (1 - b2**t) * factor
         rho = torch.rsub(steps * power / scaled, most, alpha=2 * factor)
-        rectified = ((rho - 6).add(rho.reciprocal(), alpha=8) * scaled).sqrt()  # r * sqrt(1 - b2**t)
-        first = 1 - self.betas[0] ** steps
-        ratio, certain = first / rectified, rho > 5
-        # Both forms one after the other, without a branch: one of them adds 0, divided by inf or multiplied by 0.
+        rectified = ((rho - 6.0).add(rho.reciprocal(), alpha=8.0) * scaled).sqrt()  # r * sqrt(1 - b2**t)
+        ratio, certain = first / rectified, rho > 5.0
+        # Both forms without a branch, since no number is read back.
+        scale = ratio.masked_fill(~certain, 0.0)
+        return rounded([scale, torch.where(certain, ratio * self.eps, first)], state["exp_avg"])
+
+    def step(self, weights: Tensors, grads: Tensors, state: OptimizerState, lr: float, numbers: Tensors) -> None:
+        from dlrun.modules.private_torch import foreach_add_, foreach_addcdiv_, foreach_mul_, foreach_sqrt
+
+        (scale, least), means = numbers, state["exp_avg"]
+        grads = self.shrink(weights, grads, lr)
+        self.renew_mean(means, grads)
+        self.renew_squares(state["exp_avg_sq"], grads)
         roots = foreach_sqrt(state["exp_avg_sq"])
-        foreach_add_(roots, self.eps)
-        foreach_mul_(roots, torch.where(certain, ratio, math.inf))
+        foreach_mul_(roots, scale)
+        foreach_add_(roots, least, alpha=1)  # without alpha it reads the tensor back
         foreach_addcdiv_(weights, means, roots, value=-lr)
-        foreach_add_(weights, foreach_mul(means, ~certain / first), alpha=-lr)

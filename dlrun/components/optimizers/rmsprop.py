@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dlrun.components.optimizers import Beta, OptimizerState, zeros
+from dlrun.components.optimizers import Beta, OptimizerState, Tensors, zeros
 from dlrun.components.optimizers._decay import GradientDecay
 from dlrun.components.optimizers._moments import renew_squares
 from dlrun.language.fields import NonNegative, PositiveFloat
@@ -40,7 +40,7 @@ class Rmsprop(GradientDecay):
         state |= {"momentum_buffer": zeros(weights)} if self.momentum else {}
         return state | ({"grad_avg": zeros(weights)} if self.centered else {})
 
-    def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
+    def step(self, weights: Tensors, grads: Tensors, state: OptimizerState, lr: float, numbers: Tensors) -> None:
         from dlrun.modules.private_torch import (
             foreach_add_,
             foreach_addcdiv_,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import model_validator
 
-from dlrun.components.optimizers import OptimizerState, zeros
+from dlrun.components.optimizers import OptimizerState, Tensors, zeros
 from dlrun.components.optimizers._decay import GradientDecay
 from dlrun.language.fields import NonNegative, PositiveFloat
 
@@ -44,7 +44,7 @@ class Sgd(GradientDecay):
     def begin(self, weights: Sequence[torch.Tensor]) -> OptimizerState:
         return {}  # the first step sets the momentum to its gradient, undampened
 
-    def step(self, weights: list[torch.Tensor], grads: list[torch.Tensor], state: OptimizerState, lr: float) -> None:
+    def step(self, weights: Tensors, grads: Tensors, state: OptimizerState, lr: float, numbers: Tensors) -> None:
         from dlrun.modules.private_torch import fused_sgd
 
         first = bool(self.momentum) and not state

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import chain, islice
 
 import torch
@@ -23,18 +23,21 @@ class FastStep:
     def __init__(self, task: Task):
         self.task = task
         device = task.device.type
-        parts = [(number, group.parameters) for number, group in enumerate(task.groups)]
+        parts = [(number, False, group.parameters) for number, group in enumerate(task.groups)]
         if task.unfreezing is None:
-            parts += [(number, group.late) for number, group in enumerate(task.groups)]
-        parts = [(number, parameters) for number, parameters in parts if parameters]
-        self.owners = [number for number, _ in parts]
+            parts += [(number, True, group.late) for number, group in enumerate(task.groups)]
+        parts = [part for part in parts if part[-1]]
+        self.owners = [number for number, _, _ in parts]
         """For each part of the weights the number of its group; weights that begin later are a part of their own."""
-        self.weights = [_weights(task.groups[number].optimizer, parameters, device) for number, parameters in parts]
+        self.counted_with = _counted_once(task, [(number, late) for number, late, _ in parts])
+        """For each part the first part whose steps are counted as its own."""
+        self.weights = [_weights(task.groups[number].optimizer, parameters, device) for number, _, parameters in parts]
         self.states = [
             task.groups[number].optimizer.begin(weights.values)
             for number, weights in zip(self.owners, self.weights, strict=True)
         ]
         """The optimizer's state for each part."""
+        self.resume(self.states)
         self.losses = task.losses
         """How many losses a step returns."""
         self.gradients = sum(len(weights.values) for weights in self.weights)
@@ -43,11 +46,10 @@ class FastStep:
         """Whether a step has several batches, of which each is captured by itself."""
         self.mean = Mean()
         """The gradients of the step's batches so far."""
-        parameters = [parameter for _, some in parts for parameter in some]
+        parameters = [parameter for _, _, some in parts for parameter in some]
         self.captures = can_capture(device, sum(parameter.numel() for parameter in parameters))
         """Whether steps are captured, and validation too."""
-        flat = all(isinstance(weights, FlatWeights) for weights in self.weights)
-        movable = device != "cpu" or (flat and not any(group.optimizer.fused for group in task.groups))
+        movable = device != "cpu" or not any(group.optimizer.fused for group in task.groups)
         constant = all(one.number.group is None for one in task.changing.scheduled)
         self.searches = any(isinstance(group.optimizer, SearchingOptimizer) for group in task.groups)
         """Whether the loss is computed at several weights before they move."""
@@ -114,8 +116,11 @@ class FastStep:
         return loss, results[-1]
 
     def resume(self, states: list[OptimizerState]) -> None:
-        """Continue from the optimizers' states in a checkpoint."""
+        """Continue from the optimizers' states in a checkpoint. Parts that are counted once have one count."""
         self.states = states
+        for owner, first, state in zip(self.owners, self.counted_with, states, strict=True):
+            counts = self.task.groups[owner].optimizer.counts
+            state.update({name: tensors for name, tensors in states[first].items() if name in counts})
 
     def _compute(self, batch: Batch) -> Tensors:
         """The part to capture: the whole step, or all but the optimizers' step, with the gradients as results.
@@ -133,9 +138,12 @@ class FastStep:
         """The optimizers' step, by default as they are written; then the constraints hold again."""
         left = iter(gradients)
         moves = moves or [(group.optimizer, group.optimizer.lr) for group in self.task.groups]
-        for number, weights, state in zip(self.owners, self.weights, self.states, strict=True):
+        numbers: dict[int, Tensors] = {}
+        for place, (number, weights, state) in enumerate(zip(self.owners, self.weights, self.states, strict=True)):
             optimizer, lr = moves[number]
-            optimizer.step(weights.values, list(islice(left, len(weights.values))), state, lr)
+            if (first := self.counted_with[place]) == place:
+                numbers[place] = optimizer.count(state)
+            optimizer.step(weights.values, list(islice(left, len(weights.values))), state, lr, numbers[first])
         if self.task.bounds:
             (self._bound if self.moves else self.bounding)(self.no_rows)
 
@@ -153,6 +161,23 @@ class FastStep:
         scales = [*self.task.objective.tensors(), *self.task.minimised.tensors()]
         held = [tensor for tensor in self.task.changing.tensors if tensor is not None]
         return [*self.task.computed.parameters(), *self.task.computed.buffers(), *scales, *held, *moved]
+
+
+def _counted_once(task: Task, parts: Sequence[tuple[int, bool]]) -> list[int]:
+    """For each part, of a group's number and whether it begins late, the first part whose steps are counted as its own.
+
+    Both begin in the same step, and the settings by which their optimizers count are the same in all steps.
+    """
+    firsts: dict[Hashable, int] = {}
+    numbers = [one.number for one in task.changing.scheduled]
+    changing = {(number.group, number.setting.partition(".")[0]) for number in numbers}
+    found = []
+    for place, (group, late) in enumerate(parts):
+        optimizer = task.groups[group].optimizer
+        settings = tuple((name, getattr(optimizer, name)) for name in optimizer.counted_by)
+        alone = any((group, name) in changing for name in optimizer.counted_by)
+        found.append(place if alone else firsts.setdefault((type(optimizer), settings, late), place))
+    return found
 
 
 def _weights(optimizer: Optimizer, parameters: Sequence[nn.Parameter], device: str) -> TrainedWeights:

@@ -6,7 +6,7 @@ import networks
 import pytest
 import torch
 
-from dlrun.language.kinds import kinds
+from dlrun.language.kinds import find, kinds
 from dlrun.runs.checkpoints import Checkpoint
 from dlrun.training.lifecycle.snapshot import restore, snapshot
 from dlrun.training.loop import Training
@@ -32,6 +32,9 @@ optimizer: %s
 train: {epochs: 3, batch_size: 32}
 """
 
+COUNTING = [kind for kind in networks.STEPPING if find("optimizers", kind).counts]  # type: ignore[attr-defined]
+"""Optimizers whose two groups share what they count."""
+
 
 def begun(folder: Path, text: str) -> Training:
     done = networks.Trained(networks.prepare_training(networks.checked(folder, text)))
@@ -44,6 +47,7 @@ def begun(folder: Path, text: str) -> Training:
         *("{adam: {amsgrad: true}}", "adamw", "{rmsprop: {momentum: 0.5, centered: true}}", "{sgd: {momentum: 0.9}}"),
         "{adagrad: {lr_decay: 0.1}}",
         *(f"[{kind}: {{weights: linear_1.weight}}, sgd: {{momentum: 0.9}}]" for kind in networks.STEPPING),
+        *(f"[{kind}: {{weights: linear_1}}, {kind}: {{lr: 1e-4}}]" for kind in COUNTING),
         "{sgd: {momentum: 0.5, schedule: [step: 1, reduce_on_plateau: {of: momentum, patience: 0, threshold: 0.9}]}}",
         "adam\nregularizers: [l2: 1e-3]\nschedule: {linear: {of: '*.coefficient', end_factor: 9}}",
         "[adam: {weights: conv*, schedule: {reduce_on_plateau: {patience: 0, threshold: 0.9}}}, nadam: {}]",

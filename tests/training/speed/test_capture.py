@@ -10,14 +10,17 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from dlrun.checks.check import check
 from dlrun.components.optimizers.adam import Adam
 from dlrun.components.optimizers.rmsprop import Rmsprop
 from dlrun.components.optimizers.sgd import Sgd
 from dlrun.language.kinds import find, kinds
 from dlrun.modules.dropout import Dropout
 from dlrun.modules.private_torch import NotAvailableError
-from dlrun.training.speed import recording
+from dlrun.training.lifecycle.setup import prepare_training
+from dlrun.training.speed import flat_weights, recording
 from dlrun.training.speed.capture import can_capture, capture
+from dlrun.training.speed.fast_step import FastStep
 from dlrun.training.speed.flat_weights import MOST, FlatWeights
 
 DIGITS = """
@@ -63,14 +66,31 @@ def test_a_captured_training_ends_in_the_bits_of_one_that_was_not(
 
 
 @needs_capture
+@pytest.mark.parametrize("flat", [False, True])
 @pytest.mark.parametrize("optimizer", networks.STEPPING)
 def test_a_captured_training_ends_in_the_bits_of_one_that_was_not_with_every_optimizer(
-    optimizer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    optimizer: str, flat: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if not flat:
+        monkeypatch.setattr(flat_weights, "MOST", 0)
     layers = "[flatten, {linear: {out_features: 24, bias: false}}, relu, {linear: {out_features: 10, bias: false}}]"
     decay = f"{{{optimizer}: {{weight_decay: 1e-2}}}}"
     codes = networks.two_ways(tmp_path, DIGITS % (layers, "cross_entropy", "accuracy", decay), monkeypatch)
     assert len(codes) == 4 and all(code is not None for code in codes)
+
+
+@needs_capture
+@pytest.mark.parametrize("units", [8, 4000])
+@pytest.mark.parametrize("optimizer", networks.STEPPING)
+def test_the_step_of_an_optimizer_is_captured_unless_it_is_one_kernel(
+    optimizer: str, units: int, tmp_path: Path
+) -> None:
+    layers = (
+        f"[flatten, {{linear: {{out_features: {units}, bias: false}}}}, {{linear: {{out_features: 10, bias: false}}}}]"
+    )
+    (tmp_path / "spec.yaml").write_text(DIGITS % (layers, "cross_entropy", "accuracy", optimizer))
+    task = prepare_training(check(tmp_path / "spec.yaml", training=True)).task
+    assert FastStep(task).moves == (not task.groups[0].optimizer.fused)
 
 
 @needs_capture
@@ -364,7 +384,7 @@ def test_weights_that_are_one_tensor_move_as_they_would_apart(optimizer) -> None
         grads[0] = [torch.cat([grad.reshape(-1) for grad in grads[0]])]
         with torch.no_grad():
             for weights, own, state in zip(moved, grads, states, strict=True):
-                optimizer.step(weights, own, state, optimizer.lr)
+                optimizer.step(weights, own, state, optimizer.lr, optimizer.count(state))
         for one, other in zip(together.parameters(), apart.parameters(), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-7)
 
