@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 STARTED, SPEC, RESOLVED = "run.json", "spec.yaml", "resolved.yaml"
 PARAMS, JOURNAL, LABELS, COLUMNS = "params.txt", "metrics.jsonl", "labels.json", "columns.json"
+PICTURE = "network.svg"
 DECISIONS = "decisions.json"
 BEST, LAST, FITTED = "best.safetensors", "last.safetensors", "preprocess.safetensors"
 EVALUATION = "evaluation"

@@ -19,7 +19,7 @@ from dlrun.runs.lock import is_locked, lock
 
 RUNNING = "RUNNING"
 STATUSES = (RUNNING, "FINISHED", "FAILED", "KILLED")
-TEXTS = (run_folder.SPEC, run_folder.RESOLVED, run_folder.PARAMS)
+TEXTS = (run_folder.SPEC, run_folder.RESOLVED, run_folder.PARAMS, run_folder.PICTURE)
 
 
 @dataclass(frozen=True, slots=True)

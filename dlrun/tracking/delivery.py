@@ -17,7 +17,7 @@ from dlrun.runs.baselines import read_comparison
 from dlrun.runs.info import Record, Status
 from dlrun.runs.journal import Tail
 from dlrun.runs.run_json import RUNNING, read_run, with_texts
-from dlrun.tracking import baselines, evaluation
+from dlrun.tracking import baselines, evaluation, model
 from dlrun.tracking.delivery_state import DeliveryState, recall, remember
 from dlrun.tracking.mlflow_limits import METRICS_AT_A_TIME, cut
 from dlrun.tracking.mlflow_run import MlflowRun, Upload
@@ -81,7 +81,7 @@ class Delivery:
         self._others: list[Upload] = []
         """Everything to send besides the metrics."""
         self._results: list[Upload] | None = None
-        """Those of them that are the evaluations and the results of baselines; None before the run has ended."""
+        """Those of them that only a run that has ended has: the network, the evaluations, the results of baselines."""
         self._refused: list[str] = []
         self._successes = 0
         self._status_sent = False
@@ -157,10 +157,11 @@ class Delivery:
         self._remember()
 
     def _send_results(self) -> bool:
-        """Send the evaluations, and the results of the baselines, each as a run below this one."""
+        """Send the network, the evaluations, and the results of the baselines, each as a run below this one."""
         if self._results is None:
             self._results = []
             for what, uploads in (
+                ("the network", lambda: model.uploads(self._run, self.folder)),
                 ("the evaluations", lambda: evaluation.uploads(self._run, self.folder)),
                 ("the baselines", lambda: baselines.uploads(self._run, read_comparison(self.folder))),
             ):

@@ -117,6 +117,16 @@ class MlflowRun:
         client, run_id = self._connection()
         client.log_text(run_id, text, path)
 
+    def log_file(self, folder: str, file: Path) -> None:
+        """Send a file into a folder of the artifacts; one of that name is replaced."""
+        client, run_id = self._connection()
+        client.log_artifact(run_id, str(file), folder)
+
+    def tag(self, name: str) -> str:
+        """The value of a tag in the store; '' where there is none."""
+        client, run_id = self._connection()
+        return client.get_run(run_id).data.tags.get(name, "")
+
     def terminate(self, status: Status, time: int) -> None:
         """End the run at `time`."""
         client, run_id = self._connection()

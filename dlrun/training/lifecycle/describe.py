@@ -15,6 +15,7 @@ from dlrun import __version__
 from dlrun.errors import visible, without_password
 from dlrun.language.resolved import as_yaml, resolved
 from dlrun.plan.monitor import directions, monitor
+from dlrun.plan.network import Plan
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import DataSet, RunInfo
 from dlrun.runs.run_json import read_run
@@ -22,6 +23,9 @@ from dlrun.runs.settings import NOT_COMPUTED, short_names, short_value
 from dlrun.shapes import numel
 from dlrun.training.lifecycle.commit import git_commit
 from dlrun.training.lifecycle.setup import TrainingSetup
+from dlrun.views.drawing.picture import picture
+from dlrun.views.drawing.placing import place
+from dlrun.views.drawing.svg import svg
 from dlrun.views.table import as_text
 
 LONGEST_NAME = 100
@@ -83,6 +87,7 @@ def describe(
             run_folder.SPEC: reading.document.source.text,
             run_folder.RESOLVED: text,
             run_folder.PARAMS: visible(as_text(planned)),
+            run_folder.PICTURE: _picture(planned, visible(experiment.name)),
         },
         data=DataSet(name, loaded.digest, where, source.kind, loaded.rows, shape),
         classes=loaded.class_counts,
@@ -91,6 +96,11 @@ def describe(
         monitor=monitor(experiment.train, watched, len(setup.task.data.validation) > 0).name,
         greater_is_better=directions(setup.task.objective.terms, watched),
     )
+
+
+def _picture(planned: Plan, name: str) -> str:
+    drawn = picture(planned, name)
+    return svg(drawn, place(drawn))
 
 
 def _name(setup: TrainingSetup, place: Path, parent: Path | None) -> str:
