@@ -225,7 +225,7 @@ def _again(checked: Checked, folder: Path, stack: contextlib.ExitStack) -> RunIn
     """
     stack.enter_context(lock(folder))
     info, settings = read_run(folder).info, _settings(checked)
-    check_settings(folder, info.params, settings)
+    check_settings(folder, info.params, settings, checked.experiment)
     (unit, length), (now, wanted) = _length(info.params), _length(settings)
     if unit == now and wanted < length:
         raise SpecError(f"{folder.name} has {unit}={length}, and {wanted} is less; the number can only grow")

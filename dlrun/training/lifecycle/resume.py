@@ -8,7 +8,8 @@ from typing import Any
 
 from dlrun.checks.check import Checked
 from dlrun.errors import CompleteError, RunError, SpecError
-from dlrun.language.experiment import TrainSection
+from dlrun.language.experiment import Experiment, TrainSection
+from dlrun.language.paths import file_settings
 from dlrun.language.resolved import as_yaml, flattened, resolved
 from dlrun.plan.length import Length
 from dlrun.runs import folder as run_folder
@@ -30,8 +31,6 @@ from dlrun.training.state import TrainingState
 
 LENGTH = ("train.epochs", "train.steps")
 """The settings that may grow."""
-PLACES = ("data.source.path",)
-"""The settings that may change: the data may have moved, if its hash is the same."""
 BASELINES = "baselines"
 """The section that may change: the network does not depend on it."""
 FOLDER = "run.folder"
@@ -61,7 +60,7 @@ def finish_baselines(folder: Path, checked: Checked, watcher: RunWatcher) -> Com
         if checkpoint is None:
             raise RunError(f"{folder.name} has no checkpoint, so its baselines cannot be computed")
         now = flattened(checked.experiment, checked.reading.folder, checked.plan.input_shapes)
-        check_settings(folder, checkpoint.state["settings"], now)
+        check_settings(folder, checkpoint.state["settings"], now, checked.experiment)
         setup = prepare_training(checked, checkpoint.tensors.get(FITTED, {}))
         _check_data(folder, known.info, checkpoint, setup.identity())
         setup = compute_trunk(setup, watcher, checkpoint)
@@ -87,7 +86,7 @@ def resume(folder: Path, checked: Checked, watcher: RunWatcher, tracking: Tracki
         checkpoint = _newest(folder, watcher)
         settings = checkpoint.state["settings"] if checkpoint else known.info.params
         now = flattened(checked.experiment, checked.reading.folder, checked.plan.input_shapes)
-        check_settings(folder, settings, now)
+        check_settings(folder, settings, now, checked.experiment)
         setup = prepare_training(checked, checkpoint.tensors.get(FITTED, {}) if checkpoint else None)
         _check_data(folder, known.info, checkpoint, setup.identity())
         if checkpoint is None:
@@ -107,13 +106,16 @@ def _newest(folder: Path, watcher: RunWatcher) -> Checkpoint | None:
     return checkpoint
 
 
-def check_settings(folder: Path, then: dict[str, str], now: dict[str, str]) -> None:
-    """Refuse a spec that differs from the run's, except in a longer training.
+def check_settings(folder: Path, then: dict[str, str], now: dict[str, str], experiment: Experiment) -> None:
+    """Refuse a spec that differs from the run's, except in a longer training and in where the data's files are.
+
+    `now` are the settings of the experiment. Data that has moved has the same hash.
 
     Raises:
         SpecError: with what differs.
     """
-    free = (*LENGTH, *PLACES, *(name for name in {**then, **now} if name.partition(".")[0] == BASELINES))
+    files = file_settings(experiment.need("data").source, "data.source")
+    free = (*LENGTH, *files, *(name for name in {**then, **now} if name.partition(".")[0] == BASELINES))
     differing = [name for name in {**then, **now} if then.get(name) != now.get(name) and name not in free]
     if not differing:
         return

@@ -172,6 +172,15 @@ def test_other_data_is_refused(program: Program, alone: Result, runs: Path) -> N
     assert resumed(program, runs, alone)
 
 
+def test_a_run_with_a_file_of_test_rows_is_resumed(program: Program, runs: Path) -> None:
+    lines = (program.folder / "digits.csv").read_text().splitlines()
+    (program.folder / "rest.csv").write_text("\n".join([lines[0], *lines[-40:]]))
+    changes = ("data.source.csv.test=rest.csv", "data.split.test=null")
+    folder = killed(program, runs, 12, *changes)
+    done = program("resume", folder)
+    assert done.code == 0, done.said
+
+
 def test_a_run_whose_data_has_moved_is_resumed(program: Program, alone: Result, runs: Path) -> None:
     folder = killed(program, runs, 9)
     elsewhere = shutil.copy(program.folder / "digits.csv", runs.parent / "moved.csv")
