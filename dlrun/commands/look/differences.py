@@ -20,13 +20,7 @@ if TYPE_CHECKING:
     from dlrun.views.layer_differences import LayerDifference
 
 DATA = {"data.hash": "rows", "split.hash": "split", "weights.hash": "weights at the start"}
-VERSIONS = {
-    "dlrun.version": "dlrun",
-    "torch.version": "torch",
-    "python.version": "Python",
-    "device": "device",
-    "git.commit": "git commit",
-}
+COMMIT = {"git.commit": "git commit"}
 """Tags of a run, and what they say."""
 HASH = 12
 """Characters of a hash that are shown."""
@@ -146,7 +140,7 @@ class Differences:
             {name: [_shown(one.get(name)) for one in all_settings] for name in names},
             layers,
             _tags(sides, DATA) if both else {},
-            _tags(sides, VERSIONS) if both else {},
+            {**_environments(runs), **_tags(sides, COMMIT)} if both else {},
             {name: [run.metrics.get(name, math.nan) for run in runs] for name in metrics},
         )
 
@@ -270,6 +264,19 @@ def _tags(sides: Sequence[Side], tags: Mapping[str, str]) -> dict[str, list[str]
     found = {word: [side.tag(tag) for side in sides] for tag, word in tags.items()}
     short = {word: [value[:HASH] if len(value) >= 40 else value for value in values] for word, values in found.items()}
     return {word: values for word, values in short.items() if len(set(values)) > 1}
+
+
+def _environments(runs: Sequence[RunSummary]) -> dict[str, list[str]]:
+    """The versions and what else the bits depend on, of that which differs and which all runs have recorded."""
+    from dlrun.runs.environment import environment_of
+
+    first, *others = (environment_of(run.info.tags) for run in runs)
+    found = {name: [one, *(other.get(name) for other in others)] for name, one in first.items()}
+    return {
+        name: [value for value in values if value is not None]
+        for name, values in found.items()
+        if None not in values and len(set(values)) > 1
+    }
 
 
 def _judged(runs: Sequence[RunSummary]) -> list[str]:

@@ -15,11 +15,13 @@ from dlrun import __version__
 from dlrun.errors import visible, without_password
 from dlrun.language.resolved import as_yaml, resolved
 from dlrun.plan.monitor import directions, monitor
+from dlrun.runs import environment
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import DataSet, RunInfo
 from dlrun.runs.run_json import read_run
 from dlrun.runs.settings import NOT_COMPUTED, short_names, short_value
 from dlrun.shapes import numel
+from dlrun.training.lifecycle.checkpointing import fingerprint
 from dlrun.training.lifecycle.commit import git_commit
 from dlrun.training.lifecycle.setup import TrainingSetup
 from dlrun.views.table import as_text
@@ -50,11 +52,16 @@ def describe(
     text = as_yaml(resolved(experiment, reading.folder, planned.input_shapes))
     source = experiment.need("data").source
     name, where = source.origin()
+    machine = fingerprint(setup.device)
     tags = {
         "dlrun.version": __version__,
         "torch.version": torch.__version__,
         "python.version": platform.python_version(),
+        environment.TAG: environment.as_tag(environment.installed()),
         "device": str(setup.device),
+        "device.name": machine["device"],
+        "processor": machine["cpu"],
+        "threads": machine["threads"],
         "spec.hash": hashlib.sha256(text.encode()).hexdigest(),
         "data.hash": loaded.digest,
         "split.hash": loaded.split_digest,

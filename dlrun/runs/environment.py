@@ -1,0 +1,61 @@
+"""What the bits of a run depend on besides its spec and its data: versions, the device, threads."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from importlib import metadata
+
+PACKAGES = (
+    "mlflow",
+    "numpy",
+    "pillow",
+    "pyarrow",
+    "pydantic",
+    "pyyaml",
+    "rich",
+    "safetensors",
+    "scikit-learn",
+    "scipy",
+    "tokenizers",
+    "torch",
+    "typer",
+)
+"""The packages that dlrun uses, by the names of their distributions; one of them may not be installed."""
+TAG = "run.packages"
+"""The tag of a run with the version of each package, a line such as `numpy==2.4.6` for each."""
+NAMES = {
+    "dlrun.version": "dlrun",
+    "python.version": "Python",
+    "device": "device",
+    "device.name": "device name",
+    "processor": "processor",
+    "threads": "threads",
+    "torch.version": "torch",
+}
+"""The other tags that say something of it, and what they are called for people."""
+
+
+def installed() -> dict[str, str]:
+    """The versions of the packages, without importing one."""
+    found = {}
+    for name in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def as_tag(packages: Mapping[str, str]) -> str:
+    """The versions as the text of the tag, which is one that pip reads."""
+    return "\n".join(f"{name}=={version}" for name, version in packages.items())
+
+
+def packages_of(tags: Mapping[str, str]) -> dict[str, str]:
+    """The versions of the packages that a run was trained with; none where its run.json has no such tag."""
+    pairs = (line.partition("==") for line in tags.get(TAG, "").splitlines())
+    return {name: version for name, _, version in pairs}
+
+
+def environment_of(tags: Mapping[str, str]) -> dict[str, str]:
+    """What the tags of a run say of it, by names for people."""
+    return {**packages_of(tags), **{name: tags[tag] for tag, name in NAMES.items() if tag in tags}}
