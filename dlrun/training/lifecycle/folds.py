@@ -23,9 +23,10 @@ from dlrun.runs.journal import TEST, Journal, Tail, read_journal
 from dlrun.runs.lock import lock
 from dlrun.runs.run_json import NO_BEST, RUNNING, Best, about, about_ended, read_run
 from dlrun.training.lifecycle.describe import describe, now
-from dlrun.training.lifecycle.resume import check_settings, resume
+from dlrun.training.lifecycle.resume import resume
 from dlrun.training.lifecycle.run import DELIVERY, DELIVERY_WHEN_STOPPED, Outcome, RunWatcher, run
 from dlrun.training.lifecycle.setup import TrainingSetup
+from dlrun.training.lifecycle.unchanged import check_settings
 from dlrun.training.signals import Terminated
 from dlrun.training.state import TrainingState
 
@@ -225,7 +226,7 @@ def _again(checked: Checked, folder: Path, stack: contextlib.ExitStack) -> RunIn
     """
     stack.enter_context(lock(folder))
     info, settings = read_run(folder).info, _settings(checked)
-    check_settings(folder, info.params, settings, checked.experiment)
+    check_settings(folder.name, info.params, settings, checked.experiment)
     (unit, length), (now, wanted) = _length(info.params), _length(settings)
     if unit == now and wanted < length:
         raise SpecError(f"{folder.name} has {unit}={length}, and {wanted} is less; the number can only grow")
