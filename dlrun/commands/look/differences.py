@@ -94,14 +94,7 @@ def run_side(text: str, runs: Path) -> Side:
     except SpecError as error:
         why = error.problems[0].message
         screen.failure(f"the layers of {folder.name} are compared by number, as they cannot be planned: {why}", "note")
-    return Side(_name(folder), summary.info.params, plan, summary, records)
-
-
-def _name(folder: Path) -> str:
-    from dlrun.runs.folder import STARTED
-
-    around = folder.resolve().parent
-    return f"{around.name}/{folder.name}" if (around / STARTED).is_file() else folder.name
+    return Side(run_folder.name_of(folder), summary.info.params, plan, summary, records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +157,7 @@ class Differences:
         letters = ascii_uppercase[: len(self.sides)]
         for letter, side in zip(letters, self.sides, strict=True):
             told = f"  {side.run.info.name}" if side.run and side.run.info.name != side.run.name else ""
-            screen.say(f"{letter}  {side.name}{told}")
+            screen.say_folded(f"{letter}  {side.name}{told}", hanging=3)
         if self.settings:
             rows = list(_grouped({name: [value or "-" for value in values] for name, values in self.settings.items()}))
             screen.table(("settings", *letters), rows)
