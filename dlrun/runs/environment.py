@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import platform
 from collections.abc import Mapping
 from importlib import metadata
+
+from dlrun import __version__
 
 PACKAGES = (
     "mlflow",
@@ -45,6 +48,15 @@ def installed() -> dict[str, str]:
     return found
 
 
+def versions_here() -> dict[str, str]:
+    """The tags of a run that is trained here with the versions of everything, without importing it."""
+    return {
+        "dlrun.version": __version__,
+        "python.version": platform.python_version(),
+        TAG: as_tag(installed()),
+    }
+
+
 def as_tag(packages: Mapping[str, str]) -> str:
     """The versions as the text of the tag, which is one that pip reads."""
     return "\n".join(f"{name}=={version}" for name, version in packages.items())
@@ -58,4 +70,10 @@ def packages_of(tags: Mapping[str, str]) -> dict[str, str]:
 
 def environment_of(tags: Mapping[str, str]) -> dict[str, str]:
     """What the tags of a run say of it, by names for people."""
-    return {**packages_of(tags), **{name: tags[tag] for tag, name in NAMES.items() if tag in tags}}
+    return {**{name: tags[tag] for tag, name in NAMES.items() if tag in tags}, **packages_of(tags)}
+
+
+def differing(then: Mapping[str, str], now: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """In what the tags of two runs say that it differs, where both say something."""
+    before, after = environment_of(then), environment_of(now)
+    return {name: (one, after[name]) for name, one in before.items() if after.get(name, one) != one}

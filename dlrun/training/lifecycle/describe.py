@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 import shlex
 import time
 from collections.abc import Sequence
@@ -11,7 +10,6 @@ from pathlib import Path
 
 import torch
 
-from dlrun import __version__
 from dlrun.errors import visible, without_password
 from dlrun.language.resolved import as_yaml, resolved
 from dlrun.plan.monitor import directions, monitor
@@ -26,6 +24,9 @@ from dlrun.training.lifecycle.commit import git_commit
 from dlrun.training.lifecycle.setup import TrainingSetup
 from dlrun.views.table import as_text
 
+REPRODUCES = "reproduces"
+"""The tag with the name of the run that a run trains again."""
+_AGAIN = f" {run_folder.REPRODUCED}"
 LONGEST_NAME = 100
 """Characters of a run's name."""
 
@@ -36,7 +37,12 @@ def now() -> int:
 
 
 def describe(
-    setup: TrainingSetup, place: Path, store: str | None, mlflow_experiment: str, parent: Path | None = None
+    setup: TrainingSetup,
+    place: Path,
+    store: str | None,
+    mlflow_experiment: str,
+    parent: Path | None = None,
+    original: RunInfo | None = None,
 ) -> RunInfo:
     """A run as its folder and the trackers show it.
 
@@ -46,6 +52,7 @@ def describe(
         store: the address of the MLflow store; None for no tracker.
         mlflow_experiment: the MLflow experiment that the run belongs to.
         parent: the folder of the run that it is a part of.
+        original: the run that it trains again.
     """
     planned, loaded, watched = setup.plan, setup.loaded, setup.task.watched
     experiment, reading = setup.checked.experiment, setup.checked.reading
@@ -54,10 +61,8 @@ def describe(
     name, where = source.origin()
     machine = fingerprint(setup.device)
     tags = {
-        "dlrun.version": __version__,
+        **environment.versions_here(),
         "torch.version": torch.__version__,
-        "python.version": platform.python_version(),
-        environment.TAG: environment.as_tag(environment.installed()),
         "device": str(setup.device),
         "device.name": machine["device"],
         "processor": machine["cpu"],
@@ -74,12 +79,14 @@ def describe(
     }
     if reading.document.overrides:
         tags["run.overrides"] = "\n".join(map(without_password, reading.document.overrides))
+    if original is not None:
+        tags[REPRODUCES] = run_folder.name_of(original.folder)
     if setup.weights_digest:
         tags["weights.hash"] = setup.weights_digest
     raw = [entry.raw for entry in planned.inputs]
     shape = raw[0] if len(raw) == 1 else (sum(map(numel, raw)),)
     return RunInfo(
-        name=_name(setup, place, parent),
+        name=_name(setup, place, parent, original),
         experiment=mlflow_experiment,
         description=experiment.description,
         folder=place,
@@ -100,10 +107,12 @@ def describe(
     )
 
 
-def _name(setup: TrainingSetup, place: Path, parent: Path | None) -> str:
+def _name(setup: TrainingSetup, place: Path, parent: Path | None, original: RunInfo | None) -> str:
     """The run's name for people: that of its folder, or the experiment's with the settings that the run overrides."""
     if parent is not None and place.name == run_folder.REFIT:
         return f"{read_run(parent).info.name} {place.name}"
+    if parent is None and original is not None:
+        return f"{original.name.removesuffix(_AGAIN)}{_AGAIN}"
     checked = setup.checked
     return called(checked.experiment.name, checked.reading.document.overrides) or place.name
 
