@@ -8,29 +8,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from whole_runs import KILLED, TRAIN, Program, Result, differences, result_of, resumed, the_run, write_digits
+from whole_runs import (
+    AFTER_STEP,
+    KILLED,
+    TRAIN,
+    Program,
+    Result,
+    differences,
+    killed,
+    result_of,
+    resumed,
+    the_run,
+    write_digits,
+)
 
 from dlrun.runs.lock import lock
 from dlrun.runs.run_json import read_run
-
-AFTER_STEP = """
-import os, signal, dlrun.training.lifecycle.checkpointing as k
-keep = k.CheckpointPolicy.{method}
-def keeping(self, training):
-    keep(self, training)
-    if training.state.step == {step}:
-        os.kill(os.getpid(), signal.SIGKILL)
-k.CheckpointPolicy.{method} = keeping
-"""
-"""SIGKILL once a step is done and its checkpoint written."""
-
-
-def killed(program: Program, runs: Path, step: int, *overrides: str, method: str = "after_step") -> Path:
-    """The folder of a run that was killed after a step."""
-    done = program(*TRAIN, runs, *overrides, before=AFTER_STEP.format(step=step, method=method))
-    folder = the_run(runs)
-    assert done.code == KILLED and folder is not None, done.said
-    return folder
 
 
 def finished(program: Program, runs: Path, *overrides: str) -> Result:
