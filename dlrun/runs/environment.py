@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
+import re
 from collections.abc import Mapping
 from importlib import metadata
 
@@ -27,6 +28,8 @@ PACKAGES = (
 """The packages that dlrun uses, by the names of their distributions; one of them may not be installed."""
 TAG = "run.packages"
 """The tag of a run with the version of each package, a line such as `numpy==2.4.6` for each."""
+VERSION = re.compile(r"[0-9][A-Za-z0-9.+!]*")
+"""What a version of a package, of dlrun and of Python is."""
 NAMES = {
     "dlrun.version": "dlrun",
     "python.version": "Python",
@@ -63,9 +66,12 @@ def as_tag(packages: Mapping[str, str]) -> str:
 
 
 def packages_of(tags: Mapping[str, str]) -> dict[str, str]:
-    """The versions of the packages that a run was trained with; none where its run.json has no such tag."""
+    """The versions of the packages that a run was trained with; none where its run.json has no such tag.
+
+    A run may come from elsewhere, so a name that is none of dlrun's packages is left out, and so is what is no version.
+    """
     pairs = (line.partition("==") for line in tags.get(TAG, "").splitlines())
-    return {name: version for name, _, version in pairs}
+    return {name: version for name, _, version in pairs if name in PACKAGES and VERSION.fullmatch(version)}
 
 
 def environment_of(tags: Mapping[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ import tomllib
 from importlib import metadata
 from pathlib import Path
 
+import pytest
 import torch
 from networks import checked
 from places import ROOT
@@ -46,3 +47,8 @@ def test_versions_are_written_as_pip_reads_them() -> None:
     assert tag == "numpy==2.4.6\ntorch==2.13.0+cpu"
     assert packages_of({"run.packages": tag}) == {"numpy": "2.4.6", "torch": "2.13.0+cpu"}
     assert packages_of({}) == {}
+
+
+@pytest.mark.parametrize("line", ["other==1.0", "numpy==1.0 --index-url=x", "numpy @ http://x", "--pre", "numpy==-r x"])
+def test_only_versions_of_known_packages_are_taken_from_a_run(line: str) -> None:
+    assert packages_of({"run.packages": f"{line}\nrich==15.0.0"}) == {"rich": "15.0.0"}

@@ -39,11 +39,20 @@ Moved = Annotated[
     ),
 ]
 
+NewEnvironment = Annotated[
+    bool,
+    typer.Option(
+        "--in-new-environment",
+        help="Train in a new environment with the versions of Python, dlrun and the packages that the run recorded.",
+    ),
+]
+
 
 @problems_as_json
 def reproduce(
     run: Annotated[str, RunArgument],
     moved: Moved = None,
+    in_new_environment: NewEnvironment = False,
     as_json: AsJson = False,
     runs: Runs = Path("runs"),
 ) -> None:
@@ -58,6 +67,11 @@ def reproduce(
     folder = find_run(run, runs)
     reproducing = Reproducing(original_of(folder))
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        if in_new_environment:
+            from dlrun.commands.train.new_environment import run_in_new_environment
+
+            arguments = ["reproduce", str(folder.resolve()), *(moved or ()), *(["--json"] if as_json else [])]
+            raise typer.Exit(run_in_new_environment(reproducing.info, arguments))
         reproducing.versions()
         if reproducing.original.extended:
             extended = f"{name_of(folder)} was trained longer once it was complete, and is trained in one go now"

@@ -53,7 +53,8 @@ class Reproducing:
         """Say which versions differ, before anything is imported that takes time."""
         from dlrun.runs.environment import differing, versions_here
 
-        self._say(differing(self.info.tags, versions_here()))
+        why = "the last bits may differ; --in-new-environment trains with the versions of then"
+        self._say(differing(self.info.tags, versions_here()), why)
 
     def ready(self, checked: Checked, folder: Path) -> None:
         """Say what differs of the run in a folder, which is about to be trained."""

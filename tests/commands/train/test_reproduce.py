@@ -203,7 +203,8 @@ def test_what_differs_is_said_first_and_where_the_bits_part_at_the_end(spec: Pat
     numpy = json.loads(newest(spec).joinpath("run.json").read_text())["tags"]["run.packages"]
     version = re.findall("numpy==(.*)", numpy)[0]
     assert err.splitlines() == [
-        f"note: not as it was: numpy 0.{version}, now {version}: the last bits may differ",
+        f"note: not as it was: numpy 0.{version}, now {version}: the last bits may differ; "
+        "--in-new-environment trains with the versions of then",
         "note: not as it was: threads 64, now 1: the last bits may differ",
         "note: not as it was: optimizer.lr 0.03, now 0.02: its spec is not the one that it was",
     ]
