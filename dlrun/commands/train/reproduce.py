@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlrun.commands import screen
+from dlrun.commands import interrupts, screen
 from dlrun.commands.arguments import AsJson, RunArgument, Runs, problems_as_json
 from dlrun.commands.train.reproducing import WEIGHTS, Reproducing
 from dlrun.commands.train.run_screen import RunScreen, show_run
@@ -71,7 +71,12 @@ def reproduce(
             from dlrun.commands.train.new_environment import run_in_new_environment
 
             arguments = ["reproduce", str(folder.resolve()), *(moved or ()), *(["--json"] if as_json else [])]
-            raise typer.Exit(run_in_new_environment(reproducing.info, arguments))
+            try:
+                code = run_in_new_environment(reproducing.info, arguments)
+            except KeyboardInterrupt:
+                screen.failure("interrupted")
+                code = interrupts.INTERRUPTED
+            raise typer.Exit(code)
         reproducing.versions()
         if reproducing.original.extended:
             extended = f"{name_of(folder)} was trained longer once it was complete, and is trained in one go now"

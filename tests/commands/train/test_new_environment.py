@@ -131,6 +131,21 @@ def test_a_run_without_its_versions_is_one_error(tmp_path: Path, tags: dict[str,
         reproduce(str(tmp_path / "run"), in_new_environment=True)
 
 
+def test_ctrl_c_while_packages_are_installed_leaves_nothing(
+    tmp_path: Path, index: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(new_environment, "_install", interrupted)
+    tags = {"python.version": PYTHON, "dlrun.version": dlrun.__version__, "run.packages": "typer==1.0"}
+    make_run(tmp_path / "run", epochs(1), tags=tags)
+    with pytest.raises(typer.Exit) as end:
+        reproduce(str(tmp_path / "run"), in_new_environment=True)
+    assert (end.value.exit_code, capsys.readouterr().err) == (130, "error: interrupted\n")
+    assert not list((tmp_path / "environments").iterdir())
+
+
 def program(folder: Path, name: str) -> None:
     """A program that notes its arguments, and makes an environment where the last one says."""
     folder.mkdir(exist_ok=True)
