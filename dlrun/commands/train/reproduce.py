@@ -14,12 +14,12 @@ import typer
 
 from dlrun.commands import interrupts, screen
 from dlrun.commands.arguments import AsJson, RunArgument, Runs, problems_as_json
-from dlrun.commands.train.reproducing import WEIGHTS, Reproducing
 from dlrun.commands.train.run_screen import RunScreen, show_run
 from dlrun.errors import Problem, SpecError, show_path
 
 if TYPE_CHECKING:
     from dlrun.checks.check import Checked
+    from dlrun.commands.train.reproducing import Reproducing
     from dlrun.runs.info import Tracking
     from dlrun.runs.reproduction import Difference, Reproduced
     from dlrun.training.lifecycle.run import Outcome
@@ -60,6 +60,7 @@ def reproduce(
 
     If they are not the same, the first epoch is shown at which they part, and by how much; the exit code is then 1.
     """
+    from dlrun.commands.train.reproducing import Reproducing
     from dlrun.runs.find import find_run
     from dlrun.runs.folder import name_of
     from dlrun.runs.reproduction import original_of, reproduced
@@ -154,6 +155,7 @@ def _check_moved(checked: Checked, moved: Sequence[str]) -> None:
     Raises:
         SpecError: with the settings that may change.
     """
+    from dlrun.commands.train.reproducing import WEIGHTS
     from dlrun.language.paths import file_settings
 
     source = checked.experiment.need("data").source
