@@ -29,6 +29,16 @@ MANY = int(os.environ.get("DLRUN_FAULTS", "0"))
 
 KILLED = -signal.SIGKILL
 TRAIN = ("train", "spec.yaml", "--runs")
+AFTER_STEP = """
+import os, signal, dlrun.training.lifecycle.checkpointing as k
+keep = k.CheckpointPolicy.{method}
+def keeping(self, training):
+    keep(self, training)
+    if training.state.step == {step}:
+        os.kill(os.getpid(), signal.SIGKILL)
+k.CheckpointPolicy.{method} = keeping
+"""
+"""SIGKILL once a step is done and its checkpoint written."""
 
 SPEC = """
 name: digits
@@ -376,6 +386,14 @@ def resumed(program: Program, runs: Path, alone: Result) -> str:
     assert "not what it was" not in done.said and "damaged" not in done.said, done.said
     assert not (differing := differences(result_of(folder), alone)), differing
     return done.said
+
+
+def killed(program: Program, runs: Path, step: int, *overrides: str, method: str = "after_step") -> Path:
+    """The folder of a run that was killed after a step."""
+    done = program(*TRAIN, runs, *overrides, before=AFTER_STEP.format(step=step, method=method))
+    folder = the_run(runs)
+    assert done.code == KILLED and folder is not None, done.said
+    return folder
 
 
 def tell(text: str) -> None:

@@ -14,7 +14,7 @@ from dlrun import __version__
 from dlrun.commands import screen
 from dlrun.commands.interrupts import INTERRUPTED
 from dlrun.commands.look import data, diff, runs, sync, ui
-from dlrun.commands.train import resume, train
+from dlrun.commands.train import reproduce, resume, train
 from dlrun.commands.use import evaluate, predict
 from dlrun.commands.write import check, draw, kinds, new, params, schema
 from dlrun.errors import DlrunError, SpecError, visible
@@ -72,7 +72,7 @@ def _root(
 
 ROOMS = {
     "Write": (new.new, kinds.kinds, schema.schema, check.check, params.params, draw.draw),
-    "Train": (train.train, resume.resume),
+    "Train": (train.train, resume.resume, reproduce.reproduce),
     "Use": (evaluate.evaluate, predict.predict),
     "Look": (data.data, runs.runs, diff.diff, ui.ui, sync.sync),
 }

@@ -69,6 +69,11 @@ def path_settings(cls: type[Settings]) -> dict[str, PathSetting]:
     return found
 
 
+def file_settings(component: Settings, name: str) -> list[str]:
+    """The settings of a component called `name` that are files, as `flattened` names them: `data.source.path`."""
+    return [f"{name}.{setting}" for setting, mark in path_settings(type(component)).items() if mark.is_file]
+
+
 def _changed(value: Any, change: Callable[[str, SpecPath, PathSetting], str], at: SpecPath) -> Any:
     """The value with each path in it changed; the same object where nothing is."""
     if isinstance(value, tuple):

@@ -27,6 +27,8 @@ FOLD = "fold-"
 """How the name of a fold's folder begins; its number follows."""
 REFIT = "refit"
 """The folder of a run's refit: see runs/refit.py."""
+REPRODUCED = "reproduced"
+"""What the name of a run has that trains another one again."""
 PARTS = (f"{FOLD}*", REFIT)
 """The patterns of the folders of runs that are parts of another."""
 
@@ -51,18 +53,32 @@ def parts_of(folder: Path) -> list[Path]:
     return [*folds_of(folder), *([refit] if (refit / STARTED).is_file() else [])]
 
 
+def run_around(folder: Path) -> Path | None:
+    """The folder of the run that a run is a part of; None for a run that is none."""
+    around = folder.resolve().parent
+    return around if (around / STARTED).is_file() else None
+
+
+def name_of(folder: Path) -> str:
+    """The name of a run's folder; of one that is a part of another, behind the name of that one."""
+    around = run_around(folder)
+    return folder.name if around is None else f"{around.name}/{folder.name}"
+
+
 def runs_of(folder: Path) -> Path:
     """The folder of runs that a run is in, also where it is a part of one of these."""
-    around = folder.resolve().parent
-    return around.parent if (around / STARTED).is_file() else around
+    return (run_around(folder) or folder.resolve()).parent
 
 
-def make_folder(runs: Path, name: str) -> Path:
+def make_folder(runs: Path, name: str, reproduces: bool = False) -> Path:
     """Make a folder for a run, named by name and time; runs that start in the same second get a number.
+
+    `reproduces`: the run trains another one again, which the folder's name says.
 
     Raises:
         RunError: it cannot be made.
     """
+    name = f"{name}-{REPRODUCED}" if reproduces else name
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     try:
         runs.mkdir(parents=True, exist_ok=True)

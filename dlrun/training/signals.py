@@ -18,6 +18,10 @@ class Terminated(BaseException):
     """SIGTERM asked the process to end."""
 
 
+class Reached(KeyboardInterrupt):
+    """A run has come as far as it was to come. It ends as one that was interrupted there."""
+
+
 @dataclass(slots=True)
 class StopRequest:
     """Whether a signal has asked the run to stop."""

@@ -186,6 +186,7 @@ COMMANDS = {
     "draw": ["draw", "net.yaml", "-o", "net.svg"],
     "train": ["train", "net.yaml"],
     "resume": ["resume", "last"],
+    "reproduce": ["reproduce", "last"],
     "evaluate": ["evaluate", "last"],
     "predict": ["predict", "last", "rows.csv", "--out", "out.csv"],
     "runs": ["runs", "--sort", "validation/loss", "--where", "optimizer=adam"],

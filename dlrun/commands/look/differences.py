@@ -20,13 +20,7 @@ if TYPE_CHECKING:
     from dlrun.views.layer_differences import LayerDifference
 
 DATA = {"data.hash": "rows", "split.hash": "split", "weights.hash": "weights at the start"}
-VERSIONS = {
-    "dlrun.version": "dlrun",
-    "torch.version": "torch",
-    "python.version": "Python",
-    "device": "device",
-    "git.commit": "git commit",
-}
+COMMIT = {"git.commit": "git commit"}
 """Tags of a run, and what they say."""
 HASH = 12
 """Characters of a hash that are shown."""
@@ -100,14 +94,7 @@ def run_side(text: str, runs: Path) -> Side:
     except SpecError as error:
         why = error.problems[0].message
         screen.failure(f"the layers of {folder.name} are compared by number, as they cannot be planned: {why}", "note")
-    return Side(_name(folder), summary.info.params, plan, summary, records)
-
-
-def _name(folder: Path) -> str:
-    from dlrun.runs.folder import STARTED
-
-    around = folder.resolve().parent
-    return f"{around.name}/{folder.name}" if (around / STARTED).is_file() else folder.name
+    return Side(run_folder.name_of(folder), summary.info.params, plan, summary, records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +133,7 @@ class Differences:
             {name: [_shown(one.get(name)) for one in all_settings] for name in names},
             layers,
             _tags(sides, DATA) if both else {},
-            _tags(sides, VERSIONS) if both else {},
+            {**_environments(runs), **_tags(sides, COMMIT)} if both else {},
             {name: [run.metrics.get(name, math.nan) for run in runs] for name in metrics},
         )
 
@@ -170,7 +157,7 @@ class Differences:
         letters = ascii_uppercase[: len(self.sides)]
         for letter, side in zip(letters, self.sides, strict=True):
             told = f"  {side.run.info.name}" if side.run and side.run.info.name != side.run.name else ""
-            screen.say(f"{letter}  {side.name}{told}")
+            screen.say_folded(f"{letter}  {side.name}{told}", hanging=3)
         if self.settings:
             rows = list(_grouped({name: [value or "-" for value in values] for name, values in self.settings.items()}))
             screen.table(("settings", *letters), rows)
@@ -270,6 +257,19 @@ def _tags(sides: Sequence[Side], tags: Mapping[str, str]) -> dict[str, list[str]
     found = {word: [side.tag(tag) for side in sides] for tag, word in tags.items()}
     short = {word: [value[:HASH] if len(value) >= 40 else value for value in values] for word, values in found.items()}
     return {word: values for word, values in short.items() if len(set(values)) > 1}
+
+
+def _environments(runs: Sequence[RunSummary]) -> dict[str, list[str]]:
+    """The versions and what else the bits depend on, of that which differs and which all runs have recorded."""
+    from dlrun.runs.environment import environment_of
+
+    first, *others = (environment_of(run.info.tags) for run in runs)
+    found = {name: [one, *(other.get(name) for other in others)] for name, one in first.items()}
+    return {
+        name: [value for value in values if value is not None]
+        for name, values in found.items()
+        if None not in values and len(set(values)) > 1
+    }
 
 
 def _judged(runs: Sequence[RunSummary]) -> list[str]:

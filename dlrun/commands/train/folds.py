@@ -20,6 +20,7 @@ from dlrun.commands.train.run_screen import (
 
 if TYPE_CHECKING:
     from dlrun.checks.check import Checked
+    from dlrun.commands.train.reproducing import Reproducing
     from dlrun.training.lifecycle.run import Outcome
 
 
@@ -31,12 +32,13 @@ def show_folds(
     mlflow_experiment: str,
     every: int | None,
     folder: Path | None = None,
-) -> None:
-    """Train all folds, and show them from the first line to the table; see `run_folds`."""
+    reproducing: Reproducing | None = None,
+) -> Path:
+    """Train all folds, and show them from the first line to the table; returns the run's folder. See `run_folds`."""
     from dlrun.tracking.open import open_store
 
     show_start(checked, runs, store, mlflow_experiment)
-    watcher = FoldsScreen(checked, every, folder)
+    watcher = FoldsScreen(checked, every, folder, reproducing)
     with until_stopped(watcher):
         from dlrun.training.lifecycle.folds import run_folds
 
@@ -49,25 +51,30 @@ def show_folds(
             store,
             mlflow_experiment,
             folder,
+            None if reproducing is None else reproducing.info,
         )
-    show_tests(outcome, directions(checked))
+        show_tests(outcome, directions(checked))
+    folder = watcher.run
+    assert folder is not None
+    return folder
 
 
 class FoldsScreen:
     """Shows one fold after the other."""
 
-    def __init__(self, checked: Checked, every: int | None, folder: Path | None):
-        self.checked, self.every, self.folder = checked, every, folder
+    def __init__(self, checked: Checked, every: int | None, folder: Path | None, reproducing: Reproducing | None):
+        self.checked, self.every, self.folder, self.reproducing = checked, every, folder, reproducing
         self.folds = checked.experiment.need("data").split.folds
         self.shown: RunScreen | None = None
         self.told = {note.message for note in checked.notes}
 
     def fold(self, number: int, checked: Checked) -> RunScreen:
         """Print the number of the fold, and notes that no fold had before."""
+        fold = None if self.reproducing is None else self.reproducing.fold(number)
         screen.say(f"fold {number} of {self.folds}")
         screen.notes([note for note in checked.notes if note.message not in self.told])
         self.told |= {note.message for note in checked.notes}
-        self.shown = RunScreen(checked, self.every)
+        self.shown = RunScreen(checked, self.every, fold)
         return self.shown
 
     def trained(self, number: int, outcome: Outcome | None) -> None:
@@ -81,10 +88,14 @@ class FoldsScreen:
 
     def next_step(self) -> str:
         """What can be done with the run once it was interrupted; '' where there is none."""
-        folder = self.folder
-        if folder is None and self.shown is not None and self.shown.folder is not None:
-            folder = self.shown.folder.parent
-        return next_step(folder)
+        return next_step(self.run)
+
+    @property
+    def run(self) -> Path | None:
+        """The folder of the run, once it is known."""
+        if self.folder is None and self.shown is not None and self.shown.folder is not None:
+            return self.shown.folder.parent
+        return self.folder
 
     def caching(self, what: str, share: float) -> None:
         """Show what is made for the cache, as the fold does that needs it."""

@@ -9,10 +9,10 @@ from dlrun.commands import screen
 from dlrun.commands.train.run_screen import RunScreen, show_outcome, until_stopped
 
 if TYPE_CHECKING:
-    from dlrun.training.lifecycle.run import Outcome
+    from dlrun.commands.train.reproducing import Reproducing
 
 
-def show_refit(search: Path, every: int | None) -> Outcome:
+def show_refit(search: Path, every: int | None, reproducing: Reproducing | None = None) -> None:
     """Train or resume the refit of a run that is complete, and show it to its last line."""
     from dlrun.runs.run_json import read_run
     from dlrun.tracking.open import open_store
@@ -25,10 +25,10 @@ def show_refit(search: Path, every: int | None) -> Outcome:
         f"refit: {steps:,} steps, as many as were best, on {checked.sizes.train:,} rows, with those of validation"
     )
     screen.notes(checked.notes)
-    watcher = RunScreen(checked, every)
+    watcher = RunScreen(checked, every, reproducing)
+    original = None if reproducing is None else reproducing.info
     watcher.folder = search
-    with open_store(read_run(search).info.store, search.parent) as tracking:
-        with until_stopped(watcher):
-            outcome = refit(search, checked, watcher, tracking)
+    with open_store(read_run(search).info.store, search.parent) as tracking, until_stopped(watcher):
+        outcome = refit(search, checked, watcher, tracking, original)
+        watcher.stop()
         show_outcome(outcome, watcher)
-    return outcome

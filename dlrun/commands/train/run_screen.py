@@ -22,6 +22,7 @@ from dlrun.shapes import readable, show_named
 
 if TYPE_CHECKING:
     from dlrun.checks.check import Checked
+    from dlrun.commands.train.reproducing import Reproducing
     from dlrun.plan.losses import Term
     from dlrun.plan.metrics import Watched
     from dlrun.runs.info import Tracking
@@ -41,18 +42,20 @@ def show_run(
     mlflow_experiment: str,
     start: Callable[[RunScreen, Tracking], Outcome],
     every: int | None,
-) -> Outcome:
-    """Start a run, and show it from its first line to its last."""
+    reproducing: Reproducing | None = None,
+) -> Path:
+    """Start a run, and show it from its first line to its last; returns its folder."""
     from dlrun.tracking.open import open_store
 
     show_start(checked, runs, store, mlflow_experiment)
-    watcher = RunScreen(checked, every)
+    watcher = RunScreen(checked, every, reproducing)
     # The tracker's process starts before torch is imported here, so that both import at the same time.
-    with open_store(store, runs) as tracking:
-        with until_stopped(watcher):
-            outcome = start(watcher, tracking)
+    with open_store(store, runs) as tracking, until_stopped(watcher):
+        outcome = start(watcher, tracking)
+        watcher.stop()
         show_outcome(outcome, watcher)
-    return outcome
+    assert watcher.folder is not None
+    return watcher.folder
 
 
 class Stoppable(Protocol):
@@ -75,17 +78,19 @@ class Stoppable(Protocol):
 def until_stopped(watcher: Stoppable) -> Iterator[None]:
     """Say what can be done after a signal, and end with its code; too little memory is one clear error.
 
-    What is made for the cache is shown too.
+    What is made for the cache is shown too. A run that has come as far as it was to come has simply ended.
 
     Raises:
         RunError: there is not enough memory.
     """
     from dlrun import cache
-    from dlrun.training.signals import Terminated
+    from dlrun.training.signals import Reached, Terminated
 
     try:
         with cache.watching(watcher.caching):
             yield
+    except Reached:
+        pass
     except (KeyboardInterrupt, Terminated) as end:
         watcher.stop()
         by_user = isinstance(end, KeyboardInterrupt)
@@ -157,8 +162,8 @@ def next_step(folder: Path | None) -> str:
 class RunScreen:
     """Shows the progress of a run: a table of epochs, and below it a live line on a terminal."""
 
-    def __init__(self, checked: Checked, every: int | None = None):
-        self.checked = checked
+    def __init__(self, checked: Checked, every: int | None = None, reproducing: Reproducing | None = None):
+        self.checked, self.reproducing = checked, reproducing
         self.folder: Path | None = None
         self.bar: Any = None
         self.table = _table(checked, every)
@@ -207,6 +212,8 @@ class RunScreen:
                 f"  fitted  {show_named(plan.input_shapes)} numbers go into the network, {plan.total:,} weights"
             )
         screen.say_folded(f"  run     {folder} on {device}")
+        if self.reproducing is not None:
+            self.reproducing.ready(self.checked, folder)
         for record in read_journal(folder / JOURNAL):  # the epochs before an interruption
             self.table.seen(record.metrics)
         self.started = time.monotonic()
@@ -251,6 +258,8 @@ class RunScreen:
             screen.say(line)
         if self.bar is not None:
             self.bar.show(epoch / epochs, f"epoch {epoch}/{epochs}", f"train/loss {metrics['train/loss']:.4g}")
+        if self.reproducing is not None:
+            self.reproducing.epoch(epoch)
 
     def next_step(self) -> str:
         """What can be done with the run once it was interrupted; '' where there is none."""

@@ -80,11 +80,11 @@ def train(
 
         return run(checked, watcher, runs, tracking, store, mlflow_experiment)
 
-    searched = show_run(checked, runs, store, mlflow_experiment, start, every)
+    folder = show_run(checked, runs, store, mlflow_experiment, start, every)
     if checked.experiment.train.refits:
         from dlrun.commands.train.refit import show_refit
 
-        show_refit(searched.folder, every)
+        show_refit(folder, every)
 
 
 def _find_lr(spec: Path, overrides: Sequence[str], strict: bool, output: Path | None, asked: bool) -> None:

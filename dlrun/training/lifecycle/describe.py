@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 import shlex
 import time
 from collections.abc import Sequence
@@ -11,16 +10,17 @@ from pathlib import Path
 
 import torch
 
-from dlrun import __version__
 from dlrun.errors import visible, without_password
 from dlrun.language.resolved import as_yaml, resolved
 from dlrun.plan.monitor import directions, monitor
 from dlrun.plan.network import Plan
+from dlrun.runs import environment
 from dlrun.runs import folder as run_folder
 from dlrun.runs.info import DataSet, RunInfo
 from dlrun.runs.run_json import read_run
 from dlrun.runs.settings import NOT_COMPUTED, short_names, short_value
 from dlrun.shapes import numel
+from dlrun.training.lifecycle.checkpointing import fingerprint
 from dlrun.training.lifecycle.commit import git_commit
 from dlrun.training.lifecycle.setup import TrainingSetup
 from dlrun.views.drawing.picture import picture
@@ -28,6 +28,9 @@ from dlrun.views.drawing.placing import place
 from dlrun.views.drawing.svg import svg
 from dlrun.views.table import as_text
 
+REPRODUCES = "reproduces"
+"""The tag with the name of the run that a run trains again."""
+_AGAIN = f" {run_folder.REPRODUCED}"
 LONGEST_NAME = 100
 """Characters of a run's name."""
 
@@ -38,7 +41,12 @@ def now() -> int:
 
 
 def describe(
-    setup: TrainingSetup, place: Path, store: str | None, mlflow_experiment: str, parent: Path | None = None
+    setup: TrainingSetup,
+    place: Path,
+    store: str | None,
+    mlflow_experiment: str,
+    parent: Path | None = None,
+    original: RunInfo | None = None,
 ) -> RunInfo:
     """A run as its folder and the trackers show it.
 
@@ -48,17 +56,21 @@ def describe(
         store: the address of the MLflow store; None for no tracker.
         mlflow_experiment: the MLflow experiment that the run belongs to.
         parent: the folder of the run that it is a part of.
+        original: the run that it trains again.
     """
     planned, loaded, watched = setup.plan, setup.loaded, setup.task.watched
     experiment, reading = setup.checked.experiment, setup.checked.reading
     text = as_yaml(resolved(experiment, reading.folder, planned.input_shapes))
     source = experiment.need("data").source
     name, where = source.origin()
+    machine = fingerprint(setup.device)
     tags = {
-        "dlrun.version": __version__,
+        **environment.versions_here(),
         "torch.version": torch.__version__,
-        "python.version": platform.python_version(),
         "device": str(setup.device),
+        "device.name": machine["device"],
+        "processor": machine["cpu"],
+        "threads": machine["threads"],
         "spec.hash": hashlib.sha256(text.encode()).hexdigest(),
         "data.hash": loaded.digest,
         "split.hash": loaded.split_digest,
@@ -71,12 +83,14 @@ def describe(
     }
     if reading.document.overrides:
         tags["run.overrides"] = "\n".join(map(without_password, reading.document.overrides))
+    if original is not None:
+        tags[REPRODUCES] = run_folder.name_of(original.folder)
     if setup.weights_digest:
         tags["weights.hash"] = setup.weights_digest
     raw = [entry.raw for entry in planned.inputs]
     shape = raw[0] if len(raw) == 1 else (sum(map(numel, raw)),)
     return RunInfo(
-        name=_name(setup, place, parent),
+        name=_name(setup, place, parent, original),
         experiment=mlflow_experiment,
         description=experiment.description,
         folder=place,
@@ -103,10 +117,12 @@ def _picture(planned: Plan, name: str) -> str:
     return svg(drawn, place(drawn))
 
 
-def _name(setup: TrainingSetup, place: Path, parent: Path | None) -> str:
+def _name(setup: TrainingSetup, place: Path, parent: Path | None, original: RunInfo | None) -> str:
     """The run's name for people: that of its folder, or the experiment's with the settings that the run overrides."""
     if parent is not None and place.name == run_folder.REFIT:
         return f"{read_run(parent).info.name} {place.name}"
+    if parent is None and original is not None:
+        return f"{original.name.removesuffix(_AGAIN)}{_AGAIN}"
     checked = setup.checked
     return called(checked.experiment.name, checked.reading.document.overrides) or place.name
 

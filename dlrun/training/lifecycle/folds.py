@@ -23,9 +23,10 @@ from dlrun.runs.journal import TEST, Journal, Tail, read_journal
 from dlrun.runs.lock import lock
 from dlrun.runs.run_json import NO_BEST, RUNNING, Best, about, about_ended, read_run
 from dlrun.training.lifecycle.describe import describe, now
-from dlrun.training.lifecycle.resume import check_settings, resume
+from dlrun.training.lifecycle.resume import resume
 from dlrun.training.lifecycle.run import DELIVERY, DELIVERY_WHEN_STOPPED, Outcome, RunWatcher, run
 from dlrun.training.lifecycle.setup import TrainingSetup
+from dlrun.training.lifecycle.unchanged import check_settings
 from dlrun.training.signals import Terminated
 from dlrun.training.state import TrainingState
 
@@ -62,6 +63,7 @@ def run_folds(
     store: str | None,
     mlflow_experiment: str,
     folder: Path | None = None,
+    original: RunInfo | None = None,
 ) -> Outcome:
     """Train every fold, each as a run of its own; then write the mean and the standard deviation of their tests.
 
@@ -75,6 +77,7 @@ def run_folds(
         mlflow_experiment: the experiment there.
         folder: the run's folder, where it is resumed: it goes on at the fold that was interrupted, and trains those
             longer that are complete after fewer epochs or steps than the spec has now.
+        original: the run that this one trains again, each fold that of the same number.
 
     Raises:
         SpecError: the data is not what the spec says.
@@ -92,7 +95,7 @@ def run_folds(
         def within(setup: TrainingSetup) -> Path:
             nonlocal parent
             if parent is None:
-                parent = _begin(checked, setup, runs, store, mlflow_experiment, stack)
+                parent = _begin(checked, setup, runs, store, mlflow_experiment, stack, original)
             place = run_folder.fold_of(parent.folder, number)
             if not place.is_dir():  # otherwise a kill left it, before there was a run in it
                 durable.make_folder(place, inner=True)
@@ -109,7 +112,8 @@ def run_folds(
                 found = None
                 with open_tracking() as tracking:
                     if known is None:
-                        found = run(one, shown, runs, tracking, store, mlflow_experiment, within)
+                        fold = None if original is None else read_run(run_folder.fold_of(original.folder, number)).info
+                        found = run(one, shown, runs, tracking, store, mlflow_experiment, within, fold)
                     else:
                         with contextlib.suppress(CompleteError):
                             found = resume(known, one, shown, tracking)
@@ -204,12 +208,13 @@ def _begin(
     store: str | None,
     mlflow_experiment: str,
     stack: contextlib.ExitStack,
+    original: RunInfo | None,
 ) -> RunInfo:
     """Make the folder of all folds, locked until the stack ends, once the first fold is ready to be trained."""
-    place = run_folder.make_folder(runs, checked.experiment.name)
+    place = run_folder.make_folder(runs, checked.experiment.name, original is not None)
     stack.enter_context(lock(place))
     settings, text = _settings(checked), _resolved(checked)
-    info = describe(replace(setup, checked=checked, settings=settings), place, store, mlflow_experiment)
+    info = describe(replace(setup, checked=checked, settings=settings), place, store, mlflow_experiment, None, original)
     tags = {key: value for key, value in info.tags.items() if key not in OF_ONE}
     info = replace(info, tags=tags, texts={**info.texts, run_folder.RESOLVED: text}, classes={})
     for name, text in info.texts.items():
@@ -225,7 +230,7 @@ def _again(checked: Checked, folder: Path, stack: contextlib.ExitStack) -> RunIn
     """
     stack.enter_context(lock(folder))
     info, settings = read_run(folder).info, _settings(checked)
-    check_settings(folder, info.params, settings)
+    check_settings(folder.name, info.params, settings, checked.experiment)
     (unit, length), (now, wanted) = _length(info.params), _length(settings)
     if unit == now and wanted < length:
         raise SpecError(f"{folder.name} has {unit}={length}, and {wanted} is less; the number can only grow")

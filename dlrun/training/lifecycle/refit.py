@@ -11,7 +11,7 @@ from dlrun.errors import RunError, SpecError
 from dlrun.runs import durable
 from dlrun.runs import folder as run_folder
 from dlrun.runs.checkpoints import Checkpoints
-from dlrun.runs.info import Tracking
+from dlrun.runs.info import RunInfo, Tracking
 from dlrun.runs.journal import read_journal
 from dlrun.runs.refit import has_begun
 from dlrun.runs.run_json import read_run
@@ -50,8 +50,10 @@ def best_step(folder: Path) -> int:
         raise RunError(f"{file} does not say which epoch was the best: {error}") from None
 
 
-def refit(search: Path, checked: Checked, watcher: RunWatcher, tracking: Tracking) -> Outcome:
-    """Train or resume the refit of a run, by its spec from `check_refit`.
+def refit(
+    search: Path, checked: Checked, watcher: RunWatcher, tracking: Tracking, original: RunInfo | None = None
+) -> Outcome:
+    """Train or resume the refit of a run, by its spec from `check_refit`; `original` is the refit that it trains again.
 
     Raises:
         SpecError: the data is no longer that of the run.
@@ -69,4 +71,4 @@ def refit(search: Path, checked: Checked, watcher: RunWatcher, tracking: Trackin
             durable.make_folder(place, inner=True)
         return place
 
-    return run(checked, watcher, search.parent, tracking, known.store, known.experiment, within)
+    return run(checked, watcher, search.parent, tracking, known.store, known.experiment, within, original)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from dlrun.checks.check import Checked
 from dlrun.errors import CompleteError, RunError, SpecError
@@ -24,20 +23,13 @@ from dlrun.training.lifecycle.run import Outcome, RunWatcher, train
 from dlrun.training.lifecycle.setup import TrainingSetup, prepare_training
 from dlrun.training.lifecycle.snapshot import restore
 from dlrun.training.lifecycle.trunk import compute_trunk
+from dlrun.training.lifecycle.unchanged import check_data, check_settings, check_weights, recorded
 from dlrun.training.loop import Training
 from dlrun.training.signals import stop_on_signals
 from dlrun.training.state import TrainingState
 
-LENGTH = ("train.epochs", "train.steps")
-"""The settings that may grow."""
-PLACES = ("data.source.path",)
-"""The settings that may change: the data may have moved, if its hash is the same."""
-BASELINES = "baselines"
-"""The section that may change: the network does not depend on it."""
 FOLDER = "run.folder"
 """The tag that identifies a run, with its start."""
-MOST = 6
-"""How many differences are listed."""
 
 
 class _Nothing:
@@ -61,9 +53,9 @@ def finish_baselines(folder: Path, checked: Checked, watcher: RunWatcher) -> Com
         if checkpoint is None:
             raise RunError(f"{folder.name} has no checkpoint, so its baselines cannot be computed")
         now = flattened(checked.experiment, checked.reading.folder, checked.plan.input_shapes)
-        check_settings(folder, checkpoint.state["settings"], now)
+        check_settings(folder.name, checkpoint.state["settings"], now, checked.experiment)
         setup = prepare_training(checked, checkpoint.tensors.get(FITTED, {}))
-        _check_data(folder, known.info, checkpoint, setup.identity())
+        check_data(folder.name, checkpoint.state, setup.identity())
         setup = compute_trunk(setup, watcher, checkpoint)
         state = TrainingState()
         with stop_on_signals(state.stop_request):
@@ -87,11 +79,11 @@ def resume(folder: Path, checked: Checked, watcher: RunWatcher, tracking: Tracki
         checkpoint = _newest(folder, watcher)
         settings = checkpoint.state["settings"] if checkpoint else known.info.params
         now = flattened(checked.experiment, checked.reading.folder, checked.plan.input_shapes)
-        check_settings(folder, settings, now)
+        check_settings(folder.name, settings, now, checked.experiment)
         setup = prepare_training(checked, checkpoint.tensors.get(FITTED, {}) if checkpoint else None)
-        _check_data(folder, known.info, checkpoint, setup.identity())
+        check_data(folder.name, checkpoint.state if checkpoint else recorded(known.info), setup.identity())
         if checkpoint is None:
-            _check_weights(folder, known.info, setup.weights_digest)
+            check_weights(folder.name, known.info, setup.weights_digest)
         _check_length(folder, checkpoint, setup, known.status == "FINISHED")
         setup = compute_trunk(setup, watcher, checkpoint)
         _notify_start(checkpoint, setup, watcher)
@@ -105,54 +97,6 @@ def _newest(folder: Path, watcher: RunWatcher) -> Checkpoint | None:
     for damage in checkpoints.damaged:
         watcher.notice(f"skipped a damaged checkpoint: {damage}")
     return checkpoint
-
-
-def check_settings(folder: Path, then: dict[str, str], now: dict[str, str]) -> None:
-    """Refuse a spec that differs from the run's, except in a longer training.
-
-    Raises:
-        SpecError: with what differs.
-    """
-    free = (*LENGTH, *PLACES, *(name for name in {**then, **now} if name.partition(".")[0] == BASELINES))
-    differing = [name for name in {**then, **now} if then.get(name) != now.get(name) and name not in free]
-    if not differing:
-        return
-    shown = [f"{name} was {then.get(name, 'not given')}, now {now.get(name, 'not given')}" for name in differing[:MOST]]
-    shown += [f"and {len(differing) - MOST} more"] if len(differing) > MOST else []
-    what = "\n  ".join([f"the spec is not the one that {folder.name} started with:", *shown])
-    raise SpecError(f"{what}\n  only `train.epochs` or `train.steps` may grow; `dlrun train` starts a new run")
-
-
-def _check_data(folder: Path, info: RunInfo, checkpoint: Checkpoint | None, now: dict[str, Any]) -> None:
-    """Refuse other data, or another split of it.
-
-    Raises:
-        SpecError: with what differs.
-    """
-    then = (
-        checkpoint.state if checkpoint else {"data": info.tags.get("data.hash"), "split": info.tags.get("split.hash")}
-    )
-    if then["data"] != now["data"]:
-        what = f"the data is not what {folder.name} started with: its SHA-256 was {then['data']}, now {now['data']}"
-    elif then["split"] != now["split"]:
-        what = f"the split of the rows is not the one that {folder.name} started with"
-    elif then.get("labels", now["labels"]) != now["labels"]:
-        what = f"the classes are not those that {folder.name} started with: {then['labels']}, now {now['labels']}"
-    else:
-        return
-    raise SpecError(f"{what}\n  `dlrun train` starts a new run")
-
-
-def _check_weights(folder: Path, info: RunInfo, now: str) -> None:
-    """Refuse to start again from another file than before.
-
-    Raises:
-        SpecError: with both hashes.
-    """
-    then = info.tags.get("weights.hash", "")
-    if then != now:
-        what = f"the file in `model.weights` is not the one that {folder.name} started from, and there is no checkpoint"
-        raise SpecError(f"{what}: its SHA-256 was {then}, now {now}\n  `dlrun train` starts a new run")
 
 
 def _check_length(folder: Path, checkpoint: Checkpoint | None, setup: TrainingSetup, finished: bool) -> None:

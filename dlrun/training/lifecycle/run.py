@@ -33,6 +33,7 @@ from dlrun.training.lifecycle.describe import describe, now
 from dlrun.training.lifecycle.process import process_of_a_run
 from dlrun.training.lifecycle.setup import TrainingSetup, prepare_training
 from dlrun.training.lifecycle.trunk import TrunkWatcher, compute_trunk
+from dlrun.training.lifecycle.unchanged import check_data, check_weights, recorded
 from dlrun.training.loop import Progress, Training, Watcher
 from dlrun.training.loss_totals import LossError
 from dlrun.training.signals import Terminated, stop_on_signals
@@ -130,27 +131,37 @@ def run(
     store: str | None,
     mlflow_experiment: str,
     within: Callable[[TrainingSetup], Path] | None = None,
+    original: RunInfo | None = None,
 ) -> Outcome:
     """Train by a checked spec; the run gets a folder under `runs`.
 
     `store` and `mlflow_experiment` are the tracker's store and its experiment, which run.json keeps. `within` makes the
-    folder of a run that is a part of another, in the folder of that one.
+    folder of a run that is a part of another, in the folder of that one. `original` is the run that this one trains
+    again.
 
     Raises:
-        SpecError: the data is not what the spec says.
+        SpecError: the data is not what the spec says, or not that of the original.
         RunError: training failed.
         KeyboardInterrupt, Terminated: a signal stopped it; it can be resumed.
     """
     with process_of_a_run():
         setup = prepare_training(checked)
+        if original is not None:
+            name = run_folder.name_of(original.folder)
+            check_data(name, recorded(original), setup.identity())
+            check_weights(name, original, setup.weights_digest)
         for note in setup.notes:
             watcher.note(note)
         if (start := checked.start) is not None and (start.missing or start.left or start.unused):
             watcher.notice(f"weights: {'; '.join(start.lines(checked.experiment.need('model').start.source))}")
         setup = compute_trunk(setup, watcher)
-        place = run_folder.make_folder(runs, checked.experiment.name) if within is None else within(setup)
+        if within is None:
+            place, parent = run_folder.make_folder(runs, checked.experiment.name, original is not None), None
+        else:
+            place = within(setup)
+            parent = place.parent
         with lock(place):
-            info = describe(setup, place, store, mlflow_experiment, None if within is None else place.parent)
+            info = describe(setup, place, store, mlflow_experiment, parent, original)
             _write_start(setup, info)
             return train(setup, info, watcher, tracking, None)
 

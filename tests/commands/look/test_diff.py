@@ -174,3 +174,12 @@ def test_on_a_narrow_terminal_the_figures_are_in_several_tables(
     assert " ".join(line.removeprefix("metrics ") for line in heads) == "A B C D B - A C - A D - A"
     assert len(heads) == 3
     assert sum(line.startswith("test/loss ") for line in lines) == 3
+
+
+def test_the_versions_and_the_threads_that_differ_are_shown(tmp_path: Path, capsys: Screen) -> None:
+    old = {"run.packages": "numpy==2.3.0\nrich==15.0.0\ntyper==0.29.1", "threads": "1", "torch.version": "2.12.0"}
+    complete_run(tmp_path / "old", {"validation/loss": 0.5}, {}, tags=old)
+    now = {"run.packages": "numpy==2.4.6\nrich==15.0.0", "threads": "8", "torch.version": "2.12.0"}
+    complete_run(tmp_path / "now", {"validation/loss": 0.5}, {}, tags=now)
+    found = data(capsys, "old", "now", runs=tmp_path)
+    assert found["versions"] == {"numpy": ["2.3.0", "2.4.6"], "threads": ["1", "8"]}

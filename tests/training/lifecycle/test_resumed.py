@@ -8,29 +8,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from whole_runs import KILLED, TRAIN, Program, Result, differences, result_of, resumed, the_run, write_digits
+from whole_runs import (
+    AFTER_STEP,
+    KILLED,
+    TRAIN,
+    Program,
+    Result,
+    differences,
+    killed,
+    result_of,
+    resumed,
+    the_run,
+    write_digits,
+)
 
 from dlrun.runs.lock import lock
 from dlrun.runs.run_json import read_run
-
-AFTER_STEP = """
-import os, signal, dlrun.training.lifecycle.checkpointing as k
-keep = k.CheckpointPolicy.{method}
-def keeping(self, training):
-    keep(self, training)
-    if training.state.step == {step}:
-        os.kill(os.getpid(), signal.SIGKILL)
-k.CheckpointPolicy.{method} = keeping
-"""
-"""SIGKILL once a step is done and its checkpoint written."""
-
-
-def killed(program: Program, runs: Path, step: int, *overrides: str, method: str = "after_step") -> Path:
-    """The folder of a run that was killed after a step."""
-    done = program(*TRAIN, runs, *overrides, before=AFTER_STEP.format(step=step, method=method))
-    folder = the_run(runs)
-    assert done.code == KILLED and folder is not None, done.said
-    return folder
 
 
 def finished(program: Program, runs: Path, *overrides: str) -> Result:
@@ -170,6 +163,15 @@ def test_other_data_is_refused(program: Program, alone: Result, runs: Path) -> N
         write_digits(program.folder / "digits.csv")
     assert f"the data is not what {folder.name} started with" in said
     assert resumed(program, runs, alone)
+
+
+def test_a_run_with_a_file_of_test_rows_is_resumed(program: Program, runs: Path) -> None:
+    lines = (program.folder / "digits.csv").read_text().splitlines()
+    (program.folder / "rest.csv").write_text("\n".join([lines[0], *lines[-40:]]))
+    changes = ("data.source.csv.test=rest.csv", "data.split.test=null")
+    folder = killed(program, runs, 12, *changes)
+    done = program("resume", folder)
+    assert done.code == 0, done.said
 
 
 def test_a_run_whose_data_has_moved_is_resumed(program: Program, alone: Result, runs: Path) -> None:
