@@ -78,8 +78,8 @@ class Decision(Component):
         total = math.fsum((self.priors or {}).values())
         listed = len(self.priors or ()) == len(labels)
         if self.priors and (abs(total - 1) > 1e-6 if listed else total >= 1):
-            what = "all together are 1" if listed else "leave a share for the classes that are not listed"
-            raise DecisionError(f"the priors sum to {total:g}; shares {what}", "", ("priors",))
+            hint = "write shares that sum to 1" if listed else "leave a share for the classes that are not listed"
+            raise DecisionError(f"the priors sum to {total:g}", hint, ("priors",))
 
     def factors(self, labels: Sequence[str], shares: Sequence[float]) -> tuple[float, ...]:
         """What the probability of each class is multiplied by, for `priors`.
