@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from dlrun import __version__
-from dlrun.exported.program import Port
+from dlrun.exported.program import Program
 from dlrun.runs import folder as run_folder
 from dlrun.runs.run_json import read_run
 from dlrun.trained.run import TrainedOutput, TrainedRun
@@ -15,17 +15,16 @@ NAME = "dlrun"
 """The key under which a file keeps its description."""
 
 
-def description(run: TrainedRun, inputs: tuple[Port, ...] = (), outputs: tuple[Port, ...] = ()) -> dict[str, Any]:
-    """As data that JSON can hold.
+Description = dict[str, Any]
 
-    Args:
-        run: the run.
-        inputs: the inputs of a program; () where only weights are exported.
-        outputs: its outputs.
-    """
+
+def description(run: TrainedRun, program: Program | None = None) -> Description:
+    """As data that JSON can hold; with the sizes and types of a program, where one is exported."""
     columns = json.loads(run_folder.read_text(run.folder / run_folder.COLUMNS))["inputs"]
-    steps = run.reading.sections["data"].preprocess
-    sizes = {port.name: {"sizes": list(port.sizes), "type": port.type} for port in (*inputs, *outputs)}
+    written = run.reading.sections["data"].preprocess
+    ports = () if program is None else (*program.inputs, *program.outputs)
+    sizes = {port.name: {"sizes": list(port.sizes), "type": port.type} for port in ports}
+    steps = {} if program is None else {name: list(bounds) for name, bounds in program.steps.items()}
     info = read_run(run.folder).info
     return {
         "dlrun": __version__,
@@ -37,11 +36,12 @@ def description(run: TrainedRun, inputs: tuple[Port, ...] = (), outputs: tuple[P
                 "fields": entry["fields"],
                 "columns": entry["columns"],
                 "encoders": [
-                    {"step": steps[one["index"]].written(), "learned": one["learned"]} for one in entry["encoders"]
+                    {"step": written[one["index"]].written(), "learned": one["learned"]} for one in entry["encoders"]
                 ],
             }
             for name, entry in columns.items()
         },
+        "steps": steps,
         "outputs": {output.name: {**sizes.get(output.name, {}), **_meaning(output)} for output in run.outputs},
     }
 
@@ -55,6 +55,6 @@ def _meaning(output: TrainedOutput) -> dict[str, Any]:
     return {"are": are, "field": output.fields[0], "classes": list(output.labels)}
 
 
-def as_text(found: dict[str, Any]) -> str:
+def as_text(found: Description) -> str:
     """The description as it is kept inside a file."""
     return json.dumps(found, ensure_ascii=False)

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 from dlrun.errors import Problem, RunError, SpecError
-from dlrun.exported.description import NAME, as_text, description
-from dlrun.exported.program import Port, Program, program_of, quiet
-from dlrun.exported.proof import Array, Compute, Inputs, prove, rows_to_compare
+from dlrun.exported.description import NAME, Description, as_text, description
+from dlrun.exported.program import Port, Program, as_free_as_it_holds, quiet
+from dlrun.exported.proof import Array, Compute, Difference, Inputs, prove, rows_to_compare
 from dlrun.exported.written import Written, write_with_description
 from dlrun.modules.private_torch import recurrent_kernels_of_any_length
 from dlrun.trained.run import TrainedRun
@@ -34,13 +34,15 @@ def write(run: TrainedRun, out: Path) -> Written:
         RunError: the network cannot be written in ONNX; the answers differ; the file cannot be written.
     """
     need_libraries()
-    program = program_of(run)
-    about = description(run, program.inputs, program.outputs)
-    data = as_onnx(program, {NAME: as_text(about)})
     rows = rows_to_compare(run)
-    differences = prove(run, rows, runtime(program, data), program)
-    files = write_with_description(out, data, about)
-    return Written(files, program.inputs, program.outputs, differences, rows.what)
+
+    def proved(program: Program) -> tuple[Program, Description, bytes, tuple[Difference, ...]]:
+        about = description(run, program)
+        data = as_onnx(program, {NAME: as_text(about)})
+        return program, about, data, prove(run, rows, runtime(program, data), program)
+
+    program, about, data, differences = as_free_as_it_holds(run, proved)
+    return Written.of(program, write_with_description(out, data, about), differences, rows)
 
 
 def need_libraries() -> None:

@@ -7,9 +7,9 @@ import itertools
 import logging
 import operator
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import fx, nn
@@ -27,6 +27,7 @@ ROWS, STEPS = "N", "T"
 SEQUENCE = {True: 1, False: 2}
 """How many axes a row has whose first one may be the steps of a sequence: of indices, and of numbers."""
 
+Held = TypeVar("Held")
 Size = int | str
 """A number, or the name of a size that is free."""
 
@@ -64,6 +65,8 @@ class Program:
     """The same, where nothing of dlrun is left."""
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    steps: dict[str, tuple[int, int | None]]
+    """For each number of steps that is free the least, and the most where there is one."""
 
 
 class Said(nn.Module):
@@ -89,24 +92,26 @@ def type_of(run: TrainedRun, entry: TrainedInput) -> torch.dtype:
     return torch.float64 if maps_before(run.network, entry.name) else torch.float32
 
 
-def program_of(run: TrainedRun) -> Program:
-    """The program of a run; the number of rows is free, and that of a sequence's steps where the network allows it.
+def as_free_as_it_holds(run: TrainedRun, attempt: Callable[[Program], Held]) -> Held:
+    """What an attempt gives for the program of a run, whose number of rows is free. That of a sequence's steps is free
+    too where the network allows it and the attempt does not fail with it.
 
     Raises:
-        RunError: torch cannot export the network.
+        RunError: torch cannot export the network; the attempt fails.
     """
     examples = {entry.name: torch.zeros(1, *entry.shape, dtype=type_of(run, entry)) for entry in run.inputs}
     outputs = [output.name for output in run.outputs]
     if free := [entry.name for entry in run.inputs if _may_be_sequence(run, entry)]:
         with contextlib.suppress(Exception):  # torch's tracing raises whatever the network's code does
             found = export(_joined(run, free), examples, outputs, free)
-            if all(port.is_plain for port in (*found.inputs, *found.outputs)):
-                return found
+            if found.steps and all(port.is_plain for port in (*found.inputs, *found.outputs)):
+                return attempt(found)
     try:
-        return export(_joined(run, []), examples, outputs)
+        program = export(_joined(run, []), examples, outputs)
     except Exception as error:
         what = str(error).strip().partition("\n")[0]
         raise RunError(f"torch cannot export the network of {run.folder.name}: {what}") from None
+    return attempt(program)
 
 
 def export(
@@ -133,7 +138,11 @@ def export(
     taken = zip(examples, signature.user_inputs, strict=True)
     given_back = zip(outputs, signature.user_outputs, strict=True)
     inputs = tuple(_port(name, values[str(node)], names) for name, node in taken)
-    return Program(module, exported, inputs, tuple(_port(name, values[str(node)], names) for name, node in given_back))
+    ranges = {names[str(size)]: bounds for size, bounds in exported.range_constraints.items() if str(size) in names}
+    steps = {name: (int(of.lower), int(of.upper) if of.upper.is_Integer else None) for name, of in ranges.items()}
+    steps.pop(ROWS, None)
+    back = tuple(_port(name, values[str(node)], names) for name, node in given_back)
+    return Program(module, exported, inputs, back, steps)
 
 
 def _may_be_sequence(run: TrainedRun, entry: TrainedInput) -> bool:

@@ -111,12 +111,19 @@ def prove(run: TrainedRun, rows: Rows, compute: Compute, program: Program | None
 
 def _of_other_lengths(program: Program, given: Inputs) -> list[Inputs]:
     """The same rows with half as many steps, and with half as many again, where their number is free."""
-    free = [port.steps is not None for port in program.inputs]
-    if not any(free):
+    if not program.steps:
         return []
-    shorter = tuple(x[:, : max(1, x.shape[1] // 2)] if one else x for x, one in zip(given, free, strict=True))
-    longer = tuple(torch.cat((x, y), 1) if one else x for x, y, one in zip(given, shorter, free, strict=True))
-    return [shorter, longer]
+    found = []
+    for share in (0.5, 1.5):
+        other = []
+        for port, x in zip(program.inputs, given, strict=True):
+            if port.steps is not None:
+                least, most = program.steps[port.steps]
+                count = min(max(least, int(share * x.shape[1])), most or 2 * x.shape[1])
+                x = torch.cat((x, x), 1)[:, :count]
+            other.append(x)
+        found.append(tuple(other))
+    return found
 
 
 def difference(

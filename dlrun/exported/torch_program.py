@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from dlrun.exported.description import NAME, as_text, description
-from dlrun.exported.program import program_of, quiet
-from dlrun.exported.proof import Array, Inputs, prove, rows_to_compare
+from dlrun.exported.description import NAME, Description, as_text, description
+from dlrun.exported.program import Program, as_free_as_it_holds, quiet
+from dlrun.exported.proof import Array, Difference, Inputs, prove, rows_to_compare
 from dlrun.exported.written import Written, write_with_description
 from dlrun.trained.run import TrainedRun
 
@@ -25,19 +26,21 @@ def write(run: TrainedRun, out: Path) -> Written:
     Raises:
         RunError: torch cannot export the network; the answers differ; the file cannot be written.
     """
-    program = program_of(run)
-    about = description(run, program.inputs, program.outputs)
-    buffer = io.BytesIO()
-    with quiet():
-        torch.export.save(program.exported, buffer, extra_files={INSIDE: as_text(about)})
-        buffer.seek(0)
-        again = torch.export.load(buffer).module()
-
-    def compute(inputs: Inputs) -> Mapping[str, Array]:
-        with torch.no_grad():
-            return {name: values.numpy() for name, values in again(*inputs).items()}
-
     rows = rows_to_compare(run)
-    differences = prove(run, rows, compute, program)
-    files = write_with_description(out, buffer.getvalue(), about)
-    return Written(files, program.inputs, program.outputs, differences, rows.what)
+
+    def proved(program: Program) -> tuple[Program, Description, bytes, tuple[Difference, ...]]:
+        about = description(run, program)
+        buffer = io.BytesIO()
+        with quiet():
+            torch.export.save(program.exported, buffer, extra_files={INSIDE: as_text(about)})
+            buffer.seek(0)
+            again = torch.export.load(buffer).module()
+        return program, about, buffer.getvalue(), prove(run, rows, lambda inputs: _computed(again, inputs), program)
+
+    program, about, data, differences = as_free_as_it_holds(run, proved)
+    return Written.of(program, write_with_description(out, data, about), differences, rows)
+
+
+def _computed(module: Any, inputs: Inputs) -> Mapping[str, Array]:
+    with torch.no_grad():
+        return {name: values.numpy() for name, values in module(*inputs).items()}

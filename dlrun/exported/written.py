@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dlrun.errors import RunError
-from dlrun.exported.program import Port
-from dlrun.exported.proof import Difference
+from dlrun.exported.program import Port, Program
+from dlrun.exported.proof import Difference, Rows
 from dlrun.runs import durable
 
 
@@ -26,6 +26,13 @@ class Written:
     differences: tuple[Difference, ...]
     rows: str
     """The rows that were compared."""
+    steps: Mapping[str, tuple[int, int | None]] = field(default_factory=dict)
+    """For each number of steps that is free the least, and the most where there is one."""
+
+    @staticmethod
+    def of(program: Program, files: Mapping[Path, int], differences: tuple[Difference, ...], rows: Rows) -> Written:
+        """What writing a program came to."""
+        return Written(files, program.inputs, program.outputs, differences, rows.what, program.steps)
 
 
 def write_with_description(out: Path, data: bytes, description: Mapping[str, Any]) -> dict[Path, int]:

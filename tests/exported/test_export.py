@@ -21,7 +21,7 @@ import dlrun
 from dlrun.commands.app import app
 from dlrun.errors import RunError
 from dlrun.exported import onnx as onnx_form
-from dlrun.exported.program import program_of
+from dlrun.exported.program import Program, as_free_as_it_holds
 from dlrun.exported.proof import MOST, prove, rows_to_compare
 from dlrun.modules.private_torch import RECURRENT, recurrent_kernels_of_any_length
 from dlrun.trained.evaluate import OwnRows
@@ -100,6 +100,10 @@ def predicted(run: TrainedRun) -> tuple[tuple[torch.Tensor, ...], dict[str, Any]
     return rows.inputs(0, rows.rows), {one.output: one.values for block in blocks for one in block.answers}
 
 
+def program_of(run: TrainedRun) -> Program:
+    return as_free_as_it_holds(run, lambda program: program)
+
+
 def invoke(*arguments: Any) -> Any:
     return CliRunner().invoke(app, ["export", *map(str, arguments)])
 
@@ -140,6 +144,31 @@ def test_onnx_and_torch_give_what_predict_gives(runs: dict[str, TrainedRun], nam
 def test_the_numbers_of_steps_are_free_where_the_network_allows_it(runs: dict[str, TrainedRun]) -> None:
     sizes = {name: program_of(runs[name]).inputs[0].sizes for name in ("sequences", "texts", "images", "classes")}
     assert sizes == {"sequences": ("N", "T", 2), "texts": ("N", "T"), "images": ("N", 3, 4, 4), "classes": ("N", 6)}
+
+
+@pytest.mark.parametrize(
+    ("layers", "sizes"),
+    [
+        ("position_embedding: {num_embeddings: 8}, lstm: 4", {"onnx": {"T": [2, 8]}, "torch": {"T": [2, 8]}}),
+        ("lstm: {hidden_size: 4, coupled: true}", {"onnx": {}, "torch": {}}),
+        # The windows are those of the steps, and ONNX has no such pooling.
+        ("permute: [1, 0], adaptive_avg_pool1d: 2, flatten", {"onnx": {}, "torch": {"T": [2, None]}}),
+    ],
+)
+def test_steps_are_free_as_far_as_the_file_holds(layers: str, sizes: dict[str, Any], tmp_path: Path) -> None:
+    write_data(tmp_path)
+    text = (
+        ARRAYS % ("steps", "class", SPLIT) + f"model: {{layers: [{layers}, linear: $classes]}}\nloss: cross_entropy\n"
+    )
+    (tmp_path / "spec.yaml").write_text(text + END)
+    folder = dlrun.train(tmp_path / "spec.yaml", runs=tmp_path / "runs").folder
+    found = {}
+    for form, ending in (("onnx", ".onnx"), ("torch", ".pt2")):
+        done = invoke(folder, "--to", form, "--out", tmp_path / f"net{ending}", "--json")
+        assert done.exit_code == 0, done.exception
+        found[form] = json.loads(done.stdout)["steps"]
+    assert found == sizes
+    assert json.loads((tmp_path / "net.onnx.json").read_text())["steps"] == sizes["onnx"]
 
 
 def test_safetensors_have_every_number_of_the_network(runs: dict[str, TrainedRun], tmp_path: Path) -> None:

@@ -126,6 +126,8 @@ def show(written: Written) -> None:
         ports = [("input", port) for port in written.inputs] + [("output", port) for port in written.outputs]
         rows = [(what, port.name, " x ".join(map(str, port.sizes)), port.type) for what, port in ports]
         screen.table(("", "name", "shape", "type"), rows)
+    for name, (least, most) in written.steps.items():
+        screen.say(f"{name}: {least} or more" if most is None else f"{name}: from {least} to {most}")
     rows = [(one.output, f"{one.largest:.2g}", f"{one.tolerance:.2g}") for one in written.differences]
     screen.table(("output", "largest difference", "allowed"), rows, right=("largest difference", "allowed"))
     screen.say_folded(f"compared with the network: {written.rows}", hanging=2)
@@ -140,5 +142,6 @@ def as_data(written: Written) -> dict[str, Any]:
         "differences": [
             {"output": one.output, "largest": one.largest, "allowed": one.tolerance} for one in written.differences
         ],
+        "steps": {name: list(bounds) for name, bounds in written.steps.items()},
         "rows": written.rows,
     }
