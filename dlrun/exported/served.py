@@ -84,7 +84,8 @@ def _source(run: TrainedRun, rows: pandas.DataFrame, folder: Path) -> Source:
         path.write_text("".join(_lines(rows, list(fields))), encoding="utf-8")
     found = choose("sources", {kind: str(path)})
     assert isinstance(found, Source)
-    return found
+    marks = {name: getattr(run.source, name) for name in ("missing",) if hasattr(run.source, name)}
+    return found.model_copy(update=marks) if kind == "jsonl" else found  # a missing value is marked as in the training
 
 
 def _array(values: Any, shape: Shape | None) -> Any:

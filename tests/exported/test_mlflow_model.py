@@ -16,12 +16,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exported.test_export import SPECS, invoke, predicted, runs
+from exported.test_export import END, SPECS, invoke, predicted, runs
 from places import ROOT
+from trained.test_predict import write_rows
 
+import dlrun
 from dlrun.errors import SpecError
 from dlrun.tracking.mlflow_run import import_quietly
-from dlrun.trained.run import TrainedRun
+from dlrun.trained.run import TrainedRun, open_run
 
 __all__ = ["runs"]  # the fixture
 
@@ -142,6 +144,25 @@ def test_a_model_is_registered_in_the_store_of_its_run(
     mlflow.set_tracking_uri(f"sqlite:///{store}")
     model = mlflow.pyfunc.load_model("models:/kinds of rows/1")
     holds(run, model.predict(pandas.DataFrame(rows_by_column(run))).to_dict("records"))
+
+
+def test_a_text_that_marks_a_missing_value_in_the_data_marks_one_in_a_served_row(tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "rows.csv", 60)
+    text = (tmp_path / "rows.csv").read_text().replace(",near,", ",unasked,")
+    (tmp_path / "rows.csv").write_text(text)
+    spec = SPECS["classes"].replace("{csv: rows.csv}", "{csv: {path: rows.csv, missing: [unasked]}}")
+    (tmp_path / "spec.yaml").write_text(
+        spec.replace("one_hot", "impute: {columns: place, with: most_frequent}, one_hot") + END
+    )
+    run = open_run(dlrun.train(tmp_path / "spec.yaml", runs=tmp_path / "runs").folder)
+    import_quietly()
+    import pandas
+
+    from dlrun.exported.served import answers_for
+
+    some = [{"a": row["a"], "b": row["b"], "place": row["place"].replace("near", "unasked")} for row in rows[:ROWS]]
+    assert any(row["place"] == "unasked" for row in some)
+    holds(run, answers_for(run, pandas.DataFrame(some)).to_dict("records"))
 
 
 def test_what_cannot_be_a_model_is_one_error(runs: dict[str, TrainedRun], tmp_path: Path) -> None:
