@@ -10,7 +10,19 @@ from places import ROOT
 
 ROOMS = (
     *("errors", "shapes", "runs", "stored", "cache", "language", "safetensors_header", "torch_header"),
-    *("modules", "components", "plan", "checks", "views", "data", "network", "tracking", "training", "trained"),
+    *(
+        "modules",
+        "components",
+        "plan",
+        "checks",
+        "views",
+        "data",
+        "network",
+        "tracking",
+        "training",
+        "trained",
+        "exported",
+    ),
     "commands",
 )
 """From the bottom to the top."""

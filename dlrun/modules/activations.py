@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 
 class SlopedSigmoid(nn.Module):
@@ -39,6 +40,15 @@ class Arctan(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.arctan(x)
+
+
+class RRelu(nn.RReLU):
+    """torch's RReLU; in evaluation it is computed as the leaky_relu that it then is, which every format knows."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            return super().forward(input)
+        return functional.leaky_relu(input, (self.lower + self.upper) / 2)
 
 
 class Abs(nn.Module):

@@ -48,7 +48,10 @@ class ScaledDotProductAttention(nn.Module):
         dropout = self.dropout if self.training else 0.0
         unseen = hidden(x_NTE, self.causal, mask)
         seen = None if unseen is None else ~unseen
-        return functional.scaled_dot_product_attention(x_NTE, x_NTE, x_NTE, seen, dropout_p=dropout)
+        if seen is not None and seen.dim() == 3:
+            seen = seen.unsqueeze(1)
+        x_N1TE = x_NTE.unsqueeze(1)  # one head: other programs read no attention without an axis of heads
+        return functional.scaled_dot_product_attention(x_N1TE, x_N1TE, x_N1TE, seen, dropout_p=dropout).squeeze(1)
 
 
 class MultiheadAttention(nn.MultiheadAttention):

@@ -9,7 +9,8 @@ Each entry names the versions of torch that it was seen in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -264,3 +265,55 @@ class WithPlainTensors(nn.Module):
     def collect_weights_again(self) -> None:
         """Have a recurrent module of torch's find anew the tensors that it gives to its kernel."""
         self._apply(lambda tensor: tensor)
+
+
+# Exporting
+
+
+def _states_of_any_length(
+    x_NTF: Tensor,
+    first: Any,
+    _weights: Any,
+    _bias: bool,
+    _layers: int,
+    _dropout: float,
+    _train: bool,
+    both: bool,
+    *_: Any,
+) -> tuple[Tensor, ...]:
+    """The shapes of what a recurrent kernel returns."""
+    firsts = tuple(first) if isinstance(first, list | tuple) else (first,)
+    states = x_NTF.new_empty((*x_NTF.shape[:2], firsts[0].shape[2] * (2 if both else 1)))
+    return states, *(state.clone() for state in firsts)
+
+
+RECURRENT = ("lstm", "gru")
+"""The recurrent kernels of torch that also other programs have as one operator."""
+
+
+@contextlib.contextmanager
+def recurrent_kernels_of_any_length() -> Iterator[None]:
+    """Let an exported network keep a recurrent kernel as one operator, for sequences of any length.
+
+    torch works out the shapes of its results by a loop over the steps, which fixes their number.
+
+    Private names: torch._decomp.decomposition_table, and py_kernels and _dispatch_cache of torch.ops.aten.lstm.input,
+    seen in torch 2.13.
+    Fallback: the number of steps is fixed.
+    """
+    table = _find("_decomp.decomposition_table", {})
+    kernels: list[Any] = [getattr(getattr(torch.ops.aten, name), "input", None) for name in RECURRENT]
+    found = [one for one in kernels if one in table and hasattr(one, "py_kernels") and hasattr(one, "_dispatch_cache")]
+    before = [(table[one], dict(one.py_kernels)) for one in found]
+    try:
+        for one, (loop, kept) in zip(found, before, strict=True):
+            one.py_kernels.update({key: _states_of_any_length for key, value in kept.items() if value is loop})
+            one._dispatch_cache.clear()
+            table[one] = _states_of_any_length
+        yield
+    finally:
+        for one, (loop, kept) in zip(found, before, strict=True):
+            one.py_kernels.clear()
+            one.py_kernels.update(kept)
+            one._dispatch_cache.clear()
+            table[one] = loop

@@ -51,7 +51,7 @@ class Select(nn.Module):
         count = mask.sum(1)
         wanted = self.kept if self.kept >= 0 else count + self.kept
         number = mask.cumsum(1) - 1  # of each real step, from 0
-        chosen = mask & (number == torch.as_tensor(wanted, device=x.device).expand(len(x))[:, None])
+        chosen = mask & (number == torch.as_tensor(wanted, device=x.device).expand(x.shape[0])[:, None])
         # A sum over at most one step; for a sequence that is too short it is 0.
         return torch.where(chosen[(...,) + (None,) * (x.dim() - 2)], x, 0).sum(1)
 

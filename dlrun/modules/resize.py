@@ -26,5 +26,7 @@ class Resize(FrozenMap):
 
     def _resized(self, x: torch.Tensor, mode: str) -> torch.Tensor:
         images = x if x.dim() == 4 else x.unsqueeze(1)
+        if torch.compiler.is_compiling():  # other programs resize no float64
+            images = images.float()
         resized = functional.interpolate(images, size=list(self.size), mode=mode, antialias=mode != "nearest")
-        return resized.reshape(*x.shape[:-2], *self.size)
+        return resized.reshape(*x.shape[:-2], *self.size).to(x.dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch import fx, nn
 from dlrun.components.preprocess import FittedState
 from dlrun.data.fit import Fitted, FittedStep
 from dlrun.network.build import place_module
-from dlrun.network.names import argument, call, front_path, keep_names, take_by_name
+from dlrun.network.names import argument, call, front_path, keep_names, take_by_name, torch_name
 from dlrun.plan.network import Plan
 
 
@@ -55,6 +55,39 @@ def with_preprocessing(
     keep_names(whole, plan)
     take_by_name(whole, plan)
     return whole
+
+
+def without_reshaping(network: fx.GraphModule, inputs: Collection[str]) -> fx.GraphModule:
+    """The same network, made by `with_preprocessing`, with some inputs taken as they are, so that the sequences of one
+    may have any number of steps; the modules are shared.
+
+    Args:
+        network: the network with its preprocessing.
+        inputs: the names of inputs whose rows have the shape that the network takes.
+    """
+    graph = fx.Graph()
+    graph.output(graph.graph_copy(network.graph, {}))
+    for name in inputs:
+        *_, reshape = _front(graph, name)
+        reshape.replace_all_uses_with(reshape.all_input_nodes[0])
+        graph.erase_node(reshape)
+    return fx.GraphModule(network, graph).eval()
+
+
+def maps_before(network: fx.GraphModule, name: str) -> list[nn.Module]:
+    """The maps that a network, made by `with_preprocessing`, begins with for one of its inputs, in order."""
+    called = [node for node in _front(network.graph, name) if node.op == "call_module"]
+    return [network.get_submodule(str(node.target)) for node in called]
+
+
+def _front(graph: fx.Graph, name: str) -> list[fx.Node]:
+    """What `with_preprocessing` put behind an input: its maps, and the calls that end with `reshape`."""
+    (node,) = (node for node in graph.nodes if node.op == "placeholder" and node.target == torch_name(name))
+    found = []
+    while node.target != "reshape":
+        (node,) = node.users
+        found.append(node)
+    return found
 
 
 def as_tensors(fitted: Fitted) -> dict[str, torch.Tensor]:

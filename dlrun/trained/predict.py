@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -90,21 +91,28 @@ def answers_of(output: TrainedOutput, values: torch.Tensor) -> Answers:
 
 def _values(output: TrainedOutput, values: torch.Tensor) -> Array:
     """Probabilities, scores or numbers, in the form that `Answers` has."""
+    found = said(output, values)
+    return found.flatten(1).numpy() if output.kind == "numbers" else found.double().numpy()
+
+
+def said(output: TrainedOutput, values: torch.Tensor) -> torch.Tensor:
+    """What an output of the network, a batch (N, ...), says: probabilities or scores, (N, ..., classes) or (N, fields),
+    or the numbers as they are. A network that is exported ends with it."""
     if output.kind == "numbers":
-        return values.flatten(1).numpy()
-    if output.kind == "yes_or_no" or (len(output.labels) == 2 and values[:1].numel() == 1):
+        return values
+    if output.kind == "yes_or_no" or (len(output.labels) == 2 and math.prod(values.shape[1:]) == 1):
         single = values.flatten(1)
         if output.are_probabilities:
             single = log_probabilities(single, torch.zeros_like(single), output.form)[0][:, 1].exp().view(single.shape)
         else:
             single = torch.where(single.isnan(), single, (single > 0).to(single.dtype))
-        return (torch.cat((1 - single, single), 1) if output.kind == "classes" else single).double().numpy()
+        return torch.cat((1 - single, single), 1) if output.kind == "classes" else single
     values = values.movedim(1, -1) if values.dim() > 3 else values
     if not output.are_probabilities:
-        return values.double().numpy()
+        return values
     flat = values.flatten(0, -2)
-    zeros = torch.zeros(len(flat), dtype=torch.int64)
-    return log_probabilities(flat, zeros, output.form)[0].exp().view(values.shape).double().numpy()
+    zeros = torch.zeros_like(flat[:, 0], dtype=torch.int64)
+    return log_probabilities(flat, zeros, output.form)[0].exp().view(values.shape)
 
 
 def _of_layer(name: str, values: torch.Tensor) -> Answers:

@@ -38,8 +38,7 @@ def source_of(run: TrainedRun, file: Path) -> Source:
         SpecError: no source reads such a file.
     """
     own = run.source
-    if own.kind in ("text", "words"):
-        raise SpecError(f"{own.kind} makes windows of a text, and a prediction is for rows that stand by themselves")
+    need_single_rows(own)
     names = [suffix for suffix in file.suffixes if suffix not in PACKED]
     kind = names[-1].removeprefix(".").lower() if names else ""
     kind = OTHER_ENDINGS.get(kind, kind)
@@ -51,6 +50,16 @@ def source_of(run: TrainedRun, file: Path) -> Source:
         assert isinstance(found, Source)
         return found
     raise SpecError(f"{file} is none of {', '.join(f'.{one}' for one in READABLE)}")
+
+
+def need_single_rows(source: Source) -> None:
+    """Hold a source to rows that do not follow each other.
+
+    Raises:
+        SpecError: its rows are windows of a text.
+    """
+    if source.kind in ("text", "words"):
+        raise SpecError(f"{source.kind} makes windows of a text, and a prediction is for rows that stand by themselves")
 
 
 class NewRows:

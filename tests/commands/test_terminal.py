@@ -189,6 +189,7 @@ COMMANDS = {
     "reproduce": ["reproduce", "last"],
     "evaluate": ["evaluate", "last"],
     "predict": ["predict", "last", "rows.csv", "--out", "out.csv"],
+    "export": ["export", "last", "--to", "onnx"],
     "runs": ["runs", "--sort", "validation/loss", "--where", "optimizer=adam"],
     "diff": ["diff", "net.yaml", "last", "best:test/loss"],
     "sync": ["sync", "last"],

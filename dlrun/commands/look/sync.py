@@ -62,13 +62,10 @@ def deliver(folder: Path, to: str | None = None, even_without_tracker: bool = Fa
     Raises:
         RunError: something is not delivered.
     """
-    from dlrun.runs.folder import runs_of
-    from dlrun.runs.info import DEFAULT_STORE
     from dlrun.runs.lock import lock_beside
     from dlrun.runs.run_json import closed_run
     from dlrun.tracking.delivery import Delivery
     from dlrun.tracking.delivery_state import NAME
-    from dlrun.tracking.store import address, store_of_environment
 
     run = closed_run(folder)
     if run is None:
@@ -77,8 +74,7 @@ def deliver(folder: Path, to: str | None = None, even_without_tracker: bool = Fa
         screen.say(f"{folder.name}: has no tracker", stderr=stderr)
         return
     interrupts.say(f"; `dlrun sync {folder}` delivers the rest")
-    store = run.info.store or store_of_environment() or DEFAULT_STORE
-    uri = to or address(store, runs_of(folder))
+    uri = to or store_address(folder)
     bar = screen.Bar() if screen.has_live_line() else None
 
     def show(delivery: Delivery) -> None:
@@ -97,3 +93,14 @@ def deliver(folder: Path, to: str | None = None, even_without_tracker: bool = Fa
     shown = without_password(uri)
     line = f"{folder.name}: {run.status}, complete in {shown}; {delivery.sent} values sent"
     screen.say_folded(line, hanging=2, stderr=stderr)
+
+
+def store_address(folder: Path) -> str:
+    """The address of the store that a run belongs to, that of the environment, or the one beside the runs."""
+    from dlrun.runs.folder import runs_of
+    from dlrun.runs.info import DEFAULT_STORE
+    from dlrun.runs.run_json import read_run
+    from dlrun.tracking.store import address, store_of_environment
+
+    store = read_run(folder).info.store or store_of_environment() or DEFAULT_STORE
+    return address(store, runs_of(folder))

@@ -80,7 +80,9 @@ class _Surrounded(WithPlainTensors, nn.RNNBase):
         real = None if mask is None else RealSteps(mask)
         x_NTF = x_NTF if real is None else real.front(x_NTF)
         x_NTF = self.turned(x_NTF, real)
-        if real is not None and self.bidirectional:
+        if real is not None and self.bidirectional and torch.compiler.is_compiling():
+            states_NTH = self.both_ways(x_NTF, real)
+        elif real is not None and self.bidirectional:
             # Reading backwards must begin at the last real step, which torch does only for packed sequences.
             packed = pack_padded_sequence(x_NTF, real.lengths.cpu(), batch_first=True, enforce_sorted=False)
             states, _ = super().forward(packed, self.first(x_NTF))
@@ -89,6 +91,30 @@ class _Surrounded(WithPlainTensors, nn.RNNBase):
             states_NTH, _ = super().forward(x_NTF, self.first(x_NTF))
         states_NTH = self.turned(states_NTH, real)
         return outcome(states_NTH, self.output, self.reverse, self.hidden_size if self.bidirectional else 0, real)
+
+    def both_ways(self, x_NTF: Tensor, real: RealSteps) -> Tensor:
+        """The states of two directions, each read by itself, with the same numbers as for packed sequences, which no
+        format of exported networks has."""
+        kernel = getattr(torch, self.mode.lower())
+        weights, first = self.all_weights, self.first(x_NTF)
+        for layer in range(self.num_layers):
+            x_NTF = nn.functional.dropout(x_NTF, self.dropout, self.training) if layer else x_NTF
+            runs = []
+            for direction in (0, 1):
+                row = 2 * layer + direction
+                state = self.zeros(x_NTF) if first is None else _row(first, row)
+                read_NTF = real.turned(x_NTF) if direction else x_NTF
+                y_NTH = kernel(read_NTF, state, weights[row], self.bias, 1, 0.0, False, False, True)[0]
+                runs.append(real.turned(y_NTH) if direction else y_NTH)
+            x_NTF = torch.cat(runs, 2)
+        return x_NTF
+
+    def zeros(self, x_NTF: Tensor) -> Any:
+        """The first states of one layer in one direction, as an argument for torch's kernel."""
+        rows = x_NTF.shape[0]
+        if self.mode != "LSTM":
+            return x_NTF.new_zeros(1, rows, self.hidden_size)
+        return x_NTF.new_zeros(1, rows, self.proj_size or self.hidden_size), x_NTF.new_zeros(1, rows, self.hidden_size)
 
     def turned(self, x_NTF: Tensor, real: RealSteps | None) -> Tensor:
         """The steps in the order of reading, or that order undone."""
@@ -100,8 +126,15 @@ class _Surrounded(WithPlainTensors, nn.RNNBase):
         """The first states as an argument for torch; None for zeros."""
         if not self.learned:
             return None
-        states = [getattr(self, name).unsqueeze(1).expand(-1, len(x_NTF), -1).contiguous() for name in self.learned]
+        states = [getattr(self, name).unsqueeze(1).expand(-1, x_NTF.shape[0], -1).contiguous() for name in self.learned]
         return tuple(states) if len(states) > 1 else states[0]
+
+
+def _row(states: Any, row: int) -> Any:
+    """The first states of one layer in one direction."""
+    if isinstance(states, tuple):
+        return tuple(state[row : row + 1] for state in states)
+    return states[row : row + 1]
 
 
 class Rnn(_Surrounded, nn.RNN):  # type: ignore[override]

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from dlrun.modules.private_torch import parameters_of
 from dlrun.modules.recurrent.padding import RealSteps
+from dlrun.modules.recurrent.plain_scans import gru_states, jordan_outputs, lstm_states
 from dlrun.modules.recurrent.recurrent import outcome
 from dlrun.modules.recurrent.scans import GruScan, JordanScan, LstmScan
 from dlrun.shapes import Shape
@@ -123,7 +124,8 @@ class PeepholeLstm(Stepwise):
         peepholes = [self.weight(f"weight_c{gate}_{end}") for gate in "ifo"]
         h0, c0 = (self.first(name, row, x_TNF) for name in ("h0", "c0"))
         pgates_TNG = self.from_input(x_TNF, end)
-        return LstmScan.apply(pgates_TNG, h0, c0, self.matrix(f"weight_hh_{end}"), *peepholes)  # type: ignore[return-value]
+        scan = lstm_states if torch.compiler.is_compiling() else LstmScan.apply
+        return scan(pgates_TNG, h0, c0, self.matrix(f"weight_hh_{end}"), *peepholes)  # type: ignore[return-value]
 
 
 class ResetBeforeGru(Stepwise):
@@ -131,7 +133,8 @@ class ResetBeforeGru(Stepwise):
 
     def scan(self, x_TNF: Tensor, end: str, row: int) -> Tensor:
         pgates_TNG, h0 = self.from_input(x_TNF, end), self.first("h0", row, x_TNF)
-        return GruScan.apply(pgates_TNG, h0, self.matrix(f"weight_hh_{end}"))  # type: ignore[return-value]
+        scan = gru_states if torch.compiler.is_compiling() else GruScan.apply
+        return scan(pgates_TNG, h0, self.matrix(f"weight_hh_{end}"))  # type: ignore[return-value]
 
 
 class Jordan(Stepwise):
@@ -144,4 +147,5 @@ class Jordan(Stepwise):
     def scan(self, x_TNF: Tensor, end: str, row: int) -> Tensor:
         p_TNH, y0 = self.from_input(x_TNF, end), self.first("h0", row, x_TNF)
         out, bias = self.matrix(f"weight_hr_{end}"), self.weight(f"bias_hr_{end}")
-        return JordanScan.apply(p_TNH, y0, self.matrix(f"weight_hh_{end}"), out, bias, self.relu)  # type: ignore[return-value]
+        scan = jordan_outputs if torch.compiler.is_compiling() else JordanScan.apply
+        return scan(p_TNH, y0, self.matrix(f"weight_hh_{end}"), out, bias, self.relu)  # type: ignore[return-value]

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import model_validator
 
-from dlrun.components.layers import Range
-from dlrun.components.layers._torch import TorchLayer
+from dlrun.components.layers import Layer, Range
 from dlrun.components.layers.activations._bent import bent
+from dlrun.shapes import Shape
+
+if TYPE_CHECKING:
+    import torch
 
 
-class Rrelu(TorchLayer):
+class Rrelu(Layer):
     """A leaky_relu with a random slope for each number in training; in evaluation the middle of the range is used.
 
     Shape: (...) -> (...), y = x if x > 0 else a*x, a ~ U(lower, upper), or (lower + upper)/2 in evaluation
@@ -17,7 +20,7 @@ class Rrelu(TorchLayer):
     Example: rrelu
     """
 
-    torch_class = "RReLU"
+    padding_is = "per_step"
 
     lower: float = 1 / 8
     """The smallest slope."""
@@ -36,3 +39,8 @@ class Rrelu(TorchLayer):
     def output_range(self, taken: Range) -> Range:
         ends = (*bent(taken, self.lower), *bent(taken, self.upper))
         return min(ends), max(ends)
+
+    def build(self, shape: Shape) -> torch.nn.Module:
+        from dlrun.modules.activations import RRelu
+
+        return RRelu(self.lower, self.upper)
