@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -34,7 +34,7 @@ class Predicted:
     @property
     def lacking(self) -> int:
         """How many rows have an output that is not a number."""
-        found = [np.isnan(one.values).reshape(len(self.numbers), -1).any(1) for one in self.answers]
+        found = [np.isnan(one.values).any(tuple(range(1, one.values.ndim))) for one in self.answers]
         return int(np.any(found, axis=0).sum())
 
 
@@ -50,14 +50,34 @@ def predict(run: TrainedRun, rows: NewRows, at: str | None = None) -> Iterator[P
         SpecError: a row cannot be what the network takes; there is no such layer.
     """
     network = run.network if at is None else until(run.network, at)
+    any_rows = False
+
+    def answers(numbers: Array, inputs: Sequence[torch.Tensor]) -> tuple[Answers, ...]:
+        outputs = outputs_of(network, numbers, inputs, at or run.outputs[0].name)
+        if at is not None:
+            return (_of_layer(at, outputs[at]),)
+        return tuple(answers_of(output, outputs[output.name]) for output in run.outputs)
+
     with torch.inference_mode():
-        for numbers, inputs in rows.blocks(BLOCK):
-            if at is not None:
-                (values,) = outputs_of(network, numbers, inputs, at).values()
-                yield Predicted(numbers, (_of_layer(at, values),))
-                continue
-            outputs = outputs_of(network, numbers, inputs, run.outputs[0].name)
-            yield Predicted(numbers, tuple(answers_of(output, outputs[output.name]) for output in run.outputs))
+        for numbers, found in rows.used(BLOCK, answers):
+            any_rows = True
+            yield Predicted(numbers, found)
+        if not any_rows:
+            yield Predicted(np.arange(0), tuple(map(_without_rows, _shaped(run, at))))
+
+
+def _shaped(run: TrainedRun, at: str | None) -> Iterator[Answers]:
+    """Answers of the right shape for one row, of no meaning."""
+    if at is not None:
+        shape = next(step.output for step in run.plan.layers if torch_path(step.name) == torch_path(at))
+        yield _of_layer(at, torch.zeros(1, *shape))
+        return
+    for output in run.outputs:
+        yield answers_of(output, torch.zeros(1, *run.plan.output_shape(output.name)))
+
+
+def _without_rows(answers: Answers) -> Answers:
+    return replace(answers, values=answers.values[:0])
 
 
 def outputs_of(

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dlrun.components.sources import Source, SourceError, SplitName, resolve
+from dlrun.components.sources import Source, SourceError, SplitName, Table, resolve
+from dlrun.components.sources._bad_rows import BadRows
 from dlrun.components.sources._cells import MISSING
 from dlrun.components.sources._own_splits import Part, own_splits
 from dlrun.errors import SpecPath
@@ -34,6 +35,10 @@ class TableSource(Source):
     """The same for the test rows."""
     missing: tuple[str, ...] = MISSING
     """Texts that say that a value is missing, in any case; they cannot be classes. An empty text says it always."""
+
+    def open(self, folder: Path, whole: bool = True, bad: BadRows | None = None) -> Table:
+        """The same as for every source; `bad` takes the rows that cannot be read, None makes them errors."""
+        raise NotImplementedError
 
     def files(self, folder: Path) -> list[TableFile]:
         """The files in the order of their rows.

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import SourceError, SourceNote
+from dlrun.components.sources._bad_rows import BadRows
 from dlrun.components.sources._cells import EXACT
 from dlrun.components.sources._collected import Collected
 from dlrun.components.sources._encoding import other_file
@@ -36,8 +37,16 @@ BUFFER = 1 << 20
 class ParquetTable(FileTable):
     """Files with the same columns, one after the other; nothing but footers is read before it is needed."""
 
-    def __init__(self, name: str, files: Sequence[TableFile], missing: tuple[str, ...], no_missing: str, whole: bool):
-        super().__init__(name, files, missing, no_missing)
+    def __init__(
+        self,
+        name: str,
+        files: Sequence[TableFile],
+        missing: tuple[str, ...],
+        no_missing: str,
+        whole: bool,
+        bad: BadRows | None = None,
+    ):
+        super().__init__(name, files, missing, no_missing, bad)
         self.whole = whole
         columns, self.bytes = [], Counter[str]()
         fields: dict[str, Any] = {}
@@ -99,7 +108,10 @@ class ParquetTable(FileTable):
                 for name in words:
                     rows.texts[name].add_coded(*to_texts(batch.column(name)))
             if not np.isfinite(block).all():
-                odd.look(block, rows.rows)
+                if self.bad is None:
+                    odd.look(block, rows.rows)
+                else:
+                    self._set_aside(block, rows.rows, rows.names, lacking)
             rows.add(block)
         if rows.rows < self.read_rows:
             raise SourceError(f"{self.name} cannot be read: there are fewer rows than its footer says", self.at)
@@ -164,6 +176,17 @@ class ParquetTable(FileTable):
                 first, count = odd.missing[index]
                 more = f", one of {count} rows without a value" if count > 1 else ", which is no value"
                 unusable.lacks(name, self.cell(name, first) + more)
+
+    def _set_aside(self, block: Array, start: int, names: Sequence[str], lacking: Collection[str]) -> None:
+        """Note down the bad rows of a part of the table (rows, columns) that begins at the row `start`."""
+        import numpy as np
+
+        assert self.bad is not None
+        may_lack = np.array([name in lacking for name in names])
+        for row, column in np.argwhere(np.where(may_lack, np.isinf(block), ~np.isfinite(block))).tolist():
+            what = f"is '{block[row, column]}', and numbers must be finite"
+            what = "has no value" if np.isnan(block[row, column]) else what
+            self.bad.add(f"column '{names[column]}' {what}", start + row)
 
     def _read_classes(self, texts: Mapping[str, SpecPath]) -> None:
         """Where only a look is wanted, read the classes of a target in all rows if they are few bytes."""
