@@ -11,12 +11,11 @@ from torch import fx
 
 from dlrun.components.metrics._probabilities import log_probabilities
 from dlrun.errors import SpecError
-from dlrun.language.suggestions import did_you_mean
 from dlrun.modules.frozen_map import OutOfDomainError
-from dlrun.network.names import torch_path
 from dlrun.trained.answers import Answers, Array
 from dlrun.trained.rows import NewRows
-from dlrun.trained.run import TrainedOutput, TrainedRun
+from dlrun.trained.run import TrainedOutput, TrainedRun, numbered
+from dlrun.trained.values import shape_of, until
 
 BLOCK = 1024
 """Rows that pass through the network together."""
@@ -44,12 +43,12 @@ def predict(run: TrainedRun, rows: NewRows, at: str | None = None) -> Iterator[P
     Args:
         run: the run.
         rows: the rows.
-        at: a layer whose output is given in place of the answers.
+        at: a layer whose output is given in place of the answers; see `dlrun.trained.values`.
 
     Raises:
         SpecError: a row cannot be what the network takes; there is no such layer.
     """
-    network = run.network if at is None else until(run.network, at)
+    network = run.network if at is None else until(run, at)
     any_rows = False
 
     def answers(numbers: Array, inputs: Sequence[torch.Tensor]) -> tuple[Answers, ...]:
@@ -69,8 +68,7 @@ def predict(run: TrainedRun, rows: NewRows, at: str | None = None) -> Iterator[P
 def _shaped(run: TrainedRun, at: str | None) -> Iterator[Answers]:
     """Answers of the right shape for one row, of no meaning."""
     if at is not None:
-        shape = next(step.output for step in run.plan.layers if torch_path(step.name) == torch_path(at))
-        yield _of_layer(at, torch.zeros(1, *shape))
+        yield _of_layer(at, torch.zeros(1, *shape_of(run, at)))
         return
     for output in run.outputs:
         yield answers_of(output, torch.zeros(1, *run.plan.output_shape(output.name)))
@@ -128,31 +126,4 @@ def _values(output: TrainedOutput, values: torch.Tensor) -> Array:
 
 def _of_layer(name: str, values: torch.Tensor) -> Answers:
     flat = values.flatten(1).float()
-    fields = (name,) if flat.shape[1] == 1 else tuple(f"{name}[{number}]" for number in range(flat.shape[1]))
-    return Answers(name, "numbers", fields, (), flat.numpy())
-
-
-def until(network: fx.GraphModule, layer: str) -> fx.GraphModule:
-    """The same network up to the output of a layer; it shares the modules.
-
-    Raises:
-        SpecError: there is no such layer.
-    """
-    calls = {str(node.target): node for node in network.graph.nodes if node.op == "call_module"}
-    path = torch_path(layer)
-    if path not in calls:
-        meant = did_you_mean(layer, calls, {})
-        raise SpecError(f"the network has no layer '{layer}'{meant}\n  params.txt of the run has the names")
-    graph = fx.Graph()
-    copies: dict[fx.Node, fx.Node] = {}
-    for node in network.graph.nodes:
-        if node.op == "output":
-            break
-        copies[node] = graph.node_copy(node, copies.__getitem__)
-        if node is calls[path]:
-            break
-    graph.output(copies[calls[path]])
-    found = fx.GraphModule(network, graph)
-    found.graph.eliminate_dead_code()
-    found.recompile()
-    return found.eval()
+    return Answers(name, "numbers", numbered(name, flat.shape[1]), (), flat.numpy())

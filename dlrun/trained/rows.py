@@ -177,7 +177,7 @@ class NewRows:
             values = np.asarray(self.table.numbers(list(entry.types))[start:stop])
         if values[:1].size != int(np.prod(entry.shape)) and len(values):
             message = f"'{next(iter(entry.types))}' has {show(values.shape[1:])} values in each row of {self.name}"
-            raise SourceError(f"{message}, and the run learned from {show(entry.shape)}", AT)
+            raise SourceError(f"{message}, and the network takes {show(entry.shape)}", AT)
         values = values.reshape(-1, *entry.shape)
         if entry.indices:
             return indices(values, numbers, entry.limit)

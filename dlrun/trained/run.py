@@ -161,7 +161,7 @@ def _output(name: str, targets: dict[str, Target], reading: Reading, planned: Pl
     judge = next((loss for loss in losses if loss.output in (None, name) and loss.compared_with == DATA), None)
     target = name if name in targets else TARGET
     if judge is None or target not in targets:
-        return TrainedOutput(name, "", "numbers", _numbered(name, numel(size)), (), form, True)
+        return TrainedOutput(name, "", "numbers", numbered(name, numel(size)), (), form, True)
     wants, fields, labels = targets[target].wants, targets[target].fields, targets[target].labels or ()
     labels = labels[::-1] if targets[target].positive == 0 else labels
     are_probabilities = judge.of_probabilities or form != ""
@@ -172,11 +172,12 @@ def _output(name: str, targets: dict[str, Target], reading: Reading, planned: Pl
         return TrainedOutput(name, target, "classes", own, labels, form, are_probabilities)
     kind: AnswerKind = "yes_or_no" if wants == "binary" else "numbers"
     if len(fields) != numel(size):
-        fields = _numbered(fields[0] if len(fields) == 1 else name, numel(size))
+        fields = numbered(fields[0] if len(fields) == 1 else name, numel(size))
     return TrainedOutput(name, target, kind, fields, (), form, are_probabilities)
 
 
-def _numbered(name: str, count: int) -> tuple[str, ...]:
+def numbered(name: str, count: int) -> tuple[str, ...]:
+    """Names for the numbers of something: its own for a single one."""
     return (name,) if count == 1 else tuple(f"{name}[{number}]" for number in range(count))
 
 

@@ -129,9 +129,7 @@ def test_an_array_of_another_shape_is_an_error(tmp_path: Path) -> None:
     run = open_run(dlrun.train(tmp_path / "spec.yaml", runs=tmp_path / "runs").folder)
     assert answers(run, tmp_path / "rows.npz")[0].values.shape == (50, 3)
     np.savez(tmp_path / "new.npz", x=random.normal(size=(5, 7)))
-    with pytest.raises(
-        SpecError, match=r"'x' has \(7,\) values in each row of new.npz, and the run learned from \(6,\)"
-    ):
+    with pytest.raises(SpecError, match=r"'x' has \(7,\) values in each row of new.npz, and the network takes \(6,\)"):
         answers(run, tmp_path / "new.npz")
 
 

@@ -38,6 +38,10 @@ def predict(
     at: Annotated[
         str | None, typer.Option(metavar="LAYER", help="Give the output of a layer in place of the predictions.")
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="LAYER", help="Start at the output of a layer, whose numbers the rows are."),
+    ] = None,
     skip_bad: Annotated[
         bool,
         typer.Option(
@@ -61,6 +65,7 @@ def predict(
     from dlrun.trained.predict import predict as predict_rows
     from dlrun.trained.rows import NewRows, source_of
     from dlrun.trained.run import open_run
+    from dlrun.trained.values import starting_at
     from dlrun.trained.write import write_columns, writer
 
     trained = open_run(folder)
@@ -68,7 +73,10 @@ def predict(
         aside = skipped_file(out, path) if skip_bad else None
         if aside is not None and aside.resolve() == path.resolve():
             raise SpecError(f"the rows that are left out would be written to {path}, which is read; rename it")
-        rows = NewRows(trained, source_of(trained, path), skip_bad=skip_bad)
+        source = source_of(trained, path)
+        if start is not None:
+            trained = starting_at(trained, start, source)
+        rows = NewRows(trained, source, skip_bad=skip_bad)
         bar = screen.Bar() if out is not None and screen.has_live_line() else None
         lacking = predicted = 0
         try:
