@@ -20,6 +20,7 @@ import pyarrow.parquet
 
 from dlrun.errors import RunError
 from dlrun.trained.answers import Array
+from dlrun.trained.arrow import record_batch
 from dlrun.trained.columns import Columns, columns_of
 from dlrun.trained.endings import check_ending
 from dlrun.trained.predict import Predicted
@@ -129,10 +130,9 @@ class _Table:
         if self.ending == ".jsonl":
             self.file.write("".join(_lines(columns)).encode())
             return
-        batch = pyarrow.RecordBatch.from_pydict(columns, self.schema)
+        batch = record_batch(columns, self.schema)
         if self.open is None:
-            self.schema = _schema(batch.schema)
-            batch = batch.cast(self.schema)
+            self.schema = batch.schema
             self.open = self._opened(self.schema, texts)
         self.open.write_batch(batch)
 
@@ -154,13 +154,6 @@ class _Table:
             include_header=False, delimiter=delimiter, quoting_style="none" if plain else "needed"
         )
         return pyarrow.csv.CSVWriter(self.file, schema, write_options=options)
-
-
-def _schema(found: pyarrow.Schema) -> pyarrow.Schema:
-    """Of a first block in which a column may have no answer: such a column is of texts."""
-    return pyarrow.schema(
-        [pyarrow.field(one.name, pyarrow.string()) if pyarrow.types.is_null(one.type) else one for one in found]
-    )
 
 
 def _lines(columns: Columns) -> Iterator[str]:
