@@ -15,7 +15,7 @@ from dlrun.commands import screen
 from dlrun.commands.interrupts import INTERRUPTED
 from dlrun.commands.look import data, diff, runs, sync, ui
 from dlrun.commands.train import resume, train
-from dlrun.commands.use import evaluate, predict
+from dlrun.commands.use import evaluate, predict, serve
 from dlrun.commands.write import check, draw, kinds, new, params, schema
 from dlrun.errors import DlrunError, SpecError, visible
 
@@ -73,7 +73,7 @@ def _root(
 ROOMS = {
     "Write": (new.new, kinds.kinds, schema.schema, check.check, params.params, draw.draw),
     "Train": (train.train, resume.resume),
-    "Use": (evaluate.evaluate, predict.predict),
+    "Use": (evaluate.evaluate, predict.predict, serve.serve),
     "Look": (data.data, runs.runs, diff.diff, ui.ui, sync.sync),
 }
 """What people do, and the commands for it, in the order of `dlrun --help`."""

@@ -9,6 +9,7 @@ import numpy as np
 from dlrun.errors import SpecError
 from dlrun.trained.answers import Answers, Array
 from dlrun.trained.predict import Predicted
+from dlrun.trained.run import TrainedOutput
 
 ROW, POSITION = "row", "position"
 """The columns of the number of a row, and of the place in it where rows have an answer at each of several positions."""
@@ -49,14 +50,21 @@ def _columns(answers: Answers) -> Sequence[tuple[str, Array]]:
     if answers.kind == "yes_or_no":
         decided = answers.decided.reshape(values.shape)
         found = [(name, _unless_nan(decided[:, place], values[:, place])) for place, name in enumerate(answers.fields)]
-        return found + [(f"{name}=1", values[:, place]) for place, name in enumerate(answers.fields)]
+        return found + [(name, values[:, place]) for place, name in enumerate(names_of_chances(answers))]
     (field,) = answers.fields
     labels = np.array(answers.labels, object)[answers.decided.reshape(-1)]
     labels[np.isnan(values).any(1)] = None
     found = [(field, labels)]
-    if answers.are_probabilities:
-        found += [(f"{field}={label}", values[:, place]) for place, label in enumerate(answers.labels)]
-    return found
+    return found + [(name, values[:, place]) for place, name in enumerate(names_of_chances(answers))]
+
+
+def names_of_chances(says: Answers | TrainedOutput) -> tuple[str, ...]:
+    """The columns of probabilities of an output: of each class, or of a yes for each field."""
+    if says.kind == "yes_or_no":
+        return tuple(f"{name}=1" for name in says.fields)
+    if says.kind == "numbers" or not says.are_probabilities:
+        return ()
+    return tuple(f"{says.fields[0]}={label}" for label in says.labels)
 
 
 def _unless_nan(decided: Array, values: Array) -> Array:

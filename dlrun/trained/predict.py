@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,13 +37,20 @@ class Predicted:
         return int(np.any(found, axis=0).sum())
 
 
-def predict(run: TrainedRun, rows: NewRows, at: str | None = None) -> Iterator[Predicted]:
+def predict(
+    run: TrainedRun,
+    rows: NewRows,
+    at: str | None = None,
+    outputs: Callable[[Array, Sequence[torch.Tensor]], Mapping[str, torch.Tensor]] | None = None,
+) -> Iterator[Predicted]:
     """The answers for all rows, in order.
 
     Args:
         run: the run.
         rows: the rows.
         at: a layer whose output is given in place of the answers; see `dlrun.trained.values`.
+        outputs: what gives the outputs of the network by name, for the numbers of some rows and each input; unless
+            given, they are computed here.
 
     Raises:
         SpecError: a row cannot be what the network takes; there is no such layer.
@@ -52,10 +59,10 @@ def predict(run: TrainedRun, rows: NewRows, at: str | None = None) -> Iterator[P
     any_rows = False
 
     def answers(numbers: Array, inputs: Sequence[torch.Tensor]) -> tuple[Answers, ...]:
-        outputs = outputs_of(network, numbers, inputs, at or run.outputs[0].name)
+        found = outputs(numbers, inputs) if outputs else outputs_of(network, numbers, inputs, at or run.outputs[0].name)
         if at is not None:
-            return (_of_layer(at, outputs[at]),)
-        return tuple(answers_of(output, outputs[output.name]) for output in run.outputs)
+            return (_of_layer(at, found[at]),)
+        return tuple(answers_of(output, found[output.name]) for output in run.outputs)
 
     with torch.inference_mode():
         for numbers, found in rows.used(BLOCK, answers):

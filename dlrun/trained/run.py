@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,8 @@ class TrainedInput:
     """Whether the network takes indices."""
     limit: int | None
     """With `indices`, how many there are."""
+    recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """For each field whose values are made of what the data has, such as images of one size, how that is done."""
 
     @property
     def chosen(self) -> Chosen:
@@ -142,6 +144,7 @@ def _input(name: str, content: dict[str, Any], reading: Reading, planned: Plan) 
         Encoding((), learned) if learned else None,
         planned.indices[name],
         index_limits(planned).get(name),
+        content.get("recipes", {}),
     )
 
 

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -57,6 +57,16 @@ def writer(out: Path | None) -> Iterator[Writer]:
         yield found
         with _writing(out):
             found.close()
+
+
+def as_bytes(blocks: Iterable[Predicted], ending: str) -> bytes:
+    """Predictions as a table that is not in a file, such as `.csv`."""
+    found = io.BytesIO()
+    table = _Table(found, ending, None)
+    for block in blocks:
+        table.add(block)
+    table.close()
+    return found.getvalue()
 
 
 def write_columns(out: Path, columns: Columns) -> None:

@@ -123,6 +123,7 @@ def test_an_error_of_usage_shows_what_controls_a_terminal(tmp_path: Path, argume
         ["predict", "last", "?.csv"],
         ["predict", "last", "rows.csv", "--out", "?.csv"],
         ["predict", "last", "rows.csv", "--runs", "?"],
+        ["serve", "last", "--runs", "?"],
     ],
     ids="_".join,
 )
@@ -188,6 +189,7 @@ COMMANDS = {
     "resume": ["resume", "last"],
     "evaluate": ["evaluate", "last"],
     "predict": ["predict", "last", "rows.csv", "--out", "out.csv"],
+    "serve": ["serve", "last", "--host", "no.such.host"],
     "runs": ["runs", "--sort", "validation/loss", "--where", "optimizer=adam"],
     "diff": ["diff", "net.yaml", "last", "best:test/loss"],
     "sync": ["sync", "last"],

@@ -59,7 +59,7 @@ class JsonRows:
 
     def __iter__(self) -> Iterator[Row]:
         """The object of each line that is not empty."""
-        decode = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant).decode
+        decode = strict_decoder()
         for text in bounded(self.file, self.part.text):
             self.line += 1
             if text.isspace():
@@ -89,7 +89,7 @@ class JsonRows:
             row = decode(text)
         except json.JSONDecodeError as error:
             raise self._broken(text, error) from None
-        except _WrongError as error:
+        except WrongJsonError as error:
             raise SourceError(f"{self.place}: {error}", self.file.at, error.hint) from None
         except RecursionError:
             raise SourceError(f"{self.place}: nested too deep", self.file.at) from None
@@ -124,7 +124,14 @@ class JsonRows:
         return f"the line is {shorten(text.strip())}" if text.strip() else ""
 
 
-class _WrongError(Exception):
+def strict_decoder() -> Callable[[str], Any]:
+    """What reads a text as JSON: no key twice, and no number that JSON does not have, which is a `WrongJsonError`."""
+    return json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant).decode
+
+
+class WrongJsonError(Exception):
+    """A text is what many programs take for JSON, and is not."""
+
     def __init__(self, message: str, hint: str):
         super().__init__(message)
         self.hint = hint
@@ -135,12 +142,12 @@ def _once(pairs: list[tuple[str, Any]]) -> Row:
     if len(row) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise _WrongError(f"the key '{shorten(twice)[1:-1]}' stands twice", "give each key a name of its own")
+        raise WrongJsonError(f"the key '{shorten(twice)[1:-1]}' stands twice", "give each key a name of its own")
     return row
 
 
 def _no_constant(name: str) -> Any:
-    raise _WrongError(f"{name} is not JSON", "write null where there is no value")
+    raise WrongJsonError(f"{name} is not JSON", "write null where there is no value")
 
 
 def named(value: Any) -> str:
