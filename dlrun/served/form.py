@@ -16,7 +16,10 @@ from dlrun.views.html_page import html, page
 
 FEW = 8
 """Fields that stand below each other; more of them stand side by side too."""
+NAMED = 5
+"""What is predicted is named, up to so many."""
 STYLE = """
+section { position: sticky; top: 1rem; align-self: start; }
 main { display: grid; grid-template-columns: minmax(18rem, 2fr) 3fr; gap: 2.5rem; margin-top: 1.5rem; }
 @media (max-width: 48rem) { main { grid-template-columns: 1fr; } }
 form { display: grid; gap: .8rem; align-content: start; align-items: end; }
@@ -102,7 +105,8 @@ def form(run: TrainedRun) -> str:
     """The page."""
     about = {"chances": [name for output in run.outputs for name in names_of_chances(output)]}
     data = json.dumps(about).replace("<", "\\u003c")
-    says = ", ".join(dict.fromkeys(name for output in run.outputs for name in output.fields[:5]))
+    names = list(dict.fromkeys(name for output in run.outputs for name in output.fields))
+    says = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
     parts = [
         f"<p>Predicts {html(says)}.</p>" if says else "",
         "<main>",

@@ -55,7 +55,7 @@ CSV_SKIPPED = [
     (1, 3, "column 'a' is 'much', not a number"),
     (2, 4, "3 cells; the first line names 4 columns"),
     (4, 7, "row 4 holds 1e+300, too large for float32"),
-    (5, 9, "date: new.csv:9: column 'day' is 'someday'; it is not a time"),
+    (5, 9, "date: column 'day' is 'someday'; it is not a time"),
     (6, 10, "column 'b' is '', not a number"),
     (7, 11, "the line is the same as the first one"),
     (8, 12, "',' expected after '\"'"),
@@ -77,7 +77,7 @@ JSONL_SKIPPED = [
     (2, 3, "the line is not JSON: expecting value, at character 15"),
     (3, 5, "a list, and each line is an object"),
     (4, 6, "column 'b' has no value"),
-    (5, 7, "date: new.jsonl:7: column 'day' is the text \"xx\"; it is not a time"),
+    (5, 7, "date: column 'day' is 'xx'; it is not a time"),
     (6, 8, "column 'place' is the number 5; new.jsonl:1 has the text \"near\""),
 ]
 PARQUET = {
@@ -89,7 +89,7 @@ PARQUET = {
 PARQUET_SKIPPED = [
     (1, "column 'a' has no value"),
     (2, "column 'a' is 'inf', and numbers must be finite"),
-    (3, "date: new.parquet, row 3: column 'day' is 'uu'; it is not a time"),
+    (3, "date: column 'day' is 'uu'; it is not a time"),
     (4, "row 4 holds 1e+300, too large for float32"),
 ]
 

@@ -99,9 +99,11 @@ class JsonTable(FileTable):
         return tuple(reader.notes({**texts, **numbers}))
 
     def cell(self, name: str, row: int) -> str:
-        file, place = self.file_of(row)
-        with open_rows(file, bad=self.bad, before=row - place) as rows:
-            value = next(islice(rows, place, None)).get(name)
+        if self.bad is not None:
+            return self.cell_that_was_read(name, row)
+        file, row = self.file_of(row)
+        with open_rows(file) as rows:
+            value = next(islice(rows, row, None)).get(name)
             return f"{rows.place}: column '{name}' is {named(value)}"
 
     def lines_of(self, file: TableFile, before: int) -> Iterator[int]:

@@ -124,6 +124,8 @@ class ParquetTable(FileTable):
         return sum(self.bytes[name] for name in names)
 
     def cell(self, name: str, row: int) -> str:
+        if self.bad is not None:
+            return self.cell_that_was_read(name, row)
         file, place = self.file_of(row)
         with _opened(file) as parquet:
             start = 0

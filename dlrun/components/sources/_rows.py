@@ -23,6 +23,7 @@ from dlrun.components.sources._filling import (
 )
 from dlrun.components.sources._odd_cells import DATE, IMPUTE, IMPUTE_TEXTS, NAMED_COLUMNS, ONE_HOT, STEPS, with_columns
 from dlrun.errors import SpecPath
+from dlrun.language.suggestions import shorten
 from dlrun.stored import StoredArray, stamp
 
 if TYPE_CHECKING:
@@ -149,6 +150,15 @@ class FileTable(Table):
 
     def forget(self) -> None:
         self._columns, self._texts = Numbers((), None), {}
+
+    def cell_that_was_read(self, name: str, row: int) -> str:
+        """A value as errors show it, without its place: where there may be many bad rows, no file is read anew."""
+        if name in self._texts:
+            found = self._texts[name]
+            value = found.distinct[int(found.codes[row : row + 1][0])]
+        else:
+            value = self.numbers([name])[row : row + 1].item()
+        return f"column '{name}' is '{shorten(value)[1:-1] if isinstance(value, str) else value}'"
 
     def file_of(self, row: int) -> tuple[TableFile, int]:
         """The file that has a row, and the row's number in it, from 0 on."""

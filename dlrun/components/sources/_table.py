@@ -90,9 +90,11 @@ class TextTable(FileTable):
         return {**super().settings(), "layout": self.layout}
 
     def cell(self, name: str, row: int) -> str:
-        file, place = self.file_of(row)
+        if self.bad is not None:
+            return self.cell_that_was_read(name, row)
+        file, row = self.file_of(row)
         with open_lines(file, self.layout) as lines:
-            cells = next(islice(lines.rows(self.bad, row - place), place, None))
+            cells = next(islice(lines.rows(), row, None))
             return f"{lines.place}: column '{name}' is '{shorten(cells[self.places[name]])[1:-1]}'"
 
     def lines_of(self, file: TableFile, before: int) -> Iterator[int]:
