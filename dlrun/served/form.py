@@ -31,7 +31,8 @@ input, select, textarea, button { font: inherit; color: inherit; background: var
 button { background: var(--colour-0); border-color: var(--colour-0); color: var(--back); cursor: pointer; }
 :focus-visible { outline: 2px solid var(--colour-0); outline-offset: 1px; }
 .drop { border: 2px dashed var(--line); border-radius: .6rem; padding: 2rem 1rem; text-align: center; cursor: pointer;
-  color: var(--soft); } .drop.over { border-color: var(--colour-0); } .drop img { max-width: 100%; max-height: 16rem; }
+  color: var(--soft); justify-items: center; }
+.drop.over { border-color: var(--colour-0); } .drop img { max-width: 100%; max-height: 16rem; }
 .drop input { position: absolute; opacity: 0; width: 1px; height: 1px; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1rem; margin: 0 0 1rem; }
 dt { color: var(--soft); overflow-wrap: anywhere; } dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; }

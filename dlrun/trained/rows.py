@@ -13,7 +13,7 @@ from dlrun.components.sources import Source, SourceError, Table
 from dlrun.components.sources._bad_rows import BadRows
 from dlrun.components.sources._files import TableSource
 from dlrun.data.prepare import indices, need_float32
-from dlrun.errors import Problem, SpecError
+from dlrun.errors import Problem, RunError, SpecError
 from dlrun.language.component import choose
 from dlrun.language.suggestions import did_you_mean
 from dlrun.plan.data_info import Target
@@ -99,13 +99,14 @@ class NewRows:
 
         Raises:
             SpecError: a value cannot be what the network takes.
+            RunError: the file cannot be read.
         """
         try:
             return tuple(torch.from_numpy(self._taken(entry, start, stop)) for entry in self.run.inputs)
         except SourceError as error:
             raise SpecError([Problem(error.message)]) from None
         except OSError as error:
-            raise SpecError([Problem(f"{self.name} cannot be read: {error.strerror or error}")]) from None
+            raise RunError(f"{self.name} cannot be read: {error.strerror or error}") from None
 
     def blocks(self, size: int) -> Iterator[tuple[Array, tuple[torch.Tensor, ...]]]:
         """All rows in order, some at a time, with their numbers."""

@@ -381,7 +381,10 @@ def test_rows_to_evaluate_cannot_be_none(tmp_path: Path) -> None:
         NewLabelledRows(run, source_of(run, tmp_path / "none.csv"))
 
 
-def test_an_error_of_reading_is_told_of_the_file_that_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("skip_bad", [False, True])
+def test_an_error_of_reading_is_told_of_the_file_that_is_read(
+    skip_bad: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = trained(tmp_path, "kind", "$classes", "cross_entropy")
 
     def fail(*_given: Any) -> None:
@@ -389,9 +392,9 @@ def test_an_error_of_reading_is_told_of_the_file_that_is_read(tmp_path: Path, mo
 
     with monkeypatch.context() as patch:
         patch.setattr(NewRows, "_taken", fail)
-        rows = NewRows(run, source_of(run, tmp_path / "rows.csv"))
+        rows = NewRows(run, source_of(run, tmp_path / "rows.csv"), skip_bad=skip_bad)
         with (
-            pytest.raises(SpecError, match=r"rows\.csv cannot be read: Input/output error"),
+            pytest.raises(RunError, match=r"rows\.csv cannot be read: Input/output error"),
             writer(tmp_path / "out.csv") as write,
         ):
             for block in predict(run, rows):
