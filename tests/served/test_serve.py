@@ -175,7 +175,8 @@ def test_other_addresses_and_names_are_refused(address: str) -> None:
     assert ask(f"{address}/health", Host="elsewhere.example")[0] == 400
 
 
-def test_requests_that_wait_are_computed_together(run: TrainedRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def held(monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
+    """Have forward passes wait: events that say that one has begun, and that they may go on."""
     free, begun, own = threading.Event(), threading.Event(), joined.outputs_of
 
     def slow(*given: Any) -> Any:
@@ -184,6 +185,11 @@ def test_requests_that_wait_are_computed_together(run: TrainedRun, monkeypatch: 
         return own(*given)
 
     monkeypatch.setattr(joined, "outputs_of", slow)
+    return begun, free
+
+
+def test_requests_that_wait_are_computed_together(run: TrainedRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, free = held(monkeypatch)
     passes = JoinedPasses(run)
     inputs = torch.from_numpy(np.random.default_rng(0).normal(size=(30, *run.inputs[0].shape)))
     with ThreadPoolExecutor(10) as pool:
@@ -212,14 +218,7 @@ def test_a_row_that_is_wrong_is_an_error_of_its_own_request_alone(
     (tmp_path / "sizes.csv").write_text("\n".join(["a,up", *lines]))
     changes = ("data.preprocess=[log1p]", "data.features=[a]", "data.source={csv: sizes.csv}")
     service = Service(trained(tmp_path, "up", "$classes", "cross_entropy", *changes), pytest.fail)
-    free, begun, own = threading.Event(), threading.Event(), joined.outputs_of
-
-    def slow(*given: Any) -> Any:
-        begun.set()
-        assert free.wait(60)
-        return own(*given)
-
-    monkeypatch.setattr(joined, "outputs_of", slow)
+    begun, free = held(monkeypatch)
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(service.answer, b'{"a": 1}', JSON, "")]
         assert begun.wait(60)

@@ -23,6 +23,18 @@ TYPED_ROWS = 1000
 notes."""
 
 
+@dataclass(frozen=True, slots=True)
+class CellRules:
+    """How the cells of a table are read, of whatever sort its files are."""
+
+    missing: tuple[str, ...]
+    """Texts that say that a value is missing."""
+    no_missing: str
+    """How a spec says that no text does."""
+    bad: BadRows | None
+    """Takes the rows that cannot be read, which are NaN and '' then; None where they are errors."""
+
+
 class TableSource(Source):
     """A source whose rows stand in files."""
 
@@ -59,9 +71,9 @@ class TableSource(Source):
                 file.name = f"{file.path.parent.name}/{file.path.name}"
         return found
 
-    def no_missing(self) -> str:
-        """How a spec says that no text marks a missing value."""
-        return f"{self.kind}: {{path: {self.path}, missing: []}}"
+    def rules(self, bad: BadRows | None) -> CellRules:
+        """What decides how cells are read."""
+        return CellRules(self.missing, f"{self.kind}: {{path: {self.path}, missing: []}}", bad)
 
     def origin(self) -> tuple[str, str]:
         return Path(self.path).name, self.path

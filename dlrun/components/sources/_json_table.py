@@ -8,9 +8,8 @@ from itertools import islice
 from typing import Any
 
 from dlrun.components.sources import Field, SourceError, SourceNote
-from dlrun.components.sources._bad_rows import BadRows
 from dlrun.components.sources._cells import EXACT, is_missing, is_number
-from dlrun.components.sources._files import LOOK, TYPED_ROWS, WHOLE, TableFile, need_names
+from dlrun.components.sources._files import LOOK, TYPED_ROWS, WHOLE, CellRules, TableFile, need_names
 from dlrun.components.sources._filling import Block, Filling
 from dlrun.components.sources._header import listed
 from dlrun.components.sources._json_rows import JsonRows, Row, named, open_rows
@@ -30,17 +29,9 @@ class JsonTable(FileTable):
 
     has_lines = True
 
-    def __init__(
-        self,
-        name: str,
-        files: Sequence[TableFile],
-        missing: tuple[str, ...],
-        no_missing: str,
-        whole: bool,
-        bad: BadRows | None = None,
-    ):
+    def __init__(self, name: str, files: Sequence[TableFile], rules: CellRules, whole: bool):
         """Read the first rows; `whole` says whether all of them are wanted."""
-        super().__init__(name, files, missing, no_missing, bad)
+        super().__init__(name, files, rules)
         self.size = sum(unpacked_size(file.path, file.size) for file in files)
         self.complete = whole or self.size <= WHOLE
         self.no_times: set[str] = set()
@@ -51,13 +42,13 @@ class JsonTable(FileTable):
         """For each column its first value of that sort, with its place."""
         self.seen: dict[str, dict[str, tuple[int, str, Any]]] = {}
         """For each column the sorts of its first values: how many, and the first one with its place."""
-        with open_rows(files[0], None if self.complete else LOOK, bad) as rows:
+        with open_rows(files[0], None if self.complete else LOOK, self.bad) as rows:
             for row in islice(rows, TYPED_ROWS):
                 self._look(row, rows.place)
         for name, sorts in self.seen.items():
             # The first value says what its column holds; where it may be a bad one, the most frequent sort does.
             by_count = sorted(sorts, key=lambda sort: -sorts[sort][0])
-            self.sorts[name] = next(iter(sorts if bad is None else by_count), "")
+            self.sorts[name] = next(iter(sorts if self.bad is None else by_count), "")
             if sorts:
                 _, place, value = sorts[self.sorts[name]]
                 self.first[name] = place, value

@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dlrun.components.sources import SourceError, SourceNote
-from dlrun.components.sources._bad_rows import BadRows
 from dlrun.components.sources._cells import EXACT
 from dlrun.components.sources._collected import Collected
 from dlrun.components.sources._encoding import other_file
-from dlrun.components.sources._files import WHOLE, TableFile, need_names, need_same
+from dlrun.components.sources._files import WHOLE, CellRules, TableFile, need_names, need_same
 from dlrun.components.sources._filling import Filling
 from dlrun.components.sources._header import listed
 from dlrun.components.sources._odd_cells import rounded_note
@@ -37,16 +36,8 @@ BUFFER = 1 << 20
 class ParquetTable(FileTable):
     """Files with the same columns, one after the other; nothing but footers is read before it is needed."""
 
-    def __init__(
-        self,
-        name: str,
-        files: Sequence[TableFile],
-        missing: tuple[str, ...],
-        no_missing: str,
-        whole: bool,
-        bad: BadRows | None = None,
-    ):
-        super().__init__(name, files, missing, no_missing, bad)
+    def __init__(self, name: str, files: Sequence[TableFile], rules: CellRules, whole: bool):
+        super().__init__(name, files, rules)
         self.whole = whole
         columns, self.bytes = [], Counter[str]()
         fields: dict[str, Any] = {}

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from dlrun import cache
 from dlrun.cache import Writer, report
 from dlrun.components.sources import SourceError, SourceNote, Table, Texts
-from dlrun.components.sources._bad_rows import BadRows
 from dlrun.components.sources._extents import Extent, index_count, vocabulary
-from dlrun.components.sources._files import WHOLE, TableFile, cannot_be_read, rows_apart
+from dlrun.components.sources._files import WHOLE, CellRules, TableFile, cannot_be_read, rows_apart
 from dlrun.components.sources._filling import (
     CachedNumbers,
     Filling,
@@ -41,17 +40,9 @@ class FileTable(Table):
     Those of large files are put into the cache while they are read, and found there by the next run.
     """
 
-    def __init__(
-        self,
-        name: str,
-        files: Sequence[TableFile],
-        missing: tuple[str, ...],
-        no_missing: str,
-        bad: BadRows | None = None,
-    ):
-        """`bad` takes the rows that cannot be read, which are NaN and '' then; None where they are errors."""
-        self.files, self.name, self.at, self.bad = files, name, files[0].at, bad
-        self.missing, self.no_missing = missing, no_missing
+    def __init__(self, name: str, files: Sequence[TableFile], rules: CellRules):
+        self.files, self.name, self.at, self.bad = files, name, files[0].at, rules.bad
+        self.missing, self.no_missing = rules.missing, rules.no_missing
         self.rows = self.read_rows = 0
         self._columns: Numbers | CachedNumbers = Numbers((), None)
         self._texts: dict[str, Texts] = {}

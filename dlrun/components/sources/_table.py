@@ -8,9 +8,8 @@ from typing import Any
 
 from dlrun.components.sources import Field, SourceError, SourceNote
 from dlrun.components.sources._arrow_csv import ArrowReader
-from dlrun.components.sources._bad_rows import BadRows
 from dlrun.components.sources._cells import is_number
-from dlrun.components.sources._files import LOOK, TYPED_ROWS, WHOLE, TableFile, need_same
+from dlrun.components.sources._files import LOOK, TYPED_ROWS, WHOLE, CellRules, TableFile, need_same
 from dlrun.components.sources._filling import Block, Filling, InMemory
 from dlrun.components.sources._header import delimiter_hint, listed
 from dlrun.components.sources._layout import Layout
@@ -38,18 +37,9 @@ class TextTable(FileTable):
     as_written = True
     has_lines = True
 
-    def __init__(
-        self,
-        name: str,
-        files: Sequence[TableFile],
-        layout: Layout,
-        missing: tuple[str, ...],
-        no_missing: str,
-        whole: bool,
-        bad: BadRows | None = None,
-    ):
+    def __init__(self, name: str, files: Sequence[TableFile], layout: Layout, rules: CellRules, whole: bool):
         """Read the first lines; `whole` says whether all of them are wanted."""
-        super().__init__(name, files, missing, no_missing, bad)
+        super().__init__(name, files, rules)
         self.layout = layout
         self.size = sum(unpacked_size(file.path, file.size) for file in files)
         self.complete = whole or self.size <= WHOLE
@@ -58,7 +48,7 @@ class TextTable(FileTable):
             with open_lines(file, layout) as lines:
                 columns.append(lines.columns)
                 if file is files[0]:
-                    types = lines.types(TYPED_ROWS, missing)
+                    types = lines.types(TYPED_ROWS, self.missing)
         need_same(files, columns, "all files need the same columns")
         self.columns = columns[0]
         self.fields = {name: Field(name, types[name]) for name in self.columns}

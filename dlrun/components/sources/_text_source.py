@@ -49,4 +49,4 @@ class TextSource(TableSource):
     def open(self, folder: Path, whole: bool = True, bad: BadRows | None = None) -> Table:
         files = self.files(folder)
         layout = Layout(self.separator(), self.header, self.names or (), self.decimal, self.thousands, self.encoding)
-        return TextTable(table_name(self.path, files), files, layout, self.missing, self.no_missing(), whole, bad)
+        return TextTable(table_name(self.path, files), files, layout, self.rules(bad), whole)

@@ -25,4 +25,4 @@ class Jsonl(TableSource):
 
     def open(self, folder: Path, whole: bool = True, bad: BadRows | None = None) -> Table:
         files = self.files(folder)
-        return JsonTable(table_name(self.path, files), files, self.missing, self.no_missing(), whole, bad)
+        return JsonTable(table_name(self.path, files), files, self.rules(bad), whole)

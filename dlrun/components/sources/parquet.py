@@ -25,4 +25,4 @@ class Parquet(TableSource):
 
     def open(self, folder: Path, whole: bool = True, bad: BadRows | None = None) -> Table:
         files = self.files(folder)
-        return ParquetTable(table_name(self.path, files), files, self.missing, self.no_missing(), whole, bad)
+        return ParquetTable(table_name(self.path, files), files, self.rules(bad), whole)
