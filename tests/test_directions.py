@@ -10,20 +10,8 @@ from places import ROOT
 
 ROOMS = (
     *("errors", "shapes", "runs", "stored", "cache", "language", "safetensors_header", "torch_header"),
-    *(
-        "modules",
-        "components",
-        "plan",
-        "checks",
-        "views",
-        "data",
-        "network",
-        "tracking",
-        "training",
-        "trained",
-        "exported",
-    ),
-    "commands",
+    *("modules", "components", "plan", "checks", "views", "data", "network", "tracking", "training", "trained"),
+    *("exported", "served", "commands"),
 )
 """From the bottom to the top."""
 ALLOWED = {"runs": {"errors"}}

@@ -69,6 +69,19 @@ def test_training_imports_what_it_needs_of_torch_and_neither_its_compiler_nor_ml
     assert not imported & {"mlflow", "pandas", "scipy", "sklearn", "sympy"}
 
 
+def test_predicting_imports_neither_pandas_nor_a_server(tmp_path: Path) -> None:
+    changes = ("train.epochs=1", "tracking=off", "baselines=off")
+    imported_by("train", str(SPECS / "wine_mlp.yaml"), *changes, "--runs", str(tmp_path))
+    (columns,) = tmp_path.glob("*/columns.json")
+    names = list(json.loads(columns.read_text())["inputs"]["input"]["fields"])
+    (tmp_path / "rows.csv").write_text(f"{','.join(names)}\n{','.join('1' for _ in names)}\n")
+    for out in ("out.csv", "out.parquet"):
+        given = ("predict", "last", str(tmp_path / "rows.csv"), "--out", str(tmp_path / out), "--runs", str(tmp_path))
+        imported = imported_by(*given)
+        assert "torch" in imported
+        assert not imported & {"mlflow", "pandas", "scipy", "sklearn", "starlette", "uvicorn"}
+
+
 def test_drawing_an_svg_imports_nothing_heavy_and_no_engine(tmp_path: Path) -> None:
     imported = imported_by("draw", str(SPECS / "digits_residual.yaml"), "--output", str(tmp_path / "net.svg"))
     assert not imported & {*HEAVY, "numpy", "resvg_py"}

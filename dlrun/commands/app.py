@@ -15,7 +15,7 @@ from dlrun.commands import screen
 from dlrun.commands.interrupts import INTERRUPTED
 from dlrun.commands.look import data, diff, runs, sync, ui
 from dlrun.commands.train import reproduce, resume, train
-from dlrun.commands.use import evaluate, export, predict
+from dlrun.commands.use import evaluate, export, predict, serve
 from dlrun.commands.write import check, draw, kinds, new, params, schema
 from dlrun.errors import DlrunError, SpecError, visible
 
@@ -73,7 +73,7 @@ def _root(
 ROOMS = {
     "Write": (new.new, kinds.kinds, schema.schema, check.check, params.params, draw.draw),
     "Train": (train.train, resume.resume, reproduce.reproduce),
-    "Use": (evaluate.evaluate, predict.predict, export.export),
+    "Use": (evaluate.evaluate, predict.predict, serve.serve, export.export),
     "Look": (data.data, runs.runs, diff.diff, ui.ui, sync.sync),
 }
 """What people do, and the commands for it, in the order of `dlrun --help`."""

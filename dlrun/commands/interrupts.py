@@ -10,6 +10,8 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 INTERRUPTED = 130
@@ -52,3 +54,28 @@ def raise_from_now_on() -> None:
 def say(next_step: str) -> None:
     """What the line of Ctrl-C says besides."""
     _ctrl_c.next_step = next_step
+
+
+class AskedToEndError(BaseException):
+    """A signal asked a command to end that goes on until then."""
+
+    def __init__(self, number: int):
+        self.exit_code = 0 if number == signal.SIGINT else 128 + number  # Ctrl-C is how users end it: no failure
+
+
+@contextlib.contextmanager
+def asked_to_end() -> Iterator[None]:
+    """Turn a signal to end into an exception; a closed terminal, too, must not leave a server behind."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        for other in numbers:
+            signal.signal(other, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the cleanup
+        raise AskedToEndError(number)
+
+    numbers = [signal.SIGINT, signal.SIGTERM] + ([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])
+    before = {number: signal.signal(number, end) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from dlrun import __version__
-from dlrun.exported.program import Program
+from dlrun.exported.program import Program, decision_of
 from dlrun.runs import folder as run_folder
 from dlrun.runs.run_json import read_run
 from dlrun.trained.run import TrainedOutput, TrainedRun
@@ -42,7 +43,8 @@ def description(run: TrainedRun, program: Program | None = None) -> Description:
             for name, entry in columns.items()
         },
         "steps": steps,
-        "outputs": {output.name: {**sizes.get(output.name, {}), **_meaning(output)} for output in run.outputs},
+        "outputs": {output.name: {**sizes.get(output.name, {}), **_meaning(output)} for output in run.outputs}
+        | {name: {**sizes.get(name, {}), **meaning} for one in run.outputs for name, meaning in _decided(one)},
     }
 
 
@@ -53,6 +55,15 @@ def _meaning(output: TrainedOutput) -> dict[str, Any]:
     if output.kind == "yes_or_no":
         return {"are": are, "fields": list(output.fields)}
     return {"are": are, "field": output.fields[0], "classes": list(output.labels)}
+
+
+def _decided(output: TrainedOutput) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The output with the decisions: numbers of classes, and the number behind these for a rejected row."""
+    if (decision := output.decision) is not None:
+        about = {"are": "class numbers", "field": output.fields[0], "classes": list(decision.labels)}
+        rejection = {"rejected": len(decision.labels)} if decision.rejects else {}
+        numbers = {"kind": decision.kind, "factors": decision.factors, "costs": decision.costs}
+        yield decision_of(output), {**about, **rejection, **numbers, "threshold": decision.threshold}
 
 
 def as_text(found: Description) -> str:

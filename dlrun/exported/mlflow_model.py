@@ -24,8 +24,9 @@ from dlrun.errors import Problem, RunError, SpecError
 from dlrun.exported.description import NAME, description
 from dlrun.exported.program import ROWS, Port, quiet
 from dlrun.exported.proof import MOST, Array, Difference, difference
-from dlrun.exported.served import FILES, RUN, answers_for, fields_of, frame_of
+from dlrun.exported.served import RUN, answers_for, fields_of, frame_of
 from dlrun.exported.written import Written
+from dlrun.runs import folder as run_folder
 from dlrun.shapes import Shape
 from dlrun.trained.columns import POSITION, ROW, columns_of
 from dlrun.trained.predict import Predicted, predict
@@ -93,7 +94,7 @@ def _save(run: TrainedRun, out: Path, example: pandas.DataFrame) -> None:
         code, files = Path(folder) / "model.py", Path(folder) / RUN
         code.write_text(CODE, encoding="utf-8")
         files.mkdir()
-        for name in FILES:
+        for name in run_folder.NETWORK:
             if (run.folder / name).exists():
                 shutil.copyfile(run.folder / name, files / name)
         with quiet():

@@ -16,6 +16,7 @@ from torch import fx, nn
 from torch.export import Dim, ExportedProgram
 
 from dlrun.errors import RunError
+from dlrun.modules.decision import LeastCost, Weighed
 from dlrun.modules.private_torch import recurrent_kernels_of_any_length
 from dlrun.network.names import argument, call
 from dlrun.network.preprocessing import maps_before, without_reshaping
@@ -81,8 +82,14 @@ class Said(nn.Module):
 
 
 def answers_of_output(output: TrainedOutput) -> nn.Sequential:
-    """What is computed of an output of the network, one module after the other: whatever comes behind it is here."""
-    return nn.Sequential(Said(output))
+    """What is computed of an output of the network, one module after the other."""
+    decision = output.decision
+    return nn.Sequential(Said(output), *([Weighed(decision.factors)] if decision and decision.changes_shares else []))
+
+
+def decision_of(output: TrainedOutput) -> str:
+    """The name of the output with the number of the class that is decided for, behind that with the probabilities."""
+    return f"{output.name}.decision"
 
 
 def type_of(run: TrainedRun, entry: TrainedInput) -> torch.dtype:
@@ -101,6 +108,7 @@ def as_free_as_it_holds(run: TrainedRun, attempt: Callable[[Program], Held]) -> 
     """
     examples = {entry.name: torch.zeros(1, *entry.shape, dtype=type_of(run, entry)) for entry in run.inputs}
     outputs = [output.name for output in run.outputs]
+    outputs += [decision_of(output) for output in run.outputs if output.decision is not None]
     if free := [entry.name for entry in run.inputs if _may_be_sequence(run, entry)]:
         with contextlib.suppress(Exception):  # torch's tracing raises whatever the network's code does
             found = export(_joined(run, free), examples, outputs, free)
@@ -163,6 +171,12 @@ def _joined(run: TrainedRun, free: Sequence[str]) -> fx.GraphModule:
         answers.add_module(str(number), answers_of_output(output))
         value = graph.call_function(operator.getitem, (values, output.name)) if len(run.outputs) > 1 else values
         found[output.name] = call(graph, f"answers.{number}", (value,))
+    decided = nn.Module()
+    root.add_module("decisions", decided)
+    for number, output in enumerate(run.outputs):
+        if output.decision is not None:
+            decided.add_module(str(number), LeastCost(output.decision.costs))
+            found[decision_of(output)] = call(graph, f"decisions.{number}", (found[output.name],))
     graph.output(found)
     return fx.GraphModule(root, graph).eval()
 

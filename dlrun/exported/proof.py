@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from dlrun.errors import RunError, SpecError
-from dlrun.exported.program import Program, as_rows
+from dlrun.exported.program import Program, as_rows, decision_of
 from dlrun.modules.frozen_map import FrozenMap, back
 from dlrun.network.preprocessing import maps_before
 from dlrun.trained.evaluate import OwnRows
 from dlrun.trained.predict import answers_of, outputs_of
-from dlrun.trained.run import TrainedInput, TrainedRun
+from dlrun.trained.run import TrainedInput, TrainedOutput, TrainedRun
 
 Array = np.ndarray[Any, Any]
 Inputs = tuple[torch.Tensor, ...]
@@ -98,7 +98,7 @@ def prove(run: TrainedRun, rows: Rows, compute: Compute, program: Program | None
     given = as_rows(run, rows.inputs)
     with torch.inference_mode():
         found = outputs_of(run.network, np.arange(rows.count), rows.inputs, run.outputs[0].name)
-        wanted: dict[str, Array] = {one.name: answers_of(one, found[one.name]).values for one in run.outputs}
+        wanted: dict[str, Array] = {one.name: answers_of(one, found[one.name]).chances for one in run.outputs}
     pairs = [(wanted, compute(given))]
     if program is not None:
         pairs.append(({name: values[:1] for name, values in wanted.items()}, compute(tuple(x[:1] for x in given))))
@@ -106,7 +106,28 @@ def prove(run: TrainedRun, rows: Rows, compute: Compute, program: Program | None
             with torch.inference_mode():
                 outputs = program.module(*other)
             pairs.append(({name: values.numpy() for name, values in outputs.items()}, compute(other)))
+    if program is not None:
+        for one in run.outputs:
+            _need_decisions(run, one, pairs)
     return tuple(difference(run, one.name, pairs) for one in run.outputs)
+
+
+def _need_decisions(
+    run: TrainedRun, output: TrainedOutput, pairs: Sequence[tuple[Mapping[str, Array], Mapping[str, Array]]]
+) -> None:
+    """Hold the decisions of an output to those of least expected cost, as far as float32 tells costs apart.
+
+    Raises:
+        RunError: a decision is another one.
+    """
+    if output.decision is None:
+        return
+    costs = np.array(output.decision.costs)
+    for wanted, found in pairs:
+        expected = wanted[output.name].astype(np.float64) @ costs
+        taken = np.take_along_axis(expected, found[decision_of(output)][..., None], -1)[..., 0]
+        if (taken - expected.min(-1) > RELATIVE * costs.max()).any():
+            raise RunError(f"{run.folder.name} is not exported: '{decision_of(output)}' would be other classes")
 
 
 def _of_other_lengths(program: Program, given: Inputs) -> list[Inputs]:

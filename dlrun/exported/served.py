@@ -15,15 +15,12 @@ from mlflow.pyfunc.model import PythonModel
 from dlrun.components.sources import Source
 from dlrun.errors import RunError
 from dlrun.language.component import choose
-from dlrun.runs.folder import BEST, COLUMNS, FITTED, LABELS, RESOLVED, STARTED
 from dlrun.shapes import Shape, numel
 from dlrun.trained.columns import columns_of
 from dlrun.trained.predict import predict
 from dlrun.trained.rows import NewRows
 from dlrun.trained.run import TrainedRun, open_run
 
-FILES = (STARTED, RESOLVED, COLUMNS, LABELS, FITTED, BEST)
-"""The files of a run that its network and its encoders are read from; not every run has all of them."""
 RUN = "run"
 """The name of the folder with these files among those of a model."""
 

@@ -20,6 +20,9 @@ from dlrun.plan.steps import Mask
 from dlrun.plan.weights import fitting_init
 from dlrun.shapes import Shape
 
+STEPS = "steps"
+"""The key in what torch.fx keeps beside a node for the steps of the plan whose value it computes, by their numbers."""
+
 
 def build(
     plan: Plan,
@@ -45,6 +48,8 @@ def build(
     values: list[fx.Node] = [argument(graph, entry.name) for entry in plan.inputs]
     for step in plan.layers:
         values.append(_emit(step, root, graph, values, model))
+    for number, value in enumerate(values):
+        value.meta.setdefault(STEPS, []).append(number)
     outputs = {name: values[index] for name, index in plan.outputs.items()}
     outputs |= {logits_of(name): _logits(plan, name, graph, values) for name in with_logits}
     outputs |= {value_of(step): _without_padding(plan, step, graph, values) for step in with_values}

@@ -10,7 +10,7 @@ from torch import fx, nn
 
 from dlrun.components.preprocess import FittedState
 from dlrun.data.fit import Fitted, FittedStep
-from dlrun.network.build import place_module
+from dlrun.network.build import STEPS, place_module
 from dlrun.network.names import argument, call, front_path, keep_names, take_by_name, torch_name
 from dlrun.plan.network import Plan
 
@@ -39,7 +39,8 @@ def with_preprocessing(
             place_module(root, path, module)
             value = call(graph, path, (value,))
         value = graph.call_method("to", (value, torch.int64 if plan.indices[entry.name] else torch.float32))
-        values[placeholder] = graph.call_method("reshape", (value, (-1, *entry.shape)))
+        values[placeholder] = value = graph.call_method("reshape", (value, (-1, *entry.shape)))
+        value.meta[STEPS] = placeholder.meta[STEPS]
     for name, module in network.named_children():
         root.add_module(name, module)
     outputs: Any = graph.graph_copy(network.graph, values)

@@ -19,6 +19,8 @@ PARAMS, JOURNAL, LABELS, COLUMNS = "params.txt", "metrics.jsonl", "labels.json",
 PICTURE = "network.svg"
 DECISIONS = "decisions.json"
 BEST, LAST, FITTED = "best.safetensors", "last.safetensors", "preprocess.safetensors"
+NETWORK = (STARTED, RESOLVED, COLUMNS, LABELS, DECISIONS, FITTED, BEST)
+"""The files that predictions need, as far as a run has them."""
 EVALUATION = "evaluation"
 """The folder of the evaluation on the test rows; that on other rows has their name behind it."""
 TABLE = ".table.json"

@@ -13,16 +13,12 @@ FOLDER = "model"
 """Of the artifacts."""
 DIGEST = "model.sha256"
 """The tag with the SHA-256 of the files that are there."""
-FILES = (
-    *(run_folder.BEST, run_folder.FITTED, run_folder.RESOLVED, run_folder.COLUMNS, run_folder.LABELS),
-    *(run_folder.DECISIONS, run_folder.STARTED),
-)
 
 
 def uploads(run: MlflowRun, folder: Path) -> list[Upload]:
     """The call that sends the network of a run; none where it has learned nothing, or its folds have."""
     # A link in a folder from another machine must not copy a file of this one.
-    files = [file for name in FILES if (file := folder / name).is_file() and not file.is_symlink()]
+    files = [file for name in run_folder.NETWORK if (file := folder / name).is_file() and not file.is_symlink()]
     return [("the network", partial(_send, run, files))] if folder / run_folder.BEST in files else []
 
 

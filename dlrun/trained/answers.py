@@ -39,6 +39,11 @@ class Answers:
     """How a class is decided for; None is the most probable one."""
 
     @property
+    def chances(self) -> Array:
+        """`values`; probabilities of classes as a decision for other shares of the classes takes them."""
+        return self.values if self.decision is None else self.decision.weighed(self.values)
+
+    @property
     def chosen(self) -> Array:
         """The number of the class that is decided for, (N, ...); below 0 where a row is rejected."""
         return self.decided if self.decision is None else self.decision.classes(self.values)

@@ -9,6 +9,7 @@ import numpy as np
 from dlrun.errors import SpecError
 from dlrun.trained.answers import Answers, Array
 from dlrun.trained.predict import Predicted
+from dlrun.trained.run import TrainedOutput
 
 ROW, POSITION = "row", "position"
 """The columns of the number of a row, and of the place in it where rows have an answer at each of several positions."""
@@ -43,22 +44,29 @@ def columns_of(predicted: Predicted) -> Columns:
 
 
 def _columns(answers: Answers) -> Sequence[tuple[str, Array]]:
-    given = answers.values if answers.decision is None else answers.decision.weighed(answers.values)
+    given = answers.chances
     values = given.reshape(-1, given.shape[-1]).astype(np.float32)  # more digits say nothing
     if answers.kind == "numbers":
         return [(name, values[:, place]) for place, name in enumerate(answers.fields)]
     if answers.kind == "yes_or_no":
         decided = answers.decided.reshape(values.shape)
         found = [(name, _unless_nan(decided[:, place], values[:, place])) for place, name in enumerate(answers.fields)]
-        return found + [(f"{name}=1", values[:, place]) for place, name in enumerate(answers.fields)]
+        return found + [(name, values[:, place]) for place, name in enumerate(names_of_chances(answers))]
     (field,) = answers.fields
     chosen = answers.chosen.reshape(-1)
     labels = np.array(answers.labels, object)[chosen]
     labels[np.isnan(values).any(1) | (chosen < 0)] = None
     found = [(field, labels)]
-    if answers.are_probabilities:
-        found += [(f"{field}={label}", values[:, place]) for place, label in enumerate(answers.labels)]
-    return found
+    return found + [(name, values[:, place]) for place, name in enumerate(names_of_chances(answers))]
+
+
+def names_of_chances(says: Answers | TrainedOutput) -> tuple[str, ...]:
+    """The columns of probabilities of an output: of each class, or of a yes for each field."""
+    if says.kind == "yes_or_no":
+        return tuple(f"{name}=1" for name in says.fields)
+    if says.kind == "numbers" or not says.are_probabilities:
+        return ()
+    return tuple(f"{says.fields[0]}={label}" for label in says.labels)
 
 
 def _unless_nan(decided: Array, values: Array) -> Array:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from dlrun.modules.decision import LeastCost
-
-    Array = np.ndarray[Any, Any]
+Array = np.ndarray[Any, Any]
 
 REJECTED = -1
 """In place of the number of a class."""
@@ -36,29 +32,23 @@ class Decided:
         """Whether it may decide for none of the classes."""
         return len(self.costs[0]) > len(self.labels)
 
-    @cached_property
-    def module(self) -> LeastCost:
-        """From probabilities to decisions."""
-        from dlrun.modules.decision import LeastCost  # imports torch, which the figures of a report do not need
-
-        return LeastCost(self.factors, self.costs)
+    @property
+    def changes_shares(self) -> bool:
+        """Whether probabilities are changed before a class is decided for."""
+        return set(self.factors) != {1.0}
 
     def classes(self, chances: Array) -> Array:
         """(..., classes) -> (...), the number of the class that is decided for, or `REJECTED`."""
-        import torch
-
-        found = self.module(torch.from_numpy(np.ascontiguousarray(chances))).numpy()
+        found = self.expected(chances).argmin(-1)
         return np.where(found < len(self.labels), found, REJECTED)
 
     def weighed(self, chances: Array) -> Array:
         """(..., classes) -> (..., classes), the probabilities where the classes are as frequent as `priors` say."""
-        if set(self.factors) == {1.0}:
+        if not self.changes_shares:
             return chances
         found = chances * np.array(self.factors)
         return found / found.sum(-1, keepdims=True)
 
     def expected(self, chances: Array) -> Array:
         """(..., classes) -> (..., decisions), the expected cost of each."""
-        import torch
-
-        return self.module.expected(torch.from_numpy(np.ascontiguousarray(chances))).numpy()
+        return self.weighed(chances) @ np.array(self.costs)

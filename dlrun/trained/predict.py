@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,12 +12,11 @@ from torch import fx
 
 from dlrun.components.metrics._probabilities import log_probabilities
 from dlrun.errors import SpecError
-from dlrun.language.suggestions import did_you_mean
 from dlrun.modules.frozen_map import OutOfDomainError
-from dlrun.network.names import torch_path
 from dlrun.trained.answers import Answers, Array
 from dlrun.trained.rows import NewRows
-from dlrun.trained.run import TrainedOutput, TrainedRun
+from dlrun.trained.run import TrainedOutput, TrainedRun, numbered
+from dlrun.trained.values import shape_of, until
 
 BLOCK = 1024
 """Rows that pass through the network together."""
@@ -35,30 +34,56 @@ class Predicted:
     @property
     def lacking(self) -> int:
         """How many rows have an output that is not a number."""
-        found = [np.isnan(one.values).reshape(len(self.numbers), -1).any(1) for one in self.answers]
+        found = [np.isnan(one.values).any(tuple(range(1, one.values.ndim))) for one in self.answers]
         return int(np.any(found, axis=0).sum())
 
 
-def predict(run: TrainedRun, rows: NewRows, at: str | None = None) -> Iterator[Predicted]:
+def predict(
+    run: TrainedRun,
+    rows: NewRows,
+    at: str | None = None,
+    outputs: Callable[[Array, Sequence[torch.Tensor]], Mapping[str, torch.Tensor]] | None = None,
+) -> Iterator[Predicted]:
     """The answers for all rows, in order.
 
     Args:
         run: the run.
         rows: the rows.
-        at: a layer whose output is given in place of the answers.
+        at: a layer whose output is given in place of the answers; see `dlrun.trained.values`.
+        outputs: what gives the outputs of the network by name, for the numbers of some rows and each input; unless
+            given, they are computed here.
 
     Raises:
         SpecError: a row cannot be what the network takes; there is no such layer.
     """
-    network = run.network if at is None else until(run.network, at)
+    network = run.network if at is None else until(run, at)
+    any_rows = False
+
+    def answers(numbers: Array, inputs: Sequence[torch.Tensor]) -> tuple[Answers, ...]:
+        found = outputs(numbers, inputs) if outputs else outputs_of(network, numbers, inputs, at or run.outputs[0].name)
+        if at is not None:
+            return (_of_layer(at, found[at]),)
+        return tuple(answers_of(output, found[output.name]) for output in run.outputs)
+
     with torch.inference_mode():
-        for numbers, inputs in rows.blocks(BLOCK):
-            if at is not None:
-                (values,) = outputs_of(network, numbers, inputs, at).values()
-                yield Predicted(numbers, (_of_layer(at, values),))
-                continue
-            outputs = outputs_of(network, numbers, inputs, run.outputs[0].name)
-            yield Predicted(numbers, tuple(answers_of(output, outputs[output.name]) for output in run.outputs))
+        for numbers, found in rows.used(BLOCK, answers):
+            any_rows = True
+            yield Predicted(numbers, found)
+        if not any_rows:
+            yield Predicted(np.arange(0), tuple(map(_without_rows, _shaped(run, at))))
+
+
+def _shaped(run: TrainedRun, at: str | None) -> Iterator[Answers]:
+    """Answers of the right shape for one row, of no meaning."""
+    if at is not None:
+        yield _of_layer(at, torch.zeros(1, *shape_of(run, at)))
+        return
+    for output in run.outputs:
+        yield answers_of(output, torch.zeros(1, *run.plan.output_shape(output.name)))
+
+
+def _without_rows(answers: Answers) -> Answers:
+    return replace(answers, values=answers.values[:0])
 
 
 def outputs_of(
@@ -117,31 +142,4 @@ def said(output: TrainedOutput, values: torch.Tensor) -> torch.Tensor:
 
 def _of_layer(name: str, values: torch.Tensor) -> Answers:
     flat = values.flatten(1).float()
-    fields = (name,) if flat.shape[1] == 1 else tuple(f"{name}[{number}]" for number in range(flat.shape[1]))
-    return Answers(name, "numbers", fields, (), flat.numpy())
-
-
-def until(network: fx.GraphModule, layer: str) -> fx.GraphModule:
-    """The same network up to the output of a layer; it shares the modules.
-
-    Raises:
-        SpecError: there is no such layer.
-    """
-    calls = {str(node.target): node for node in network.graph.nodes if node.op == "call_module"}
-    path = torch_path(layer)
-    if path not in calls:
-        meant = did_you_mean(layer, calls, {})
-        raise SpecError(f"the network has no layer '{layer}'{meant}\n  params.txt of the run has the names")
-    graph = fx.Graph()
-    copies: dict[fx.Node, fx.Node] = {}
-    for node in network.graph.nodes:
-        if node.op == "output":
-            break
-        copies[node] = graph.node_copy(node, copies.__getitem__)
-        if node is calls[path]:
-            break
-    graph.output(copies[calls[path]])
-    found = fx.GraphModule(network, graph)
-    found.graph.eliminate_dead_code()
-    found.recompile()
-    return found.eval()
+    return Answers(name, "numbers", numbered(name, flat.shape[1]), (), flat.numpy())

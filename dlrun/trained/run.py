@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,8 @@ class TrainedInput:
     """Whether the network takes indices."""
     limit: int | None
     """With `indices`, how many there are."""
+    recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """For each field whose values are made of what the data has, such as images of one size, how that is done."""
 
     @property
     def chosen(self) -> Chosen:
@@ -153,6 +155,7 @@ def _input(name: str, content: dict[str, Any], reading: Reading, planned: Plan) 
         Encoding((), learned) if learned else None,
         planned.indices[name],
         index_limits(planned).get(name),
+        content.get("recipes", {}),
     )
 
 
@@ -172,7 +175,7 @@ def _output(name: str, targets: Mapping[str, Target], reading: Reading, planned:
     judge = next((loss for loss in losses if loss.output in (None, name) and loss.compared_with == DATA), None)
     target = name if name in targets else TARGET
     if judge is None or target not in targets:
-        return TrainedOutput(name, "", "numbers", _numbered(name, numel(size)), (), form, True)
+        return TrainedOutput(name, "", "numbers", numbered(name, numel(size)), (), form, True)
     wants, fields, labels = targets[target].wants, targets[target].fields, targets[target].labels or ()
     labels = labels[::-1] if targets[target].positive == 0 else labels
     are_probabilities = judge.of_probabilities or form != ""
@@ -183,11 +186,12 @@ def _output(name: str, targets: Mapping[str, Target], reading: Reading, planned:
         return TrainedOutput(name, target, "classes", own, labels, form, are_probabilities)
     kind: AnswerKind = "yes_or_no" if wants == "binary" else "numbers"
     if len(fields) != numel(size):
-        fields = _numbered(fields[0] if len(fields) == 1 else name, numel(size))
+        fields = numbered(fields[0] if len(fields) == 1 else name, numel(size))
     return TrainedOutput(name, target, kind, fields, (), form, are_probabilities)
 
 
-def _numbered(name: str, count: int) -> tuple[str, ...]:
+def numbered(name: str, count: int) -> tuple[str, ...]:
+    """Names for the numbers of something: its own for a single one."""
     return (name,) if count == 1 else tuple(f"{name}[{number}]" for number in range(count))
 
 

@@ -123,6 +123,7 @@ def test_an_error_of_usage_shows_what_controls_a_terminal(tmp_path: Path, argume
         ["predict", "last", "?.csv"],
         ["predict", "last", "rows.csv", "--out", "?.csv"],
         ["predict", "last", "rows.csv", "--runs", "?"],
+        ["serve", "last", "--runs", "?"],
     ],
     ids="_".join,
 )
@@ -189,6 +190,7 @@ COMMANDS = {
     "reproduce": ["reproduce", "last"],
     "evaluate": ["evaluate", "last"],
     "predict": ["predict", "last", "rows.csv", "--out", "out.csv"],
+    "serve": ["serve", "last", "--host", "no.such.host"],
     "export": ["export", "last", "--to", "onnx"],
     "runs": ["runs", "--sort", "validation/loss", "--where", "optimizer=adam"],
     "diff": ["diff", "net.yaml", "last", "best:test/loss"],

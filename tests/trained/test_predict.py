@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import math
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,78 +17,20 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 import torch
-from typer.testing import CliRunner
+from predicting import ROWS, SPEC, answers, invoke, rows_in, trained, write_rows
 
 import dlrun
 from dlrun.checks.check import check
 from dlrun.commands.app import app
-from dlrun.errors import SpecError
+from dlrun.errors import RunError, SpecError
 from dlrun.plan.split import Splits
 from dlrun.runs.run_json import read_run
-from dlrun.trained.answers import Answers
 from dlrun.trained.endings import ENDINGS
 from dlrun.trained.evaluate import NewLabelledRows, evaluate
 from dlrun.trained.predict import answers_of, predict
 from dlrun.trained.rows import NewRows, source_of
-from dlrun.trained.run import TrainedRun, open_run
+from dlrun.trained.run import open_run
 from dlrun.trained.write import writer
-
-SPEC = """
-data:
-  source: {csv: rows.csv}
-  target: %s
-  features: [a, b, place]
-  split: {validation: 0.2, test: 0.3}
-  preprocess: [one_hot: {columns: place}, standardize]
-model: {layers: [{linear: {out_features: 8, name: hidden}}, tanh, linear: %s]}
-loss: %s
-optimizer: {adam: {lr: 0.02}}
-train: {epochs: 8, device: cpu}
-tracking: off
-baselines: off
-"""
-ROWS = 200
-
-
-def write_rows(file: Path, rows: int = ROWS) -> list[dict[str, Any]]:
-    """A table with a target of each sort; gives its rows."""
-    random = np.random.default_rng(2)
-    found = []
-    for _ in range(rows):
-        a, b = random.normal(size=2).round(3).tolist()
-        place = str(random.choice(["near", "far", "in, between"]))
-        kind = "low" if a + b < -0.5 else "high" if a + b > 0.5 else "middle"
-        found.append(
-            {
-                "a": a,
-                "b": b,
-                "place": place,
-                "kind": kind,
-                "up": "yes" if a > b else "no",
-                "sum": round(100 * (a + b), 2),
-            }
-        )
-    with file.open("w", newline="") as stream:
-        writing = csv.DictWriter(stream, list(found[0]))
-        writing.writeheader()
-        writing.writerows(found)
-    return found
-
-
-def trained(folder: Path, target: str, outputs: Any, loss: str, *changes: str) -> TrainedRun:
-    write_rows(folder / "rows.csv")
-    (folder / "spec.yaml").write_text(SPEC % (target, outputs, loss))
-    return open_run(dlrun.train(folder / "spec.yaml", *changes, runs=folder / "runs").folder)
-
-
-def answers(run: TrainedRun, file: Path, at: str | None = None) -> list[Answers]:
-    """The answers for all rows of a file, for each output."""
-    blocks = list(predict(run, NewRows(run, source_of(run, file)), at))
-    outputs = zip(*(block.answers for block in blocks), strict=True)
-    return [
-        Answers(one[0].output, one[0].kind, one[0].fields, one[0].labels, np.concatenate([part.values for part in one]))
-        for one in outputs
-    ]
 
 
 def splits(folder: Path, *changes: str) -> Splits:
@@ -187,9 +129,7 @@ def test_an_array_of_another_shape_is_an_error(tmp_path: Path) -> None:
     run = open_run(dlrun.train(tmp_path / "spec.yaml", runs=tmp_path / "runs").folder)
     assert answers(run, tmp_path / "rows.npz")[0].values.shape == (50, 3)
     np.savez(tmp_path / "new.npz", x=random.normal(size=(5, 7)))
-    with pytest.raises(
-        SpecError, match=r"'x' has \(7,\) values in each row of new.npz, and the run learned from \(6,\)"
-    ):
+    with pytest.raises(SpecError, match=r"'x' has \(7,\) values in each row of new.npz, and the network takes \(6,\)"):
         answers(run, tmp_path / "new.npz")
 
 
@@ -200,31 +140,6 @@ def test_a_loss_of_margins_gives_classes_and_no_probabilities(tmp_path: Path) ->
             write.add(block)
     lines = (tmp_path / "out.csv").read_text().splitlines()
     assert lines[0] == "row,kind" and len(lines) == ROWS + 1
-
-
-def invoke(*arguments: str | Path, given: bytes | None = None) -> Any:
-    return CliRunner().invoke(app, ["predict", *map(str, arguments)], input=given)
-
-
-def rows_in(file: Path) -> tuple[list[str], Sequence[Sequence[Any]]]:
-    """The names and the rows of a file of predictions."""
-    if file.suffix == ".parquet":
-        table = pyarrow.parquet.read_table(file)
-        return table.column_names, [list(row.values()) for row in table.to_pylist()]
-    if file.suffix == ".jsonl":
-        rows = [json.loads(line) for line in file.read_text().splitlines()]
-        return list(rows[0]), [list(row.values()) for row in rows]
-    with file.open(newline="") as stream:
-        names, *rows = csv.reader(stream, delimiter="\t" if file.suffix == ".tsv" else ",")
-    return names, [[float(cell) if _is_number(cell) else cell or None for cell in row] for row in rows]
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 @pytest.mark.parametrize("ending", [one for one in ENDINGS if one != ".npz"])
@@ -424,3 +339,82 @@ def test_ctrl_c_leaves_the_old_file_and_no_part_of_a_new_one(tmp_path: Path) -> 
     assert done.returncode == 130 and "interrupted" in done.stderr, done.stderr
     assert (tmp_path / "out.csv").read_text() == "mine"
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_file_without_rows_has_predictions_without_rows(ending: str, tmp_path: Path) -> None:
+    run = trained(tmp_path, "kind", "$classes", "cross_entropy")
+    (tmp_path / "none.csv").write_text("a,b,place\n")
+    out = tmp_path / f"out{ending}"
+    done = invoke(run.folder, tmp_path / "none.csv", "--out", out)
+    assert done.exit_code == 0 and "0 rows predicted" in done.output
+    if ending == ".npz":
+        with np.load(out, allow_pickle=False) as arrays:
+            assert [arrays[name].shape for name in ("row", "kind", "kind=")] == [(0,), (0,), (0, 3)]
+    elif ending == ".jsonl":
+        assert out.read_bytes() == b""
+    else:
+        assert rows_in(out) == (["row", "kind", "kind=high", "kind=low", "kind=middle"], [])
+    assert invoke(run.folder, tmp_path / "none.csv", "--at", "hidden").output.startswith("row,hidden[0],hidden[1],")
+
+
+@pytest.mark.parametrize("kind", ["parquet", "npz"])
+def test_typed_files_without_rows_have_predictions_without_rows(kind: str, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    np.savez(tmp_path / "rows.npz", a=random.normal(size=50), y=random.integers(0, 2, 50))
+    text = SPEC.replace("{csv: rows.csv}", "{npz: rows.npz}").replace("features: [a, b, place]", "features: a")
+    text = text.replace("one_hot: {columns: place}, ", "")
+    (tmp_path / "spec.yaml").write_text(text % ("y", "1", "binary_cross_entropy"))
+    run = open_run(dlrun.train(tmp_path / "spec.yaml", runs=tmp_path / "runs").folder)
+    file = tmp_path / f"none.{kind}"
+    if kind == "npz":
+        np.savez(file, a=np.zeros(0))
+    else:
+        pyarrow.parquet.write_table(pyarrow.table({"a": pyarrow.array([], pyarrow.float64())}), file)
+    assert invoke(run.folder, file).output == "row,y,y=0,y=1\n"
+
+
+def test_rows_to_evaluate_cannot_be_none(tmp_path: Path) -> None:
+    run = trained(tmp_path, "kind", "$classes", "cross_entropy")
+    (tmp_path / "none.csv").write_text("a,b,place,kind\n")
+    with pytest.raises(SpecError, match=r"none\.csv has no rows after its first line"):
+        NewLabelledRows(run, source_of(run, tmp_path / "none.csv"))
+
+
+@pytest.mark.parametrize("skip_bad", [False, True])
+def test_an_error_of_reading_is_told_of_the_file_that_is_read(
+    skip_bad: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trained(tmp_path, "kind", "$classes", "cross_entropy")
+
+    def fail(*_given: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NewRows, "_taken", fail)
+        rows = NewRows(run, source_of(run, tmp_path / "rows.csv"), skip_bad=skip_bad)
+        with (
+            pytest.raises(RunError, match=r"rows\.csv cannot be read: Input/output error"),
+            writer(tmp_path / "out.csv") as write,
+        ):
+            for block in predict(run, rows):
+                write.add(block)
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_an_error_of_writing_is_told_of_the_file_that_is_written(
+    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trained(tmp_path, "kind", "$classes", "cross_entropy")
+    own = Path.open
+    monkeypatch.setattr(Path, "open", lambda path, *a: own(Path("/dev/full") if path.suffix == ".part" else path, *a))
+    blocks = list(predict(run, NewRows(run, source_of(run, tmp_path / "rows.csv"))))
+    with (
+        pytest.raises(RunError, match=rf"cannot write .*out\{ending}: No space left on device"),
+        writer(tmp_path / f"out{ending}") as write,
+    ):
+        for block in blocks:
+            write.add(block)
+    assert not (tmp_path / f"out{ending}").exists()

@@ -29,7 +29,7 @@ def diff(
     as_json: AsJson = False,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Show what differs between runs or specs: settings, layers, metrics.
+    """Show in what runs or specs differ: settings, layers, metrics.
 
     Of runs also the data, the versions and the curves. For example `dlrun diff last best:validation/loss`.
     """

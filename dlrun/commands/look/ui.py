@@ -12,13 +12,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 
+from dlrun.commands import interrupts
 from dlrun.commands.arguments import Runs
 from dlrun.commands.screen import say
 from dlrun.errors import SpecError
@@ -49,13 +49,6 @@ QUIET = {
 }
 CHATTER = "[MLflow] Security middleware"
 """The beginning of a line that MLflow writes at every start, whatever its log level."""
-
-
-class _Ended(BaseException):
-    """A signal asked the command to end."""
-
-    def __init__(self, number: int):
-        self.number = number
 
 
 def ui(
@@ -116,16 +109,15 @@ def free_port(port: int) -> int:
 
 def _serve(file: Path, port: int) -> int:
     """Run MLflow's server until it ends or a signal comes; returns the exit code."""
-    with _signals():
+    with interrupts.asked_to_end():
         server = _start(file, port)
         relay = threading.Thread(target=_relay, args=(server,), daemon=True)
         relay.start()
         try:
             _announce(server, f"http://{HOST}:{port}/#/{_page(file)}", port)
             code = server.wait()
-        except _Ended as ended:
-            # Ctrl-C is how users end this command, so it is no failure.
-            code = 0 if ended.number == signal.SIGINT else 128 + ended.number
+        except interrupts.AskedToEndError as asked:
+            code = asked.exit_code
         finally:
             _end(server)
         relay.join(1)
@@ -193,24 +185,6 @@ def _relay(server: subprocess.Popen[str]) -> None:
     for line in server.stderr:
         if not line.startswith(CHATTER):
             say(line.rstrip("\n"), stderr=True)
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[None]:
-    """Turn a signal to end into an exception; a closed terminal, too, must not leave a server behind."""
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        for other in numbers:
-            signal.signal(other, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the cleanup
-        raise _Ended(number)
-
-    numbers = [signal.SIGINT, signal.SIGTERM] + ([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])
-    before = {number: signal.signal(number, end) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _end(server: subprocess.Popen[str]) -> None:

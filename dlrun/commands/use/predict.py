@@ -38,6 +38,16 @@ def predict(
     at: Annotated[
         str | None, typer.Option(metavar="LAYER", help="Give the output of a layer in place of the predictions.")
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="LAYER", help="Start at the output of a layer, whose numbers the rows are."),
+    ] = None,
+    skip_bad: Annotated[
+        bool,
+        typer.Option(
+            "--skip-bad", help="Leave out rows that cannot be used, and list them in a file: OUT with `.skipped`."
+        ),
+    ] = False,
     decide: Decide = None,
     runs: Runs = Path("runs"),
 ) -> None:
@@ -47,17 +57,17 @@ def predict(
     column TARGET=CLASS has the probability of each.
     """
     from dlrun.runs.find import find_run
+    from dlrun.trained.endings import check_ending, skipped_file
 
     given = None if file == STDIN else usable(Path(file))
     folder = find_run(run, runs)
     if out is not None:
-        from dlrun.trained.endings import check_ending
-
         check_ending(out)
     from dlrun.trained.predict import predict as predict_rows
     from dlrun.trained.rows import NewRows, source_of
     from dlrun.trained.run import open_run
-    from dlrun.trained.write import writer
+    from dlrun.trained.values import starting_at
+    from dlrun.trained.write import write_columns, writer
 
     trained = open_run(folder)
     if decide is not None:
@@ -65,18 +75,26 @@ def predict(
 
         trained = decide_anew(trained, decide)
     with _given(given, trained.source.kind) as path:
-        rows = NewRows(trained, source_of(trained, path))
+        aside = skipped_file(out, path) if skip_bad else None
+        if aside is not None and aside.resolve() == path.resolve():
+            raise SpecError(f"the rows that are left out would be written to {path}, which is read; rename it")
+        source = source_of(trained, path)
+        if start is not None:
+            trained = starting_at(trained, start, source)
+        rows = NewRows(trained, source, skip_bad=skip_bad)
         bar = screen.Bar() if out is not None and screen.has_live_line() else None
-        lacking = 0
+        lacking = predicted = 0
         try:
             interrupts.raise_from_now_on()  # so that no part of the file is left
             with writer(out) as write:
                 for block in predict_rows(trained, rows, at):
                     lacking += block.lacking
+                    predicted += len(block.numbers)
                     write.add(block)
                     if bar is not None:
-                        done = int(block.numbers[-1]) + 1
-                        bar.show(done / rows.rows, "predict", f"{done:,} rows")
+                        bar.show(predicted / max(rows.rows, 1), "predict", f"{predicted:,} rows")
+                if aside is not None:
+                    write_columns(aside, rows.skipped())
         except KeyboardInterrupt:
             screen.failure("interrupted")
             raise typer.Exit(interrupts.INTERRUPTED) from None
@@ -86,8 +104,11 @@ def predict(
     if lacking:
         noun = "row has" if lacking == 1 else "rows have"
         screen.failure(f"{lacking:,} {noun} no prediction: the network's output is not a number", word="note")
+    if aside is not None and (count := rows.rows - predicted):
+        noun = "row is" if count == 1 else "rows are"
+        screen.failure(f"{count:,} {noun} left out: {aside} says why", word="note")
     if out is not None:
-        screen.say(f"{rows.rows:,} rows predicted: {out}")
+        screen.say(f"{predicted:,} row{'' if predicted == 1 else 's'} predicted: {out}")
 
 
 @contextlib.contextmanager

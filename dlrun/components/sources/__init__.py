@@ -93,6 +93,9 @@ class Table:
     as_written: ClassVar[bool] = False
     """Whether a field of numbers can be read as the texts that are written: `007` is not `7`."""
 
+    has_lines: ClassVar[bool] = False
+    """Whether a row is a line, or several, of a file."""
+
     name: str
     """What the data is called in errors: `wine.csv`."""
     at: SpecPath
@@ -120,6 +123,8 @@ class Table:
     """The name of the cache's entry that has what was read, by which more can be made of it; None where none has."""
     padding: str | None = None
     """The class of positions that are there only because another row has more of them; they do not count."""
+    may_be_empty: bool = False
+    """Whether there may be no rows: of a file whose rows are predicted, not of one to learn from."""
     missing: tuple[str, ...] = ()
     """Texts that say that a value is missing, in any case; an empty text says it always."""
     no_missing: str = ""
@@ -212,6 +217,10 @@ class Table:
     def cell(self, name: str, row: int) -> str:
         """A value and its place, as errors show them: ``t.csv:3: column 'class' is ''``."""
         return f"row {row} of the {self.noun} '{name}' of {self.name}"
+
+    def lines(self, rows: Collection[int]) -> Mapping[int, int]:
+        """The lines that some rows end in, from 1 on, by the numbers of the rows; of a table with `has_lines`."""
+        raise NotImplementedError
 
     def listed(self) -> str:
         """The names of the fields, for a hint."""

@@ -120,7 +120,7 @@ class Arrays(Table):
             refuse_type(self.fields[name], self.noun, at, name in numbers, "save numbers, `y.astype(float)`; ")
             if not array.shape:
                 raise SourceError(f"the array '{name}' is a single value without rows", at)
-            if not numel(array.shape):
+            if not numel(array.shape[1:] if self.may_be_empty else array.shape):
                 raise SourceError(f"the array '{name}' is empty: its shape is {show(array.shape)}", at)
             first = self._intact(names[0])
             self.rows, self.own_splits = first.shape[0], first.splits

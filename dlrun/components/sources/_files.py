@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dlrun.components.sources import Source, SourceError, SplitName, resolve
+from dlrun.components.sources import Source, SourceError, SplitName, Table, resolve
+from dlrun.components.sources._bad_rows import BadRows
 from dlrun.components.sources._cells import MISSING
 from dlrun.components.sources._own_splits import Part, own_splits
 from dlrun.errors import SpecPath
@@ -22,6 +23,18 @@ TYPED_ROWS = 1000
 notes."""
 
 
+@dataclass(frozen=True, slots=True)
+class CellRules:
+    """How the cells of a table are read, of whatever sort its files are."""
+
+    missing: tuple[str, ...]
+    """Texts that say that a value is missing."""
+    no_missing: str
+    """How a spec says that no text does."""
+    bad: BadRows | None
+    """Takes the rows that cannot be read, which are NaN and '' then; None where they are errors."""
+
+
 class TableSource(Source):
     """A source whose rows stand in files."""
 
@@ -34,6 +47,10 @@ class TableSource(Source):
     """The same for the test rows."""
     missing: tuple[str, ...] = MISSING
     """Texts that say that a value is missing, in any case; they cannot be classes. An empty text says it always."""
+
+    def open(self, folder: Path, whole: bool = True, bad: BadRows | None = None) -> Table:
+        """The same as for every source; `bad` takes the rows that cannot be read, None makes them errors."""
+        raise NotImplementedError
 
     def files(self, folder: Path) -> list[TableFile]:
         """The files in the order of their rows.
@@ -54,9 +71,9 @@ class TableSource(Source):
                 file.name = f"{file.path.parent.name}/{file.path.name}"
         return found
 
-    def no_missing(self) -> str:
-        """How a spec says that no text marks a missing value."""
-        return f"{self.kind}: {{path: {self.path}, missing: []}}"
+    def rules(self, bad: BadRows | None) -> CellRules:
+        """What decides how cells are read."""
+        return CellRules(self.missing, f"{self.kind}: {{path: {self.path}, missing: []}}", bad)
 
     def origin(self) -> tuple[str, str]:
         return Path(self.path).name, self.path

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from dlrun.components.sources import Field, SourceError, SourceNote
 from dlrun.components.sources._cells import EXACT, is_missing, is_number
-from dlrun.components.sources._files import LOOK, TYPED_ROWS, WHOLE, TableFile, need_names
+from dlrun.components.sources._files import LOOK, TYPED_ROWS, WHOLE, CellRules, TableFile, need_names
 from dlrun.components.sources._filling import Block, Filling
 from dlrun.components.sources._header import listed
 from dlrun.components.sources._json_rows import JsonRows, Row, named, open_rows
@@ -27,9 +27,11 @@ NUMBERS = {int, float}
 class JsonTable(FileTable):
     """Files of JSON lines with the same keys, one after the other."""
 
-    def __init__(self, name: str, files: Sequence[TableFile], missing: tuple[str, ...], no_missing: str, whole: bool):
+    has_lines = True
+
+    def __init__(self, name: str, files: Sequence[TableFile], rules: CellRules, whole: bool):
         """Read the first rows; `whole` says whether all of them are wanted."""
-        super().__init__(name, files, missing, no_missing)
+        super().__init__(name, files, rules)
         self.size = sum(unpacked_size(file.path, file.size) for file in files)
         self.complete = whole or self.size <= WHOLE
         self.no_times: set[str] = set()
@@ -37,10 +39,19 @@ class JsonTable(FileTable):
         self.sorts: dict[str, str] = {}
         """For each column what its values are: number, boolean, text or nested; '' where none is known."""
         self.first: dict[str, tuple[str, Any]] = {}
-        """For each column its first value, with its place."""
-        with open_rows(files[0], None if self.complete else LOOK) as rows:
+        """For each column its first value of that sort, with its place."""
+        self.seen: dict[str, dict[str, tuple[int, str, Any]]] = {}
+        """For each column the sorts of its first values: how many, and the first one with its place."""
+        with open_rows(files[0], None if self.complete else LOOK, self.bad) as rows:
             for row in islice(rows, TYPED_ROWS):
                 self._look(row, rows.place)
+        for name, sorts in self.seen.items():
+            # The first value says what its column holds; where it may be a bad one, the most frequent sort does.
+            by_count = sorted(sorts, key=lambda sort: -sorts[sort][0])
+            self.sorts[name] = next(iter(sorts if self.bad is None else by_count), "")
+            if sorts:
+                _, place, value = sorts[self.sorts[name]]
+                self.first[name] = place, value
         self.known = self.sorts.keys()
         self.fields = {name: _field(name, sort, name not in self.no_times) for name, sort in self.sorts.items()}
         if not self.fields:
@@ -59,12 +70,12 @@ class JsonTable(FileTable):
     ) -> tuple[SourceNote, ...]:
         unusable = Unusable({**texts, **numbers})
         self._refuse_types(numbers, texts, unusable)
-        reader = _Reader(self, rows, unusable)
+        reader = _Reader(self, rows, unusable, lacking)
         self.read_rows, look = 0, Look(None if self.complete else LOOK)
         for file in self.files:
             if not look.reaches(file):
                 continue
-            with open_rows(file, look.left) as found:
+            with open_rows(file, look.left, self.bad, self.read_rows) as found:
                 try:
                     reader.read(found)
                 except SourceError:
@@ -74,23 +85,32 @@ class JsonTable(FileTable):
                 self.read_rows += found.count
         self.rows = sum(file.rows for file in self.files)
         self.finish()
-        reader.refuse_missing(lacking)
+        reader.refuse_missing()
         unusable.report()
         return tuple(reader.notes({**texts, **numbers}))
 
     def cell(self, name: str, row: int) -> str:
+        if self.bad is not None:
+            return self.cell_that_was_read(name, row)
         file, row = self.file_of(row)
         with open_rows(file) as rows:
             value = next(islice(rows, row, None)).get(name)
             return f"{rows.place}: column '{name}' is {named(value)}"
+
+    def lines_of(self, file: TableFile, before: int) -> Iterator[int]:
+        with open_rows(file, bad=self.bad, before=before) as rows:
+            for _ in rows:
+                yield rows.line
 
     def listed(self) -> str:
         return listed(list(self.fields), header=False)
 
     def _look(self, row: Row, place: str) -> None:
         for name, value in row.items():
-            if not self.sorts.setdefault(name, "") and value is not None:
-                self.sorts[name], self.first[name] = sort_of(value), (place, value)
+            sorts = self.seen.setdefault(name, {})
+            if value is not None:
+                count, at, first = sorts.get(sort_of(value), (0, place, value))
+                sorts[sort_of(value)] = count + 1, at, first
             if isinstance(value, str) and name not in self.no_times and read_time(value.strip()) is None:
                 self.no_times.add(name)
 
@@ -109,9 +129,9 @@ class JsonTable(FileTable):
 class _Reader:
     """Reads some columns of rows."""
 
-    def __init__(self, table: JsonTable, into: Filling, unusable: Unusable):
-        """Columns that are unusable are known already; 0 and '' stand for their values."""
-        self.table, self.into, self.unusable = table, into, unusable
+    def __init__(self, table: JsonTable, into: Filling, unusable: Unusable, lacking: Collection[str]):
+        """Columns that are unusable are known already; 0 and '' stand for their values. `lacking` may lack values."""
+        self.table, self.into, self.unusable, self.lacking = table, into, unusable, lacking
         self.numbers, self.unused = into.names, frozenset(unusable.found)
         self.plain = all(table.sorts[name] == "number" for name in self.numbers)
         self.missing: dict[str, tuple[str, int]] = {}
@@ -124,19 +144,18 @@ class _Reader:
         known, block = self.table.known, Block(self.into)
         for row in rows:
             if not row.keys() <= known:
-                self._refuse_key(row, rows)
+                row = rows.set_aside(self._unknown_key(row, rows))
             values = self._as_numbers(row, rows)
             for name, found in self.into.texts.items():
                 found.add("" if name in self.unused else self._as_text(name, row.get(name), rows))
             block.add(values)
         block.finish()
 
-    def refuse_missing(self, lacking: Collection[str]) -> None:
+    def refuse_missing(self) -> None:
         """Note down the columns that lack values where each row needs one."""
         for name, (place, count) in self.missing.items():
-            if name not in lacking:
-                more = f", one of {count} rows without a value" if count > 1 else ""
-                self.unusable.lacks(name, f"{place}: column '{name}' has no value{more}")
+            more = f", one of {count} rows without a value" if count > 1 else ""
+            self.unusable.lacks(name, f"{place}: column '{name}' has no value{more}")
 
     def notes(self, named_by: Mapping[str, SpecPath]) -> Iterable[SourceNote]:
         """What is not kept as it is written."""
@@ -157,6 +176,10 @@ class _Reader:
     def _as_number(self, name: str, value: Any, rows: JsonRows) -> float:
         """A value as a number; NaN where there is none, or where it is none."""
         if value is None:
+            if name in self.lacking:
+                return math.nan
+            if rows.bad is not None:
+                return self._wrong(name, "has no value", "", rows)
             place, count = self.missing.get(name, (rows.place, 0))
             self.missing[name] = place, count + 1
             return math.nan
@@ -167,9 +190,8 @@ class _Reader:
         except OverflowError:
             number = math.inf
         if not math.isfinite(number):
-            message = f"{rows.place}: column '{name}' is too large for a number"
-            self.unusable.cell(name, message, "the largest number is 1.8e308: write it in a larger unit")
-            return math.nan
+            way = "the largest number is 1.8e308: write it in a larger unit"
+            return self._wrong(name, "is too large for a number", way, rows)
         if isinstance(value, int) and abs(value) >= EXACT and int(number) != value:
             self.rounded.setdefault(name, (rows.place, value))
         return number
@@ -197,15 +219,22 @@ class _Reader:
             way = "write null where there is no value" if is_missing(value.strip(), self.table.missing) else way
         elif self.table.sorts[name] == "text" and isinstance(value, int | float):
             way = "write it in quotes, as the others"
-        self.unusable.cell(name, f"{rows.place}: column '{name}' is {named(value)}{before}", way)
+        return self._wrong(name, f"is {named(value)}{before}", way, rows)
+
+    def _wrong(self, name: str, what: str, way: str, rows: JsonRows) -> float:
+        """Note down a value that cannot be used: of a bad row, or in the error about all columns."""
+        if rows.bad is not None:
+            rows.bad.add(f"column '{name}' {what}")
+        else:
+            self.unusable.cell(name, f"{rows.place}: column '{name}' {what}", way)
         return math.nan
 
-    def _refuse_key(self, row: Row, rows: JsonRows) -> None:
+    def _unknown_key(self, row: Row, rows: JsonRows) -> SourceError:
         name = next(key for key in row if key not in self.table.known)
         message = f"{rows.place}: the key '{name}' is in none of the first {TYPED_ROWS} rows"
         if rows.count <= TYPED_ROWS:
             message = f"{rows.place}: the key '{name}' is not in {self.table.files[0].name}"
-        raise SourceError(message, rows.file.at, "add it to the first row: null where it has no value")
+        return SourceError(message, rows.file.at, "add it to the first row: null where it has no value")
 
 
 def sort_of(value: Any) -> str:

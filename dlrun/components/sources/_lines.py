@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from itertools import chain, islice
 
 from dlrun.components.sources import SourceError
+from dlrun.components.sources._bad_rows import BadRows
 from dlrun.components.sources._cells import EXACT, NUL_HINT, is_missing
 from dlrun.components.sources._encoding import wrong_bytes
 from dlrun.components.sources._files import TableFile
@@ -76,17 +77,29 @@ class Lines:
         """The last line read, ``wine.csv:17``."""
         return f"{self.file.name}:{self.reader.line_num}"
 
-    def rows(self) -> Iterator[list[str]]:
-        """The cells of each line that is not empty."""
+    def rows(self, bad: BadRows | None = None, before: int = 0) -> Iterator[list[str]]:
+        """The cells of each line that is not empty.
+
+        Args:
+            bad: takes the rows that are not what a row is, each of which is then empty cells; None to refuse them.
+            before: how many rows come before those of this file.
+        """
         width, first, header = len(self.columns), self.columns[0], self.layout.header
-        for cells in self._all():
-            if len(cells) == width:
-                if header and cells[0].strip() == first and [cell.strip() for cell in cells] == self.columns:
-                    raise SourceError(f"{self.place}: the line is the same as the first one", self.file.at, "remove it")
-                self.count += 1
-                yield cells
-            elif cells:
-                self._refuse_width(cells, width)
+        for cells in self._all() if bad is None else self._all_but_broken(bad, before):
+            if bad is not None:
+                bad.row = before + self.count
+            if len(cells) != width or (header and cells[0].strip() == first):
+                if not cells:
+                    continue
+                try:
+                    self._need_row(cells)
+                except SourceError as error:
+                    if bad is None:
+                        raise
+                    bad.add(self._without_place(error.message))
+                    cells = [""] * width
+            self.count += 1
+            yield cells
 
     def types(self, rows: int, missing: Collection[str]) -> dict[str, FieldType]:
         """What the columns hold in the next rows: numbers, times, or else texts; a missing cell may be any of them."""
@@ -141,7 +154,36 @@ class Lines:
     def _all(self) -> Iterable[list[str]]:
         return chain(self._first, self.reader) if self._first else self.reader
 
-    def _refuse_width(self, cells: list[str], width: int) -> None:
+    def _all_but_broken(self, bad: BadRows, before: int) -> Iterator[list[str]]:
+        """All lines; one whose quotes are wrong is a bad row, unless it may have taken other rows with it."""
+        yield from self._first
+        while True:
+            line = self.reader.line_num
+            try:
+                cells = next(self.reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                if self.reader.line_num > line + 1:
+                    raise
+                bad.add(str(error), before + self.count)
+                cells = [""] * len(self.columns)
+            yield cells
+
+    def _without_place(self, message: str) -> str:
+        return message.removeprefix(f"{self.place}: ")
+
+    def _need_row(self, cells: list[str]) -> None:
+        """Hold a line to the columns.
+
+        Raises:
+            SourceError: it has another number of cells, or is the first line again.
+        """
+        width = len(self.columns)
+        if len(cells) == width:
+            if [cell.strip() for cell in cells] == self.columns:
+                raise SourceError(f"{self.place}: the line is the same as the first one", self.file.at, "remove it")
+            return
         have = f"{len(cells)} cell{'s' * (len(cells) > 1)}"
         names = "names" if self.layout.header else "has"
         unit = "column" if self.layout.header else "cell"

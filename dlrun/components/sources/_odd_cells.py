@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from dlrun.components.sources import SourceError, SourceNote
+from dlrun.components.sources._bad_rows import BadRows
 from dlrun.components.sources._cells import EXACT, is_missing, is_number, is_padded, is_rounded, sort_of, way_out
 from dlrun.components.sources._layout import Layout
 from dlrun.errors import SpecPath
@@ -35,10 +36,16 @@ class OddCells:
     """Cells that were found while the rows were read."""
 
     def __init__(
-        self, columns: Sequence[str], named_by: Mapping[int, SpecPath], missing: Collection[str], layout: Layout
+        self,
+        columns: Sequence[str],
+        named_by: Mapping[int, SpecPath],
+        missing: Collection[str],
+        layout: Layout,
+        bad: BadRows | None = None,
     ):
-        """`named_by` has, for each column of numbers, the path of the setting that names it."""
-        self.columns, self.named_by, self.marks, self.layout = columns, named_by, missing, layout
+        """`named_by` has, for each column of numbers, the path of the setting that names it; `bad` takes the rows with
+        a cell that is no number, which is then no error."""
+        self.columns, self.named_by, self.marks, self.layout, self.bad = columns, named_by, missing, layout, bad
         self.wrong: dict[int, dict[str, str]] = {}
         """For each column with cells that are not numbers the first two different ones, with their places."""
         self.texts: dict[int, int] = {}
@@ -52,6 +59,9 @@ class OddCells:
 
     def refuse(self, index: int, cell: str, place: str) -> None:
         """Note down a cell that is no finite number."""
+        if self.bad is not None:
+            self.bad.add(f"column '{self.columns[index]}' is '{_short(cell)}', {_what(cell)}")
+            return
         counts = self.missing if is_missing(cell.strip(), self.marks) else self.texts
         counts[index] = counts.get(index, 0) + 1
         found = self.wrong.setdefault(index, {})
@@ -78,9 +88,8 @@ class OddCells:
         texts, sorts, steps = [], dict[str, dict[str, None]](), dict[str, list[str]]()
         for index, found in sorted(wrong.items())[:NAMED_COLUMNS]:
             (cell, place), *others = found.items()
-            what = "not a finite number" if _is_special(cell) else "not a number"
             more = "".join(_another(other, there, place) for other, there in others)
-            texts.append(f"{self._place(index, cell, place)}, {what}{more}")
+            texts.append(f"{self._place(index, cell, place)}, {_what(cell)}{more}")
             chosen = self._steps(index, rows) if at[0] == "features" else []
             for step in chosen:
                 steps.setdefault(step, []).append(self.columns[index])
@@ -181,9 +190,9 @@ def _short(cell: str) -> str:
     return shorten(cell)[1:-1]
 
 
-def _is_special(cell: str) -> bool:
-    """Whether a cell is infinite, too large or not a number by name."""
+def _what(cell: str) -> str:
+    """What is wrong with a cell; some are infinite, too large or not a number by name."""
     try:
-        return not math.isfinite(float(cell))
+        return "not a number" if math.isfinite(float(cell)) else "not a finite number"
     except ValueError:
-        return False
+        return "not a number"

@@ -11,7 +11,7 @@ from dlrun.components.sources import SourceError, SourceNote
 from dlrun.components.sources._cells import EXACT
 from dlrun.components.sources._collected import Collected
 from dlrun.components.sources._encoding import other_file
-from dlrun.components.sources._files import WHOLE, TableFile, need_names, need_same
+from dlrun.components.sources._files import WHOLE, CellRules, TableFile, need_names, need_same
 from dlrun.components.sources._filling import Filling
 from dlrun.components.sources._header import listed
 from dlrun.components.sources._odd_cells import rounded_note
@@ -36,8 +36,8 @@ BUFFER = 1 << 20
 class ParquetTable(FileTable):
     """Files with the same columns, one after the other; nothing but footers is read before it is needed."""
 
-    def __init__(self, name: str, files: Sequence[TableFile], missing: tuple[str, ...], no_missing: str, whole: bool):
-        super().__init__(name, files, missing, no_missing)
+    def __init__(self, name: str, files: Sequence[TableFile], rules: CellRules, whole: bool):
+        super().__init__(name, files, rules)
         self.whole = whole
         columns, self.bytes = [], Counter[str]()
         fields: dict[str, Any] = {}
@@ -99,7 +99,10 @@ class ParquetTable(FileTable):
                 for name in words:
                     rows.texts[name].add_coded(*to_texts(batch.column(name)))
             if not np.isfinite(block).all():
-                odd.look(block, rows.rows)
+                if self.bad is None:
+                    odd.look(block, rows.rows)
+                else:
+                    self._set_aside(block, rows.rows, rows.names, lacking)
             rows.add(block)
         if rows.rows < self.read_rows:
             raise SourceError(f"{self.name} cannot be read: there are fewer rows than its footer says", self.at)
@@ -112,6 +115,8 @@ class ParquetTable(FileTable):
         return sum(self.bytes[name] for name in names)
 
     def cell(self, name: str, row: int) -> str:
+        if self.bad is not None:
+            return self.cell_that_was_read(name, row)
         file, place = self.file_of(row)
         with _opened(file) as parquet:
             start = 0
@@ -164,6 +169,17 @@ class ParquetTable(FileTable):
                 first, count = odd.missing[index]
                 more = f", one of {count} rows without a value" if count > 1 else ", which is no value"
                 unusable.lacks(name, self.cell(name, first) + more)
+
+    def _set_aside(self, block: Array, start: int, names: Sequence[str], lacking: Collection[str]) -> None:
+        """Note down the bad rows of a part of the table (rows, columns) that begins at the row `start`."""
+        import numpy as np
+
+        assert self.bad is not None
+        may_lack = np.array([name in lacking for name in names])
+        for row, column in np.argwhere(np.where(may_lack, np.isinf(block), ~np.isfinite(block))).tolist():
+            what = f"is '{block[row, column]}', and numbers must be finite"
+            what = "has no value" if np.isnan(block[row, column]) else what
+            self.bad.add(f"column '{names[column]}' {what}", start + row)
 
     def _read_classes(self, texts: Mapping[str, SpecPath]) -> None:
         """Where only a look is wanted, read the classes of a target in all rows if they are few bytes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from dlrun import cache
 from dlrun.cache import Writer, report
 from dlrun.components.sources import SourceError, SourceNote, Table, Texts
 from dlrun.components.sources._extents import Extent, index_count, vocabulary
-from dlrun.components.sources._files import WHOLE, TableFile, cannot_be_read, rows_apart
+from dlrun.components.sources._files import WHOLE, CellRules, TableFile, cannot_be_read, rows_apart
 from dlrun.components.sources._filling import (
     CachedNumbers,
     Filling,
@@ -22,6 +22,7 @@ from dlrun.components.sources._filling import (
 )
 from dlrun.components.sources._odd_cells import DATE, IMPUTE, IMPUTE_TEXTS, NAMED_COLUMNS, ONE_HOT, STEPS, with_columns
 from dlrun.errors import SpecPath
+from dlrun.language.suggestions import shorten
 from dlrun.stored import StoredArray, stamp
 
 if TYPE_CHECKING:
@@ -39,9 +40,9 @@ class FileTable(Table):
     Those of large files are put into the cache while they are read, and found there by the next run.
     """
 
-    def __init__(self, name: str, files: Sequence[TableFile], missing: tuple[str, ...], no_missing: str):
-        self.files, self.name, self.at = files, name, files[0].at
-        self.missing, self.no_missing = missing, no_missing
+    def __init__(self, name: str, files: Sequence[TableFile], rules: CellRules):
+        self.files, self.name, self.at, self.bad = files, name, files[0].at, rules.bad
+        self.missing, self.no_missing = rules.missing, rules.no_missing
         self.rows = self.read_rows = 0
         self._columns: Numbers | CachedNumbers = Numbers((), None)
         self._texts: dict[str, Texts] = {}
@@ -62,6 +63,25 @@ class FileTable(Table):
     def bytes_of(self, names: Collection[str]) -> int:
         """About how many bytes are read for some columns."""
         raise NotImplementedError
+
+    def lines_of(self, file: TableFile, before: int) -> Iterator[int]:
+        """The line that each row of a file ends in, from 1 on; of a table with `has_lines`.
+
+        Args:
+            file: the file.
+            before: how many rows other files have before its own.
+        """
+        raise NotImplementedError
+
+    def lines(self, rows: Collection[int]) -> dict[int, int]:
+        wanted, found, before = set(rows), dict[int, int](), 0
+        for file in self.files:
+            if len(found) == len(wanted):
+                break
+            numbered = zip(range(before, before + file.rows), self.lines_of(file, before), strict=False)
+            found |= {row: line for row, line in numbered if row in wanted}
+            before += file.rows
+        return found
 
     def settings(self) -> dict[str, Any]:
         """All that decides what is read of a file, besides the columns."""
@@ -122,6 +142,15 @@ class FileTable(Table):
     def forget(self) -> None:
         self._columns, self._texts = Numbers((), None), {}
 
+    def cell_that_was_read(self, name: str, row: int) -> str:
+        """A value as errors show it, without its place: where there may be many bad rows, no file is read anew."""
+        if name in self._texts:
+            found = self._texts[name]
+            value = found.distinct[int(found.codes[row : row + 1][0])]
+        else:
+            value = self.numbers([name])[row : row + 1].item()
+        return f"column '{name}' is '{shorten(value)[1:-1] if isinstance(value, str) else value}'"
+
     def file_of(self, row: int) -> tuple[TableFile, int]:
         """The file that has a row, and the row's number in it, from 0 on."""
         for file in self.files:
@@ -138,11 +167,13 @@ class FileTable(Table):
         """
         for file in self.files:
             file.need_unchanged()
+        self.own_splits = rows_apart(self.files)
+        if self.may_be_empty:
+            return
         if not any(file.rows for file in self.files if file.split is None):
             raise SourceError(f"{self.name} has no rows{after}", self.at)
         if empty := [file for file in self.files if not file.rows and file.split]:
             raise SourceError(f"{empty[0].name} has no rows{after}", empty[0].at)
-        self.own_splits = rows_apart(self.files)
 
     def _read_cached(
         self, numbers: Mapping[str, SpecPath], texts: Mapping[str, SpecPath], lacking: Collection[str]
@@ -156,6 +187,7 @@ class FileTable(Table):
             "texts": list(texts.items()),
             "lacking": sorted(lacking),
             "groups": groups,
+            **({} if self.bad is None else {"bad": True}),
         }
         what, size = f"the rows of {self.name}", self.bytes_of({*numbers, *texts})
 
@@ -168,6 +200,7 @@ class FileTable(Table):
             return {
                 **rows.known(),
                 "rows": [file.rows for file in self.files],
+                "bad": [] if self.bad is None else list(self.bad.reasons.items()),
                 "notes": [(note.name, note.message, note.at, note.hint) for note in notes],
             }
 
@@ -179,6 +212,9 @@ class FileTable(Table):
         for file, count in zip(self.files, entry.known["rows"], strict=True):
             file.rows = count
         self.rows = self.read_rows = sum(entry.known["rows"])
+        if self.bad is not None:
+            for row, reason in entry.known["bad"]:
+                self.bad.add(reason, row)
         self._notes = tuple(
             SourceNote(name, message, tuple(at), hint) for name, message, at, hint in entry.known["notes"]
         )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from dlrun.components.sources import Field, SourceError, SourceNote
 from dlrun.components.sources._arrow_csv import ArrowReader
 from dlrun.components.sources._cells import is_number
-from dlrun.components.sources._files import LOOK, TYPED_ROWS, WHOLE, TableFile, need_same
+from dlrun.components.sources._files import LOOK, TYPED_ROWS, WHOLE, CellRules, TableFile, need_same
 from dlrun.components.sources._filling import Block, Filling, InMemory
 from dlrun.components.sources._header import delimiter_hint, listed
 from dlrun.components.sources._layout import Layout
@@ -35,18 +35,11 @@ class TextTable(FileTable):
 
     value = "cell"
     as_written = True
+    has_lines = True
 
-    def __init__(
-        self,
-        name: str,
-        files: Sequence[TableFile],
-        layout: Layout,
-        missing: tuple[str, ...],
-        no_missing: str,
-        whole: bool,
-    ):
+    def __init__(self, name: str, files: Sequence[TableFile], layout: Layout, rules: CellRules, whole: bool):
         """Read the first lines; `whole` says whether all of them are wanted."""
-        super().__init__(name, files, missing, no_missing)
+        super().__init__(name, files, rules)
         self.layout = layout
         self.size = sum(unpacked_size(file.path, file.size) for file in files)
         self.complete = whole or self.size <= WHOLE
@@ -55,7 +48,7 @@ class TextTable(FileTable):
             with open_lines(file, layout) as lines:
                 columns.append(lines.columns)
                 if file is files[0]:
-                    types = lines.types(TYPED_ROWS, missing)
+                    types = lines.types(TYPED_ROWS, self.missing)
         need_same(files, columns, "all files need the same columns")
         self.columns = columns[0]
         self.fields = {name: Field(name, types[name]) for name in self.columns}
@@ -87,10 +80,17 @@ class TextTable(FileTable):
         return {**super().settings(), "layout": self.layout}
 
     def cell(self, name: str, row: int) -> str:
+        if self.bad is not None:
+            return self.cell_that_was_read(name, row)
         file, row = self.file_of(row)
         with open_lines(file, self.layout) as lines:
             cells = next(islice(lines.rows(), row, None))
             return f"{lines.place}: column '{name}' is '{shorten(cells[self.places[name]])[1:-1]}'"
+
+    def lines_of(self, file: TableFile, before: int) -> Iterator[int]:
+        with open_lines(file, self.layout) as lines:
+            for _ in lines.rows(self.bad, before):
+                yield lines.reader.line_num
 
     def listed(self) -> str:
         return listed(self.columns, self.layout.header)
@@ -109,14 +109,16 @@ class TextTable(FileTable):
         """Line by line, at most so many rows; of files that are only looked at, the first part. Returns the notes."""
         wanted = [self.places[name] for name in numbers]
         labels = [(self.places[name], found) for name, found in into.texts.items()]
-        odd = OddCells(self.columns, {self.places[name]: at for name, at in numbers.items()}, self.missing, self.layout)
+        named_by = {self.places[name]: at for name, at in numbers.items()}
+        odd = OddCells(self.columns, named_by, self.missing, self.layout, self.bad)
         block, may_lack = Block(into), {self.places[name] for name in lacking}
         self.read_rows, look = 0, Look(None if self.complete else LOOK)
         for file in self.files:
             if not look.reaches(file) or (most is not None and self.read_rows >= most):
                 continue
             with open_lines(file, self.layout, look.left) as lines:
-                for cells in islice(lines.rows(), None if most is None else most - self.read_rows):
+                left = None if most is None else most - self.read_rows
+                for cells in islice(lines.rows(self.bad, self.read_rows), left):
                     for index, collected in labels:
                         collected.add(cells[index].strip())
                     block.add(lines.numbers(cells, wanted, odd, may_lack, self.missing))

@@ -9,6 +9,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from dlrun.components.sources import Table
+from dlrun.components.sources._bad_rows import BadRows
 from dlrun.components.sources._files import TableSource, table_name
 from dlrun.components.sources._layout import Decimal, Encoding, Layout, Thousands
 from dlrun.components.sources._table import TextTable
@@ -45,7 +46,7 @@ class TextSource(TableSource):
         """The character between two cells."""
         raise NotImplementedError
 
-    def open(self, folder: Path, whole: bool = True) -> Table:
+    def open(self, folder: Path, whole: bool = True, bad: BadRows | None = None) -> Table:
         files = self.files(folder)
         layout = Layout(self.separator(), self.header, self.names or (), self.decimal, self.thousands, self.encoding)
-        return TextTable(table_name(self.path, files), files, layout, self.missing, self.no_missing(), whole)
+        return TextTable(table_name(self.path, files), files, layout, self.rules(bad), whole)

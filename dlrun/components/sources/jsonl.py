@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dlrun.components.sources import Table
+from dlrun.components.sources._bad_rows import BadRows
 from dlrun.components.sources._files import TableSource, table_name
 from dlrun.components.sources._json_table import JsonTable
 
@@ -22,6 +23,6 @@ class Jsonl(TableSource):
 
     synonyms = ("json", "ndjson", "json_lines", "jsonlines")
 
-    def open(self, folder: Path, whole: bool = True) -> Table:
+    def open(self, folder: Path, whole: bool = True, bad: BadRows | None = None) -> Table:
         files = self.files(folder)
-        return JsonTable(table_name(self.path, files), files, self.missing, self.no_missing(), whole)
+        return JsonTable(table_name(self.path, files), files, self.rules(bad), whole)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field as Setting
 
 from dlrun.components.sources import Field, SourceError, Table, Texts
+from dlrun.components.sources._bad_rows import BadRows
 from dlrun.components.sources._cells import is_missing
 from dlrun.components.sources._labels import counts_of
 from dlrun.components.sources.csv import Csv
@@ -62,8 +63,8 @@ class Pairs(Csv):
     vocabulary: Annotated[int, Setting(gt=4)] | None = None
     """The most indices of each side, with the four that are no tokens; as many as there are unless given."""
 
-    def open(self, folder: Path, whole: bool = True) -> Table:
-        return _Sentences(self, super().open(folder, whole))
+    def open(self, folder: Path, whole: bool = True, bad: BadRows | None = None) -> Table:
+        return _Sentences(self, super().open(folder, whole, bad))
 
 
 class _Sentences(Table):
