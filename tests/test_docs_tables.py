@@ -132,7 +132,12 @@ def test_a_run_has_the_files_that_the_page_lists(tmp_path):
     names = [re.split(r" {2,}", line.strip())[0].split(", ") for line in listing.splitlines()]
     listed = {name.partition("/")[0] for line in names for name in line}
     spec = SPECS / "digits_cnn.yaml"
-    overrides = ("train.epochs=3", "baselines=[majority]", f"tracking.mlflow.uri=sqlite:///{tmp_path}/a.db")
+    overrides = (
+        "train.epochs=3",
+        "baselines=[majority]",
+        "decision=map",
+        f"tracking.mlflow.uri=sqlite:///{tmp_path}/a.db",
+    )
     folder = dlrun.train(spec, *overrides, runs=tmp_path).folder
     assert listed == {file.name for file in folder.iterdir()}
 
