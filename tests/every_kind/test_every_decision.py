@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
+from strategies import draws
 
 import dlrun
 from dlrun.components.decisions import Decision, DecisionError
@@ -72,6 +73,7 @@ def test_a_decision_has_a_cost_for_each_class_and_for_a_rejection_where_it_has_o
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@draws(100)
 @given(chance=st.floats(0, 1))
 def test_it_decides_for_the_least_expected_cost(kind: str, chance: float) -> None:
     one = decided(example(kind), TWO, 0.25 if decision(example(kind)).needs_threshold else None)
