@@ -136,6 +136,9 @@ def _values(annotation: Any, marks: tuple[Any, ...], deep: int) -> SearchStrateg
         return st.one_of([_values(argument, marks, deep) for argument in arguments])
     if origin is Literal:
         return st.sampled_from(arguments)
+    if origin is dict:
+        names, values = (_values(argument, (), deep) for argument in arguments)
+        return st.dictionaries(names, values, min_size=1, max_size=3)
     if origin is tuple:
         return _tuples(arguments, marks, deep)
     if isinstance(annotation, type) and issubclass(annotation, Settings):

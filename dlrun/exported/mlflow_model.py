@@ -15,6 +15,7 @@ import mlflow
 import mlflow.pyfunc
 import numpy as np
 import pandas
+from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types.schema import Array as ArrayOf
 from mlflow.types.schema import ColSpec, DataType, Schema
@@ -40,6 +41,8 @@ from dlrun.exported.served import Served
 
 mlflow.models.set_model(Served())
 '''
+MODEL = "model"
+"""The folder of the model among the artifacts of a run."""
 EXAMPLE = 3
 """Rows of the example in the model."""
 
@@ -166,10 +169,15 @@ def register(folder: Path, uri: str, run_id: str, name: str) -> str:
     """
     try:
         with quiet(), contextlib.redirect_stderr(io.StringIO()):
-            mlflow.set_tracking_uri(uri)
-            client = mlflow.MlflowClient()
-            client.log_artifacts(run_id, str(folder), "model")
-            version = mlflow.register_model(f"runs:/{run_id}/model", name)
+            client = mlflow.MlflowClient(uri, uri)  # mlflow.register_model would need a store for the whole process
+            client.log_artifacts(run_id, str(folder), MODEL)
+            try:
+                client.create_registered_model(name)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            source = f"{client.get_run(run_id).info.artifact_uri}/{MODEL}"
+            version = client.create_model_version(name, source, run_id)
     except Exception as error:  # MLflow raises what its stores do
         what = str(error).strip().partition("\n")[0]
         raise RunError(f"{folder} is written, and not registered as {name}: {what}") from None

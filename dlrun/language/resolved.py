@@ -54,7 +54,7 @@ def _events(data: Any) -> Iterator[Any]:
                 start = yaml.SequenceStartEvent if is_list else yaml.MappingStartEvent
                 yield start(None, None, implicit=True, flow_style=not value)
                 ends.append(yaml.SequenceEndEvent() if is_list else yaml.MappingEndEvent())
-                rest.append(iter(value if is_list else [part for item in value.items() for part in item]))
+                rest.append(iter(value if is_list else [part for key, of in value.items() for part in (_Key(key), of)]))
                 break
             yield _scalar(value, resolver)
         else:
@@ -63,6 +63,10 @@ def _events(data: Any) -> Iterator[Any]:
                 yield ends.pop()
     yield yaml.DocumentEndEvent(explicit=False)
     yield yaml.StreamEndEvent()
+
+
+class _Key(str):
+    """A key, in which a dollar sign begins no expression."""
 
 
 _ESCAPED = re.compile("[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
@@ -79,7 +83,8 @@ def _scalar(value: Any, resolver: Any) -> Any:
     plain = resolver.resolve(yaml.ScalarNode, value, (True, False)) == resolver.DEFAULT_SCALAR_TAG
     plain = plain and (len(value) > MAX_DIGITS or isinstance(resolve_scalar(value), str))
     style = '"' if _ESCAPED.search(value) else None if plain else "'"
-    return yaml.ScalarEvent(None, None, (plain, True), value.replace("$", "$$"), style=style)
+    text = value if isinstance(value, _Key) else value.replace("$", "$$")
+    return yaml.ScalarEvent(None, None, (plain, True), text, style=style)
 
 
 def _float(value: float) -> str:

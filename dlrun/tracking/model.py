@@ -9,9 +9,9 @@ from pathlib import Path
 from dlrun.runs import folder as run_folder
 from dlrun.tracking.mlflow_run import MlflowRun, Upload
 
-FOLDER = "model"
+FOLDER = "network"
 """Of the artifacts."""
-DIGEST = "model.sha256"
+DIGEST = "network.sha256"
 """The tag with the SHA-256 of the files that are there."""
 
 

@@ -50,8 +50,7 @@ def evaluation_of(
     Returns:
         None where there are no test rows, or their outputs would take too much memory.
     """
-    task, planned = setup.task, setup.plan
-    test = task.data.test
+    planned, test = setup.plan, training.task.data.test
     if not len(test) or len(test) * sum(map(numel, planned.output_shapes.values())) > MOST_NUMBERS:
         return None
     assert setup.checked.data_info is not None

@@ -141,8 +141,8 @@ def test_a_model_is_registered_in_the_store_of_its_run(
     import mlflow
     import pandas
 
-    mlflow.set_tracking_uri(f"sqlite:///{store}")
-    model = mlflow.pyfunc.load_model("models:/kinds of rows/1")
+    client = mlflow.MlflowClient(f"sqlite:///{store}", f"sqlite:///{store}")
+    model = mlflow.pyfunc.load_model(client.get_model_version_download_uri("kinds of rows", "1"))
     holds(run, model.predict(pandas.DataFrame(rows_by_column(run))).to_dict("records"))
 
 

@@ -27,8 +27,8 @@ def the_run(runs: Path) -> tuple[MlflowClient, str]:
 def test_the_downloaded_network_predicts_as_the_run_does(runs: Path, tmp_path: Path) -> None:
     done = dlrun.train(SPECS / "wine_mlp.yaml", *QUICK, runs=runs)
     client, run_id = the_run(runs)
-    assert {one.path for one in client.list_artifacts(run_id)} >= {"model", "network.svg", "params.txt", "spec.yaml"}
-    there = Path(client.download_artifacts(run_id, "model", str(tmp_path)))
+    assert {one.path for one in client.list_artifacts(run_id)} >= {"network", "network.svg", "params.txt", "spec.yaml"}
+    there = Path(client.download_artifacts(run_id, "network", str(tmp_path)))
     assert sorted(path.name for path in there.iterdir()) == [
         *("best.safetensors", "columns.json", "labels.json", "preprocess.safetensors", "resolved.yaml", "run.json"),
     ]
@@ -46,7 +46,7 @@ def test_it_is_sent_again_only_where_it_has_changed(runs: Path, monkeypatch: pyt
     assert not sent
     (done.folder / "best.safetensors").write_bytes((done.folder / "last.safetensors").read_bytes() + b" ")
     deliver(done.folder)
-    assert sent[0] == "best.safetensors"
+    assert "best.safetensors" in sent
 
 
 def test_a_link_in_its_place_is_not_followed(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

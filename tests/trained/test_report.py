@@ -240,7 +240,7 @@ def test_an_infinite_loss_is_null_in_the_data() -> None:
 
 
 KEYS = {
-    "": "rows metrics outputs groups",
+    "": "rows metrics outputs groups decisions",
     "outputs.0": "output field counted positions probabilities accuracy classes macro weighted matrix confusions roc "
     "precision_recall calibration most_certain highest_loss kind known",
     "outputs.0.counted": "used unknown not_finite",

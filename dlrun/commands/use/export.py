@@ -121,7 +121,7 @@ def show(written: Written) -> None:
     from dlrun.shapes import readable_bytes
 
     for file, size in written.files.items():
-        screen.say(f"{file}: {readable_bytes(size)}")
+        screen.say_folded(f"{file}: {readable_bytes(size)}", hanging=2)
     if written.inputs:
         ports = [("input", port) for port in written.inputs] + [("output", port) for port in written.outputs]
         rows = [(what, port.name, " x ".join(map(str, port.sizes)), port.type) for what, port in ports]

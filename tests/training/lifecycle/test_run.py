@@ -306,7 +306,7 @@ def test_a_run_is_in_mlflow_with_everything_to_compare_it_by(train, tmp_path: Pa
     assert {"train/loss", "validation/loss", "time/epoch", "lr"} <= found.data.metrics.keys()
     assert {"spec.hash", "data.hash", "split.hash", "torch.version", "mlflow.note.content"} <= found.data.tags.keys()
     texts = {file.path for file in client.list_artifacts(found.info.run_id)}
-    assert texts == {"spec.yaml", "resolved.yaml", "params.txt", "network.svg", "model"}
+    assert texts == {"spec.yaml", "resolved.yaml", "params.txt", "network.svg", "network"}
     (data,) = found.inputs.dataset_inputs
     assert data.dataset.name == "wine"
 
