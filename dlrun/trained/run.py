@@ -101,8 +101,10 @@ class TrainedRun:
     """The targets of the training data, with the rows that each class had there."""
 
 
-def open_run(folder: Path) -> TrainedRun:
+def open_run(folder: Path, decided: bool = True) -> TrainedRun:
     """Read a run; its data is not needed.
+
+    Without `decided`, the decisions of its spec may be missing, for others take their place.
 
     Raises:
         SpecError: a file of the run is damaged, or it has several networks.
@@ -119,13 +121,26 @@ def open_run(folder: Path) -> TrainedRun:
         targets = {
             name: _target(one, _labels(learned, name), counts.get(name, {})) for name, one in columns["targets"].items()
         }
-        decisions = read_decisions(learned)
+        decisions = _decisions(learned, reading) if decided else {}
         outputs = outputs_of_plan(reading, planned, targets)
         outputs = tuple(replace(one, decision=decisions.get(one.name)) for one in outputs)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise RunError(f"{learned / run_folder.COLUMNS} is damaged, or an older dlrun wrote it: {what}") from None
     return TrainedRun(learned, reading.sections["data"].source, network, inputs, outputs, reading, planned, targets)
+
+
+def _decisions(folder: Path, reading: Reading) -> dict[str, Decided]:
+    """The decisions of a run by output.
+
+    Raises:
+        RunError: its spec has one, and its training did not come so far as to find the numbers of it.
+    """
+    found = read_decisions(folder)
+    if len(found) < len(as_tuple(reading.sections.get("decision"))):
+        message = f"{folder.name} has a decision in its spec, and its training has not found the numbers of it"
+        raise RunError(f"{message}: there is no {run_folder.DECISIONS}\n  `--decide map` takes the most probable class")
+    return found
 
 
 def outputs_of_plan(reading: Reading, planned: Plan, targets: Mapping[str, Target]) -> tuple[TrainedOutput, ...]:

@@ -14,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 from strategies import draws
+from typer.testing import CliRunner
 
 import dlrun
+from dlrun.commands.app import app
 from dlrun.components.decisions import Decision, DecisionError
-from dlrun.errors import SpecError
+from dlrun.errors import RunError, SpecError
 from dlrun.language.component import choose
 from dlrun.language.kinds import kinds
 from dlrun.language.text.document import parse_text
@@ -256,6 +258,18 @@ def test_a_run_keeps_its_decision_and_decides_anew_the_same(kind: str, ends: str
     data = json.loads((folder / "evaluation" / "report.json").read_text())["decisions"]
     assert [one["kind"] for one in data] == [kind]
     assert data[0]["rejected"] == int((found.chosen < 0).sum())
+
+
+def test_a_decision_that_was_never_found_is_not_taken_for_the_most_probable_class(rows: Path) -> None:
+    (rows / "spec.yaml").write_text(SPEC % (2, "cross_entropy", "{neyman_pearson: {false_alarm: 0.1}}"))
+    folder = dlrun.train(rows / "spec.yaml", runs=rows / "runs").folder
+    (folder / "decisions.json").unlink()
+    with pytest.raises(RunError, match="has not found the numbers of it"):
+        open_run(folder)
+    command = ["predict", str(folder), str(rows / "rows.csv")]
+    assert CliRunner().invoke(app, command).exit_code
+    assert CliRunner().invoke(app, [*command, "--decide", "map"]).stdout.startswith("row,kind,")
+    assert CliRunner().invoke(app, [*command, "--decide", "map", "--at", "linear_1"]).exit_code
 
 
 def test_with_validation_rows_alone_a_rate_is_kept_to(rows: Path) -> None:

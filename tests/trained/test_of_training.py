@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -90,6 +91,16 @@ def test_an_evaluation_of_other_rows_is_kept_and_sent_on_demand(runs: Path) -> N
     (run,) = client.search_runs([experiment.experiment_id])
     assert {"evaluation", "evaluation-validation"} <= {one.path for one in client.list_artifacts(run.info.run_id)}
     assert any(one["path"].startswith("evaluation-") for one in json.loads(run.data.tags["mlflow.loggedArtifacts"]))
+
+
+def test_the_evaluation_of_a_file_is_not_taken_for_that_of_the_test_rows(tmp_path: Path) -> None:
+    done = dlrun.train(SPECS / "wine_mlp.yaml", *QUICK, "tracking=off", runs=tmp_path / "runs")
+    before = (done.folder / "evaluation" / "report.json").read_bytes()
+    shutil.copy(SPECS / "wine.csv", tmp_path / "test.csv")
+    command = ["evaluate", str(done.folder), "--data", str(tmp_path / "test.csv"), "--track"]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert (done.folder / "evaluation" / "report.json").read_bytes() == before
+    assert json.loads((done.folder / "evaluation-test.csv" / "report.json").read_text())["rows"] == 178
 
 
 def test_mlflow_has_the_page_the_plots_and_the_tables(runs: Path) -> None:

@@ -62,7 +62,7 @@ def evaluate(
     from dlrun.trained.report.report import report
     from dlrun.trained.run import open_run
 
-    trained = open_run(folder)
+    trained = open_run(folder, decided=decide is None)
     if decide is not None:
         from dlrun.trained.decide_anew import decide_anew
 
@@ -86,7 +86,7 @@ def evaluate(
         write_page(html, page)
         screen.say(f"{html}: written", stderr=as_json)
     if track:
-        _keep(trained.folder, result, split if data is None else data.stem, what)
+        _keep(trained.folder, result, split if data is None else data.name, what)
 
 
 def _keep(folder: Path, result: Report, rows: str, what: str) -> None:

@@ -59,6 +59,8 @@ def predict(
     from dlrun.runs.find import find_run
     from dlrun.trained.endings import check_ending, skipped_file
 
+    if at is not None and decide is not None:
+        raise SpecError("`--at` gives the output of a layer, for which nothing is decided: remove `--decide`")
     given = None if file == STDIN else usable(Path(file))
     folder = find_run(run, runs)
     if out is not None:
@@ -69,7 +71,7 @@ def predict(
     from dlrun.trained.values import starting_at
     from dlrun.trained.write import write_columns, writer
 
-    trained = open_run(folder)
+    trained = open_run(folder, decided=decide is None)
     if decide is not None:
         from dlrun.trained.decide_anew import decide_anew
 
