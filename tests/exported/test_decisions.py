@@ -59,8 +59,10 @@ def test_a_decision_is_the_same_everywhere(run: TrainedRun, tmp_path: Path) -> N
     with quiet():
         from dlrun.exported.served import answers_for, frame_of
     served = answers_for(run, frame_of(run, NewRows(run, run.source), 50))
-    again = evaluate(run, _First(run, rows)).answers[0].chosen
-    wanted = [None if one < 0 else answers.labels[one] for one in again.tolist()]
+    (again,) = evaluate(run, _First(run, rows)).answers
+    wanted = [None if one < 0 else answers.labels[one] for one in again.chosen.tolist()]
+    chances = served[[f"cultivar={label}" for label in answers.labels]]
+    np.testing.assert_allclose(chances, again.chances, atol=1e-5)
     assert [None if isinstance(one, float) else one for one in served["cultivar"].tolist()] == wanted
 
 
