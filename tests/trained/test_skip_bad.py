@@ -14,10 +14,12 @@ from predicting import answers, invoke, rows_in, trained, write_rows
 import dlrun
 from dlrun.components.sources import _bad_rows
 from dlrun.components.sources import _rows as tables
+from dlrun.components.sources._files import TableSource
 from dlrun.errors import SpecError
+from dlrun.language.kinds import find
 from dlrun.trained.endings import ENDINGS, skipped_file
 from dlrun.trained.predict import BLOCK, predict
-from dlrun.trained.rows import NewRows, source_of
+from dlrun.trained.rows import READABLE, NewRows, source_of
 from dlrun.trained.run import TrainedRun, open_run
 
 SPEC = """
@@ -116,6 +118,11 @@ def write_new(folder: Path, kind: str) -> Path:
         text = {"csv": CSV, "tsv": CSV.replace(",", "\t"), "jsonl": JSONL}[kind]
         file.write_text(text)
     return file
+
+
+def test_these_are_all_kinds_of_tables_that_new_rows_come_in() -> None:
+    tables = {kind for kind in READABLE if issubclass(find("sources", kind), TableSource)}
+    assert tables == {"csv", "tsv", "jsonl", "parquet"}
 
 
 @pytest.mark.parametrize("is_large", [False, True], ids=["small", "large"])
